@@ -1,0 +1,54 @@
+/** What the jobspec room promises: text → Job, Job → admitted Job, two Jobs → diff. */
+import type { DesiredUpdates, Job, JobDiff } from "#model";
+
+/** A place in a source text. Lines and columns count from 1, columns in characters. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+export interface Diagnostic {
+  readonly severity: "error" | "warning";
+  /** One line: what is wrong. */
+  readonly summary: string;
+  /** How to mend it, or more of it; may be "". */
+  readonly detail: string;
+  readonly start: Position;
+  readonly end: Position;
+}
+
+export interface ParseRequest {
+  readonly text: string;
+  /** Shown in errors; relative paths in file() start at its folder. */
+  readonly fileName: string;
+  /** `-var k=v`, in order. */
+  readonly variables?: readonly string[];
+  /** `-var-file`: name and text, in order. */
+  readonly variableFiles?: readonly { readonly name: string; readonly text: string }[];
+  /** Environment, for NOMAD_VAR_*. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Undeclared variables are errors (default) or warnings. */
+  readonly strict?: boolean;
+  /** file() and friends read the disk; false (HTTP API): they are refused. */
+  readonly allowFileFunctions: boolean;
+}
+export interface ParseResult {
+  /** API JSON: `{ID, TaskGroups: […]}`, only the fields the author wrote; not yet canonical. */
+  readonly job: Record<string, unknown>;
+  readonly warnings: readonly Diagnostic[];
+}
+
+export interface AdmissionContext {
+  readonly defaultNamespace: string;
+  readonly defaultRegion: string;
+  /** job_default_priority 50, job_max_priority 100, job_max_count 50000. */
+  readonly priorityDefault: number;
+  readonly priorityMax: number;
+  readonly countMax: number;
+}
+export interface Admitted {
+  readonly job: Job;
+  /** Non-fatal issues, one sentence each. */
+  readonly warnings: readonly string[];
+}
+export type Annotate = (diff: JobDiff, updates: Readonly<Record<string, DesiredUpdates>>) => JobDiff;

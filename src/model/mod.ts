@@ -1,0 +1,34 @@
+/**
+ * The nouns, once. Every room passes these values on; the API, the log, the state and the code share their names.
+ *
+ * What comes in: nothing. What goes out: schemas (TypeBox, with notes on how a job file writes each field), the types they
+ * infer, defaults that depend on nothing else, and the few questions a noun can answer about itself.
+ *
+ * Invariants: property names are the HTTP API's (`TaskGroups[0].Tasks`); a value in the state is immutable; durations are
+ * nanoseconds, memory and disk MB (2^20), CPU MHz.
+ *
+ * Never here: a second Job, a converter, an effect, anything that knows a room.
+ *
+ * Read next: job.ts, then group.ts and task.ts; field.ts for the vocabulary they are written in; then ../jobspec/mod.ts.
+ */
+export * from "./field.ts";
+export * from "./ids.ts";
+export * from "./placement.ts";
+export * from "./policy.ts";
+export * from "./network.ts";
+export * from "./resources.ts";
+export * from "./volume.ts";
+export * from "./template.ts";
+export * from "./service.ts";
+export * from "./task.ts";
+export * from "./group.ts";
+export * from "./job.ts";
+export * from "./node.ts";
+export * from "./metric.ts";
+export * from "./allocation.ts";
+export * from "./evaluation.ts";
+export * from "./plan.ts";
+export * from "./diff.ts";
+export * from "./event.ts";
+export * from "./usage.ts";
+export * from "./scheduler-configuration.ts";

@@ -1,0 +1,110 @@
+/**
+ * Between a node and the servers. The node opens it; servers never dial nodes. Makers: `memory` now, gRPC later.
+ *
+ * A node obeys (ClusterId, Index), never Index alone: it stops nothing for an answer of a foreign cluster, or one older than
+ * what it has already seen (F1).
+ */
+import type { Allocation, AllocationClientUpdate, AllocationId, AllocationUsage, Node, NodeId } from "#model";
+
+/** The allocations of a node changed. `Complete` true: `Changed` is the node's whole set (sent first on every connection). */
+export interface AllocationsChanged {
+  readonly ClusterId: string;
+  readonly Index: number;
+  readonly Complete: boolean;
+  /** With their Job. Allocations removed from the state are in Gone. */
+  readonly Changed: readonly Allocation[];
+  readonly Gone: readonly AllocationId[];
+}
+
+export interface FileInformation {
+  readonly Name: string;
+  readonly IsDir: boolean;
+  readonly Size: number;
+  /** "-rw-r--r--" */
+  readonly FileMode: string;
+  /** RFC 3339 */
+  readonly ModTime: string;
+  readonly ContentType?: string;
+}
+
+/** One frame of a followed file (the API's own shape; Data is raw here, base64 on the wire). */
+export interface FileFrame {
+  readonly Offset: number;
+  readonly Data: Uint8Array;
+  readonly File: string;
+  /** "" | "file deleted" | "file truncated" */
+  readonly FileEvent: string;
+}
+
+export interface FileRead {
+  readonly AllocationId: AllocationId;
+  readonly Path: string;
+  readonly Origin: "start" | "end";
+  readonly Offset: number;
+  /** -1: to the end. */
+  readonly Limit: number;
+  readonly Follow: boolean;
+}
+
+export interface LogRead {
+  readonly AllocationId: AllocationId;
+  readonly Task: string;
+  readonly Type: "stdout" | "stderr";
+  readonly Origin: "start" | "end";
+  readonly Offset: number;
+  readonly Follow: boolean;
+}
+
+/** Host usage, the shape of GET /v1/client/stats. */
+export interface HostUsage {
+  readonly Memory: { readonly Total: number; readonly Available: number; readonly Used: number; readonly Free: number };
+  readonly CPU: readonly { readonly CPU: string; readonly User: number; readonly System: number; readonly Idle: number; readonly TotalPercent: number; readonly TotalTicks: number }[];
+  readonly DiskStats: readonly { readonly Device: string; readonly Mountpoint: string; readonly Size: number; readonly Used: number; readonly Available: number; readonly UsedPercent: number; readonly InodesUsedPercent: number }[];
+  readonly AllocDirStats: { readonly Device: string; readonly Mountpoint: string; readonly Size: number; readonly Used: number; readonly Available: number; readonly UsedPercent: number; readonly InodesUsedPercent: number };
+  readonly DeviceStats: readonly unknown[];
+  readonly Uptime: number;
+  readonly CPUTicksConsumed: number;
+  /** Unix nanoseconds. */
+  readonly Timestamp: number;
+}
+
+/**
+ * What a node does for the API when asked. Failures are NamedErrors with the HTTP status to answer: 404 for an unknown
+ * allocation, task or file; 403 for a path outside the allocation or under secrets/ or private/; 400 for a bad argument.
+ */
+export interface NodeServices {
+  listFiles(allocationId: AllocationId, path: string): Promise<readonly FileInformation[]>;
+  statFile(allocationId: AllocationId, path: string): Promise<FileInformation>;
+  /** Ends at the end of the file unless Follow; ends when the signal aborts. */
+  readFile(request: FileRead, signal: AbortSignal): AsyncIterable<FileFrame>;
+  /** Across rotated files. */
+  readLogs(request: LogRead, signal: AbortSignal): AsyncIterable<FileFrame>;
+  allocationUsage(allocationId: AllocationId, task?: string): Promise<AllocationUsage>;
+  hostUsage(): Promise<HostUsage>;
+  restartAllocation(allocationId: AllocationId, task: string, allTasks: boolean): Promise<void>;
+  signalAllocation(allocationId: AllocationId, task: string, signal: string): Promise<void>;
+  /** Remove one terminal allocation's remains from the machine, or all of them. */
+  collectAllocation(allocationId: AllocationId): Promise<void>;
+  collectAll(): Promise<void>;
+}
+
+/** What the servers may call on a connected node. */
+export interface NodeEnd {
+  allocationsChanged(change: AllocationsChanged): void;
+  readonly services: NodeServices;
+}
+
+export interface LinkConnection {
+  /** First call; again whenever the node's description changes. The answer is the time within which to send a heartbeat. */
+  register(node: Node): Promise<{ readonly HeartbeatTtlMs: number }>;
+  heartbeat(): Promise<{ readonly HeartbeatTtlMs: number }>;
+  /** Resolves when the update is committed. */
+  updateAllocations(updates: readonly AllocationClientUpdate[]): Promise<void>;
+  close(): void;
+}
+
+/** The node's window to the servers. */
+export interface Link {
+  /** Rejects with NamedError LINK_REFUSED when no server takes it; the node retries. `closed` is called once when the connection ends. */
+  connect(node: { readonly ID: NodeId; readonly SecretID: string }, end: NodeEnd, closed: (reason: string) => void): Promise<LinkConnection>;
+}

@@ -1,0 +1,217 @@
+/**
+ * What the book promises to the other rooms: commands go in, in log order; snapshots, change notices, events and the
+ * scheduler's columns come out.
+ */
+import type {
+  Allocation, AllocationClientUpdate, AllocationId, DesiredTransition, DesiredUpdates, Eligibility, Evaluation, EvaluationId, Event, Job,
+  JobId, JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, NodeStatus, Plan, SchedulerConfiguration,
+} from "#model";
+
+/** Everything that may ever happen. One file each in commands/. `time` is unix nanoseconds, never less than the previous one's. */
+export type Command =
+  | {
+      readonly type: "job-register";
+      readonly Job: Job;
+      readonly Submission: JobSubmission | null;
+      /** null: no evaluation wanted (periodic, parameterized). */
+      readonly Evaluation: Evaluation | null;
+      /** Refused (outcome "conflict") unless the stored job's JobModifyIndex is this; 0: must not exist. null: no check. */
+      readonly EnforceIndex: number | null;
+      /** Keep the stored counts / resources of existing groups. */
+      readonly PreserveCounts: boolean;
+    }
+  | {
+      readonly type: "job-deregister";
+      readonly Namespace: Namespace;
+      readonly JobID: JobId;
+      readonly Purge: boolean;
+      readonly NoShutdownDelay: boolean;
+      readonly Evaluation: Evaluation | null;
+    }
+  | { readonly type: "node-register"; readonly Node: Node; readonly Evaluations: readonly Evaluation[] }
+  | {
+      readonly type: "node-status";
+      readonly NodeIDs: readonly NodeId[];
+      readonly Status: NodeStatus;
+      readonly Event: NodeEvent | null;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      readonly type: "node-eligibility";
+      readonly NodeID: NodeId;
+      readonly Eligibility: Eligibility;
+      readonly Event: NodeEvent | null;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | { readonly type: "node-purge"; readonly NodeIDs: readonly NodeId[]; readonly Evaluations: readonly Evaluation[] }
+  | { readonly type: "evaluations-upsert"; readonly Evaluations: readonly Evaluation[] }
+  | {
+      /** A checked plan. The evaluation's own update and follow-ups ride along, so a plan and its outcome are one entry. */
+      readonly type: "plan-apply";
+      /** `Plan.Job` may be left out of the bytes (codec): apply takes the stored version JobVersion of JobID. */
+      readonly Plan: Plan;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      readonly type: "allocations-client-update";
+      readonly Updates: readonly AllocationClientUpdate[];
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      readonly type: "allocations-desired-transition";
+      readonly Transitions: Readonly<Record<string, DesiredTransition>>;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      /** Garbage collection: these records are gone. Whatever else refers to them refers to nothing. */
+      readonly type: "reap";
+      readonly Jobs: readonly { readonly Namespace: Namespace; readonly ID: JobId }[];
+      readonly Evaluations: readonly EvaluationId[];
+      readonly Allocations: readonly AllocationId[];
+    }
+  | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
+
+export type CommandType = Command["type"];
+
+/** A command as it stands in the log. */
+export interface Envelope {
+  /** Format version of this command type; an unknown one halts the server. */
+  readonly version: number;
+  /** Unix nanoseconds. */
+  readonly time: number;
+  /** Given by the server that received the write; a repeated id is answered with the first outcome, not applied twice. */
+  readonly requestId: string;
+  readonly command: Command;
+}
+
+/** What a command came to. Deterministic: every server computes the same. */
+export type Outcome =
+  | { readonly ok: true; readonly index: number }
+  | {
+      readonly ok: false;
+      readonly index: number;
+      /** conflict: an enforced index did not match; missing: the thing does not exist; invalid: refused by the state; fault: apply threw. */
+      readonly code: "conflict" | "missing" | "invalid" | "fault";
+      readonly reason: string;
+    };
+
+/** Tables whose last change is counted apart (X-Nomad-Index of their endpoints). */
+export type TableName = "jobs" | "job-summaries" | "nodes" | "allocations" | "evaluations" | "scheduler-configuration";
+
+/**
+ * A frozen view of the state. Cheap to take (O(1)), valid for ever, never changes.
+ * Iterations are in key order: ids ascending; for jobs by (namespace, id).
+ */
+export interface Snapshot {
+  readonly index: number;
+  /** Index of the last change of the table; at least 1. */
+  tableIndex(...tables: readonly TableName[]): number;
+
+  job(namespace: string, id: string): Job | undefined;
+  /** A version that is still kept. */
+  jobVersion(namespace: string, id: string, version: number): Job | undefined;
+  /** Newest first. */
+  jobVersions(namespace: string, id: string): readonly Job[];
+  /** `namespace` "*" for all; ids starting with `prefix`; from (namespace, id) `after` exclusive. */
+  jobs(namespace: string, prefix?: string): Iterable<Job>;
+  jobSummary(namespace: string, id: string): JobSummary | undefined;
+  submission(namespace: string, id: string, version: number): JobSubmission | undefined;
+
+  node(id: string): Node | undefined;
+  nodes(prefix?: string): Iterable<Node>;
+  readonly nodeCount: number;
+
+  allocation(id: string): Allocation | undefined;
+  allocations(prefix?: string): Iterable<Allocation>;
+  allocationsByJob(namespace: string, jobId: string): Iterable<Allocation>;
+  allocationsByNode(nodeId: string): Iterable<Allocation>;
+  allocationsByEvaluation(evaluationId: string): Iterable<Allocation>;
+
+  evaluation(id: string): Evaluation | undefined;
+  evaluations(prefix?: string): Iterable<Evaluation>;
+  evaluationsByJob(namespace: string, jobId: string): Iterable<Evaluation>;
+
+  schedulerConfiguration(): SchedulerConfiguration;
+
+  /** The scheduler's columns at this index. Only valid until the next `apply`: use them without awaiting (asserted). */
+  columns(): Columns;
+}
+
+/**
+ * Nodes as typed arrays, one slot per node; slots of purged nodes are reused. Kept up to date by apply in O(changed
+ * allocations). Used = what allocations that are not client-terminal hold (nomad.md §6.3), reserved already taken off totals.
+ */
+export interface Columns {
+  /** Slots in use are [0, length); `nodes[slot]` is undefined for a free one. */
+  readonly length: number;
+  readonly nodes: readonly (Node | undefined)[];
+  slotOf(nodeId: string): number | undefined;
+  /** MHz, MB, MB: what allocations may use (reserved subtracted). */
+  readonly cpuTotal: Float64Array;
+  readonly memoryTotal: Float64Array;
+  readonly diskTotal: Float64Array;
+  readonly cpuUsed: Float64Array;
+  readonly memoryUsed: Float64Array;
+  readonly diskUsed: Float64Array;
+  /** Host ports in use by allocations or reserved on the node. */
+  portInUse(slot: number, port: number): boolean;
+  /** How many dynamic ports are free is bounded by this count of used ports in the dynamic range. */
+  readonly portsUsed: Uint32Array;
+  /** Raised whenever anything of the slot changes. */
+  readonly version: Uint32Array;
+}
+
+/** Blocking queries. Register first, then read, so no change is lost between (F2). */
+export interface Watch {
+  /** Resolves with true when any of the tables moved past `index`, or the keyed record changed; with false at the time limit or abort. */
+  changed(tables: readonly TableName[], index: number, waitMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Called after every apply, synchronously, with what was touched. Returns the unsubscribe. */
+  subscribe(listener: (change: Change) => void): () => void;
+}
+
+export interface Change {
+  readonly index: number;
+  readonly command: Command;
+  readonly outcome: Outcome;
+  /** Records written by this entry (new values), in order. */
+  readonly jobs: readonly Job[];
+  readonly nodes: readonly Node[];
+  readonly allocations: readonly Allocation[];
+  readonly evaluations: readonly Evaluation[];
+  /** Records removed. */
+  readonly goneAllocations: readonly Allocation[];
+  readonly goneNodes: readonly NodeId[];
+  readonly goneEvaluations: readonly EvaluationId[];
+  readonly goneJobs: readonly { readonly Namespace: Namespace; readonly ID: JobId }[];
+}
+
+/** The event stream's buffer (the last 100 entries' events). */
+export interface EventStream {
+  /** Index of the oldest entry still buffered, 0 when none. */
+  readonly firstIndex: number;
+  /**
+   * Batches of events of one index each, from `fromIndex` (0: from now), filtered. Ends when the signal aborts; rejects with NamedError
+   * EVENT_STREAM_LAGGED when the reader fell behind the buffer (message names the index to resume from).
+   */
+  read(
+    options: { readonly topics: ReadonlyMap<string, readonly string[]>; readonly namespace: string; readonly fromIndex: number },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly Index: number; readonly Events: readonly Event[] }>;
+}
+
+export interface State {
+  /** Of the last applied entry; at least 1 (F3). */
+  readonly index: number;
+  snapshot(): Snapshot;
+  /** Total: never throws for a bad command, a throw becomes a recorded rejection. */
+  apply(index: number, envelope: Envelope): Outcome;
+  readonly watch: Watch;
+  readonly events: EventStream;
+  /** The state as chunks of a versioned format, written in slices of ≤ 5 ms over a pinned version while applies go on. */
+  save(): AsyncIterable<Uint8Array>;
+  /** A digest of the whole content, equal on every server at the same index. */
+  digest(): string;
+}
+
+/** What a plan's desired counts look like to `job plan`; re-exported so that rooms need only this door. */
+export type { DesiredUpdates };

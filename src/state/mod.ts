@@ -1,0 +1,2 @@
+/** Placeholder door; see contract.ts. */
+export type * from "./contract.ts";

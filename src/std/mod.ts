@@ -1,0 +1,6 @@
+/**
+ * The tiny standard library: what the language lacks and every room may use. Pure, no domain words, no effects.
+ * Exports are listed by name. Nothing here imports anything outside this folder.
+ */
+export { NamedError, messageOf } from "./errors.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
