@@ -115,6 +115,13 @@ export function nestedSchema(schema: TSchema): TSchema | undefined {
   return inner !== undefined && (inner as { type?: string }).type === "object" ? inner : undefined;
 }
 
+/** How many nested nouns a field holds: at most one, a list, or a map by label; undefined for plain values and free content. */
+export function nestingOf(schema: TSchema): "one" | "list" | "map" | undefined {
+  if (nestedSchema(schema) === undefined) return undefined;
+  const any = schema as unknown as { anyOf?: unknown; items?: unknown };
+  return any.anyOf !== undefined ? "one" : any.items !== undefined ? "list" : "map";
+}
+
 /** The fields of a noun, in the order they are written. */
 export function fieldsOf(schema: TSchema): readonly (readonly [name: string, schema: TSchema])[] {
   return Object.entries((schema as unknown as { properties?: Record<string, TSchema> }).properties ?? {});

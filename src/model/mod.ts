@@ -23,6 +23,7 @@ export * from "./service.ts";
 export * from "./task.ts";
 export * from "./group.ts";
 export * from "./job.ts";
+export * from "./change.ts";
 export * from "./node.ts";
 export * from "./metric.ts";
 export * from "./allocation.ts";

@@ -30,7 +30,7 @@ export const Network = Type.Object({
   Hostname: text({ hcl: "hostname", change: "destroy" }),
   MBits: maybeWhole({ hcl: "mbits" }),
   DNS: block(DnsConfig, { hcl: "dns", change: "destroy" }),
-  ReservedPorts: Type.Array(Port, { default: [], change: "destroy" }),
+  ReservedPorts: Type.Array(Port, { default: [], change: "destroy", label: "Label" }),
   DynamicPorts: labelled(Port, { hcl: "port", label: "Label", change: "destroy" }),
   CNI: block(CniConfig, { hcl: "cni", change: "destroy" }),
 });
