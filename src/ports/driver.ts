@@ -81,6 +81,8 @@ export interface DriverCapabilities {
   readonly isolation: "none" | "chroot" | "image";
   /** "SIGINT", "SIGTERM" */
   readonly defaultKillSignal: string;
+  /** Who a task runs as when it names no user; "" for the agent's own or the image's. */
+  readonly defaultUser: string;
 }
 
 export interface Driver {

@@ -10,3 +10,7 @@ export type {
 } from "./link.ts";
 export type { Driver, DriverCapabilities, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "./driver.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
+export type {
+  AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching,
+} from "./disk.ts";
+export type { Machine, MachineFingerprint } from "./machine.ts";
