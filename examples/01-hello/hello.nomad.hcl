@@ -1,0 +1,39 @@
+# Lesson 1: one process that answers over HTTP. raw_exec runs it as a plain process of this machine, so nothing needs installing.
+job "hello" {
+  datacenters = ["dc1"]
+  type        = "service"
+
+  group "web" {
+    count = 1
+
+    network {
+      # A port of the machine, picked for us; the task reads it from NOMAD_PORT_http.
+      port "http" {}
+    }
+
+    task "server" {
+      driver = "raw_exec"
+
+      config {
+        # Any program on the machine will do.
+        command = "node"
+        args    = ["-e", <<-EOT
+          const { NOMAD_JOB_NAME: job, NOMAD_ALLOC_ID: id, NOMAD_PORT_http: port } = process.env;
+          require("node:http")
+            .createServer((request, response) => {
+              console.log(request.method, request.url);
+              response.end("hello world, from job " + job + ", allocation " + id.slice(0, 8) + "\n");
+            })
+            .listen(Number(port), "127.0.0.1", () => console.log("listening on port " + port));
+          process.on("SIGINT", () => process.exit(0));
+        EOT
+        ]
+      }
+
+      resources {
+        cpu    = 100 # MHz
+        memory = 64  # MB
+      }
+    }
+  }
+}
