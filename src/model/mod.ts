@@ -27,6 +27,7 @@ export * from "./change.ts";
 export * from "./node.ts";
 export * from "./metric.ts";
 export * from "./allocation.ts";
+export * from "./holding.ts";
 export * from "./evaluation.ts";
 export * from "./plan.ts";
 export * from "./diff.ts";
