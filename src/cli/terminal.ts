@@ -1,0 +1,60 @@
+/** Where words go. Colour and moving pictures only on a terminal. */
+import { palette, type Palette } from "./render/colour.ts";
+
+export interface Terminal {
+  /** A line (or several) to standard output. */
+  print(text: string): void;
+  /** As it is, no line end added. */
+  write(data: string | Uint8Array): void;
+  /** A line to standard error. */
+  complain(text: string): void;
+  /** A passing word ("waiting …") on a terminal's last line; "" wipes it. Nothing when standard error is no terminal. */
+  progress(text: string): void;
+  readonly colours: Palette;
+  /** Standard output is a terminal. */
+  readonly interactive: boolean;
+  /** Asks a yes/no question; undefined when nobody is there to answer. */
+  ask(question: string): Promise<string | undefined>;
+  readInput(): Promise<string>;
+}
+
+export function processTerminal(options: { readonly colour: boolean | undefined }): Terminal {
+  const interactive = process.stdout.isTTY;
+  const watched = process.stderr.isTTY;
+  const wipe = () => {
+    if (watched) process.stderr.write("\r\u001b[K");
+  };
+  return {
+    print: (text) => {
+      wipe();
+      process.stdout.write(`${text}\n`);
+    },
+    write: (data) => {
+      process.stdout.write(data);
+    },
+    complain: (text) => {
+      wipe();
+      process.stderr.write(`${text}\n`);
+    },
+    progress: (text) => {
+      if (watched) process.stderr.write(`\r\u001b[K${text}`);
+    },
+    colours: palette(options.colour ?? interactive),
+    interactive,
+    async ask(question) {
+      if (!process.stdin.isTTY) return undefined;
+      const { createInterface } = await import("node:readline/promises");
+      const line = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await line.question(question);
+      } finally {
+        line.close();
+      }
+    },
+    async readInput() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString("utf8");
+    },
+  };
+}

@@ -1,0 +1,10 @@
+/** The only fork: `drover agent` runs a server or a node, anything else is a word to one. Each side loads only what it needs. */
+const [verb, ...rest] = process.argv.slice(2);
+
+if (verb === "agent") {
+  const { runAgent } = await import("#agent");
+  process.exitCode = await runAgent(rest);
+} else {
+  const { runCommand } = await import("#cli");
+  process.exitCode = await runCommand(process.argv.slice(2));
+}
