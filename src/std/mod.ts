@@ -4,3 +4,4 @@
  */
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
+export { VERSION } from "./version.ts";
