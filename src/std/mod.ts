@@ -5,3 +5,4 @@
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { VERSION } from "./version.ts";
+export { OrderedMap, type RangeOptions } from "./ordered-map.ts";
