@@ -1,1 +1,19 @@
-/** Placeholder. */ export {};
+/**
+ * HCL2: text → tree → values. Knows no job words: the job language (../decode) and the agent's configuration both stand on it.
+ *
+ * What comes in: the text of a file (HCL, or JSON when it begins with `{`). What goes out: a body of attributes and blocks with
+ * the place of each, and diagnostics; `evaluate` turns an expression into a value.
+ *
+ * Invariants: parsing never throws, whatever the text (binary junk, megabytes, deep nesting: a diagnostic); the tree's depth is
+ * bounded, so walking it never overflows the stack; one mistake costs one attribute or block, the rest is read on.
+ *
+ * Never here: words of a job or of the configuration, reading files except through the file functions a caller allows.
+ *
+ * Read next: tree.ts (what a body is), body.ts (parseBody), evaluate.ts, then ../parse.ts.
+ */
+export { parseBody, parseLoneExpression, type ParsedBody, type ParseOptions } from "./body.ts";
+export { jsonBody } from "./json.ts";
+export { renderDiagnostic } from "./render.ts";
+export { errorAt, failAt, HclFailure, rangeBetween, SourceText, textOf, warningAt, type Range } from "./source.ts";
+export { didYouMean, nearest } from "./suggest.ts";
+export type * from "./tree.ts";
