@@ -14,3 +14,4 @@ export type {
   AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching,
 } from "./disk.ts";
 export type { Machine, MachineFingerprint } from "./machine.ts";
+export type { ClientStore, StoredAllocation, StoredIdentity } from "./client-store.ts";

@@ -1,0 +1,28 @@
+/** The drivers of this machine by name. */
+import type { Driver } from "#ports";
+import { NamedError } from "#std";
+import { closest } from "./closest.ts";
+
+export interface DriverRegistry {
+  readonly all: readonly Driver[];
+  /** Throws NamedError DRIVER_UNKNOWN. */
+  choose(name: string): Driver;
+  find(name: string): Driver | undefined;
+}
+
+export function driverRegistry(drivers: readonly Driver[]): DriverRegistry {
+  const byName = new Map(drivers.map((driver) => [driver.name, driver]));
+  return {
+    all: drivers,
+    find: (name) => byName.get(name),
+    choose: (name) => {
+      const driver = byName.get(name);
+      if (driver !== undefined) return driver;
+      const suggestion = closest(name, [...byName.keys()]);
+      const hint = suggestion === undefined ? "" : `; did you mean "${suggestion}"?`;
+      throw new NamedError("DRIVER_UNKNOWN", `Cannot choose driver "${name}": this node has ${[...byName.keys()].join(", ") || "none"}${hint}`, {
+        statusCode: 400,
+      });
+    },
+  };
+}
