@@ -1,0 +1,149 @@
+/**
+ * Constraints, affinities, spreads: their normal form, whether they can be evaluated at all, and what a job implies without
+ * saying so. nomad.md §1.11, §1.12. Operators stay as written (`is`, `==` and `=` mean the same).
+ */
+import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type TaskGroup, sameValue } from "#model";
+import type { Admission } from "./admission.ts";
+import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";
+
+const OPERATORS: ReadonlySet<string> = new Set(CONSTRAINT_OPERATORS);
+const NEEDS_VALUE = new Set(["regexp", "version", "semver", "set_contains", "set_contains_all", "set_contains_any"]);
+
+/** Step: an operator left out is "=". */
+export function normalizeConstraints({ job }: Admission): Job {
+  const normal = <T extends { readonly Constraints: Constraint[]; readonly Affinities: Affinity[] }>(noun: T): T => ({
+    ...noun,
+    Constraints: noun.Constraints.map((each) => ({ ...each, Operand: each.Operand || "=" })),
+    Affinities: noun.Affinities.map((each) => ({ ...each, Operand: each.Operand || "=" })),
+  });
+  return { ...normal(job), TaskGroups: job.TaskGroups.map((group) => ({ ...normal(group), Tasks: group.Tasks.map(normal) })) };
+}
+
+/** Step: a group runs only where the signals its tasks are stopped with exist. */
+export function implyConstraints({ job }: Admission): Job {
+  return { ...job, TaskGroups: job.TaskGroups.map(implySignals) };
+}
+
+function implySignals(group: TaskGroup): TaskGroup {
+  const signals = [...new Set(group.Tasks.map((task) => task.KillSignal).filter((signal) => signal !== ""))].sort();
+  if (signals.length === 0) return group;
+  const implied: Constraint = { LTarget: "${attr.os.signals}", RTarget: signals.join(","), Operand: "set_contains" };
+  if (group.Constraints.some((each) => sameValue(each, implied))) return group;
+  return { ...group, Constraints: [...group.Constraints, implied] };
+}
+
+/** Step: every expression can be evaluated. */
+export function* checkPlacement({ job }: Admission): Iterable<Finding> {
+  yield* checkNoun(jobPlace(job), job, "job");
+  for (const [g, group] of job.TaskGroups.entries()) {
+    yield* checkNoun(groupPlace(job, g), group, "group");
+    for (const [t, task] of group.Tasks.entries()) yield* checkNoun(taskPlace(job, g, t), { ...task, Spreads: [] }, "task");
+  }
+}
+
+interface Placed {
+  readonly Constraints: readonly Constraint[];
+  readonly Affinities: readonly Affinity[];
+  readonly Spreads: readonly Spread[];
+}
+
+function* checkNoun(place: Place, noun: Placed, level: "job" | "group" | "task"): Iterable<Finding> {
+  for (const [index, constraint] of noun.Constraints.entries()) {
+    for (const text of constraintProblems(constraint, level)) {
+      yield problem(place, `Constraints[${index}]`, `constraint ${written(constraint)}: ${text}`);
+    }
+  }
+  for (const [index, affinity] of noun.Affinities.entries()) {
+    for (const text of affinityProblems(affinity, level)) yield problem(place, `Affinities[${index}]`, `affinity ${written(affinity)}: ${text}`);
+  }
+  for (const [index, spread] of noun.Spreads.entries()) {
+    for (const text of spreadProblems(spread)) yield problem(place, `Spreads[${index}]`, `spread over ${JSON.stringify(spread.Attribute)}: ${text}`);
+  }
+}
+
+function* constraintProblems(constraint: Constraint, level: "job" | "group" | "task"): Iterable<string> {
+  const { LTarget: left, RTarget: right, Operand: operator } = constraint;
+  if (!OPERATORS.has(operator)) {
+    yield `unknown operator ${JSON.stringify(operator)}: use one of ${CONSTRAINT_OPERATORS.join(", ")}`;
+    return;
+  }
+  if (operator === "distinct_hosts") {
+    if (level === "task") yield "distinct_hosts can stand at job or group level only";
+    if (!["", "true", "false"].includes(right)) yield `value is ${JSON.stringify(right)}, must be true or false`;
+    return;
+  }
+  if (left === "") yield "attribute is missing";
+  if (operator === "distinct_property") {
+    if (level === "task") yield "distinct_property can stand at job or group level only";
+    if (right !== "" && !(/^\d+$/.test(right) && Number(right) >= 1)) yield `value is ${JSON.stringify(right)}, must be a whole number of at least 1`;
+    return;
+  }
+  if (operator === "is_set" || operator === "is_not_set") {
+    if (right !== "") yield `${operator} takes no value`;
+    return;
+  }
+  if (NEEDS_VALUE.has(operator) && right === "") {
+    yield "value is missing";
+    return;
+  }
+  yield* valueProblems(operator, right);
+}
+
+/** A side that is looked up on the node is known only there. */
+function* valueProblems(operator: string, value: string): Iterable<string> {
+  if (value.includes("${")) return;
+  if (operator === "regexp") {
+    const fault = regularExpressionFault(value);
+    if (fault !== null) yield `not a regular expression: ${fault}`;
+  }
+  if ((operator === "version" || operator === "semver") && !isVersionConstraint(value, operator)) {
+    yield `${JSON.stringify(value)} is not a ${operator} constraint such as ">= 1.2.0, < 2.0.0"`;
+  }
+}
+
+function* affinityProblems(affinity: Affinity, level: "job" | "group" | "task"): Iterable<string> {
+  if (affinity.Operand.startsWith("distinct_")) yield `${affinity.Operand} cannot be an affinity`;
+  else yield* constraintProblems(affinity, level);
+  if (affinity.Weight === 0 || affinity.Weight < -100 || affinity.Weight > 100) yield `weight is ${affinity.Weight}, must be -100 to 100 and not 0`;
+}
+
+function* spreadProblems(spread: Spread): Iterable<string> {
+  if (spread.Attribute === "") yield "attribute is missing";
+  if (spread.Weight < 1 || spread.Weight > 100) yield `weight is ${spread.Weight}, must be 1 to 100`;
+  const values = spread.SpreadTarget.map((target) => target.Value);
+  if (new Set(values).size < values.length) yield "a target is named twice";
+  for (const target of spread.SpreadTarget) {
+    if (target.Percent < 0 || target.Percent > 100) yield `target ${JSON.stringify(target.Value)}: percent is ${target.Percent}, must be 0 to 100`;
+  }
+  const total = spread.SpreadTarget.reduce((sum, target) => sum + target.Percent, 0);
+  if (total > 100) yield `the targets' percents add up to ${total}, must be at most 100`;
+}
+
+/** Go writes flags in front, `(?i)x`; JavaScript wants them around, `(?i:x)`. Named groups are `(?P<n>…)` there. */
+function regularExpressionFault(pattern: string): string | null {
+  const flags = /^\(\?([ims]+)\)/.exec(pattern);
+  const body = (flags === null ? pattern : `(?${flags[1]}:${pattern.slice(flags[0].length)})`).replaceAll("(?P<", "(?<");
+  try {
+    new RegExp(body, "v");
+    return null;
+  } catch {
+    try {
+      new RegExp(body);
+      return null;
+    } catch (thrown) {
+      return String((thrown as Error).message).replace(/^Invalid regular expression: /, "");
+    }
+  }
+}
+
+const VERSION = String.raw`v?\d+(\.\d+)*(-?[0-9A-Za-z][0-9A-Za-z.~-]*)?(\+[0-9A-Za-z.~-]+)?`;
+const VERSION_TERM = new RegExp(String.raw`^\s*(=|!=|>=|<=|>|<|~>)?\s*${VERSION}\s*$`);
+const SEMVER_TERM = /^\s*(=|!=|>=|<=|>|<)?\s*v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?\s*$/;
+
+function isVersionConstraint(value: string, operator: "version" | "semver"): boolean {
+  return value.split(",").every((term) => (operator === "version" ? VERSION_TERM : SEMVER_TERM).test(term));
+}
+
+function written(constraint: Constraint): string {
+  return JSON.stringify([constraint.LTarget, constraint.Operand, constraint.RTarget].filter((part) => part !== "").join(" "));
+}

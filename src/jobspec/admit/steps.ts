@@ -1,0 +1,32 @@
+/**
+ * Admission, in order. Read it top to bottom: what a job that was sent goes through until it is canonical and known to be good.
+ * Changes come first, so that every check sees the job as it would be stored; only the networks are looked at as written too.
+ * Reading itself (absent → default, wrong type → finding) has happened before: read.ts.
+ */
+import type { Step } from "./admission.ts";
+import { checkGroupNames, checkJobNames } from "./check-names.ts";
+import { checkPolicies } from "./check-policies.ts";
+import { checkCounts, checkSizes } from "./check-sizes.ts";
+import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
+import { checkLater } from "./later.ts";
+import { settlePolicies } from "./policies.ts";
+import { checkPorts, checkWrittenNetworks, gatherPorts } from "./ports.ts";
+import { settleGroups, settleJob } from "./settle.ts";
+
+export const ADMISSION_STEPS: readonly Step[] = [
+  { name: "settle the job", change: settleJob },
+  { name: "settle policies", change: ({ job }) => settlePolicies(job) },
+  { name: "settle groups and tasks", change: settleGroups },
+  { name: "check networks as written", check: checkWrittenNetworks },
+  { name: "gather ports", change: gatherPorts },
+  { name: "normalize constraints", change: normalizeConstraints },
+  { name: "imply constraints", change: implyConstraints },
+  { name: "check the job's names", check: checkJobNames },
+  { name: "check groups and tasks by name", check: checkGroupNames },
+  { name: "check counts", check: checkCounts },
+  { name: "check resources and limits", check: checkSizes },
+  { name: "check policies", check: checkPolicies },
+  { name: "check ports", check: checkPorts },
+  { name: "check placement", check: checkPlacement },
+  { name: "refuse what comes later", check: checkLater },
+];
