@@ -1,0 +1,49 @@
+/** The failures this room answers with. Codes are stable; messages are what a person reads in the CLI. */
+import { NamedError } from "#std";
+import type { Outcome } from "#state";
+
+export function notFound(what: "job" | "allocation" | "node" | "evaluation", id: string): NamedError {
+  return new NamedError(`${what.toUpperCase()}_NOT_FOUND`, `${what === "allocation" ? "alloc" : what} not found: "${id}"`, { statusCode: 404 });
+}
+
+export function badRequest(message: string): NamedError {
+  return new NamedError("REQUEST_INVALID", message, { statusCode: 400 });
+}
+
+/** What existing clients look for to tell a lost race from a failure: "Enforcing job modify index N: …". nomad.md §3.2. */
+export function jobIndexConflict(wanted: number, actual: number | undefined): NamedError {
+  const why =
+    actual === undefined
+      ? "job does not exist"
+      : wanted === 0
+        ? "job already exists"
+        : `job exists with conflicting job modify index: ${actual}`;
+  return new NamedError("JOB_INDEX_CONFLICT", `Enforcing job modify index ${wanted}: ${why}`, {
+    statusCode: 409,
+    fix: "Run `drover job plan` again and use the Job Modify Index it prints.",
+  });
+}
+
+export function registrationClosed(): NamedError {
+  return new NamedError("JOB_REGISTRATION_CLOSED", "job registration, dispatch, and scale are disabled by the scheduler configuration", {
+    statusCode: 403,
+    fix: "Set RejectJobRegistration to false with `drover operator scheduler set-config`.",
+  });
+}
+
+export function nodeNotConnected(id: string): NamedError {
+  return new NamedError("NODE_NOT_CONNECTED", `No path to node: "${id}" is not connected to this server`, {
+    statusCode: 404,
+    fix: "Check that the node's agent runs: `drover node status`.",
+  });
+}
+
+export function linkRefused(message: string): NamedError {
+  return new NamedError("LINK_REFUSED", message, { statusCode: 403 });
+}
+
+/** A command the state refused. A conflict is for the caller to word; this is for the rest. */
+export function refused(outcome: Extract<Outcome, { ok: false }>): NamedError {
+  const statusCode = { conflict: 409, missing: 404, invalid: 400, fault: 500 }[outcome.code];
+  return new NamedError(`COMMAND_${outcome.code.toUpperCase()}`, outcome.reason, { statusCode });
+}

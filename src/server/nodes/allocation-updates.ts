@@ -1,0 +1,98 @@
+/**
+ * What nodes report of their allocations, gathered for a moment and written together: ten thousand allocations that start at once
+ * are a few dozen entries of the log. nomad.md §2.5 "Sync".
+ *
+ *   add ──► open batch ──► (at once when it was quiet, else WINDOW_MS after the last flush) ──► one command, or a few ──► resolved
+ *
+ * A job whose allocation failed gets an evaluation in the same command: it can never be on record as failed with nobody looking.
+ */
+import { type AllocationClientUpdate, type Evaluation, type NodeId } from "#model";
+import type { Timer } from "#ports";
+import { commit, evaluationFor, type ServerContext } from "../context.ts";
+
+const WINDOW_MS = 50;
+/** With their task states these make an entry of well under 1 MB. */
+const UPDATES_PER_COMMAND_MAX = 500;
+
+export interface AllocationUpdates {
+  /** Resolves when committed. Updates of allocations that are not (or no longer) this node's are left out. */
+  add(nodeId: NodeId, updates: readonly AllocationClientUpdate[]): Promise<void>;
+  close(): void;
+}
+
+interface Batch {
+  /** By allocation; a later word replaces an earlier one. */
+  readonly updates: Map<string, AllocationClientUpdate>;
+  readonly done: Promise<void>;
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+export function createAllocationUpdates(context: ServerContext): AllocationUpdates {
+  let open: Batch | undefined;
+  let timer: Timer | undefined;
+  let flushedAtMs = -Infinity;
+
+  function flush(): void {
+    const batch = open;
+    if (batch === undefined) return;
+    open = undefined;
+    timer = undefined;
+    flushedAtMs = context.clock.nowMs();
+    write(context, [...batch.updates.values()]).then(batch.resolve, batch.reject);
+  }
+
+  return {
+    add(nodeId, updates) {
+      if (updates.length === 0) return Promise.resolve();
+      if (open === undefined) {
+        open = newBatch();
+        timer = context.clock.after(Math.max(0, flushedAtMs + WINDOW_MS - context.clock.nowMs()), flush);
+      }
+      for (const update of updates) if (update.NodeID === nodeId) open.updates.set(update.ID, update);
+      return open.done;
+    },
+    close() {
+      timer?.cancel();
+      open?.resolve();
+      open = undefined;
+    },
+  };
+}
+
+async function write(context: ServerContext, updates: readonly AllocationClientUpdate[]): Promise<void> {
+  const commands: Promise<number>[] = [];
+  for (let start = 0; start < updates.length; start += UPDATES_PER_COMMAND_MAX) {
+    const part = known(context, updates.slice(start, start + UPDATES_PER_COMMAND_MAX));
+    if (part.length === 0) continue;
+    const command = { type: "allocations-client-update", Updates: part, Evaluations: evaluationsOf(context, part) } as const;
+    commands.push(commit(context, command));
+  }
+  await Promise.all(commands);
+}
+
+function known(context: ServerContext, updates: readonly AllocationClientUpdate[]): AllocationClientUpdate[] {
+  const snapshot = context.cluster.state.snapshot();
+  return updates.filter((update) => snapshot.allocation(update.ID)?.NodeID === update.NodeID);
+}
+
+/** One for each job of which an allocation that should run has failed. The scheduler decides whether and when it is placed again. */
+function evaluationsOf(context: ServerContext, updates: readonly AllocationClientUpdate[]): Evaluation[] {
+  const snapshot = context.cluster.state.snapshot();
+  const byJob = new Map<string, Evaluation>();
+  for (const update of updates) {
+    if (update.ClientStatus !== "failed") continue;
+    const allocation = snapshot.allocation(update.ID);
+    if (allocation === undefined || allocation.ClientStatus === "failed" || allocation.DesiredStatus !== "run") continue;
+    const key = `${allocation.Namespace}\u0000${allocation.JobID}`;
+    const job = snapshot.job(allocation.Namespace, allocation.JobID);
+    if (job === undefined || job.Stop || byJob.has(key)) continue;
+    byJob.set(key, evaluationFor(context, job, "alloc-failure"));
+  }
+  return [...byJob.values()];
+}
+
+function newBatch(): Batch {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  return { updates: new Map(), done: promise, resolve, reject };
+}
