@@ -1,0 +1,78 @@
+/** What the API is given to answer from: the rooms behind it, and what only the agent knows of itself. */
+import type { Cluster } from "#cluster";
+import type { Clock, NodeServices, Random } from "#ports";
+import type { Server } from "#server";
+import type { AgentHealthAnswer, AgentMember } from "../contract/mod.ts";
+
+/** The agent's own part of the answers. Functions are called per request: they must be cheap. */
+export interface AgentFacts {
+  /** "0.1.0": in the agent's stats and in headers. */
+  readonly version: string;
+  /** The merged configuration as GET /v1/agent/self shows it. Values under names that look secret are blanked again by the API. */
+  config(): Readonly<Record<string, unknown>>;
+  /** This agent. */
+  member(): AgentMember;
+  /** All servers known, this one included. */
+  members(): readonly AgentMember[];
+  /** "host:port" of the servers the node on this agent talks to. */
+  serverAddresses(): readonly string[];
+  /** Of the parts that run here; a part that does not is left out. */
+  health(): AgentHealthAnswer;
+  stats(): Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Log lines from now on, each with its newline, at `level` or above. Ends when the signal aborts. Slow readers lose lines, not memory. */
+  monitor(how: { readonly level: LogLevel; readonly json: boolean }, signal: AbortSignal): AsyncIterable<string>;
+}
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface ApiOptions {
+  /** null: this agent runs no server part; endpoints about the state answer 501 then. */
+  readonly server: Server | null;
+  readonly cluster: Cluster | null;
+  /** The node on this agent, if it runs one. */
+  readonly localNode: { readonly id: string; readonly services: NodeServices } | null;
+  readonly agent: AgentFacts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly region: string;
+  readonly datacenter: string;
+  /** http_api_response_headers. */
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  /** telemetry.prometheus_metrics. Default false: ?format=prometheus answers 415. */
+  readonly prometheus?: boolean;
+  /** limits.http_max_conns_per_client. Default 100; 0: no limit. */
+  readonly connectionsPerClientMax?: number;
+  /** Names this agent may be called by in a Host header besides IP addresses and localhost, when it listens on loopback only. */
+  readonly hostNames?: readonly string[];
+  /** For what went wrong inside: an error that is not a NamedError. Never given a token or a body. */
+  readonly onFault?: (what: { readonly method: string; readonly path: string; readonly error: unknown }) => void;
+}
+
+/** One place to listen. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface Api {
+  /** Opens every address or none. The result is what was opened, ports filled in. Rejects with NamedError API_LISTEN_FAILED. */
+  listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
+  /** What is open now. */
+  readonly addresses: readonly ListenAddress[];
+  /** A request without a socket, for tests. */
+  inject(request: InjectedRequest): Promise<InjectedResponse>;
+  /** Ends streams and blocking queries, then closes every socket. May be repeated. */
+  close(): Promise<void>;
+}
+
+export interface InjectedRequest {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE" | "PATCH" | "OPTIONS";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly payload?: string | Buffer | object;
+}
+export interface InjectedResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | number | readonly string[] | undefined>>;
+  readonly body: string;
+  readonly rawPayload: Buffer;
+  json<T = unknown>(): T;
+}
