@@ -169,7 +169,7 @@ class JsonReader {
   /** A string with `${` or `%{` in it is a template; its mistakes point at the string. */
   #template(value: string, range: Range): Expression {
     if (!value.includes("${") && !value.includes("%{")) return { kind: "literal", value, range, depth: 0 };
-    const inner = new SourceText(this.#source.name, value);
+    const inner = new SourceText(this.#source.name, value, this.#source.positionAt(range.start));
     try {
       return moveTo(range, parseBareTemplate(new Parser(inner, parseExpression), { source: inner, start: 0, end: value.length }));
     } catch (thrown) {

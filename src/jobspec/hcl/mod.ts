@@ -17,3 +17,9 @@ export { renderDiagnostic } from "./render.ts";
 export { errorAt, failAt, HclFailure, rangeBetween, SourceText, textOf, warningAt, type Range } from "./source.ts";
 export { didYouMean, nearest } from "./suggest.ts";
 export type * from "./tree.ts";
+export { evaluate, evaluateConstant, tryEvaluate } from "./evaluate.ts";
+export { childScope, type FunctionTable, type Scope } from "./scope.ts";
+export { convertTo, ConversionFailure, formatType, readType, type ValueType } from "./type-expression.ts";
+export {
+  describe, entriesOf, formatNumber, fromPlain, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, type ListValue, type MapValue, type Value,
+} from "./value.ts";

@@ -5,15 +5,19 @@ export class SourceText {
   /** Shown in errors. */
   readonly name: string;
   readonly text: string;
+  readonly #fixed: Position | undefined;
   #lineStarts: number[] | undefined;
 
-  constructor(name: string, text: string) {
+  /** `fixed`: the text is a decoded part of another one (a JSON string); every place in it is reported as this one. */
+  constructor(name: string, text: string, fixed?: Position) {
     this.name = name;
     this.text = text;
+    this.#fixed = fixed;
   }
 
   /** Line and column, both from 1; a column is a character (code point). */
   positionAt(offset: number): Position {
+    if (this.#fixed !== undefined) return this.#fixed;
     const starts = this.#starts();
     let low = 0;
     let high = starts.length - 1;

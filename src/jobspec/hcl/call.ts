@@ -1,0 +1,74 @@
+/** Calling a function: its arguments counted and converted, its failures given a place. */
+import { FunctionFailure, type HclFunction, type Parameter, type Scope } from "./scope.ts";
+import { failAt, HclFailure } from "./source.ts";
+import { didYouMean } from "./suggest.ts";
+import type { Call, Expression } from "./tree.ts";
+import { describe, isList, isMap, toBool, toNumber, toText, unify, type Value } from "./value.ts";
+
+export function callFunction(call: Call, scope: Scope, evaluate: (expression: Expression) => Value): Value {
+  const callee = scope.functions.get(call.name);
+  if (callee === undefined) {
+    const hint = didYouMean(call.name, scope.functions.keys());
+    failAt(call.nameRange, `Unknown function "${call.name}"`, hint.trim());
+  }
+  try {
+    if ("lazy" in callee) return callee.lazy(call.arguments, evaluate);
+    const given = evaluateArguments(call, evaluate);
+    return callee.run(...(convertArguments(callee, given) as never[]));
+  } catch (thrown) {
+    if (thrown instanceof HclFailure || !(thrown instanceof FunctionFailure)) throw thrown;
+    const at = thrown.argument === undefined ? call : (call.arguments[Math.min(thrown.argument, call.arguments.length - 1)] ?? call);
+    failAt(at.range, `${call.name}: ${thrown.message}`);
+  }
+}
+
+function evaluateArguments(call: Call, evaluate: (expression: Expression) => Value): Value[] {
+  const given = call.arguments.map(evaluate);
+  if (!call.expand) return given;
+  const last = given.pop() ?? null;
+  if (last === null || !isList(last)) throw new FunctionFailure(`"..." wants a list, got ${describe(last)}`, call.arguments.length - 1);
+  return given.concat(last);
+}
+
+function convertArguments(callee: HclFunction, given: readonly Value[]): unknown[] {
+  const { parameters, rest } = callee;
+  if (given.length < parameters.length || (rest === undefined && given.length > parameters.length)) {
+    const wanted = rest === undefined ? `${parameters.length}` : `at least ${parameters.length}`;
+    const names = [...parameters.map((each) => each.name), ...(rest === undefined ? [] : [`${rest.name}…`])].join(", ");
+    throw new FunctionFailure(`wants ${wanted} argument${wanted === "1" ? "" : "s"} (${names}), got ${given.length}`);
+  }
+  return given.map((value, index) => convertArgument(parameters[index] ?? (rest as Parameter), value, index));
+}
+
+function convertArgument(parameter: Parameter, value: Value, index: number): unknown {
+  if (value === null) {
+    if (parameter.nullable === true) return null;
+    throw new FunctionFailure(`${parameter.name} must not be null`, index);
+  }
+  const converted = CONVERT[parameter.kind](value);
+  if (converted !== undefined) return converted;
+  throw new FunctionFailure(`${parameter.name} must be ${NAMES[parameter.kind]}, got ${describe(value)}`, index);
+}
+
+const CONVERT: Readonly<Record<Parameter["kind"], (value: Value) => unknown>> = {
+  any: (value) => value,
+  string: toText,
+  number: toNumber,
+  bool: toBool,
+  list: (value) => (isList(value as Value) ? value : undefined),
+  map: (value) => (isMap(value as Value) ? value : undefined),
+  strings: (value) => {
+    if (!isList(value)) return undefined;
+    const texts = unify(value).map(toTextOrNull);
+    return texts.includes(undefined) ? undefined : texts;
+  },
+};
+
+function toTextOrNull(value: Value): string | null | undefined {
+  return value === null ? null : toText(value);
+}
+
+const NAMES: Readonly<Record<Parameter["kind"], string>> = {
+  any: "a value", string: "a string", number: "a number", bool: "true or false", list: "a list", map: "a map",
+  strings: "a list of strings",
+};

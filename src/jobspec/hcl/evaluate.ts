@@ -1,0 +1,203 @@
+/** Expression + scope → value. A failure is thrown as HclFailure with the place of the innermost part at fault. */
+import type { Diagnostic } from "../contract.ts";
+import { evaluateBinary, evaluateUnary } from "./operators.ts";
+import { callFunction } from "./call.ts";
+import { elementsOf } from "./elements.ts";
+import { childScope, type Scope } from "./scope.ts";
+import { failAt, HclFailure, textOf, type Range } from "./source.ts";
+import { didYouMean } from "./suggest.ts";
+import { readTemplate } from "./template-value.ts";
+import type { Expression, For } from "./tree.ts";
+import { describe, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, type Value } from "./value.ts";
+
+/** The name under which a splat's element is in scope; no identifier can be this. */
+const ELEMENT = "*";
+
+/** The value; throws HclFailure. */
+export function evaluate(expression: Expression, scope: Scope): Value {
+  switch (expression.kind) {
+    case "literal":
+      return expression.value;
+    case "wrapped":
+    case "parentheses":
+      return evaluate(expression.inner, scope);
+    case "template":
+      return readTemplate(expression.parts, scope, evaluate);
+    case "tuple":
+      return expression.items.map((item) => evaluate(item, scope));
+    case "object":
+      return evaluateObject(expression, scope);
+    case "for":
+      return evaluateFor(expression, scope);
+    case "variable":
+    case "get":
+    case "index":
+    case "splat":
+    case "element":
+      return evaluateReference(expression, scope);
+    case "conditional":
+      return evaluateConditional(expression, scope);
+    case "binary":
+      return evaluateBinary(expression, (inner) => evaluate(inner, scope));
+    case "unary":
+      return evaluateUnary(expression, evaluate(expression.operand, scope));
+    case "call":
+      return callFunction(expression, scope, (inner) => evaluate(inner, scope));
+  }
+}
+
+/** The value, or why there is none. */
+export function tryEvaluate(expression: Expression, scope: Scope): { value: Value } | { diagnostic: Diagnostic } {
+  try {
+    return { value: evaluate(expression, scope) };
+  } catch (thrown) {
+    if (thrown instanceof HclFailure) return { diagnostic: thrown.diagnostic };
+    throw thrown;
+  }
+}
+
+const CONSTANT: Scope = { names: new Map(), functions: new Map(), unknownRoots: "refuse", hints: new Map() };
+
+/** A value that refers to nothing, as plain JavaScript: what a configuration file holds. Throws HclFailure. */
+export function evaluateConstant(expression: Expression, scope: Scope = CONSTANT): unknown {
+  return toPlain(evaluate(expression, scope));
+}
+
+function evaluateObject(expression: Expression & { kind: "object" }, scope: Scope): Value {
+  const map = new Map<string, Value>();
+  for (const { key, value } of expression.items) {
+    const name = toText(evaluate(key, scope));
+    if (name === undefined) failAt(key.range, "A key of a map must be a string", "It is null, a list or a map.");
+    map.set(name, evaluate(value, scope));
+  }
+  return map;
+}
+
+function evaluateFor(expression: For, scope: Scope): Value {
+  const collection = evaluate(expression.collection, scope);
+  const items: Value[] = [];
+  const groups = new Map<string, Value[]>();
+  const map = new Map<string, Value>();
+  for (const [itemKey, itemValue] of elementsOf(collection, expression.collection.range)) {
+    const names: [string, Value][] = [[expression.valueName, itemValue]];
+    if (expression.keyName !== undefined) names.unshift([expression.keyName, itemKey]);
+    const inner = childScope(scope, names);
+    if (expression.condition !== undefined) {
+      const condition = evaluate(expression.condition, inner);
+      const holds = toBool(condition);
+      if (holds === undefined) failAt(expression.condition.range, `"if" wants true or false, got ${describe(condition)}`);
+      if (!holds) continue;
+    }
+    const value = evaluate(expression.value, inner);
+    if (expression.key === undefined) {
+      items.push(value);
+      continue;
+    }
+    const key = toText(evaluate(expression.key, inner));
+    if (key === undefined) failAt(expression.key.range, "A key of a map must be a string");
+    if (expression.group) groups.set(key, [...(groups.get(key) ?? []), value]);
+    else if (map.has(key)) {
+      failAt(expression.key.range, `Two items give the key "${key}"`, 'With "..." after the value, values of the same key are put in a list.');
+    } else map.set(key, value);
+  }
+  if (expression.key === undefined) return items;
+  return expression.group ? groups : map;
+}
+
+function evaluateConditional(expression: Expression & { kind: "conditional" }, scope: Scope): Value {
+  const condition = evaluate(expression.condition, scope);
+  const holds = toBool(condition);
+  if (holds === undefined) failAt(expression.condition.range, `The condition must be true or false, got ${describe(condition)}`);
+  const [taken, other] = holds ? [expression.then, expression.otherwise] : [expression.otherwise, expression.then];
+  const value = evaluate(taken, scope);
+  const alternative = tryEvaluate(other, scope);
+  return "value" in alternative ? agree(value, alternative.value, expression.range) : value;
+}
+
+/** Both answers of a conditional are of one type: a number beside a string is a string. */
+function agree(value: Value, other: Value, range: Range): Value {
+  const kinds = [kindOf(value), kindOf(other)];
+  if (value === null || other === null || kinds[0] === kinds[1]) return value;
+  const text = toText(value);
+  if (kinds.includes("string") && text !== undefined && toText(other) !== undefined) return text;
+  failAt(range, `Both answers of a conditional must be of one type, got ${describe(value)} and ${describe(other)}`);
+}
+
+type Reference = Expression & { kind: "variable" | "get" | "index" | "splat" | "element" };
+
+function evaluateReference(expression: Reference, scope: Scope): Value {
+  const root = rootOf(expression);
+  if (root?.kind === "variable" && !scope.names.has(root.name)) return unknownRoot(expression, root, scope);
+  switch (expression.kind) {
+    case "variable":
+      return scope.names.get(expression.name) as Value;
+    case "element":
+      return scope.names.get(ELEMENT) as Value;
+    case "get":
+      return getAttribute(evaluate(expression.of, scope), expression, scope);
+    case "index":
+      return getIndex(evaluate(expression.of, scope), evaluate(expression.key, scope), expression);
+    case "splat": {
+      const of = evaluate(expression.of, scope);
+      const items = of === null ? [] : isList(of) ? of : [of];
+      return items.map((item) => evaluate(expression.each, childScope(scope, [[ELEMENT, item]])));
+    }
+  }
+}
+
+/** The name a chain of `.x` and `[…]` begins with. */
+function rootOf(expression: Expression): Expression | undefined {
+  let at = expression;
+  while (at.kind === "get" || at.kind === "index" || at.kind === "splat") at = at.of;
+  return at.kind === "variable" ? at : undefined;
+}
+
+function unknownRoot(expression: Expression, root: Expression & { kind: "variable" }, scope: Scope): Value {
+  if (scope.unknownRoots === "keep") {
+    for (let at = expression; at.kind !== "variable"; ) {
+      if (at.kind === "index" && at.key.kind !== "literal") {
+        failAt(at.key.range, `"${root.name}" is only known on the client: what is between [ ] must be written out`);
+      }
+      if (at.kind !== "get" && at.kind !== "index" && at.kind !== "splat") break;
+      at = at.of;
+    }
+    return `\${${textOf(expression.range)}}`;
+  }
+  const hint = didYouMean(root.name, scope.names.keys());
+  failAt(root.range, `Unknown name "${root.name}"`, hint === "" ? `Text is written in quotes: "${root.name}".` : hint.trim());
+}
+
+function getAttribute(of: Value, expression: Expression & { kind: "get" }, scope: Scope): Value {
+  const { name, nameRange } = expression;
+  if (of !== null && isMap(of)) {
+    const value = of.get(name);
+    if (value !== undefined) return value;
+    const written = textOf(expression.range);
+    const root = expression.of.kind === "variable" ? expression.of.name : undefined;
+    const hint = root === undefined ? undefined : scope.hints.get(root);
+    const detail = `${didYouMean(name, of.keys())}${hint === undefined ? "" : hint.replaceAll("NAME", name)}`.trim();
+    failAt(hint === undefined ? nameRange : expression.range, `Unknown name "${written}"`, detail);
+  }
+  if (of !== null && isList(of)) failAt(nameRange, `A list has no "${name}"`, `To take it of every item, write [*].${name}.`);
+  failAt(nameRange, `Cannot take "${name}" of ${describe(of)}`, "Only maps have named members.");
+}
+
+function getIndex(of: Value, key: Value, expression: Expression & { kind: "index" }): Value {
+  if (of !== null && isList(of)) {
+    const index = toNumber(key);
+    if (index === undefined || !Number.isInteger(index)) failAt(expression.key.range, `An index of a list must be a whole number, got ${describe(key)}`);
+    const value = of[index];
+    if (value === undefined) {
+      failAt(expression.key.range, `There is no item ${index}: the list has ${of.length} item${of.length === 1 ? "" : "s"}`, "Items are counted from 0.");
+    }
+    return value;
+  }
+  if (of !== null && isMap(of)) {
+    const name = toText(key);
+    if (name === undefined) failAt(expression.key.range, `A key of a map must be a string, got ${describe(key)}`);
+    const value = of.get(name);
+    if (value === undefined) failAt(expression.key.range, `The map has no key "${name}"`, didYouMean(name, of.keys()).trim());
+    return value;
+  }
+  failAt(expression.range, `Cannot index ${describe(of)}`, "Only lists and maps are indexed.");
+}

@@ -1,0 +1,51 @@
+/** Arithmetic, comparison, logic. */
+import { failAt } from "./source.ts";
+import type { Binary, BinaryOperator, Expression, Unary } from "./tree.ts";
+import { describe, equalValues, tidyNumber, toBool, toNumber, type Value } from "./value.ts";
+
+export function evaluateBinary(expression: Binary, evaluate: (inner: Expression) => Value): Value {
+  const { operator, left, right } = expression;
+  if (operator === "&&" || operator === "||") {
+    const first = truth(left, evaluate(left), operator);
+    return first === (operator === "||") ? first : truth(right, evaluate(right), operator);
+  }
+  const first = evaluate(left);
+  const second = evaluate(right);
+  if (operator === "==") return equalValues(first, second);
+  if (operator === "!=") return !equalValues(first, second);
+  const one = number(left, first, operator);
+  const other = number(right, second, operator);
+  if ((operator === "/" || operator === "%") && other === 0) failAt(right.range, "Division by zero");
+  const result = NUMERIC[operator](one, other);
+  return typeof result === "number" ? tidyNumber(result) : result;
+}
+
+const NUMERIC: Readonly<Record<Exclude<BinaryOperator, "&&" | "||" | "==" | "!=">, (one: number, other: number) => number | boolean>> = {
+  "<": (one, other) => one < other,
+  "<=": (one, other) => one <= other,
+  ">": (one, other) => one > other,
+  ">=": (one, other) => one >= other,
+  "+": (one, other) => one + other,
+  "-": (one, other) => one - other,
+  "*": (one, other) => one * other,
+  "/": (one, other) => one / other,
+  "%": (one, other) => one % other,
+};
+
+export function evaluateUnary(expression: Unary, operand: Value): Value {
+  if (expression.operator === "!") return !truth(expression.operand, operand, "!");
+  return 0 - number(expression.operand, operand, "-");
+}
+
+function number(expression: Expression, value: Value, operator: string): number {
+  const converted = toNumber(value);
+  if (converted !== undefined) return converted;
+  const detail = operator === "+" && typeof value === "string" ? 'To join text, write "${one}${other}".' : "";
+  failAt(expression.range, `"${operator}" wants numbers, got ${describe(value)}`, detail);
+}
+
+function truth(expression: Expression, value: Value, operator: string): boolean {
+  const converted = toBool(value);
+  if (converted !== undefined) return converted;
+  failAt(expression.range, `"${operator}" wants true or false, got ${describe(value)}`);
+}
