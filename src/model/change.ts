@@ -48,7 +48,7 @@ export function sameJobSpec(a: Job, b: Job): boolean {
   if (a === b) return true;
   return fieldsOf(Job).every(([name, schema]) => {
     if (noteOf(schema).server === true && name !== "Stop") return true;
-    return sameValue(a[name as keyof Job], b[name as keyof Job]);
+    return sameField(schema, a[name as keyof Job], b[name as keyof Job]);
   });
 }
 
@@ -76,7 +76,7 @@ function mustDestroy(schema: TSchema, before: Noun, after: Noun, apart: Readonly
     const note = noteOf(field);
     const old = before[name] ?? note.default;
     const next = after[name] ?? note.default;
-    if (note.change === "destroy") return !sameValue(ordered(field, old), ordered(field, next));
+    if (note.change === "destroy") return !sameField(field, old, next);
     const nested = nestedSchema(field);
     if (nested === undefined) return false;
     return pairs(field, old, next).some(([x, y]) => mustDestroy(nested, x, y));
@@ -102,12 +102,26 @@ function byKey(field: TSchema, value: unknown): ReadonlyMap<string, Noun> {
   return seen;
 }
 
-/** Labelled lists mean the same in any order. */
-function ordered(field: TSchema, value: unknown): unknown {
+/** Equality as the field's schema sees it: nouns that have a name of their own mean the same in any order. */
+function sameField(field: TSchema, a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  const nested = nestedSchema(field);
   const label = labelOf(field);
-  if (label === undefined || !Array.isArray(value)) return value;
-  const key = (each: unknown) => String((each as Noun)[label]);
-  return [...value].sort((x, y) => (key(x) < key(y) ? -1 : key(x) > key(y) ? 1 : 0));
+  if (nested === undefined || a === null || b === null || a === undefined || b === undefined) return sameValue(a, b);
+  const sameNoun = (x: Noun, y: Noun) => x === y || fieldsOf(nested).every(([name, inner]) => sameField(inner, x[name], y[name]));
+  if (nestingOf(field) === "one") return sameNoun(a as Noun, b as Noun);
+  const left = ordered(label, a);
+  const right = ordered(label, b);
+  return left.length === right.length && left.every(([key, noun], index) => key === right[index]?.[0] && sameNoun(noun, right[index][1]));
+}
+
+/** The nouns of a list or map, each with what it is called: its label, its key, or its place. */
+function ordered(label: string | undefined, value: unknown): readonly (readonly [key: string, noun: Noun])[] {
+  const byName = (x: readonly [string, Noun], y: readonly [string, Noun]) => (x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : 0);
+  if (!Array.isArray(value)) return Object.entries(value as Record<string, Noun>).sort(byName);
+  const nouns = value as Noun[];
+  if (label === undefined) return nouns.map((noun, index) => [String(index), noun] as const);
+  return nouns.map((noun) => [String(noun[label]), noun] as const).sort(byName);
 }
 
 function labelOf(field: TSchema): string | undefined {

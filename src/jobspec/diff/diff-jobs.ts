@@ -1,0 +1,47 @@
+/** What changes from one version of a job to the next, as `job plan` and `job history -p` show it. nomad.md §3.3, §4.4. */
+import type { TSchema } from "typebox";
+import { type DiffType, Job, type JobDiff, Task, type TaskDiff, TaskGroup, type TaskGroupDiff } from "#model";
+import { type DiffOptions, type Noun, diffNoun, isChanged } from "./diff-noun.ts";
+
+const JOB_APART = new Set(["ID", "TaskGroups"]);
+/** They have been merged into the groups, which show them; a job that is new says it once. */
+const JOB_APART_WHEN_NEW = new Set([...JOB_APART, "Update", "Migrate", "Reschedule"]);
+const GROUP_APART = new Set(["Name", "Tasks"]);
+const TASK_APART = new Set(["Name"]);
+
+/**
+ * Both canonical; `old` null: the job is new. Groups and tasks are all listed, sorted by name, unchanged ones with type None.
+ * Annotations and Updates are empty until annotateDiff. Pure.
+ */
+export function diffJobs(old: Job | null, next: Job, options: { readonly contextual: boolean }): JobDiff {
+  const before = (old ?? undefined) as Noun | undefined;
+  const own = diffNoun(Job, before, next as Noun, { ...options, apart: old === null ? JOB_APART_WHEN_NEW : JOB_APART });
+  const groups = byName(old?.TaskGroups, next.TaskGroups).map(([a, b]) => diffGroups(a, b, options));
+  const changed = isChanged(own) || groups.some((group) => group.Type !== "None");
+  return { Type: old === null ? "Added" : changed ? "Edited" : "None", ID: next.ID, ...own, TaskGroups: groups };
+}
+
+function diffGroups(old: TaskGroup | undefined, next: TaskGroup | undefined, options: DiffOptions): TaskGroupDiff {
+  const own = diffNoun(TaskGroup, old as Noun | undefined, next as Noun | undefined, { ...options, apart: GROUP_APART });
+  const tasks = byName(old?.Tasks, next?.Tasks).map(([a, b]) => diffTasks(a, b, options));
+  const changed = isChanged(own) || tasks.some((task) => task.Type !== "None");
+  return { Type: typeOf(old, next, changed), Name: (next ?? old)?.Name ?? "", ...own, Tasks: tasks, Updates: {} };
+}
+
+function diffTasks(old: Task | undefined, next: Task | undefined, options: DiffOptions): TaskDiff {
+  const own = diffNoun(Task as TSchema, old as Noun | undefined, next as Noun | undefined, { ...options, apart: TASK_APART });
+  return { Type: typeOf(old, next, isChanged(own)), Name: (next ?? old)?.Name ?? "", ...own, Annotations: [] };
+}
+
+function typeOf(old: unknown, next: unknown, changed: boolean): DiffType {
+  return old === undefined ? "Added" : next === undefined ? "Deleted" : changed ? "Edited" : "None";
+}
+
+function byName<T extends { readonly Name: string }>(
+  old: readonly T[] = [],
+  next: readonly T[] = [],
+): readonly (readonly [old: T | undefined, next: T | undefined])[] {
+  const before = new Map(old.map((each) => [each.Name, each]));
+  const after = new Map(next.map((each) => [each.Name, each]));
+  return [...new Set([...before.keys(), ...after.keys()])].sort().map((name) => [before.get(name), after.get(name)] as const);
+}
