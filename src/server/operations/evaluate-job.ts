@@ -1,0 +1,32 @@
+/** Look at a job again now; with ForceReschedule its failed allocations are placed anew whatever their policy says. */
+import type { DesiredTransition } from "#model";
+import { commit, evaluationFor, type ServerContext } from "../context.ts";
+import type { EvalResponse } from "../contract.ts";
+import { badRequest, notFound } from "../errors.ts";
+
+export async function evaluateJob(
+  context: ServerContext,
+  namespace: string,
+  id: string,
+  options: { readonly ForceReschedule: boolean },
+): Promise<EvalResponse> {
+  const snapshot = context.cluster.state.snapshot();
+  const job = snapshot.job(namespace, id);
+  if (job === undefined) throw notFound("job", id);
+  if (job.Periodic !== null) throw badRequest(`Cannot evaluate job "${id}": it is periodic, force a launch instead`);
+  if (job.ParameterizedJob !== null) throw badRequest(`Cannot evaluate job "${id}": it is parameterized, dispatch it instead`);
+
+  const evaluation = evaluationFor(context, job, "job-register");
+  const transitions: Record<string, DesiredTransition> = {};
+  if (options.ForceReschedule) {
+    for (const allocation of snapshot.allocationsByJob(namespace, id)) {
+      const failed = allocation.ClientStatus === "failed" && allocation.DesiredStatus === "run" && allocation.NextAllocation === "";
+      if (failed) transitions[allocation.ID] = { ForceReschedule: true };
+    }
+  }
+  const index =
+    Object.keys(transitions).length > 0
+      ? await commit(context, { type: "allocations-desired-transition", Transitions: transitions, Evaluations: [evaluation] })
+      : await commit(context, { type: "evaluations-upsert", Evaluations: [evaluation] });
+  return { EvalID: evaluation.ID, EvalCreateIndex: index, Index: index };
+}

@@ -1,0 +1,23 @@
+/** One allocation is to go and be placed anew: marked to migrate, together with the evaluation that does it. */
+import type { AllocationId } from "#model";
+import { commit, evaluationFor, type ServerContext } from "../context.ts";
+import type { EvalResponse } from "../contract.ts";
+import { notFound } from "../errors.ts";
+
+export async function stopAllocation(
+  context: ServerContext,
+  id: AllocationId,
+  options: { readonly NoShutdownDelay: boolean },
+): Promise<EvalResponse> {
+  const snapshot = context.cluster.state.snapshot();
+  const allocation = snapshot.allocation(id);
+  if (allocation === undefined) throw notFound("allocation", id);
+  const job = snapshot.job(allocation.Namespace, allocation.JobID) ?? allocation.Job;
+  const evaluation = evaluationFor(context, job, "alloc-stop");
+  const index = await commit(context, {
+    type: "allocations-desired-transition",
+    Transitions: { [id]: { Migrate: true, NoShutdownDelay: options.NoShutdownDelay } },
+    Evaluations: [evaluation],
+  });
+  return { EvalID: evaluation.ID, EvalCreateIndex: index, Index: index };
+}

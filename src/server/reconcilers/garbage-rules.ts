@@ -1,0 +1,113 @@
+/**
+ * What is garbage. Reads a snapshot, changes nothing; `breathe` is awaited now and then so that a large state never holds up the
+ * event loop. nomad.md §7 "GC".
+ *
+ * - A job: dead, and stopped or of a type that ends by itself; all its evaluations over, all its allocations at an end on their nodes.
+ * - An evaluation: over, and so are all allocations it placed. A live batch job keeps the allocations of its evaluations: they are the
+ *   proof that its work was done, without them it would be done again.
+ * - An allocation of an evaluation that stays: at an end, and not the one its group will still be rescheduled from.
+ * - A node: down, with nothing on it that is not over.
+ */
+import { clientTerminal, type Allocation, type AllocationId, type Evaluation, type EvaluationId, type Job, type NodeId } from "#model";
+import type { Snapshot } from "#state";
+
+/** Unix nanoseconds: what changed after is too young. */
+export interface GarbageCutoffs {
+  readonly jobNs: number;
+  readonly evaluationNs: number;
+  readonly batchEvaluationNs: number;
+  readonly nodeNs: number;
+}
+/** Records to forget. */
+export interface Remains {
+  readonly evaluations: readonly EvaluationId[];
+  readonly allocations: readonly AllocationId[];
+}
+export interface Garbage extends Remains {
+  /** Jobs with all that belongs to them; none of it is among the others. */
+  readonly jobs: readonly (Remains & { readonly job: Job })[];
+  readonly nodes: readonly NodeId[];
+}
+
+const BREATHE_EVERY = 2_000;
+
+export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, breathe: () => Promise<unknown>): Promise<Garbage> {
+  const jobs: (Remains & { readonly job: Job })[] = [];
+  const taken = new Set<string>();
+  const evaluations: EvaluationId[] = [];
+  const allocations = new Set<AllocationId>();
+  const nodes: NodeId[] = [];
+  let seen = 0;
+  const step = async () => {
+    if (++seen % BREATHE_EVERY === 0) await breathe();
+  };
+
+  for (const job of snapshot.jobs("*")) {
+    await step();
+    if (!collectableJob(job)) continue;
+    const ofJob = [...snapshot.evaluationsByJob(job.Namespace, job.ID)];
+    const placed = [...snapshot.allocationsByJob(job.Namespace, job.ID)];
+    if (!ofJob.every((evaluation) => over(evaluation) && evaluation.ModifyTime <= cutoffs.jobNs)) continue;
+    if (!placed.every((allocation) => ended(snapshot, allocation) && allocation.ModifyTime <= cutoffs.jobNs)) continue;
+    if (job.SubmitTime > cutoffs.jobNs) continue;
+    jobs.push({ job, evaluations: ofJob.map((evaluation) => evaluation.ID), allocations: placed.map((allocation) => allocation.ID) });
+    for (const record of [...ofJob, ...placed]) taken.add(record.ID);
+  }
+
+  for (const evaluation of snapshot.evaluations()) {
+    await step();
+    if (taken.has(evaluation.ID) || !over(evaluation)) continue;
+    const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
+    const endsByItself = evaluation.Type === "batch" || evaluation.Type === "sysbatch";
+    const cutoffNs = endsByItself ? cutoffs.batchEvaluationNs : cutoffs.evaluationNs;
+    if (evaluation.ModifyTime > cutoffNs) continue;
+    let stays = false;
+    for (const allocation of snapshot.allocationsByEvaluation(evaluation.ID)) {
+      await step();
+      if (collectableAllocation(snapshot, allocation, job, cutoffNs)) allocations.add(allocation.ID);
+      else stays = true;
+    }
+    if (!stays) evaluations.push(evaluation.ID);
+  }
+
+  for (const node of snapshot.nodes()) {
+    await step();
+    if (node.Status !== "down" || node.StatusUpdatedAt * 1e9 > cutoffs.nodeNs) continue;
+    const empty = [...snapshot.allocationsByNode(node.ID)].every(
+      (allocation) => clientTerminal(allocation) || allocations.has(allocation.ID) || taken.has(allocation.ID),
+    );
+    if (empty) nodes.push(node.ID);
+  }
+  return { jobs, evaluations, allocations: [...allocations], nodes };
+}
+
+function over(evaluation: Evaluation): boolean {
+  return evaluation.Status === "complete" || evaluation.Status === "failed" || evaluation.Status === "canceled";
+}
+
+function collectableJob(job: Job): boolean {
+  if (job.Status !== "dead") return false;
+  if (job.Stop) return true;
+  if (job.Periodic !== null || job.ParameterizedJob !== null) return false;
+  return job.Type === "batch" || job.Type === "sysbatch";
+}
+
+/** Nothing of it runs: by its node's word, or because the node is no more. */
+function ended(snapshot: Snapshot, allocation: Allocation): boolean {
+  return clientTerminal(allocation) || (allocation.DesiredStatus !== "run" && snapshot.node(allocation.NodeID) === undefined);
+}
+
+function collectableAllocation(snapshot: Snapshot, allocation: Allocation, job: Job | undefined, cutoffNs: number): boolean {
+  if (!ended(snapshot, allocation) || allocation.ModifyTime > cutoffNs) return false;
+  if (job === undefined || job.Stop) return true;
+  if (job.Type === "batch" || job.Type === "sysbatch") return false;
+  if (allocation.DesiredStatus !== "run" || allocation.ClientStatus !== "failed") return true;
+  return !mayBeRescheduled(allocation, job);
+}
+
+/** A failed allocation that nothing replaced yet is what its replacement will be reckoned from. */
+function mayBeRescheduled(allocation: Allocation, job: Job): boolean {
+  if (allocation.NextAllocation !== "") return false;
+  const policy = job.TaskGroups.find((group) => group.Name === allocation.TaskGroup)?.ReschedulePolicy;
+  return policy !== null && policy !== undefined && (policy.Unlimited === true || (policy.Attempts ?? 0) > 0);
+}
