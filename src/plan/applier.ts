@@ -1,0 +1,99 @@
+/**
+ * Takes plans one at a time, checks each against the newest state, and hands what holds to the log. While a plan waits for the disk
+ * the next is checked already, as if those in flight were done (verify.ts): the log can put many plans in one sync.
+ *
+ *   submit ─► queue ─► verify ─► propose ─► answer
+ *                        ▲          │
+ *                        └ in flight┘
+ */
+import assert from "node:assert/strict";
+import type { Cluster } from "#cluster";
+import type { Evaluation, Plan, PlanResult } from "#model";
+import { NamedError } from "#std";
+import { planQueue } from "./queue.ts";
+import { verifyPlan } from "./verify.ts";
+
+export interface PlanApplier {
+  /**
+   * Resolves when what holds of the plan is durable and applied. The evaluations are stored in the same log entry, and only if the
+   * plan was committed in full; else schedule again from a snapshot at `Index` or later.
+   * Rejects with NamedError LOG_WRITE_FAILED (nothing happened), PLAN_REFUSED (the state refused the entry), PLAN_APPLIER_CLOSED.
+   */
+  submit(plan: Plan, evaluations: readonly Evaluation[]): Promise<PlanResult>;
+  /** Plans waiting to be checked, and plans on their way into the log. */
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Refuses what waits; what is in flight ends by itself. */
+  close(): void;
+}
+
+export interface PlanApplierOptions {
+  readonly cluster: Pick<Cluster, "propose" | "state">;
+  /** Plans on their way into the log at once. */
+  readonly inFlightMax?: number;
+}
+
+const IN_FLIGHT_MAX = 8;
+
+interface Submission {
+  readonly plan: Plan;
+  readonly evaluations: readonly Evaluation[];
+  readonly settle: (result: PlanResult) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: PlanApplierOptions): PlanApplier {
+  const queue = planQueue<Submission>();
+  const inFlight = new Set<Plan>();
+  let closed = false;
+
+  const pump = (): void => {
+    while (inFlight.size < inFlightMax) {
+      const submission = queue.pop();
+      if (submission === undefined) return;
+      commit(submission).then(submission.settle, submission.fail);
+    }
+  };
+
+  // Runs without a break up to the proposal: between a look at the state and the note that the plan is in flight nothing comes.
+  const commit = async ({ plan, evaluations }: Submission): Promise<PlanResult> => {
+    const { Plan: kept, Rejected, Full } = verifyPlan(cluster.state.snapshot(), plan, [...inFlight]);
+    if (!Full && isEmpty(kept)) return { Index: 0, Rejected, Full };
+    inFlight.add(kept);
+    try {
+      const outcome = await cluster.propose({ type: "plan-apply", Plan: kept, Evaluations: Full ? evaluations : [] });
+      if (!outcome.ok) throw new NamedError("PLAN_REFUSED", `Cannot apply plan of evaluation "${plan.EvalID}": ${outcome.reason}`);
+      return { Index: outcome.index, Rejected, Full };
+    } finally {
+      assert(inFlight.delete(kept), "a plan in flight lands once");
+      pump();
+    }
+  };
+
+  return {
+    submit: (plan, evaluations) =>
+      new Promise((settle, fail) => {
+        if (closed) return fail(closedError(plan));
+        queue.push(plan.Priority, { plan, evaluations, settle, fail });
+        pump();
+      }),
+    get waiting() {
+      return queue.size;
+    },
+    get inFlight() {
+      return inFlight.size;
+    },
+    close() {
+      closed = true;
+      for (let left = queue.pop(); left !== undefined; left = queue.pop()) left.fail(closedError(left.plan));
+    },
+  };
+}
+
+function isEmpty(plan: Plan): boolean {
+  return plan.Stops.length + plan.Placements.length + plan.InPlaceUpdates.length === 0;
+}
+
+function closedError(plan: Plan): NamedError {
+  return new NamedError("PLAN_APPLIER_CLOSED", `Cannot apply plan of evaluation "${plan.EvalID}": this server is shutting down`, { statusCode: 503 });
+}

@@ -1,0 +1,252 @@
+/**
+ * The nodes that could run a group, best first, kept so while allocations are placed one by one. nomad.md §6.3.
+ *
+ *   score of a node = mean of the scores that apply to it
+ *     binpack                    how full it is afterwards (fitness.ts)                 always
+ *     job-anti-affinity          −(allocations of the group there + 1) / count          when there are any
+ *     node-affinity              affinity.ts                                            when the job has affinities
+ *     node-reschedule-penalty    −1                                                     where this allocation just failed
+ *     allocation-spread          spread.ts                                              when not 0
+ *
+ * Every node is scored. A placement changes the score of its own node only, which a tournament settles in log2(n) matches; with
+ * spreads it changes all nodes with the same value, so then the nodes are looked through.
+ */
+import type { Node, NodeScore } from "#model";
+import type { Ask } from "../feasible/ask.ts";
+import { type Distinct, firstRefusal } from "../feasible/distinct.ts";
+import type { Ledger, Shortfall } from "../feasible/fits.ts";
+import type { Draw } from "../seed.ts";
+import { type Algorithm, fitness } from "./fitness.ts";
+import type { SpreadRule } from "./spread.ts";
+import { Tournament } from "./tournament.ts";
+
+export interface RankingInput {
+  readonly ledger: Ledger;
+  readonly ask: Ask;
+  /** Nodes that pass every check. */
+  readonly slots: readonly number[];
+  readonly algorithm: Algorithm;
+  /** The group's count. */
+  readonly count: number;
+  /** slot → allocations of the group that hold room there. */
+  readonly neighbours: ReadonlyMap<number, number>;
+  readonly affinity: ((node: Node) => number) | undefined;
+  /** Both already told of the allocations that are there. */
+  readonly spreads: readonly SpreadRule[];
+  readonly distinct: readonly Distinct[];
+  readonly draw: Draw;
+}
+
+const PENALTY = -1;
+const NO_SLOTS: ReadonlySet<number> = new Set();
+
+export class Ranking {
+  readonly #input: RankingInput;
+  readonly #positions = new Map<number, number>();
+  readonly #neighbours: Map<number, number>;
+  readonly #affinities: Float64Array | undefined;
+  readonly #tournament: Tournament;
+  /** Why the node at this position has no room; left out: it has. */
+  readonly #shortfalls: (Shortfall | undefined)[];
+  /** Positions without free dynamic ports, found out when one was wanted. */
+  readonly #portless = new Map<number, Shortfall>();
+  /** Positions distinct_hosts or distinct_property refuse, as far as they were asked. */
+  readonly #barred = new Map<number, string>();
+  /** Per spread rule, per position. */
+  readonly #values: readonly (readonly (string | undefined)[])[];
+
+  constructor(input: RankingInput) {
+    const { slots, affinity, draw, spreads } = input;
+    this.#input = input;
+    this.#neighbours = new Map(input.neighbours);
+    this.#shortfalls = new Array<Shortfall | undefined>(slots.length).fill(undefined);
+    this.#affinities = affinity === undefined ? undefined : Float64Array.from(slots, (slot) => affinity(this.#nodeAt(slot)));
+    this.#values = spreads.map((rule) => slots.map((slot) => rule.valueOf(this.#nodeAt(slot))));
+    slots.forEach((slot, position) => this.#positions.set(slot, position));
+    this.#tournament = new Tournament(
+      Float64Array.from(slots, (_, position) => this.#ownScore(position, 0)),
+      Uint32Array.from(slots, (slot) => draw.rank(slot)),
+    );
+  }
+
+  /** The best slot with room, or undefined. `penalised`: slots this one allocation had better avoid. */
+  best(penalised: ReadonlySet<number> = NO_SLOTS): number | undefined {
+    const position = this.#bestPosition(penalised);
+    return position < 0 ? undefined : this.#input.slots[position];
+  }
+
+  /** The ledger has taken one more of the group on the slot. */
+  placed(slot: number): void {
+    this.#count(slot, 1);
+    this.#refresh(this.#positions.get(slot));
+  }
+
+  /** The ledger has released one of the group on the slot, or (by 1) holds it again. */
+  released(slot: number, by: 1 | -1 = -1): void {
+    this.#count(slot, by);
+    const position = this.#positions.get(slot);
+    if (position !== undefined) this.#portless.delete(position);
+    this.#refresh(position);
+    for (const barred of [...this.#barred.keys()]) this.#refresh(barred);
+  }
+
+  /** No ports were to be had on the slot. */
+  refused(slot: number, shortfall: Shortfall): void {
+    const position = this.#positions.get(slot) as number;
+    this.#portless.set(position, shortfall);
+    this.#refresh(position);
+  }
+
+  hasRoom(slot: number): boolean {
+    const position = this.#positions.get(slot);
+    return position !== undefined && this.#tournament.scores[position] !== -Infinity;
+  }
+
+  /** Best first, with the parts of their scores. */
+  top(most: number, penalised: ReadonlySet<number> = NO_SLOTS): NodeScore[] {
+    const taken: number[] = [];
+    const scores: NodeScore[] = [];
+    while (scores.length < most) {
+      const position = this.#bestPosition(penalised);
+      if (position < 0) break;
+      scores.push(this.#explain(position, penalised));
+      taken.push(position);
+      this.#tournament.set(position, -Infinity);
+    }
+    for (const position of taken) this.#refresh(position);
+    return scores;
+  }
+
+  /** Nodes that could run the group but have no room, with what is lacking. */
+  *exhausted(): Generator<{ readonly slot: number; readonly node: Node; readonly shortfall: Shortfall }> {
+    for (let position = 0; position < this.#shortfalls.length; position++) {
+      const shortfall = this.#shortfalls[position];
+      if (shortfall !== undefined) yield { slot: this.#slotOf(position), node: this.#nodeOf(position), shortfall };
+    }
+  }
+
+  /** Nodes distinct_hosts or distinct_property refuse now. */
+  *barred(): Generator<{ readonly node: Node; readonly reason: string }> {
+    for (const [position, reason] of this.#barred) yield { node: this.#nodeOf(position), reason };
+  }
+
+  /** Asks the best again whether it is barred by now, until one is not. */
+  #bestPosition(penalised: ReadonlySet<number>): number {
+    for (;;) {
+      const position = this.#input.spreads.length > 0 ? this.#bestSpread(penalised) : this.#bestAlone(penalised);
+      if (position < 0 || firstRefusal(this.#input.distinct, this.#nodeOf(position)) === undefined) return position;
+      this.#refresh(position);
+    }
+  }
+
+  #bestAlone(penalised: ReadonlySet<number>): number {
+    if (penalised.size === 0) return this.#tournament.best();
+    const positions = [...penalised].map((slot) => this.#positions.get(slot)).filter((position) => position !== undefined);
+    const open = positions.filter((position) => this.#tournament.scores[position] !== -Infinity);
+    for (const position of open) this.#tournament.set(position, this.#ownScore(position, 1));
+    const best = this.#tournament.best();
+    for (const position of open) this.#tournament.set(position, this.#ownScore(position, 0));
+    return best;
+  }
+
+  /** Only with spreads: looks at every node. */
+  #bestSpread(penalised: ReadonlySet<number>): number {
+    const boosts = this.#input.spreads.map((rule, index) => {
+      const known = new Map<string | undefined, number>();
+      for (const value of new Set(this.#values[index])) known.set(value, rule.boost(value));
+      return known;
+    });
+    const { scores } = this.#tournament;
+    let best = -1;
+    let bestScore = -Infinity;
+    let bestRank = 0;
+    for (let position = 0; position < scores.length; position++) {
+      if (scores[position] === -Infinity) continue;
+      let boost = 0;
+      for (let index = 0; index < boosts.length; index++) boost += boosts[index]?.get(this.#values[index]?.[position]) ?? 0;
+      const slot = this.#input.slots[position] as number;
+      const applied = this.#applied(position) + (penalised.has(slot) ? 1 : 0);
+      const own = penalised.has(slot) ? this.#ownScore(position, 1) : (scores[position] as number);
+      const score = boost === 0 ? own : (own * applied + boost) / (applied + 1);
+      const rank = this.#input.draw.rank(slot);
+      if (score > bestScore || (score === bestScore && rank < bestRank)) {
+        best = position;
+        bestScore = score;
+        bestRank = rank;
+      }
+    }
+    return best;
+  }
+
+  #count(slot: number, by: 1 | -1): void {
+    const { distinct, spreads, ledger } = this.#input;
+    const node = ledger.columns.nodes[slot];
+    this.#neighbours.set(slot, (this.#neighbours.get(slot) ?? 0) + by);
+    if (node === undefined) return;
+    for (const rule of spreads) rule.count(rule.valueOf(node), by);
+    for (const rule of distinct) by > 0 ? rule.placed(node) : rule.removed(node);
+  }
+
+  #refresh(position: number | undefined): void {
+    if (position !== undefined) this.#tournament.set(position, this.#ownScore(position, 0));
+  }
+
+  /** The mean without spreads; −Infinity if it cannot be had. Notes why. */
+  #ownScore(position: number, penalties: 0 | 1): number {
+    const slot = this.#slotOf(position);
+    const barred = firstRefusal(this.#input.distinct, this.#nodeAt(slot));
+    if (barred === undefined) this.#barred.delete(position);
+    else this.#barred.set(position, barred);
+    const shortfall = barred === undefined ? (this.#portless.get(position) ?? this.#input.ask.shortfall(slot)) : undefined;
+    this.#shortfalls[position] = shortfall;
+    if (barred !== undefined || shortfall !== undefined) return -Infinity;
+    const sum = this.#fitnessOf(slot) + this.#crowding(slot) + (this.#affinities?.[position] ?? 0) + penalties * PENALTY;
+    return sum / (this.#applied(position) + penalties);
+  }
+
+  /** How many scores apply, without spread and penalty. */
+  #applied(position: number): number {
+    const crowded = (this.#neighbours.get(this.#slotOf(position)) ?? 0) > 0;
+    return 1 + (crowded ? 1 : 0) + (this.#affinities === undefined ? 0 : 1);
+  }
+
+  #fitnessOf(slot: number): number {
+    const { ledger, ask, algorithm } = this.#input;
+    return fitness(
+      algorithm,
+      (ledger.cpuUsed[slot] as number) + ask.cpuAt(slot), ledger.columns.cpuTotal[slot] as number,
+      (ledger.memoryUsed[slot] as number) + ask.memory, ledger.columns.memoryTotal[slot] as number,
+    );
+  }
+
+  #crowding(slot: number): number {
+    const neighbours = this.#neighbours.get(slot) ?? 0;
+    return neighbours > 0 ? -(neighbours + 1) / Math.max(1, this.#input.count) : 0;
+  }
+
+  #explain(position: number, penalised: ReadonlySet<number>): NodeScore {
+    const slot = this.#slotOf(position);
+    const penalty = penalised.has(slot) ? 1 : 0;
+    const boost = this.#input.spreads.reduce((sum, rule, index) => sum + rule.boost(this.#values[index]?.[position]), 0);
+    const applied = this.#applied(position) + penalty;
+    const own = this.#ownScore(position, penalty);
+    const Scores: Record<string, number> = {
+      "binpack": this.#fitnessOf(slot),
+      "job-anti-affinity": this.#crowding(slot),
+      "node-affinity": this.#affinities?.[position] ?? 0,
+      "node-reschedule-penalty": penalty * PENALTY,
+    };
+    if (this.#input.spreads.length > 0) Scores["allocation-spread"] = boost;
+    return { NodeID: this.#nodeAt(slot).ID, Scores, NormScore: boost === 0 ? own : (own * applied + boost) / (applied + 1) };
+  }
+
+  #slotOf(position: number): number {
+    return this.#input.slots[position] as number;
+  }
+  #nodeOf(position: number): Node {
+    return this.#nodeAt(this.#slotOf(position));
+  }
+  #nodeAt(slot: number): Node {
+    return this.#input.ledger.columns.nodes[slot] as Node;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * A whole job: every group it has, and every group it no longer has. A job that is gone or stopped keeps nothing.
+ * nomad.md §6.5.
+ */
+import { terminal } from "#model";
+import type { Allocation, Job, Node } from "#model";
+import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Stop } from "./decision.ts";
+import { type GroupInput, reconcileGroup } from "./group.ts";
+
+export interface JobInput {
+  /** Undefined: purged. */
+  readonly job: Job | undefined;
+  readonly allocations: Iterable<Allocation>;
+  readonly nodeOf: (id: string) => Node | undefined;
+  readonly mayStay: GroupInput["mayStay"];
+  readonly limit: number;
+}
+
+/** In the order of the job file; groups no longer wanted last. */
+export function reconcileJob(input: JobInput): readonly GroupDecision[] {
+  const { job } = input;
+  const byGroup = new Map<string, Allocation[]>();
+  for (const allocation of input.allocations) {
+    const list = byGroup.get(allocation.TaskGroup);
+    if (list === undefined) byGroup.set(allocation.TaskGroup, [allocation]);
+    else list.push(allocation);
+  }
+  const wanted = job === undefined || job.Stop ? [] : job.TaskGroups;
+  const decisions = wanted.map((group) => {
+    const allocations = byGroup.get(group.Name) ?? [];
+    byGroup.delete(group.Name);
+    return reconcileGroup({ ...input, job: job as Job, group, allocations });
+  });
+  for (const [name, allocations] of byGroup) decisions.push(stopGroup(name, allocations, input.nodeOf));
+  return decisions;
+}
+
+function stopGroup(name: string, allocations: readonly Allocation[], nodeOf: JobInput["nodeOf"]): GroupDecision {
+  const stops = allocations.filter((allocation) => !terminal(allocation)).map((allocation): Stop => {
+    const status = nodeOf(allocation.NodeID)?.Status ?? "down";
+    const lost = status === "down" || status === "disconnected";
+    return { allocation, description: lost ? DESCRIPTIONS.lost : DESCRIPTIONS.notNeeded, clientStatus: lost ? "lost" : "" };
+  });
+  return { name, stops, places: [], inPlace: [], updates: { ...NO_UPDATES, Stop: stops.length } };
+}
