@@ -3,10 +3,10 @@
  * space; `Key  = Value` blocks. An empty cell prints `<none>`.
  */
 
-/** Rows of cells; the first row is the header. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Rows of cells; the first row is the header. `blanks`: empty cells stay empty. */
+export function table(rows: readonly (readonly string[])[], options: { readonly blanks?: boolean } = {}): string {
   return align(
-    rows.map((row) => row.map((cell) => (cell === "" ? "<none>" : cell))),
+    rows.map((row) => row.map((cell) => (cell === "" && options.blanks !== true ? "<none>" : cell))),
     "  ",
   );
 }

@@ -1,0 +1,137 @@
+/** `drover eval status`, `eval list`: nomad.md §4.4. */
+import type { EvaluationDetail } from "#api/contract";
+import type { Evaluation } from "#model";
+import type { Command, Context } from "../command.ts";
+import { DATA_FLAGS, printData } from "../data-output.ts";
+import { UsageError } from "../flags.ts";
+import { monitorEvaluation } from "../monitor-evaluation.ts";
+import { allocationTable } from "../render/allocations.ts";
+import { keyValues, table } from "../render/columns.ts";
+import { renderMetric } from "../render/metric.ts";
+import { ago, timestamp } from "../render/time.ts";
+import { resolveEvaluation } from "../resolve.ts";
+
+export const evalStatus: Command = {
+  usage: "eval status [options] <evaluation>",
+  about: "Shows an evaluation: what set it off, what it placed, and why it could not place the rest.",
+  connects: true,
+  flags: {
+    monitor: { kind: "boolean", about: "Follow it until it is done" },
+    ...DATA_FLAGS,
+    verbose: { kind: "boolean", about: "Full ids, exact times, scores" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    const typed = context.arguments[0];
+    if (typed === undefined || context.arguments.length > 1) throw new UsageError("This command takes one argument: <evaluation>");
+    const { ID: id } = await resolveEvaluation(context, typed);
+    if (flags.flag("monitor")) return monitorEvaluation(context, id, { verbose: flags.flag("verbose") });
+    const { value: evaluation } = await api.evaluations.read(id, { parameters: { related: true } });
+    if (flags.flag("json") || flags.given("t")) {
+      printData(terminal, evaluation, flags.text("t"));
+      return 0;
+    }
+    const { value: allocations } = await api.evaluations.allocations(id);
+    terminal.print(keyValues(facts(context, evaluation)));
+    const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
+    if (evaluation.RelatedEvals !== null && evaluation.RelatedEvals.length > 0) {
+      section(
+        "Related Evaluations",
+        table([
+          ["ID", "Priority", "Triggered By", "Node ID", "Status", "Description"],
+          ...evaluation.RelatedEvals.map((each) => [each.ID.slice(0, 8), String(each.Priority), each.TriggeredBy, each.NodeID.slice(0, 8), each.Status, each.StatusDescription]),
+        ]),
+      );
+    }
+    if (allocations.length > 0) {
+      section("Placed Allocations", allocationTable(allocations, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }));
+    }
+    const failures = Object.entries(evaluation.FailedTGAllocs ?? {});
+    if (failures.length > 0) {
+      section(
+        "Failed Placements",
+        failures
+          .map(([group, metric]) => {
+            const count = metric.CoalescedFailures + 1;
+            return `Task Group ${JSON.stringify(group)} (failed to place ${count} allocation${count === 1 ? "" : "s"}):\n${renderMetric(metric, { scores: flags.flag("verbose"), indent: "  " })}`;
+          })
+          .join("\n\n"),
+      );
+      if (evaluation.BlockedEval !== "") terminal.print(`\nEvaluation ${JSON.stringify(evaluation.BlockedEval.slice(0, 8))} waiting for additional capacity to place remainder`);
+    }
+    return 0;
+  },
+};
+
+function facts(context: Context, evaluation: EvaluationDetail): [string, string][] {
+  const verbose = context.flags.flag("verbose");
+  const short = (id: string) => (verbose ? id : id.slice(0, 8));
+  const when = (ns: number) => (verbose ? timestamp(ns) : ago(ns, context.nowMs()));
+  const pairs: [string, string][] = [
+    ["ID", short(evaluation.ID)],
+    ["Create Time", when(evaluation.CreateTime)],
+    ["Modify Time", when(evaluation.ModifyTime)],
+    ["Status", evaluation.Status],
+    ["Status Description", evaluation.StatusDescription === "" ? evaluation.Status : evaluation.StatusDescription],
+    ["Type", evaluation.Type],
+    ["TriggeredBy", evaluation.TriggeredBy],
+    ["Job ID", evaluation.JobID],
+    ["Namespace", evaluation.Namespace],
+  ];
+  if (evaluation.NodeID !== "") pairs.push(["Node ID", short(evaluation.NodeID)]);
+  pairs.push(["Priority", String(evaluation.Priority)], ["Placement Failures", placementFailures(evaluation)]);
+  if (evaluation.PreviousEval !== "") pairs.push(["Previous Eval", short(evaluation.PreviousEval)]);
+  if (evaluation.NextEval !== "") pairs.push(["Next Eval", short(evaluation.NextEval)]);
+  if (evaluation.BlockedEval !== "") pairs.push(["Blocked Eval", short(evaluation.BlockedEval)]);
+  if (evaluation.WaitUntil !== null) pairs.push(["Wait Until", evaluation.WaitUntil]);
+  return pairs;
+}
+
+export const evalList: Command = {
+  usage: "eval list [options]",
+  about: "Lists evaluations, newest first.",
+  connects: true,
+  flags: {
+    ...DATA_FLAGS,
+    job: { kind: "text", value: "job", about: "Only this job's" },
+    status: { kind: "text", value: "status", about: "Only those with this status" },
+    filter: { kind: "text", value: "expression", about: "A filter expression over the evaluation" },
+    "per-page": { kind: "whole", value: "count", about: "So many at a time" },
+    "page-token": { kind: "text", value: "token", about: "Where the page starts" },
+    verbose: { kind: "boolean", about: "Full ids" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    const perPage = flags.whole("per-page");
+    const pageToken = flags.text("page-token");
+    const filter = flags.text("filter");
+    const { value, nextToken } = await api.evaluations.list({
+      reverse: true,
+      parameters: { job: flags.text("job"), status: flags.text("status") },
+      ...(perPage === undefined ? {} : { perPage }),
+      ...(pageToken === undefined ? {} : { nextToken: pageToken }),
+      ...(filter === undefined ? {} : { filter }),
+    });
+    if (flags.flag("json") || flags.given("t")) {
+      printData(terminal, value, flags.text("t"));
+      return 0;
+    }
+    if (value.length === 0) {
+      terminal.print("No evals found");
+      return 0;
+    }
+    const short = (id: string) => (flags.flag("verbose") ? id : id.slice(0, 8));
+    terminal.print(
+      table([
+        ["ID", "Priority", "Triggered By", "Job ID", "Namespace", "Node ID", "Status", "Placement Failures"],
+        ...value.map((each) => [short(each.ID), String(each.Priority), each.TriggeredBy, each.JobID, each.Namespace, short(each.NodeID), each.Status, placementFailures(each)]),
+      ]),
+    );
+    if (nextToken !== "") terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover eval list -page-token ${nextToken}`);
+    return 0;
+  },
+};
+
+function placementFailures(evaluation: Evaluation): string {
+  return evaluation.Status === "blocked" ? "N/A - In Progress" : String(Object.keys(evaluation.FailedTGAllocs ?? {}).length > 0);
+}

@@ -1,0 +1,41 @@
+/** `drover job init`: writes an example job file from templates/job. nomad.md §4.3. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { NamedError } from "#std";
+import type { Command } from "../command.ts";
+
+const TEMPLATES = { example: "the example, with a word about everything", short: "the same without the words" } as const;
+
+export const jobInit: Command = {
+  usage: "job init [options] [<file>]",
+  about: "Writes an example job file, example.nomad.hcl unless another name is given. A file that is there is left alone.",
+  connects: false,
+  flags: {
+    short: { kind: "boolean", about: "Without the explanations" },
+    connect: { kind: "boolean", about: "A Connect example (comes with service mesh: refused)" },
+    template: { kind: "text", value: "name", about: "Which example" },
+    "list-templates": { kind: "boolean", about: "Name the examples" },
+  },
+  async run({ flags, terminal, arguments: words }) {
+    if (flags.flag("list-templates")) {
+      for (const [name, about] of Object.entries(TEMPLATES)) terminal.print(`${name.padEnd(8)} ${about}`);
+      return 0;
+    }
+    if (flags.flag("connect")) throw new NamedError("JOB_TEMPLATE_UNKNOWN", "Cannot write a Connect example: service mesh is not in this version of Drover yet");
+    const name = flags.text("template") ?? (flags.flag("short") ? "short" : "example");
+    if (!Object.hasOwn(TEMPLATES, name)) throw new NamedError("JOB_TEMPLATE_UNKNOWN", `Cannot write job template ${JSON.stringify(name)}: there are ${Object.keys(TEMPLATES).join(", ")}`);
+    const file = words[0] ?? "example.nomad.hcl";
+    if (existsSync(file)) throw new NamedError("JOB_FILE_EXISTS", `Cannot write ${JSON.stringify(file)}: it already exists`, { fix: "Name another file, or remove it first." });
+    writeFileSync(file, readFileSync(templatePath(name)), { flag: "wx" });
+    terminal.print(`Example job file written to ${file}`);
+    return 0;
+  },
+};
+
+/** templates/ lies at the root of the sources and of a packed release alike. */
+function templatePath(name: string): string {
+  const roots = [join(import.meta.dirname, "..", "..", ".."), join(import.meta.dirname, ".."), import.meta.dirname];
+  const path = roots.map((root) => join(root, "templates", "job", `${name}.nomad.hcl`)).find((each) => existsSync(each));
+  if (path === undefined) throw new NamedError("JOB_TEMPLATE_UNKNOWN", `Cannot find the template ${JSON.stringify(name)}: this installation has no templates folder`);
+  return path;
+}

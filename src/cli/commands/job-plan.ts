@@ -1,0 +1,81 @@
+/** `drover job plan`: nomad.md §4.2 (exit codes), §4.4. */
+import type { JobPlanAnswer } from "#api/contract";
+import { messageOf } from "#std";
+import type { Command } from "../command.ts";
+import { readJob, SOURCE_FLAGS } from "../job-source.ts";
+import { renderJobDiff } from "../render/diff.ts";
+import { renderMetric } from "../render/metric.ts";
+import { printData, DATA_FLAGS } from "../data-output.ts";
+
+export const jobPlan: Command = {
+  usage: "job plan [options] <path>",
+  about: `Shows what running the job file would change, and whether it could be placed, without changing anything.
+Exit code 0: nothing would change; 1: something would; 255: an error.`,
+  connects: true,
+  flags: {
+    ...SOURCE_FLAGS,
+    "json-output": { kind: "boolean", about: "Print the answer as JSON" },
+    t: DATA_FLAGS["t"] as NonNullable<(typeof DATA_FLAGS)["t"]>,
+    diff: { kind: "boolean", about: "Show the difference to what is there (default true)" },
+    "policy-override": { kind: "boolean", about: "Accepted for compatibility; there are no policies to override" },
+    verbose: { kind: "boolean", about: "Every field of what is new or gone" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    try {
+      const source = await readJob(context);
+      const wantsDiff = !flags.given("diff") || flags.flag("diff");
+      const { value: body } = await api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff });
+      const template = flags.text("t");
+      if (flags.flag("json-output") || template !== undefined) {
+        printData(terminal, body, template);
+        return exitCode(body);
+      }
+      if (body.Diff !== null && wantsDiff) {
+        terminal.print(renderJobDiff(body.Diff, { colours: terminal.colours, verbose: flags.flag("verbose") }));
+      }
+      printDryRun(body);
+      if (body.Warnings !== "") terminal.print(terminal.colours.bold(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`)));
+      printModifyIndex(body.JobModifyIndex, source.path);
+      return exitCode(body);
+    } catch (error) {
+      terminal.complain(`Error: ${messageOf(error)}`);
+      return 255;
+    }
+
+    function printDryRun(answer: JobPlanAnswer): void {
+      const failures = Object.entries(answer.FailedTGAllocs ?? {});
+      const lines = [terminal.colours.bold("Scheduler dry-run:")];
+      if (failures.length === 0) {
+        lines.push(terminal.colours.green("- All tasks successfully allocated."));
+      } else {
+        lines.push(terminal.colours.yellow("- WARNING: Failed to place all allocations."));
+        for (const [group, metric] of failures) {
+          const count = metric.CoalescedFailures + 1;
+          lines.push(`  Task Group ${JSON.stringify(group)} (failed to place ${count} allocation${count === 1 ? "" : "s"}):`);
+          lines.push(renderMetric(metric, { scores: flags.flag("verbose"), indent: "    " }));
+        }
+      }
+      terminal.print(`${lines.join("\n")}\n`);
+    }
+
+    function printModifyIndex(index: number, path: string): void {
+      const variables = [...flags.list("var").map((pair) => ` -var=${JSON.stringify(pair)}`), ...flags.list("var-file").map((file) => ` -var-file=${file}`)].join("");
+      terminal.print(`${terminal.colours.bold(`Job Modify Index: ${index}`)}
+To submit the job with version verification run:
+
+drover job run -check-index ${index}${variables} ${path}
+
+The job is then run only if its modify index is still ${index} when it reaches the servers; if it is not,
+somebody changed the job in the meantime and this plan may no longer hold.`);
+    }
+  },
+};
+
+/** 1 when anything would be created, stopped or replaced. */
+function exitCode(answer: JobPlanAnswer): number {
+  if (answer.Diff !== null && answer.Diff.Type === "None") return 0;
+  const changes = Object.values(answer.Annotations?.DesiredTGUpdates ?? {});
+  const moving = changes.reduce((sum, each) => sum + each.Stop + each.Place + each.Migrate + each.DestructiveUpdate + each.Canary, 0);
+  return moving > 0 ? 1 : 0;
+}

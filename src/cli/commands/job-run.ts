@@ -1,0 +1,47 @@
+/** `drover job run`: nomad.md §4.3, §4.4. */
+import type { Command } from "../command.ts";
+import { UsageError } from "../flags.ts";
+import { readJob, SOURCE_FLAGS } from "../job-source.ts";
+import { monitorEvaluation } from "../monitor-evaluation.ts";
+
+export const jobRun: Command = {
+  usage: "job run [options] <path>",
+  about: `Registers the job in the file: a new job, or a new version of one that is there. <path> is a file, or "-" for standard input.
+Follows the evaluation until allocations are placed. Exit code 0: placed; 2: something could not be placed; 1: an error.`,
+  connects: true,
+  flags: {
+    ...SOURCE_FLAGS,
+    "check-index": { kind: "whole", value: "index", about: "Run only if the job's modify index is this; 0: only if there is no such job" },
+    detach: { kind: "boolean", about: "Return at once and print the evaluation's id" },
+    "eval-priority": { kind: "whole", value: "1-100", about: "The evaluation's priority instead of the job's" },
+    output: { kind: "boolean", about: "Print the job as JSON instead of running it" },
+    "preserve-counts": { kind: "boolean", about: "Keep the counts of groups that are there already" },
+    "preserve-resources": { kind: "boolean", about: "Keep the resources of tasks that are there already (comes later: refused)" },
+    "policy-override": { kind: "boolean", about: "Accepted for compatibility; there are no policies to override" },
+    verbose: { kind: "boolean", about: "Full ids" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    if (flags.flag("preserve-resources")) throw new UsageError("-preserve-resources is not in this version of Drover yet");
+    const source = await readJob(context);
+    if (flags.flag("output")) {
+      terminal.print(JSON.stringify({ Job: source.job }, null, 4));
+      return 0;
+    }
+    const checkIndex = flags.whole("check-index");
+    const { value: body } = await api.jobs.register({
+      Job: source.job,
+      Submission: source.submission,
+      ...(checkIndex === undefined ? {} : { EnforceIndex: true, JobModifyIndex: checkIndex }),
+      ...(flags.flag("preserve-counts") ? { PreserveCounts: true } : {}),
+      ...(flags.given("eval-priority") ? { EvalPriority: flags.whole("eval-priority") as number } : {}),
+    });
+    if (body.Warnings !== "") terminal.print(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`));
+    if (body.EvalID === "" || flags.flag("detach")) {
+      terminal.print("Job registration successful");
+      if (body.EvalID !== "") terminal.print(`Evaluation ID: ${body.EvalID}`);
+      return 0;
+    }
+    return monitorEvaluation(context, body.EvalID, { verbose: flags.flag("verbose") });
+  },
+};

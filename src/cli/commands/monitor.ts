@@ -1,0 +1,27 @@
+/** `drover monitor`: nomad.md §4.3. */
+import type { Command } from "../command.ts";
+
+export const monitor: Command = {
+  usage: "monitor [options]",
+  about: "Prints an agent's log as it is written, until Ctrl-C.",
+  connects: true,
+  flags: {
+    "log-level": { kind: "text", value: "level", about: "TRACE, DEBUG, INFO (default), WARN or ERROR" },
+    json: { kind: "boolean", about: "As JSON" },
+    "node-id": { kind: "text", value: "node", about: "The agent with this node" },
+    "server-id": { kind: "text", value: "server", about: "The agent that is this server" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    const stream = await api.agent.monitor(
+      { logLevel: flags.text("log-level") ?? "INFO", logJson: flags.flag("json") },
+      { signal: context.interrupted, parameters: { node_id: flags.text("node-id"), server_id: flags.text("server-id") } },
+    );
+    try {
+      for await (const data of stream) terminal.write(data);
+    } catch (error) {
+      if (!context.interrupted.aborted) throw error;
+    }
+    return 0;
+  },
+};

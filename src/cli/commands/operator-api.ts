@@ -1,0 +1,48 @@
+/** `drover operator api`: like curl, with the address and token of the other commands. nomad.md §4.3. */
+import { readFileSync } from "node:fs";
+import type { Command } from "../command.ts";
+import { UsageError } from "../flags.ts";
+
+export const operatorApi: Command = {
+  usage: "operator api [options] <path> [<body>]",
+  about: `Sends a request to the HTTP API and prints the answer. <path> is such as /v1/jobs?prefix=a; <body> is JSON, "@file" or "-".`,
+  connects: true,
+  flags: {
+    X: { kind: "text", value: "method", about: "GET (default), PUT (default with a body), DELETE" },
+    filter: { kind: "text", value: "expression", about: "A filter expression" },
+    verbose: { kind: "boolean", about: "Say what is asked" },
+  },
+  async run(context) {
+    const { flags, terminal, api } = context;
+    const target = context.arguments[0];
+    if (target === undefined) throw new UsageError("A path or URL is required");
+    const text = await bodyText(context.arguments[1], () => terminal.readInput());
+    const url = new URL(target, "http://agent");
+    const path = url.pathname.startsWith("/v1/") ? url.pathname : `/v1${url.pathname}`;
+    const method = (flags.text("X") ?? (text === undefined ? "GET" : "PUT")).toUpperCase();
+    const filter = flags.text("filter");
+    const query = { parameters: Object.fromEntries(url.searchParams), ...(filter === undefined ? {} : { filter }) };
+    if (flags.flag("verbose")) terminal.complain(`> ${method} ${api.address}${path}${url.search}`);
+    switch (method) {
+      case "GET":
+        for await (const data of await api.request.bytes(path, { ...query, signal: context.interrupted })) terminal.write(data);
+        if (terminal.interactive) terminal.write("\n");
+        return 0;
+      case "PUT":
+      case "POST":
+        terminal.print(JSON.stringify((await api.request.put(path, text === undefined ? undefined : JSON.parse(text), query)).value));
+        return 0;
+      case "DELETE":
+        terminal.print(JSON.stringify((await api.request.delete(path, query)).value));
+        return 0;
+      default:
+        throw new UsageError(`invalid value ${JSON.stringify(method)} for flag -X: want GET, PUT, POST or DELETE`);
+    }
+  },
+};
+
+async function bodyText(word: string | undefined, readInput: () => Promise<string>): Promise<string | undefined> {
+  if (word === undefined) return undefined;
+  if (word === "-") return readInput();
+  return word.startsWith("@") ? readFileSync(word.slice(1), "utf8") : word;
+}

@@ -1,0 +1,60 @@
+/**
+ * Every command there is: its words, a line about it, and where its file lies. A file is loaded only when its command runs,
+ * which keeps `drover version` as quick as Node itself.
+ */
+import type { Command } from "../command.ts";
+
+export interface CommandEntry {
+  readonly about: string;
+  /** Another spelling of the same command; left out of the short help. */
+  readonly aliasOf?: string;
+  readonly load: () => Promise<Command>;
+}
+
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  "agent-info": entry("Show what the agent knows of itself", async () => (await import("./agent-info.ts")).agentInfo),
+  "alloc fs": entry("List and read an allocation's files", async () => (await import("./alloc-fs.ts")).allocFs),
+  "alloc logs": entry("Show what a task printed", async () => (await import("./alloc-logs.ts")).allocLogs),
+  "alloc restart": entry("Restart an allocation's tasks", async () => (await import("./alloc-actions.ts")).allocRestart),
+  "alloc signal": entry("Send a signal to an allocation's tasks", async () => (await import("./alloc-actions.ts")).allocSignal),
+  "alloc status": entry("Show an allocation: tasks, usage, events", async () => (await import("./alloc-status.ts")).allocStatus),
+  "alloc stop": entry("Stop an allocation; its job replaces it", async () => (await import("./alloc-actions.ts")).allocStop),
+  "eval list": entry("List evaluations", async () => (await import("./eval.ts")).evalList),
+  "eval status": entry("Show an evaluation, and why it could not place", async () => (await import("./eval.ts")).evalStatus),
+  "job allocs": entry("List a job's allocations", async () => (await import("./job-lists.ts")).jobAllocs),
+  "job eval": entry("Evaluate a job again", async () => (await import("./job-lists.ts")).jobEval),
+  "job history": entry("List a job's versions", async () => (await import("./job-lists.ts")).jobHistory),
+  "job init": entry("Write an example job file", async () => (await import("./job-init.ts")).jobInit),
+  "job inspect": entry("Show a job as the servers hold it", async () => (await import("./job-inspect.ts")).jobInspect),
+  "job plan": entry("Show what running a job file would change", async () => (await import("./job-plan.ts")).jobPlan),
+  "job run": entry("Run a job file: a new job, or a new version of one", async () => (await import("./job-run.ts")).jobRun),
+  "job status": entry("List jobs, or show one", async () => (await import("./job-status.ts")).jobStatus),
+  "job stop": entry("Stop a job", async () => (await import("./job-stop.ts")).jobStop),
+  "job validate": entry("Check a job file", async () => (await import("./job-validate.ts")).jobValidate),
+  monitor: entry("Follow an agent's log", async () => (await import("./monitor.ts")).monitor),
+  "node eligibility": entry("Take a node out of scheduling, or back in", async () => (await import("./node-eligibility.ts")).nodeEligibility),
+  "node status": entry("List nodes, or show one", async () => (await import("./node-status.ts")).nodeStatus),
+  "operator api": entry("Send a request to the HTTP API", async () => (await import("./operator-api.ts")).operatorApi),
+  "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
+  status: entry("Show whatever has this id: job, allocation, node, evaluation", async () => (await import("./status.ts")).status),
+  "system gc": entry("Remove what is dead: jobs, evaluations, allocations, nodes", async () => (await import("./system-gc.ts")).systemGc),
+  version: entry("Show the version", async () => (await import("./version.ts")).version),
+
+  fs: alias("alloc fs"),
+  init: alias("job init"),
+  inspect: alias("job inspect"),
+  logs: alias("alloc logs"),
+  plan: alias("job plan"),
+  run: alias("job run"),
+  stop: alias("job stop"),
+  validate: alias("job validate"),
+};
+
+function entry(about: string, load: () => Promise<Command>): CommandEntry {
+  return { about, load };
+}
+
+function alias(of: string): CommandEntry {
+  return { about: `Same as "${of}"`, aliasOf: of, load: () => (COMMANDS[of] as CommandEntry).load() };
+}

@@ -1,0 +1,82 @@
+/** A job file as named on the command line, parsed: shared by run, plan and validate. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { NamedError, messageOf } from "#std";
+import type { Context } from "./command.ts";
+import { UsageError, type FlagTable } from "./flags.ts";
+
+/** The flags that say how a job file is read. */
+export const SOURCE_FLAGS: FlagTable = {
+  json: { kind: "boolean", about: "The file is JSON: {\"Job\": …} or the Job itself, as the API writes it" },
+  "hcl2-strict": { kind: "boolean", about: "A value for an undeclared variable is an error (default true)" },
+  var: { kind: "list", value: "key=value", about: "The value of a variable; may be repeated" },
+  "var-file": { kind: "list", value: "path", about: "A file of variable values; may be repeated" },
+};
+
+export interface SourceJob {
+  /** API JSON, not canonical. */
+  readonly job: Record<string, unknown>;
+  readonly id: string;
+  /** What is kept with the version. */
+  readonly submission: { readonly Source: string; readonly Format: string; readonly VariableFlags: Record<string, string>; readonly Variables: string };
+  /** As typed; for hints. */
+  readonly path: string;
+}
+
+const SOURCE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Reads and parses the one argument. Throws UsageError, or the parser's error with its diagnostics rendered. */
+export async function readJob(context: Context): Promise<SourceJob> {
+  const path = context.arguments[0];
+  if (path === undefined || context.arguments.length > 1) throw new UsageError(`This command takes one argument: <path>`);
+  const text = path === "-" ? await context.terminal.readInput() : readSource(path);
+  const fileName = path === "-" ? "<stdin>" : path;
+  if (context.flags.flag("json")) return jsonJob(text, fileName, path);
+
+  const { parseJob, renderDiagnostic } = await import("#jobspec");
+  const variableFiles = context.flags.list("var-file").map((name) => ({ name, text: readSource(name) }));
+  const strict = !context.flags.given("hcl2-strict") || context.flags.flag("hcl2-strict");
+  const parsed = parseJob({
+    text, fileName, strict, variableFiles, variables: context.flags.list("var"), environment: context.environment, allowFileFunctions: true,
+  });
+  for (const warning of parsed.warnings) context.terminal.complain(renderDiagnostic(warning, text));
+  return {
+    job: parsed.job,
+    id: String(parsed.job["ID"] ?? ""),
+    path,
+    submission: {
+      Source: text,
+      Format: text.trimStart().startsWith("{") ? "json" : "hcl2",
+      VariableFlags: Object.fromEntries(context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+      Variables: variableFiles.map((file) => file.text).join("\n"),
+    },
+  };
+}
+
+function readSource(path: string): string {
+  try {
+    const bytes = readFileSync(resolve(path));
+    if (bytes.length > SOURCE_BYTES_MAX) throw new NamedError("JOB_FILE_TOO_LARGE", `Cannot read job file ${JSON.stringify(path)}: it has ${bytes.length} bytes, at most ${SOURCE_BYTES_MAX} are read`);
+    return bytes.toString("utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (error instanceof NamedError) throw error;
+    const reason = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code === "EACCES" ? "permission denied" : messageOf(error);
+    throw new NamedError("JOB_FILE_UNREADABLE", `Cannot read file ${JSON.stringify(path)}: ${reason}`, { cause: error });
+  }
+}
+
+function jsonJob(text: string, fileName: string, path: string): SourceJob {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: ${messageOf(error)}`, { cause: error });
+  }
+  const outer = parsed as { Job?: unknown } | null;
+  const job = (typeof outer === "object" && outer !== null && outer.Job !== undefined ? outer.Job : outer) as Record<string, unknown> | null;
+  if (typeof job !== "object" || job === null || Array.isArray(job)) {
+    throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
+  }
+  return { job, id: String(job["ID"] ?? ""), path, submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" } };
+}

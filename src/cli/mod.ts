@@ -1,0 +1,173 @@
+/**
+ * Door 1: words typed by a person.
+ *
+ * What comes in: argv, the environment, a terminal. What goes out: an exit code, and text: Nomad's columns, diffs and monitors.
+ * The way: words → command (commands/table.ts) → flags (flags.ts) → request (#api/client) → rendering (render/).
+ *
+ * Invariants: a command's file is loaded only when it runs, and no server code ever is, so a command is as quick as Node. Colour
+ * and moving text only on a terminal. What a script reads goes to standard output, everything else to standard error. Failures
+ * are one clear line and a fix, never a stack trace. Exit codes are nomad.md §4.2's.
+ *
+ * Never here: a decision about jobs (the servers make them), a second shape of an API answer.
+ *
+ * Read next: commands/table.ts, then commands/job-run.ts; ../api/mod.ts for the other door.
+ */
+import assert from "node:assert/strict";
+import { NamedError, messageOf } from "#std";
+import type { ApiClient, ClientFlags } from "#api/client";
+import { CONNECTION_FLAGS, DISPLAY_FLAGS, type Command, type Context } from "./command.ts";
+import { COMMANDS } from "./commands/table.ts";
+import { parseFlags, UsageError } from "./flags.ts";
+import { commandHelp, groupHelp, overview } from "./help.ts";
+import { processTerminal } from "./terminal.ts";
+
+/** Runs one command line; answers its exit code. */
+export async function runCommand(words: readonly string[], environment: Readonly<Record<string, string | undefined>> = process.env): Promise<number> {
+  if (environment["COMP_LINE"] !== undefined) {
+    const { complete } = await import("./completion.ts");
+    process.stdout.write(complete(environment["COMP_LINE"], Number(environment["COMP_POINT"] ?? environment["COMP_LINE"].length)));
+    return 0;
+  }
+  const first = words[0];
+  if (first === "-v" || first === "-version" || first === "--version") return runCommand(["version"], environment);
+  if (first === "-autocomplete-install" || first === "-autocomplete-uninstall") {
+    const { installCompletion } = await import("./completion.ts");
+    return installCompletion({ remove: first.endsWith("uninstall"), environment });
+  }
+  if (first === undefined || /^--?(h|help)$/.test(first) || first === "help") {
+    process.stdout.write(overview());
+    return first === undefined ? 127 : 0;
+  }
+
+  const found = findCommand(words);
+  if (found === undefined) return explainUnknown(words);
+  const command = await found.load();
+  return execute(command, found.rest, environment);
+}
+
+function findCommand(words: readonly string[]): { load: () => Promise<Command>; rest: readonly string[] } | undefined {
+  for (const length of [3, 2, 1]) {
+    const entry = COMMANDS[words.slice(0, length).join(" ")];
+    if (entry !== undefined && words.length >= length) return { load: entry.load, rest: words.slice(length) };
+  }
+  return undefined;
+}
+
+function explainUnknown(words: readonly string[]): number {
+  const group = groupHelp(words[0] as string);
+  const second = words[1];
+  if (group !== undefined && (second === undefined || second.startsWith("-"))) {
+    process.stdout.write(group);
+    return second === undefined ? 1 : 0;
+  }
+  const asked = group === undefined ? (words[0] as string) : `${words[0] as string} ${second as string}`;
+  const near = nearest(asked, Object.keys(COMMANDS));
+  process.stderr.write(
+    `drover: no command ${JSON.stringify(asked)}${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}\nSee "drover -h" for all commands.\n`,
+  );
+  return 127;
+}
+
+async function execute(command: Command, words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const table = { ...DISPLAY_FLAGS, ...(command.connects ? CONNECTION_FLAGS : {}), ...command.flags };
+  let flags: ReturnType<typeof parseFlags>;
+  try {
+    flags = parseFlags(words, table);
+  } catch (error) {
+    process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${command.usage.split(" [")[0] as string} -h".\n`);
+    return 1;
+  }
+  if (flags.flag("help") || flags.flag("h")) {
+    process.stdout.write(commandHelp(command));
+    return 0;
+  }
+
+  const plain = flags.flag("no-color") || (environment["NOMAD_CLI_NO_COLOR"] ?? "") !== "" || (environment["NO_COLOR"] ?? "") !== "";
+  const forced = flags.flag("force-color") || (environment["NOMAD_CLI_FORCE_COLOR"] ?? "") !== "";
+  const terminal = processTerminal({ colour: plain ? false : forced ? true : undefined });
+  const interrupt = new AbortController();
+  const onInterrupt = () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort();
+  };
+  process.on("SIGINT", onInterrupt);
+  // `drover … | head` closes the pipe early: that is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+  const door = command.connects ? await import("#api/client") : undefined;
+  let api: ApiClient | undefined;
+  const namespace = flags.text("namespace") ?? environment["NOMAD_NAMESPACE"] ?? "";
+  const context: Context = {
+    flags,
+    arguments: flags.arguments,
+    terminal,
+    environment,
+    namespace,
+    nowMs: () => Date.now(),
+    interrupted: interrupt.signal,
+    get api() {
+      assert(door !== undefined, "this command does not connect");
+      api ??= door.createApiClient(door.clientOptions(environment, connectionFlags(flags)));
+      return api;
+    },
+  };
+  try {
+    return await command.run(context);
+  } catch (error) {
+    if (interrupt.signal.aborted) return 130;
+    return complain(error, terminal.complain, command);
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
+function complain(error: unknown, print: (text: string) => void, command: Command): number {
+  if (error instanceof UsageError) {
+    print(`drover: ${error.message}\nUsage: drover ${command.usage}\nSee "drover ${command.usage.split(" [")[0] as string} -h".`);
+    return 1;
+  }
+  print(`Error: ${messageOf(error)}`);
+  if (error instanceof NamedError && error.fix !== undefined) print(error.fix);
+  return 1;
+}
+
+/** What the flags say about where to connect; #api/client adds what NOMAD_* say. */
+function connectionFlags(flags: ReturnType<typeof parseFlags>): ClientFlags {
+  return {
+    address: flags.text("address"),
+    region: flags.text("region"),
+    namespace: flags.text("namespace"),
+    token: flags.text("token"),
+    caCert: flags.text("ca-cert"),
+    clientCert: flags.text("client-cert"),
+    clientKey: flags.text("client-key"),
+    tlsServerName: flags.text("tls-server-name"),
+    tlsSkipVerify: flags.given("tls-skip-verify") ? flags.flag("tls-skip-verify") : undefined,
+  };
+}
+
+/** The word nearest to `asked`, when it is near enough to be what was meant. */
+export function nearest(asked: string, words: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(asked.length / 3)) + 1;
+  for (const word of words) {
+    const distance = editDistance(asked, word);
+    if (distance < bestDistance) {
+      best = word;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      next[j] = Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (left[i - 1] === right[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[right.length] as number;
+}
