@@ -37,6 +37,13 @@ export interface RankingInput {
   readonly draw: Draw;
 }
 
+/** What a spread rule reads of the nodes: each position's value as an index into `values`. */
+interface SpreadColumn {
+  readonly rule: SpreadRule;
+  readonly values: readonly (string | undefined)[];
+  readonly valueAt: Uint32Array;
+}
+
 const PENALTY = -1;
 const NO_SLOTS: ReadonlySet<number> = new Set();
 
@@ -52,8 +59,10 @@ export class Ranking {
   readonly #portless = new Map<number, Shortfall>();
   /** Positions distinct_hosts or distinct_property refuse, as far as they were asked. */
   readonly #barred = new Map<number, string>();
-  /** Per spread rule, per position. */
-  readonly #values: readonly (readonly (string | undefined)[])[];
+  /** How many scores a node's mean is of, without spread and penalty. */
+  readonly #applied: Uint8Array;
+  readonly #ranks: Uint32Array;
+  readonly #spreads: readonly SpreadColumn[];
 
   constructor(input: RankingInput) {
     const { slots, affinity, draw, spreads } = input;
@@ -61,11 +70,13 @@ export class Ranking {
     this.#neighbours = new Map(input.neighbours);
     this.#shortfalls = new Array<Shortfall | undefined>(slots.length).fill(undefined);
     this.#affinities = affinity === undefined ? undefined : Float64Array.from(slots, (slot) => affinity(this.#nodeAt(slot)));
-    this.#values = spreads.map((rule) => slots.map((slot) => rule.valueOf(this.#nodeAt(slot))));
+    this.#spreads = spreads.map((rule) => spreadColumn(rule, slots.map((slot) => this.#nodeAt(slot))));
+    this.#applied = new Uint8Array(slots.length);
+    this.#ranks = Uint32Array.from(slots, (slot) => draw.rank(slot));
     slots.forEach((slot, position) => this.#positions.set(slot, position));
     this.#tournament = new Tournament(
       Float64Array.from(slots, (_, position) => this.#ownScore(position, 0)),
-      Uint32Array.from(slots, (slot) => draw.rank(slot)),
+      this.#ranks,
     );
   }
 
@@ -133,7 +144,7 @@ export class Ranking {
   /** Asks the best again whether it is barred by now, until one is not. */
   #bestPosition(penalised: ReadonlySet<number>): number {
     for (;;) {
-      const position = this.#input.spreads.length > 0 ? this.#bestSpread(penalised) : this.#bestAlone(penalised);
+      const position = this.#spreads.length > 0 ? this.#bestSpread(penalised) : this.#bestAlone(penalised);
       if (position < 0 || firstRefusal(this.#input.distinct, this.#nodeOf(position)) === undefined) return position;
       this.#refresh(position);
     }
@@ -151,31 +162,28 @@ export class Ranking {
 
   /** Only with spreads: looks at every node. */
   #bestSpread(penalised: ReadonlySet<number>): number {
-    const boosts = this.#input.spreads.map((rule, index) => {
-      const known = new Map<string | undefined, number>();
-      for (const value of new Set(this.#values[index])) known.set(value, rule.boost(value));
-      return known;
-    });
+    const boosts = this.#spreads.map(({ rule, values }) => Float64Array.from(values, (value) => rule.boost(value)));
     const { scores } = this.#tournament;
     let best = -1;
     let bestScore = -Infinity;
-    let bestRank = 0;
     for (let position = 0; position < scores.length; position++) {
-      if (scores[position] === -Infinity) continue;
+      const own = scores[position] as number;
+      if (own === -Infinity) continue;
       let boost = 0;
-      for (let index = 0; index < boosts.length; index++) boost += boosts[index]?.get(this.#values[index]?.[position]) ?? 0;
-      const slot = this.#input.slots[position] as number;
-      const applied = this.#applied(position) + (penalised.has(slot) ? 1 : 0);
-      const own = penalised.has(slot) ? this.#ownScore(position, 1) : (scores[position] as number);
-      const score = boost === 0 ? own : (own * applied + boost) / (applied + 1);
-      const rank = this.#input.draw.rank(slot);
-      if (score > bestScore || (score === bestScore && rank < bestRank)) {
-        best = position;
-        bestScore = score;
-        bestRank = rank;
-      }
+      for (let i = 0; i < boosts.length; i++) boost += boosts[i]?.[this.#spreads[i]?.valueAt[position] as number] as number;
+      const penalty = penalised.size > 0 && penalised.has(this.#slotOf(position)) ? 1 : 0;
+      const score = this.#withSpread(penalty === 0 ? own : this.#ownScore(position, penalty), position, penalty, boost);
+      if (score < bestScore || (score === bestScore && (this.#ranks[position] as number) >= (this.#ranks[best] as number))) continue;
+      best = position;
+      bestScore = score;
     }
     return best;
+  }
+
+  /** A spread of 0 is not counted. */
+  #withSpread(own: number, position: number, penalty: 0 | 1, boost: number): number {
+    const applied = (this.#applied[position] as number) + penalty;
+    return boost === 0 ? own : (own * applied + boost) / (applied + 1);
   }
 
   #count(slot: number, by: 1 | -1): void {
@@ -200,14 +208,11 @@ export class Ranking {
     const shortfall = barred === undefined ? (this.#portless.get(position) ?? this.#input.ask.shortfall(slot)) : undefined;
     this.#shortfalls[position] = shortfall;
     if (barred !== undefined || shortfall !== undefined) return -Infinity;
-    const sum = this.#fitnessOf(slot) + this.#crowding(slot) + (this.#affinities?.[position] ?? 0) + penalties * PENALTY;
-    return sum / (this.#applied(position) + penalties);
-  }
-
-  /** How many scores apply, without spread and penalty. */
-  #applied(position: number): number {
-    const crowded = (this.#neighbours.get(this.#slotOf(position)) ?? 0) > 0;
-    return 1 + (crowded ? 1 : 0) + (this.#affinities === undefined ? 0 : 1);
+    const crowding = this.#crowding(slot);
+    const affinity = this.#affinities?.[position];
+    const applied = 1 + (crowding === 0 ? 0 : 1) + (affinity === undefined ? 0 : 1);
+    this.#applied[position] = applied;
+    return (this.#fitnessOf(slot) + crowding + (affinity ?? 0) + penalties * PENALTY) / (applied + penalties);
   }
 
   #fitnessOf(slot: number): number {
@@ -227,8 +232,7 @@ export class Ranking {
   #explain(position: number, penalised: ReadonlySet<number>): NodeScore {
     const slot = this.#slotOf(position);
     const penalty = penalised.has(slot) ? 1 : 0;
-    const boost = this.#input.spreads.reduce((sum, rule, index) => sum + rule.boost(this.#values[index]?.[position]), 0);
-    const applied = this.#applied(position) + penalty;
+    const boost = this.#spreads.reduce((sum, { rule, values, valueAt }) => sum + rule.boost(values[valueAt[position] as number]), 0);
     const own = this.#ownScore(position, penalty);
     const Scores: Record<string, number> = {
       "binpack": this.#fitnessOf(slot),
@@ -236,8 +240,8 @@ export class Ranking {
       "node-affinity": this.#affinities?.[position] ?? 0,
       "node-reschedule-penalty": penalty * PENALTY,
     };
-    if (this.#input.spreads.length > 0) Scores["allocation-spread"] = boost;
-    return { NodeID: this.#nodeAt(slot).ID, Scores, NormScore: boost === 0 ? own : (own * applied + boost) / (applied + 1) };
+    if (this.#spreads.length > 0) Scores["allocation-spread"] = boost;
+    return { NodeID: this.#nodeAt(slot).ID, Scores, NormScore: this.#withSpread(own, position, penalty, boost) };
   }
 
   #slotOf(position: number): number {
@@ -249,4 +253,15 @@ export class Ranking {
   #nodeAt(slot: number): Node {
     return this.#input.ledger.columns.nodes[slot] as Node;
   }
+}
+
+function spreadColumn(rule: SpreadRule, nodes: readonly Node[]): SpreadColumn {
+  const indexes = new Map<string | undefined, number>();
+  const valueAt = Uint32Array.from(nodes, (node) => {
+    const value = rule.valueOf(node);
+    const index = indexes.get(value) ?? indexes.size;
+    indexes.set(value, index);
+    return index;
+  });
+  return { rule, values: [...indexes.keys()], valueAt };
 }

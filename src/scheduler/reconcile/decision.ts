@@ -31,7 +31,8 @@ export interface Place {
 export interface GroupDecision {
   readonly name: string;
   readonly stops: readonly Stop[];
-  readonly places: readonly Place[];
+  /** To be walked once. */
+  readonly places: Iterable<Place>;
   readonly inPlace: readonly Allocation[];
   readonly updates: DesiredUpdates;
 }

@@ -32,7 +32,7 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
   const standing = sortByStanding(input);
   const { excess, held, migrating } = shrink(standing, count);
   const updates = compareVersions(input, held);
-  const names = new Names(job.ID, group.Name, [...held, ...migrating].map((allocation) => allocation.Name));
+  const names = new Names(job.ID, group.Name, indexesOf(held, migrating));
   const place = (fields: Partial<Place> & Pick<Place, "name">): Place => ({
     group, previous: null, stop: null, avoidPreviousNode: false, ...fields,
   });
@@ -60,16 +60,22 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
     }
   }
   const moved = migrating.map((allocation) => after(allocation, allocation.Name, "tried", DESCRIPTIONS.migrating));
-  const fresh: Place[] = [];
-  for (; present < count; present++) fresh.push(place({ name: names.next() }));
+  const fresh = Math.max(0, count - present);
   const destroyed = updates.destroy.slice(0, input.limit);
   const renewed = destroyed.map((allocation) => after(allocation, allocation.Name, "placed", DESCRIPTIONS.updating));
+  // Made one by one: a pass ends long before ten thousand are.
+  function* places(): Generator<Place> {
+    yield* replaced;
+    yield* moved;
+    for (let made = 0; made < fresh; made++) yield place({ name: names.next() });
+    yield* renewed;
+  }
   return {
-    name: group.Name, stops, inPlace: updates.inPlace, places: [...replaced, ...moved, ...fresh, ...renewed],
+    name: group.Name, stops, inPlace: updates.inPlace, places: places(),
     updates: {
       ...NO_UPDATES,
       Ignore: updates.same + updates.destroy.length - destroyed.length,
-      Place: replaced.length + fresh.length, Migrate: moved.length, Stop: stops.length + standing.lost.length - lostStops(stops),
+      Place: replaced.length + fresh, Migrate: moved.length, Stop: stops.length + standing.lost.length - lostStops(stops),
       InPlaceUpdate: updates.inPlace.length, DestructiveUpdate: destroyed.length,
     },
   };
@@ -85,21 +91,17 @@ function sortByStanding({ allocations, job, nodeOf }: GroupInput): Sorted {
 
 /** Step 2. Two of one name should never be; if they are, the newer goes. */
 function shrink(sorted: Sorted, count: number): { excess: readonly Allocation[]; held: readonly Allocation[]; migrating: readonly Allocation[] } {
+  const { held, migrating } = sorted;
+  const indexes = indexesOf(held, migrating);
+  if (indexes.size === held.length + migrating.length && indexes.size <= count) return { excess: [], held, migrating };
   const seen = new Set<string>();
-  const excess: Allocation[] = [];
-  const single = (allocation: Allocation): boolean => {
-    if (!seen.has(allocation.Name)) return seen.add(allocation.Name) !== undefined;
-    excess.push(allocation);
-    return false;
-  };
-  const held = byIndex(sorted.held).filter(single);
-  const migrating = byIndex(sorted.migrating).filter(single);
-  while (held.length + migrating.length > count) {
-    const last = migrating.length > 0 ? migrating.pop() : held.pop();
-    // What is over already needs no stop; it only no longer counts.
-    if (last !== undefined) excess.push(last);
-  }
-  return { excess: excess.filter((allocation) => !clientTerminal(allocation)), held, migrating };
+  const isFirst = (allocation: Allocation) => !seen.has(allocation.Name) && seen.add(allocation.Name) !== undefined;
+  const single = { held: byIndex(held).filter(isFirst), migrating: byIndex(migrating).filter(isFirst) };
+  while (single.held.length + single.migrating.length > count) (single.migrating.length > 0 ? single.migrating : single.held).pop();
+  const kept = new Set([...single.held, ...single.migrating]);
+  // What is over already needs no stop; it only no longer counts.
+  const excess = [...held, ...migrating].filter((allocation) => !kept.has(allocation) && !clientTerminal(allocation));
+  return { excess: byIndex(excess), ...single };
 }
 
 /** Step 3. One comparison per old version, not per allocation. */
@@ -119,7 +121,7 @@ function compareVersions({ job, group, mayStay }: GroupInput, held: readonly All
     else if (clientTerminal(allocation)) same++;
     else inPlace.push(allocation);
   }
-  return { same, inPlace, destroy };
+  return { same, inPlace, destroy: byIndex(destroy) };
 }
 
 function isCurrent(placed: Job, wanted: Job): boolean {
@@ -134,9 +136,16 @@ function lostStops(stops: readonly Stop[]): number {
   return stops.filter((stop) => stop.clientStatus === "lost").length;
 }
 
+function indexesOf(...lists: readonly (readonly Allocation[])[]): Set<number> {
+  const indexes = new Set<number>();
+  for (const list of lists) for (const allocation of list) indexes.add(allocationIndex(allocation.Name));
+  return indexes;
+}
+
 /** Lowest index first; of one name the older first. */
 function byIndex(allocations: readonly Allocation[]): Allocation[] {
-  return [...allocations].sort(
-    (a, b) => allocationIndex(a.Name) - allocationIndex(b.Name) || a.CreateIndex - b.CreateIndex || (a.ID < b.ID ? -1 : 1),
-  );
+  return allocations
+    .map((allocation) => ({ allocation, index: allocationIndex(allocation.Name) }))
+    .sort((a, b) => a.index - b.index || a.allocation.CreateIndex - b.allocation.CreateIndex || (a.allocation.ID < b.allocation.ID ? -1 : 1))
+    .map(({ allocation }) => allocation);
 }

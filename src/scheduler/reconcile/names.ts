@@ -4,13 +4,14 @@ import { allocationIndex, allocationName } from "#model";
 export class Names {
   readonly #job: string;
   readonly #group: string;
-  readonly #used = new Set<number>();
+  readonly #used: Set<number>;
   #lowest = 0;
 
-  constructor(job: string, group: string, held: Iterable<string>) {
+  /** `used`: indexes that are taken. */
+  constructor(job: string, group: string, used: ReadonlySet<number>) {
     this.#job = job;
     this.#group = group;
-    for (const name of held) this.#used.add(allocationIndex(name));
+    this.#used = new Set(used);
   }
 
   /** The same name again if nobody has it, else the next free one. */

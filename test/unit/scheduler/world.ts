@@ -1,0 +1,98 @@
+/**
+ * A small obvious state: maps, and columns counted afresh from all allocations whenever a snapshot is taken. What the scheduler is
+ * tested against where the test wants to say exactly what the state is.
+ */
+import { clientTerminal, DEFAULT_SCHEDULER_CONFIGURATION, holdingOf, parsePortRanges } from "#model";
+import type { Allocation, Evaluation, Job, Node, Plan, SchedulerConfiguration } from "#model";
+import type { Columns, Snapshot } from "#state";
+
+export class World {
+  index = 10;
+  readonly nodes = new Map<string, Node>();
+  readonly jobs = new Map<string, Job>();
+  readonly allocations = new Map<string, Allocation>();
+  readonly evaluations = new Map<string, Evaluation>();
+  configuration: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
+
+  addNode(node: Node): void {
+    this.nodes.set(node.ID, node);
+    this.index++;
+  }
+
+  /** As job-register does: the next version, another JobModifyIndex. */
+  addJob(job: Job): Job {
+    const old = this.jobs.get(job.ID);
+    this.index++;
+    const stored = { ...job, Version: old === undefined ? 0 : old.Version + 1, JobModifyIndex: this.index, ModifyIndex: this.index };
+    this.jobs.set(job.ID, stored);
+    return stored;
+  }
+
+  /** As plan-apply does. */
+  commit(plan: Plan): void {
+    this.index++;
+    for (const stop of plan.Stops) {
+      this.change(stop.ID, {
+        DesiredStatus: stop.DesiredStatus, DesiredDescription: stop.DesiredDescription,
+        ...(stop.ClientStatus === "" ? {} : { ClientStatus: stop.ClientStatus }),
+      });
+    }
+    for (const placed of [...plan.Placements, ...plan.InPlaceUpdates]) {
+      const CreateIndex = this.allocations.get(placed.ID)?.CreateIndex ?? this.index;
+      this.allocations.set(placed.ID, {
+        ...placed, Job: plan.Job as Job, CreateIndex, ModifyIndex: this.index, AllocModifyIndex: this.index, CreateTime: 0, ModifyTime: 0,
+      });
+    }
+  }
+
+  change(id: string, fields: Partial<Allocation>): void {
+    const old = this.allocations.get(id);
+    if (old === undefined) throw new Error(`no allocation ${id}`);
+    this.allocations.set(id, { ...old, ...fields });
+  }
+
+  snapshot(): Snapshot {
+    const world = {
+      nodes: new Map(this.nodes), jobs: new Map(this.jobs), allocations: new Map(this.allocations), configuration: this.configuration,
+    };
+    const all = [...world.allocations.values()];
+    const byNode = Map.groupBy(all, (allocation) => allocation.NodeID as string);
+    const byJob = Map.groupBy(all, (allocation) => allocation.JobID as string);
+    const columns = columnsOf([...world.nodes.values()], byNode);
+    const used: Partial<Snapshot> = {
+      index: this.index,
+      job: (_, id) => world.jobs.get(id),
+      node: (id) => world.nodes.get(id),
+      nodes: () => world.nodes.values(),
+      nodeCount: world.nodes.size,
+      allocation: (id) => world.allocations.get(id),
+      allocations: () => all,
+      allocationsByJob: (_, id) => byJob.get(id) ?? [],
+      allocationsByNode: (id) => byNode.get(id) ?? [],
+      schedulerConfiguration: () => world.configuration,
+      columns: () => columns,
+    };
+    return used as Snapshot;
+  }
+}
+
+function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly Allocation[]>): Columns {
+  const slots = new Map(nodes.map((node, slot) => [node.ID as string, slot]));
+  const holding = nodes.map((node) => (byNode.get(node.ID) ?? []).filter((allocation) => !clientTerminal(allocation)));
+  const ports = nodes.map((node, slot) => new Set([
+    ...parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts),
+    ...(holding[slot] ?? []).flatMap((allocation) => allocation.AllocatedResources.Shared.Ports.map((port) => port.Value)),
+  ]));
+  const total = (of: (node: Node) => number) => Float64Array.from(nodes, of);
+  const used = (of: (holding: ReturnType<typeof holdingOf>) => number) =>
+    Float64Array.from(holding, (held) => held.reduce((sum, allocation) => sum + of(holdingOf(allocation.AllocatedResources)), 0));
+  return {
+    length: nodes.length, nodes, slotOf: (id) => slots.get(id),
+    cpuTotal: total((node) => node.NodeResources.Cpu.CpuShares - node.ReservedResources.Cpu.CpuShares),
+    memoryTotal: total((node) => node.NodeResources.Memory.MemoryMB - node.ReservedResources.Memory.MemoryMB),
+    diskTotal: total((node) => node.NodeResources.Disk.DiskMB - node.ReservedResources.Disk.DiskMB),
+    cpuUsed: used((each) => each.cpu), memoryUsed: used((each) => each.memory), diskUsed: used((each) => each.disk),
+    portInUse: (slot, port) => ports[slot]?.has(port) === true,
+    portsUsed: Uint32Array.from(ports, (each) => each.size), version: new Uint32Array(nodes.length),
+  };
+}
