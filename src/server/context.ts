@@ -14,7 +14,6 @@ export interface ServerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: AdmissionContext;
-  readonly region: string;
   readonly report: Report;
 }
 

@@ -1,2 +1,25 @@
-/** Placeholder door; see contract.ts. */
+/**
+ * The server: is it allowed, what must be looked at again? Jobs and nodes come in; commands go to #cluster; evaluations are worked off.
+ *
+ * In: requests (operations/, called by the API), nodes (nodes/, through the Link), state changes, time.
+ * Out: commands with the evaluations they call for, in one entry each; plans, checked and committed by #plan; news for nodes.
+ *
+ *   operations/    a file a use case: register-job, plan-job, stop-allocation, …
+ *   broker/        which evaluation is next (queue.ts, blocked.ts: pure), workers that turn them into placements
+ *   nodes/         sessions, heartbeats, reports gathered and written together
+ *   reconcilers/   loops without input: lost nodes, garbage, stale evaluations
+ *
+ * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which
+ * evaluations wait and which nodes to expect. One evaluation of a job is in work at a time. A change and the evaluation it calls for are
+ * one entry of the log. No loop or pass holds up the event loop for more than some tens of milliseconds.
+ *
+ * Never here: where something runs (#scheduler), whether it still fits (#plan), how servers agree (#cluster), HTTP.
+ *
+ * Read next: contract.ts, server.ts, operations/register-job.ts, broker/worker.ts; then ../cluster/mod.ts.
+ */
 export type * from "./contract.ts";
+export { startServer } from "./server.ts";
+export type { RunningServer, ServerOptions } from "./server.ts";
+export type { Report } from "./context.ts";
+export type { GarbagePolicy } from "./reconcilers/garbage.ts";
+export type { HeartbeatPolicy } from "./nodes/heartbeats.ts";

@@ -1,0 +1,5 @@
+/**
+ * Makers that need nothing but this process: for tests, simulations and the dev agent. Each passes the conformance suite of its port.
+ */
+export { createMemoryLink } from "./link.ts";
+export type { MemoryLink } from "./link.ts";

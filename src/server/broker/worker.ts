@@ -1,0 +1,155 @@
+/**
+ * From an evaluation to committed placements: pass by pass, so that a job of ten thousand never holds up the event loop or the others.
+ *
+ *   take ──► snapshot ──► schedule ──► nothing to change ─────────────────────► record the outcome ──► accept
+ *              ▲              │
+ *              │              └──► plan ──► check and commit ──► in full, no More ──► (outcome rode along) ──► accept
+ *              │                                   │
+ *              ├───────────── More ────────────────┤
+ *              └── some of it was no longer true ──┴──► too often without progress ──► failed, and a blocked one in its place ──► accept
+ *
+ *   anything thrown (the log cannot be written) ──► refuse: the queue brings it back later
+ *
+ * Plan attempts: service 5, batch 2, counted anew whenever something of a plan was committed. nomad.md §6.1, §6.8.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { newEvaluation, type Evaluation, type EvaluationId, type Plan, type ScheduleResult } from "#model";
+import type { PlanApplier } from "#plan";
+import { schedule } from "#scheduler";
+import { messageOf } from "#std";
+import { commit, type ServerContext } from "../context.ts";
+import type { Broker } from "./broker.ts";
+import type { Turns } from "./turns.ts";
+
+/** Changes a pass makes at most: a few tens of milliseconds of planning, checking and applying. */
+export const PASS_CHANGES_MAX = 250;
+
+export interface WorkerParts {
+  readonly context: ServerContext;
+  readonly broker: Broker;
+  readonly applier: PlanApplier;
+  readonly turns: Turns;
+  /** The server stops: what is in work is left as it is, the state knows it waits. */
+  readonly closing: AbortSignal;
+}
+
+/** Runs until the broker is closed. */
+export async function work(parts: WorkerParts): Promise<void> {
+  const { broker, context } = parts;
+  for (;;) {
+    const delivery = await broker.take();
+    if (delivery === undefined) return;
+    const { ID } = delivery.evaluation;
+    try {
+      await evaluate(parts, ID);
+      broker.accept(ID);
+    } catch (thrown) {
+      if (parts.closing.aborted) return;
+      const fields = { evaluation: ID, job: delivery.evaluation.JobID, attempt: delivery.attempt, error: messageOf(thrown) };
+      context.report({ level: "error", message: "evaluation was not processed: it will be tried again", fields });
+      broker.refuse(ID);
+    }
+  }
+}
+
+async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
+  const { context, turns } = parts;
+  for (let attempts = 0; ; ) {
+    await turns.wait();
+    await nextTurn();
+    parts.closing.throwIfAborted();
+    const snapshot = context.cluster.state.snapshot();
+    const evaluation = snapshot.evaluation(id);
+    // Cancelled or collected since it was queued.
+    if (evaluation === undefined || (evaluation.Status !== "pending" && evaluation.Status !== "blocked")) return;
+    const result = schedule(snapshot, evaluation, {
+      placementsMax: PASS_CHANGES_MAX,
+      newId: () => context.random.uuid(),
+      nowNs: context.clock.nowNs(),
+    });
+    if (result.Plan === null) return record(parts, evaluation, result);
+
+    const { full, progress } = await submit(parts, result.Plan, result.More ? [] : recordsOf(parts, result));
+    if (full && !result.More) return;
+    attempts = progress ? 0 : attempts + 1;
+    const attemptsMax = attemptsFor(evaluation);
+    if (attempts >= attemptsMax) {
+      await commit(context, { type: "evaluations-upsert", Evaluations: gaveUp(context, evaluation, attemptsMax, snapshot.index) });
+      return;
+    }
+  }
+}
+
+async function submit(parts: WorkerParts, plan: Plan, records: readonly Evaluation[]): Promise<{ readonly full: boolean; readonly progress: boolean }> {
+  const arrived = parts.turns.depart(plan.Placements.length + plan.InPlaceUpdates.length + plan.Stops.length);
+  try {
+    const result = await parts.applier.submit(plan, records);
+    return { full: result.Full, progress: result.Index > 0 };
+  } finally {
+    arrived();
+  }
+}
+
+/** Nothing to change. A blocked evaluation that learned nothing new goes on waiting without a word in the log. */
+async function record(parts: WorkerParts, before: Evaluation, result: ScheduleResult): Promise<void> {
+  if (before.Status === "blocked" && result.Evaluation.Status === "blocked" && sameFindings(before, result.Evaluation)) {
+    parts.broker.waitOn(result.Evaluation);
+    return;
+  }
+  await commit(parts.context, { type: "evaluations-upsert", Evaluations: recordsOf(parts, result) });
+}
+
+/** The evaluation as it ends, those it creates, and blocked ones of the job that have nothing left to wait for. */
+function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: ScheduleResult): Evaluation[] {
+  const records = [evaluation, ...Created];
+  if (evaluation.Status !== "complete" || Object.keys(evaluation.FailedTGAllocs).length > 0) return records;
+  const { state } = parts.context.cluster;
+  for (const { ID } of parts.broker.blockedOfJob(evaluation.Namespace, evaluation.JobID)) {
+    const stored = state.snapshot().evaluation(ID);
+    if (stored === undefined || stored.Status !== "blocked" || ID === evaluation.ID) continue;
+    records.push({ ...stored, Status: "canceled", StatusDescription: `evaluation "${evaluation.ID}" successful` });
+  }
+  return records;
+}
+
+function attemptsFor(evaluation: Evaluation): number {
+  return evaluation.Type === "batch" || evaluation.Type === "sysbatch" ? 2 : 5;
+}
+
+function gaveUp(context: ServerContext, evaluation: Evaluation, attempts: number, snapshotIndex: number): Evaluation[] {
+  const nowNs = context.clock.nowNs();
+  const blocked = newEvaluation({
+    ID: context.random.uuid() as EvaluationId,
+    Namespace: evaluation.Namespace,
+    Priority: evaluation.Priority,
+    Type: evaluation.Type,
+    TriggeredBy: "max-plan-attempts",
+    JobID: evaluation.JobID,
+    JobModifyIndex: evaluation.JobModifyIndex,
+    Status: "blocked",
+    StatusDescription: "created due to placement conflicts",
+    PreviousEval: evaluation.ID,
+    // Which nodes it lost is not known by class: any change of any node may help.
+    EscapedComputedClass: true,
+    SnapshotIndex: snapshotIndex,
+    CreateTime: nowNs,
+    ModifyTime: nowNs,
+  });
+  const failed: Evaluation = {
+    ...evaluation, Status: "failed", StatusDescription: `maximum attempts reached (${attempts})`, BlockedEval: blocked.ID, ModifyTime: nowNs,
+  };
+  return [failed, blocked];
+}
+
+/** What an operator reads of a blocked evaluation is still true. */
+function sameFindings(before: Evaluation, after: Evaluation): boolean {
+  return isDeepStrictEqual(findings(before), findings(after));
+}
+
+function findings(evaluation: Evaluation): unknown {
+  const groups = Object.entries(evaluation.FailedTGAllocs).map(([name, metric]) => [
+    name, metric.NodesEvaluated, metric.NodesFiltered, metric.NodesExhausted, metric.ConstraintFiltered, metric.DimensionExhausted,
+  ]);
+  return [groups, evaluation.QueuedAllocations, evaluation.ClassEligibility, evaluation.EscapedComputedClass];
+}

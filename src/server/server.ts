@@ -1,0 +1,112 @@
+/** The room's parts, put together. Reads like a parts list; everything with behaviour has its own file. */
+import { createPlanApplier } from "#plan";
+import type { AdmissionContext } from "#jobspec";
+import type { Cluster } from "#cluster";
+import type { NodeId } from "#model";
+import type { Clock, Link, Random } from "#ports";
+import { createBroker, type Broker } from "./broker/broker.ts";
+import { createTurns } from "./broker/turns.ts";
+import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
+import type { Report, ServerContext } from "./context.ts";
+import type { Server } from "./contract.ts";
+import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
+import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
+import { createSessions } from "./nodes/sessions.ts";
+import { collectGarbage } from "./operations/collect-garbage.ts";
+import { deregisterJob } from "./operations/deregister-job.ts";
+import { evaluateJob } from "./operations/evaluate-job.ts";
+import { evaluateNode, purgeNode, setNodeEligibility } from "./operations/nodes.ts";
+import { planJob } from "./operations/plan-job.ts";
+import { registerJob } from "./operations/register-job.ts";
+import { setSchedulerConfiguration } from "./operations/scheduler-configuration.ts";
+import { stopAllocation } from "./operations/stop-allocation.ts";
+import { validateJob } from "./operations/validate-job.ts";
+import { createGarbageCollector, DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
+import { markNodesLost } from "./reconcilers/lost-nodes.ts";
+import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
+
+export interface ServerOptions {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: AdmissionContext;
+  /** For the operator's log. */
+  readonly report?: Report;
+  /** num_schedulers: evaluations in work at one time. */
+  readonly workers?: number;
+  readonly garbage?: Partial<GarbagePolicy>;
+  readonly heartbeats?: Partial<HeartbeatPolicy>;
+}
+
+/** The Server of contract.ts, and the door nodes come in by. */
+export interface RunningServer extends Server {
+  readonly link: Link;
+}
+
+/** Enough for the log's group commit to have something to group; passes of large plans take turns anyway. */
+const WORKERS_DEFAULT = 4;
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { cluster, clock, random, admission } = options;
+  const report: Report = options.report ?? (() => undefined);
+  const context: ServerContext = { cluster, clock, random, admission, report };
+  const heartbeatPolicy = { ...DEFAULT_HEARTBEAT_POLICY, ...options.heartbeats };
+  const garbagePolicy = { ...DEFAULT_GARBAGE_POLICY, ...options.garbage };
+
+  // Nodes: until when each is believed, what they report, what they are told.
+  const heartbeats = createHeartbeats({
+    clock, random, policy: heartbeatPolicy, nodeCount: () => cluster.state.snapshot().nodeCount,
+    onMissed: (ids) => void markNodesLost(context, ids, heartbeats.arm),
+  });
+  const updates = createAllocationUpdates(context);
+  const sessions = createSessions(context, heartbeats, updates);
+  armKnownNodes(context, heartbeats.arm);
+
+  // Evaluations: what waits, who works on it, what is laid to rest.
+  const stale = createStaleEvaluations(context, (): Broker => broker);
+  const broker: Broker = createBroker({ state: cluster.state, clock, onStale: stale.activate });
+  const applier = createPlanApplier({ cluster });
+  const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
+  const closing = new AbortController();
+  const parts = { context, broker, applier, turns, closing: closing.signal };
+  const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
+  const garbage = createGarbageCollector(context, garbagePolicy);
+
+  return {
+    cluster,
+    link: sessions.link,
+    registerJob: (request) => registerJob(context, request),
+    planJob: (request) => planJob(context, request),
+    validateJob: (request) => validateJob(context, request),
+    deregisterJob: (namespace, id, how) => deregisterJob(context, namespace, id, how),
+    evaluateJob: (namespace, id, how) => evaluateJob(context, namespace, id, how),
+    stopAllocation: (id, how) => stopAllocation(context, id, how),
+    evaluateNode: (id) => evaluateNode(context, id),
+    setNodeEligibility: (id, eligibility) => setNodeEligibility(context, id, eligibility),
+    purgeNode: (id) => purgeNode(context, id),
+    setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
+    collectGarbage: () => collectGarbage(context, garbage, sessions),
+    nodeServices: (id) => sessions.services(id),
+    statistics: () => ({
+      ...broker.statistics(),
+      "heartbeat.active": heartbeats.armed,
+      "nodes.connected": sessions.connected,
+    }),
+    async close() {
+      closing.abort();
+      garbage.close();
+      stale.close();
+      broker.close();
+      applier.close();
+      sessions.close();
+      updates.close();
+      heartbeats.close();
+      await Promise.all(workers);
+    },
+  };
+}
+
+/** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */
+function armKnownNodes(context: ServerContext, arm: (id: NodeId) => number): void {
+  for (const node of context.cluster.state.snapshot().nodes()) if (node.Status !== "down") arm(node.ID);
+}
