@@ -5,7 +5,7 @@
  *
  * - prestart: an ephemeral one must have ended well, a sidecar must run, before main tasks begin.
  * - poststart: begins when every main task runs (or has run).
- * - poststop: begins when every main task is dead; also when the group is killed.
+ * - poststop: begins when every main task is dead; also when the group is killed; never when no main task ever ran.
  * - A failed task (not a poststop) takes its siblings with it; so does a dead leader. When only sidecars are left, they go too.
  */
 import type { Task, TaskState } from "#model";
@@ -57,6 +57,7 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
     roleOf(each.task) === "sidecar" ? each.state.State === "running" || each.state.StartedAt !== null : dead(each) && !each.state.Failed,
   );
   const mainsStarted = mains.every((each) => each.state.State === "running" || each.state.StartedAt !== null);
+  const mainsEverStarted = mains.some((each) => each.state.StartedAt !== null);
   const nothingElseLives = members.every((each) => roleOf(each.task) === "poststop" || roleOf(each.task) === "sidecar" || dead(each));
 
   for (const each of members) {
@@ -64,7 +65,7 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
     const name = each.task.Name;
     if (dead(each)) continue;
     if (role === "poststop") {
-      if (each.waiting && ending && nothingElseLives) begin.push(name);
+      if (each.waiting && ending && nothingElseLives) (mainsEverStarted ? begin : forgo).push(name);
       continue;
     }
     if (ending) {

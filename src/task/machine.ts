@@ -67,6 +67,8 @@ export interface TaskMachine {
 export type TaskInput =
   | { readonly type: "begin" }
   | { readonly type: "enter-failed"; readonly event: TaskEvent; readonly failure: SetUpFailure }
+  /** Entering was given up between two steps, because somebody wants it dead. */
+  | { readonly type: "interrupted" }
   | { readonly type: "started" }
   | { readonly type: "ended"; readonly exit: TaskExit }
   | { readonly type: "exited" }
@@ -109,6 +111,8 @@ export function stepTask(machine: TaskMachine, input: TaskInput, facts: StepFact
     case "enter-failed":
       if (machine.phase !== "entering") return machine;
       return told({ ...machine, phase: "exiting", failure: input.failure }, input.event);
+    case "interrupted":
+      return machine.phase === "entering" ? { ...machine, phase: "exiting" } : machine;
     case "started":
       return started(machine, facts);
     case "ended":

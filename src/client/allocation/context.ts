@@ -1,0 +1,17 @@
+/** What the steps of an allocation see. */
+import type { Allocation, AllocationId } from "#model";
+import type { ClientWorld } from "../world.ts";
+
+export interface AllocationContext {
+  readonly world: ClientWorld;
+  /** As the servers last told it. */
+  readonly allocation: () => Allocation;
+  /** `<alloc_dir>/<id>` */
+  readonly directory: string;
+  /** Resolves when the allocation with this id is over on this node, or was never here. */
+  readonly over: (id: AllocationId) => Promise<void>;
+  /** The servers want it stopped, or the agent goes: waiting is in vain. */
+  readonly interrupted: () => boolean;
+  /** Resolves when `interrupted` becomes true. */
+  readonly interruption: Promise<void>;
+}

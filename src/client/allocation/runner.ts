@@ -1,0 +1,331 @@
+/**
+ * Makes one allocation real on this machine: enters its steps, lets its tasks live and die for each other, exits its steps, and
+ * at last removes what is left. What it does next depends only on its stored progress and on what the servers last told.
+ *
+ * Its tasks decide for themselves whether they run again; here is decided which may begin and which must stop for another's
+ * sake (task/lifecycle).
+ */
+import { serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
+import { messageOf, NamedError } from "#std";
+import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type KillOrder } from "#task";
+import { join } from "node:path";
+import { TaskRunner } from "../execution/runner.ts";
+import { enterSteps, unwindSteps } from "../step.ts";
+import type { ClientWorld } from "../world.ts";
+import type { AllocationContext } from "./context.ts";
+import { groupOf, taskStates, type AllocationPhase, type AllocationProgress, type TaskProgress } from "./progress.ts";
+import { allocationPipeline } from "./steps/list.ts";
+
+const RETRY_FIRST_MS = 500;
+const RETRY_MAX_MS = 15_000;
+const EXIT_TRIES_MAX = 5;
+
+export interface AllocationRunnerNeeds {
+  readonly world: ClientWorld;
+  readonly allocation: Allocation;
+  readonly progress: AllocationProgress;
+  readonly over: (id: AllocationId) => Promise<void>;
+  /** Something the servers should know changed; urgent: its status did. */
+  readonly changed: (runner: AllocationRunner, urgent: boolean) => void;
+}
+
+export class AllocationRunner {
+  readonly directory: string;
+  /** Resolves when it is over: nothing of it runs or will run. */
+  readonly whenOver: Promise<void>;
+  readonly #world: ClientWorld;
+  readonly #needs: AllocationRunnerNeeds;
+  readonly #tasks: ReadonlyMap<string, TaskRunner>;
+  readonly #context: AllocationContext;
+  readonly #interruption = Promise.withResolvers<void>();
+  readonly #overPromise = Promise.withResolvers<void>();
+  #allocation: Allocation;
+  #progress: AllocationProgress;
+  #stopWanted = false;
+  #detached = false;
+  #stopsBegun = false;
+  #removing: Promise<void> | undefined;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(needs: AllocationRunnerNeeds) {
+    this.#needs = needs;
+    this.#world = needs.world;
+    this.#allocation = needs.allocation;
+    this.#progress = needs.progress;
+    this.directory = join(needs.world.settings.allocationDirectory, needs.allocation.ID);
+    this.whenOver = this.#overPromise.promise;
+    this.#tasks = new Map(Object.entries(needs.progress.tasks).map(([name, progress]) => [name, this.#taskRunner(name, progress)]));
+    this.#context = {
+      world: needs.world,
+      allocation: () => this.#allocation,
+      directory: this.directory,
+      over: needs.over,
+      interrupted: () => this.#detached || this.#stopping,
+      interruption: this.#interruption.promise,
+    };
+  }
+
+  get id(): AllocationId {
+    return this.#allocation.ID;
+  }
+  get allocation(): Allocation {
+    return this.#allocation;
+  }
+  get progress(): AllocationProgress {
+    return this.#progress;
+  }
+  get phase(): AllocationPhase {
+    return this.#progress.phase;
+  }
+  get isOver(): boolean {
+    return this.phase === "over" || this.phase === "leaving";
+  }
+
+  /** Goes on from wherever it is. */
+  start(): void {
+    if (this.isOver) this.#overPromise.resolve();
+    void this.#run().catch((thrown: unknown) => this.#report("error", "allocation runner broke", { problem: messageOf(thrown) }));
+  }
+
+  /** What the servers tell anew. */
+  update(allocation: Allocation): void {
+    // A job is never changed in place into other tasks; should it come so, the tasks at hand keep their old description.
+    const same = (groupOf(allocation)?.Tasks ?? []).map((task) => task.Name).toSorted().join("\0") === [...this.#tasks.keys()].toSorted().join("\0");
+    this.#allocation = same ? allocation : { ...allocation, Job: this.#allocation.Job };
+    if (this.#progress.phase !== "leaving") this.#world.store.saveAllocation(this.#allocation);
+    if (this.#stopping) this.#interruption.resolve();
+    for (const task of this.#tasks.values()) task.nudge();
+    this.#nudge();
+  }
+
+  /** The servers know the states as they were when `progress` was told. */
+  acknowledge(progress: AllocationProgress): void {
+    if (this.#detached || this.#progress.tasks !== progress.tasks || this.#progress.phase !== progress.phase) return;
+    this.#store({ ...this.#progress, acknowledged: true });
+  }
+
+  /** Stop it whatever the servers said last, and remove everything when it is over. */
+  discard(): void {
+    if (!this.#progress.unwanted) this.#store({ ...this.#progress, unwanted: true });
+    this.#interruption.resolve();
+    this.#nudge();
+  }
+
+  /** Stop it; its files stay. */
+  stop(): void {
+    this.#stopWanted = true;
+    this.#interruption.resolve();
+    this.#nudge();
+  }
+
+  /** Removes what is left. Only when it is over. Resolves when nothing is. */
+  remove(): Promise<void> {
+    this.#removing ??= this.#remove();
+    return this.#removing;
+  }
+
+  /** Lets go: tasks run on, nothing is stored or told from now on. */
+  detach(): void {
+    this.#detached = true;
+    this.#interruption.resolve();
+    for (const task of this.#tasks.values()) task.detach();
+    this.#nudge();
+  }
+
+  task(name: string): TaskRunner {
+    const runner = this.#tasks.get(name);
+    if (runner === undefined) throw new NamedError("TASK_UNKNOWN", `unknown task name ${JSON.stringify(name)}`, { statusCode: 404 });
+    return runner;
+  }
+
+  get tasks(): ReadonlyMap<string, TaskRunner> {
+    return this.#tasks;
+  }
+
+  /** As `alloc restart`: one task, all that run, or with `allTasks` the dead ones too. Rejects with TASK_NOT_RUNNING. */
+  restart(name: string, allTasks: boolean): void {
+    if (this.phase !== "running" || this.#stopping) throw new NamedError("ALLOCATION_NOT_RUNNING", "Task not running", { statusCode: 500 });
+    if (name !== "") {
+      if (!this.task(name).restart("User requested task to restart")) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
+      return;
+    }
+    let any = false;
+    const reason = allTasks ? "User requested all tasks to restart" : "User requested running tasks to restart";
+    for (const task of this.#tasks.values()) {
+      if (task.restart(reason)) any = true;
+      else if (allTasks && task.dead) {
+        task.revive(reason);
+        any = true;
+      }
+    }
+    if (!any) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
+  }
+
+  async signal(name: string, signal: string): Promise<void> {
+    if (name !== "") {
+      await this.task(name).signal(signal);
+      return;
+    }
+    for (const task of this.#tasks.values()) if (!task.dead) await task.signal(signal);
+  }
+
+  get #stopping(): boolean {
+    return this.#stopWanted || this.#progress.unwanted || serverTerminal(this.#allocation);
+  }
+
+  get #group(): TaskGroup {
+    const group = groupOf(this.#allocation);
+    if (group === undefined) throw new Error(`allocation ${this.id} names group ${this.#allocation.TaskGroup}, which its job has not`);
+    return group;
+  }
+
+  #taskRunner(name: string, progress: TaskProgress): TaskRunner {
+    const task = () => this.#group.Tasks.find((each) => each.Name === name) as TaskGroup["Tasks"][number];
+    return new TaskRunner({
+      world: this.#world,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      task,
+      allocationDirectory: this.directory,
+      stoppedFirst: () => stopOrder(this.#group.Tasks)[0]?.includes(name) === true,
+      progress,
+      save: (next) => this.#taskChanged(name, next),
+    });
+  }
+
+  #taskChanged(name: string, next: TaskProgress): boolean {
+    const before = this.#progress.tasks[name];
+    const told = before?.machine.state === next.machine.state;
+    const status = this.#clientStatus();
+    const stored = this.#store({
+      ...this.#progress,
+      acknowledged: this.#progress.acknowledged && told,
+      tasks: { ...this.#progress.tasks, [name]: next },
+    });
+    if (!told) this.#needs.changed(this, this.#clientStatus() !== status);
+    this.#nudge();
+    return stored;
+  }
+
+  async #run(): Promise<void> {
+    if (this.phase === "entering") await this.#enter();
+    if (this.phase === "running" && !this.#detached) await this.#live();
+    if (this.phase === "exiting" && !this.#detached) await this.#exit();
+    if (this.phase === "leaving" && !this.#detached) await this.remove();
+  }
+
+  async #enter(): Promise<void> {
+    let problem: string | undefined;
+    await enterSteps(allocationPipeline, this.#context, this.#world.killPoint, this.#context.interrupted, (step, thrown) => {
+      problem = `${step.name}: ${messageOf(thrown)}`;
+      this.#report("error", "allocation could not be set up", { step: step.name, problem });
+    });
+    if (this.#detached) return;
+    this.#store({ ...this.#progress, phase: "running" });
+    if (problem !== undefined) for (const task of this.#tasks.values()) task.doom(problem);
+  }
+
+  async #live(): Promise<void> {
+    for (const task of this.#tasks.values()) void task.start().catch((thrown: unknown) => this.#report("error", "task runner broke", { problem: messageOf(thrown) }));
+    while (!this.#detached && ![...this.#tasks.values()].every((task) => task.dead)) {
+      const changed = this.#changed.promise;
+      this.#weigh();
+      await changed;
+    }
+    if (!this.#detached) this.#setPhase("exiting");
+  }
+
+  /** Who may begin, who must stop, as things stand. */
+  #weigh(): void {
+    const group = this.#group;
+    const members = group.Tasks.map((task) => {
+      const machine = this.task(task.Name).machine;
+      return { task, state: machine.state, waiting: machine.phase === "waiting" };
+    });
+    if (this.#stopping && !this.#stopsBegun) {
+      this.#stopsBegun = true;
+      void this.#stopInWaves(group.Tasks.filter((task) => roleOf(task) !== "poststop").map((task) => task.Name), null);
+    }
+    const wishes = groupWishes(members, this.#stopping);
+    for (const name of wishes.forgo) this.task(name).kill({ because: null, reason: "" });
+    for (const name of wishes.begin) this.task(name).begin();
+    const due = wishes.stop.filter((each) => this.task(each.task).machine.killedAt === null);
+    if (due.length > 0 && !this.#stopping) void this.#stopInWaves(due.map((each) => each.task), (due[0] as { cause: Cause }).cause);
+  }
+
+  /** The leader first and alone, then the others together, sidecars last. */
+  async #stopInWaves(names: readonly string[], cause: Cause | null): Promise<void> {
+    for (const wave of stopOrder(this.#group.Tasks)) {
+      const due = wave.filter((name) => names.includes(name));
+      for (const name of due) this.task(name).kill(this.#order(cause));
+      while (!this.#detached && !due.every((name) => this.task(name).dead)) await this.#changed.promise;
+      if (this.#detached) return;
+    }
+  }
+
+  #order(cause: Cause | null): KillOrder {
+    const now = this.#world.clock.nowNs();
+    if (cause === null) return { because: null, reason: "" };
+    if (cause.what === "sibling") return { because: taskEvents.siblingFailed(now, cause.task), reason: "" };
+    return { because: cause.what === "leader" ? taskEvents.leaderDead(now) : taskEvents.mainTasksDead(now), reason: "" };
+  }
+
+  async #exit(): Promise<void> {
+    for (let attempt = 1, wait = RETRY_FIRST_MS; attempt <= EXIT_TRIES_MAX && !this.#detached; attempt++, wait *= 2) {
+      const failure = await unwindSteps(allocationPipeline, this.#context, "exit", this.#world.killPoint);
+      if (failure === undefined) break;
+      this.#report("warn", "allocation could not be ended cleanly", { step: failure.step, problem: messageOf(failure.thrown) });
+      await this.#world.clock.sleep(wait);
+    }
+    if (this.#detached) return;
+    this.#store({ ...this.#progress, phase: "over", overAt: this.#world.clock.nowMs(), acknowledged: false });
+    this.#needs.changed(this, true);
+    this.#overPromise.resolve();
+    if (this.#progress.unwanted) await this.remove();
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#detached) return;
+    if (this.phase === "over") this.#setPhase("leaving");
+    if (this.phase !== "leaving") throw new Error(`allocation ${this.id} is ${this.phase}: it must be over before it is removed`);
+    for (let wait = RETRY_FIRST_MS; !this.#detached; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
+      const failure = await unwindSteps(allocationPipeline, this.#context, "leave", this.#world.killPoint);
+      if (failure === undefined) return;
+      this.#report("warn", "allocation could not be removed, trying again", { step: failure.step, problem: messageOf(failure.thrown) });
+      // Forgotten too early it would be lost: keep it in memory until its directory is gone.
+      this.#world.store.saveAllocation(this.#allocation);
+      this.#store(this.#progress);
+      await this.#world.clock.sleep(wait);
+    }
+  }
+
+  #clientStatus(): string {
+    return rollUp(taskStates(this.#progress)).ClientStatus;
+  }
+
+  #setPhase(phase: AllocationPhase): void {
+    this.#store({ ...this.#progress, phase });
+    this.#nudge();
+  }
+
+  #store(progress: AllocationProgress): boolean {
+    if (this.#detached) return false;
+    this.#progress = progress;
+    try {
+      this.#world.store.saveProgress(this.id, progress);
+      return true;
+    } catch (thrown) {
+      this.#report("error", "the node's memory cannot be written", { problem: messageOf(thrown) });
+      return false;
+    }
+  }
+
+  #nudge(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  #report(level: "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#world.report({ level, message, fields: { alloc_id: this.id, ...fields } });
+  }
+}

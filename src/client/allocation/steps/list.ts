@@ -1,0 +1,12 @@
+/** What happens to an allocation around its tasks, in order. Each file says when it acts. */
+import type { Pipeline } from "../../step.ts";
+import type { AllocationContext } from "../context.ts";
+import { awaitPrevious } from "./await-previous.ts";
+import { directory } from "./directory.ts";
+import { logPipes } from "./log-pipes.ts";
+import { record } from "./record.ts";
+
+export const allocationPipeline: Pipeline<AllocationContext> = {
+  name: "allocation",
+  steps: [record, awaitPrevious, directory, logPipes],
+};

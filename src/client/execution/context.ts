@@ -1,0 +1,38 @@
+/** What the steps of a task see, and what one leaves for the next. */
+import type { Allocation, Task, TaskEvent, TaskGroup } from "#model";
+import type { Driver, TaskExit, TaskHandle, TaskPlace } from "#ports";
+import type { TaskEnvironment, TaskMachine } from "#task";
+import type { ClientWorld } from "../world.ts";
+
+export interface ExecutionContext {
+  readonly world: ClientWorld;
+  /** As the servers last told it. */
+  readonly allocation: () => Allocation;
+  readonly group: () => TaskGroup;
+  readonly task: () => Task;
+  readonly machine: () => TaskMachine;
+  /** `<alloc_dir>/<id>` */
+  readonly allocationDirectory: string;
+  /** Of the current attempt. */
+  readonly id: () => string;
+  /** What was meant is on disk: it may be performed. */
+  readonly stored: () => boolean;
+  /** Where the attempt will live; stored before anything is started there. */
+  readonly placed: (place: TaskPlace) => void;
+  readonly tell: (event: TaskEvent) => void;
+  /** The process of this attempt is known to run, or to have ended. */
+  readonly started: (handle: TaskHandle) => void;
+  readonly ended: (exit: TaskExit) => void;
+  /** Among the first of its group to be stopped: the group's own shutdown_delay is waited for here. */
+  readonly stoppedFirst: () => boolean;
+  /** Resolves when something about the task or its allocation changed. */
+  readonly change: () => Promise<void>;
+
+  // Left by steps.
+  driver: Driver | undefined;
+  environment: TaskEnvironment | undefined;
+  config: Readonly<Record<string, unknown>>;
+  user: string;
+  place: TaskPlace | undefined;
+  handle: TaskHandle | undefined;
+}

@@ -1,0 +1,91 @@
+/** What this node says of itself: the machine, its drivers, the operator's words. nomad.md §2.3. */
+import type { DriverInfo, Node, NodeResources } from "#model";
+import type { Clock, Driver, Machine, MachineFingerprint, StoredIdentity } from "#ports";
+import { messageOf } from "#std";
+import type { ClientSettings } from "../settings.ts";
+
+export async function fingerprint(
+  machine: Machine, drivers: readonly Driver[], settings: ClientSettings, identity: StoredIdentity, clock: Clock,
+): Promise<Node> {
+  const [measured, ...infos] = await Promise.all([machine.fingerprint(), ...drivers.map((driver) => driverInfo(driver, clock))]);
+  const described = Object.fromEntries(drivers.map((driver, index) => [driver.name, infos[index] as DriverInfo]));
+  return describeNode(measured, described, settings, identity);
+}
+
+/** A driver that cannot say how it is, is not well. */
+async function driverInfo(driver: Driver, clock: Clock): Promise<DriverInfo> {
+  try {
+    return await driver.fingerprint();
+  } catch (thrown) {
+    return { Attributes: {}, Detected: false, Healthy: false, HealthDescription: messageOf(thrown), UpdateTime: new Date(clock.nowMs()).toISOString() };
+  }
+}
+
+/** Pure. */
+export function describeNode(
+  measured: MachineFingerprint, drivers: Readonly<Record<string, DriverInfo>>, settings: ClientSettings, identity: StoredIdentity,
+): Node {
+  const attributes: Record<string, string> = { ...measured.Attributes };
+  for (const [name, info] of Object.entries(drivers)) {
+    if (!info.Detected) continue;
+    attributes[`driver.${name}`] = "1";
+    Object.assign(attributes, info.Attributes);
+  }
+  return {
+    ID: identity.ID,
+    SecretID: identity.SecretID,
+    Datacenter: settings.datacenter,
+    Name: settings.name,
+    NodePool: settings.nodePool,
+    NodeClass: settings.nodeClass,
+    HTTPAddr: settings.httpAddress,
+    TLSEnabled: settings.tlsEnabled,
+    Attributes: { ...attributes, ...settings.attributes },
+    NodeResources: resources(measured.NodeResources, settings),
+    ReservedResources: {
+      Cpu: { CpuShares: settings.reserved.cpuMHz },
+      Memory: { MemoryMB: settings.reserved.memoryMB },
+      Disk: { DiskMB: settings.reserved.diskMB },
+      Networks: { ReservedHostPorts: settings.reserved.ports },
+    },
+    Links: {},
+    Meta: settings.meta,
+    CgroupParent: measured.CgroupParent,
+    Drivers: drivers,
+    HostVolumes: {},
+    HostNetworks: {},
+    DrainStrategy: null,
+    SchedulingEligibility: "eligible",
+    Status: "ready",
+    StatusDescription: "",
+    StatusUpdatedAt: 0,
+    Events: [],
+    LastDrain: null,
+    ComputedClass: "",
+    CreateIndex: 0,
+    ModifyIndex: 0,
+  };
+}
+
+function resources(measured: NodeResources, { totals, dynamicPorts }: ClientSettings): NodeResources {
+  return {
+    ...measured,
+    Cpu: { ...measured.Cpu, CpuShares: totals.cpuMHz || measured.Cpu.CpuShares },
+    Memory: { MemoryMB: totals.memoryMB || measured.Memory.MemoryMB },
+    Disk: { DiskMB: totals.diskMB || measured.Disk.DiskMB },
+    MinDynamicPort: dynamicPorts.min,
+    MaxDynamicPort: dynamicPorts.max,
+  };
+}
+
+/** What moves all the time is no news: free bytes, and the space derived from them, within a tenth. */
+export function worthTelling(told: Node, now: Node): boolean {
+  const still = (node: Node) => {
+    const { "unique.storage.bytesfree": _free, ...attributes } = node.Attributes;
+    const drivers = Object.entries(node.Drivers).map(([name, info]) => [name, { ...info, UpdateTime: "" }]);
+    return JSON.stringify({ ...node, Attributes: attributes, Drivers: drivers, NodeResources: { ...node.NodeResources, Disk: 0 } });
+  };
+  if (still(told) !== still(now)) return true;
+  const [before, after] = [told.NodeResources.Disk.DiskMB, now.NodeResources.Disk.DiskMB];
+  return Math.abs(after - before) > before / 10;
+}

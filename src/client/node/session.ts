@@ -1,0 +1,123 @@
+/**
+ * The node's connection to the servers, kept up for as long as the agent lives.
+ *
+ *   connect ─► register ─► heartbeat … (well before each TTL) ─► lost ─► wait, longer each time, with jitter ─► connect
+ *
+ * Losing it stops nothing: tasks run on, updates wait.
+ */
+import type { Node } from "#model";
+import type { Clock, Link, LinkConnection, NodeEnd, Random } from "#ports";
+import { messageOf } from "#std";
+import type { Report } from "../world.ts";
+
+const RECONNECT_FIRST_MS = 250;
+const RECONNECT_MAX_MS = 15_000;
+
+export interface SessionNeeds {
+  readonly link: Link;
+  readonly end: NodeEnd;
+  readonly node: () => Node;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  /** A registered connection, or none. */
+  readonly connected: (connection: LinkConnection | undefined) => void;
+}
+
+export class Session {
+  readonly #needs: SessionNeeds;
+  #connection: LinkConnection | undefined;
+  #closed = false;
+  #wake = Promise.withResolvers<void>();
+  #lost: string | undefined;
+  #registerWanted = false;
+
+  constructor(needs: SessionNeeds) {
+    this.#needs = needs;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  /** The node's description changed. */
+  registerAgain(): void {
+    this.#registerWanted = true;
+    this.#nudge();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#nudge();
+    this.#connection?.close();
+  }
+
+  async #run(): Promise<void> {
+    let backoffMs = RECONNECT_FIRST_MS;
+    while (!this.#closed) {
+      const startedMs = this.#needs.clock.nowMs();
+      try {
+        await this.#live();
+      } catch (thrown) {
+        this.#needs.report({ level: "warn", message: "servers cannot be reached, trying again", fields: { problem: messageOf(thrown) } });
+      }
+      this.#needs.connected(undefined);
+      this.#connection?.close();
+      this.#connection = undefined;
+      if (this.#closed) return;
+      // A connection that held for a while was a good one: start over with short waits.
+      if (this.#needs.clock.nowMs() - startedMs > RECONNECT_MAX_MS) backoffMs = RECONNECT_FIRST_MS;
+      await this.#sleep(backoffMs * (0.5 + this.#needs.random.fraction()));
+      backoffMs = Math.min(backoffMs * 2, RECONNECT_MAX_MS);
+    }
+  }
+
+  /** One connection from its first to its last moment. */
+  async #live(): Promise<void> {
+    const { link, end, node, clock, random } = this.#needs;
+    this.#lost = undefined;
+    const { ID, SecretID } = node();
+    const connection = await link.connect({ ID, SecretID }, end, (reason) => {
+      this.#lost = reason;
+      this.#nudge();
+    });
+    this.#connection = connection;
+    if (this.#closed) return;
+    this.#registerWanted = false;
+    let { HeartbeatTtlMs: ttlMs } = await connection.register(node());
+    this.#needs.connected(connection);
+    let nextMs = clock.nowMs() + spread(ttlMs, random);
+    while (!this.#closed && this.#lost === undefined) {
+      if (this.#registerWanted) {
+        this.#registerWanted = false;
+        ({ HeartbeatTtlMs: ttlMs } = await connection.register(node()));
+        nextMs = clock.nowMs() + spread(ttlMs, random);
+      }
+      const restMs = nextMs - clock.nowMs();
+      if (restMs > 0) {
+        await this.#sleep(restMs);
+        continue;
+      }
+      ({ HeartbeatTtlMs: ttlMs } = await connection.heartbeat());
+      nextMs = clock.nowMs() + spread(ttlMs, random);
+    }
+    if (!this.#closed) throw new Error(this.#lost ?? "the connection ended");
+  }
+
+  async #sleep(delayMs: number): Promise<void> {
+    const timed = Promise.withResolvers<void>();
+    const timer = this.#needs.clock.after(delayMs, timed.resolve);
+    await Promise.race([timed.promise, this.#wake.promise]);
+    timer.cancel();
+  }
+
+  #nudge(): void {
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  }
+}
+
+/** Half to three quarters of the TTL: in time although a message is late, and not all nodes at once. */
+function spread(ttlMs: number, random: Random): number {
+  return ttlMs * (0.5 + random.fraction() / 4);
+}

@@ -1,0 +1,44 @@
+/** What this node does for the API when asked: files, logs, usage, restart, signal, collect. Refusals carry their HTTP status. */
+import type { AllocationId } from "#model";
+import type { NodeServices } from "#ports";
+import { NamedError } from "#std";
+import type { AllocationRunner } from "../allocation/runner.ts";
+import type { Collector } from "../garbage/collector.ts";
+import type { Herd } from "../herd.ts";
+import type { ClientWorld } from "../world.ts";
+import { readLogs } from "./read-logs.ts";
+import { allocationUsage } from "./usage.ts";
+
+export function nodeServices(world: ClientWorld, herd: Herd, collector: Collector): NodeServices {
+  const { disk, clock } = world;
+  const find = (id: AllocationId): AllocationRunner => {
+    const runner = herd.runners.get(id);
+    if (runner === undefined) throw new NamedError("ALLOCATION_NOT_ON_NODE", `Unknown allocation "${id}"`, { statusCode: 404 });
+    return runner;
+  };
+  return {
+    listFiles: async (id, path) => await disk.list(find(id).directory, path),
+    statFile: async (id, path) => await disk.stat(find(id).directory, path),
+    async *readFile(request, signal) {
+      const { directory } = find(request.AllocationId);
+      yield* disk.read(directory, { path: request.Path, origin: request.Origin, offset: request.Offset, limit: request.Limit, follow: request.Follow }, signal);
+    },
+    async *readLogs(request, signal) {
+      yield* readLogs(find(request.AllocationId), disk, clock, request, signal);
+    },
+    allocationUsage: async (id, task) => await allocationUsage(find(id), task ?? "", clock),
+    hostUsage: async () => await world.machine.usage(),
+    // eslint-disable-next-line require-await -- refusals reject, they do not throw
+    restartAllocation: async (id, task, allTasks) => find(id).restart(task, allTasks),
+    signalAllocation: async (id, task, signal) => {
+      if (!/^SIG[A-Z0-9+-]+$/.test(signal)) throw new NamedError("SIGNAL_UNKNOWN", `Cannot send signal ${JSON.stringify(signal)}: it has no such name here`, { statusCode: 400 });
+      await find(id).signal(task, signal);
+    },
+    collectAllocation: async (id) => {
+      const runner = find(id);
+      if (!runner.isOver) throw new NamedError("ALLOCATION_NOT_TERMINAL", `Cannot collect allocation "${id}": it is still running, must have ended`, { statusCode: 400 });
+      await herd.remove(runner);
+    },
+    collectAll: async () => await collector.collectAll(),
+  };
+}

@@ -1,0 +1,144 @@
+/** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
+import type { AllocationId, Node, NodeId } from "#model";
+import type { Clock, ClientStore, Disk, Driver, Link, Machine, NodeEnd, NodeServices, Random, TaskLogs, Timer } from "#ports";
+import { driverRegistry } from "#driver";
+import { messageOf } from "#std";
+import { Collector } from "./garbage/collector.ts";
+import { Leftovers } from "./garbage/leftovers.ts";
+import { Herd } from "./herd.ts";
+import { fingerprint, worthTelling } from "./node/fingerprint.ts";
+import { nodeIdentity } from "./node/identity.ts";
+import { Reporter } from "./node/reporter.ts";
+import { Session } from "./node/session.ts";
+import { nodeServices } from "./services/node-services.ts";
+import type { ClientSettings } from "./settings.ts";
+import type { KillPoint } from "./step.ts";
+import type { ClientWorld, Report } from "./world.ts";
+
+export interface ClientNeeds {
+  readonly link: Link;
+  readonly drivers: readonly Driver[];
+  readonly taskLogs: TaskLogs;
+  readonly disk: Disk;
+  readonly machine: Machine;
+  readonly store: ClientStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: ClientSettings;
+  readonly report: Report;
+  /** Tests die here; in production it is left out. */
+  readonly killPoint?: KillPoint;
+}
+
+export interface Client {
+  readonly nodeId: NodeId;
+  /** As it was last described. */
+  readonly node: () => Node;
+  readonly services: NodeServices;
+  /** Counts for metrics and debugging. */
+  statistics(): Readonly<Record<string, number>>;
+  /**
+   * stopTasks false: tasks run on, and are found again at the next start. true (dev agent): all tasks are stopped, their
+   * remains removed, nothing is left. The store is closed either way.
+   */
+  close(how: { readonly stopTasks: boolean }): Promise<void>;
+}
+
+/**
+ * Resolves when the machine is known, everything from before is taken up again and the connection is being made; the node is
+ * ready when the servers say so. Rejects with NamedErrors of the makers.
+ */
+export async function startClient(needs: ClientNeeds): Promise<Client> {
+  const { settings, store, clock, random, machine, report } = needs;
+  const identity = nodeIdentity(store, random, settings.nodeId);
+  let node = await fingerprint(machine, needs.drivers, settings, identity, clock);
+  const world: ClientWorld = {
+    settings, store, clock, random, machine, report,
+    drivers: driverRegistry(needs.drivers),
+    taskLogs: needs.taskLogs,
+    disk: needs.disk,
+    killPoint: needs.killPoint ?? (() => {}),
+    node: () => node,
+  };
+  if (store.lost !== undefined) report({ level: "error", message: "the node's memory could not be read; starting with an empty one", fields: { problem: store.lost } });
+
+  const leftovers = new Leftovers(world);
+  const herd: Herd = new Herd({ world, leftovers, mark: (id, urgent) => reporter.mark(id, urgent), ended: () => collector.nudge() });
+  const reporter: Reporter = new Reporter({ clock, batchMs: settings.updateBatchMs, report, describe: (id) => herd.describe(id) });
+  const collector: Collector = new Collector(world, herd);
+  const services = nodeServices(world, herd, collector);
+
+  herd.restore();
+  await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
+  herd.begin();
+  collector.start();
+
+  const end: NodeEnd = { services, allocationsChanged: (change) => void herd.accept(change) };
+  const session = new Session({ link: needs.link, end, node: () => node, clock, random, report, connected: (connection) => reporter.use(connection) });
+  session.start();
+  const watch = watchMachine(needs, identity, (now) => {
+    if (!worthTelling(node, now)) return;
+    node = now;
+    session.registerAgain();
+  });
+
+  return {
+    nodeId: identity.ID,
+    node: () => node,
+    services,
+    statistics: () => statistics(herd),
+    close: async ({ stopTasks }) => {
+      watch.close();
+      collector.close();
+      if (stopTasks) {
+        await stopEverything(herd);
+        // A last word to the servers, if they listen.
+        await Promise.race([reporter.flushed(), clock.sleep(500)]);
+      }
+      session.close();
+      reporter.close();
+      herd.detach();
+      await needs.taskLogs.release({ stop: stopTasks });
+      store.close();
+    },
+  };
+}
+
+/** Looks at machine and drivers again and again. */
+function watchMachine(needs: ClientNeeds, identity: { readonly ID: NodeId; readonly SecretID: string }, seen: (node: Node) => void): { close(): void } {
+  const { machine, drivers, settings, clock, report } = needs;
+  let timer: Timer | undefined;
+  let closed = false;
+  const look = async () => {
+    try {
+      const node = await fingerprint(machine, drivers, settings, identity, clock);
+      if (!closed) seen(node);
+    } catch (thrown) {
+      report({ level: "warn", message: "the machine could not be looked at", fields: { problem: messageOf(thrown) } });
+    }
+    if (!closed) arm();
+  };
+  const arm = () => (timer = clock.after(settings.fingerprintIntervalMs, () => void look()));
+  arm();
+  return {
+    close: () => {
+      closed = true;
+      timer?.cancel();
+    },
+  };
+}
+
+async function stopEverything(herd: Herd): Promise<void> {
+  const runners = [...herd.runners.values()];
+  for (const runner of runners) runner.stop();
+  await Promise.all(runners.map(async (runner) => {
+    await runner.whenOver;
+    await herd.remove(runner);
+  }));
+}
+
+function statistics(herd: Herd): Readonly<Record<string, number>> {
+  const counts = { entering: 0, running: 0, exiting: 0, over: 0, leaving: 0 };
+  for (const runner of herd.runners.values()) counts[runner.phase]++;
+  return counts;
+}

@@ -1,0 +1,28 @@
+/** What every part of the room is given. One value, made in start.ts, so that a part's needs are its first parameter. */
+import type { Node } from "#model";
+import type { ClientStore, Clock, Disk, Machine, Random, TaskLogs } from "#ports";
+import type { DriverRegistry } from "#driver";
+import type { ClientSettings } from "./settings.ts";
+import type { KillPoint } from "./step.ts";
+
+/** Something for the operator's log: what went on, in one line, and its fields. Never secrets. */
+export type Report = (entry: {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}) => void;
+
+export interface ClientWorld {
+  readonly settings: ClientSettings;
+  readonly drivers: DriverRegistry;
+  readonly taskLogs: TaskLogs;
+  readonly disk: Disk;
+  readonly machine: Machine;
+  readonly store: ClientStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly killPoint: KillPoint;
+  readonly report: Report;
+  /** As it was last registered (or is about to be). */
+  readonly node: () => Node;
+}
