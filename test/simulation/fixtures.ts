@@ -1,0 +1,99 @@
+/** Nodes and jobs as simulations and benchmarks want them. Jobs are API JSON, as a client would send them. */
+import type { Node, NodeId } from "#model";
+import type { Random } from "#ports";
+
+export interface NodeShape {
+  readonly name: string;
+  readonly cpuMHz?: number;
+  readonly memoryMB?: number;
+  readonly diskMB?: number;
+  readonly datacenter?: string;
+  readonly nodeClass?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+export function nodeOf(random: Random, shape: NodeShape): Node {
+  return {
+    ID: random.uuid() as NodeId,
+    SecretID: random.uuid(),
+    Datacenter: shape.datacenter ?? "dc1",
+    Name: shape.name,
+    NodePool: "default",
+    NodeClass: shape.nodeClass ?? "",
+    HTTPAddr: "127.0.0.1:4646",
+    TLSEnabled: false,
+    Attributes: { "kernel.name": "linux", "cpu.arch": "amd64", "driver.mock_driver": "1", "unique.hostname": shape.name, ...shape.attributes },
+    NodeResources: {
+      Cpu: { CpuShares: shape.cpuMHz ?? 4_000, TotalCpuCores: 4, ReservableCpuCores: [0, 1, 2, 3] },
+      Memory: { MemoryMB: shape.memoryMB ?? 8_192 },
+      Disk: { DiskMB: shape.diskMB ?? 100_000 },
+      Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1_000 }],
+      Devices: [],
+      MinDynamicPort: 20_000,
+      MaxDynamicPort: 32_000,
+    },
+    ReservedResources: { Cpu: { CpuShares: 0 }, Memory: { MemoryMB: 0 }, Disk: { DiskMB: 0 }, Networks: { ReservedHostPorts: "22" } },
+    Links: {},
+    Meta: {},
+    CgroupParent: "",
+    Drivers: { mock_driver: { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: "2026-01-01T00:00:00Z" } },
+    HostVolumes: {},
+    HostNetworks: {},
+    DrainStrategy: null,
+    SchedulingEligibility: "eligible",
+    Status: "initializing",
+    StatusDescription: "",
+    StatusUpdatedAt: 0,
+    Events: [],
+    LastDrain: null,
+    ComputedClass: "",
+    CreateIndex: 0,
+    ModifyIndex: 0,
+  };
+}
+
+export interface JobShape {
+  readonly id: string;
+  readonly type?: "service" | "batch";
+  readonly count: number;
+  readonly cpu?: number;
+  readonly memoryMB?: number;
+  readonly diskMB?: number;
+  readonly priority?: number;
+  /** Changing it replaces what runs. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly staticPort?: number;
+  readonly dynamicPorts?: number;
+  readonly constraints?: readonly { readonly LTarget: string; readonly RTarget: string; readonly Operand: string }[];
+}
+
+export function jobOf(shape: JobShape): Record<string, unknown> {
+  const dynamic = Array.from({ length: shape.dynamicPorts ?? 0 }, (_, index) => ({ Label: `p${index}` }));
+  const reserved = shape.staticPort === undefined ? [] : [{ Label: "static", Value: shape.staticPort }];
+  const ported = dynamic.length + reserved.length > 0;
+  return {
+    ID: shape.id,
+    Name: shape.id,
+    Type: shape.type ?? "service",
+    Priority: shape.priority ?? 50,
+    Datacenters: ["*"],
+    Constraints: shape.constraints ?? [],
+    TaskGroups: [
+      {
+        Name: "group",
+        Count: shape.count,
+        EphemeralDisk: { SizeMB: shape.diskMB ?? 10 },
+        Networks: ported ? [{ DynamicPorts: dynamic, ReservedPorts: reserved }] : [],
+        Tasks: [
+          {
+            Name: "task",
+            Driver: "mock_driver",
+            Config: { run_for: "1h" },
+            Env: shape.environment ?? {},
+            Resources: { CPU: shape.cpu ?? 100, MemoryMB: shape.memoryMB ?? 100 },
+          },
+        ],
+      },
+    ],
+  };
+}
