@@ -1,0 +1,31 @@
+/**
+ * `npm run pack`: the release in dist/: the program bundled, its workers and the log keeper beside it, templates copied.
+ * The CLI is a chunk of its own that never holds server code, so a command starts as quickly as Node allows.
+ */
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const ROOT = join(import.meta.dirname, "..");
+const OUTPUT = join(ROOT, "dist");
+
+rmSync(OUTPUT, { recursive: true, force: true });
+const result = await build({
+  absWorkingDir: ROOT,
+  entryPoints: { main: "src/main.ts", "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts", "log-keeper": "integrations/host/log-keeper/main.ts" },
+  outdir: OUTPUT,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node26",
+  minifySyntax: true,
+  legalComments: "none",
+  metafile: true,
+  // Packages written as CommonJS ask for `require`.
+  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  external: ["msgpackr-extract"],
+});
+cpSync(join(ROOT, "templates"), join(OUTPUT, "templates"), { recursive: true });
+const sizes = Object.entries(result.metafile.outputs).map(([file, output]) => `${(output.bytes / 1024).toFixed(0).padStart(6)} KB  ${file}`);
+console.log(sizes.toSorted().toReversed().slice(0, 8).join("\n"));

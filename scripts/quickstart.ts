@@ -1,0 +1,127 @@
+/**
+ * `npm run quickstart`: a dev agent with examples/01-hello running on it, answering over HTTP. Ctrl-C stops all and leaves nothing.
+ *
+ * Options: -port=N for the HTTP API (default 4646), -once: stop by itself after the first answer (the test of this script).
+ */
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const ROOT = join(import.meta.dirname, "..");
+const MAIN = join(ROOT, "src", "main.ts");
+const EXAMPLE = "examples/01-hello/hello.nomad.hcl";
+const READY_LIMIT_MS = 60_000;
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).map((word) => word.replace(/^-(?=\w\w)/, "--")),
+  options: { port: { type: "string", default: "4646" }, once: { type: "boolean", default: false } },
+});
+const port = Number(values.port);
+const address = `http://127.0.0.1:${port}`;
+
+if (!(await isFree(port))) {
+  fail(`port ${port} is in use, by another agent perhaps. Stop that one, or choose another: npm run quickstart -- -port=14646`);
+}
+
+const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-http-port", String(port)], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
+let log = "";
+const keep = (data: Buffer) => (log = (log + data.toString()).slice(-64_000));
+agent.stdout.on("data", keep);
+agent.stderr.on("data", keep);
+const exited = new Promise<number>((resolve) => agent.on("exit", (code) => resolve(code ?? 1)));
+let stopping = false;
+void exited.then((code) => {
+  if (!stopping) fail(`the agent ended with exit code ${code}; its last words:\n${log}`);
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop());
+
+say(`Starting a dev agent (a server and a node) on ${address} ...`);
+const node = await until("the node to be ready", async () => {
+  const nodes = (await ask<{ Status: string; Drivers: Record<string, { Detected: boolean; HealthDescription: string }> }[]>("/v1/nodes")) ?? [];
+  return nodes.find((each) => each.Status === "ready");
+});
+const drivers = Object.entries(node.Drivers);
+say(`Ready. Drivers: ${drivers.filter(([, driver]) => driver.Detected).map(([name]) => name).join(", ")}.`);
+for (const [name, driver] of drivers) {
+  if (!driver.Detected && name === "exec") say(`Not here: ${name} (${driver.HealthDescription}). raw_exec works all the same.`);
+}
+
+say(`\n$ drover job run ${EXAMPLE}`);
+const code = await command(["job", "run", EXAMPLE]);
+if (code !== 0) await stop(1);
+
+const url = await until("the job's address", async () => {
+  const [allocation] = (await ask<{ ID: string }[]>("/v1/job/hello/allocations")) ?? [];
+  if (allocation === undefined) return undefined;
+  const detail = await ask<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(`/v1/allocation/${allocation.ID}`);
+  const given = detail?.AllocatedResources.Shared.Ports[0];
+  return given === undefined ? undefined : `http://127.0.0.1:${given.Value}`;
+});
+const answer = await until("the job to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).text());
+say(`\n$ curl ${url}\n${answer}`);
+
+if (values.once) await stop();
+say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
+
+  drover job status hello                       what it should be, and what it is
+  drover alloc logs -f -job hello               what it prints
+  drover job plan ${EXAMPLE}    change the file, see what would change
+  drover job stop hello                         stop it
+  drover job init && drover job run example.nomad.hcl
+
+The five-minute tour is in README.md; the HTTP API is at ${address}/v1/jobs.
+Ctrl-C stops everything and leaves nothing behind.`);
+
+async function stop(exitCode = 0): Promise<never> {
+  if (!stopping) {
+    stopping = true;
+    say("\nStopping ...");
+    agent.kill("SIGTERM");
+  }
+  await exited;
+  say("Everything is stopped; nothing is left behind.");
+  process.exit(exitCode);
+}
+
+function command(words: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [MAIN, ...words], { cwd: ROOT, stdio: "inherit", env: { ...process.env, NOMAD_ADDR: address } });
+    child.on("exit", (exitCode) => resolve(exitCode ?? 1));
+  });
+}
+
+async function ask<T>(path: string): Promise<T | undefined> {
+  const response = await fetch(address + path, { signal: AbortSignal.timeout(5000) });
+  return response.ok ? ((await response.json()) as T) : undefined;
+}
+
+async function until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + READY_LIMIT_MS;
+  let last: unknown;
+  while (Date.now() < deadline) {
+    const found = await probe().catch((error: unknown) => void (last = error));
+    if (found !== undefined) return found as T;
+    await sleep(50);
+  }
+  say(`Waited ${READY_LIMIT_MS / 1000} s for ${what}${last instanceof Error ? ` (${last.message})` : ""}. The agent's last words:\n${log}`);
+  return stop(1);
+}
+
+function isFree(candidate: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(candidate, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function fail(text: string): never {
+  process.stderr.write(`drover: ${text}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,242 @@
+/** The real program on free ports, for live tests: start it, talk to it with the real CLI, kill it, and leave nothing. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const REPOSITORY = join(import.meta.dirname, "..", "..");
+const MAIN = join(REPOSITORY, "src", "main.ts");
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  await new Promise((resolve) => server.close(resolve));
+  return address.port;
+}
+
+/** A folder that is removed with the test. */
+export function temporaryDirectory(name: string): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), `drover-${name}-`));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs a program to its end; its output is kept apart. */
+export function run(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number } = {}): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: options.cwd ?? REPOSITORY, env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"], timeout: options.timeoutMs ?? 60_000 });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code: code ?? (signal === null ? -1 : 128), stdout, stderr }));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+  });
+}
+
+/** Polls until `probe` gives something; fails with what it was waiting for. */
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const found = await probe();
+      if (found !== undefined && found !== false) return found;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${timeoutMs} ms for ${what}${last === undefined ? "" : `; last: ${last instanceof Error ? last.message : String(last)}`}`);
+    }
+    await sleep(25);
+  }
+}
+
+export interface RealAgent {
+  readonly address: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly configDirectory: string;
+  readonly pid: number;
+  /** What it printed so far. */
+  output(): string;
+  cli(...args: readonly string[]): Promise<CommandResult>;
+  get<T>(path: string): Promise<T>;
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** SIGKILL, and wait until it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM, and wait until it has gone. */
+  terminate(): Promise<number>;
+  /** The same agent again on the same data and port. */
+  restart(environment?: Readonly<Record<string, string>>): Promise<void>;
+  waitForExit(): Promise<number>;
+  /** Ends the agent, its tasks, and removes everything. */
+  remove(): Promise<void>;
+}
+
+export interface RealAgentOptions {
+  /** Files of the configuration directory besides ports and data_dir. Default: server and client with raw_exec on. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly flags?: readonly string[];
+  /** Wait until the HTTP API answers and a node is ready (default true). */
+  readonly ready?: boolean;
+}
+
+const DEFAULT_CONFIG = {
+  "10-server.hcl": "server {\n  enabled = true\n  bootstrap_expect = 1\n}\n",
+  "20-client.hcl": 'client {\n  enabled = true\n}\nplugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n',
+};
+
+export async function startRealAgent(options: RealAgentOptions = {}): Promise<RealAgent> {
+  const directory = temporaryDirectory("agent");
+  const configDirectory = join(directory.path, "config");
+  const dataDirectory = join(directory.path, "data");
+  const port = await freePort();
+  const rpcPort = await freePort();
+  const serfPort = await freePort();
+  mkdirSync(configDirectory);
+  mkdirSync(dataDirectory);
+  writeFileSync(
+    join(configDirectory, "00-test.hcl"),
+    `data_dir = ${JSON.stringify(dataDirectory)}\nbind_addr = "127.0.0.1"\nports {\n  http = ${port}\n  rpc = ${rpcPort}\n  serf = ${serfPort}\n}\n`,
+  );
+  for (const [name, text] of Object.entries(options.config ?? DEFAULT_CONFIG)) writeFileSync(join(configDirectory, name), text);
+
+  const address = `http://127.0.0.1:${port}`;
+  let child: ChildProcess;
+  let printed = "";
+  let exited: Promise<number>;
+
+  const start = async (environment: Readonly<Record<string, string>> = {}): Promise<void> => {
+    child = spawn(process.execPath, [MAIN, "agent", "-config", configDirectory, ...(options.flags ?? [])], {
+      cwd: directory.path,
+      env: { ...process.env, ...options.environment, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout?.on("data", (data: Buffer) => (printed += data.toString()));
+    child.stderr?.on("data", (data: Buffer) => (printed += data.toString()));
+    exited = new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal === null ? -1 : 128))));
+    if (options.ready === false) return;
+    const ended = exited.then((code) => {
+      throw new Error(`the agent exited with ${code}:\n${printed}`);
+    });
+    ended.catch(() => undefined);
+    await Promise.race([
+      ended,
+      eventually("the agent to answer with a ready node", async () => {
+        const response = await fetch(`${address}/v1/nodes`, { signal: AbortSignal.timeout(2000) });
+        const nodes = (await response.json()) as { Status: string }[];
+        return nodes.some((node) => node.Status === "ready");
+      }, 30_000).catch((error: unknown) => {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`);
+      }),
+    ]);
+  };
+
+  const agent: RealAgent = {
+    address,
+    port,
+    dataDirectory,
+    configDirectory,
+    get pid() {
+      return child.pid as number;
+    },
+    output: () => printed,
+    cli: (...args) => run(process.execPath, [MAIN, ...args], { env: { ...process.env, NOMAD_ADDR: address, TZ: "UTC" } }),
+    async get<T>(path: string) {
+      const response = await fetch(address + path);
+      assert.equal(response.status, 200, `${path}: ${response.status}`);
+      return (await response.json()) as T;
+    },
+    request: (path, init) => fetch(address + path, init),
+    async kill() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+    async terminate() {
+      child.kill("SIGTERM");
+      return exited;
+    },
+    restart: (environment) => start(environment),
+    waitForExit: () => exited,
+    async remove() {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await exited;
+      await sweepProcesses(directory.path);
+      unmountUnder(directory.path);
+      directory.remove();
+    },
+  };
+  try {
+    await start();
+  } catch (error) {
+    await agent.remove();
+    throw error;
+  }
+  return agent;
+}
+
+/** Processes of this machine whose environment, command line or working directory names the folder. */
+export function processesUnder(path: string): { readonly pid: number; readonly command: string }[] {
+  const found: { pid: number; command: string }[] = [];
+  for (const entry of readdirNumbers("/proc")) {
+    if (entry === process.pid) continue;
+    try {
+      const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
+      const environment = readFileSync(`/proc/${entry}/environ`, "utf8");
+      const state = readFileSync(`/proc/${entry}/stat`, "utf8").replace(/^.*\) /s, "")[0];
+      if (state !== "Z" && (command.includes(path) || environment.includes(path))) found.push({ pid: entry, command });
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return found;
+}
+
+export function mountsUnder(path: string): string[] {
+  return readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((mount) => mount.startsWith(path));
+}
+
+async function sweepProcesses(path: string): Promise<void> {
+  for (let round = 0; round < 20; round++) {
+    const left = processesUnder(path);
+    if (left.length === 0) return;
+    for (const each of left) {
+      try {
+        process.kill(each.pid, "SIGKILL");
+      } catch {
+        // Gone already.
+      }
+    }
+    await sleep(25);
+  }
+}
+
+function unmountUnder(path: string): void {
+  for (const mount of mountsUnder(path).toReversed()) {
+    spawnSync("umount", ["-l", mount], { stdio: "ignore" });
+  }
+}
+
+function readdirNumbers(path: string): number[] {
+  return readdirSync(path)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
