@@ -8,7 +8,7 @@ import { failAt, HclFailure, textOf, type Range } from "./source.ts";
 import { didYouMean } from "./suggest.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
-import { describe, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, type Value } from "./value.ts";
+import { describe, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";
 
 /** The name under which a splat's element is in scope; no identifier can be this. */
 const ELEMENT = "*";
@@ -114,10 +114,12 @@ function evaluateConditional(expression: Expression & { kind: "conditional" }, s
   return "value" in alternative ? agree(value, alternative.value, expression.range) : value;
 }
 
-/** Both answers of a conditional are of one type: a number beside a string is a string. */
+/** Both answers of a conditional are of one type: a number beside a string is a string, in lists as well. */
 function agree(value: Value, other: Value, range: Range): Value {
+  if (value === null || other === null) return value;
+  if (isList(value) && isList(other)) return unify([...value, ...other]).slice(0, value.length);
   const kinds = [kindOf(value), kindOf(other)];
-  if (value === null || other === null || kinds[0] === kinds[1]) return value;
+  if (kinds[0] === kinds[1]) return value;
   const text = toText(value);
   if (kinds.includes("string") && text !== undefined && toText(other) !== undefined) return text;
   failAt(range, `Both answers of a conditional must be of one type, got ${describe(value)} and ${describe(other)}`);

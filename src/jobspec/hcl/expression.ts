@@ -220,7 +220,8 @@ function parseObjectItem(parser: Parser, opening: Range): ObjectItem {
   if (parser.peek().kind === "end") failAt(opening, 'Map is never closed', 'Close it with "}".');
   const written = parseExpression(parser);
   // A bare word is a name, not a reference; (word) in parentheses refers.
-  const key: Expression = written.kind === "variable" ? { kind: "literal", value: written.name, range: written.range, depth: 0 } : written;
+  const word = written.kind === "variable" ? written.name : written.kind === "literal" && written.value === null ? "null" : undefined;
+  const key: Expression = word === undefined ? written : { kind: "literal", value: word, range: written.range, depth: 0 };
   if (key.kind === "get" || key.kind === "index") {
     failAt(key.range, "A key of a map is a plain name", "In quotes it is taken as it is, in parentheses it is computed.");
   }

@@ -23,3 +23,4 @@ export { convertTo, ConversionFailure, formatType, readType, type ValueType } fr
 export {
   describe, entriesOf, formatNumber, fromPlain, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, type ListValue, type MapValue, type Value,
 } from "./value.ts";
+export { makeFunctions, type FunctionOptions } from "./functions/mod.ts";
