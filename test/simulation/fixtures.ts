@@ -89,6 +89,7 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
             Name: "task",
             Driver: "mock_driver",
             Config: { run_for: "1h" },
+            LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
             Env: shape.environment ?? {},
             Resources: { CPU: shape.cpu ?? 100, MemoryMB: shape.memoryMB ?? 100 },
           },

@@ -17,7 +17,7 @@ import { isDeepStrictEqual } from "node:util";
 import { newEvaluation, type Evaluation, type EvaluationId, type Plan, type ScheduleResult } from "#model";
 import type { PlanApplier } from "#plan";
 import { schedule } from "#scheduler";
-import { messageOf } from "#std";
+import { messageOf, NamedError } from "#std";
 import { commit, type ServerContext } from "../context.ts";
 import type { Broker } from "./broker.ts";
 import type { Turns } from "./turns.ts";
@@ -86,6 +86,10 @@ async function submit(parts: WorkerParts, plan: Plan, records: readonly Evaluati
   try {
     const result = await parts.applier.submit(plan, records);
     return { full: result.Full, progress: result.Index > 0 };
+  } catch (thrown) {
+    // Between check and apply its job or a node went: a lost race like any other.
+    if (thrown instanceof NamedError && thrown.code === "PLAN_REFUSED") return { full: false, progress: false };
+    throw thrown;
   } finally {
     arrived();
   }

@@ -5,14 +5,12 @@
  * anyway, and `node status` would promise too much. Eligibility and events are the servers' too and survive a new description.
  */
 import { isDeepStrictEqual } from "node:util";
-import { NODE_EVENTS_MAX, type Node, type NodeEvent } from "#model";
+import type { Node, NodeEvent } from "#model";
 import { computedClass } from "./computed-class.ts";
 
 export function admitNode(described: Node, stored: Node | undefined, nowMs: number): Node {
   const status = Object.keys(described.Drivers).length > 0 ? "ready" : "initializing";
   const changed = stored === undefined || stored.Status !== status;
-  const message = stored === undefined ? "Node registered" : stored.Status === "down" ? "Node re-registered" : undefined;
-  const events = stored?.Events ?? [];
   return {
     ...described,
     SchedulingEligibility: stored?.SchedulingEligibility ?? described.SchedulingEligibility,
@@ -21,7 +19,7 @@ export function admitNode(described: Node, stored: Node | undefined, nowMs: numb
     Status: status,
     StatusDescription: status === "ready" ? "" : "waiting for the node's drivers to be fingerprinted",
     StatusUpdatedAt: changed ? Math.floor(nowMs / 1000) : stored.StatusUpdatedAt,
-    Events: message === undefined ? events : [...events, nodeEvent(message, "Cluster", nowMs)].slice(-NODE_EVENTS_MAX),
+    Events: stored?.Events ?? [],
     ComputedClass: computedClass(described),
     CreateIndex: stored?.CreateIndex ?? 0,
     ModifyIndex: stored?.ModifyIndex ?? 0,

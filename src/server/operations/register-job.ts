@@ -21,11 +21,10 @@ export async function registerJob(context: ServerContext, request: RegisterReque
   const launchedLater = job.Periodic !== null || job.ParameterizedJob !== null;
   const priority = request.EvalPriority !== undefined && request.EvalPriority > 0 ? request.EvalPriority : job.Priority;
   const evaluation = launchedLater ? null : evaluationFor(context, { ...job, Priority: priority }, "job-register");
-  const stamped = { ...job, SubmitTime: Math.round(context.clock.nowNs()) };
 
   const outcome = await context.cluster.propose({
     type: "job-register",
-    Job: stamped,
+    Job: job,
     Submission: request.Submission ?? null,
     Evaluation: evaluation,
     EnforceIndex: enforceIndex,
