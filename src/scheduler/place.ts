@@ -1,6 +1,7 @@
 /**
  * Finds nodes for one group's new allocations, one after the other, on what the pass has left. The nodes are filtered and scored
- * once; each placement then changes only what it touches. After the first that fits nowhere no more are tried: they are all alike.
+ * once; each placement then changes only what it touches. After the first that fits nowhere only those are tried that give room back
+ * themselves: the others are all alike.
  */
 import { clientTerminal } from "#model";
 import type {
@@ -25,7 +26,6 @@ const RESCHEDULE_EVENTS_MAX = 5;
 const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
 const NONE: readonly never[] = Object.freeze([]);
 
-/** Job constraints reach over groups; where there are some, every group must hear of a placement. */
 export class GroupPlacer {
   readonly #pass: Pass;
   readonly #job: Job;
@@ -75,8 +75,8 @@ export class GroupPlacer {
 
   /** Puts the placement in the plan, with the stop that goes with it. False: it fits nowhere, `failure` says why. */
   place(place: Place): boolean {
-    if (this.failure !== null) return this.#giveUp(place);
-    const previous = place.stop === null || place.previous === null ? null : place.previous;
+    const previous = place.stop === null || place.previous === null || clientTerminal(place.previous) ? null : place.previous;
+    if (this.failure !== null && previous === null) return this.#giveUp(place);
     if (previous !== null) this.#release(previous);
     const penalised = place.avoidPreviousNode ? this.#failedSlots(place) : undefined;
     for (;;) {
@@ -93,8 +93,7 @@ export class GroupPlacer {
       this.#pass.placements.push(this.#allocationOn(slot, place, granted, metrics));
       return true;
     }
-    this.failure = explain(this.#explained, NONE);
-    // Its own try has given its room back; what becomes of the stop is decided as for those that are not even tried.
+    this.failure ??= explain(this.#explained, NONE);
     if (previous !== null && place.stop?.when === "placed") this.#hold(previous);
     return this.#giveUp(place);
   }
@@ -118,7 +117,7 @@ export class GroupPlacer {
 
   #recount(allocation: Allocation, by: 1 | -1): void {
     const slot = this.#pass.ledger.columns.slotOf(allocation.NodeID);
-    if (slot !== undefined && !clientTerminal(allocation)) this.#ranking.released(slot, by);
+    if (slot !== undefined) this.#ranking.released(slot, by);
   }
 
   /** A group that keeps its disk goes back to where it was, if it can. */

@@ -63,12 +63,12 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
   const fresh = Math.max(0, count - present);
   const destroyed = updates.destroy.slice(0, input.limit);
   const renewed = destroyed.map((allocation) => after(allocation, allocation.Name, "placed", DESCRIPTIONS.updating));
-  // Made one by one: a pass ends long before ten thousand are.
+  // Those that give room back come first. New ones are made one by one: a pass ends long before ten thousand are.
   function* places(): Generator<Place> {
-    yield* replaced;
-    yield* moved;
-    for (let made = 0; made < fresh; made++) yield place({ name: names.next() });
     yield* renewed;
+    yield* moved;
+    yield* replaced;
+    for (let made = 0; made < fresh; made++) yield place({ name: names.next() });
   }
   return {
     name: group.Name, stops, inPlace: updates.inPlace, places: places(),

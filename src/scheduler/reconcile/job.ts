@@ -31,7 +31,10 @@ export function reconcileJob(input: JobInput): readonly GroupDecision[] {
     byGroup.delete(group.Name);
     return reconcileGroup({ ...input, job: job as Job, group, allocations });
   });
-  for (const [name, allocations] of byGroup) decisions.push(stopGroup(name, allocations, input.nodeOf));
+  for (const [name, allocations] of byGroup) {
+    const decision = stopGroup(name, allocations, input.nodeOf);
+    if (decision.stops.length > 0) decisions.push(decision);
+  }
   return decisions;
 }
 

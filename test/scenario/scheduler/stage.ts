@@ -1,0 +1,220 @@
+/**
+ * What a transcript of the scheduler can do. Words are `name` or `name=value`; jobs are JSON in the model's names, with shorthands
+ * (cpu, memory, disk, cores of a group; constraints as text; ports as { "http": 80 }).
+ *
+ *   node NAME [cpu= memory= disk= dc= pool= class= status= eligible= drivers= ports=first-end reserved= attr.K=V meta.K=V]
+ *   node NAME gone
+ *   job { … }                       registers the next version             job stop
+ *   evaluate [max=N] [blocked] [dry] plans and commits until nothing is left; prints every change
+ *   client NAME STATUS              the node's word on the allocation wanted under that name
+ *   ask NAME Migrate|ForceReschedule
+ *   allocations                     one line each
+ *   scores                          of the first placement of the last pass
+ *   configure {"SchedulerAlgorithm": …}
+ */
+import assert from "node:assert/strict";
+import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import type { Allocation, AllocMetric, Constraint, DesiredUpdates, Evaluation, Job, Node, Plan, TaskGroup } from "#model";
+import { verifyPlan } from "#plan";
+import { schedule } from "#scheduler";
+import { aGroup, aJob, anEvaluation, aNetwork, aNode, idsFrom } from "../../unit/scheduler/nouns.ts";
+import { World } from "../../unit/scheduler/world.ts";
+
+export function stage(): (line: string) => string {
+  const world = new World();
+  const newId = idsFrom("a");
+  let evaluations = 0;
+  let last: Plan | null = null;
+  let job: Job | undefined;
+
+  const named = (name: string): Allocation => {
+    const found = [...world.allocations.values()].filter((each) => each.Name === `app.${name}`).at(-1);
+    assert(found !== undefined, `no allocation app.${name}`);
+    return found;
+  };
+
+  const verbs: Readonly<Record<string, (words: readonly string[], text: string) => string>> = {
+    node: ([name, ...words]) => {
+      assert(name !== undefined, "a node has a name");
+      world.index++;
+      if (words[0] === "gone") world.nodes.delete(`node-${name}`);
+      else world.nodes.set(`node-${name}`, nodeFrom(name, words, world.nodes.get(`node-${name}`)));
+      return "";
+    },
+    job: ([first], text) => {
+      job = world.addJob(first === "stop" ? { ...(job as Job), Stop: true } : jobFrom(JSON.parse(text) as Record<string, unknown>));
+      return `version ${job.Version}`;
+    },
+    evaluate: (words) => {
+      assert(job !== undefined, "a job was registered");
+      const most = Number(words.find((word) => word.startsWith("max="))?.slice(4) ?? "500");
+      const blocked: Partial<Evaluation> = words.includes("blocked") ? { Status: "blocked", TriggeredBy: "queued-allocs" } : {};
+      const evaluation = anEvaluation(job, {
+        ID: `evaluation-${evaluations++}` as Evaluation["ID"], AnnotatePlan: words.includes("dry"), ...blocked,
+      });
+      const lines: string[] = [];
+      for (;;) {
+        const snapshot = world.snapshot();
+        const result = schedule(snapshot, evaluation, { placementsMax: most, newId, nowNs: 0 });
+        if (result.Plan !== null) {
+          last = result.Plan;
+          assert.deepEqual(verifyPlan(snapshot, result.Plan).Rejected, {}, "the plan check agrees with the scheduler");
+          lines.push(...planLines(result.Plan, world));
+          if (!words.includes("dry")) world.commit(result.Plan);
+        }
+        if (result.More) {
+          lines.push("…more");
+          continue;
+        }
+        lines.push(...evaluationLines(result.Evaluation), ...result.Created.map(createdLine));
+        return lines.join("\n");
+      }
+    },
+    client: ([name, status]) => {
+      const states = status === "complete" || status === "failed"
+        ? { main: { State: "dead" as const, Failed: status === "failed", Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [] } }
+        : {};
+      world.change(named(name as string).ID, { ClientStatus: status as Allocation["ClientStatus"], TaskStates: states });
+      return "";
+    },
+    ask: ([name, transition]) => {
+      world.change(named(name as string).ID, { DesiredTransition: { [transition as string]: true } });
+      return "";
+    },
+    allocations: () => [...world.allocations.values()].map(allocationLine).join("\n"),
+    scores: () => (last?.Placements[0]?.Metrics?.ScoreMetaData ?? []).map((score) => {
+      const parts = Object.entries(score.Scores).map(([name, value]) => `${name} ${round(value)}`);
+      return `${short(score.NodeID)} ${round(score.NormScore)} = mean of ${parts.join(", ")}`;
+    }).join("\n"),
+    configure: (_, text) => {
+      world.configuration = { ...DEFAULT_SCHEDULER_CONFIGURATION, ...(JSON.parse(text) as object) };
+      return "";
+    },
+  };
+
+  return (line) => {
+    const [verb = "", ...words] = line.split(/\s+/);
+    const act = verbs[verb];
+    assert(act !== undefined, `unknown verb "${verb}"`);
+    return act(words, line.slice(verb.length).trim());
+  };
+}
+
+function nodeFrom(name: string, words: readonly string[], old: Node | undefined): Node {
+  const values = Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]));
+  const numbers = ["cpu", "memory", "disk", "cores"].filter((key) => values[key] !== undefined).map((key) => [key, Number(values[key])]);
+  const under = (prefix: string) =>
+    Object.fromEntries(Object.entries(values).filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]));
+  const given = (key: string, field: string) => (values[key] === undefined ? {} : { [field]: values[key] });
+  const base = old ?? aNode(name, {
+    ...Object.fromEntries(numbers), ...given("reserved", "reservedPorts"),
+    ...(values["drivers"] === undefined ? {} : { drivers: values["drivers"].split(",").filter(Boolean) }),
+    ...(values["ports"] === undefined ? {} : { dynamicPorts: values["ports"].split("-").map(Number) as [number, number] }),
+  });
+  return {
+    ...base, ...given("dc", "Datacenter"), ...given("pool", "NodePool"), ...given("class", "NodeClass"), ...given("status", "Status"),
+    ...given("eligible", "SchedulingEligibility"), Attributes: { ...base.Attributes, ...under("attr.") }, Meta: { ...base.Meta, ...under("meta.") },
+    ...(old === undefined ? { ComputedClass: `class-${values["dc"] ?? "dc1"}-${JSON.stringify([under("attr."), under("meta.")])}` } : {}),
+  };
+}
+
+function jobFrom(written: Record<string, unknown>): Job {
+  const groups = (written["TaskGroups"] as Record<string, unknown>[] | undefined) ?? [written["group"] as Record<string, unknown> ?? {}];
+  const { group: _, ...fields } = written;
+  return aJob({ ...(placed(fields) as object), TaskGroups: groups.map(groupFrom) });
+}
+
+function groupFrom({ ports, env, sticky, ...fields }: Record<string, unknown>): TaskGroup {
+  const group = aGroup({
+    ...placed(fields), ...(ports === undefined ? {} : { Networks: [aNetwork(ports as Record<string, number>)] }),
+  });
+  return {
+    ...group,
+    Tasks: group.Tasks.map((task) => (env === undefined ? task : { ...task, Env: env as Record<string, string> })),
+    EphemeralDisk: group.EphemeralDisk === null ? null : { ...group.EphemeralDisk, Sticky: sticky === true },
+  };
+}
+
+/** Constraints and affinities written as "L op R", affinities with their weight first. */
+function placed(fields: Record<string, unknown>): Record<string, unknown> {
+  const constraint = (text: string): Constraint => {
+    const [LTarget = "", Operand = "", ...rest] = text.split(" ");
+    return { LTarget: LTarget === "-" ? "" : LTarget, Operand, RTarget: rest.join(" ") };
+  };
+  const made: Record<string, unknown> = { ...fields };
+  if (fields["Constraints"] !== undefined) made["Constraints"] = (fields["Constraints"] as string[]).map(constraint);
+  if (fields["Affinities"] !== undefined) {
+    made["Affinities"] = (fields["Affinities"] as string[]).map((text) => {
+      const [weight = "", ...rest] = text.split(" ");
+      return { ...constraint(rest.join(" ")), Weight: Number(weight) };
+    });
+  }
+  return made;
+}
+
+function planLines(plan: Plan, world: World): string[] {
+  const about = (id: string) => world.allocations.get(id)?.Name ?? id;
+  return [
+    ...plan.Stops.map((stop) =>
+      `stop   ${about(stop.ID)} on ${short(stop.NodeID)}: ${stop.DesiredDescription}${stop.ClientStatus === "" ? "" : ` [${stop.ClientStatus}]`}`),
+    ...plan.InPlaceUpdates.map((update) => `update ${update.Name} on ${short(update.NodeID)} to version ${update.JobVersion}`),
+    ...plan.Placements.map((placement) => {
+      const ports = placement.AllocatedResources.Shared.Ports.map((port) => ` ${port.Label}=${port.Value}`).join("");
+      const cores = Object.values(placement.AllocatedResources.Tasks).flatMap((task) => task.Cpu.ReservedCores);
+      const after = placement.PreviousAllocation === "" ? "" : ` after ${placement.PreviousAllocation}`;
+      const pinned = cores.length === 0 ? "" : ` cores=${cores.join(",")}`;
+      return `place  ${placement.Name} on ${placement.NodeName}${ports}${pinned}${after}`;
+    }),
+    ...Object.entries(plan.Annotations?.DesiredTGUpdates ?? {}).map(([group, updates]) => `counts ${group}: ${countsText(updates)}`),
+  ];
+}
+
+function countsText(updates: DesiredUpdates): string {
+  return Object.entries(updates).filter(([, count]) => count !== 0).map(([name, count]) => `${name} ${count}`).join(", ") || "nothing";
+}
+
+function evaluationLines(evaluation: Evaluation): string[] {
+  const queued = Object.entries(evaluation.QueuedAllocations).filter(([, count]) => count > 0).map(([group, count]) => ` queued ${group}=${count}`);
+  const annotated = Object.entries(evaluation.PlanAnnotations?.DesiredTGUpdates ?? {}).map(([group, updates]) => `annotated ${group}: ${countsText(updates)}`);
+  return [
+    `${evaluation.Status}${evaluation.StatusDescription === "" ? "" : ` "${evaluation.StatusDescription}"`}${queued.join("")}`,
+    ...annotated,
+    ...Object.entries(evaluation.FailedTGAllocs).flatMap(([group, metric]) => metricLines(group, metric)),
+    ...(evaluation.Status === "blocked" ? [`  ${classesText(evaluation)}`] : []),
+  ];
+}
+
+function metricLines(group: string, metric: AllocMetric): string[] {
+  const counts = (title: string, map: Readonly<Record<string, number>>) =>
+    Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)).map(([text, count]) => `  ${title} ${count}: ${text}`);
+  return [
+    `failed ${group}: ${metric.NodesEvaluated} evaluated of ${metric.NodesInPool} in pool ${metric.NodePool}, ` +
+      `${metric.NodesFiltered} filtered, ${metric.NodesExhausted} exhausted, ${metric.CoalescedFailures} more like it`,
+    ...counts("available", metric.NodesAvailable), ...counts("constraint", metric.ConstraintFiltered), ...counts("class", metric.ClassFiltered),
+    ...counts("dimension", metric.DimensionExhausted),
+    ...(metric.NearestFit === null || metric.NearestFit === undefined ? [] : [
+      `  nearest ${metric.NearestFit.NodeName}: ${metric.NearestFit.Dimension}, wanted ${metric.NearestFit.Wanted}, free ${metric.NearestFit.Free}`,
+    ]),
+  ];
+}
+
+function createdLine(evaluation: Evaluation): string {
+  return `created ${evaluation.Status} ${evaluation.TriggeredBy} after ${evaluation.PreviousEval}: ${classesText(evaluation)}`;
+}
+
+function classesText(evaluation: Evaluation): string {
+  if (evaluation.EscapedComputedClass) return "any node may unblock it";
+  const classes = Object.entries(evaluation.ClassEligibility);
+  return `classes ${classes.map(([name, eligible]) => `${name} ${eligible ? "may" : "never"}`).sort().join(", ") || "none known"}`;
+}
+
+function allocationLine(allocation: Allocation): string {
+  return `${allocation.ID} ${allocation.Name} v${allocation.JobVersion} on ${short(allocation.NodeID)}: ${allocation.DesiredStatus}, ${allocation.ClientStatus}`;
+}
+
+function short(nodeId: string): string {
+  return nodeId.replace(/^node-/, "");
+}
+function round(value: number): string {
+  return (Math.round(value * 1000) / 1000).toFixed(3);
+}
