@@ -28,13 +28,8 @@ export function spell(ms: number): string {
     [Math.floor((seconds % 3600) / 60), "m"],
     [seconds % 60, "s"],
   ];
-  const from = parts.findIndex(([count]) => count > 0);
-  if (from < 0) return "0s";
-  return parts
-    .slice(from, from + 2)
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join("");
+  const largest = parts.filter(([count]) => count > 0).slice(0, 2);
+  return largest.length === 0 ? "0s" : largest.map(([count, unit]) => `${count}${unit}`).join("");
 }
 
 /** Bytes → "512 KiB", "1.5 GiB". */
