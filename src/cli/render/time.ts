@@ -23,7 +23,7 @@ export function spell(ms: number): string {
   const parts: [number, string][] = [
     [Math.floor(seconds / (86_400 * 365)), "y"],
     [Math.floor((seconds % (86_400 * 365)) / (86_400 * 30)), "mo"],
-    [Math.floor((seconds % (86_400 * 30)) / 86_400), "d"],
+    [Math.floor(((seconds % (86_400 * 365)) % (86_400 * 30)) / 86_400), "d"],
     [Math.floor((seconds % 86_400) / 3600), "h"],
     [Math.floor((seconds % 3600) / 60), "m"],
     [seconds % 60, "s"],
