@@ -15,3 +15,6 @@ export { rawExecDriver, type RawExecOptions } from "./raw-exec/driver.ts";
 export { keptTaskLogs, type KeptTaskLogsOptions } from "./log-keeper/kept-task-logs.ts";
 export { runLogKeeper } from "./log-keeper/keeper.ts";
 export { hostDisk } from "./disk/host-disk.ts";
+export { hostMachine, type HostMachineOptions } from "./machine/host-machine.ts";
+export { createHostClock } from "./clock.ts";
+export { createHostRandom } from "./random.ts";

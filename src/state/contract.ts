@@ -6,6 +6,7 @@ import type {
   Allocation, AllocationClientUpdate, AllocationId, DesiredTransition, DesiredUpdates, Eligibility, Evaluation, EvaluationId, Event, Job,
   JobId, JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, NodeStatus, Plan, SchedulerConfiguration,
 } from "#model";
+import type { Clock } from "#ports";
 
 /** Everything that may ever happen. One file each in commands/. `time` is unix nanoseconds, never less than the previous one's. */
 export type Command =
@@ -113,7 +114,7 @@ export interface Snapshot {
   /** Newest first. */
   jobVersions(namespace: string, id: string): readonly Job[];
   /** `namespace` "*" for all; ids starting with `prefix`; from (namespace, id) `after` exclusive. */
-  jobs(namespace: string, prefix?: string): Iterable<Job>;
+  jobs(namespace: string, prefix?: string, after?: { readonly Namespace: string; readonly ID: string }): Iterable<Job>;
   jobSummary(namespace: string, id: string): JobSummary | undefined;
   submission(namespace: string, id: string, version: number): JobSubmission | undefined;
 
@@ -202,8 +203,13 @@ export interface EventStream {
 export interface State {
   /** Of the last applied entry; at least 1 (F3). */
   readonly index: number;
+  /** Unix nanoseconds, of the last applied entry; 0 when there was none. The next envelope's time is never less. */
+  readonly time: number;
   snapshot(): Snapshot;
-  /** Total: never throws for a bad command, a throw becomes a recorded rejection. */
+  /**
+   * Total: a bad command is refused, a throw becomes a recorded rejection, and the state is as before. The only throws: an index that
+   * is not after the last one (broken invariant), and NamedError STATE_COMMAND_UNKNOWN_VERSION (this program is too old: halt).
+   */
   apply(index: number, envelope: Envelope): Outcome;
   readonly watch: Watch;
   readonly events: EventStream;
@@ -211,6 +217,13 @@ export interface State {
   save(): AsyncIterable<Uint8Array>;
   /** A digest of the whole content, equal on every server at the same index. */
   digest(): string;
+}
+
+export interface StateOptions {
+  /** For the time limits of `watch` only: apply knows no clock. */
+  readonly clock: Clock;
+  /** Freeze everything stored, deeply (F23). For tests: it costs time. */
+  readonly freeze?: boolean;
 }
 
 /** What a plan's desired counts look like to `job plan`; re-exported so that rooms need only this door. */

@@ -1,0 +1,70 @@
+/**
+ * One entry: tables in, tables out. Total: whatever the command, the result is defined, the same on every server, and either all of the
+ * command or nothing of it. Writes go to a fork; a refusal or a throw drops it and only the outcome is recorded.
+ */
+import { messageOf } from "#std";
+import { applyCommand } from "./commands/table.ts";
+import type { Envelope, Outcome } from "./contract.ts";
+import { Draft, type Refusal } from "./draft.ts";
+import type { Interned } from "./interned.ts";
+import { settle } from "./settle.ts";
+import { OUTCOMES_KEPT, type Tables } from "./tables/tables.ts";
+
+export interface Applied {
+  readonly tables: Tables;
+  readonly outcome: Outcome;
+  /** What was written; undefined when nothing was. */
+  readonly draft: Draft | undefined;
+}
+
+export function applyEntry(tables: Tables, index: number, envelope: Envelope, interned: Interned, freeze: boolean): Applied {
+  const time = Math.max(tables.time, envelope.time);
+  const known = tables.outcomes.get(envelope.requestId);
+  if (known !== undefined) return { tables: closed(tables.fork(), index, time), outcome: known, draft: undefined };
+  const draft = new Draft(tables.fork(), index, time, interned, freeze);
+  const refusal = attempt(draft, envelope);
+  const outcome: Outcome = refusal === undefined ? { ok: true, index } : { ok: false, index, ...refusal };
+  const result = closed(refusal === undefined ? draft.tables : tables.fork(), index, time);
+  remember(result, envelope.requestId, outcome);
+  return { tables: result, outcome, draft: refusal === undefined ? draft : undefined };
+}
+
+function attempt(draft: Draft, envelope: Envelope): Refusal | undefined {
+  try {
+    const refusal = applyCommand(draft, envelope.command);
+    if (refusal === undefined) settle(draft);
+    return refusal;
+  } catch (thrown) {
+    return { code: "fault", reason: messageOf(thrown) };
+  }
+}
+
+function closed(tables: Tables, index: number, time: number): Tables {
+  tables.index = index;
+  tables.time = time;
+  // One comes, one goes: the walk ends at the first that is young enough.
+  const tooOld = padded(index - OUTCOMES_KEPT);
+  for (const [at, requestId] of [...firstFew(tables.requestIds.range())]) {
+    if (at > tooOld) break;
+    tables.requestIds.delete(at);
+    tables.outcomes.delete(requestId);
+  }
+  return tables;
+}
+
+function* firstFew<T>(entries: Iterable<T>): Generator<T> {
+  let left = 4;
+  for (const entry of entries) {
+    if (left-- === 0) return;
+    yield entry;
+  }
+}
+
+function remember(tables: Tables, requestId: string, outcome: Outcome): void {
+  tables.outcomes.set(requestId, outcome);
+  tables.requestIds.set(padded(outcome.index), requestId);
+}
+
+export function padded(index: number): string {
+  return String(Math.max(0, index)).padStart(16, "0");
+}

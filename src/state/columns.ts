@@ -1,0 +1,193 @@
+/**
+ * Nodes as typed arrays for the scheduler: one slot per node, kept up to date in O(changed allocations) after every entry.
+ *
+ * Used is what allocations hold that are not client-terminal: one that should stop keeps its room and ports until it has. Not part of
+ * the log's content: everything here can be counted again from the tables (`rebuild`), and a test does so after random commands.
+ */
+import { type Allocation, type AllocatedResources, clientTerminal, holdingOf, type Node, parsePortRanges } from "#model";
+import type { Columns } from "./contract.ts";
+import type { AllocationChange } from "./draft.ts";
+import type { Tables } from "./tables/tables.ts";
+
+const FIRST_CAPACITY = 16;
+
+/** What one entry changed, as far as columns care. */
+export interface ColumnChanges {
+  readonly nodes: Iterable<Node>;
+  readonly goneNodes: Iterable<Node>;
+  readonly allocations: Iterable<AllocationChange>;
+}
+
+export class ColumnStore implements Columns {
+  length = 0;
+  nodes: (Node | undefined)[] = [];
+  cpuTotal = new Float64Array(FIRST_CAPACITY);
+  memoryTotal = new Float64Array(FIRST_CAPACITY);
+  diskTotal = new Float64Array(FIRST_CAPACITY);
+  cpuUsed = new Float64Array(FIRST_CAPACITY);
+  memoryUsed = new Float64Array(FIRST_CAPACITY);
+  diskUsed = new Float64Array(FIRST_CAPACITY);
+  portsUsed = new Uint32Array(FIRST_CAPACITY);
+  version = new Uint32Array(FIRST_CAPACITY);
+  readonly #slots = new Map<string, number>();
+  readonly #free: number[] = [];
+  /** Per slot: port → how many allocations use it (more than one with IgnoreCollision). */
+  #ports: Map<number, number>[] = [];
+  /** Per slot: ports the node keeps for itself. */
+  #reserved: ReadonlySet<number>[] = [];
+
+  slotOf(nodeId: string): number | undefined {
+    return this.#slots.get(nodeId);
+  }
+
+  portInUse(slot: number, port: number): boolean {
+    return this.#ports[slot]?.has(port) === true || this.#reserved[slot]?.has(port) === true;
+  }
+
+  /** `tables` are those after the entry. */
+  update(changes: ColumnChanges, tables: Tables): void {
+    for (const node of changes.goneNodes) this.#removeNode(node.ID);
+    const fresh = new Set<number>();
+    for (const node of changes.nodes) {
+      const isNew = !this.#slots.has(node.ID);
+      const slot = this.#putNode(node);
+      if (!isNew) continue;
+      // A node that comes back may have left allocations behind.
+      for (const allocation of tables.allocationsByNode.values(node.ID)) this.#hold(slot, allocation, 1);
+      fresh.add(slot);
+    }
+    for (const { before, after } of changes.allocations) this.#change(before, after, fresh);
+  }
+
+  /** Counts everything again. */
+  rebuild(tables: Tables): void {
+    for (const nodeId of [...this.#slots.keys()]) this.#removeNode(nodeId);
+    this.update({ nodes: tables.nodes.values(), goneNodes: [], allocations: [] }, tables);
+  }
+
+  #change(before: Allocation | undefined, after: Allocation | undefined, fresh: ReadonlySet<number>): void {
+    const nodeId = (after ?? before)?.NodeID;
+    const slot = nodeId === undefined ? undefined : this.#slots.get(nodeId);
+    if (slot === undefined || fresh.has(slot)) return;
+    const held = holds(before);
+    const holding = holds(after);
+    const sameHold = held && holding && before?.AllocatedResources === after?.AllocatedResources;
+    if (sameHold && before?.DesiredStatus === after?.DesiredStatus && before?.Job === after?.Job) return;
+    if (!sameHold) {
+      if (held) this.#hold(slot, before as Allocation, -1);
+      if (holding) this.#hold(slot, after as Allocation, 1);
+    }
+    this.#raise(slot);
+  }
+
+  #hold(slot: number, allocation: Allocation, sign: 1 | -1): void {
+    if (!holds(allocation)) return;
+    const { cpu, memory, disk } = holdingOf(allocation.AllocatedResources);
+    this.cpuUsed[slot] = (this.cpuUsed[slot] as number) + sign * cpu;
+    this.memoryUsed[slot] = (this.memoryUsed[slot] as number) + sign * memory;
+    this.diskUsed[slot] = (this.diskUsed[slot] as number) + sign * disk;
+    for (const port of hostPorts(allocation.AllocatedResources)) this.#countPort(slot, port, sign);
+  }
+
+  #countPort(slot: number, port: number, sign: 1 | -1): void {
+    const ports = this.#ports[slot] as Map<number, number>;
+    const count = (ports.get(port) ?? 0) + sign;
+    if (count <= 0) ports.delete(port);
+    else ports.set(port, count);
+    const counted = sign === 1 ? count === 1 : count === 0;
+    if (counted && this.#isDynamic(slot, port) && this.#reserved[slot]?.has(port) !== true) {
+      this.portsUsed[slot] = (this.portsUsed[slot] as number) + sign;
+    }
+  }
+
+  #isDynamic(slot: number, port: number): boolean {
+    const resources = this.nodes[slot]?.NodeResources;
+    return resources !== undefined && port >= resources.MinDynamicPort && port <= resources.MaxDynamicPort;
+  }
+
+  #putNode(node: Node): number {
+    const slot = this.#slots.get(node.ID) ?? this.#newSlot(node.ID);
+    const { NodeResources: has, ReservedResources: keeps } = node;
+    this.nodes[slot] = node;
+    this.cpuTotal[slot] = has.Cpu.CpuShares - keeps.Cpu.CpuShares;
+    this.memoryTotal[slot] = has.Memory.MemoryMB - keeps.Memory.MemoryMB;
+    this.diskTotal[slot] = has.Disk.DiskMB - keeps.Disk.DiskMB;
+    const reserved = new Set(parsePortRanges(keeps.Networks.ReservedHostPorts));
+    this.#reserved[slot] = reserved;
+    let dynamic = 0;
+    for (const port of reserved) if (this.#isDynamic(slot, port)) dynamic++;
+    for (const port of this.#ports[slot]?.keys() ?? []) if (!reserved.has(port) && this.#isDynamic(slot, port)) dynamic++;
+    this.portsUsed[slot] = dynamic;
+    this.#raise(slot);
+    return slot;
+  }
+
+  #newSlot(nodeId: string): number {
+    const slot = this.#free.pop() ?? this.length;
+    if (slot === this.length) this.length++;
+    if (slot >= this.version.length) this.#grow();
+    this.#slots.set(nodeId, slot);
+    this.#ports[slot] = new Map();
+    this.cpuUsed[slot] = 0;
+    this.memoryUsed[slot] = 0;
+    this.diskUsed[slot] = 0;
+    return slot;
+  }
+
+  #removeNode(nodeId: string): void {
+    const slot = this.#slots.get(nodeId);
+    if (slot === undefined) return;
+    this.#slots.delete(nodeId);
+    this.#free.push(slot);
+    this.nodes[slot] = undefined;
+    this.#ports[slot] = new Map();
+    this.#reserved[slot] = new Set();
+    for (const column of [this.cpuTotal, this.memoryTotal, this.diskTotal, this.cpuUsed, this.memoryUsed, this.diskUsed, this.portsUsed]) {
+      column[slot] = 0;
+    }
+    this.#raise(slot);
+  }
+
+  #raise(slot: number): void {
+    this.version[slot] = (this.version[slot] as number) + 1;
+  }
+
+  #grow(): void {
+    const capacity = this.version.length * 2;
+    const floats = (column: Float64Array) => {
+      const grown = new Float64Array(capacity);
+      grown.set(column);
+      return grown;
+    };
+    const counts = (column: Uint32Array) => {
+      const grown = new Uint32Array(capacity);
+      grown.set(column);
+      return grown;
+    };
+    this.cpuTotal = floats(this.cpuTotal);
+    this.memoryTotal = floats(this.memoryTotal);
+    this.diskTotal = floats(this.diskTotal);
+    this.cpuUsed = floats(this.cpuUsed);
+    this.memoryUsed = floats(this.memoryUsed);
+    this.diskUsed = floats(this.diskUsed);
+    this.portsUsed = counts(this.portsUsed);
+    this.version = counts(this.version);
+  }
+}
+
+function holds(allocation: Allocation | undefined): boolean {
+  return allocation !== undefined && !clientTerminal(allocation);
+}
+
+/** Every port of the host an allocation was given, once. */
+export function hostPorts(resources: AllocatedResources): Iterable<number> {
+  const given = resources.Shared.Ports;
+  let ports: Set<number> | undefined;
+  for (const port of given) if (port.Value > 0) (ports ??= new Set()).add(port.Value);
+  for (const name in resources.Tasks) {
+    for (const network of resources.Tasks[name]?.Networks ?? []) {
+      for (const port of [...network.ReservedPorts, ...network.DynamicPorts]) if (port.Value > 0) (ports ??= new Set()).add(port.Value);
+    }
+  }
+  return ports ?? [];
+}

@@ -1,0 +1,72 @@
+/**
+ * Nodes report what became of their allocations. Ignored, one by one: unknown allocations, those of another node, and a new status
+ * for one that is over (F9: what ended stays ended; its last task events may still arrive).
+ */
+import { type Allocation, type AllocationClientUpdate, clientTerminal, sameValue, type TaskEvent, type TaskState } from "#model";
+import type { Command } from "../contract.ts";
+import type { Draft, Refusal } from "../draft.ts";
+import { type Interned, sharedIfEmpty } from "../interned.ts";
+
+type ClientUpdate = Extract<Command, { type: "allocations-client-update" }>;
+
+export function applyAllocationsClientUpdate(draft: Draft, command: ClientUpdate): Refusal | undefined {
+  for (const update of command.Updates) {
+    const allocation = draft.tables.allocations.get(update.ID);
+    if (allocation !== undefined && accepts(allocation, update)) draft.putAllocation(reported(draft, allocation, update));
+  }
+  for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);
+  return undefined;
+}
+
+function accepts(allocation: Allocation, update: AllocationClientUpdate): boolean {
+  if (allocation.NodeID !== update.NodeID) return false;
+  if (clientTerminal(allocation) && allocation.ClientStatus !== update.ClientStatus) return false;
+  return (
+    allocation.ClientStatus !== update.ClientStatus ||
+    allocation.ClientDescription !== update.ClientDescription ||
+    !sameValue(allocation.TaskStates, update.TaskStates)
+  );
+}
+
+/** AllocModifyIndex stays: a node does not wait for its own words. */
+function reported(draft: Draft, allocation: Allocation, update: AllocationClientUpdate): Allocation {
+  return {
+    ...allocation,
+    ClientStatus: draft.interned.text(update.ClientStatus),
+    ClientDescription: draft.interned.text(update.ClientDescription),
+    TaskStates: compactStates(update.TaskStates, allocation, draft.interned),
+    ModifyIndex: draft.index,
+    ModifyTime: draft.time,
+  };
+}
+
+/** The same states in less memory: equal texts once, nothing kept of the message they came in. */
+export function compactStates(
+  states: Readonly<Record<string, TaskState>>, allocation: Pick<Allocation, "TaskStates">, interned: Interned,
+): Readonly<Record<string, TaskState>> {
+  const compact: Record<string, TaskState> = {};
+  for (const task of Object.keys(states)) {
+    const state = states[task] as TaskState;
+    const known = allocation.TaskStates[task]?.Events ?? [];
+    compact[interned.text(task)] = {
+      ...state,
+      State: interned.text(state.State),
+      Events: sharedIfEmpty(state.Events.map((event, at) => (sameEvent(known[at], event) ? (known[at] as TaskEvent) : compactEvent(event, interned)))),
+    };
+  }
+  return sharedIfEmpty(compact);
+}
+
+function sameEvent(known: TaskEvent | undefined, event: TaskEvent): boolean {
+  return known !== undefined && known.Time === event.Time && sameValue(known, event);
+}
+
+function compactEvent(event: TaskEvent, interned: Interned): TaskEvent {
+  return {
+    ...event,
+    Type: interned.text(event.Type),
+    Message: interned.text(event.Message),
+    DisplayMessage: interned.text(event.DisplayMessage),
+    Details: sharedIfEmpty(event.Details),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * A job is wanted. What it comes to:
+ *
+ *   enforced index does not match     refused, conflict
+ *   same specification, not stopped   no new version; the evaluation is stored all the same
+ *   otherwise                         version + 1 (0 for a new job), pending its evaluation
+ */
+import { type Evaluation, type Job, type JobSubmission, jobKey, sameJobSpec, type TaskGroup } from "#model";
+import type { Command } from "../contract.ts";
+import type { Draft, Refusal } from "../draft.ts";
+import { countAllocation, EMPTY_GROUP, type GroupSummaries, openSummary } from "../summary.ts";
+import { JOB_VERSIONS_KEPT, type JobRecord } from "../tables/tables.ts";
+
+type JobRegister = Extract<Command, { type: "job-register" }>;
+
+export function applyJobRegister(draft: Draft, command: JobRegister): Refusal | undefined {
+  const stored = draft.record(command.Job.Namespace, command.Job.ID);
+  const refusal = enforce(command.EnforceIndex, stored?.job);
+  if (refusal !== undefined) return refusal;
+  const wanted: Job = {
+    ...command.Job,
+    TaskGroups: command.PreserveCounts && stored !== undefined ? withCounts(command.Job.TaskGroups, stored.job) : command.Job.TaskGroups,
+    Stop: false,
+  };
+  const job = stored !== undefined && sameJobSpec(stored.job, wanted) ? stored.job : putVersion(draft, stored, wanted, command.Submission);
+  storeEvaluation(draft, command.Evaluation, job);
+  return undefined;
+}
+
+/** The prefix is what Nomad's command line looks for in the answer. */
+function enforce(wanted: number | null, job: Job | undefined): Refusal | undefined {
+  if (wanted === null || wanted === (job?.JobModifyIndex ?? 0)) return undefined;
+  const found =
+    job === undefined ? "the job does not exist"
+    : wanted === 0 ? "the job exists already"
+    : `the job is at modify index ${job.JobModifyIndex}`;
+  return { code: "conflict", reason: `Enforcing job modify index ${wanted}: ${found}` };
+}
+
+/** `groups`, each with the count its namesake in `job` has. */
+function withCounts(groups: TaskGroup[], job: Job): TaskGroup[] {
+  return groups.map((group) => {
+    const before = job.TaskGroups.find((each) => each.Name === group.Name);
+    return before === undefined || before.Count === group.Count ? group : { ...group, Count: before.Count };
+  });
+}
+
+/** The job's evaluation, tied to the version it was made for. */
+export function storeEvaluation(draft: Draft, evaluation: Evaluation | null, job: Job | undefined): void {
+  if (evaluation === null) return;
+  draft.putEvaluation(job === undefined ? evaluation : { ...evaluation, JobModifyIndex: job.JobModifyIndex });
+}
+
+/** Makes `wanted` the current version. */
+export function putVersion(draft: Draft, stored: JobRecord | undefined, wanted: Job, submission: JobSubmission | null): Job {
+  const spec: Job = {
+    ...wanted,
+    Status: "pending",
+    StatusDescription: "",
+    Stable: false,
+    VersionTag: null,
+    Version: stored === undefined ? 0 : stored.job.Version + 1,
+    SubmitTime: draft.time,
+    CreateIndex: stored?.job.CreateIndex ?? draft.index,
+    ModifyIndex: draft.index,
+    JobModifyIndex: draft.index,
+  };
+  // Settling turns the status into what it is; "" tells it that a new job had none.
+  const job: Job = { ...spec, Status: stored?.job.Status ?? "" };
+  const versions = [{ spec, submission }, ...(stored?.versions ?? [])].slice(0, JOB_VERSIONS_KEPT);
+  const groups = stored === undefined ? leftovers(draft, spec) : openSummary(stored.summary.Summary);
+  for (const group of spec.TaskGroups) groups[group.Name] ??= { ...EMPTY_GROUP };
+  const summary = {
+    JobID: spec.ID,
+    Namespace: spec.Namespace,
+    Summary: groups,
+    Children: stored?.summary.Children ?? { Pending: 0, Running: 0, Dead: 0 },
+    CreateIndex: stored?.summary.CreateIndex ?? draft.index,
+    ModifyIndex: draft.index,
+  };
+  draft.putRecord({ job, versions, summary });
+  draft.touchTable("job-summaries");
+  return job;
+}
+
+/** Counts of allocations that a purged job of the same name left behind. */
+function leftovers(draft: Draft, job: Job): GroupSummaries {
+  const groups: GroupSummaries = {};
+  for (const allocation of draft.tables.allocationsByJob.values(jobKey(job))) countAllocation(groups, undefined, allocation);
+  return groups;
+}

@@ -1,0 +1,19 @@
+/** May new allocations be placed on the node? Those it has stay. */
+import type { Command } from "../contract.ts";
+import type { Draft, Refusal } from "../draft.ts";
+import { withEvent } from "./node-register.ts";
+
+type NodeEligibility = Extract<Command, { type: "node-eligibility" }>;
+
+export function applyNodeEligibility(draft: Draft, command: NodeEligibility): Refusal | undefined {
+  const node = draft.tables.nodes.get(command.NodeID);
+  if (node === undefined) return { code: "missing", reason: `Cannot set eligibility of node "${command.NodeID}": no such node` };
+  draft.putNode({
+    ...node,
+    SchedulingEligibility: command.Eligibility,
+    Events: withEvent(draft, node.Events, command.Event),
+    ModifyIndex: draft.index,
+  });
+  for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);
+  return undefined;
+}

@@ -1,0 +1,25 @@
+/**
+ * Garbage collection's decision, carried out. It was made from an older snapshot: what has come back to life since is left alone
+ * (a job registered again, an evaluation opened again, an allocation that is not over).
+ */
+import { terminal } from "#model";
+import type { Command } from "../contract.ts";
+import { type Draft, isOpen, type Refusal } from "../draft.ts";
+
+type Reap = Extract<Command, { type: "reap" }>;
+
+export function applyReap(draft: Draft, command: Reap): Refusal | undefined {
+  for (const id of command.Allocations) {
+    const allocation = draft.tables.allocations.get(id);
+    if (allocation !== undefined && terminal(allocation)) draft.dropAllocation(allocation);
+  }
+  for (const id of command.Evaluations) {
+    const evaluation = draft.tables.evaluations.get(id);
+    if (evaluation !== undefined && !isOpen(evaluation)) draft.dropEvaluation(evaluation);
+  }
+  for (const { Namespace, ID } of command.Jobs) {
+    const record = draft.record(Namespace, ID);
+    if (record !== undefined && (record.job.Stop || record.job.Status === "dead")) draft.dropRecord(record);
+  }
+  return undefined;
+}

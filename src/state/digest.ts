@@ -1,0 +1,50 @@
+/** A digest of everything the tables hold. Keys are sorted, absent and undefined are one: only content counts, not how it came about. */
+import { createHash, type Hash } from "node:crypto";
+import type { Job } from "#model";
+import type { Outcome } from "./contract.ts";
+import type { Tables } from "./tables/tables.ts";
+
+export function digestOf(tables: Tables): string {
+  const hash = createHash("sha256");
+  const add = (value: unknown) => void hash.update(canonical(value)).update("\n");
+  const specs = new Map<Job, string>();
+  add([tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]);
+  addAll(hash, "jobs", tables.jobs.values());
+  addAll(hash, "nodes", tables.nodes.values());
+  addAll(hash, "evaluations", tables.evaluations.values());
+  addAll(hash, "tallies", tables.tallies.range());
+  hash.update("allocations\n");
+  for (const { Job: spec, ...rest } of tables.allocations.values()) {
+    let digest = specs.get(spec);
+    if (digest === undefined) {
+      digest = createHash("sha256").update(canonical(spec)).digest("hex");
+      specs.set(spec, digest);
+    }
+    add({ ...rest, Job: digest });
+  }
+  hash.update("outcomes\n");
+  for (const [requestId, outcome] of tables.outcomes.range()) add([requestId, settled(outcome)]);
+  return hash.digest("hex");
+}
+
+/** A fault's reason is the engine's wording, which may differ between versions of it. */
+function settled(outcome: Outcome): unknown {
+  return outcome.ok || outcome.code !== "fault" ? outcome : { ...outcome, reason: "" };
+}
+
+function addAll(hash: Hash, name: string, values: Iterable<unknown>): void {
+  hash.update(name).update("\n");
+  for (const value of values) hash.update(canonical(value)).update("\n");
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  const record = value as Record<string, unknown>;
+  const parts: string[] = [];
+  for (const key of Object.keys(record).sort()) {
+    if (record[key] !== undefined) parts.push(`${JSON.stringify(key)}:${canonical(record[key])}`);
+  }
+  return `{${parts.join(",")}}`;
+}

@@ -1,0 +1,257 @@
+/**
+ * One entry being applied. Commands write through this: it keeps tables, indexes, tallies and summaries in step, stamps evaluations, and
+ * notes what was touched for watchers, events and columns. It writes to a fork; dropping the draft undoes everything.
+ *
+ * A command writes records; `settle` then derives job statuses and summaries and closes the entry.
+ */
+import {
+  type Allocation, type AllocationId, type Evaluation, type EvaluationId, type GroupSummary, jobKey, type JobId, type JobSummary, type Namespace,
+  type Node, type NodeId, terminal,
+} from "#model";
+import type { TableName } from "./contract.ts";
+import { deepFreeze } from "./freeze.ts";
+import type { Interned } from "./interned.ts";
+import { countAllocation, type GroupSummaries, openSummary } from "./summary.ts";
+import type { JobRecord, Tables } from "./tables/tables.ts";
+import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
+
+/** Why a command was not carried out. The draft is dropped then. */
+export interface Refusal {
+  readonly code: "conflict" | "missing" | "invalid" | "fault";
+  readonly reason: string;
+}
+
+interface JobName {
+  readonly Namespace: Namespace;
+  readonly ID: JobId;
+}
+
+/** An allocation before and after the entry. */
+export interface AllocationChange {
+  readonly before: Allocation | undefined;
+  after: Allocation | undefined;
+}
+
+export class Draft {
+  readonly tables: Tables;
+  readonly index: number;
+  /** Unix nanoseconds. */
+  readonly time: number;
+  readonly interned: Interned;
+  readonly #freeze: boolean;
+
+  readonly jobs = new Map<string, JobRecord>();
+  readonly nodes = new Map<NodeId, Node>();
+  readonly allocations = new Map<AllocationId, AllocationChange>();
+  readonly evaluations = new Map<EvaluationId, Evaluation>();
+  readonly goneJobs: JobRecord[] = [];
+  readonly goneNodes: Node[] = [];
+  readonly goneEvaluations: EvaluationId[] = [];
+
+  /** Jobs whose status or summary may have changed. */
+  readonly #touched = new Map<string, JobName>();
+  readonly #tallies = new Map<string, MutableTally>();
+  readonly #summaries = new Map<string, GroupSummaries>();
+
+  constructor(tables: Tables, index: number, time: number, interned: Interned, freeze: boolean) {
+    this.tables = tables;
+    this.index = index;
+    this.time = time;
+    this.interned = interned;
+    this.#freeze = freeze;
+  }
+
+  touchTable(name: TableName): void {
+    this.tables.tableIndexes[name] = this.index;
+  }
+
+  record(namespace: string, id: string): JobRecord | undefined {
+    return this.tables.jobs.get(jobKey({ Namespace: namespace, ID: id }));
+  }
+
+  putRecord(record: JobRecord): void {
+    const key = jobKey(record.job);
+    this.#store(record);
+    this.tables.jobs.set(key, record);
+    this.jobs.set(key, record);
+    this.touchTable("jobs");
+    this.touchJob(record.job);
+  }
+
+  /** The job, its versions, submissions and summary; allocations and evaluations stay. */
+  dropRecord(record: JobRecord): void {
+    const key = jobKey(record.job);
+    this.tables.jobs.delete(key);
+    this.jobs.delete(key);
+    this.#summaries.delete(key);
+    this.#touched.delete(key);
+    this.goneJobs.push(record);
+    this.touchTable("jobs");
+    this.touchTable("job-summaries");
+  }
+
+  putNode(node: Node): void {
+    this.#store(node);
+    this.tables.nodes.set(node.ID, node);
+    this.nodes.set(node.ID, node);
+    this.touchTable("nodes");
+  }
+
+  dropNode(node: Node): void {
+    this.tables.nodes.delete(node.ID);
+    this.nodes.delete(node.ID);
+    this.goneNodes.push(node);
+    this.touchTable("nodes");
+  }
+
+  /** New or changed. An allocation never moves: job, node and id stay; EvalID may change with an in-place update. */
+  putAllocation(after: Allocation): void {
+    const { tables } = this;
+    const before = tables.allocations.get(after.ID);
+    this.#store(after);
+    tables.allocations.set(after.ID, after);
+    tables.allocationsByJob.set(jobKeyOf(after), after.ID, after);
+    tables.allocationsByNode.set(after.NodeID, after.ID, after);
+    if (before !== undefined && before.EvalID !== after.EvalID) tables.allocationsByEvaluation.delete(before.EvalID, after.ID);
+    tables.allocationsByEvaluation.set(after.EvalID, after.ID, after);
+    this.#noteAllocation(after, before, after);
+  }
+
+  dropAllocation(before: Allocation): void {
+    const { tables } = this;
+    tables.allocations.delete(before.ID);
+    tables.allocationsByJob.delete(jobKeyOf(before), before.ID);
+    tables.allocationsByNode.delete(before.NodeID, before.ID);
+    tables.allocationsByEvaluation.delete(before.EvalID, before.ID);
+    this.#noteAllocation(before, before, undefined);
+  }
+
+  /** Stamps the indexes and times; an existing one keeps those of its creation. */
+  putEvaluation(given: Evaluation): Evaluation {
+    const before = this.tables.evaluations.get(given.ID);
+    const job = this.record(given.Namespace, given.JobID)?.job;
+    const evaluation: Evaluation = {
+      ...given,
+      ID: before?.ID ?? given.ID,
+      Namespace: job?.Namespace ?? given.Namespace,
+      JobID: job?.ID ?? given.JobID,
+      Type: this.interned.text(given.Type),
+      TriggeredBy: this.interned.text(given.TriggeredBy),
+      Status: this.interned.text(given.Status),
+      StatusDescription: this.interned.text(given.StatusDescription),
+      CreateIndex: before?.CreateIndex ?? this.index,
+      CreateTime: before?.CreateTime ?? this.time,
+      ModifyIndex: this.index,
+      ModifyTime: this.time,
+    };
+    this.#store(evaluation);
+    const key = jobKeyOf(evaluation);
+    this.tables.evaluations.set(evaluation.ID, evaluation);
+    this.tables.evaluationsByJob.set(key, evaluation.ID, evaluation);
+    this.evaluations.set(evaluation.ID, evaluation);
+    this.touchTable("evaluations");
+    const tally = this.tally(evaluation.Namespace, evaluation.JobID);
+    if (before === undefined) tally.evaluations++;
+    tally.openEvaluations += (isOpen(evaluation) ? 1 : 0) - (before !== undefined && isOpen(before) ? 1 : 0);
+    this.#noteQueued(evaluation);
+    return evaluation;
+  }
+
+  dropEvaluation(before: Evaluation): void {
+    this.tables.evaluations.delete(before.ID);
+    this.tables.evaluationsByJob.delete(jobKeyOf(before), before.ID);
+    this.evaluations.delete(before.ID);
+    this.goneEvaluations.push(before.ID);
+    this.touchTable("evaluations");
+    const tally = this.tally(before.Namespace, before.JobID);
+    tally.evaluations--;
+    if (isOpen(before)) tally.openEvaluations--;
+  }
+
+  touchJob(name: JobName): void {
+    this.#touched.set(jobKey(name), { Namespace: name.Namespace, ID: name.ID });
+  }
+
+  /** The job's tally, open for writing. */
+  tally(namespace: Namespace, id: JobId): MutableTally {
+    const key = jobKey({ Namespace: namespace, ID: id });
+    let tally = this.#tallies.get(key);
+    if (tally === undefined) {
+      tally = { ...(this.tables.tallies.get(key) ?? NO_TALLY) };
+      this.#tallies.set(key, tally);
+    }
+    this.touchJob({ Namespace: namespace, ID: id });
+    return tally;
+  }
+
+  /** The job's counts per group, open for writing; undefined when there is no such job. */
+  summary(namespace: string, id: string): GroupSummaries | undefined {
+    const key = jobKey({ Namespace: namespace, ID: id });
+    const open = this.#summaries.get(key);
+    if (open !== undefined) return open;
+    const record = this.tables.jobs.get(key);
+    if (record === undefined) return undefined;
+    const groups = openSummary(record.summary.Summary);
+    this.#summaries.set(key, groups);
+    return groups;
+  }
+
+  /** Opens the summary only when the number differs, so that an evaluation without news moves no index. */
+  setQueued(namespace: string, id: string, group: string, queued: number): void {
+    const key = jobKey({ Namespace: namespace, ID: id });
+    const groups = this.#summaries.get(key) ?? this.tables.jobs.get(key)?.summary.Summary;
+    if (groups?.[group] === undefined || groups[group].Queued === queued) return;
+    const open = this.summary(namespace, id)?.[group] as GroupSummary;
+    open.Queued = queued;
+    this.touchJob({ Namespace: namespace as Namespace, ID: id as JobId });
+  }
+
+  /** A record of which only the summary differs: the job itself has not changed. */
+  putSummary(record: JobRecord): void {
+    this.#store(record);
+    this.tables.jobs.set(jobKey(record.job), record);
+    this.touchTable("job-summaries");
+  }
+
+  /** For settle: what the command's writes may have moved. */
+  touchedJobs(): readonly string[] {
+    return [...this.#touched.keys()];
+  }
+  openTallies(): ReadonlyMap<string, MutableTally> {
+    return this.#tallies;
+  }
+  openSummaryOf(key: string): GroupSummaries | undefined {
+    return this.#summaries.get(key);
+  }
+
+  #noteAllocation(subject: Allocation, before: Allocation | undefined, after: Allocation | undefined): void {
+    const noted = this.allocations.get(subject.ID);
+    if (noted === undefined) this.allocations.set(subject.ID, { before, after });
+    else noted.after = after;
+    this.touchTable("allocations");
+    const tally = this.tally(subject.Namespace, subject.JobID);
+    tally.allocations += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    tally.liveAllocations += (after === undefined || terminal(after) ? 0 : 1) - (before === undefined || terminal(before) ? 0 : 1);
+    if (before?.ClientStatus === after?.ClientStatus) return;
+    const groups = this.summary(subject.Namespace, subject.JobID);
+    if (groups !== undefined) countAllocation(groups, before, after);
+  }
+
+  #noteQueued(evaluation: Evaluation): void {
+    for (const group of Object.keys(evaluation.QueuedAllocations)) {
+      this.setQueued(evaluation.Namespace, evaluation.JobID, group, evaluation.QueuedAllocations[group] as number);
+    }
+  }
+
+  #store(value: Allocation | Evaluation | Node | JobRecord | JobSummary): void {
+    if (this.#freeze) deepFreeze(value);
+  }
+}
+
+function jobKeyOf(of: { readonly Namespace: string; readonly JobID: string }): string {
+  return jobKey({ Namespace: of.Namespace, ID: of.JobID });
+}
+
+export function isOpen(evaluation: Pick<Evaluation, "Status">): boolean {
+  return evaluation.Status === "pending" || evaluation.Status === "blocked";
+}

@@ -1,0 +1,140 @@
+/**
+ * The event stream: the last entries' changes, as events made when somebody reads them. Readers hold a position, not a queue, so a slow
+ * one costs nothing; one that falls behind the buffer is told where to resume (F22). nomad.md §3.4.
+ */
+import type { Allocation, Event } from "#model";
+import { NamedError } from "#std";
+import type { Change, CommandType, EventStream } from "./contract.ts";
+
+const ENTRIES_MAX = 100;
+/** Bounds the memory old versions of records take, should entries be large. */
+const RECORDS_MAX = 16_384;
+
+const TYPE_OF: Readonly<Record<CommandType, string>> = {
+  "job-register": "JobRegistered",
+  "job-deregister": "JobDeregistered",
+  "node-register": "NodeRegistration",
+  "node-status": "NodeStreamEvent",
+  "node-eligibility": "NodeEligibility",
+  "node-purge": "NodeDeregistration",
+  "evaluations-upsert": "EvaluationUpdated",
+  "plan-apply": "PlanResult",
+  "allocations-client-update": "AllocationUpdated",
+  "allocations-desired-transition": "AllocationUpdateDesiredStatus",
+  "reap": "JobBatchDeregistered",
+  "scheduler-configuration": "Operator",
+};
+
+/** A record that is gone, of which a Change only has the name. */
+export interface Gone {
+  readonly topic: "Job" | "Node";
+  readonly record: object;
+}
+
+/** Of a Change only the records: its command would keep a whole entry alive. */
+interface Buffered extends Pick<Change, "index" | "jobs" | "nodes" | "allocations" | "evaluations"> {
+  readonly type: CommandType;
+  readonly gone: readonly Gone[];
+  readonly records: number;
+}
+
+export class EventBuffer implements EventStream {
+  /** Position of entries[0], counted from the first ever. */
+  #first = 0;
+  #entries: Buffered[] = [];
+  #records = 0;
+  #wake = Promise.withResolvers<void>();
+
+  get firstIndex(): number {
+    return this.#entries[0]?.index ?? 0;
+  }
+
+  append({ command, index, jobs, nodes, allocations, evaluations }: Change, gone: readonly Gone[]): void {
+    const records = jobs.length + nodes.length + allocations.length + evaluations.length + gone.length;
+    if (records === 0) return;
+    this.#entries.push({ type: command.type, index, jobs, nodes, allocations, evaluations, gone, records });
+    this.#records += records;
+    while (this.#entries.length > ENTRIES_MAX || (this.#records > RECORDS_MAX && this.#entries.length > 1)) {
+      this.#records -= this.#entries.shift()?.records ?? 0;
+      this.#first++;
+    }
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  async *read(
+    options: Parameters<EventStream["read"]>[0], signal: AbortSignal,
+  ): AsyncGenerator<{ readonly Index: number; readonly Events: readonly Event[] }> {
+    let position = this.#positionOf(options.fromIndex);
+    const aborted = Promise.withResolvers<void>();
+    const abort = () => aborted.resolve();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      while (!signal.aborted) {
+        if (position < this.#first) throw lagged(this.firstIndex);
+        const entry = this.#entries[position - this.#first];
+        if (entry === undefined) {
+          await Promise.race([this.#wake.promise, aborted.promise]);
+          continue;
+        }
+        position++;
+        const Events = eventsOf(entry).filter((event) => wanted(event, options.topics, options.namespace));
+        if (Events.length > 0) yield { Index: entry.index, Events };
+      }
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** 0: after the newest; otherwise the entry of that index or the next one still there. */
+  #positionOf(fromIndex: number): number {
+    if (fromIndex === 0) return this.#first + this.#entries.length;
+    const at = this.#entries.findIndex(({ index }) => index >= fromIndex);
+    return this.#first + (at < 0 ? this.#entries.length : at);
+  }
+}
+
+function lagged(firstIndex: number): NamedError {
+  return new NamedError("EVENT_STREAM_LAGGED", `Cannot continue event stream: the reader fell behind the buffer, which starts at index ${firstIndex}`, {
+    statusCode: 500,
+    fix: `Subscribe again with index=${firstIndex} and read what was missed from the API.`,
+  });
+}
+
+function wanted(event: Event, topics: ReadonlyMap<string, readonly string[]>, namespace: string): boolean {
+  if (namespace !== "*" && event.Namespace !== "" && event.Namespace !== namespace) return false;
+  for (const topic of [event.Topic, "*"]) {
+    for (const key of topics.get(topic) ?? []) {
+      if (key === "*" || key === event.Key || event.FilterKeys.includes(key)) return true;
+    }
+  }
+  return false;
+}
+
+type Named = { readonly ID: string; readonly Namespace?: string; readonly JobID?: string; readonly DeploymentID?: string };
+
+/** Every record of an entry carries the type of what happened, as Nomad's do. */
+function eventsOf(entry: Buffered): Event[] {
+  const Type = TYPE_OF[entry.type];
+  const event = (Topic: string, record: Named, payload: unknown = record): Event => ({
+    Topic,
+    Type,
+    Key: record.ID,
+    Namespace: record.Namespace ?? "",
+    FilterKeys: [record.JobID ?? "", record.DeploymentID ?? ""].filter((key) => key !== ""),
+    Index: entry.index,
+    Payload: { [Topic]: payload },
+  });
+  return [
+    ...entry.jobs.map((job) => event("Job", job)),
+    ...entry.nodes.map((node) => event("Node", node, { ...node, SecretID: "" })),
+    ...entry.evaluations.map((evaluation) => event("Evaluation", evaluation)),
+    ...entry.allocations.map((allocation) => event("Allocation", allocation, withoutJob(allocation))),
+    ...entry.gone.map(({ topic, record }) => event(topic, record as Named, topic === "Node" ? { ...record, SecretID: "" } : record)),
+  ];
+}
+
+function withoutJob(allocation: Allocation): Omit<Allocation, "Job"> {
+  const { Job: _job, ...rest } = allocation;
+  return rest;
+}

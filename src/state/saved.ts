@@ -1,0 +1,252 @@
+/**
+ * A snapshot as bytes, and back. Chunks of a versioned format, each standing alone:
+ *
+ *   ["drover-state", format, index, time, …]   head, first
+ *   [kind, records]                            jobs' versions first, then what refers to them
+ *   ["end", chunks before it]                  a snapshot without it is not whole
+ *
+ * Saving walks a pinned fork in slices of about SLICE_BYTES, a few milliseconds' work, with a turn of the event loop after each; the
+ * applies that go on meanwhile write to other pages. Indexes and columns are not saved but made again.
+ */
+import { setImmediate } from "node:timers/promises";
+import { type Allocation, type Evaluation, type Job, jobKey, type JobSubmission, type JobSummary, type Node } from "#model";
+import { messageOf, NamedError } from "#std";
+import { padded } from "./apply.ts";
+import { createPackr } from "./codec.ts";
+import type { Outcome } from "./contract.ts";
+import { isOpen } from "./draft.ts";
+import { deepFreeze } from "./freeze.ts";
+import { Interned } from "./interned.ts";
+import { compactStates } from "./commands/allocations-client-update.ts";
+import { type JobRecord, Tables } from "./tables/tables.ts";
+import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
+import { terminal } from "#model";
+
+const FORMAT = 1;
+const NAME = "drover-state";
+/** Encoded at some 50 MB/s this is one or two milliseconds. */
+const SLICE_BYTES = 64 * 1024;
+
+interface SavedJob {
+  readonly job: Job;
+  /** Places in the list of specs. */
+  readonly versions: readonly { readonly spec: number; readonly submission: JobSubmission | null }[];
+  readonly summary: JobSummary;
+}
+/** `Job` is a place in the list of specs. */
+type SavedAllocation = Omit<Allocation, "Job"> & { readonly Job: number };
+
+type Kind = "spec" | "job" | "node" | "allocation" | "evaluation" | "outcome";
+
+/** Pins the tables now; encodes when asked. */
+export function saveTables(tables: Tables): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => chunksOf(tables) };
+}
+
+async function* chunksOf(tables: Tables): AsyncGenerator<Uint8Array> {
+  const packr = createPackr();
+  const specs = new Map<Job, number>();
+  let chunks = 1;
+  yield Uint8Array.from(packr.pack([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]));
+  for (const [kind, records] of tablesOf(tables, specs)) {
+    for (const slice of slices(records)) {
+      yield Uint8Array.from(packr.pack([kind, slice]));
+      chunks++;
+      await setImmediate();
+    }
+  }
+  yield Uint8Array.from(packr.pack(["end", chunks]));
+}
+
+/** Cuts by a running guess of the size: exact sizes would cost a second encoding. */
+function* slices(records: Iterable<unknown>): Generator<unknown[]> {
+  let slice: unknown[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    slice.push(record);
+    bytes += roughBytes(record);
+    if (bytes < SLICE_BYTES) continue;
+    yield slice;
+    slice = [];
+    bytes = 0;
+  }
+  if (slice.length > 0) yield slice;
+}
+
+function roughBytes(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return 5;
+  let bytes = 2;
+  for (const key in value) bytes += roughBytes((value as Record<string, unknown>)[key]);
+  return bytes;
+}
+
+function* tablesOf(tables: Tables, specs: Map<Job, number>): Generator<readonly [Kind, Iterable<unknown>]> {
+  yield ["spec", specsOf(tables, specs)];
+  yield ["job", savedJobs(tables, specs)];
+  yield ["node", tables.nodes.values()];
+  yield ["evaluation", tables.evaluations.values()];
+  yield ["allocation", savedAllocations(tables, specs)];
+  yield ["outcome", tables.outcomes.range()];
+}
+
+/** Every job version anything refers to, once. */
+function* specsOf(tables: Tables, specs: Map<Job, number>): Generator<Job> {
+  function* all(): Generator<Job> {
+    for (const record of tables.jobs.values()) for (const { spec } of record.versions) yield spec;
+    for (const allocation of tables.allocations.values()) yield allocation.Job;
+  }
+  for (const spec of all()) {
+    if (specs.has(spec)) continue;
+    specs.set(spec, specs.size);
+    yield spec;
+  }
+}
+
+function* savedJobs(tables: Tables, specs: ReadonlyMap<Job, number>): Generator<SavedJob> {
+  for (const { job, versions, summary } of tables.jobs.values()) {
+    yield { job, versions: versions.map(({ spec, submission }) => ({ spec: specs.get(spec) as number, submission })), summary };
+  }
+}
+
+function* savedAllocations(tables: Tables, specs: ReadonlyMap<Job, number>): Generator<SavedAllocation> {
+  for (const allocation of tables.allocations.values()) yield { ...allocation, Job: specs.get(allocation.Job) as number };
+}
+
+/** NamedError STATE_SNAPSHOT_UNREADABLE unless the chunks are a whole snapshot of a known format. */
+export async function restoreTables(chunks: AsyncIterable<Uint8Array>, freeze: boolean): Promise<Tables> {
+  const packr = createPackr();
+  const restoring = new Restoring(freeze);
+  let count = 0;
+  let ended = false;
+  try {
+    for await (const chunk of chunks) {
+      if (ended) throw unreadable("there is more after its end");
+      const value = packr.unpack(chunk as Buffer) as unknown[];
+      if (count === 0) restoring.head(value);
+      else if (value[0] === "end") ended = checkEnd(value, count);
+      else for (const record of value[1] as unknown[]) restoring.put(value[0] as Kind, record);
+      count++;
+      await setImmediate();
+    }
+  } catch (thrown) {
+    throw thrown instanceof NamedError ? thrown : unreadable(messageOf(thrown), thrown);
+  }
+  if (!ended) throw unreadable("it ends too early");
+  return restoring.finished();
+}
+
+function checkEnd(value: readonly unknown[], count: number): true {
+  if (value[1] !== count) throw unreadable(`${String(value[1])} chunks were written, ${count} are there`);
+  return true;
+}
+
+function unreadable(why: string, cause?: unknown): NamedError {
+  return new NamedError("STATE_SNAPSHOT_UNREADABLE", `Cannot restore snapshot: ${why}`, { cause });
+}
+
+/** Tables being filled again; tallies and indexes are counted on the way. */
+class Restoring {
+  readonly #tables = new Tables();
+  readonly #specs: Job[] = [];
+  readonly #tallies = new Map<string, MutableTally>();
+  readonly #interned = new Interned();
+  readonly #freeze: boolean;
+
+  constructor(freeze: boolean) {
+    this.#freeze = freeze;
+  }
+
+  head(value: readonly unknown[]): void {
+    const [name, format, index, time, tableIndexes, configuration] = value;
+    if (name !== NAME) throw unreadable("it is not a snapshot of a state");
+    if (format !== FORMAT) throw unreadable(`its format ${String(format)} is unknown to this program`);
+    this.#tables.index = index as number;
+    this.#tables.time = time as number;
+    this.#tables.tableIndexes = tableIndexes as Tables["tableIndexes"];
+    this.#tables.schedulerConfiguration = deepFreeze(configuration as Tables["schedulerConfiguration"]);
+  }
+
+  put(kind: Kind, record: unknown): void {
+    if (kind === "spec") this.#specs.push(this.#keep(record as Job));
+    else if (kind === "job") this.#putJob(record as SavedJob);
+    else if (kind === "node") this.#tables.nodes.set((record as Node).ID, this.#keep(record as Node));
+    else if (kind === "evaluation") this.#putEvaluation(record as Evaluation);
+    else if (kind === "allocation") this.#putAllocation(record as SavedAllocation);
+    else if (kind === "outcome") this.#putOutcome(record as [string, Outcome]);
+    else throw unreadable(`it holds "${String(kind)}", unknown to this program`);
+  }
+
+  finished(): Tables {
+    for (const [key, tally] of this.#tallies) this.#tables.tallies.set(key, tally);
+    return this.#tables;
+  }
+
+  #putJob(saved: SavedJob): void {
+    const versions = saved.versions.map(({ spec, submission }) => ({ spec: this.#spec(spec), submission }));
+    const record: JobRecord = { job: saved.job, versions, summary: saved.summary };
+    this.#tables.jobs.set(jobKey(saved.job), this.#keep(record));
+  }
+
+  #putEvaluation(evaluation: Evaluation): void {
+    const key = jobKey({ Namespace: evaluation.Namespace, ID: evaluation.JobID });
+    this.#keep(evaluation);
+    this.#tables.evaluations.set(evaluation.ID, evaluation);
+    this.#tables.evaluationsByJob.set(key, evaluation.ID, evaluation);
+    const tally = this.#tally(key);
+    tally.evaluations++;
+    if (isOpen(evaluation)) tally.openEvaluations++;
+  }
+
+  #putAllocation(saved: SavedAllocation): void {
+    const tables = this.#tables;
+    const spec = this.#spec(saved.Job);
+    const node = tables.nodes.get(saved.NodeID);
+    const text = this.#interned;
+    const allocation: Allocation = this.#keep({
+      ...saved,
+      Job: spec,
+      Namespace: spec.Namespace,
+      JobID: spec.ID,
+      NodeID: node?.ID ?? saved.NodeID,
+      NodeName: node?.Name === saved.NodeName ? node.Name : text.text(saved.NodeName),
+      EvalID: tables.evaluations.get(saved.EvalID)?.ID ?? text.text(saved.EvalID),
+      TaskGroup: text.text(saved.TaskGroup),
+      ClientDescription: text.text(saved.ClientDescription),
+      DesiredDescription: text.text(saved.DesiredDescription),
+      TaskStates: compactStates(saved.TaskStates, saved, text),
+    });
+    const key = jobKey({ Namespace: allocation.Namespace, ID: allocation.JobID });
+    tables.allocations.set(allocation.ID, allocation);
+    tables.allocationsByJob.set(key, allocation.ID, allocation);
+    tables.allocationsByNode.set(allocation.NodeID, allocation.ID, allocation);
+    tables.allocationsByEvaluation.set(allocation.EvalID, allocation.ID, allocation);
+    const tally = this.#tally(key);
+    tally.allocations++;
+    if (!terminal(allocation)) tally.liveAllocations++;
+  }
+
+  #putOutcome([requestId, outcome]: [string, Outcome]): void {
+    this.#tables.outcomes.set(requestId, outcome);
+    this.#tables.requestIds.set(padded(outcome.index), requestId);
+  }
+
+  #spec(place: number): Job {
+    const spec = this.#specs[place];
+    if (spec === undefined) throw unreadable(`it refers to job version ${place}, which it does not hold`);
+    return spec;
+  }
+
+  #tally(key: string): MutableTally {
+    let tally = this.#tallies.get(key);
+    if (tally === undefined) {
+      tally = { ...NO_TALLY };
+      this.#tallies.set(key, tally);
+    }
+    return tally;
+  }
+
+  #keep<T>(value: T): T {
+    return this.#freeze ? deepFreeze(value) : value;
+  }
+}
