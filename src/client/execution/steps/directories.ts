@@ -10,7 +10,7 @@ export const directories: Step<ExecutionContext> = {
     await world.disk.makeTask(allocationDirectory, {
       task: task().Name,
       isolation: driver.capabilities.isolation,
-      user,
+      user: user === "" ? driver.capabilities.defaultUser : user,
       secretsMB: task().Resources?.SecretsMB ?? 0,
     });
   },

@@ -1,0 +1,403 @@
+/**
+ * A small world for a node: a machine whose tasks outlive the agent, a memory, a server that says what the test tells it. An agent
+ * can be killed at any moment: from then on nothing it does reaches the world, as after kill -9.
+ */
+import assert from "node:assert/strict";
+import Type from "typebox";
+import type { Allocation, AllocationClientUpdate, AllocationId, Job, Node, NodeId, Task } from "#model";
+import { NamedError } from "#std";
+import type {
+  ClientStore, Disk, Driver, FileInformation, Link, Machine, NodeEnd, StoredIdentity, TaskExit, TaskHandle, TaskLogs, TaskStart,
+} from "#ports";
+import { CLIENT_DEFAULTS, startClient, type Client, type ClientSettings } from "#client";
+import { createSimulatedClock, type SimulatedClock } from "../../simulation/clock.ts";
+import { createSeededRandom } from "../../simulation/random.ts";
+import { aGroup, aJob, aTask } from "../scheduler/nouns.ts";
+
+/** How a fake task behaves, in its `config`. */
+export interface Behaviour {
+  /** Milliseconds it runs; -1: until it is stopped. */
+  readonly run_for?: number;
+  readonly exit_code?: number;
+  readonly start_error?: string;
+  readonly hopeless?: boolean;
+  readonly oom?: boolean;
+  /** Ignores the signal: is killed after the timeout. */
+  readonly stubborn?: boolean;
+}
+
+interface FakeProcess {
+  readonly id: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly config: Behaviour;
+  readonly start: TaskStart;
+  exit: TaskExit | undefined;
+  readonly ended: PromiseWithResolvers<TaskExit>;
+  readonly signals: string[];
+}
+
+export interface FakeMachine {
+  readonly processes: Map<string, FakeProcess>;
+  /** Every id that was ever started: starting one twice is the worst that can happen. */
+  readonly everStarted: string[];
+  readonly directories: Set<string>;
+  readonly secrets: Set<string>;
+  readonly pipes: Set<string>;
+  readonly files: Map<string, FileInformation[]>;
+  end(id: string, exitCode: number): void;
+  /** Power loss: nothing runs, nothing of a driver is left. */
+  reboot(): void;
+  /** A directory that cannot be made. */
+  diskFull: boolean;
+}
+
+export interface Stage {
+  readonly clock: SimulatedClock;
+  readonly machine: FakeMachine;
+  readonly memory: { allocations: Map<string, { allocation: string; progress: string | undefined }>; facts: Map<string, string>; identity: StoredIdentity | undefined };
+  readonly server: FakeServer;
+  readonly reports: string[];
+  /** Starts an agent on this machine. */
+  agent(options?: { settings?: Partial<ClientSettings>; dieAt?: string }): Promise<Agent>;
+  /** The latest the servers heard. */
+  told(id: string): AllocationClientUpdate | undefined;
+  /** Event types of a task, oldest first. */
+  events(id: string, task?: string): string[];
+}
+
+export interface Agent {
+  readonly client: Client;
+  readonly dead: () => boolean;
+  /** kill -9. */
+  kill(): void;
+}
+
+interface FakeServer extends Link {
+  readonly updates: { readonly atMs: number; readonly update: AllocationClientUpdate }[];
+  readonly registered: Node[];
+  heartbeats: number;
+  readonly ttlMs: number;
+  refuseUpdates: boolean;
+  refuse: boolean;
+  clusterId: string;
+  index: number;
+  readonly allocations: Map<string, Allocation>;
+  /** The servers' book changed: everybody connected hears. */
+  put(...allocations: Allocation[]): void;
+  forget(...ids: string[]): void;
+  lose(): void;
+  end: NodeEnd | undefined;
+}
+
+export function createStage(seed = 1): Stage {
+  const clock = createSimulatedClock();
+  const machine = createMachine();
+  const memory: Stage["memory"] = { allocations: new Map(), facts: new Map(), identity: undefined };
+  const server = createServer(clock);
+  const reports: string[] = [];
+  let life = 0;
+  return {
+    clock, machine, memory, server, reports,
+    agent: async ({ settings = {}, dieAt } = {}) => {
+      const mortality = { dead: false };
+      const guard = <T extends object>(port: T): T => mortal(port, mortality);
+      const kill = () => {
+        mortality.dead = true;
+        server.lose();
+      };
+      const client = await startClient({
+        link: guard(server as Link),
+        drivers: [guard(createDriver("mock", machine, clock))],
+        taskLogs: guard(createLogs(machine)),
+        disk: guard(createDisk(machine)),
+        machine: guard(HOST),
+        store: guard(createStore(memory)),
+        clock: guard(clock as SimulatedClock),
+        random: createSeededRandom(seed * 1000 + life++),
+        settings: { ...CLIENT_DEFAULTS, name: "here", allocationDirectory: "/alloc", hostEnvironment: { PATH: "/bin" }, hostVariablesDenied: [], ...settings },
+        report: ({ message, fields }) => reports.push(`${message} ${JSON.stringify(fields)}`),
+        killPoint: (name) => {
+          if (name === dieAt && !mortality.dead) kill();
+        },
+      });
+      return { client, dead: () => mortality.dead, kill };
+    },
+    told: (id) => server.updates.findLast(({ update }) => update.ID === id)?.update,
+    events: (id, task = "main") => (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
+  };
+}
+
+/** After death every call is swallowed: promises never resolve, nothing is written. */
+function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }): T {
+  return new Proxy(port, {
+    get(target, key, receiver) {
+      const value: unknown = Reflect.get(target, key, receiver);
+      if (typeof value !== "function") return value;
+      return (...words: unknown[]): unknown => {
+        const result: unknown = mortality.dead && !["nowMs", "nowNs"].includes(String(key)) ? undefined : (value as (...w: unknown[]) => unknown).apply(target, words);
+        if (mortality.dead && result === undefined) return key === "after" ? { cancel: () => {} } : key === "allocations" ? [] : ["saveFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key)) ? undefined : new Promise(() => {});
+        if (result instanceof Promise) {
+          return new Promise((resolve, reject) => {
+            result.then((answer: unknown) => mortality.dead || resolve(answer), (thrown: unknown) => mortality.dead || reject(thrown as Error));
+          });
+        }
+        if (key === "after") return result;
+        return result;
+      };
+    },
+  });
+}
+
+const HOST: Machine = {
+  bootId: "boot",
+  fingerprint: () => Promise.resolve({
+    Attributes: { "kernel.name": "linux", "os.signals": "SIGHUP,SIGINT" },
+    NodeResources: {
+      Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] }, Memory: { MemoryMB: 4096 }, Disk: { DiskMB: 10_000 }, Networks: [], Devices: [],
+      MinDynamicPort: 0, MaxDynamicPort: 0,
+    },
+    CgroupParent: "drover",
+  }),
+  usage: () => Promise.reject(new Error("nobody asks")),
+};
+
+function createMachine(): FakeMachine {
+  const processes = new Map<string, FakeProcess>();
+  return {
+    processes, everStarted: [], directories: new Set(), secrets: new Set(), pipes: new Set(), files: new Map(), diskFull: false,
+    end(id, exitCode) {
+      const found = processes.get(id);
+      assert.ok(found !== undefined, `no process ${id}`);
+      endProcess(found, { exitCode });
+    },
+    reboot() {
+      processes.clear();
+      this.secrets.clear();
+    },
+  };
+}
+
+function endProcess(of: FakeProcess, exit: Partial<TaskExit>): void {
+  if (of.exit !== undefined) return;
+  of.exit = { exitCode: 0, signal: 0, oomKilled: false, error: "", finishedAt: 0, ...exit };
+  of.ended.resolve(of.exit);
+}
+
+function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock): Driver {
+  const handleOf = (of: FakeProcess): TaskHandle => ({ driver: name, id: of.id, data: {}, pid: of.pid, startedAt: of.startedAt });
+  return {
+    name,
+    capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    configSchema: Type.Object({
+      run_for: Type.Integer({ default: -1 }), exit_code: Type.Integer({ default: 0 }), start_error: Type.String({ default: "" }),
+      hopeless: Type.Boolean({ default: false }), oom: Type.Boolean({ default: false }), stubborn: Type.Boolean({ default: false }),
+    }),
+    fingerprint: () => Promise.resolve({ Attributes: { [`driver.${name}.version`]: "1" }, Detected: true, Healthy: true, HealthDescription: "", UpdateTime: "" }),
+    start: (start) => {
+      const config = start.config as Behaviour;
+      if ((config.start_error ?? "") !== "") {
+        return Promise.reject(new NamedError(config.hopeless === true ? "DRIVER_TASK_INVALID" : "DRIVER_START_FAILED", config.start_error as string));
+      }
+      assert.ok(!machine.everStarted.includes(start.id), `${start.id} is started twice`);
+      machine.everStarted.push(start.id);
+      const made: FakeProcess = {
+        id: start.id, pid: machine.everStarted.length, startedAt: clock.nowNs(), config, start, exit: undefined, ended: Promise.withResolvers(), signals: [],
+      };
+      machine.processes.set(start.id, made);
+      const runFor = config.run_for ?? -1;
+      if (runFor >= 0) {
+        clock.after(runFor, () => endProcess(made, { exitCode: config.oom === true ? 137 : (config.exit_code ?? 0), oomKilled: config.oom === true, signal: config.oom === true ? 9 : 0, finishedAt: clock.nowNs() }));
+      }
+      return Promise.resolve(handleOf(made));
+    },
+    find: (id) => Promise.resolve(machine.processes.has(id) ? handleOf(machine.processes.get(id) as FakeProcess) : undefined),
+    wait: (handle) => machine.processes.get(handle.id)?.ended.promise ?? Promise.reject(new Error("no such task")),
+    stop: async (handle, _place, { signal, timeoutMs }) => {
+      const found = machine.processes.get(handle.id);
+      if (found === undefined || found.exit !== undefined) return;
+      found.signals.push(signal);
+      if (found.config.stubborn === true) {
+        await clock.sleep(timeoutMs);
+        endProcess(found, { exitCode: 137, signal: 9, finishedAt: clock.nowNs() });
+      } else endProcess(found, { exitCode: 130, signal: 2, finishedAt: clock.nowNs() });
+    },
+    signal: (handle, signal) => {
+      machine.processes.get(handle.id)?.signals.push(signal);
+      return Promise.resolve();
+    },
+    usage: () => Promise.resolve({
+      MemoryStats: { RSS: 10, Cache: 1, Swap: 0, Usage: 11, MaxUsage: 12, KernelUsage: 0, KernelMaxUsage: 0, Measured: ["RSS", "Usage"] },
+      CpuStats: { SystemMode: 1, UserMode: 2, TotalTicks: 100, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 3, Measured: ["Percent"] }, DeviceStats: [],
+    }),
+    destroy: (handle) => {
+      const found = machine.processes.get(handle.id);
+      assert.ok(found === undefined || found.exit !== undefined, "destroyed while it runs");
+      machine.processes.delete(handle.id);
+      return Promise.resolve();
+    },
+    list: () => Promise.resolve([...machine.processes.keys()]),
+    sweep: (id) => {
+      const found = machine.processes.get(id);
+      if (found !== undefined) endProcess(found, { exitCode: 137, signal: 9 });
+      machine.processes.delete(id);
+      return Promise.resolve();
+    },
+  };
+}
+
+function createDisk(machine: FakeMachine): Disk {
+  const unused = () => Promise.reject(new Error("not in this world"));
+  return {
+    makeAllocation: (directory) => {
+      if (machine.diskFull) return Promise.reject(new Error("ENOSPC: no space left on device"));
+      machine.directories.add(directory);
+      return Promise.resolve({ allocationDirectory: directory, sharedDirectory: `${directory}/alloc`, logsDirectory: `${directory}/alloc/logs` });
+    },
+    makeTask: (directory, { task }) => {
+      assert.ok(machine.directories.has(directory), "the allocation's directory comes first");
+      machine.secrets.add(`${directory}/${task}/secrets`);
+      const at = (name: string) => `${directory}/${task}/${name}`;
+      return Promise.resolve({ taskDirectory: `${directory}/${task}`, localDirectory: at("local"), secretsDirectory: at("secrets"), privateDirectory: at("private") });
+    },
+    removeSecrets: (directory, task) => Promise.resolve(void machine.secrets.delete(`${directory}/${task}/secrets`)),
+    removeAllocation: (directory) => {
+      machine.directories.delete(directory);
+      for (const each of [...machine.secrets]) if (each.startsWith(`${directory}/`)) machine.secrets.delete(each);
+      return Promise.resolve();
+    },
+    listDirectories: (directory) => Promise.resolve([...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1))),
+    list: (root, path) => Promise.resolve(machine.files.get(`${root}/${path}`) ?? []),
+    stat: unused, read: unused as never, watch: () => ({ close: () => {} }), write: unused, readWhole: unused,
+    usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
+    treeBytes: () => Promise.resolve(0),
+  };
+}
+
+function createLogs(machine: FakeMachine): TaskLogs {
+  return {
+    open: ({ id, directory, task }) => {
+      machine.pipes.add(id);
+      return Promise.resolve({ stdoutPath: `${directory}/.${task}.stdout.fifo`, stderrPath: `${directory}/.${task}.stderr.fifo` });
+    },
+    drain: () => Promise.resolve(),
+    close: (id) => Promise.resolve(void machine.pipes.delete(id)),
+    list: () => Promise.resolve([...machine.pipes]),
+    release: () => Promise.resolve(),
+  };
+}
+
+function createStore(memory: Stage["memory"]): ClientStore {
+  return {
+    lost: undefined,
+    identity: () => memory.identity,
+    saveIdentity: (identity) => (memory.identity = identity),
+    fact: (name) => (memory.facts.has(name) ? (JSON.parse(memory.facts.get(name) as string) as unknown) : undefined),
+    saveFact: (name, value) => void memory.facts.set(name, JSON.stringify(value)),
+    allocations: () => [...memory.allocations.values()].map((row) => ({
+      allocation: JSON.parse(row.allocation) as Allocation, progress: row.progress === undefined ? undefined : (JSON.parse(row.progress) as unknown),
+    })),
+    saveAllocation: (allocation) => void memory.allocations.set(allocation.ID, { progress: memory.allocations.get(allocation.ID)?.progress, allocation: JSON.stringify(allocation) }),
+    saveProgress: (id, progress) => {
+      const row = memory.allocations.get(id);
+      if (row !== undefined) row.progress = JSON.stringify(progress);
+    },
+    removeAllocation: (id) => void memory.allocations.delete(id),
+    close: () => {},
+  };
+}
+
+function createServer(clock: SimulatedClock): FakeServer {
+  let closed: ((reason: string) => void) | undefined;
+  const ttlMs = 10_000;
+  const server: FakeServer = {
+    updates: [], registered: [], heartbeats: 0, ttlMs, refuseUpdates: false, refuse: false, clusterId: "cluster", index: 10, allocations: new Map(), end: undefined,
+    put(...allocations) {
+      server.index++;
+      for (const each of allocations) server.allocations.set(each.ID, { ...each, AllocModifyIndex: server.index });
+      const Changed = allocations.map((each) => server.allocations.get(each.ID) as Allocation);
+      server.end?.allocationsChanged({ ClusterId: server.clusterId, Index: server.index, Complete: false, Changed, Gone: [] });
+    },
+    forget(...ids) {
+      server.index++;
+      for (const id of ids) server.allocations.delete(id);
+      server.end?.allocationsChanged({ ClusterId: server.clusterId, Index: server.index, Complete: false, Changed: [], Gone: ids as AllocationId[] });
+    },
+    lose() {
+      const tell = closed;
+      closed = undefined;
+      server.end = undefined;
+      tell?.("lost");
+    },
+    connect(_node, end, told) {
+      if (server.refuse) return Promise.reject(new NamedError("LINK_REFUSED", "nobody answers"));
+      let open = true;
+      const mine = (reason: string) => {
+        open = false;
+        told(reason);
+      };
+      return Promise.resolve({
+        register: (node: Node) => {
+          server.registered.push(node);
+          if (server.end !== end) {
+            server.end = end;
+            closed = mine;
+            end.allocationsChanged({ ClusterId: server.clusterId, Index: server.index, Complete: true, Changed: [...server.allocations.values()], Gone: [] });
+          }
+          return Promise.resolve({ HeartbeatTtlMs: ttlMs });
+        },
+        heartbeat: () => {
+          server.heartbeats++;
+          return Promise.resolve({ HeartbeatTtlMs: ttlMs });
+        },
+        updateAllocations: (updates: readonly AllocationClientUpdate[]) => {
+          if (!open || server.refuseUpdates) return Promise.reject(new Error("not now"));
+          for (const update of updates) {
+            server.updates.push({ atMs: clock.nowMs(), update: JSON.parse(JSON.stringify(update)) as AllocationClientUpdate });
+            const known = server.allocations.get(update.ID);
+            if (known !== undefined) server.allocations.set(update.ID, { ...known, ClientStatus: update.ClientStatus, TaskStates: update.TaskStates });
+          }
+          return Promise.resolve();
+        },
+        close: () => {
+          open = false;
+          if (server.end === end) server.end = undefined;
+        },
+      });
+    },
+  };
+  return server;
+}
+
+/** `a` → a UUID of its own. */
+export function allocationId(letter: string): AllocationId {
+  return `${letter.repeat(8)}-0000-4000-8000-000000000000` as AllocationId;
+}
+
+export interface AllocationShape extends Partial<Omit<Allocation, "ID" | "Job">> {
+  readonly type?: string;
+  readonly tasks?: readonly (Partial<Omit<Task, "Config">> & { readonly Config?: Behaviour })[];
+  readonly group?: Parameters<typeof aGroup>[0];
+  readonly job?: Partial<Omit<Job, "ID" | "Namespace">>;
+}
+
+/** An allocation of one group on this node; tasks run the mock driver until stopped unless said otherwise. */
+export function anAllocation(letter: string, { type = "service", tasks = [{}], group = {}, job = {}, ...fields }: AllocationShape = {}): Allocation {
+  const made = tasks.map((task) => aTask({ Driver: "mock", ...task, Config: { ...task.Config } }));
+  const theGroup = aGroup({ Name: "web", Tasks: made, ...group });
+  return {
+    ID: allocationId(letter), Namespace: "default", EvalID: "e", Name: "app.web[0]", NodeID: "n" as NodeId, NodeName: "here", JobID: "app", JobVersion: 0,
+    Job: aJob({ Type: type, TaskGroups: [theGroup], ...job }), TaskGroup: "web",
+    AllocatedResources: {
+      Tasks: Object.fromEntries(made.map((task) => [task.Name, { Cpu: { CpuShares: 100, ReservedCores: [] }, Memory: { MemoryMB: 32, MemoryMaxMB: 0 }, Networks: [], Devices: [] }])),
+      TaskLifecycles: {}, Shared: { DiskMB: 10, Networks: [], Ports: [] },
+    },
+    Metrics: null, DesiredStatus: "run", DesiredDescription: "", DesiredTransition: {}, ClientStatus: "pending", ClientDescription: "", TaskStates: {},
+    DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "", PreviousAllocation: "", NextAllocation: "", RescheduleTracker: null, PreemptedAllocations: [],
+    PreemptedByAllocation: "", CreateIndex: 1, ModifyIndex: 1, AllocModifyIndex: 1, CreateTime: 0, ModifyTime: 0, ...fields,
+  } as unknown as Allocation;
+}
+
+/** A second. */
+export const SECOND = 1_000;
+export const NANOSECONDS = 1e9;
