@@ -3,6 +3,7 @@ import type { AllocationId, Node, NodeId } from "#model";
 import type { Clock, ClientStore, Disk, Driver, Link, Machine, NodeEnd, NodeServices, Random, TaskLogs, Timer } from "#ports";
 import { driverRegistry } from "#driver";
 import { messageOf } from "#std";
+import type { AllocationRunner } from "./allocation/runner.ts";
 import { Collector } from "./garbage/collector.ts";
 import { Leftovers } from "./garbage/leftovers.ts";
 import { Herd } from "./herd.ts";
@@ -91,9 +92,10 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       watch.close();
       collector.close();
       if (stopTasks) {
-        await stopEverything(herd);
+        const stopped = await stopEverything(herd);
         // A last word to the servers, if they listen.
         await Promise.race([reporter.flushed(), clock.sleep(500)]);
+        await Promise.all(stopped.map((runner) => herd.remove(runner)));
       }
       session.close();
       reporter.close();
@@ -128,13 +130,11 @@ function watchMachine(needs: ClientNeeds, identity: { readonly ID: NodeId; reado
   };
 }
 
-async function stopEverything(herd: Herd): Promise<void> {
+async function stopEverything(herd: Herd): Promise<readonly AllocationRunner[]> {
   const runners = [...herd.runners.values()];
   for (const runner of runners) runner.stop();
-  await Promise.all(runners.map(async (runner) => {
-    await runner.whenOver;
-    await herd.remove(runner);
-  }));
+  await Promise.all(runners.map((runner) => runner.whenOver));
+  return runners;
 }
 
 function statistics(herd: Herd): Readonly<Record<string, number>> {
