@@ -1,0 +1,135 @@
+/** The request's body: read within a limit, then decoded as JSON with a reason for everything that is wrong with it. */
+import type { Readable } from "node:stream";
+import { messageOf, NamedError } from "#std";
+import { badRequest } from "./refusal.ts";
+
+/** A job that needs more than this is a mistake; what is larger is refused before any of it is decoded. */
+export const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** So much of a body that is too large is read and dropped, so that its sender gets to read the answer. */
+const DISCARD_BYTES_MAX = 64 * 1024 * 1024;
+const NESTING_MAX = 200;
+
+/** Rejects with 413 beyond BODY_BYTES_MAX. */
+export async function readBody(stream: Readable, declared: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += (chunk as Buffer).length;
+    if (size <= BODY_BYTES_MAX && !(declared > BODY_BYTES_MAX)) parts.push(chunk as Buffer);
+    else parts.length = 0;
+    if (size > DISCARD_BYTES_MAX) break;
+  }
+  if (size > BODY_BYTES_MAX) {
+    const length = size > DISCARD_BYTES_MAX ? `more than ${DISCARD_BYTES_MAX}` : String(size);
+    throw new NamedError("API_BODY_TOO_LARGE", `Cannot read request body: it has ${length} bytes, at most ${BODY_BYTES_MAX} are taken`, { statusCode: 413 });
+  }
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+/** A decoded JSON object and how to take fields of it. Keys are found whatever their case, as Go's decoder does. */
+export class Body {
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  constructor(fields: Readonly<Record<string, unknown>>) {
+    this.#fields = fields;
+  }
+
+  /** undefined for absent and null. */
+  value(name: string): unknown {
+    if (Object.hasOwn(this.#fields, name)) return this.#fields[name] ?? undefined;
+    const lower = name.toLowerCase();
+    const key = Object.keys(this.#fields).find((each) => each.toLowerCase() === lower);
+    return key === undefined ? undefined : (this.#fields[key] ?? undefined);
+  }
+
+  get fields(): Readonly<Record<string, unknown>> {
+    return this.#fields;
+  }
+
+  text(name: string): string {
+    return this.#typed(name, "string", "a string", "");
+  }
+
+  flag(name: string): boolean {
+    return this.#typed(name, "boolean", "a boolean", false);
+  }
+
+  whole(name: string): number {
+    const value = this.#typed(name, "number", "a whole number", 0);
+    if (!Number.isSafeInteger(value)) throw badRequest(`Cannot read request body: field "${name}" is ${value}, wanted a whole number`);
+    return value;
+  }
+
+  object(name: string): Body | undefined {
+    const value = this.value(name);
+    if (value === undefined) return undefined;
+    if (!isObject(value)) throw badRequest(`Cannot read request body: field "${name}" is ${nameOf(value)}, wanted an object`);
+    return new Body(value);
+  }
+
+  #typed<T>(name: string, type: string, wanted: string, fallback: T): T {
+    const value = this.value(name);
+    if (value === undefined) return fallback;
+    // oxlint-disable-next-line valid-typeof
+    if (typeof value !== type) throw badRequest(`Cannot read request body: field "${name}" is ${nameOf(value)}, wanted ${wanted}`);
+    return value as T;
+  }
+}
+
+/** Throws 400. An empty body is an empty object where `optional`. */
+export function decodeBody(bytes: Buffer | undefined, optional: boolean): Body {
+  if (bytes === undefined || bytes.length === 0) {
+    if (optional) return new Body({});
+    throw badRequest("Cannot read request body: it is empty, wanted a JSON object");
+  }
+  const value = decodeJson(bytes);
+  if (value === null && optional) return new Body({});
+  if (!isObject(value)) throw badRequest(`Cannot read request body: it is ${nameOf(value)}, wanted a JSON object`);
+  return new Body(value);
+}
+
+function decodeJson(bytes: Buffer): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw badRequest("Cannot read request body: it is not UTF-8 text, wanted a JSON object");
+  }
+  if (nestingOver(text, NESTING_MAX)) throw badRequest(`Cannot read request body: it is nested more than ${NESTING_MAX} deep`);
+  if (/"(?:_|\\u005f){2}proto(?:_|\\u005f){2}"\s*:/i.test(text)) throw badRequest('Cannot read request body: the key "__proto__" is not allowed');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`Cannot read request body: ${printable(messageOf(error))}`);
+  }
+}
+
+/** Brackets outside strings, deeper than `limit`? One pass, no recursion. */
+function nestingOver(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (inString) {
+      if (character === 0x5c) at++;
+      else if (character === 0x22) inString = false;
+    } else if (character === 0x22) inString = true;
+    else if (character === 0x7b || character === 0x5b) {
+      if (++depth > limit) return true;
+    } else if (character === 0x7d || character === 0x5d) depth--;
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, "?").slice(0, 300);
+}

@@ -1,0 +1,129 @@
+/**
+ * The HTTP server: fastify routes and reads, dispatch.ts answers, the sockets are node's own so that one API can listen on several
+ * addresses and unix sockets.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { readBody } from "./body.ts";
+import type { Context } from "./call.ts";
+import { dispatch, type Desk } from "./dispatch.ts";
+import type { Api, ApiOptions } from "./facts.ts";
+import { boundPatterns } from "./filter/mod.ts";
+import { createListeners } from "./listeners.ts";
+import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
+import { notFound } from "./refusal.ts";
+import { KeptTexts } from "./reply/kept-texts.ts";
+import { headersOf } from "./reply/heads.ts";
+import { refusalOf } from "./reply/refuse.ts";
+import { createTexts } from "./texts.ts";
+
+/** GET, HEAD, PUT, POST and DELETE mean something; the others get "Invalid method". */
+const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
+
+/** Opens nothing until `listen`. */
+export function createApi(options: ApiOptions): Api {
+  boundPatterns();
+  const closing = new AbortController();
+  const context: Context = { ...options, texts: createTexts() };
+  const guard = { loopbackOnly: true, hostNames: options.hostNames ?? [] };
+  const desk: Desk = { context, kept: new KeptTexts(), guard, closing: closing.signal };
+  const app = createApp(desk);
+  const listeners = createListeners({
+    handle: (request, response) => app.routing(request, response),
+    connectionsPerClientMax: options.connectionsPerClientMax ?? 100,
+  });
+
+  return {
+    async listen(addresses) {
+      await app.ready();
+      const opened = await listeners.open(addresses);
+      guard.loopbackOnly = listeners.loopbackOnly;
+      return opened;
+    },
+    get addresses() {
+      return listeners.addresses;
+    },
+    inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
+    async close() {
+      closing.abort();
+      await listeners.close();
+      await app.close();
+    },
+  };
+}
+
+function createApp(desk: Desk): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    routerOptions: { maxParamLength: 4096, caseSensitive: true },
+    frameworkErrors: (error, request, reply) => void refuse(error, request as FastifyRequest, reply as FastifyReply, desk),
+  });
+  // Clients send JSON under any content type or none, so the body is read as bytes whatever it is called.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => {
+    readBody(payload, Number(payload.headers["content-length"] ?? 0)).then((bytes) => done(null, bytes), (error: Error) => done(error));
+  });
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply, desk));
+  app.setNotFoundHandler((request, reply) => refuse(notFound("Not found"), request, reply, desk));
+
+  const answer = (request: FastifyRequest, reply: FastifyReply, matched: Matched) => {
+    const target = request.raw.url ?? "/";
+    const mark = target.indexOf("?");
+    const arrived = {
+      method: request.method, path: mark < 0 ? target : target.slice(0, mark), query: request.query, headers: request.headers,
+      body: request.body as Buffer | undefined, response: reply.raw,
+    };
+    return settle(dispatch(matched, arrived, desk), request, reply, desk);
+  };
+  for (const { name, url } of routablePaths()) {
+    app.route({
+      method: METHODS, url,
+      handler: (request, reply) => answer(request, reply, { name, parameters: request.params as Record<string, string> }),
+    });
+  }
+  const tails = jobTails();
+  app.route({
+    method: METHODS, url: "/v1/job/*",
+    handler(request, reply) {
+      const target = request.raw.url ?? "/";
+      const mark = target.indexOf("?");
+      return answer(request, reply, matchJobPath(mark < 0 ? target : target.slice(0, mark), tails));
+    },
+  });
+  return app;
+}
+
+/** The answer is written on the raw response; fastify is told to keep its hands off. */
+async function settle(answering: Promise<void>, request: FastifyRequest, reply: FastifyReply, desk: Desk): Promise<FastifyReply> {
+  reply.hijack();
+  try {
+    await answering;
+  } catch (error) {
+    refuse(error, request, reply, desk);
+  }
+  return reply;
+}
+
+function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, desk: Desk): FastifyReply {
+  const response: ServerResponse = reply.raw;
+  if (!reply.sent) reply.hijack();
+  const refusal = refusalOf(error);
+  if (refusal.fault) desk.context.onFault?.({ method: request.method, path: pathOf(request.raw), error });
+  // The head is out already: all that is left is to break the connection, so that no one takes a part for the whole.
+  if (response.headersSent) {
+    response.destroy();
+    return reply;
+  }
+  const text = Buffer.from(refusal.text, "utf8");
+  response.writeHead(refusal.status, {
+    ...headersOf(desk.context, {}, "text/plain; charset=utf-8"), ...refusal.headers, "x-content-type-options": "nosniff",
+    "content-length": String(text.length),
+  });
+  response.end(request.method === "HEAD" ? undefined : text);
+  return reply;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").replace(/\?.*$/, "");
+}

@@ -1,0 +1,109 @@
+/** One request: which endpoint, may it, what does it answer. The conventions of nomad.md §3.1 that hold for every endpoint are here. */
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type Method } from "../contract/mod.ts";
+import { decodeBody } from "./body.ts";
+import type { Call, Context, Handlers } from "./call.ts";
+import { guardOrigin, type Guard } from "./origin.ts";
+import type { Matched } from "./paths.ts";
+import { Query } from "./query.ts";
+import { notInThisVersion } from "./refusal.ts";
+import type { KeptTexts } from "./reply/kept-texts.ts";
+import { perform } from "./reply/perform.ts";
+import { HANDLERS } from "./routes/table.ts";
+import { NamedError } from "#std";
+
+export interface Arrived {
+  readonly method: string;
+  /** Without the query string, encoded. */
+  readonly path: string;
+  readonly query: unknown;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer | undefined;
+  readonly response: ServerResponse;
+}
+
+export interface Desk {
+  readonly context: Context;
+  readonly kept: KeptTexts;
+  readonly guard: Guard;
+  /** Aborts when the API closes. */
+  readonly closing: AbortSignal;
+}
+
+/** Answers on `arrived.response`, or throws what refuse.ts turns into an answer. */
+export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): Promise<void> {
+  const method = methodOf(arrived.method);
+  const endpoint: Endpoint | undefined = matched.name === null ? undefined : ENDPOINTS[matched.name];
+  guardOrigin(arrived.headers, method !== "GET" || changesOnGet(matched.name), desk.guard);
+  if (endpoint?.crossOrigin === true && arrived.method === "OPTIONS") return preflight(arrived.response);
+  if (endpoint === undefined || matched.name === null) throw notInThisVersion(`${arrived.method} ${arrived.path}`);
+  if (method === undefined || !endpoint.methods.includes(method)) throw wrongMethod(matched.name, method, arrived);
+  const handler = (HANDLERS[matched.name] as Handlers)[method];
+  if (handler === undefined) throw wrongMethod(matched.name, method, arrived);
+
+  const query = new Query(arrived.query);
+  const pretty = query.flag("pretty", false, true);
+  const gone = departure(arrived.response, desk.closing);
+  const call: Call = {
+    method, path: arrived.path, parameters: matched.parameters, query, namespace: query.text("namespace") || "default",
+    body: (optional = false) => decodeBody(arrived.body, optional),
+    get signal() {
+      return gone();
+    },
+  };
+  const result = await handler(call, desk.context);
+  await perform(result, {
+    response: arrived.response, options: desk.context, kept: desk.kept, pretty, head: arrived.method === "HEAD",
+    gzip: /\bgzip\b/.test(String(arrived.headers["accept-encoding"] ?? "")), crossOrigin: endpoint.crossOrigin === true,
+    get signal() {
+      return gone();
+    },
+  });
+}
+
+function methodOf(method: string): Method | undefined {
+  if (method === "GET" || method === "HEAD") return "GET";
+  if (method === "PUT" || method === "POST") return "PUT";
+  return method === "DELETE" ? "DELETE" : undefined;
+}
+
+/** Old clients ask for garbage collection with GET. */
+function changesOnGet(name: EndpointName | null): boolean {
+  return name === "client-gc" || name === "client-allocation-gc";
+}
+
+function wrongMethod(name: EndpointName, method: Method | undefined, arrived: Arrived): NamedError {
+  if (method !== undefined && LATER_METHODS[name]?.includes(method) === true) return notInThisVersion(`${arrived.method} ${arrived.path}`);
+  return new NamedError("API_METHOD_INVALID", "Invalid method", { statusCode: 405 });
+}
+
+/** Made on first use: most requests are answered before anyone could have gone. */
+function departure(response: ServerResponse, closing: AbortSignal): () => AbortSignal {
+  let signal: AbortSignal | undefined;
+  return () => {
+    if (signal !== undefined) return signal;
+    const gone = new AbortController();
+    const leave = () => gone.abort(new Error("the client has gone"));
+    const close = () => gone.abort(new Error("the agent stops"));
+    if (response.destroyed || response.writableEnded) leave();
+    if (closing.aborted) close();
+    closing.addEventListener("abort", close, { once: true });
+    response.once("close", () => {
+      closing.removeEventListener("abort", close);
+      leave();
+    });
+    signal = gone.signal;
+    return signal;
+  };
+}
+
+function preflight(response: ServerResponse): void {
+  response
+    .writeHead(204, {
+      "access-control-allow-origin": "*",
+      "access-control-allow-methods": "HEAD, GET",
+      "access-control-allow-headers": "X-Nomad-Token, Authorization",
+      "access-control-max-age": "600",
+    })
+    .end();
+}

@@ -1,0 +1,91 @@
+/**
+ * Lists: prefix, filter, order, pages. nomad.md §3.1.
+ *
+ * A page's token names the first item of the next page by a key that never changes while the item lives (id, or create index and
+ * id). Whatever is written between two pages: every item that was there all the time is listed once (F27).
+ */
+import type { Call } from "../call.ts";
+import { compileFilter } from "../filter/mod.ts";
+import { badRequest } from "../refusal.ts";
+import { collect, sortInSlices } from "./slices.ts";
+
+/** How a list is ordered, and how its tokens are written. */
+export interface Order<T> {
+  /** The source yields in this order already. */
+  readonly sorted: boolean;
+  compare(a: T, b: T): number;
+  token(item: T): string;
+  /** Is the item before (negative), at (0) or after the token's place? Throws 400 for a token that is none. */
+  against(token: string): (item: T) => number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextToken: string;
+}
+
+export async function page<T>(call: Call, source: Iterable<T>, order: Order<T>, keep?: (item: T) => boolean): Promise<Page<T>> {
+  const perPage = call.query.whole("per_page", 0);
+  const reverse = call.query.flag("reverse", false, true);
+  const token = call.query.text("next_token");
+  const filter = call.query.text("filter");
+  const matches = filter === "" ? undefined : compileFilter(filter);
+  const place = token === "" ? undefined : order.against(token);
+
+  const wanted = (item: T) =>
+    (place === undefined || (reverse ? place(item) <= 0 : place(item) >= 0)) &&
+    (keep === undefined || keep(item)) &&
+    (matches === undefined || matches(item));
+  const direct = order.sorted && !reverse;
+  let items: readonly T[] = await collect(source, wanted, direct && perPage > 0 ? perPage + 1 : Infinity);
+  if (!order.sorted) items = await sortInSlices(items, order.compare);
+  if (reverse) items = items.toReversed();
+  const next = perPage > 0 ? items[perPage] : undefined;
+  return next === undefined ? { items, nextToken: "" } : { items: items.slice(0, perPage), nextToken: order.token(next) };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Nodes, and lists with a prefix. */
+export function byId<T extends { readonly ID: string }>(): Order<T> {
+  return {
+    sorted: true,
+    compare: (a, b) => compareText(a.ID, b.ID),
+    token: (item) => item.ID,
+    against: (token) => (item) => compareText(item.ID, token),
+  };
+}
+
+/** Jobs: by namespace and id; the token names the namespace where several are listed. */
+export function byNamespaceAndId<T extends { readonly Namespace: string; readonly ID: string }>(namespace: string): Order<T> {
+  const several = namespace === "*";
+  return {
+    sorted: true,
+    compare: (a, b) => compareText(a.Namespace, b.Namespace) || compareText(a.ID, b.ID),
+    token: (item) => (several ? `${item.Namespace}.${item.ID}` : item.ID),
+    against(token) {
+      if (!several) return (item) => compareText(item.ID, token);
+      const dot = token.indexOf(".");
+      if (dot < 0) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
+      const [inNamespace, id] = [token.slice(0, dot), token.slice(dot + 1)];
+      return (item) => compareText(item.Namespace, inNamespace) || compareText(item.ID, id);
+    },
+  };
+}
+
+/** Allocations and evaluations: oldest first. */
+export function byCreateIndex<T extends { readonly CreateIndex: number; readonly ID: string }>(): Order<T> {
+  return {
+    sorted: false,
+    compare: (a, b) => a.CreateIndex - b.CreateIndex || compareText(a.ID, b.ID),
+    token: (item) => `${item.CreateIndex}.${item.ID}`,
+    against(token) {
+      const match = /^(\d{1,15})\.(.+)$/.exec(token);
+      if (match === null) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
+      const [index, id] = [Number(match[1]), match[2] as string];
+      return (item) => item.CreateIndex - index || compareText(item.ID, id);
+    },
+  };
+}

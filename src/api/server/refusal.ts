@@ -1,0 +1,19 @@
+/** The refusals this door makes itself; the rooms behind it bring their own NamedErrors. nomad.md §3.1. */
+import { NamedError } from "#std";
+
+export function badRequest(message: string): NamedError {
+  return new NamedError("API_BAD_REQUEST", message, { statusCode: 400 });
+}
+
+/** `what` as Nomad's clients expect it: "job not found". */
+export function notFound(what: string): NamedError {
+  return new NamedError("API_NOT_FOUND", what, { statusCode: 404 });
+}
+
+export function serverOnly(): NamedError {
+  return new NamedError("API_SERVER_ONLY", "Server only endpoint", { statusCode: 501, fix: "Ask an agent that runs a server." });
+}
+
+export function notInThisVersion(path: string): NamedError {
+  return new NamedError("API_LATER", `${path} is not in this version of Drover yet`, { statusCode: 501 });
+}

@@ -1,0 +1,75 @@
+/** /v1/agent: what this agent is, who it knows, how it is, what it logs. */
+import { value, type Context, type Handler } from "../call.ts";
+import { LOG_LEVELS, type LogLevel } from "../facts.ts";
+import { badRequest } from "../refusal.ts";
+import { beating } from "../reply/beating.ts";
+import { notFound } from "../refusal.ts";
+
+const HEARTBEAT_MS = 1000;
+const FIRST_HEARTBEAT_MS = 100;
+
+export const readSelf: Handler = (_call, context) =>
+  value({ config: withoutSecrets(context.agent.config()), member: context.agent.member(), stats: context.agent.stats() });
+
+/** Values under names that look like secrets never leave, whoever put them there. */
+export function withoutSecrets(of: unknown): unknown {
+  if (Array.isArray(of)) return of.map(withoutSecrets);
+  if (typeof of !== "object" || of === null) return of;
+  return Object.fromEntries(
+    Object.entries(of).map(([name, inner]) => [name, secret(name) && typeof inner === "string" && inner !== "" ? "<redacted>" : withoutSecrets(inner)]),
+  );
+}
+
+function secret(name: string): boolean {
+  return /token|secret|password|passwd|encrypt|credential|^auth$/i.test(name);
+}
+
+export const listMembers: Handler = (_call, context) =>
+  value({
+    ServerName: context.agent.member().Name,
+    ServerRegion: context.region,
+    ServerDC: context.datacenter,
+    Members: context.agent.members(),
+  });
+
+export const listServers: Handler = (_call, context) => value(context.agent.serverAddresses());
+
+/** ?type=server or client: that part alone; 500 when a part asked for is not well or not here. */
+export const readHealth: Handler = (call, context) => {
+  const type = call.query.text("type");
+  const health = context.agent.health();
+  const absent = { ok: false, message: `${type} not enabled` };
+  const asked =
+    type === "" ? health : type === "server" ? { server: health.server ?? absent } : type === "client" ? { client: health.client ?? absent } : undefined;
+  if (asked === undefined) throw badRequest(`Invalid type ${JSON.stringify(type)}, wanted "server" or "client"`);
+  const ok = Object.values(asked).every((part) => part.ok);
+  return value(asked, { status: ok ? 200 : 500 });
+};
+
+export const monitor: Handler = (call, context) => {
+  const level = (call.query.text("log_level") || "info").toLowerCase();
+  if (!LOG_LEVELS.includes(level as LogLevel)) throw badRequest(`Unknown log level: ${level}`);
+  refuseOthers(call.query.text("node_id"), call.query.text("server_id"), context);
+  const lines = context.agent.monitor({ level: level as LogLevel, json: call.query.flag("log_json", false, true) }, call.signal);
+  const plain = call.query.flag("plain", false, true);
+  return {
+    kind: "stream",
+    contentType: plain ? "text/plain; charset=utf-8" : "application/json",
+    chunks: beating(plain ? lines : framed(lines), {
+      beat: plain ? "" : "{}", firstAfterMs: FIRST_HEARTBEAT_MS, everyMs: HEARTBEAT_MS, clock: context.clock, signal: call.signal,
+    }),
+  };
+};
+
+/** Logs of this agent only: another one is asked itself. */
+function refuseOthers(nodeId: string, serverId: string, context: Context): void {
+  if (nodeId !== "" && serverId !== "") throw badRequest("Cannot target node and server simultaneously");
+  if (nodeId !== "" && nodeId !== context.localNode?.id) throw notFound(`Unknown node ${JSON.stringify(nodeId)} on this agent`);
+  if (serverId !== "" && serverId !== "leader" && serverId !== context.agent.member().Name) {
+    throw notFound(`Unknown server ${JSON.stringify(serverId)} on this agent`);
+  }
+}
+
+async function* framed(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield JSON.stringify({ Data: Buffer.from(line, "utf8").toString("base64") });
+}

@@ -1,0 +1,93 @@
+/** /v1/evaluations, its count, and /v1/evaluation/:id. */
+import type { Evaluation } from "#model";
+import type { Snapshot } from "#state";
+import { reading } from "../blocking.ts";
+import { list, value, type Call, type Handler } from "../call.ts";
+import { compileFilter } from "../filter/mod.ts";
+import { byCreateIndex, byId, page } from "../listing/page.ts";
+import { collect } from "../listing/slices.ts";
+import { badRequest, notFound } from "../refusal.ts";
+import { evaluationStub } from "../texts.ts";
+import { stubShape } from "./allocations.ts";
+
+export const listEvaluations: Handler = reading(["evaluations"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("evaluations");
+  return {
+    index,
+    async answer() {
+      const { source, keep } = asked(snapshot, call);
+      const order = call.query.text("prefix") === "" ? byCreateIndex<Evaluation>() : byId<Evaluation>();
+      const found = await page(call, source, order, keep);
+      return list(found.items, context.texts.evaluation, { index, nextToken: found.nextToken });
+    },
+  };
+});
+
+export const countEvaluations: Handler = reading(["evaluations"], (snapshot, call) => {
+  const index = snapshot.tableIndex("evaluations");
+  return {
+    index,
+    async answer() {
+      const { source, keep } = asked(snapshot, call);
+      const filter = call.query.text("filter");
+      const matches = filter === "" ? () => true : compileFilter(filter);
+      return value({ Count: (await collect(source, (one) => keep(one) && matches(one))).length }, { index });
+    },
+  };
+});
+
+/** What ?prefix, ?job, ?status and ?namespace leave of the evaluations. */
+function asked(snapshot: Snapshot, call: Call): { source: Iterable<Evaluation>; keep: (one: Evaluation) => boolean } {
+  const job = call.query.text("job");
+  const status = call.query.text("status");
+  if (call.query.text("filter") !== "" && (job !== "" || status !== "")) {
+    throw badRequest("Filter expression cannot be used with other filter parameters");
+  }
+  const { namespace } = call;
+  return {
+    source: snapshot.evaluations(call.query.text("prefix")),
+    keep: (one) =>
+      (namespace === "*" || one.Namespace === namespace) && (job === "" || one.JobID === job) && (status === "" || one.Status === status),
+  };
+}
+
+export const readEvaluation: Handler = reading(["evaluations"], (snapshot, call) => {
+  const evaluation = snapshot.evaluation(call.parameters["id"] ?? "");
+  const index = evaluation?.ModifyIndex ?? snapshot.tableIndex("evaluations");
+  return {
+    index,
+    answer() {
+      if (evaluation === undefined) throw notFound("eval not found");
+      const related = call.query.flag("related", false, true) ? relatedTo(snapshot, evaluation).map(evaluationStub) : null;
+      return value({ ...evaluation, RelatedEvals: related }, { index });
+    },
+  };
+});
+
+/** Everything linked to it by Next, Previous and Blocked, however far; each once. */
+function relatedTo(snapshot: Snapshot, start: Evaluation): Evaluation[] {
+  const seen = new Map<string, Evaluation>([[start.ID, start]]);
+  const queue = [start];
+  for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
+    for (const id of [one.PreviousEval, one.NextEval, one.BlockedEval]) {
+      const linked = id === "" || seen.has(id) ? undefined : snapshot.evaluation(id);
+      if (linked === undefined) continue;
+      seen.set(linked.ID, linked);
+      queue.push(linked);
+    }
+  }
+  seen.delete(start.ID);
+  return [...seen.values()].sort((a, b) => a.CreateIndex - b.CreateIndex);
+}
+
+export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("allocations");
+  return {
+    index,
+    async answer() {
+      const found = await page(call, snapshot.allocationsByEvaluation(call.parameters["id"] ?? ""), byCreateIndex());
+      const shape = stubShape(call);
+      return list(found.items, (allocation) => context.texts.allocationStub(allocation, shape), { index, nextToken: found.nextToken });
+    },
+  };
+});

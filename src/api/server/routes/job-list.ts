@@ -1,0 +1,107 @@
+/** GET and PUT /v1/jobs, PUT /v1/jobs/parse, PUT /v1/validate/job. */
+import type { JobSubmission } from "#model";
+import * as jobspec from "#jobspec";
+import type { ParseRequest, ParseResult } from "#jobspec";
+import { reading } from "../blocking.ts";
+import type { Body } from "../body.ts";
+import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
+import { byNamespaceAndId, page } from "../listing/page.ts";
+import { badRequest } from "../refusal.ts";
+import { requireServer } from "../require.ts";
+
+export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("jobs", "job-summaries");
+  return {
+    index,
+    async answer() {
+      const meta = call.query.flag("meta", false, true);
+      const found = await page(call, snapshot.jobs(call.namespace, call.query.text("prefix")), byNamespaceAndId(call.namespace));
+      return list(
+        found.items,
+        (job) => context.texts.jobStub(job, snapshot.jobSummary(job.Namespace, job.ID), meta),
+        { index, nextToken: found.nextToken },
+        `jobs ${index} ${shapeKey(call)}`,
+      );
+    },
+  };
+});
+
+/** All of the query that shapes the list. */
+function shapeKey(call: Call): string {
+  const { query } = call;
+  return JSON.stringify([
+    call.namespace, query.text("prefix"), query.text("filter"), query.text("per_page"), query.text("next_token"),
+    query.flag("reverse", false, true), query.flag("meta", false, true),
+  ]);
+}
+
+export const registerJob: Handler = (call, context) => register(call.body(), call, context);
+
+/** Also of PUT /v1/job/:id, where the path names the job too. */
+export async function register(body: Body, call: Call, context: Context): Promise<Result> {
+  const server = requireServer(context);
+  const job = jobOf(body);
+  const answer = await server.registerJob({
+    Job: job.fields,
+    Submission: submissionOf(body),
+    EnforceIndex: body.flag("EnforceIndex"),
+    JobModifyIndex: body.whole("JobModifyIndex"),
+    PreserveCounts: body.flag("PreserveCounts"),
+    EvalPriority: body.whole("EvalPriority"),
+    ...requestScope(call),
+  });
+  return value({ ...answer, LastContact: 0, KnownLeader: true, NextToken: "" }, { index: answer.Index });
+}
+
+export function jobOf(body: Body): Body {
+  const job = body.object("Job");
+  if (job === undefined) throw badRequest("Job must be specified");
+  if (job.text("ID") === "" && job.text("Name") === "") throw badRequest("Job ID must be specified");
+  return job;
+}
+
+/** Namespace and region of the query string, where it has them. */
+export function requestScope(call: Call): { namespace?: string; region?: string } {
+  const namespace = call.query.text("namespace");
+  const region = call.query.text("region");
+  if (namespace === "*") throw badRequest('Cannot write to namespace "*": a write is to one namespace');
+  return { ...(namespace === "" ? {} : { namespace }), ...(region === "" ? {} : { region }) };
+}
+
+function submissionOf(body: Body): JobSubmission | null {
+  const submission = body.object("Submission");
+  if (submission === undefined) return null;
+  const flags = submission.object("VariableFlags")?.fields ?? {};
+  return {
+    Source: submission.text("Source"),
+    Format: submission.text("Format"),
+    VariableFlags: Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, String(flag)])),
+    Variables: submission.text("Variables"),
+  };
+}
+
+export const validateJob: Handler = async (call, context) => {
+  const server = requireServer(context);
+  return value(await server.validateJob({ Job: jobOf(call.body()).fields }));
+};
+
+/** HCL in, API JSON out. The text is a stranger's: file functions are refused. */
+export const parseJobText: Handler = (call, context) => {
+  const body = call.body();
+  const text = body.text("JobHCL");
+  if (text === "") throw badRequest("Job spec is empty");
+  const variables = body.text("Variables");
+  const { parseJob } = jobspec as unknown as { parseJob: (request: ParseRequest) => ParseResult };
+  const { job } = parseJob({
+    text,
+    fileName: "input.hcl",
+    variableFiles: variables === "" ? [] : [{ name: "input.vars.hcl", text: variables }],
+    environment: {},
+    allowFileFunctions: false,
+  });
+  if (!body.flag("Canonicalize")) return value(job);
+  const admitted = jobspec.admitJob(job, {
+    defaultNamespace: "default", defaultRegion: context.region, priorityDefault: 50, priorityMax: 100, countMax: 50_000,
+  });
+  return json(context.texts.job(admitted.job));
+};

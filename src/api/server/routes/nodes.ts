@@ -1,0 +1,78 @@
+/** /v1/nodes and /v1/node/:id. SecretIDs never leave. */
+import type { Eligibility, Node, NodeId } from "#model";
+import { reading } from "../blocking.ts";
+import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
+import { byCreateIndex, byId, page } from "../listing/page.ts";
+import { badRequest, notFound } from "../refusal.ts";
+import { requireServer } from "../require.ts";
+
+export const listNodes: Handler = reading(["nodes"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("nodes");
+  return {
+    index,
+    async answer() {
+      const found = await page(call, withoutSecrets(snapshot.nodes(call.query.text("prefix"))), byId<Node>());
+      const shape = { resources: call.query.flag("resources", false, true), os: call.query.flag("os", false, true) };
+      return list(found.items, (node) => context.texts.nodeStub(node, shape), { index, nextToken: found.nextToken });
+    },
+  };
+});
+
+/** A filter must not find out a secret either (`SecretID matches "^a"`). */
+export function* withoutSecrets(nodes: Iterable<Node>): Generator<Node> {
+  for (const node of nodes) yield { ...node, SecretID: "" };
+}
+
+export const readNode: Handler = reading(["nodes"], (snapshot, call, context) => {
+  const node = snapshot.node(idOf(call));
+  const index = node?.ModifyIndex ?? snapshot.tableIndex("nodes");
+  return {
+    index,
+    answer() {
+      if (node === undefined) throw notFound("node not found");
+      return json(context.texts.node(node), { index });
+    },
+  };
+});
+
+export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("allocations");
+  return {
+    index,
+    async answer() {
+      if (snapshot.node(idOf(call)) === undefined) throw notFound("node not found");
+      const found = await page(call, snapshot.allocationsByNode(idOf(call)), byCreateIndex());
+      return list(found.items, context.texts.allocation, { index, nextToken: found.nextToken });
+    },
+  };
+});
+
+export const evaluateNode: Handler = async (call, context) => {
+  return updated(await requireServer(context).evaluateNode(idOf(call)), call, context);
+};
+
+export const setEligibility: Handler = async (call, context) => {
+  const server = requireServer(context);
+  const eligibility = call.body().text("Eligibility");
+  if (eligibility !== "eligible" && eligibility !== "ineligible") {
+    throw badRequest(`Invalid scheduling eligibility ${JSON.stringify(eligibility)}, wanted "eligible" or "ineligible"`);
+  }
+  return updated(await server.setNodeEligibility(idOf(call), eligibility satisfies Eligibility), call, context);
+};
+
+export const purgeNode: Handler = async (call, context) => updated(await requireServer(context).purgeNode(idOf(call)), call, context);
+
+function updated(answer: { readonly EvalIDs: readonly string[]; readonly Index: number }, call: Call, context: Context): Result {
+  const node = context.cluster?.state.snapshot().node(idOf(call));
+  return value(
+    {
+      EvalIDs: answer.EvalIDs, EvalCreateIndex: answer.EvalIDs.length === 0 ? 0 : answer.Index, NodeModifyIndex: node?.ModifyIndex ?? answer.Index,
+      Index: answer.Index,
+    },
+    { index: answer.Index },
+  );
+}
+
+function idOf(call: Call): NodeId {
+  return (call.parameters["id"] ?? "") as NodeId;
+}

@@ -1,0 +1,311 @@
+/**
+ * A small stand-in for the rooms behind the door: a state one can write into, a server that notes what it is asked, a node with
+ * files in memory. Snapshots are views of frozen maps, as the real ones are.
+ */
+import { once, EventEmitter } from "node:events";
+import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
+import type { Cluster } from "#cluster";
+import {
+  DEFAULT_SCHEDULER_CONFIGURATION, newEvaluation, type Allocation, type Evaluation, type Event, type Job, type JobSummary, type Node,
+} from "#model";
+import { admitJob } from "#jobspec";
+import type { FileFrame, NodeServices } from "#ports";
+import type { Server } from "#server";
+import type { Snapshot, State, TableName } from "#state";
+import { NamedError } from "#std";
+
+const ADMISSION = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
+
+export function aJob(id: string, fields: Record<string, unknown> = {}): Job {
+  const job = admitJob(
+    {
+      ID: id, Name: id, Type: "batch", Datacenters: ["dc1"],
+      TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "mock", Config: {} }] }],
+    },
+    ADMISSION,
+  ).job;
+  return { ...job, Status: "running", SubmitTime: 1_790_000_000_123_456_789, CreateIndex: 5, ModifyIndex: 7, JobModifyIndex: 5, ...fields } as Job;
+}
+
+export function anAllocation(id: string, job: Job, fields: Record<string, unknown> = {}): Allocation {
+  return {
+    ID: id, Namespace: job.Namespace, EvalID: "e1", Name: `${job.ID}.g[0]`, NodeID: "n1", NodeName: "one", JobID: job.ID, JobVersion: job.Version,
+    Job: job, TaskGroup: "g",
+    AllocatedResources: {
+      Tasks: { t: { Cpu: { CpuShares: 100, ReservedCores: [] }, Memory: { MemoryMB: 300, MemoryMaxMB: 0 }, Networks: [], Devices: [] } },
+      TaskLifecycles: {}, Shared: { DiskMB: 300, Networks: [], Ports: [] },
+    },
+    Metrics: null, DesiredStatus: "run", DesiredDescription: "", DesiredTransition: {}, ClientStatus: "running", ClientDescription: "",
+    TaskStates: { t: { State: "running", Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [] } },
+    DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "", PreviousAllocation: "", NextAllocation: "", RescheduleTracker: null,
+    PreemptedAllocations: [], PreemptedByAllocation: "", CreateIndex: 8, ModifyIndex: 9, AllocModifyIndex: 8,
+    CreateTime: 1_790_000_000_000_000_000, ModifyTime: 1_790_000_000_000_000_000, ...fields,
+  } as unknown as Allocation;
+}
+
+export function anEvaluation(id: string, fields: Record<string, unknown> = {}): Evaluation {
+  return newEvaluation({
+    ID: id, Namespace: "default", Priority: 50, Type: "batch", TriggeredBy: "job-register", JobID: "web", CreateIndex: 6, ModifyIndex: 6, ...fields,
+  } as unknown as Evaluation);
+}
+
+export function aNode(id: string, fields: Record<string, unknown> = {}): Node {
+  return {
+    ID: id, SecretID: "5ecr3t-of-the-node", Datacenter: "dc1", Name: `name-${id}`, NodePool: "default", NodeClass: "", HTTPAddr: "127.0.0.1:4646",
+    TLSEnabled: false, Attributes: { "os.name": "debian", "unique.hostname": "h" },
+    NodeResources: {
+      Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] }, Memory: { MemoryMB: 4096 }, Disk: { DiskMB: 10_000 }, Networks: [],
+      Devices: [], MinDynamicPort: 20_000, MaxDynamicPort: 32_000,
+    },
+    ReservedResources: { Cpu: { CpuShares: 0 }, Memory: { MemoryMB: 0 }, Disk: { DiskMB: 0 }, Networks: { ReservedHostPorts: "" } },
+    Links: {}, Meta: {}, CgroupParent: "", Drivers: {}, HostVolumes: {}, HostNetworks: {}, DrainStrategy: null, SchedulingEligibility: "eligible",
+    Status: "ready", StatusDescription: "", StatusUpdatedAt: 1_790_000_000, Events: [], LastDrain: null, ComputedClass: "c", CreateIndex: 2,
+    ModifyIndex: 3, ...fields,
+  } as unknown as Node;
+}
+
+/** What the tests write and the API reads. */
+export class FakeState {
+  jobs: readonly Job[] = [];
+  summaries: ReadonlyMap<string, JobSummary> = new Map();
+  nodes: readonly Node[] = [];
+  allocations: readonly Allocation[] = [];
+  evaluations: readonly Evaluation[] = [];
+  index = 10;
+  readonly moved: Record<TableName, number> = {
+    jobs: 10, "job-summaries": 10, nodes: 10, allocations: 10, evaluations: 10, "scheduler-configuration": 1,
+  };
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  /** Runs between a read of the API and the wait that follows it. */
+  beforeWait: (() => void) | undefined;
+
+  write(table: TableName, change: () => void): number {
+    change();
+    this.index++;
+    this.moved[table] = this.index;
+    this.#changes.emit("change");
+    return this.index;
+  }
+
+  snapshot(): Snapshot {
+    const { jobs, summaries, nodes, allocations, evaluations, index } = this;
+    const moved = { ...this.moved };
+    const byKey = <T extends { ID: string }>(of: readonly T[]) => of.toSorted((a, b) => (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0));
+    const some = <T extends { ID: string }>(of: readonly T[], prefix = "") => byKey(of.filter((one) => one.ID.startsWith(prefix)));
+    return {
+      index,
+      tableIndex: (...tables: TableName[]) => Math.max(1, ...tables.map((table) => moved[table])),
+      job: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
+      jobVersion: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
+      jobVersions: (namespace: string, id: string) => jobs.filter((job) => job.Namespace === namespace && job.ID === id),
+      jobs: (namespace: string, prefix?: string) => some(jobs, prefix).filter((job) => namespace === "*" || job.Namespace === namespace),
+      jobSummary: (_namespace: string, id: string) => summaries.get(id),
+      submission: (_namespace: string, id: string, version: number) =>
+        id === "web" && version === 0 ? { Source: "job {}", Format: "hcl2", VariableFlags: {}, Variables: "" } : undefined,
+      node: (id: string) => nodes.find((node) => node.ID === id),
+      nodes: (prefix?: string) => some(nodes, prefix),
+      nodeCount: nodes.length,
+      allocation: (id: string) => allocations.find((one) => one.ID === id),
+      allocations: (prefix?: string) => some(allocations, prefix),
+      allocationsByJob: (_namespace: string, id: string) => allocations.filter((one) => one.JobID === id),
+      allocationsByNode: (id: string) => allocations.filter((one) => one.NodeID === id),
+      allocationsByEvaluation: (id: string) => allocations.filter((one) => one.EvalID === id),
+      evaluation: (id: string) => evaluations.find((one) => one.ID === id),
+      evaluations: (prefix?: string) => some(evaluations, prefix),
+      evaluationsByJob: (_namespace: string, id: string) => evaluations.filter((one) => one.JobID === id),
+      schedulerConfiguration: () => DEFAULT_SCHEDULER_CONFIGURATION,
+    } as unknown as Snapshot;
+  }
+
+  async changed(tables: readonly TableName[], index: number, waitMs: number, signal?: AbortSignal): Promise<boolean> {
+    this.beforeWait?.();
+    const limit = AbortSignal.any([AbortSignal.timeout(waitMs), ...(signal === undefined ? [] : [signal])]);
+    while (!tables.some((table) => this.moved[table] > index)) {
+      try {
+        await once(this.#changes, "change", { signal: limit });
+      } catch {
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+export interface World {
+  readonly api: Api;
+  readonly state: FakeState;
+  /** Operation names and arguments in the order they were asked. */
+  readonly asked: { readonly operation: string; readonly arguments: readonly unknown[] }[];
+  readonly faults: unknown[];
+  /** What the event stream yields; pushing wakes its readers. */
+  readonly events: EventSource;
+  readonly services: FakeNode;
+}
+
+export class EventSource {
+  readonly batches: { readonly Index: number; readonly Events: readonly Event[] }[] = [];
+  /** How many batches readers have taken. */
+  taken = 0;
+  lagged = false;
+  readonly #news = new EventEmitter();
+  push(index: number): void {
+    this.batches.push({
+      Index: index,
+      Events: [{ Topic: "Job", Type: "JobRegistered", Key: "web", Namespace: "default", FilterKeys: [], Index: index, Payload: {} }],
+    });
+    this.#news.emit("news");
+  }
+  async *read(_options: unknown, signal: AbortSignal) {
+    for (let at = 0; ; at++) {
+      if (this.lagged) throw new NamedError("EVENT_STREAM_LAGGED", "Cannot follow the event stream: the reader fell behind, resume from index 42");
+      while (at >= this.batches.length) {
+        try {
+          await once(this.#news, "news", { signal });
+        } catch {
+          return;
+        }
+      }
+      this.taken++;
+      yield this.batches[at] as (typeof this.batches)[number];
+    }
+  }
+}
+
+/** One allocation's files, in memory. */
+export class FakeNode implements NodeServices {
+  readonly calls: string[] = [];
+  log: Uint8Array = Buffer.from("hello\nworld\n");
+  /** How often a chunk of the endless file was taken. */
+  endlessTaken = 0;
+
+  async listFiles(_id: string, path: string) {
+    this.calls.push(`ls ${path}`);
+    return [{ Name: "alloc", IsDir: true, Size: 0, FileMode: "drwxr-xr-x", ModTime: "2026-01-01T00:00:00Z" }];
+  }
+  async statFile(_id: string, path: string) {
+    if (path === "/missing") throw new NamedError("FILE_NOT_FOUND", 'Cannot read "/missing": no such file', { statusCode: 404 });
+    return { Name: "t", IsDir: false, Size: 12, FileMode: "-rw-r--r--", ModTime: "2026-01-01T00:00:00Z" };
+  }
+  async *readFile(request: { Path: string; Offset: number; Limit: number }): AsyncGenerator<FileFrame> {
+    if (request.Path === "/missing") throw new NamedError("FILE_NOT_FOUND", 'Cannot read "/missing": no such file', { statusCode: 404 });
+    while (request.Path === "/endless") {
+      this.endlessTaken++;
+      yield { Offset: 0, Data: new Uint8Array(64 * 1024), File: "/endless", FileEvent: "" };
+    }
+    const end = request.Limit < 0 ? undefined : request.Offset + request.Limit;
+    yield { Offset: request.Offset, Data: this.log.subarray(request.Offset, end), File: request.Path, FileEvent: "" };
+  }
+  async *readLogs(request: { Task: string; Follow: boolean }, signal: AbortSignal): AsyncGenerator<FileFrame> {
+    if (request.Task === "nope") throw new NamedError("TASK_UNKNOWN", 'Unknown task name "nope"', { statusCode: 404 });
+    yield { Offset: 0, Data: this.log, File: "t.stdout.0", FileEvent: "" };
+    if (request.Follow && !signal.aborted) await once(signal, "abort");
+  }
+  async allocationUsage() {
+    const usage = {
+      MemoryStats: { RSS: 1, Cache: 0, Swap: 0, Usage: 1, MaxUsage: 1, KernelUsage: 0, KernelMaxUsage: 0, Measured: [] },
+      CpuStats: { SystemMode: 0, UserMode: 0, TotalTicks: 0.5, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 1.5, Measured: [] }, DeviceStats: [],
+    };
+    return { ResourceUsage: usage, Tasks: {}, Timestamp: 1_790_000_000_000_000_000 };
+  }
+  async hostUsage() {
+    const disk = { Device: "/dev/x", Mountpoint: "/", Size: 1, Used: 1, Available: 1, UsedPercent: 1, InodesUsedPercent: 1 };
+    return {
+      Memory: { Total: 1, Available: 1, Used: 1, Free: 1 }, CPU: [], DiskStats: [disk], AllocDirStats: disk, DeviceStats: [], Uptime: 1,
+      CPUTicksConsumed: 0.5, Timestamp: 1_790_000_000_000_000_000,
+    };
+  }
+  async restartAllocation(id: string, task: string, all: boolean) {
+    this.calls.push(`restart ${id} ${task} ${all}`);
+  }
+  async signalAllocation(id: string, task: string, signal: string) {
+    this.calls.push(`signal ${id} ${task} ${signal}`);
+  }
+  async collectAllocation(id: string) {
+    this.calls.push(`gc ${id}`);
+  }
+  async collectAll() {
+    this.calls.push("gc all");
+  }
+}
+
+export const CLOCK: ApiOptions["clock"] = {
+  nowMs: () => Date.now(),
+  nowNs: () => Date.now() * 1e6,
+  after(delayMs, task) {
+    const timer = setTimeout(task, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  sleep: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
+};
+
+function agentFacts(): AgentFacts {
+  const member = {
+    Name: "one.global", Addr: "127.0.0.1", Port: 4648, Tags: { region: "global", dc: "dc1", port: "4647" }, Status: "alive", ProtocolMin: 1,
+    ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+  };
+  return {
+    version: "0.1.0",
+    config: () => ({ Region: "global", Consul: { Token: "t0psecret", Addr: "127.0.0.1:8500" }, Server: { EncryptKey: "k3y" } }),
+    member: () => member,
+    members: () => [member],
+    serverAddresses: () => ["127.0.0.1:4647"],
+    health: () => ({ server: { ok: true, message: "ok" }, client: { ok: true, message: "ok" } }),
+    stats: () => ({ nomad: { leader: "true" } }),
+    async *monitor(how, signal) {
+      yield `a line at ${how.level}\n`;
+      if (!signal.aborted) await once(signal, "abort");
+    },
+  };
+}
+
+/** One job "web" with an allocation and an evaluation on node n1. */
+export function createWorld(more: Partial<ApiOptions> = {}): World {
+  const state = new FakeState();
+  const asked: World["asked"] = [];
+  const faults: unknown[] = [];
+  const events = new EventSource();
+  const services = new FakeNode();
+  const job = aJob("web", { Type: "service" });
+  state.jobs = [job];
+  state.summaries = new Map([
+    [
+      "web",
+      {
+        JobID: job.ID, Namespace: job.Namespace, Children: { Pending: 0, Running: 0, Dead: 0 }, CreateIndex: 5, ModifyIndex: 9,
+        Summary: { g: { Queued: 0, Complete: 0, Failed: 0, Running: 1, Starting: 0, Lost: 0, Unknown: 0 } },
+      },
+    ],
+  ]);
+  state.nodes = [aNode("n1")];
+  state.allocations = [anAllocation("a1", job)];
+  state.evaluations = [anEvaluation("e1", { Status: "complete" })];
+  const cluster = {
+    clusterId: "c", leads: true, leaderAddress: "127.0.0.1:4647",
+    read: async () => state.snapshot(),
+    state: {
+      get index() {
+        return state.index;
+      },
+      snapshot: () => state.snapshot(),
+      watch: { changed: state.changed.bind(state) },
+      events,
+    } as unknown as State,
+  } as unknown as Cluster;
+  const answer = { EvalID: "e9", EvalCreateIndex: 11, JobModifyIndex: 11, Warnings: "", Index: 11, EvalIDs: ["e9"], Updated: true };
+  const server = new Proxy({} as Server, {
+    get(_target, operation: string) {
+      if (operation === "nodeServices") return () => services;
+      if (operation === "statistics") return () => ({ EvaluationsReady: 3 });
+      return async (...given: unknown[]) => {
+        asked.push({ operation, arguments: given });
+        if (operation === "planJob") return { Annotations: null, FailedTGAllocs: {}, JobModifyIndex: 5, CreatedEvals: [], Diff: null, NextPeriodicLaunch: null, Warnings: "" };
+        return answer;
+      };
+    },
+  });
+  const api = createApi({
+    server, cluster, localNode: null, agent: agentFacts(), clock: CLOCK, random: { fraction: () => 0, integer: () => 0, uuid: () => "u" }, region: "global",
+    datacenter: "dc1", onFault: ({ error }) => faults.push(error), ...more,
+  });
+  return { api, state, asked, faults, events, services };
+}
