@@ -46,7 +46,6 @@ const GROUP_REFUSED: readonly Row<TaskGroup>[] = [
     { what: "hostname", field: "Hostname", present: (network) => network.Hostname !== "", instead: "tasks have the machine's name" },
     { what: `block "cni"`, field: "CNI", present: (network) => network.CNI !== null, instead: "take the block out: it has no effect in host mode" },
     { what: "port host_network", field: "HostNetwork", present: (network) => portsOf(network).some((port) => port.HostNetwork !== "default"), instead: "leave it out: ports are those of the machine's address" },
-    { what: "port ignore_collision", field: "IgnoreCollision", present: (network) => portsOf(network).some((port) => port.IgnoreCollision), instead: "give each allocation a port of its own" },
   ] satisfies readonly Row<Network>[]).map((row): Row<TaskGroup> => ({
     what: `network ${row.what}`,
     field: "Networks",

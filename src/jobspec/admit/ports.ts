@@ -82,7 +82,8 @@ function* checkNumbers(place: Place, ports: readonly Port[]): Iterable<Finding> 
     const name = JSON.stringify(port.Label);
     if (port.Value < 0 || port.Value > 65535) yield problem(place, "Networks", `port ${name}: static is ${port.Value}, must be 1 to 65535`);
     if (port.To < -1 || port.To > 65535) yield problem(place, "Networks", `port ${name}: to is ${port.To}, must be 1 to 65535, or -1 for the host's number`);
-    if (port.Value === 0) continue;
+    if (port.IgnoreCollision && port.Value === 0) yield problem(place, "Networks", `port ${name}: ignore_collision needs a static port`);
+    if (port.Value === 0 || port.IgnoreCollision) continue;
     const key = `${port.HostNetwork} ${port.Value}`;
     const other = taken.get(key);
     if (other !== undefined) yield problem(place, "Networks", `port ${name}: static ${port.Value} is already taken by port ${other} of the group`);

@@ -1,0 +1,20 @@
+/**
+ * The agent's configuration: what an operator wrote → one typed Config, or every mistake with its place.
+ *
+ * What comes in: `drover agent` flags, *.hcl and *.json files (HCL1 as Nomad's users write it). What goes out: Config, with what has
+ * no effect yet (`notYet`) and what may not be meant (`warnings`), for the agent to log once.
+ *
+ * Invariants: an unknown key or a wrong type is file:line:col; a key whose absence would be unsafe (acl, tls, audit) refuses the
+ * start; nothing listens beyond loopback unless told so; secrets never reach a message or `written`.
+ *
+ * Never here: starting anything, environment variables, what a key does.
+ *
+ * Read next: config.ts (the noun), keys.ts (every key there is), load-config.ts (the way).
+ */
+export type { ClientConfig, Config, DriversConfig, ServerConfig, TelemetryConfig } from "./config.ts";
+export { AGENT_FLAGS, parseAgentFlags, type AgentFlags } from "./agent-flags.ts";
+export { type NetworkAddress } from "./addresses.ts";
+export { ConfigError } from "./config-error.ts";
+export { machineConfigDisk, type ConfigDisk } from "./config-disk.ts";
+export { loadConfig, type LoadRequest } from "./load-config.ts";
+export { mergeConfig, type Settings } from "./settings.ts";

@@ -1,0 +1,282 @@
+/**
+ * Merged settings → Config: defaults, derived values, and the questions that need more than one key. Pure: the disk is asked in
+ * directories.ts.
+ */
+import path from "node:path";
+import { parsePortRanges } from "#model";
+import { LOG_LEVELS, type LogLevel } from "../log.ts";
+import { type NetworkAddress, expandAddress, isLoopback, isUnspecified, preferredAddress } from "./addresses.ts";
+import type { ClientConfig, Config, DriversConfig, ServerConfig } from "./config.ts";
+import { type Settings, problemAt } from "./settings.ts";
+
+export interface Surroundings {
+  readonly dev: boolean;
+  readonly files: readonly string[];
+  readonly hostName: string;
+  readonly networkAddresses: readonly NetworkAddress[];
+  /** A dev agent's data directory when none is named; the same one at every reload. */
+  readonly temporaryDirectory: () => string;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+export function resolveConfig(settings: Settings, around: Surroundings): { readonly config: Config; readonly problems: readonly string[] } {
+  const read = new SettingReader(settings);
+  const dataDirectory = resolveDataDirectory(read, around);
+  const network = resolveNetwork(read, around);
+  const server = resolveServer(read, around, dataDirectory);
+  const client = resolveClient(read, around, dataDirectory);
+  if (!server.enabled && !client.enabled) {
+    read.problem(undefined, "Neither server nor client is enabled", "Set server { enabled = true } or client { enabled = true } or both, or start with -dev.");
+  }
+  if (client.enabled && !server.enabled) {
+    read.problem("client.enabled", "A client without a server in the same agent is not in this version", "Set server { enabled = true } as well.");
+  }
+  const config: Config = {
+    dev: around.dev,
+    files: around.files,
+    region: read.text("region", "global"),
+    datacenter: read.text("datacenter", "dc1"),
+    name: read.text("name", around.hostName),
+    dataDirectory,
+    dataDirectoryIsTemporary: around.dev && !read.has("data_dir"),
+    pluginDirectory: read.text("plugin_dir", path.join(dataDirectory, "plugins")),
+    ...network,
+    log: { level: resolveLogLevel(read), json: read.flag("log_json") },
+    enableDebug: read.flag("enable_debug", around.dev),
+    httpHeaders: read.map("http_api_response_headers"),
+    httpConnectionsPerClientMax: read.whole("limits.http_max_conns_per_client", 100),
+    server,
+    client,
+    telemetry: {
+      prometheus: read.flag("telemetry.prometheus_metrics"),
+      collectionIntervalMs: read.whole("telemetry.collection_interval", 1000),
+      publishAllocationMetrics: read.flag("telemetry.publish_allocation_metrics"),
+      publishNodeMetrics: read.flag("telemetry.publish_node_metrics"),
+    },
+    drivers: resolveDrivers(read, around),
+    written: {},
+    notYet: [],
+    warnings: warningsOf(read, network.bind.http),
+  };
+  return { config, problems: read.problems };
+}
+
+function warningsOf(read: SettingReader, http: readonly string[]): readonly string[] {
+  const open = http.filter((address) => !isLoopback(address));
+  return [
+    ...(open.length === 0 ? [] : [`the HTTP API listens on ${open.join(", ")} and nothing guards it in this version: whoever reaches it can run programs here`]),
+    ...(read.flag("server.enabled") && read.has("server.bootstrap_expect") && read.whole("server.bootstrap_expect", 1) === 0
+      ? ["server.bootstrap_expect is 0: this server stands alone, as with 1"]
+      : []),
+  ];
+}
+
+function resolveDataDirectory(read: SettingReader, around: Surroundings): string {
+  const given = read.text("data_dir", "");
+  if (given === "" && around.dev) return around.temporaryDirectory();
+  if (given === "") read.problem("data_dir", "data_dir is missing", 'Say where state is kept: data_dir = "/opt/drover/data" in a configuration file, or -data-dir. -dev needs none.');
+  else if (!path.isAbsolute(given)) read.problem("data_dir", `data_dir is ${JSON.stringify(given)}, must be an absolute path`, `For example ${JSON.stringify(path.posix.join("/opt/drover", given))}.`);
+  return given;
+}
+
+function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config, "bind" | "ports" | "advertise"> {
+  const address = (setting: string, fallback: string): readonly string[] => {
+    const expanded = expandAddress(read.text(setting, fallback), around.networkAddresses);
+    if (typeof expanded !== "string") read.problem(read.has(setting) ? setting : "bind_addr", expanded.problem, expanded.detail);
+    return (typeof expanded === "string" ? expanded : "127.0.0.1").split(/\s+/).filter((each) => each !== "");
+  };
+  // Nomad listens on every address; nothing guards the API yet, so here that has to be asked for.
+  const everywhere = address("bind_addr", "127.0.0.1")[0] ?? "127.0.0.1";
+  const bind = {
+    http: address("addresses.http", everywhere),
+    rpc: address("addresses.rpc", everywhere)[0] ?? everywhere,
+    serf: address("addresses.serf", everywhere)[0] ?? everywhere,
+  };
+  const port = (name: string, fallback: number) => read.within(`ports.${name}`, fallback, 0, 65_535);
+  const ports = { http: port("http", 4646), rpc: port("rpc", 4647), serf: port("serf", 4648) };
+  for (const [one, other] of [["http", "rpc"], ["http", "serf"], ["rpc", "serf"]] as const) {
+    if (ports[one] !== 0 && ports[one] === ports[other]) read.problem(`ports.${other}`, `ports.${other} is ${ports[other]}, the same as ports.${one}`, "Give each its own.");
+  }
+  const advertised = (name: "http" | "rpc" | "serf", bound: string) => {
+    const given = address(`advertise.${name}`, isUnspecified(bound) ? preferredAddress(around.networkAddresses) : bound)[0] ?? bound;
+    return hasPort(given) ? given : `${given.includes(":") && !given.startsWith("[") ? `[${given}]` : given}:${ports[name]}`;
+  };
+  return {
+    bind,
+    ports,
+    advertise: { http: advertised("http", bind.http[0] ?? everywhere), rpc: advertised("rpc", bind.rpc), serf: advertised("serf", bind.serf) },
+  };
+}
+
+/** host:port or [v6]:port. */
+const hasPort = (address: string) => /^(\[[^\]]*\]|[^:[\]]+):\d+$/.test(address);
+
+function resolveServer(read: SettingReader, around: Surroundings, dataDirectory: string): ServerConfig {
+  const at = (name: string) => `server.${name}`;
+  const priorityMax = read.within(at("job_max_priority"), 100, 100, 32_766);
+  const algorithm = read.oneOf(at("default_scheduler_config.scheduler_algorithm"), "binpack", ["binpack", "spread"]);
+  const scheduler = (name: string, fallback = false) => read.flag(at(`default_scheduler_config.${name}`), fallback);
+  return {
+    enabled: read.flag(at("enabled"), around.dev),
+    bootstrapExpect: 1,
+    dataDirectory: read.directory(at("data_dir"), path.join(dataDirectory, "server")),
+    schedulers: read.has(at("num_schedulers")) ? read.within(at("num_schedulers"), 1, 0, 1024) : null,
+    nodeThresholdMs: read.whole(at("node_gc_threshold"), 24 * HOUR_MS),
+    jobIntervalMs: read.within(at("job_gc_interval"), 5 * MINUTE_MS, 1000, 365 * 24 * HOUR_MS),
+    jobThresholdMs: read.whole(at("job_gc_threshold"), 4 * HOUR_MS),
+    evaluationThresholdMs: read.whole(at("eval_gc_threshold"), HOUR_MS),
+    batchEvaluationThresholdMs: read.whole(at("batch_eval_gc_threshold"), 24 * HOUR_MS),
+    heartbeatGraceMs: read.whole(at("heartbeat_grace"), 10_000),
+    heartbeatTtlMinMs: read.within(at("min_heartbeat_ttl"), 10_000, 100, 24 * HOUR_MS),
+    heartbeatTtlFailoverMs: read.whole(at("failover_heartbeat_ttl"), 5 * MINUTE_MS),
+    heartbeatsPerSecondMax: read.within(at("max_heartbeats_per_second"), 50, 1, 1_000_000),
+    jobPriorityDefault: read.within(at("job_default_priority"), 50, 1, priorityMax),
+    jobPriorityMax: priorityMax,
+    jobCountMax: read.within(at("job_max_count"), 50_000, 0, 10_000_000),
+    jobSourceBytesMax: read.whole(at("job_max_source_size"), 1024 * 1024),
+    jobVersionsTracked: read.within(at("job_tracked_versions"), 6, 1, 1000),
+    scheduler: {
+      algorithm: algorithm as "binpack" | "spread",
+      memoryOversubscription: scheduler("memory_oversubscription_enabled"),
+      rejectJobRegistration: scheduler("reject_job_registration"),
+      pauseEvaluations: scheduler("pause_eval_broker"),
+      preemption: {
+        system: scheduler("preemption_config.system_scheduler_enabled", true),
+        sysbatch: scheduler("preemption_config.sysbatch_scheduler_enabled"),
+        batch: scheduler("preemption_config.batch_scheduler_enabled"),
+        service: scheduler("preemption_config.service_scheduler_enabled"),
+      },
+    },
+  };
+}
+
+function resolveClient(read: SettingReader, around: Surroundings, dataDirectory: string): ClientConfig {
+  const at = (name: string) => `client.${name}`;
+  const options = read.map(at("options"));
+  const listed = (...names: readonly string[]): readonly string[] | null => {
+    const text = names.map((name) => options[name]).find((value) => value !== undefined);
+    return text === undefined ? null : text.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  };
+  const ports = { min: read.within(at("min_dynamic_port"), 20_000, 1, 65_535), max: read.within(at("max_dynamic_port"), 32_000, 1, 65_535) };
+  if (ports.min > ports.max) read.problem(at("min_dynamic_port"), `min_dynamic_port is ${ports.min}, must be at most max_dynamic_port, ${ports.max}`, "");
+  const reservedPorts = read.text(at("reserved.reserved_ports"), "");
+  if (reservedPorts !== "" && !arePorts(reservedPorts)) {
+    read.problem(at("reserved.reserved_ports"), `reserved_ports is ${JSON.stringify(reservedPorts)}, must be ports and ranges`, 'For example "22,80,8500-8600".');
+  }
+  return {
+    enabled: read.flag(at("enabled"), around.dev),
+    stateDirectory: read.directory(at("state_dir"), path.join(dataDirectory, "client")),
+    allocationDirectory: read.directory(at("alloc_dir"), path.join(dataDirectory, "alloc")),
+    nodeClass: read.text(at("node_class"), ""),
+    nodePool: read.text(at("node_pool"), "default"),
+    meta: read.map(at("meta")),
+    options,
+    driversAllowed: listed("driver.allowlist", "driver.whitelist"),
+    driversDenied: listed("driver.denylist", "driver.blacklist") ?? [],
+    usersDenied: listed("user.denylist", "user.blacklist"),
+    userCheckedDrivers: listed("user.checked_drivers"),
+    environmentDenied: listed("env.denylist", "env.blacklist"),
+    chroot: read.has(at("chroot_env")) ? read.map(at("chroot_env")) : null,
+    networkInterface: read.text(at("network_interface"), ""),
+    servers: read.list(at("servers")),
+    cpuTotalMHz: read.within(at("cpu_total_compute"), 0, 0, 1e9),
+    memoryTotalMB: read.within(at("memory_total_mb"), 0, 0, 1e9),
+    diskTotalMB: read.within(at("disk_total_mb"), 0, 0, 1e12),
+    reserved: {
+      cpuMHz: read.within(at("reserved.cpu"), 0, 0, 1e9),
+      memoryMB: read.within(at("reserved.memory"), 0, 0, 1e9),
+      diskMB: read.within(at("reserved.disk"), 0, 0, 1e12),
+      ports: reservedPorts,
+    },
+    maxKillTimeoutMs: read.within(at("max_kill_timeout"), 30_000, 0, 365 * 24 * HOUR_MS),
+    dynamicPorts: ports,
+    garbage: {
+      intervalMs: read.within(at("gc_interval"), MINUTE_MS, 100, 365 * 24 * HOUR_MS),
+      parallel: read.within(at("gc_parallel_destroys"), 2, 1, 1000),
+      diskUsagePercent: read.within(at("gc_disk_usage_threshold"), 80, 0, 100),
+      inodeUsagePercent: read.within(at("gc_inode_usage_threshold"), 70, 0, 100),
+      allocationsMax: read.within(at("gc_max_allocs"), 50, 0, 1_000_000),
+    },
+  };
+}
+
+function resolveDrivers(read: SettingReader, around: Surroundings): DriversConfig {
+  const exec = "plugin.exec.config";
+  return {
+    rawExec: { enabled: read.flag("plugin.raw_exec.config.enabled", around.dev), deniedVariables: read.list("plugin.raw_exec.config.denied_envvars") },
+    exec: {
+      pidMode: read.oneOf(`${exec}.default_pid_mode`, "private", ["private", "host"]),
+      ipcMode: read.oneOf(`${exec}.default_ipc_mode`, "private", ["private", "host"]),
+      noPivotRoot: read.flag(`${exec}.no_pivot_root`),
+      allowedCapabilities: read.has(`${exec}.allow_caps`) ? read.list(`${exec}.allow_caps`) : null,
+    },
+  };
+}
+
+function resolveLogLevel(read: SettingReader): LogLevel {
+  const given = read.text("log_level", "INFO").toUpperCase();
+  const level = LOG_LEVELS.find((each) => each === given || (given === "ERR" && each === "ERROR"));
+  if (level === undefined) read.problem("log_level", `log_level is ${JSON.stringify(given)}, must be ${LOG_LEVELS.join(", ")}`, "");
+  return level ?? "INFO";
+}
+
+/** "22,80,8500-8600": every part readable and in range. */
+function arePorts(text: string): boolean {
+  return text.split(",").every((part) => {
+    const match = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
+    return match !== null && Number(match[2] ?? match[1]) <= 65_535 && parsePortRanges(part).length > 0;
+  });
+}
+
+/** Settings by path, with a default for each; what is out of range becomes a problem at its place. */
+class SettingReader {
+  readonly problems: string[] = [];
+  readonly #settings: Settings;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  has(at: string): boolean {
+    return this.#settings.has(at);
+  }
+  text(at: string, fallback: string): string {
+    const value = this.#settings.get(at)?.value;
+    return value === undefined || value === "" ? fallback : (value as string);
+  }
+  flag(at: string, fallback = false): boolean {
+    return (this.#settings.get(at)?.value as boolean | undefined) ?? fallback;
+  }
+  whole(at: string, fallback: number): number {
+    return this.within(at, fallback, 0, Number.MAX_SAFE_INTEGER);
+  }
+  list(at: string): readonly string[] {
+    return (this.#settings.get(at)?.value as string[] | undefined) ?? [];
+  }
+  map(at: string): Readonly<Record<string, string>> {
+    return (this.#settings.get(at)?.value as Record<string, string> | undefined) ?? {};
+  }
+  within(at: string, fallback: number, least: number, most: number): number {
+    const value = (this.#settings.get(at)?.value as number | undefined) ?? fallback;
+    if (value >= least && value <= most) return value;
+    const bound = value < least ? `at least ${least}` : `at most ${most}`;
+    this.problem(at, `${at} is ${value}, must be ${bound}`, "");
+    return fallback;
+  }
+  oneOf(at: string, fallback: string, words: readonly string[]): string {
+    const value = this.text(at, fallback);
+    if (words.includes(value)) return value;
+    this.problem(at, `${at} is ${JSON.stringify(value)}, must be ${words.join(" or ")}`, "");
+    return fallback;
+  }
+  directory(at: string, fallback: string): string {
+    const value = this.text(at, fallback);
+    if (this.has(at) && !path.isAbsolute(value)) this.problem(at, `${at} is ${JSON.stringify(value)}, must be an absolute path`, "");
+    return value;
+  }
+  problem(at: string | undefined, summary: string, detail: string): void {
+    this.problems.push(problemAt(at === undefined ? undefined : this.#settings.get(at)?.origin, summary, detail));
+  }
+}
