@@ -18,3 +18,6 @@ export { hostDisk } from "./disk/host-disk.ts";
 export { hostMachine, type HostMachineOptions } from "./machine/host-machine.ts";
 export { createHostClock } from "./clock.ts";
 export { createHostRandom } from "./random.ts";
+export { openSqliteLog, type SqliteLogOptions } from "./sqlite-log.ts";
+export { openSnapshotStore } from "./snapshot-store.ts";
+export { execDriver, type ExecOptions } from "./exec/driver.ts";

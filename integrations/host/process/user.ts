@@ -48,6 +48,15 @@ export function becomeUser(user: User): string[] {
   });
 }
 
+/** Ids of the groups that list the user, beside its own. */
+export function groupsOf(user: User): number[] {
+  if (user.name === "") return [];
+  return readText("/etc/group").split("\n").flatMap((line) => {
+    const [, , gid, members] = line.split(":");
+    return members?.split(",").includes(user.name) === true && Number(gid) !== user.gid ? [Number(gid)] : [];
+  });
+}
+
 function fromPasswd(who: string): User | undefined {
   for (const line of readText("/etc/passwd").split("\n")) {
     const [name, , uid, gid] = line.split(":");

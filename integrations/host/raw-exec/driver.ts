@@ -24,6 +24,7 @@ import { commandLine, environmentHolds, processIds, processTable } from "../proc
 import { becomeUser, findUser } from "../process/user.ts";
 import { usageMeter } from "../process/usage-meter.ts";
 import { awaitExitFile } from "../process/exit-file.ts";
+import { endsWithin } from "../process/ending.ts";
 import { allowedEnvironment, findCommand, rawExecConfigSchema, readRawExecConfig } from "./config.ts";
 import { createRecord, readRecord, recordDirectory, recordedIds, removeRecord, type Intent, type TaskRecord } from "./record.ts";
 import { SUPERVISOR_NAME, spawnRequest, type SpawnRequest } from "./script.ts";
@@ -316,15 +317,6 @@ function identityOf(handle: TaskHandle): ProcessIdentity {
 
 function identities(pids: readonly number[]): ProcessIdentity[] {
   return pids.map(identify).filter((each): each is ProcessIdentity => each !== undefined && processStat(each.pid)?.state !== "Z");
-}
-
-async function endsWithin(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  const until = Date.now() + timeoutMs;
-  for (let pauseMs = 1; isRunning(identity); pauseMs = Math.min(pauseMs * 2, 50)) {
-    if (Date.now() >= until) return false;
-    await sleep(Math.min(pauseMs, until - Date.now() + 1));
-  }
-  return true;
 }
 
 function lostReason(main: ProcessIdentity): string {
