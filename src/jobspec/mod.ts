@@ -6,3 +6,6 @@ export { admitJob } from "./admit/admit.ts";
 export { AdmissionError } from "./admit/admission-error.ts";
 export { diffJobs } from "./diff/diff-jobs.ts";
 export { annotateDiff } from "./diff/annotate.ts";
+export { parseJob } from "./parse.ts";
+export { JobFileError } from "./job-file-error.ts";
+export { renderDiagnostic } from "./hcl/render.ts";

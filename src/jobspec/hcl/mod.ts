@@ -17,6 +17,7 @@ export { renderDiagnostic } from "./render.ts";
 export { errorAt, failAt, HclFailure, rangeBetween, SourceText, textOf, warningAt, type Range } from "./source.ts";
 export { didYouMean, nearest } from "./suggest.ts";
 export type * from "./tree.ts";
+export { referencesTo, visit } from "./references.ts";
 export { evaluate, evaluateConstant, tryEvaluate } from "./evaluate.ts";
 export { childScope, type FunctionTable, type Scope } from "./scope.ts";
 export { convertTo, ConversionFailure, formatType, readType, type ValueType } from "./type-expression.ts";

@@ -2,7 +2,7 @@
 import { failAt } from "./source.ts";
 import { didYouMean } from "./suggest.ts";
 import type { Expression } from "./tree.ts";
-import { compareText, describe, isList, isMap, toBool, toNumber, toText, unify, withoutDoubles, type Value } from "./value.ts";
+import { compareText, isList, isMap, kindOf, toBool, toNumber, toText, unify, withoutDoubles, type Value } from "./value.ts";
 
 export type ValueType =
   | { readonly kind: "string" | "number" | "bool" | "any" }
@@ -148,5 +148,6 @@ function within<T>(where: string, convert: () => T): T {
 }
 
 function fail(wanted: string, value: Value): never {
-  throw new ConversionFailure(`${wanted}, got ${describe(value)}`);
+  // Not the value itself: it may be a secret.
+  throw new ConversionFailure(`${wanted}, got ${kindOf(value)}`);
 }

@@ -1,0 +1,165 @@
+/**
+ * A body → the properties of a noun, as the notes of its schema say: the one recursive step of the decoder. Only what the
+ * author wrote comes out. Everything wrong is found in one pass.
+ */
+import type { TSchema } from "typebox";
+import { didYouMean, type Attribute, type Body, type Range, type Scope } from "../hcl/mod.ts";
+import type { Decoding } from "./decoding.ts";
+import { decodeFree } from "./free.ts";
+import { isBlockForm, type Key, type Keys } from "./keys.ts";
+import { readBody, type JsonForm, type ScopedBlock } from "./read-body.ts";
+import { ruleFor } from "./rules.ts";
+import { convertValue, explain, setProperty } from "./value.ts";
+
+export type Decoded = Record<string, unknown>;
+
+/** `name` is how the author calls the noun: the key of its block. `at`: what an error about the whole points at. */
+export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, body: Body, scope: Scope, at: Range): Decoded {
+  const rule = ruleFor(schema);
+  const keys = decoding.keys({ schema, extra: rule?.extra ?? [] });
+  const { attributes, blocks } = readBody(decoding, body, scope, (key) => jsonFormOf(keys.get(key)));
+  const result: Decoded = {};
+  const written = new Map<string, Range>();
+  for (const attribute of attributes) decodeAttribute(decoding, keys, name, attribute, scope, result, written);
+  for (const block of blocks) decodeBlock(decoding, keys, name, block, result, written);
+  rule?.finish(result, { decoding, at, rangeOf: (key) => written.get(key) ?? at });
+  return result;
+}
+
+function jsonFormOf(key: Key | undefined): JsonForm {
+  if (key === undefined || key.form === "map" || key.form === "free" || key.form === "attribute") return "attribute";
+  if (key.form === "labelled" || key.form === "labelled-map") return key.labelOptional ? "either" : "labelled";
+  return "block";
+}
+
+function decodeAttribute(decoding: Decoding, keys: Keys, noun: string, attribute: Attribute, scope: Scope, result: Decoded, written: Map<string, Range>): void {
+  const key = keys.get(attribute.name);
+  if (key === undefined) return unknown(decoding, keys, noun, "attribute", attribute.name, attribute.nameRange);
+  written.set(key.hcl, attribute.nameRange);
+  if (isBlockForm(key.form) && key.form !== "map" && key.form !== "free") {
+    decoding.error(attribute.nameRange, `"${key.hcl}" is a block in ${noun}, not an attribute`, `Write it without "=": ${exampleOf(key)}.`);
+    return;
+  }
+  const value = decoding.evaluate(attribute.expression, scope);
+  if (value === undefined || value === null) return;
+  const converted = convertValue(value, key.schema, key.duration);
+  if ("value" in converted) {
+    setProperty(result, key.property, converted.value);
+    return;
+  }
+  const { got, detail } = explain(converted.got);
+  decoding.error(attribute.expression.range, `${key.hcl} must be ${converted.wanted}, got ${got}`, detail);
+}
+
+function exampleOf(key: Key): string {
+  const label = key.label === undefined || key.labelOptional ? "" : ' "name"';
+  return `${key.hcl}${label} { … }`;
+}
+
+function decodeBlock(decoding: Decoding, keys: Keys, noun: string, block: ScopedBlock, result: Decoded, written: Map<string, Range>): void {
+  const key = keys.get(block.type);
+  if (key === undefined) return unknown(decoding, keys, noun, "block", block.type, block.typeRange);
+  if (!isBlockForm(key.form)) {
+    decoding.error(block.typeRange, `"${key.hcl}" is an attribute in ${noun}, not a block`, `Write ${key.hcl} = ….`);
+    return;
+  }
+  const single = key.form === "block" || key.form === "map" || key.form === "free";
+  const before = written.get(key.hcl);
+  if (single && before !== undefined) {
+    const { line } = before.source.positionAt(before.start);
+    decoding.error(block.headRange, `"${key.hcl}" is there twice in ${noun}`, `It is on line ${line} already; only one is allowed.`);
+    return;
+  }
+  written.set(key.hcl, block.headRange);
+  const label = readLabel(decoding, key, block);
+  if (label === false) return;
+  switch (key.form) {
+    case "map":
+      decodeMapBlock(decoding, key, block, result);
+      return;
+    case "free":
+      decodeFreeBlock(decoding, key, block, result);
+      return;
+    case "block":
+      result[key.property] = decodeNested(decoding, key, block);
+      return;
+    case "blocks":
+      listOf(result, key).push(decodeNested(decoding, key, block));
+      return;
+    default:
+      decodeLabelled(decoding, key, noun, block, label, result);
+  }
+}
+
+/** The label; undefined when there is none and need be none; false when that is a mistake. */
+function readLabel(decoding: Decoding, key: Key, block: ScopedBlock): string | undefined | false {
+  const [label, extra] = block.labels;
+  if (key.label === undefined) {
+    if (label === undefined) return undefined;
+    decoding.error(label.range, `Block "${key.hcl}" takes no label`, `Write ${key.hcl} { … }.`);
+    return false;
+  }
+  if (extra !== undefined) {
+    decoding.error(extra.range, `Block "${key.hcl}" takes one label`, `Write ${key.hcl} "${label?.text}" { … }.`);
+    return false;
+  }
+  if (label === undefined && key.labelOptional) return undefined;
+  if (label === undefined || label.text === "") {
+    decoding.error(block.headRange, `Block "${key.hcl}" wants a label`, `Write ${key.hcl} "name" { … }.`);
+    return false;
+  }
+  return label.text;
+}
+
+function decodeNested(decoding: Decoding, key: Key, block: ScopedBlock): Decoded {
+  return decodeNoun(decoding, key.nested as TSchema, key.hcl, block.body, block.scope, block.headRange);
+}
+
+function decodeLabelled(decoding: Decoding, key: Key, noun: string, block: ScopedBlock, label: string | undefined, result: Decoded): void {
+  const property = key.label as string;
+  const nested = decodeNested(decoding, key, block);
+  const decoded = label === undefined ? nested : { [property]: label, ...nested };
+  const list = key.form === "labelled-map" ? mapOf(result, key) : listOf(result, key);
+  const taken = Array.isArray(list) ? list.some((each) => each[property] === label) : Object.hasOwn(list, label as string);
+  if (taken && !key.labelOptional) {
+    decoding.error(block.headRange, `Two ${key.hcl} blocks in ${noun} are called "${label}"`, "Each needs a name of its own.");
+  } else if (Array.isArray(list)) list.push(decoded);
+  else setProperty(list, label as string, decoded);
+}
+
+function listOf(result: Decoded, key: Key): Decoded[] {
+  result[key.property] ??= [];
+  return result[key.property] as Decoded[];
+}
+
+function mapOf(result: Decoded, key: Key): Decoded {
+  result[key.property] ??= {};
+  return result[key.property] as Decoded;
+}
+
+/** `env { KEY = value }`: the attributes are the entries. */
+function decodeMapBlock(decoding: Decoding, key: Key, block: ScopedBlock, result: Decoded): void {
+  const { attributes, blocks } = readBody(decoding, block.body, block.scope, () => "attribute");
+  for (const each of blocks) decoding.error(each.headRange, `Block "${each.type}" has no place in ${key.hcl}`, `${key.hcl} holds entries: ${each.type} = "value".`);
+  const map = mapOf(result, key);
+  for (const attribute of attributes) {
+    const value = decoding.evaluate(attribute.expression, block.scope);
+    if (value === undefined || value === null) continue;
+    const converted = convertValue(new Map([[attribute.name, value]]), key.schema, false);
+    if ("value" in converted) setProperty(map, attribute.name, (converted.value as Decoded)[attribute.name]);
+    else decoding.error(attribute.expression.range, `${attribute.name} must be a string, got ${explain(converted.got).got}`, `${key.hcl} is a map of strings; jsonencode(…) makes text of lists and maps.`);
+  }
+}
+
+function decodeFreeBlock(decoding: Decoding, key: Key, block: ScopedBlock, result: Decoded): void {
+  const value = decodeFree(decoding, block.body, block.scope);
+  const converted = convertValue(value, key.schema, false);
+  if ("value" in converted) result[key.property] = converted.value;
+  else decoding.error(block.headRange, `${key.hcl} must be ${converted.wanted}, got ${explain(converted.got).got}`);
+}
+
+function unknown(decoding: Decoding, keys: Keys, noun: string, what: "attribute" | "block", name: string, range: Range): void {
+  const hint = didYouMean(name, keys.keys());
+  const list = [...keys.keys()].sort().join(", ");
+  decoding.error(range, `Unknown ${what} "${name}" in ${noun}`, hint === "" ? `${noun} knows ${list}.` : hint.trim());
+}

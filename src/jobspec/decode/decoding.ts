@@ -1,0 +1,42 @@
+/** What every part of the decoder shares: where findings go, and evaluating without unwinding. */
+import type { Diagnostic } from "../contract.ts";
+import { errorAt, tryEvaluate, warningAt, type Expression, type Range, type Scope, type Value } from "../hcl/mod.ts";
+import { keysOf, type Keys, type Noun } from "./keys.ts";
+
+/** More errors than these are not collected: the first ones are the ones to mend. */
+const ERRORS_MAX = 50;
+
+export class Decoding {
+  readonly errors: Diagnostic[] = [];
+  readonly warnings: Diagnostic[] = [];
+  readonly #keys = new Map<Noun["schema"], Keys>();
+
+  error(range: Range, summary: string, detail = ""): void {
+    this.add(errorAt(range, summary, detail));
+  }
+
+  warn(range: Range, summary: string, detail = ""): void {
+    this.warnings.push(warningAt(range, summary, detail));
+  }
+
+  add(diagnostic: Diagnostic): void {
+    if (this.errors.length < ERRORS_MAX) this.errors.push(diagnostic);
+  }
+
+  /** The value; undefined when it could not be had, and then an error says why. */
+  evaluate(expression: Expression, scope: Scope): Value | undefined {
+    const result = tryEvaluate(expression, scope);
+    if ("value" in result) return result.value;
+    this.add(result.diagnostic);
+    return undefined;
+  }
+
+  /** The keys of a noun, looked up once a run. */
+  keys(noun: Noun): Keys {
+    const known = this.#keys.get(noun.schema);
+    if (known !== undefined) return known;
+    const keys = keysOf(noun);
+    this.#keys.set(noun.schema, keys);
+    return keys;
+  }
+}

@@ -1,0 +1,36 @@
+/** Job file text → API JSON: parse, read variables and locals, decode the job. */
+import { randomUUID } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import type { Diagnostic, ParseRequest, ParseResult } from "./contract.ts";
+import { decodeFile } from "./decode/decode-file.ts";
+import { Decoding } from "./decode/decoding.ts";
+import { makeFunctions, parseBody } from "./hcl/mod.ts";
+import { JobFileError } from "./job-file-error.ts";
+
+/**
+ * HCL, or HCL-JSON (`{"job": {"name": {…}}}`) when the text begins with `{`. Throws JobFileError, with every mistake that
+ * could be found; never anything else because of the text. nomad.md §1.1.
+ */
+export function parseJob(request: ParseRequest): ParseResult {
+  const { body, diagnostics } = parseBody(request.text, request.fileName);
+  const sources = new Map([[request.fileName, request.text], ...(request.variableFiles ?? []).map((file) => [file.name, file.text] as const)]);
+  if (diagnostics.length > 0) throw new JobFileError(diagnostics, sources);
+  const decoding = new Decoding();
+  const functions = makeFunctions({ randomUuid: () => randomUUID(), ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}) });
+  const job = decodeFile(decoding, body, request, functions);
+  if (decoding.errors.length > 0 || job === undefined) throw new JobFileError(inOrder(decoding.errors, request.fileName), sources);
+  return { job, warnings: decoding.warnings };
+}
+
+/** "<stdin>" and "-" are no files: paths begin where the program runs. */
+function folderOf(fileName: string): string {
+  return fileName === "-" || fileName.startsWith("<") ? process.cwd() : dirname(resolve(fileName));
+}
+
+/** As they stand in the job file; other sources first. */
+function inOrder(errors: readonly Diagnostic[], fileName: string): Diagnostic[] {
+  return [...errors].sort((left, right) => {
+    const files = Number(left.start.file === fileName) - Number(right.start.file === fileName);
+    return files !== 0 ? files : left.start.line - right.start.line || left.start.column - right.start.column;
+  });
+}
