@@ -8,14 +8,12 @@
  */
 import { performance, monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createMemoryLink } from "#integrations/memory";
-import type { Cluster } from "#cluster";
+import { createMemoryDisk, createMemoryLink, createSeededRandom, openMemoryLog, openMemorySnapshots } from "#integrations/memory";
+import { startCluster, type Cluster } from "#cluster";
 import { startServer } from "#server";
 import { createHostClock } from "../../integrations/host/clock.ts";
-import { startSimulatedCluster } from "../simulation/cluster.ts";
 import { jobOf, nodeOf, type JobShape } from "../simulation/fixtures.ts";
 import { createSimulatedNode } from "../simulation/node.ts";
-import { createSeededRandom } from "../simulation/random.ts";
 
 interface Load {
   readonly name: string;
@@ -101,7 +99,11 @@ async function main(): Promise<void> {
   const flag = (name: string) => process.argv.find((each) => each.startsWith(`--${name}`));
   const nodeCount = Number(flag("nodes")?.split("=")[1] ?? 500);
   const open = async () => {
-    const cluster = await startSimulatedCluster(createHostClock({ keepAlive: true }), createSeededRandom(3), false);
+    const disk = createMemoryDisk();
+    const log = openMemoryLog(disk);
+    const cluster = await startCluster({
+      log, snapshots: openMemorySnapshots(disk), clock: createHostClock({ keepAlive: true }), random: createSeededRandom(3),
+    });
     return { cluster, close: () => cluster.close() };
   };
   for (const load of LOADS) {

@@ -1,55 +1,79 @@
 /**
- * A whole cluster in one process: real state, real scheduler, real server, memory log, nodes that are all protocol. Every run comes
- * from its seed. Close it when done: nothing of it outlives `close`.
+ * A whole cluster in one process: real state, cluster, scheduler, plan check and server over the memory log, and nodes that are all
+ * protocol. Every run comes from its seed. Close it when done: nothing of it outlives `close`.
  */
-import type { Cluster } from "#cluster";
-import { createMemoryLink, type MemoryLink } from "#integrations/memory";
+import { startCluster, type Cluster } from "#cluster";
+import { createMemoryLink, createSeededRandom, createMemoryDisk, openMemorySnapshots, openMemoryLog, type MemoryDisk, type MemoryLink } from "#integrations/memory";
 import type { Change } from "#state";
 import type { Random } from "#ports";
 import { startServer, type RunningServer, type ServerOptions } from "#server";
 import { createSimulatedClock, type SimulatedClock } from "./clock.ts";
-import { startSimulatedCluster } from "./cluster.ts";
 import { nodeOf, type NodeShape } from "./fixtures.ts";
 import { createSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from "./node.ts";
-import { createSeededRandom } from "./random.ts";
 
 export interface World {
   readonly clock: SimulatedClock;
   readonly random: Random;
+  /** Of the running server; another one after a restart. */
   readonly cluster: Cluster;
   readonly server: RunningServer;
   readonly link: MemoryLink;
+  readonly disk: MemoryDisk;
   readonly nodes: readonly SimulatedNode[];
   /** What the server told its log at level error. */
   readonly errors: readonly unknown[];
   addNode(shape: NodeShape, more?: Partial<SimulatedNodeOptions>): Promise<SimulatedNode>;
-  /** The server process ends (its state is what was committed) and another starts. Nodes reconnect by themselves. */
+  /** The server process is gone at once (what was durable is what there is) and another starts. Nodes reconnect by themselves. */
   restartServer(): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function startWorld(options: { readonly seed: number; readonly onChange?: (change: Change) => void; readonly server?: Partial<ServerOptions> }): Promise<World> {
+export interface WorldOptions {
+  readonly seed: number;
+  /** Called after every commit, whichever server made it. */
+  readonly onChange?: (change: Change, cluster: Cluster) => void;
+  readonly server?: Partial<ServerOptions>;
+  readonly snapshotEveryEntries?: number;
+}
+
+export async function startWorld(options: WorldOptions): Promise<World> {
   const clock = createSimulatedClock();
   const random = createSeededRandom(options.seed);
-  const cluster = await startSimulatedCluster(clock, random);
+  const disk = createMemoryDisk();
   const errors: unknown[] = [];
   const nodes: SimulatedNode[] = [];
-  const start = () =>
-    startServer({
+
+  async function start(): Promise<{ readonly cluster: Cluster; readonly server: RunningServer }> {
+    const cluster = await startCluster({
+      log: openMemoryLog(disk), snapshots: openMemorySnapshots(disk), clock, random, freeze: true,
+      snapshotEveryEntries: options.snapshotEveryEntries ?? 200,
+      warn: (message) => errors.push(message),
+    });
+    cluster.state.watch.subscribe((change) => options.onChange?.(change, cluster));
+    const server = await startServer({
       cluster, clock, random,
       admission: { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 },
       report: (entry) => void (entry.level === "error" && errors.push(entry)),
       ...options.server,
     });
-  let server = await start();
+    return { cluster, server };
+  }
+  async function stop(): Promise<void> {
+    await running.server.close();
+    await running.cluster.close();
+  }
+
+  let running = await start();
   // The link outlives servers, as an address does.
-  const link = createMemoryLink({ connect: (...call) => server.link.connect(...call) });
-  const unsubscribe = options.onChange === undefined ? () => undefined : cluster.state.watch.subscribe(options.onChange);
+  const link = createMemoryLink({ connect: (...call) => running.server.link.connect(...call) });
 
   return {
-    clock, random, cluster, link, nodes, errors,
+    clock, random, link, disk, nodes, errors,
+    get cluster() {
+      return running.cluster;
+    },
     get server() {
-      return server;
+      return running.server;
     },
     async addNode(shape, more = {}) {
       const node = createSimulatedNode({ node: nodeOf(random, shape), link, clock, ...more });
@@ -58,14 +82,12 @@ export async function startWorld(options: { readonly seed: number; readonly onCh
       return node;
     },
     async restartServer() {
-      await server.close();
-      server = await start();
+      await stop();
+      running = await start();
     },
     async close() {
-      unsubscribe();
       for (const node of nodes) node.vanish();
-      await server.close();
-      await cluster.close();
+      await stop();
     },
   };
 }
