@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import Type from "typebox";
+import { checkConfig, closest, driverRegistry, parseTaskId, taskId } from "#driver";
+import type { AllocationId } from "#model";
+import type { Driver } from "#ports";
+import { testScale } from "../../scale.ts";
+
+const schema = Type.Object({
+  command: Type.String({ minLength: 1 }),
+  args: Type.Array(Type.String(), { default: [] }),
+  retries: Type.Integer({ default: 3, minimum: 0 }),
+  tty: Type.Boolean({ default: false }),
+  mode: Type.Union([Type.Literal("host"), Type.Literal("private")], { default: "private" }),
+  labels: Type.Record(Type.String(), Type.String(), { default: {} }),
+  auth: Type.Optional(Type.Object({ user: Type.String(), password: Type.String() })),
+  adjust: Type.Union([Type.Integer(), Type.Null()], { default: null }),
+});
+
+describe("checkConfig()", () => {
+  const defaults = { args: [], retries: 3, tty: false, mode: "private", labels: {}, adjust: null };
+  const good: readonly [string, Record<string, unknown>, Record<string, unknown>][] = [
+    ["defaults are filled in", { command: "x" }, { command: "x" }],
+    ["a number stands for text", { command: "x", args: ["-p", 80, true] }, { command: "x", args: ["-p", "80", "true"] }],
+    ["text stands for a number", { command: "x", retries: "5" }, { command: "x", retries: 5 }],
+    ["text stands for a truth", { command: "x", tty: "true" }, { command: "x", tty: true }],
+    ["a block of one is a map", { command: "x", labels: [{ a: 1 }] }, { command: "x", labels: { a: "1" } }],
+    ["a nested block", { command: "x", auth: [{ user: "u", password: "p" }] }, { command: "x", auth: { user: "u", password: "p" } }],
+    ["one of several words", { command: "x", mode: "host" }, { command: "x", mode: "host" }],
+    ["nothing given is the default", { command: "x", adjust: null }, { command: "x" }],
+  ];
+  for (const [name, given, expected] of good) test(name, () => assert.deepEqual(checkConfig("d", schema, given), { ...defaults, ...expected }));
+
+  const bad: readonly [string, Record<string, unknown>, RegExp][] = [
+    ["a slip", { comand: "x" }, /"config.comand".*did you mean "command"\?/],
+    ["a stranger", { command: "x", colour: 1 }, /not an option of this driver; known are command, args/],
+    ["something missing", {}, /"config.command".*is required/],
+    ["something empty", { command: "" }, /must not be empty/],
+    ["a map for text", { command: {} }, /is a map, must be text/],
+    ["text for a list", { command: "x", args: "y" }, /"config.args".*must be a list/],
+    ["words for a number", { command: "x", retries: "many" }, /is "many", must be a whole number/],
+    ["a fraction", { command: "x", retries: 1.5 }, /must be a whole number/],
+    ["too small", { command: "x", retries: -1 }, /must be at least 0/],
+    ["an unknown word", { command: "x", mode: "bridge" }, /"config.mode"/],
+    ["a slip inside a block", { command: "x", auth: { usr: "u", password: "p" } }, /"config.auth.usr".*did you mean "user"\?/],
+  ];
+  for (const [name, given, message] of bad) test(`refuses ${name}`, () => assert.throws(() => checkConfig("d", schema, given), { code: "TASK_CONFIG_INVALID", message }));
+});
+
+describe("task ids", () => {
+  test("come apart as they were put together, whatever a task is called", () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.string({ minLength: 1 }), fc.nat(), (id, task, attempt) => {
+        const parts = { allocationId: id as AllocationId, task, attempt };
+        assert.deepEqual(parseTaskId(taskId(parts)), parts);
+      }),
+      { numRuns: 300 * testScale() },
+    );
+  });
+  for (const foreign of ["", "x", "a.b", "a.b.c", ".b.1"]) test(`${JSON.stringify(foreign)} is none of ours`, () => assert.equal(parseTaskId(foreign), undefined));
+});
+
+test("an unknown driver is named, with the nearest", () => {
+  const registry = driverRegistry([{ name: "raw_exec" } as Driver, { name: "exec" } as Driver]);
+  assert.throws(() => registry.choose("rawexec"), { code: "DRIVER_UNKNOWN", message: /this node has raw_exec, exec; did you mean "raw_exec"\?/ });
+});
+
+describe("closest()", () => {
+  const table: readonly [string, string | undefined][] = [["comand", "command"], ["ARGS", "args"], ["zzz", undefined], ["arg", "args"]];
+  for (const [written, expected] of table) test(`${written} → ${expected}`, () => assert.equal(closest(written, ["command", "args"]), expected));
+});
