@@ -88,6 +88,8 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
     const flag = match !== null && Object.hasOwn(AGENT_FLAGS, name) ? AGENT_FLAGS[name] : undefined;
     if (flag === undefined) {
       problems.push(match === null ? `agent takes no argument, got ${JSON.stringify(words[at])}` : unknownFlag(name));
+      // Its value, most likely: one mistake is enough.
+      if (match !== null && match[2] === undefined && words[at + 1]?.startsWith("-") === false) at++;
       continue;
     }
     let value = match?.[2];

@@ -16,9 +16,13 @@ export interface ConfigDisk {
 
 export const machineConfigDisk: ConfigDisk = {
   kind(path) {
-    const entry = lstatSync(path, { throwIfNoEntry: false });
-    if (entry === undefined) return "missing";
-    return entry.isSymbolicLink() ? "symlink" : entry.isDirectory() ? "directory" : entry.isFile() ? "file" : "other";
+    try {
+      const entry = lstatSync(path);
+      return entry.isSymbolicLink() ? "symlink" : entry.isDirectory() ? "directory" : entry.isFile() ? "file" : "other";
+    } catch (thrown) {
+      // Below a file, or out of sight: nothing is there for us. What stands above it tells why.
+      return ["ENOENT", "ENOTDIR", "EACCES"].includes((thrown as NodeJS.ErrnoException).code ?? "") ? "missing" : "other";
+    }
   },
   isDirectory(path) {
     try {

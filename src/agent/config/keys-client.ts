@@ -9,7 +9,7 @@ const NO_ARTIFACTS = "artifacts are not fetched yet";
 export const CLIENT_KEYS: KeyTable = {
   enabled: used("flag"),
   ...alike("state_dir alloc_dir node_class network_interface", used("text")),
-  node_pool: refusedWhen("text", (value) => (["", "default"].includes(String(value)) ? null : `node_pool is ${JSON.stringify(value)}: node pools are not in this version; leave it out`)),
+  node_pool: refusedWhen("text", (value) => (["", "default"].includes(String(value)) ? null : "node pools are not in this version; leave it out")),
   servers: appended(used("texts")),
   server_join: block(SERVER_JOIN_KEYS),
   ...alike("meta options chroot_env", used("textMap")),

@@ -8,7 +8,7 @@ const NO_RAFT = "there is no Raft here";
 function joinsOthers(value: unknown): string | null {
   const others = (value as readonly string[]).filter((address) => !/^(127\.|localhost\b|\[?::1\]?)/.test(address));
   if (isNothing(others)) return null;
-  return `joining ${others.map((each) => JSON.stringify(each)).join(", ")}: clusters of several servers are not in this version; run one server`;
+  return `would join ${others.map((each) => JSON.stringify(each)).join(", ")}: clusters of several servers are not in this version; run one server`;
 }
 const joined = appended(refusedWhen("texts", joinsOthers));
 export const SERVER_JOIN_KEYS: KeyTable = { start_join: joined, retry_join: joined, retry_max: quiet("whole"), retry_interval: quiet("duration") };
@@ -16,7 +16,7 @@ export const SERVER_JOIN_KEYS: KeyTable = { start_join: joined, retry_join: join
 export const SERVER_KEYS: KeyTable = {
   enabled: used("flag"),
   bootstrap_expect: refusedWhen("whole", (value) =>
-    Number(value) > 1 ? `bootstrap_expect is ${String(value)}: clusters of several servers are not in this version; set it to 1` : null,
+    Number(value) > 1 ? "clusters of several servers are not in this version; set it to 1" : null,
   ),
   data_dir: used("text"),
   num_schedulers: used("whole"),
@@ -67,7 +67,7 @@ export const SERVER_KEYS: KeyTable = {
   start_timeout: quiet("duration"),
   client_introduction: block({
     enforcement: refusedWhen("text", (value) =>
-      value === "strict" ? `client_introduction is "strict": introductions are not checked in this version; refusing to let nodes in unchecked` : null,
+      value === "strict" ? `introductions are not checked in this version; refusing to let nodes in unchecked` : null,
     ),
     ...alike("default_identity_ttl max_identity_ttl", quiet("duration")),
   }),

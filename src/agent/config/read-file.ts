@@ -23,18 +23,23 @@ export function readFile(name: string, text: string): ReadFile {
   const parsed = parseBody(text, name, { hcl1: true, format: name.endsWith(".json") ? "json" : "auto" });
   const reader = new Reader(name, text);
   if (parsed.diagnostics.length === 0) reader.body(AGENT_KEYS, parsed.body, "");
-  return { settings: reader.settings, problems: [...parsed.diagnostics.map((each) => renderMistake(each, text)), ...reader.problems] };
+  return { settings: reader.settings, problems: [...parsed.diagnostics.map((each) => renderMistake(each, text)), ...reader.problems()] };
 }
 
 class Reader {
   readonly settings = new Map<string, Setting>();
-  readonly problems: string[] = [];
+  readonly #mistakes: { readonly at: number; readonly text: string }[] = [];
   readonly #name: string;
   readonly #text: string;
 
   constructor(name: string, text: string) {
     this.#name = name;
     this.#text = text;
+  }
+
+  /** In the order of the text. */
+  problems(): readonly string[] {
+    return this.#mistakes.toSorted((x, y) => x.at - y.at).map((each) => each.text);
   }
 
   body(table: KeyTable, body: Body, path: string): void {
@@ -54,7 +59,9 @@ class Reader {
     const known = Object.keys(table);
     const elsewhere = path !== "" && Object.hasOwn(AGENT_KEYS, name) ? `It belongs at the top level, outside ${path}.` : "";
     const detail = didYouMean(name, known).trim() || elsewhere || belongsIn(name);
-    this.#mistake(range, `Unknown key ${JSON.stringify(name)} in ${where}`, detail);
+    // What follows an unknown key may be a secret: only the key is shown.
+    const shown = this.#text.slice(0, range.end);
+    this.#mistakes.push({ at: range.start, text: problemAt({ ...this.#origin(range), text: shown }, `Unknown key ${JSON.stringify(name)} in ${where}`, detail) });
     return undefined;
   }
 
@@ -126,7 +133,7 @@ class Reader {
       return { value: evaluateConstant(expression, SCOPE) };
     } catch (thrown) {
       if (!(thrown instanceof HclFailure)) throw thrown;
-      this.problems.push(renderMistake(thrown.diagnostic, this.#text));
+      this.#mistakes.push({ at: expression.range.start, text: renderMistake(thrown.diagnostic, this.#text) });
       return undefined;
     }
   }
@@ -144,12 +151,12 @@ class Reader {
     this.settings.set(path, { value: both, origin, appends: key.appends === true });
   }
 
-  #origin(range: Range): Origin {
+  #origin(range: Range): Extract<Origin, { readonly file: string }> {
     return { file: this.#name, text: this.#text, start: range.source.positionAt(range.start), end: range.source.positionAt(range.end) };
   }
 
   #mistake(range: Range, summary: string, detail: string): void {
-    this.problems.push(problemAt(this.#origin(range), summary, detail));
+    this.#mistakes.push({ at: range.start, text: problemAt(this.#origin(range), summary, detail) });
   }
 }
 

@@ -97,7 +97,7 @@ function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config,
   const port = (name: string, fallback: number) => read.within(`ports.${name}`, fallback, 0, 65_535);
   const ports = { http: port("http", 4646), rpc: port("rpc", 4647), serf: port("serf", 4648) };
   for (const [one, other] of [["http", "rpc"], ["http", "serf"], ["rpc", "serf"]] as const) {
-    if (ports[one] !== 0 && ports[one] === ports[other]) read.problem(`ports.${other}`, `ports.${other} is ${ports[other]}, the same as ports.${one}`, "Give each its own.");
+    if (ports[one] !== 0 && ports[one] === ports[other]) read.problem(read.has(`ports.${other}`) ? `ports.${other}` : `ports.${one}`, `ports.${other} is ${ports[other]}, the same as ports.${one}`, "Give each its own.");
   }
   const advertised = (name: "http" | "rpc" | "serf", bound: string) => {
     const given = address(`advertise.${name}`, isUnspecified(bound) ? preferredAddress(around.networkAddresses) : bound)[0] ?? bound;
