@@ -21,3 +21,4 @@ export { createHostRandom } from "./random.ts";
 export { openSqliteLog, type SqliteLogOptions } from "./sqlite-log.ts";
 export { openSnapshotStore } from "./snapshot-store.ts";
 export { execDriver, type ExecOptions } from "./exec/driver.ts";
+export { hostClientStore } from "./client-store.ts";

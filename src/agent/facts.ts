@@ -1,0 +1,92 @@
+/** What only the agent knows of itself, as the API shows it (GET /v1/agent/self, members, health, monitor). */
+import type { AgentFacts } from "#api/server";
+import type { Client } from "#client";
+import type { RunningServer } from "#server";
+import { VERSION } from "#std";
+import type { Config } from "./config/mod.ts";
+import type { AgentLog, LogLevel } from "./log.ts";
+
+/** Lines a monitor may be behind before the oldest are dropped. */
+const MONITOR_LINES_MAX = 1024;
+
+export interface FactSources {
+  readonly config: Config;
+  readonly log: AgentLog;
+  readonly server: RunningServer | undefined;
+  readonly client: () => Client | undefined;
+}
+
+export function agentFacts(sources: FactSources): AgentFacts {
+  const { config, server } = sources;
+  const member = () => ({
+    Name: `${config.name}.${config.region}`,
+    Addr: host(config.advertise.serf),
+    Port: port(config.advertise.serf),
+    Tags: {
+      role: "nomad", region: config.region, dc: config.datacenter, build: VERSION.nomad, vsn: "1", raft_vsn: "3", mvn: "1",
+      port: String(port(config.advertise.rpc)), id: server?.cluster.clusterId ?? "", expect: String(config.server.bootstrapExpect),
+      rpc_addr: host(config.advertise.rpc), bootstrap: "1", drover: VERSION.drover,
+    },
+    Status: "alive",
+    ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+  });
+  return {
+    version: VERSION.drover,
+    config: () => config.written,
+    member,
+    members: () => (server === undefined ? [] : [member()]),
+    serverAddresses: () => (server === undefined ? [] : [config.advertise.rpc]),
+    health: () => ({
+      ...(server === undefined ? {} : { server: { ok: server.cluster.leads, message: server.cluster.leads ? "ok" : "No cluster leader" } }),
+      ...(config.client.enabled ? { client: sources.client() === undefined ? { ok: false, message: "starting" } : { ok: true, message: "ok" } } : {}),
+    }),
+    stats: () => stats(sources),
+    monitor: (how, signal) => monitorLines(sources.log, how.level.toUpperCase() as LogLevel, how.json, signal),
+  };
+}
+
+function stats(sources: FactSources): Record<string, Record<string, string>> {
+  const { server } = sources;
+  const client = sources.client();
+  const texts = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+  return {
+    nomad: { server: String(server !== undefined), leader: String(server?.cluster.leads ?? false), leader_addr: server?.cluster.leaderAddress ?? "", bootstrap: "true", known_regions: "1" },
+    ...(server === undefined ? {} : { raft: { state: "Leader", last_log_index: String(server.cluster.state.index), applied_index: String(server.cluster.state.index), num_peers: "0" }, broker: texts(server.statistics()) }),
+    ...(client === undefined ? {} : { client: { node_id: client.nodeId, known_servers: "1", ...texts(client.statistics()) } }),
+    runtime: {
+      version: `node ${process.versions.node}`, arch: process.arch, kernel: process.platform,
+      rss_bytes: String(process.memoryUsage.rss()), uptime_seconds: String(Math.floor(process.uptime())),
+    },
+  };
+}
+
+async function* monitorLines(log: AgentLog, level: LogLevel, json: boolean, signal: AbortSignal): AsyncGenerator<string> {
+  const waiting: string[] = [];
+  let wake: () => void = () => undefined;
+  const unsubscribe = log.monitor(level, json, (line) => {
+    if (waiting.length >= MONITOR_LINES_MAX) waiting.shift();
+    waiting.push(line);
+    wake();
+  });
+  const aborted = () => wake();
+  signal.addEventListener("abort", aborted);
+  try {
+    while (!signal.aborted) {
+      const line = waiting.shift();
+      if (line !== undefined) yield line;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener("abort", aborted);
+  }
+}
+
+/** "[::1]:4647" → "::1" */
+function host(address: string): string {
+  return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
+function port(address: string): number {
+  return Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
+}

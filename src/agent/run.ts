@@ -1,0 +1,116 @@
+/** `drover agent`: read the configuration, start, say so, and stay until told to stop. Exit code 0 after a stop, 1 for a start that failed. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { hostname, networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { NamedError, VERSION, messageOf } from "#std";
+import { AGENT_FLAGS, ConfigError, loadConfig, machineConfigDisk, parseAgentFlags, type AgentFlags, type Config } from "./config/mod.ts";
+import { createLog, type AgentLog } from "./log.ts";
+import { startAgent, type RunningAgent } from "./wire.ts";
+
+export async function runAgent(words: readonly string[]): Promise<number> {
+  if (words.some((word) => /^--?(h|help)$/.test(word))) {
+    process.stdout.write(help());
+    return 0;
+  }
+  let temporary: string | undefined;
+  const temporaryDirectory = () => (temporary ??= mkdtempSync(join(tmpdir(), "drover-dev-")));
+  try {
+    const flags = parseAgentFlags(words);
+    const load = () => loadConfig(surroundings(flags, temporaryDirectory));
+    const config = load();
+    const log = createLog({ level: config.log.level, json: config.log.json, output: (line) => process.stdout.write(line), now: () => new Date() });
+    if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
+    const agent = await startAgent(config, { log, environment: process.env });
+    if (!config.log.json) process.stdout.write(banner(config, agent));
+    speakOnce(config, log);
+    await untilStopped(log, load);
+    log.write("INFO", "agent", config.dev ? "stopping, with every task" : "stopping; tasks run on");
+    await agent.close({ stopTasks: config.dev });
+    return 0;
+  } catch (error) {
+    complain(error);
+    return 1;
+  } finally {
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+function surroundings(flags: AgentFlags, temporaryDirectory: () => string) {
+  return {
+    flags,
+    disk: machineConfigDisk,
+    workingDirectory: process.cwd(),
+    hostName: hostname(),
+    networkAddresses: Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+      (addresses ?? []).map((each) => ({ interface: name, address: each.address, family: each.family, loopback: each.internal })),
+    ),
+    temporaryDirectory,
+  };
+}
+
+/** Resolves at SIGTERM or SIGINT; SIGHUP reads the configuration again. */
+function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
+  process.on("SIGHUP", () => {
+    try {
+      const next = load();
+      log.setLevel(next.log.level);
+      log.write("INFO", "agent", "configuration read again; the log level is taken over, everything else needs a restart", { log_level: next.log.level });
+    } catch (error) {
+      log.write("ERROR", "agent", "configuration could not be read again, the old one stays", { error });
+    }
+  });
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        log.write("INFO", "agent", "caught signal", { signal });
+        resolve();
+      });
+    }
+  });
+}
+
+function speakOnce(config: Config, log: AgentLog): void {
+  for (const warning of config.warnings) log.write("WARN", "agent", warning);
+  if (config.notYet.length > 0) log.write("WARN", "agent", "these keys have no effect in this version yet", { keys: config.notYet.join("; ") });
+}
+
+function banner(config: Config, agent: RunningAgent): string {
+  const rows: [string, string][] = [
+    ["Advertise Addrs", `HTTP: ${config.advertise.http}; RPC: ${config.advertise.rpc}; Serf: ${config.advertise.serf}`],
+    ["Bind Addrs", `HTTP: [${agent.httpAddresses.join(" ")}]`],
+    ["Client", String(config.client.enabled)],
+    ["Data Directory", config.dataDirectory],
+    ["Log Level", config.log.level],
+    ["Node Id", agent.client?.nodeId ?? "none"],
+    ["Region", `${config.region} (DC: ${config.datacenter})`],
+    ["Server", String(config.server.enabled)],
+    ["Version", `${VERSION.drover} (speaks Nomad ${VERSION.nomad})`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const files = config.files.length === 0 ? "No configuration files loaded" : `Loaded configuration from ${config.files.join(", ")}`;
+  return `==> ${files}
+==> Drover agent configuration:
+
+${rows.map(([name, value]) => `       ${name.padStart(width)}: ${value}`).join("\n")}
+
+==> Drover agent started! Log data will stream in below:
+
+`;
+}
+
+function complain(error: unknown): void {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    return;
+  }
+  process.stderr.write(`==> Cannot start agent: ${messageOf(error)}\n`);
+  if (error instanceof NamedError && error.fix !== undefined) process.stderr.write(`${error.fix}\n`);
+  if (!(error instanceof NamedError) && process.env["DROVER_DEBUG"] === "1") process.stderr.write(`${(error as Error).stack ?? ""}\n`);
+}
+
+function help(): string {
+  const flags = Object.entries(AGENT_FLAGS)
+    .filter(([, flag]) => flag.refused === undefined && !/^Not used/.test(flag.about))
+    .map(([name, flag]) => `  -${name}${flag.shape === "switch" ? "" : `=<${flag.shape === "pair" ? "key=value" : flag.shape === "whole" ? "number" : "value"}>`}\n      ${flag.about}`);
+  return `Usage: drover agent [options]\n\n  Runs an agent: a server, a node (client), or both, until it is told to stop.\n\nOptions:\n${flags.join("\n")}\n`;
+}

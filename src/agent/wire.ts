@@ -1,0 +1,235 @@
+/**
+ * The parts list of one agent: which maker stands behind which window, and who is given what. Started in order, closed in
+ * reverse; whatever was opened is closed again when a later part fails.
+ */
+import { join } from "node:path";
+import { createApi, type Api, type ListenAddress } from "#api/server";
+import { startClient, CLIENT_DEFAULTS, type Client } from "#client";
+import { openRecordedLog, startCluster, type Cluster } from "#cluster";
+import {
+  createHostClock, createHostRandom, execDriver, hostClientStore, hostDisk, hostMachine, keptTaskLogs, openSnapshotStore, openSqliteLog, rawExecDriver,
+} from "#integrations/host";
+import { createMemoryLink, mockDriver } from "#integrations/memory";
+import type { Clock, Driver, Link, NodeServices, Random } from "#ports";
+import { startServer, type RunningServer } from "#server";
+import { VERSION } from "#std";
+import type { Config } from "./config/mod.ts";
+import { makerDisk } from "./maker-disk.ts";
+import { agentFacts } from "./facts.ts";
+import { killPointFrom } from "./kill-point.ts";
+import { reporter, type AgentLog } from "./log.ts";
+import { releaseParts } from "./release.ts";
+
+export interface RunningAgent {
+  /** Where the HTTP API listens: "127.0.0.1:4646". */
+  readonly httpAddresses: readonly string[];
+  readonly server: RunningServer | undefined;
+  readonly client: Client | undefined;
+  /** stopTasks: the dev agent takes everything with it. */
+  close(how: { readonly stopTasks: boolean }): Promise<void>;
+}
+
+export interface AgentSurroundings {
+  readonly log: AgentLog;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What every part is given. */
+interface Parts extends AgentSurroundings {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export async function startAgent(config: Config, surroundings: AgentSurroundings): Promise<RunningAgent> {
+  const parts: Parts = { ...surroundings, config, clock: createHostClock({ keepAlive: true }), random: createHostRandom() };
+  const opened: (() => Promise<void> | void)[] = [];
+  let stopTasks = false;
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.toReversed()) await close();
+  };
+  try {
+    // The lock on the data directory first (the log's), then the port, then tasks: a second agent touches nothing.
+    const cluster = config.server.enabled ? await openCluster(parts) : undefined;
+    if (cluster !== undefined) opened.push(() => cluster.close());
+    const server = cluster === undefined ? undefined : await openServer(parts, cluster);
+    if (server !== undefined) opened.push(() => server.close());
+
+    let client: Client | undefined;
+    const api = openApi(parts, server, () => client);
+    opened.push(() => api.close());
+    const httpAddresses = (await api.listen(listenAddresses(config))).map(addressText);
+
+    if (config.client.enabled && server !== undefined) {
+      const running = await openClient(parts, createMemoryLink(server.link), httpAddresses[0] ?? config.advertise.http);
+      client = running;
+      opened.push(() => running.close({ stopTasks }));
+    }
+    return {
+      httpAddresses,
+      server,
+      client,
+      async close(how) {
+        stopTasks = how.stopTasks;
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function openCluster({ config, clock, random, log }: Parts): Promise<Cluster> {
+  const directory = config.server.dataDirectory;
+  const workerUrl = releaseParts().sqliteLogWorker;
+  const opened = await openRecordedLog({
+    disk: makerDisk(directory),
+    dataDir: directory,
+    wanted: "sqlite",
+    open: () => openSqliteLog({ path: join(directory, "log.sqlite"), clusterId: random.uuid(), ...(workerUrl === undefined ? {} : { workerUrl }) }),
+  });
+  try {
+    return await startCluster({
+      log: opened,
+      snapshots: openSnapshotStore(join(directory, "snapshots")),
+      clock,
+      random,
+      address: config.advertise.rpc,
+      warn: (message) => log.write("WARN", "cluster", message),
+    });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Promise<RunningServer> {
+  const { server } = config;
+  return startServer({
+    cluster,
+    clock,
+    random,
+    report: reporter(log, "server"),
+    admission: {
+      defaultNamespace: "default",
+      defaultRegion: config.region,
+      priorityDefault: server.jobPriorityDefault,
+      priorityMax: server.jobPriorityMax,
+      countMax: server.jobCountMax,
+    },
+    ...(server.schedulers === null ? {} : { workers: server.schedulers }),
+    garbage: {
+      intervalMs: server.jobIntervalMs,
+      jobThresholdMs: server.jobThresholdMs,
+      evaluationThresholdMs: server.evaluationThresholdMs,
+      batchEvaluationThresholdMs: server.batchEvaluationThresholdMs,
+      nodeThresholdMs: server.nodeThresholdMs,
+    },
+    heartbeats: { ttlMinMs: server.heartbeatTtlMinMs, graceMs: server.heartbeatGraceMs, heartbeatsPerSecondMax: server.heartbeatsPerSecondMax },
+  });
+}
+
+function openApi({ config, clock, random, log }: Parts, server: RunningServer | undefined, client: () => Client | undefined): Api {
+  return createApi({
+    server: server ?? null,
+    cluster: server?.cluster ?? null,
+    localNode: localNode(client),
+    agent: agentFacts({ config, log, server, client }),
+    clock,
+    random,
+    region: config.region,
+    datacenter: config.datacenter,
+    responseHeaders: config.httpHeaders,
+    prometheus: config.telemetry.prometheus,
+    connectionsPerClientMax: config.httpConnectionsPerClientMax,
+    hostNames: [config.name],
+    onFault: ({ method, path, error }) => log.write("ERROR", "http", "request failed", { method, path, error }),
+  });
+}
+
+/** The API listens before the node runs; until then the node has no id and nothing to ask. */
+function localNode(client: () => Client | undefined): { readonly id: string; readonly services: NodeServices } | null {
+  return {
+    get id() {
+      return client()?.nodeId ?? "";
+    },
+    get services() {
+      return client()?.services as NodeServices;
+    },
+  };
+}
+
+function openClient({ config, clock, random, log, environment }: Parts, link: Link, httpAddress: string): Promise<Client> {
+  const { client } = config;
+  const keeper = releaseParts().logKeeper;
+  return startClient({
+    link,
+    drivers: drivers(config, client.stateDirectory),
+    taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
+    disk: hostDisk(),
+    machine: hostMachine({
+      version: VERSION.nomad,
+      allocationDirectory: client.allocationDirectory,
+      networkInterface: client.networkInterface,
+      cpuTotalMHz: client.cpuTotalMHz,
+      memoryTotalMB: client.memoryTotalMB,
+      minDynamicPort: client.dynamicPorts.min,
+      maxDynamicPort: client.dynamicPorts.max,
+    }),
+    store: hostClientStore(client.stateDirectory),
+    clock,
+    random,
+    report: reporter(log, "client"),
+    killPoint: killPointFrom(environment),
+    settings: {
+      ...CLIENT_DEFAULTS,
+      name: config.name,
+      datacenter: config.datacenter,
+      region: config.region,
+      nodePool: client.nodePool,
+      nodeClass: client.nodeClass,
+      meta: client.meta,
+      attributes: { "unique.advertise.address": httpAddress.replace(/:\d+$/, ""), "drover.version": VERSION.drover },
+      httpAddress,
+      allocationDirectory: client.allocationDirectory,
+      reserved: client.reserved,
+      dynamicPorts: client.dynamicPorts,
+      totals: { cpuMHz: client.cpuTotalMHz, memoryMB: client.memoryTotalMB, diskMB: client.diskTotalMB },
+      maxKillTimeoutMs: client.maxKillTimeoutMs,
+      garbage: client.garbage,
+      ...(client.chroot === null ? {} : { chroot: client.chroot }),
+      ...(client.usersDenied === null ? {} : { deniedUsers: client.usersDenied }),
+      ...(client.userCheckedDrivers === null ? {} : { userCheckedDrivers: client.userCheckedDrivers }),
+      hostEnvironment: environment,
+      hostVariablesDenied: client.environmentDenied ?? HOST_VARIABLES_DENIED,
+    },
+  });
+}
+
+/** nomad.md §2.1: never handed on to a task. */
+const HOST_VARIABLES_DENIED = [
+  "CONSUL_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "NOMAD_TOKEN", "VAULT_TOKEN", "CONSUL_LICENSE", "CONSUL_LICENSE_PATH",
+  "NOMAD_LICENSE", "NOMAD_LICENSE_PATH", "VAULT_LICENSE", "VAULT_LICENSE_PATH", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN", "AWS_METADATA_URL", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN",
+] as const;
+
+function drivers(config: Config, stateDirectory: string): readonly Driver[] {
+  const { exec, rawExec } = config.drivers;
+  const all: readonly Driver[] = [
+    rawExecDriver({ stateDirectory: join(stateDirectory, "raw_exec"), enabled: rawExec.enabled, deniedEnvironment: rawExec.deniedVariables }),
+    execDriver({ stateDirectory: join(stateDirectory, "exec"), ...exec }),
+    ...(config.dev ? [mockDriver({ clock: createHostClock() })] : []),
+  ];
+  const { driversAllowed, driversDenied } = config.client;
+  return all.filter((driver) => (driversAllowed === null || driversAllowed.includes(driver.name)) && !driversDenied.includes(driver.name));
+}
+
+function listenAddresses(config: Config): readonly ListenAddress[] {
+  return config.bind.http.map((host) => ({ host, port: config.ports.http }));
+}
+
+function addressText(address: ListenAddress): string {
+  if ("path" in address) return `unix://${address.path}`;
+  return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+}
