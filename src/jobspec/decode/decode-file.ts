@@ -1,7 +1,7 @@
 /** A parsed job file → API JSON: its variables, its locals, its one job. */
 import { Job } from "#model";
 import type { ParseRequest } from "../contract.ts";
-import { childScope, didYouMean, type Body, type Scope } from "../hcl/mod.ts";
+import { Allowance, childScope, didYouMean, type Body, type Scope } from "../hcl/mod.ts";
 import { decodeNoun, type Decoded } from "./decode-noun.ts";
 import type { Decoding } from "./decoding.ts";
 import { locals, variables } from "./hints.ts";
@@ -15,7 +15,9 @@ const FORMS: ReadonlyMap<string, JsonForm> = new Map([
 
 /** The job; undefined when errors were found before it could be read. */
 export function decodeFile(decoding: Decoding, body: Body, request: ParseRequest, functions: Scope["functions"]): Decoded | undefined {
-  const plain: Scope = { names: new Map(), functions, unknownRoots: "keep", hints: new Map([["var", variables], ["local", locals]]) };
+  const plain: Scope = {
+    names: new Map(), functions, unknownRoots: "keep", hints: new Map([["var", variables], ["local", locals]]), allowance: new Allowance(),
+  };
   const blocks = readRoot(decoding, body, plain);
   const values = readVariables(decoding, blocks.filter((block) => block.type === "variable" || block.type === "variables"), request, plain);
   const withVariables = childScope(plain, [["var", values]]);

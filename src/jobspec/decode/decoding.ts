@@ -5,10 +5,13 @@ import { keysOf, type Keys, type Noun } from "./keys.ts";
 
 /** More errors than these are not collected: the first ones are the ones to mend. */
 const ERRORS_MAX = 50;
+/** Blocks made by all `dynamic` blocks of a file together. */
+const EXPANDED_MAX = 100_000;
 
 export class Decoding {
   readonly errors: Diagnostic[] = [];
   readonly warnings: Diagnostic[] = [];
+  #expanded = 0;
   readonly #keys = new Map<Noun["schema"], Keys>();
 
   error(range: Range, summary: string, detail = ""): void {
@@ -29,6 +32,15 @@ export class Decoding {
     if ("value" in result) return result.value;
     this.add(result.diagnostic);
     return undefined;
+  }
+
+  /** Counts blocks that `dynamic` made; false when there are too many, and then an error says so. */
+  mayExpand(count: number, range: Range): boolean {
+    const before = this.#expanded;
+    this.#expanded += count;
+    if (this.#expanded <= EXPANDED_MAX) return true;
+    if (before <= EXPANDED_MAX) this.error(range, `dynamic blocks make more than ${EXPANDED_MAX} blocks`);
+    return false;
   }
 
   /** The keys of a noun, looked up once a run. */

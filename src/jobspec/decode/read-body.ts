@@ -15,9 +15,6 @@ export interface ReadBody {
 /** How a JSON property is read: as a value, as blocks, as blocks by label. */
 export type JsonForm = "attribute" | "block" | "labelled" | "either";
 
-/** A template is not a loop to fill the memory with. */
-const BLOCKS_MAX = 100_000;
-
 export function readBody(decoding: Decoding, body: Body, scope: Scope, jsonForm: (key: string) => JsonForm): ReadBody {
   const plain = body.json === true ? fromJson(body, jsonForm) : body;
   const blocks = plain.blocks.flatMap((block) =>
@@ -52,6 +49,7 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
   const collection = decoding.evaluate(forEach.expression, scope);
   if (collection === undefined) return [];
   const items = itemsOf(decoding, collection, forEach.expression.range);
+  if (!decoding.mayExpand(items.length, forEach.expression.range)) return [];
   const iterator = iteratorName(attributes.get("iterator")?.expression) ?? type.text;
   const labels = attributes.get("labels")?.expression;
   return items.flatMap(([key, value]) => {
@@ -63,10 +61,9 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
 }
 
 function itemsOf(decoding: Decoding, collection: Value, range: Range): [key: Value, value: Value][] {
-  if (collection !== null && isList(collection) && collection.length <= BLOCKS_MAX) return collection.map((value, index) => [index, value]);
-  if (collection !== null && isMap(collection) && collection.size <= BLOCKS_MAX) return entriesOf(collection);
-  const huge = collection !== null && (isList(collection) || isMap(collection));
-  decoding.error(range, huge ? `for_each has more than ${BLOCKS_MAX} items` : `for_each must be a list or a map, got ${describe(collection)}`);
+  if (collection !== null && isList(collection)) return collection.map((value, index) => [index, value]);
+  if (collection !== null && isMap(collection)) return entriesOf(collection);
+  decoding.error(range, `for_each must be a list or a map, got ${describe(collection)}`);
   return [];
 }
 

@@ -5,6 +5,9 @@ import { didYouMean } from "./suggest.ts";
 import type { Call, Expression } from "./tree.ts";
 import { describe, isList, isMap, toBool, toNumber, toText, unify, type Value } from "./value.ts";
 
+/** Arguments of one call: more do not fit the machine's stack. */
+const EXPANDED_MAX = 10_000;
+
 export function callFunction(call: Call, scope: Scope, evaluate: (expression: Expression) => Value): Value {
   const callee = scope.functions.get(call.name);
   if (callee === undefined) {
@@ -27,6 +30,7 @@ function evaluateArguments(call: Call, evaluate: (expression: Expression) => Val
   if (!call.expand) return given;
   const last = given.pop() ?? null;
   if (last === null || !isList(last)) throw new FunctionFailure(`"..." wants a list, got ${describe(last)}`, call.arguments.length - 1);
+  if (last.length > EXPANDED_MAX) throw new FunctionFailure(`"..." gives more than ${EXPANDED_MAX} arguments`, call.arguments.length - 1);
   return given.concat(last);
 }
 

@@ -4,7 +4,7 @@ import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { callFunction } from "./call.ts";
 import { elementsOf } from "./elements.ts";
 import { childScope, type Scope } from "./scope.ts";
-import { failAt, HclFailure, textOf, type Range } from "./source.ts";
+import { errorAt, failAt, HclFailure, textOf, type Range } from "./source.ts";
 import { didYouMean } from "./suggest.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
@@ -15,6 +15,12 @@ const ELEMENT = "*";
 
 /** The value; throws HclFailure. */
 export function evaluate(expression: Expression, scope: Scope): Value {
+  const value = compute(expression, scope);
+  const made = typeof value === "string" || (typeof value === "object" && value !== null);
+  return made && scope.allowance !== undefined ? scope.allowance.weigh(value, expression.range) : value;
+}
+
+function compute(expression: Expression, scope: Scope): Value {
   switch (expression.kind) {
     case "literal":
       return expression.value;
@@ -52,6 +58,8 @@ export function tryEvaluate(expression: Expression, scope: Scope): { value: Valu
     return { value: evaluate(expression, scope) };
   } catch (thrown) {
     if (thrown instanceof HclFailure) return { diagnostic: thrown.diagnostic };
+    // Values nested too deep for the stack, text too long for the machine.
+    if (thrown instanceof RangeError) return { diagnostic: errorAt(expression.range, "The value is too large or nested too deep") };
     throw thrown;
   }
 }
@@ -82,6 +90,7 @@ function evaluateFor(expression: For, scope: Scope): Value {
     const names: [string, Value][] = [[expression.valueName, itemValue]];
     if (expression.keyName !== undefined) names.unshift([expression.keyName, itemKey]);
     const inner = childScope(scope, names);
+    scope.allowance?.step(expression.range);
     if (expression.condition !== undefined) {
       const condition = evaluate(expression.condition, inner);
       const holds = toBool(condition);
@@ -108,7 +117,7 @@ function evaluateConditional(expression: Expression & { kind: "conditional" }, s
   const condition = evaluate(expression.condition, scope);
   const holds = toBool(condition);
   if (holds === undefined) failAt(expression.condition.range, `The condition must be true or false, got ${describe(condition)}`);
-  const [taken, other] = holds ? [expression.then, expression.otherwise] : [expression.otherwise, expression.then];
+  const [taken, other] = holds ? [expression.yes, expression.no] : [expression.no, expression.yes];
   const value = evaluate(taken, scope);
   const alternative = tryEvaluate(other, scope);
   return "value" in alternative ? agree(value, alternative.value, expression.range) : value;

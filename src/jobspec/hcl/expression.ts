@@ -13,13 +13,13 @@ export function parseExpression(parser: Parser): Expression {
   if (!parser.at("?")) return condition;
   const question = parser.range(parser.read());
   return parser.inside(parser.newlinesCount, question, () => {
-    const then = parseExpression(parser);
+    const yes = parseExpression(parser);
     if (!parser.take(":")) {
       failAt(parser.range(parser.peek()), `Expected ":" of "condition ? yes : no", found ${nameToken(parser.peek())}`);
     }
-    const otherwise = parseExpression(parser);
-    const range = rangeBetween(condition.range, otherwise.range);
-    return { kind: "conditional", condition, then, otherwise, range, depth: parser.depthOver(range, [condition, then, otherwise]) };
+    const no = parseExpression(parser);
+    const range = rangeBetween(condition.range, no.range);
+    return { kind: "conditional", condition, yes, no, range, depth: parser.depthOver(range, [condition, yes, no]) };
   });
 }
 

@@ -40,7 +40,7 @@ function childrenOf(expression: Expression): readonly Expression[] {
     case "splat":
       return [expression.of, expression.each];
     case "conditional":
-      return [expression.condition, expression.then, expression.otherwise];
+      return [expression.condition, expression.yes, expression.no];
     case "binary":
       return [expression.left, expression.right];
     case "unary":
@@ -59,7 +59,7 @@ function expressionsOf(part: TemplatePart): Expression[] {
     case "hole":
       return [part.expression];
     case "if":
-      return [part.condition, ...part.then.flatMap(expressionsOf), ...part.otherwise.flatMap(expressionsOf)];
+      return [part.condition, ...part.yes.flatMap(expressionsOf), ...part.no.flatMap(expressionsOf)];
     case "for":
       return [part.collection, ...part.body.flatMap(expressionsOf)];
   }

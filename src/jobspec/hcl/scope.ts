@@ -1,4 +1,5 @@
 /** What an expression can see: names, functions, and what becomes of names it cannot see. */
+import type { Allowance } from "./allowance.ts";
 import type { Expression } from "./tree.ts";
 import type { MapValue, Value } from "./value.ts";
 
@@ -12,6 +13,8 @@ export interface Scope {
   readonly unknownRoots: "keep" | "refuse";
   /** What to say when a member of this root is missing: `var` → how to declare one. */
   readonly hints: ReadonlyMap<string, string>;
+  /** Absent: unlimited. */
+  readonly allowance?: Allowance;
 }
 
 export function childScope(scope: Scope, names: Iterable<readonly [string, Value]>): Scope {

@@ -32,7 +32,7 @@ export function buildTemplate(parser: Parser, parts: FlatPart[], range: Range, f
   if (parts.every((part) => part.kind === "text")) {
     return { kind: "literal", value: parts.map((part) => (part.kind === "text" ? part.text : "")).join(""), range, depth: 0 };
   }
-  const nested = nest(parser, parts);
+  const nested = nest(parts);
   return { kind: "template", parts: nested, range, depth: parser.depthOver(range, expressionsIn(nested)) };
 }
 
@@ -70,16 +70,16 @@ function unindent(parts: FlatPart[]): void {
 
 interface Open {
   readonly part: FlatPart & { kind: "if" | "for" };
-  readonly then: TemplatePart[];
-  otherwise: TemplatePart[] | undefined;
+  readonly yes: TemplatePart[];
+  no: TemplatePart[] | undefined;
 }
 
-function nest(parser: Parser, parts: readonly FlatPart[]): TemplatePart[] {
+function nest(parts: readonly FlatPart[]): TemplatePart[] {
   const root: TemplatePart[] = [];
   const open: Open[] = [];
   const target = (): TemplatePart[] => {
     const top = open[open.length - 1];
-    return top === undefined ? root : (top.otherwise ?? top.then);
+    return top === undefined ? root : (top.no ?? top.yes);
   };
   for (const part of parts) {
     const top = open[open.length - 1];
@@ -97,11 +97,11 @@ function nest(parser: Parser, parts: readonly FlatPart[]): TemplatePart[] {
       case "if":
       case "for":
         if (open.length > 100) failAt(part.range, "Template directives nested more than 100 levels deep");
-        open.push({ part, then: [], otherwise: undefined });
+        open.push({ part, yes: [], no: undefined });
         break;
       case "else":
-        if (top?.part.kind !== "if" || top.otherwise !== undefined) failAt(part.range, '"%{else}" without "%{if …}" before it');
-        top.otherwise = [];
+        if (top?.part.kind !== "if" || top.no !== undefined) failAt(part.range, '"%{else}" without "%{if …}" before it');
+        top.no = [];
         break;
       default: {
         const opener = part.kind === "endif" ? "if" : "for";
@@ -115,16 +115,15 @@ function nest(parser: Parser, parts: readonly FlatPart[]): TemplatePart[] {
   if (unclosed !== undefined) {
     failAt(unclosed.part.range, `"%{${unclosed.part.kind}}" is never closed`, `Close it with "%{end${unclosed.part.kind}}".`);
   }
-  void parser;
   return root;
 }
 
 function close(open: Open): TemplatePart {
   const { part } = open;
   if (part.kind === "if") {
-    return { kind: "if", condition: part.condition, then: open.then, otherwise: open.otherwise ?? [], range: part.range };
+    return { kind: "if", condition: part.condition, yes: open.yes, no: open.no ?? [], range: part.range };
   }
-  return { kind: "for", key: part.key, value: part.value, collection: part.collection, body: open.then, range: part.range };
+  return { kind: "for", key: part.key, value: part.value, collection: part.collection, body: open.yes, range: part.range };
 }
 
 function* expressionsIn(parts: readonly TemplatePart[]): Generator<Expression> {
@@ -132,8 +131,8 @@ function* expressionsIn(parts: readonly TemplatePart[]): Generator<Expression> {
     if (part.kind === "hole") yield part.expression;
     if (part.kind === "if") {
       yield part.condition;
-      yield* expressionsIn(part.then);
-      yield* expressionsIn(part.otherwise);
+      yield* expressionsIn(part.yes);
+      yield* expressionsIn(part.no);
     }
     if (part.kind === "for") {
       yield part.collection;

@@ -30,12 +30,13 @@ function readPart(part: TemplatePart, scope: Scope, evaluate: Evaluate): string 
       const value = evaluate(part.condition, scope);
       const holds = toBool(value);
       if (holds === undefined) failAt(part.condition.range, `"%{if}" wants true or false, got ${describe(value)}`);
-      return readTemplate(holds ? part.then : part.otherwise, scope, evaluate);
+      return readTemplate(holds ? part.yes : part.no, scope, evaluate);
     }
     case "for": {
       let text = "";
       for (const [key, value] of elementsOf(evaluate(part.collection, scope), part.collection.range)) {
         const names: [string, Value][] = [[part.value, value]];
+        scope.allowance?.step(part.range);
         if (part.key !== undefined) names.unshift([part.key, key]);
         text += readTemplate(part.body, childScope(scope, names), evaluate);
       }

@@ -33,7 +33,7 @@ export function parseQuoted(parser: Parser, opening: Range): Expression {
       parts.text(value, at);
       at = next;
     } else {
-      at = readTextOrSequence(parser, parts, at, opening);
+      at = readTextOrSequence(parser, parts, at);
     }
   }
 }
@@ -68,7 +68,7 @@ export function parseHeredoc(parser: Parser, opening: Range, introducer: string)
       at++;
       lineStart = true;
     } else {
-      at = readTextOrSequence(parser, parts, at, opening);
+      at = readTextOrSequence(parser, parts, at);
       lineStart = false;
     }
   }
@@ -78,7 +78,7 @@ export function parseHeredoc(parser: Parser, opening: Range, introducer: string)
 export function parseBareTemplate(parser: Parser, range: Range): Expression {
   const parts = new PartList(parser);
   let at = 0;
-  while (at < parser.lexer.source.text.length) at = readTextOrSequence(parser, parts, at, range);
+  while (at < parser.lexer.source.text.length) at = readTextOrSequence(parser, parts, at);
   return buildTemplate(parser, parts.done(at), range);
 }
 
@@ -116,7 +116,7 @@ class PartList {
   }
 }
 
-function readTextOrSequence(parser: Parser, parts: PartList, at: number, opening: Range): number {
+function readTextOrSequence(parser: Parser, parts: PartList, at: number): number {
   const text = parser.lexer.source.text;
   const character = text[at] as string;
   if (character === "$" || character === "%") {
@@ -126,7 +126,7 @@ function readTextOrSequence(parser: Parser, parts: PartList, at: number, opening
     }
     if (text[at + 1] === "{") {
       parts.cut(at);
-      return character === "$" ? readHole(parser, parts, at, opening) : readDirective(parser, parts, at);
+      return character === "$" ? readHole(parser, parts, at) : readDirective(parser, parts, at);
     }
     parts.text(character, at);
     return at + 1;
@@ -164,7 +164,7 @@ function readEscape(parser: Parser, at: number): [value: string, next: number] {
   return [String.fromCodePoint(code), at + 2 + digits];
 }
 
-function readHole(parser: Parser, parts: PartList, at: number, opening: Range): number {
+function readHole(parser: Parser, parts: PartList, at: number): number {
   const text = parser.lexer.source.text;
   const stripLeft = text[at + 2] === "~";
   const start = at + (stripLeft ? 3 : 2);
@@ -185,7 +185,6 @@ function readHole(parser: Parser, parts: PartList, at: number, opening: Range): 
     parser.read();
     const range = parser.from(at, close.end);
     parts.push({ kind: "hole", expression, range, stripLeft, stripRight: close.text === "~}" });
-    void opening;
     return close.end;
   });
 }

@@ -60,8 +60,8 @@ export type TemplatePart =
   | {
       readonly kind: "if";
       readonly condition: Expression;
-      readonly then: readonly TemplatePart[];
-      readonly otherwise: readonly TemplatePart[];
+      readonly yes: readonly TemplatePart[];
+      readonly no: readonly TemplatePart[];
       readonly range: Range;
     }
   | {
@@ -126,8 +126,8 @@ export interface Element extends Node {
 export interface Conditional extends Node {
   readonly kind: "conditional";
   readonly condition: Expression;
-  readonly then: Expression;
-  readonly otherwise: Expression;
+  readonly yes: Expression;
+  readonly no: Expression;
 }
 export type BinaryOperator = "||" | "&&" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "+" | "-" | "*" | "/" | "%";
 export interface Binary extends Node {

@@ -1,0 +1,40 @@
+/**
+ * How much one evaluation may make. A few lines can describe a value that fills the memory (a list of two of a list of two of
+ * …) or a loop that never ends in practice; a server parses other people's text.
+ */
+import { failAt, type Range } from "./source.ts";
+import type { Value } from "./value.ts";
+
+/** Values within a value; 64 characters count as one. */
+const WEIGHT_MAX = 2_000_000;
+/** Rounds of all `for` together. */
+const STEPS_MAX = 1_000_000;
+
+export class Allowance {
+  readonly #weights = new WeakMap<object, number>();
+  #steps = 0;
+
+  /** One round of a loop. */
+  step(range: Range): void {
+    this.#steps++;
+    if (this.#steps > STEPS_MAX) failAt(range, `Loops go round more than ${STEPS_MAX} times`, "Make the lists shorter.");
+  }
+
+  /** Passes the value on, unless what it stands for, written out, is too much. */
+  weigh<V extends Value>(value: V, range: Range): V {
+    if (this.#weightOf(value) > WEIGHT_MAX) failAt(range, "The value is too large", "Written out it would fill the memory.");
+    return value;
+  }
+
+  /** What is inside was weighed when it was made: shared parts are counted each time and looked at once. */
+  #weightOf(value: Value): number {
+    if (typeof value === "string") return 1 + value.length / 64;
+    if (typeof value !== "object" || value === null) return 1;
+    const known = this.#weights.get(value);
+    if (known !== undefined) return known;
+    let weight = 1;
+    for (const inner of value.values()) weight += this.#weightOf(inner);
+    this.#weights.set(value, weight);
+    return weight;
+  }
+}
