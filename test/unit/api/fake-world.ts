@@ -98,7 +98,10 @@ export class FakeState {
       job: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
       jobVersion: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
       jobVersions: (namespace: string, id: string) => jobs.filter((job) => job.Namespace === namespace && job.ID === id),
-      jobs: (namespace: string, prefix?: string) => some(jobs, prefix).filter((job) => namespace === "*" || job.Namespace === namespace),
+      jobs: (namespace: string, prefix?: string) =>
+        some(jobs, prefix)
+          .filter((job) => namespace === "*" || job.Namespace === namespace)
+          .sort((a, b) => (a.Namespace < b.Namespace ? -1 : a.Namespace > b.Namespace ? 1 : 0)),
       jobSummary: (_namespace: string, id: string) => summaries.get(id),
       submission: (_namespace: string, id: string, version: number) =>
         id === "web" && version === 0 ? { Source: "job {}", Format: "hcl2", VariableFlags: {}, Variables: "" } : undefined,
