@@ -4,7 +4,9 @@
  * Options: -port=N for the HTTP API (default 4646), -once: stop by itself after the first answer (the test of this script).
  */
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,7 +27,11 @@ if (!(await isFree(port))) {
   fail(`port ${port} is in use, by another agent perhaps. Stop that one, or choose another: npm run quickstart -- -port=14646`);
 }
 
-const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-http-port", String(port)], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
+const own = mkdtempSync(join(tmpdir(), "drover-quickstart-"));
+process.on("exit", () => rmSync(own, { recursive: true, force: true }));
+writeFileSync(join(own, "ports.hcl"), `ports {\n  http = ${port}\n}\n`);
+// In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
+const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", own], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
 let log = "";
 const keep = (data: Buffer) => (log = (log + data.toString()).slice(-64_000));
 agent.stdout.on("data", keep);

@@ -22,6 +22,9 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
     const agent = await startAgent(config, { log, environment: process.env });
     if (!config.log.json) process.stdout.write(banner(config, agent));
+    log.write("INFO", "agent", "agent started", {
+      version: VERSION.drover, http: agent.httpAddresses.join(" "), server: config.server.enabled, client: config.client.enabled, data_dir: config.dataDirectory,
+    });
     speakOnce(config, log);
     await untilStopped(log, load);
     log.write("INFO", "agent", config.dev ? "stopping, with every task" : "stopping; tasks run on");

@@ -2,6 +2,7 @@
  * The parts list of one agent: which maker stands behind which window, and who is given what. Started in order, closed in
  * reverse; whatever was opened is closed again when a later part fails.
  */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createApi, type Api, type ListenAddress } from "#api/server";
 import { startClient, CLIENT_DEFAULTS, type Client } from "#client";
@@ -163,6 +164,9 @@ function localNode(client: () => Client | undefined): { readonly id: string; rea
 function openClient({ config, clock, random, log, environment }: Parts, link: Link, httpAddress: string): Promise<Client> {
   const { client } = config;
   const keeper = releaseParts().logKeeper;
+  mkdirSync(client.stateDirectory, { recursive: true, mode: 0o700 });
+  // Tasks reach their own folders below it, so others may pass through.
+  mkdirSync(client.allocationDirectory, { recursive: true, mode: 0o711 });
   return startClient({
     link,
     drivers: drivers(config, client.stateDirectory),

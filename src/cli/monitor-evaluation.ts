@@ -19,7 +19,7 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
 
   announce(`Monitoring evaluation ${quote(short(evaluationId))}`);
   const seen = new Map<string, { status: string; description: string }>();
-  let status = "";
+  let status = "pending";
   let triggerTold = false;
   let index = 0;
   for (;;) {
@@ -48,7 +48,7 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
       seen.set(allocation.ID, { status: allocation.ClientStatus, description: allocation.ClientDescription });
     }
     if (evaluation.Status !== status) {
-      if (status !== "") say(`Evaluation status changed: ${quote(status)} -> ${quote(evaluation.Status)}`);
+      say(`Evaluation status changed: ${quote(status)} -> ${quote(evaluation.Status)}`);
       status = evaluation.Status;
     }
     if (status === "complete" || status === "failed" || status === "canceled" || status === "blocked") {
