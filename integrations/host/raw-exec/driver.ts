@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync, statSync, unlinkSync, writeSync, constants } from "node:fs";
 import path from "node:path";
-import { randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ResourceUsage } from "#model";
 import type { Driver, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "#ports";
@@ -78,6 +78,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       if (supervisor !== undefined && !(await endsWithin(supervisor, 500))) signalProcess(supervisor, "SIGKILL");
       // From here on a preparer that still lives cannot write its pid, and ends.
       removeRecord(directory);
+      rmSync(hiddenFile(directory), { force: true });
       if (group === "") break;
       if ((await removeGroup(group)) || attempt === 20) break;
     }
@@ -249,9 +250,10 @@ async function launchSupervisor(request: SpawnRequest, directory: string): Promi
   }
 }
 
-/** A file without a name that holds the text, at its beginning; in memory where the machine has /dev/shm. */
+/** A file without a name that holds the text, at its beginning. */
 function openHidden(text: string, directory: string): number {
-  const file = path.join(existsSync("/dev/shm") ? "/dev/shm" : directory, `.drover-${randomUUID()}`);
+  const file = hiddenFile(directory);
+  rmSync(file, { force: true });
   const writer = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     const data = Buffer.from(text);
@@ -261,6 +263,12 @@ function openHidden(text: string, directory: string): number {
     closeSync(writer);
     unlinkSync(file);
   }
+}
+
+/** Its name while it has one: in memory where the machine has /dev/shm, and the same for the next agent, which removes it. */
+function hiddenFile(directory: string): string {
+  const label = createHash("sha256").update(directory).digest("hex").slice(0, 16);
+  return path.join(existsSync("/dev/shm") ? "/dev/shm" : directory, `.drover-${label}`);
 }
 
 /** The living supervisor: as recorded, else by its command line (it may have been spawned a moment ago). */
