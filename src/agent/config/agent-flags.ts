@@ -19,7 +19,11 @@ const VAULT = "secrets are not fetched from Vault yet";
 
 export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   config: { shape: "list", path: "", about: "A configuration file or a directory of them; may be repeated" },
-  dev: { shape: "switch", path: "", about: "A server and a client in one, raw_exec enabled, state in a temporary directory that is removed at the end" },
+  dev: {
+    shape: "switch",
+    path: "",
+    about: "A server and a client in one, raw_exec enabled, state in a temporary directory that is removed at the end",
+  },
   "dev-connect": { shape: "switch", path: "", about: "", refused: CONSUL },
   "dev-consul": { shape: "switch", path: "", about: "", refused: CONSUL },
   "dev-vault": { shape: "switch", path: "", about: "", refused: VAULT },
@@ -54,20 +58,36 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   "log-json": { shape: "switch", path: "log_json", about: "Log as JSON" },
   "log-include-location": { shape: "switch", path: "log_include_location", about: "Not used" },
   ...Object.fromEntries(
-    ["auth", "ca-file", "cert-file", "key-file", "token", "client-service-name", "server-service-name", "client-http-check-name", "server-http-check-name",
-      "server-rpc-check-name", "server-serf-check-name", "address", "namespace"].map((name) => [
-      `consul-${name}`, { shape: "text", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
+    [
+      "auth",
+      "ca-file",
+      "cert-file",
+      "key-file",
+      "token",
+      "client-service-name",
+      "server-service-name",
+      "client-http-check-name",
+      "server-http-check-name",
+      "server-rpc-check-name",
+      "server-serf-check-name",
+      "address",
+      "namespace",
+    ].map((name) => [
+      `consul-${name}`,
+      { shape: "text", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
     ]),
   ),
   ...Object.fromEntries(
     ["auto-advertise", "checks-use-advertise", "client-auto-join", "server-auto-join", "ssl", "verify-ssl"].map((name) => [
-      `consul-${name}`, { shape: "switch", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
+      `consul-${name}`,
+      { shape: "switch", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
     ]),
   ),
   "vault-enabled": { shape: "switch", path: "vault.enabled", about: "Not used yet" },
   ...Object.fromEntries(
     ["address", "ca-file", "ca-path", "cert-file", "create-from-role", "key-file", "namespace", "tls-server-name", "token"].map((name) => [
-      `vault-${name}`, { shape: "text", path: `vault.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
+      `vault-${name}`,
+      { shape: "text", path: `vault.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
     ]),
   ),
 };
@@ -111,7 +131,13 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
   return { configPaths: given.get("config") ?? [], dev, settings };
 }
 
-const EXPECTED: Readonly<Record<FlagShape, string>> = { switch: "true or false", text: "text", whole: "a whole number", list: "text", pair: "key=value" };
+const EXPECTED: Readonly<Record<FlagShape, string>> = {
+  switch: "true or false",
+  text: "text",
+  whole: "a whole number",
+  list: "text",
+  pair: "key=value",
+};
 
 function convert(shape: FlagShape, values: readonly string[]): unknown {
   const last = values.at(-1) as string;

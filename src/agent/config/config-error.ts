@@ -12,6 +12,7 @@ export class ConfigError extends NamedError {
 }
 
 function message(problems: readonly string[]): string {
-  const head = problems.length === 1 ? "Cannot start with this configuration:" : `Cannot start with this configuration: ${problems.length} problems`;
+  const head =
+    problems.length === 1 ? "Cannot start with this configuration:" : `Cannot start with this configuration: ${problems.length} problems`;
   return [head, ...problems].join("\n\n");
 }

@@ -9,7 +9,10 @@ export function checkDirectories(config: Config, settings: Settings, disk: Confi
     ["data_dir", config.dataDirectory],
     ...(config.server.enabled ? [["server.data_dir", config.server.dataDirectory] as const] : []),
     ...(config.client.enabled
-      ? ([["client.state_dir", config.client.stateDirectory], ["client.alloc_dir", config.client.allocationDirectory]] as const)
+      ? ([
+          ["client.state_dir", config.client.stateDirectory],
+          ["client.alloc_dir", config.client.allocationDirectory],
+        ] as const)
       : []),
   ];
   return places
@@ -24,17 +27,26 @@ function faultOf(setting: string, directory: string, disk: ConfigDisk): { readon
   const name = `${setting} ${JSON.stringify(directory)}`;
   switch (disk.kind(directory)) {
     case "symlink":
-      return { summary: `${name} is a symbolic link, must be a directory`, detail: "Name the directory it points to: a link that is changed later would split the state in two." };
+      return {
+        summary: `${name} is a symbolic link, must be a directory`,
+        detail: "Name the directory it points to: a link that is changed later would split the state in two.",
+      };
     case "file":
     case "other":
       return { summary: `${name} is a file, must be a directory`, detail: "" };
     case "directory":
-      return disk.writable(directory) ? null : { summary: `${name} is not writable`, detail: "Give this user the right to write there, or choose another directory." };
+      return disk.writable(directory)
+        ? null
+        : { summary: `${name} is not writable`, detail: "Give this user the right to write there, or choose another directory." };
     case "missing": {
       const parent = existingAbove(directory, disk);
-      if (!disk.isDirectory(parent)) return { summary: `${name} cannot be created: ${JSON.stringify(parent)} is not a directory`, detail: "" };
+      if (!disk.isDirectory(parent))
+        return { summary: `${name} cannot be created: ${JSON.stringify(parent)} is not a directory`, detail: "" };
       if (disk.writable(parent)) return null;
-      return { summary: `${name} does not exist and cannot be created: ${JSON.stringify(parent)} is not writable`, detail: "Create it and give this user the right to write there, or choose another directory." };
+      return {
+        summary: `${name} does not exist and cannot be created: ${JSON.stringify(parent)} is not writable`,
+        detail: "Create it and give this user the right to write there, or choose another directory.",
+      };
     }
   }
 }

@@ -38,10 +38,14 @@ export const used = (shape: ValueShape): ValueKey => ({ shape, standing: { kind:
 export const quiet = (shape: ValueShape): ValueKey => ({ shape, standing: { kind: "quiet" } });
 export const later = (shape: ValueShape, reason = ""): ValueKey => ({ shape, standing: { kind: "later", reason } });
 export const appended = (key: ValueKey): ValueKey => ({ ...key, appends: true });
-export const refusedWhen = (shape: ValueShape, when: (value: unknown) => string | null): ValueKey => ({ shape, standing: { kind: "refuse", when } });
+export const refusedWhen = (shape: ValueShape, when: (value: unknown) => string | null): ValueKey => ({
+  shape,
+  standing: { kind: "refuse", when },
+});
 /** For flags: true is refused, false is what everybody has. */
 export const refusedIfTrue = (reason: string): ValueKey => refusedWhen("flag", (value) => (value === true ? reason : null));
-export const refusedIfAny = (shape: ValueShape, reason: string): ValueKey => refusedWhen(shape, (value) => (isNothing(value) ? null : reason));
+export const refusedIfAny = (shape: ValueShape, reason: string): ValueKey =>
+  refusedWhen(shape, (value) => (isNothing(value) ? null : reason));
 export const block = (keys: KeyTable): BlockKey => ({ shape: "block", keys });
 export const labelled = (keys: KeyTable | ((label: string) => KeyTable)): LabelledKey => ({
   shape: "labelled",

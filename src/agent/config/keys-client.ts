@@ -9,18 +9,26 @@ const NO_ARTIFACTS = "artifacts are not fetched yet";
 export const CLIENT_KEYS: KeyTable = {
   enabled: used("flag"),
   ...alike("state_dir alloc_dir node_class network_interface", used("text")),
-  node_pool: refusedWhen("text", (value) => (["", "default"].includes(String(value)) ? null : "node pools are not in this version; leave it out")),
+  node_pool: refusedWhen("text", (value) =>
+    ["", "default"].includes(String(value)) ? null : "node pools are not in this version; leave it out",
+  ),
   servers: appended(used("texts")),
   server_join: block(SERVER_JOIN_KEYS),
   ...alike("meta options chroot_env", used("textMap")),
-  ...alike("cpu_total_compute memory_total_mb disk_total_mb min_dynamic_port max_dynamic_port gc_parallel_destroys gc_max_allocs", used("whole")),
+  ...alike(
+    "cpu_total_compute memory_total_mb disk_total_mb min_dynamic_port max_dynamic_port gc_parallel_destroys gc_max_allocs",
+    used("whole"),
+  ),
   ...alike("gc_disk_usage_threshold gc_inode_usage_threshold", used("whole")),
   gc_interval: used("duration"),
   max_kill_timeout: used("duration"),
   reserved: block({ ...alike("cpu memory disk", used("whole")), reserved_ports: used("text"), cores: later("text") }),
   alloc_mounts_dir: later("text"),
   disk_free_mb: later("whole"),
-  ...alike("cpu_disable_dmidecode no_host_uuid nomad_service_discovery bind_wildcard_default_host_network gc_volumes_on_node_gc", quiet("flag")),
+  ...alike(
+    "cpu_disable_dmidecode no_host_uuid nomad_service_discovery bind_wildcard_default_host_network gc_volumes_on_node_gc",
+    quiet("flag"),
+  ),
   disable_remote_exec: quiet("flag"),
   ...alike("network_speed client_min_port client_max_port", quiet("whole")),
   preferred_address_family: later("text"),
@@ -39,7 +47,10 @@ export const CLIENT_KEYS: KeyTable = {
     disable_file_sandbox: later("flag", NO_TEMPLATES),
     ...alike("max_stale block_query_wait vault_default_lease_duration", later("duration", NO_TEMPLATES)),
     ...alike("wait wait_bounds", block(alike("min max", later("duration", NO_TEMPLATES)))),
-    ...alike("consul_retry vault_retry nomad_retry", block({ attempts: later("whole", NO_TEMPLATES), ...alike("backoff max_backoff", later("duration", NO_TEMPLATES)) })),
+    ...alike(
+      "consul_retry vault_retry nomad_retry",
+      block({ attempts: later("whole", NO_TEMPLATES), ...alike("backoff max_backoff", later("duration", NO_TEMPLATES)) }),
+    ),
   }),
   artifact: block({
     ...alike("http_read_timeout gcs_timeout git_timeout hg_timeout s3_timeout", later("duration", NO_ARTIFACTS)),

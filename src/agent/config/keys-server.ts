@@ -11,7 +11,12 @@ function joinsOthers(value: unknown): string | null {
   return `would join ${others.map((each) => JSON.stringify(each)).join(", ")}: clusters of several servers are not in this version; run one server`;
 }
 const joined = appended(refusedWhen("texts", joinsOthers));
-export const SERVER_JOIN_KEYS: KeyTable = { start_join: joined, retry_join: joined, retry_max: quiet("whole"), retry_interval: quiet("duration") };
+export const SERVER_JOIN_KEYS: KeyTable = {
+  start_join: joined,
+  retry_join: joined,
+  retry_max: quiet("whole"),
+  retry_interval: quiet("duration"),
+};
 
 export const SERVER_KEYS: KeyTable = {
   enabled: used("flag"),
@@ -53,8 +58,11 @@ export const SERVER_KEYS: KeyTable = {
   ...alike("raft_snapshot_threshold raft_trailing_logs", later("whole", NO_RAFT)),
   raft_snapshot_interval: later("text", NO_RAFT),
   raft_logstore: block({
-    backend: quiet("text"), disable_log_cache: quiet("flag"), boltdb: block({ no_freelist_sync: quiet("flag") }),
-    wal: block({ segment_size_mb: quiet("whole") }), verification: block({ enabled: quiet("flag"), interval: quiet("text") }),
+    backend: quiet("text"),
+    disable_log_cache: quiet("flag"),
+    boltdb: block({ no_freelist_sync: quiet("flag") }),
+    wal: block({ segment_size_mb: quiet("whole") }),
+    verification: block({ enabled: quiet("flag"), interval: quiet("text") }),
   }),
   raft_boltdb: block({ no_freelist_sync: quiet("flag") }),
   plan_rejection_tracker: block({ enabled: later("flag"), node_threshold: quiet("whole"), node_window: quiet("duration") }),

@@ -75,14 +75,20 @@ export const AGENT_KEYS: KeyTable = {
       "ssl share_ssl verify_ssl auto_advertise server_auto_join client_auto_join checks_use_advertise allow_unauthenticated",
       quiet("flag"),
     ),
-    ...alike("server_failures_before_critical server_failures_before_warning client_failures_before_critical client_failures_before_warning", quiet("whole")),
+    ...alike(
+      "server_failures_before_critical server_failures_before_warning client_failures_before_critical client_failures_before_warning",
+      quiet("whole"),
+    ),
     tags: quiet("texts"),
     timeout: quiet("duration"),
     ...alike("service_identity task_identity", block(identityKeys())),
   }),
   vault: block({
     enabled: later("flag", VAULT_LATER),
-    ...alike("name address namespace create_from_role jwt_auth_backend_path ca_file ca_path cert_file key_file tls_server_name token task_token_ttl", quiet("text")),
+    ...alike(
+      "name address namespace create_from_role jwt_auth_backend_path ca_file ca_path cert_file key_file tls_server_name token task_token_ttl",
+      quiet("text"),
+    ),
     ...alike("tls_skip_verify allow_unauthenticated", quiet("flag")),
     default_identity: block(identityKeys()),
   }),
@@ -90,7 +96,9 @@ export const AGENT_KEYS: KeyTable = {
   ui: block({
     enabled: quiet("flag"),
     show_cli_hints: quiet("flag"),
-    content_security_policy: block(alike("connect_src default_src form_action frame_ancestors img_src script_src style_src", quiet("texts"))),
+    content_security_policy: block(
+      alike("connect_src default_src form_action frame_ancestors img_src script_src style_src", quiet("texts")),
+    ),
     ...alike("consul vault", block({ ui_url: quiet("text") })),
     label: block(alike("text background_color text_color", quiet("text"))),
   }),
@@ -101,7 +109,9 @@ export const AGENT_KEYS: KeyTable = {
   }),
   keyring: labelled((label) => ({
     active: refusedWhen("flag", (value) =>
-      value === true && label !== "aead" ? `keys are not encrypted by ${JSON.stringify(label)} in this version; refusing to keep them otherwise` : null,
+      value === true && label !== "aead"
+        ? `keys are not encrypted by ${JSON.stringify(label)} in this version; refusing to keep them otherwise`
+        : null,
     ),
     name: quiet("text"),
     ...alike(
@@ -112,7 +122,15 @@ export const AGENT_KEYS: KeyTable = {
   })),
   audit: block({
     enabled: refusedIfTrue("audit logs are not in this version; refusing to start unrecorded"),
-    ...alike("sink filter", labelled(alike("type format path delivery_guarantee rotate_duration rotate_bytes rotate_max_files mode endpoints stages operations", quiet("free")))),
+    ...alike(
+      "sink filter",
+      labelled(
+        alike(
+          "type format path delivery_guarantee rotate_duration rotate_bytes rotate_max_files mode endpoints stages operations",
+          quiet("free"),
+        ),
+      ),
+    ),
   }),
   sentinel: block({ import: labelled({ path: quiet("text"), args: quiet("texts") }) }),
   reporting: block({
@@ -124,7 +142,10 @@ export const AGENT_KEYS: KeyTable = {
 
 function identityKeys(): KeyTable {
   return {
-    aud: quiet("texts"), ...alike("env file", quiet("flag")), ...alike("filepath name change_mode change_signal", quiet("text")), ttl: quiet("duration"),
+    aud: quiet("texts"),
+    ...alike("env file", quiet("flag")),
+    ...alike("filepath name change_mode change_signal", quiet("text")),
+    ttl: quiet("duration"),
     extra_claims: quiet("textMap"),
   };
 }

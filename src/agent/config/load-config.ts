@@ -51,7 +51,8 @@ function filesAt(file: string, given: string, disk: ConfigDisk, problems: string
   }
   if (!disk.isDirectory(file)) return [file];
   try {
-    return disk.list(file)
+    return disk
+      .list(file)
       .filter((name) => /\.(hcl|json)$/.test(name) && !/^[.#]|~$|#$/.test(name))
       .map((name) => path.join(file, name))
       .filter((each) => !disk.isDirectory(each))

@@ -4,7 +4,19 @@
  *
  * A block may be written as a block, as a map, or (JSON) as a list of one map; a label as a label or as one level of a map.
  */
-import { type Attribute, type Block, type Body, type Expression, HclFailure, type Range, type Scope, didYouMean, evaluateConstant, jsonBody, parseBody } from "#jobspec/hcl";
+import {
+  type Attribute,
+  type Block,
+  type Body,
+  type Expression,
+  HclFailure,
+  type Range,
+  type Scope,
+  didYouMean,
+  evaluateConstant,
+  jsonBody,
+  parseBody,
+} from "#jobspec/hcl";
 import { parseDuration } from "#std";
 import { AGENT_KEYS } from "./keys.ts";
 import type { Key, KeyTable, LabelledKey, ValueKey, ValueShape } from "./key.ts";
@@ -61,7 +73,10 @@ class Reader {
     const detail = didYouMean(name, known).trim() || elsewhere || belongsIn(name);
     // What follows an unknown key may be a secret: only the key is shown.
     const shown = this.#text.slice(0, range.end);
-    this.#mistakes.push({ at: range.start, text: problemAt({ ...this.#origin(range), text: shown }, `Unknown key ${JSON.stringify(name)} in ${where}`, detail) });
+    this.#mistakes.push({
+      at: range.start,
+      text: problemAt({ ...this.#origin(range), text: shown }, `Unknown key ${JSON.stringify(name)} in ${where}`, detail),
+    });
     return undefined;
   }
 
@@ -84,7 +99,8 @@ class Reader {
       else this.body(key.keys(label.text), block.body, joined(path, label.text));
       return;
     }
-    if (label !== undefined && !(key.shape === "block" && path === "consul")) this.#mistake(label.range, `Block "${block.type}" takes no label`, "Remove it.");
+    if (label !== undefined && !(key.shape === "block" && path === "consul"))
+      this.#mistake(label.range, `Block "${block.type}" takes no label`, "Remove it.");
     if (key.shape === "block") this.body(key.keys, block.body, path);
     else if (key.shape === "textMap" || key.shape === "free") this.#map(key, block.body, block.headRange, path);
     else this.#mistake(block.typeRange, `Expected ${block.type} = ${example(key.shape)}, found a block`, "");
@@ -92,7 +108,8 @@ class Reader {
 
   #labels(key: LabelledKey, body: Body, path: string): void {
     for (const attribute of body.attributes) {
-      for (const inner of this.#bodies(attribute.expression, joined(path, attribute.name))) this.body(key.keys(attribute.name), inner, joined(path, attribute.name));
+      for (const inner of this.#bodies(attribute.expression, joined(path, attribute.name)))
+        this.body(key.keys(attribute.name), inner, joined(path, attribute.name));
     }
     for (const block of body.blocks) this.body(key.keys(block.type), block.body, joined(path, block.type));
   }
@@ -102,7 +119,8 @@ class Reader {
     const items = expression.kind === "tuple" ? expression.items : [expression];
     return items.flatMap((item) => {
       const body = jsonBody(item);
-      if (body === undefined) this.#mistake(item.range, `Expected a block for ${JSON.stringify(path)}`, `Write ${path.split(".").at(-1)} { … }.`);
+      if (body === undefined)
+        this.#mistake(item.range, `Expected a block for ${JSON.stringify(path)}`, `Write ${path.split(".").at(-1)} { … }.`);
       return body === undefined ? [] : [body];
     });
   }
@@ -141,7 +159,11 @@ class Reader {
   #value(key: ValueKey, given: unknown, range: Range, path: string): void {
     const value = convert(key.shape, given);
     if (value === undefined) {
-      this.#mistake(range, `Wrong type for ${JSON.stringify(path)}: expected ${wanted(key.shape)}, found ${found(given)}`, `For example: ${path.split(".").at(-1)} = ${example(key.shape)}`);
+      this.#mistake(
+        range,
+        `Wrong type for ${JSON.stringify(path)}: expected ${wanted(key.shape)}, found ${found(given)}`,
+        `For example: ${path.split(".").at(-1)} = ${example(key.shape)}`,
+      );
       return;
     }
     const origin = this.#origin(range);
@@ -213,8 +235,14 @@ function parseSize(given: unknown): number | undefined {
 const joined = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);
 
 const WANTED: Readonly<Record<ValueShape, readonly [words: string, example: string]>> = {
-  text: ["text", '"…"'], whole: ["a whole number", "1"], flag: ["true or false", "true"], duration: ["a duration", '"30s"'], size: ["a size", '"1M"'],
-  texts: ["a list of text", '["…"]'], textMap: ["a map of text", '{ name = "value" }'], free: ["a map", "{ … }"],
+  text: ["text", '"…"'],
+  whole: ["a whole number", "1"],
+  flag: ["true or false", "true"],
+  duration: ["a duration", '"30s"'],
+  size: ["a size", '"1M"'],
+  texts: ["a list of text", '["…"]'],
+  textMap: ["a map of text", '{ name = "value" }'],
+  free: ["a map", "{ … }"],
 };
 const wanted = (shape: ValueShape) => WANTED[shape][0];
 const example = (shape: ValueShape | "block" | "labelled") => (shape === "block" || shape === "labelled" ? "{ … }" : WANTED[shape][1]);
@@ -228,6 +256,8 @@ function found(given: unknown): string {
 
 /** A key of server or client written at the top. */
 function belongsIn(name: string): string {
-  const homes = Object.entries(AGENT_KEYS).filter(([, key]) => key.shape === "block" && Object.hasOwn(key.keys, name)).map(([home]) => home);
+  const homes = Object.entries(AGENT_KEYS)
+    .filter(([, key]) => key.shape === "block" && Object.hasOwn(key.keys, name))
+    .map(([home]) => home);
   return homes.length === 0 ? "" : `It belongs inside ${homes.map((home) => `${home} { … }`).join(" or ")}.`;
 }

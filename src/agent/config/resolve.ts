@@ -28,10 +28,18 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
   const server = resolveServer(read, around, dataDirectory);
   const client = resolveClient(read, around, dataDirectory);
   if (!server.enabled && !client.enabled) {
-    read.problem(undefined, "Neither server nor client is enabled", "Set server { enabled = true } or client { enabled = true } or both, or start with -dev.");
+    read.problem(
+      undefined,
+      "Neither server nor client is enabled",
+      "Set server { enabled = true } or client { enabled = true } or both, or start with -dev.",
+    );
   }
   if (client.enabled && !server.enabled) {
-    read.problem("client.enabled", "A client without a server in the same agent is not in this version", "Set server { enabled = true } as well.");
+    read.problem(
+      "client.enabled",
+      "A client without a server in the same agent is not in this version",
+      "Set server { enabled = true } as well.",
+    );
   }
   const config: Config = {
     dev: around.dev,
@@ -66,7 +74,9 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
 function warningsOf(read: SettingReader, http: readonly string[]): readonly string[] {
   const open = http.filter((address) => !isLoopback(address));
   return [
-    ...(open.length === 0 ? [] : [`the HTTP API listens on ${open.join(", ")} and nothing guards it in this version: whoever reaches it can run programs here`]),
+    ...(open.length === 0
+      ? []
+      : [`the HTTP API listens on ${open.join(", ")} and nothing guards it in this version: whoever reaches it can run programs here`]),
     ...(read.flag("server.enabled") && read.has("server.bootstrap_expect") && read.whole("server.bootstrap_expect", 1) === 0
       ? ["server.bootstrap_expect is 0: this server stands alone, as with 1"]
       : []),
@@ -76,8 +86,18 @@ function warningsOf(read: SettingReader, http: readonly string[]): readonly stri
 function resolveDataDirectory(read: SettingReader, around: Surroundings): string {
   const given = read.text("data_dir", "");
   if (given === "" && around.dev) return around.temporaryDirectory();
-  if (given === "") read.problem("data_dir", "data_dir is missing", 'Say where state is kept: data_dir = "/opt/drover/data" in a configuration file, or -data-dir. -dev needs none.');
-  else if (!path.isAbsolute(given)) read.problem("data_dir", `data_dir is ${JSON.stringify(given)}, must be an absolute path`, `For example ${JSON.stringify(path.posix.join("/opt/drover", given))}.`);
+  if (given === "")
+    read.problem(
+      "data_dir",
+      "data_dir is missing",
+      'Say where state is kept: data_dir = "/opt/drover/data" in a configuration file, or -data-dir. -dev needs none.',
+    );
+  else if (!path.isAbsolute(given))
+    read.problem(
+      "data_dir",
+      `data_dir is ${JSON.stringify(given)}, must be an absolute path`,
+      `For example ${JSON.stringify(path.posix.join("/opt/drover", given))}.`,
+    );
   return given;
 }
 
@@ -96,8 +116,17 @@ function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config,
   };
   const port = (name: string, fallback: number) => read.within(`ports.${name}`, fallback, 0, 65_535);
   const ports = { http: port("http", 4646), rpc: port("rpc", 4647), serf: port("serf", 4648) };
-  for (const [one, other] of [["http", "rpc"], ["http", "serf"], ["rpc", "serf"]] as const) {
-    if (ports[one] !== 0 && ports[one] === ports[other]) read.problem(read.has(`ports.${other}`) ? `ports.${other}` : `ports.${one}`, `ports.${other} is ${ports[other]}, the same as ports.${one}`, "Give each its own.");
+  for (const [one, other] of [
+    ["http", "rpc"],
+    ["http", "serf"],
+    ["rpc", "serf"],
+  ] as const) {
+    if (ports[one] !== 0 && ports[one] === ports[other])
+      read.problem(
+        read.has(`ports.${other}`) ? `ports.${other}` : `ports.${one}`,
+        `ports.${other} is ${ports[other]}, the same as ports.${one}`,
+        "Give each its own.",
+      );
   }
   const advertised = (name: "http" | "rpc" | "serf", bound: string) => {
     const given = address(`advertise.${name}`, isUnspecified(bound) ? preferredAddress(around.networkAddresses) : bound)[0] ?? bound;
@@ -106,7 +135,11 @@ function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config,
   return {
     bind,
     ports,
-    advertise: { http: advertised("http", bind.http[0] ?? everywhere), rpc: advertised("rpc", bind.rpc), serf: advertised("serf", bind.serf) },
+    advertise: {
+      http: advertised("http", bind.http[0] ?? everywhere),
+      rpc: advertised("rpc", bind.rpc),
+      serf: advertised("serf", bind.serf),
+    },
   };
 }
 
@@ -157,13 +190,26 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
   const options = read.map(at("options"));
   const listed = (...names: readonly string[]): readonly string[] | null => {
     const text = names.map((name) => options[name]).find((value) => value !== undefined);
-    return text === undefined ? null : text.split(",").map((each) => each.trim()).filter((each) => each !== "");
+    return text === undefined
+      ? null
+      : text
+          .split(",")
+          .map((each) => each.trim())
+          .filter((each) => each !== "");
   };
-  const ports = { min: read.within(at("min_dynamic_port"), 20_000, 1, 65_535), max: read.within(at("max_dynamic_port"), 32_000, 1, 65_535) };
-  if (ports.min > ports.max) read.problem(at("min_dynamic_port"), `min_dynamic_port is ${ports.min}, must be at most max_dynamic_port, ${ports.max}`, "");
+  const ports = {
+    min: read.within(at("min_dynamic_port"), 20_000, 1, 65_535),
+    max: read.within(at("max_dynamic_port"), 32_000, 1, 65_535),
+  };
+  if (ports.min > ports.max)
+    read.problem(at("min_dynamic_port"), `min_dynamic_port is ${ports.min}, must be at most max_dynamic_port, ${ports.max}`, "");
   const reservedPorts = read.text(at("reserved.reserved_ports"), "");
   if (reservedPorts !== "" && !arePorts(reservedPorts)) {
-    read.problem(at("reserved.reserved_ports"), `reserved_ports is ${JSON.stringify(reservedPorts)}, must be ports and ranges`, 'For example "22,80,8500-8600".');
+    read.problem(
+      at("reserved.reserved_ports"),
+      `reserved_ports is ${JSON.stringify(reservedPorts)}, must be ports and ranges`,
+      'For example "22,80,8500-8600".',
+    );
   }
   return {
     enabled: read.flag(at("enabled"), around.dev),
@@ -205,7 +251,10 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
 function resolveDrivers(read: SettingReader, around: Surroundings): DriversConfig {
   const exec = "plugin.exec.config";
   return {
-    rawExec: { enabled: read.flag("plugin.raw_exec.config.enabled", around.dev), deniedVariables: read.list("plugin.raw_exec.config.denied_envvars") },
+    rawExec: {
+      enabled: read.flag("plugin.raw_exec.config.enabled", around.dev),
+      deniedVariables: read.list("plugin.raw_exec.config.denied_envvars"),
+    },
     exec: {
       pidMode: read.oneOf(`${exec}.default_pid_mode`, "private", ["private", "host"]),
       ipcMode: read.oneOf(`${exec}.default_ipc_mode`, "private", ["private", "host"]),

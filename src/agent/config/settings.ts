@@ -6,7 +6,9 @@ import { renderDiagnostic } from "#jobspec/hcl";
 import type { Diagnostic } from "#jobspec";
 
 /** Where a value was written: a place in a file, or a flag. */
-export type Origin = { readonly flag: string } | { readonly file: string; readonly text: string; readonly start: Diagnostic["start"]; readonly end: Diagnostic["end"] };
+export type Origin =
+  | { readonly flag: string }
+  | { readonly file: string; readonly text: string; readonly start: Diagnostic["start"]; readonly end: Diagnostic["end"] };
 
 export interface Setting {
   readonly value: unknown;
@@ -29,7 +31,8 @@ export function mergeConfig(base: Settings, over: Settings): Settings {
 }
 
 function mergedValue(old: unknown, next: Setting): unknown {
-  if (Array.isArray(next.value)) return next.appends && Array.isArray(old) ? [...new Set([...(old as unknown[]), ...(next.value as unknown[])])] : next.value;
+  if (Array.isArray(next.value))
+    return next.appends && Array.isArray(old) ? [...new Set([...(old as unknown[]), ...(next.value as unknown[])])] : next.value;
   if (isMap(old) && isMap(next.value)) return { ...old, ...next.value };
   return next.value;
 }

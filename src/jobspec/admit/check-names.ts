@@ -19,10 +19,18 @@ export function* checkJobNames({ job, context }: Admission): Iterable<Finding> {
   }
   if (job.Datacenters.includes("")) yield problem(place, "Datacenters", "a datacenter's name is empty");
   if (job.Namespace !== DEFAULT_NAMESPACE) {
-    yield problem(place, "Namespace", `namespace ${JSON.stringify(job.Namespace)} does not exist: this version of Drover has only ${JSON.stringify(DEFAULT_NAMESPACE)}`);
+    yield problem(
+      place,
+      "Namespace",
+      `namespace ${JSON.stringify(job.Namespace)} does not exist: this version of Drover has only ${JSON.stringify(DEFAULT_NAMESPACE)}`,
+    );
   }
   if (job.Region !== context.defaultRegion) {
-    yield problem(place, "Region", `region ${JSON.stringify(job.Region)} is not known here: this is ${JSON.stringify(context.defaultRegion)}`);
+    yield problem(
+      place,
+      "Region",
+      `region ${JSON.stringify(job.Region)} is not known here: this is ${JSON.stringify(context.defaultRegion)}`,
+    );
   }
   if ((job.UI?.Description.length ?? 0) > 1000) yield problem(place, "UI.Description", "ui description is longer than 1000 characters");
   if (job.Stop) yield warning(place, "Stop", "Stop is true: the job is registered as stopped and nothing of it will run");
@@ -32,7 +40,11 @@ export function* checkJobNames({ job, context }: Admission): Iterable<Finding> {
 function* checkBatchOnly(place: Place, job: Job): Iterable<Finding> {
   if (job.Type === "batch" || job.Type === "sysbatch") return;
   const block = job.Periodic !== null ? "periodic" : "parameterized";
-  yield problem(place, block === "periodic" ? "Periodic.Spec" : "ParameterizedJob.Payload", `${block} is for batch jobs, this one is ${job.Type}`);
+  yield problem(
+    place,
+    block === "periodic" ? "Periodic.Spec" : "ParameterizedJob.Payload",
+    `${block} is for batch jobs, this one is ${job.Type}`,
+  );
 }
 
 export function* checkGroupNames({ job }: Admission): Iterable<Finding> {
@@ -56,7 +68,8 @@ function* checkTaskNames(job: Job, g: number): Iterable<Finding> {
     const place = taskPlace(job, g, t);
     yield* checkName(place, task.Name);
     if (/[/\\]/.test(task.Name)) yield problem(place, "Name", "name contains a slash");
-    if (["alloc", ".", ".."].includes(task.Name)) yield problem(place, "Name", `name ${JSON.stringify(task.Name)} is reserved: it is a directory beside the tasks'`);
+    if (["alloc", ".", ".."].includes(task.Name))
+      yield problem(place, "Name", `name ${JSON.stringify(task.Name)} is reserved: it is a directory beside the tasks'`);
     if (task.Name !== "" && seen.has(task.Name)) yield problem(place, "Name", "another task of the group has the same name");
     seen.add(task.Name);
     if (task.Driver === "") yield problem(place, "Driver", `driver is missing: for example driver = "exec"`);
@@ -72,7 +85,8 @@ function* checkName(place: Place, name: string): Iterable<Finding> {
 
 function* checkEnvironment(place: Place, task: Task): Iterable<Finding> {
   for (const [key, value] of Object.entries(task.Env)) {
-    if (key === "" || /[=\0]/.test(key)) yield problem(place, `Env[${JSON.stringify(key)}]`, `env ${JSON.stringify(key)}: not a variable name`);
+    if (key === "" || /[=\0]/.test(key))
+      yield problem(place, `Env[${JSON.stringify(key)}]`, `env ${JSON.stringify(key)}: not a variable name`);
     if (value.includes("\0")) yield problem(place, `Env[${JSON.stringify(key)}]`, `env ${JSON.stringify(key)}: value contains a NUL byte`);
   }
 }

@@ -9,7 +9,8 @@ const SECOND = 1_000_000_000;
 
 export function* checkPolicies({ job }: Admission): Iterable<Finding> {
   const { update, migrate, reschedule } = policiesOf(job.Type);
-  if (job.Update !== null && update === null) yield problem(jobPlace(job), "Update", `update is for service and system jobs, this one is ${job.Type}`);
+  if (job.Update !== null && update === null)
+    yield problem(jobPlace(job), "Update", `update is for service and system jobs, this one is ${job.Type}`);
   for (const [g, group] of job.TaskGroups.entries()) {
     const place = groupPlace(job, g);
     yield* checkRestart(place, group.RestartPolicy);
@@ -17,7 +18,8 @@ export function* checkPolicies({ job }: Admission): Iterable<Finding> {
       // What a task takes over from its group has been said there.
       if (!sameRestart(task.RestartPolicy, group.RestartPolicy)) yield* checkRestart(taskPlace(job, g, t), task.RestartPolicy);
     }
-    if (group.ReschedulePolicy !== null && reschedule === null) yield problem(place, "ReschedulePolicy", `reschedule is for service and batch jobs, this one is ${job.Type}`);
+    if (group.ReschedulePolicy !== null && reschedule === null)
+      yield problem(place, "ReschedulePolicy", `reschedule is for service and batch jobs, this one is ${job.Type}`);
     yield* checkReschedule(place, group.ReschedulePolicy);
     yield* checkUpdate(place, job, g);
     if (group.Migrate !== null && migrate === null) yield problem(place, "Migrate", `migrate is for service jobs, this one is ${job.Type}`);
@@ -39,7 +41,11 @@ function* checkRestart(place: Place, policy: RestartPolicy | null): Iterable<Fin
   if (delay < 0) yield problem(place, at("Delay"), `restart delay is ${formatDuration(delay)}, must be at least 0s`);
   if (interval < 5 * SECOND) yield problem(place, at("Interval"), `restart interval is ${formatDuration(interval)}, must be at least 5s`);
   else if (attempts * delay > interval) {
-    yield problem(place, at("Interval"), `restart cannot fit ${attempts} attempts with a delay of ${formatDuration(delay)} in an interval of ${formatDuration(interval)}`);
+    yield problem(
+      place,
+      at("Interval"),
+      `restart cannot fit ${attempts} attempts with a delay of ${formatDuration(delay)} in an interval of ${formatDuration(interval)}`,
+    );
   }
 }
 
@@ -56,14 +62,24 @@ function* checkReschedule(place: Place, policy: ReschedulePolicy | null): Iterab
   const delay = policy.Delay ?? 0;
   const maxDelay = policy.MaxDelay ?? 0;
   const interval = policy.Interval ?? 0;
-  if (attempts > 0 && unlimited) yield problem(place, at("Attempts"), `reschedule attempts = ${attempts} with unlimited = true is ambiguous: set unlimited = false`);
+  if (attempts > 0 && unlimited)
+    yield problem(place, at("Attempts"), `reschedule attempts = ${attempts} with unlimited = true is ambiguous: set unlimited = false`);
   if (delay < 5 * SECOND) yield problem(place, at("Delay"), `reschedule delay is ${formatDuration(delay)}, must be at least 5s`);
   if (!["constant", "exponential", "fibonacci"].includes(policy.DelayFunction ?? "")) {
-    yield problem(place, at("DelayFunction"), `reschedule delay_function is ${JSON.stringify(policy.DelayFunction)}, must be constant, exponential or fibonacci`);
+    yield problem(
+      place,
+      at("DelayFunction"),
+      `reschedule delay_function is ${JSON.stringify(policy.DelayFunction)}, must be constant, exponential or fibonacci`,
+    );
   } else if (policy.DelayFunction !== "constant" && maxDelay < Math.max(delay, 5 * SECOND)) {
-    yield problem(place, at("MaxDelay"), `reschedule max_delay is ${formatDuration(maxDelay)}, must be at least the delay, ${formatDuration(delay)}`);
+    yield problem(
+      place,
+      at("MaxDelay"),
+      `reschedule max_delay is ${formatDuration(maxDelay)}, must be at least the delay, ${formatDuration(delay)}`,
+    );
   }
-  if (!unlimited && interval < 15 * SECOND) yield problem(place, at("Interval"), `reschedule interval is ${formatDuration(interval)}, must be at least 15s`);
+  if (!unlimited && interval < 15 * SECOND)
+    yield problem(place, at("Interval"), `reschedule interval is ${formatDuration(interval)}, must be at least 15s`);
 }
 
 function* checkUpdate(place: Place, job: Job, g: number): Iterable<Finding> {
@@ -79,7 +95,11 @@ function* checkUpdate(place: Place, job: Job, g: number): Iterable<Finding> {
   const count = group.Count ?? 1;
   const parallel = update.MaxParallel ?? 0;
   if (count > 1 && parallel > count) {
-    yield warning(place, "Update.MaxParallel", `update max_parallel is greater than count (${parallel} > ${count}): a change replaces all allocations at the same time`);
+    yield warning(
+      place,
+      "Update.MaxParallel",
+      `update max_parallel is greater than count (${parallel} > ${count}): a change replaces all allocations at the same time`,
+    );
   }
   for (const [t, task] of group.Tasks.entries()) {
     const progress = update.ProgressDeadline ?? 0;
@@ -96,16 +116,33 @@ function* checkUpdateValues(place: Place, update: UpdateStrategy): Iterable<Find
   const minimum = update.MinHealthyTime ?? 0;
   const progress = update.ProgressDeadline ?? 0;
   if (!["checks", "task_states", "manual"].includes(update.HealthCheck ?? "")) {
-    yield problem(place, at("HealthCheck"), `update health_check is ${JSON.stringify(update.HealthCheck)}, must be checks, task_states or manual`);
+    yield problem(
+      place,
+      at("HealthCheck"),
+      `update health_check is ${JSON.stringify(update.HealthCheck)}, must be checks, task_states or manual`,
+    );
   }
-  if ((update.MaxParallel ?? 0) < 0) yield problem(place, at("MaxParallel"), `update max_parallel is ${update.MaxParallel}, must be at least 0`);
+  if ((update.MaxParallel ?? 0) < 0)
+    yield problem(place, at("MaxParallel"), `update max_parallel is ${update.MaxParallel}, must be at least 0`);
   if ((update.Canary ?? 0) < 0) yield problem(place, at("Canary"), `update canary is ${update.Canary}, must be at least 0`);
-  if (update.AutoPromote === true && (update.Canary ?? 0) === 0) yield problem(place, at("AutoPromote"), "update auto_promote needs canary to be at least 1");
+  if (update.AutoPromote === true && (update.Canary ?? 0) === 0)
+    yield problem(place, at("AutoPromote"), "update auto_promote needs canary to be at least 1");
   if (minimum < 0) yield problem(place, at("MinHealthyTime"), `update min_healthy_time is ${formatDuration(minimum)}, must be at least 0s`);
-  if (progress < 0) yield problem(place, at("ProgressDeadline"), `update progress_deadline is ${formatDuration(progress)}, must be at least 0s`);
-  if (healthy <= minimum) yield problem(place, at("HealthyDeadline"), `update healthy_deadline is ${formatDuration(healthy)}, must be more than min_healthy_time, ${formatDuration(minimum)}`);
+  if (progress < 0)
+    yield problem(place, at("ProgressDeadline"), `update progress_deadline is ${formatDuration(progress)}, must be at least 0s`);
+  if (healthy <= minimum)
+    yield problem(
+      place,
+      at("HealthyDeadline"),
+      `update healthy_deadline is ${formatDuration(healthy)}, must be more than min_healthy_time, ${formatDuration(minimum)}`,
+    );
   if (progress > 0 && healthy >= progress) {
-    yield problem(place, at("ProgressDeadline"), `update progress_deadline is ${formatDuration(progress)}, must be more than healthy_deadline, ${formatDuration(healthy)}, or 0`);
+    yield problem(
+      place,
+      at("ProgressDeadline"),
+      `update progress_deadline is ${formatDuration(progress)}, must be more than healthy_deadline, ${formatDuration(healthy)}, or 0`,
+    );
   }
-  if ((update.Stagger ?? 0) <= 0) yield problem(place, at("Stagger"), `update stagger is ${formatDuration(update.Stagger ?? 0)}, must be more than 0s`);
+  if ((update.Stagger ?? 0) <= 0)
+    yield problem(place, at("Stagger"), `update stagger is ${formatDuration(update.Stagger ?? 0)}, must be more than 0s`);
 }

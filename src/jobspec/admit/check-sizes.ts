@@ -8,7 +8,9 @@ const SIGNALS: ReadonlySet<string> = new Set(
   (
     "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG " +
     "USR1 USR2 VTALRM WINCH XCPU XFSZ"
-  ).split(" ").map((name) => `SIG${name}`),
+  )
+    .split(" ")
+    .map((name) => `SIG${name}`),
 );
 
 export function* checkCounts({ job, context }: Admission): Iterable<Finding> {
@@ -36,7 +38,8 @@ function* checkScaling(place: Place, group: TaskGroup): Iterable<Finding> {
   }
   if (minimum < 0) yield problem(place, "Scaling.Min", `scaling min is ${minimum}, must be at least 0`);
   if (scaling.Max < minimum) yield problem(place, "Scaling.Max", `scaling max is ${scaling.Max}, must be at least min, ${minimum}`);
-  else if (count < minimum || count > scaling.Max) yield problem(place, "Count", `count is ${count}, must be within scaling's min and max, ${minimum} to ${scaling.Max}`);
+  else if (count < minimum || count > scaling.Max)
+    yield problem(place, "Count", `count is ${count}, must be within scaling's min and max, ${minimum} to ${scaling.Max}`);
 }
 
 export function* checkSizes({ job }: Admission): Iterable<Finding> {
@@ -44,7 +47,8 @@ export function* checkSizes({ job }: Admission): Iterable<Finding> {
     const place = groupPlace(job, g);
     const disk = group.EphemeralDisk?.SizeMB ?? 0;
     if (disk < 10) yield problem(place, "EphemeralDisk.SizeMB", `ephemeral_disk size is ${disk} MB, must be at least 10`);
-    if ((group.ShutdownDelay ?? 0) < 0) yield problem(place, "ShutdownDelay", `shutdown_delay is ${formatDuration(group.ShutdownDelay ?? 0)}, must be at least 0s`);
+    if ((group.ShutdownDelay ?? 0) < 0)
+      yield problem(place, "ShutdownDelay", `shutdown_delay is ${formatDuration(group.ShutdownDelay ?? 0)}, must be at least 0s`);
     for (const [t, task] of group.Tasks.entries()) {
       yield* checkResources(taskPlace(job, g, t), task);
       yield* checkTask(job, g, t, task, disk);
@@ -58,16 +62,22 @@ function* checkResources(place: Place, task: Task): Iterable<Finding> {
   if (resources.CPU < 1) yield problem(place, "Resources.CPU", `cpu is ${resources.CPU} MHz, must be at least 1`);
   if (resources.MemoryMB < 10) yield problem(place, "Resources.MemoryMB", `memory is ${resources.MemoryMB} MB, must be at least 10`);
   if (resources.MemoryMaxMB < -1 || (resources.MemoryMaxMB > 0 && resources.MemoryMaxMB < resources.MemoryMB)) {
-    yield problem(place, "Resources.MemoryMaxMB", `memory_max is ${resources.MemoryMaxMB} MB, must be at least memory, ${resources.MemoryMB} MB, or -1 for no limit`);
+    yield problem(
+      place,
+      "Resources.MemoryMaxMB",
+      `memory_max is ${resources.MemoryMaxMB} MB, must be at least memory, ${resources.MemoryMB} MB, or -1 for no limit`,
+    );
   }
-  if ((resources.DiskMB ?? 0) > 0) yield problem(place, "Resources.DiskMB", "disk in a task's resources is not supported: set ephemeral_disk in the group");
+  if ((resources.DiskMB ?? 0) > 0)
+    yield problem(place, "Resources.DiskMB", "disk in a task's resources is not supported: set ephemeral_disk in the group");
   if ((resources.IOPS ?? 0) > 0) yield warning(place, "Resources.IOPS", "iops is deprecated and not used: remove it");
 }
 
 function* checkTask(job: Job, g: number, t: number, task: Task, diskMB: number): Iterable<Finding> {
   const place = taskPlace(job, g, t);
   if (task.KillTimeout < 0) yield problem(place, "KillTimeout", `kill_timeout is ${formatDuration(task.KillTimeout)}, must be at least 0s`);
-  if (task.ShutdownDelay < 0) yield problem(place, "ShutdownDelay", `shutdown_delay is ${formatDuration(task.ShutdownDelay)}, must be at least 0s`);
+  if (task.ShutdownDelay < 0)
+    yield problem(place, "ShutdownDelay", `shutdown_delay is ${formatDuration(task.ShutdownDelay)}, must be at least 0s`);
   if (task.KillSignal !== "" && !SIGNALS.has(task.KillSignal)) {
     const upper = `SIG${task.KillSignal.toUpperCase().replace(/^SIG/, "")}`;
     const hint = SIGNALS.has(upper) ? `, did you mean ${JSON.stringify(upper)}?` : ", must be one such as SIGINT or SIGTERM";
@@ -76,7 +86,9 @@ function* checkTask(job: Job, g: number, t: number, task: Task, diskMB: number):
   const logs = task.LogConfig;
   if (logs === null || logs.Disabled) return;
   if (logs.MaxFiles < 1) yield problem(place, "LogConfig.MaxFiles", `logs max_files is ${logs.MaxFiles}, must be at least 1`);
-  if (logs.MaxFileSizeMB < 1) yield problem(place, "LogConfig.MaxFileSizeMB", `logs max_file_size is ${logs.MaxFileSizeMB} MB, must be at least 1`);
+  if (logs.MaxFileSizeMB < 1)
+    yield problem(place, "LogConfig.MaxFileSizeMB", `logs max_file_size is ${logs.MaxFileSizeMB} MB, must be at least 1`);
   const used = logs.MaxFiles * logs.MaxFileSizeMB;
-  if (used >= diskMB) yield problem(place, "LogConfig", `logs can grow to ${used} MB, must stay below the group's ephemeral_disk, ${diskMB} MB`);
+  if (used >= diskMB)
+    yield problem(place, "LogConfig", `logs can grow to ${used} MB, must stay below the group's ephemeral_disk, ${diskMB} MB`);
 }

@@ -11,14 +11,31 @@ const HOUR = 60 * MINUTE;
 const SERVICE_RESTART: RestartPolicy = { Attempts: 2, Interval: 30 * MINUTE, Delay: 15 * SECOND, Mode: "fail", RenderTemplates: false };
 const BATCH_RESTART: RestartPolicy = { ...SERVICE_RESTART, Attempts: 3, Interval: 24 * HOUR };
 const SERVICE_RESCHEDULE: ReschedulePolicy = {
-  Attempts: 0, Interval: 0, Delay: 30 * SECOND, DelayFunction: "exponential", MaxDelay: HOUR, Unlimited: true,
+  Attempts: 0,
+  Interval: 0,
+  Delay: 30 * SECOND,
+  DelayFunction: "exponential",
+  MaxDelay: HOUR,
+  Unlimited: true,
 };
 const BATCH_RESCHEDULE: ReschedulePolicy = {
-  Attempts: 1, Interval: 24 * HOUR, Delay: 5 * SECOND, DelayFunction: "constant", MaxDelay: 0, Unlimited: false,
+  Attempts: 1,
+  Interval: 24 * HOUR,
+  Delay: 5 * SECOND,
+  DelayFunction: "constant",
+  MaxDelay: 0,
+  Unlimited: false,
 };
 const UPDATE: UpdateStrategy = {
-  Stagger: 30 * SECOND, MaxParallel: 1, HealthCheck: "checks", MinHealthyTime: 10 * SECOND, HealthyDeadline: 5 * MINUTE,
-  ProgressDeadline: 10 * MINUTE, Canary: 0, AutoRevert: false, AutoPromote: false,
+  Stagger: 30 * SECOND,
+  MaxParallel: 1,
+  HealthCheck: "checks",
+  MinHealthyTime: 10 * SECOND,
+  HealthyDeadline: 5 * MINUTE,
+  ProgressDeadline: 10 * MINUTE,
+  Canary: 0,
+  AutoRevert: false,
+  AutoPromote: false,
 };
 const MIGRATE: MigrateStrategy = { MaxParallel: 1, HealthCheck: "checks", MinHealthyTime: 10 * SECOND, HealthyDeadline: 5 * MINUTE };
 

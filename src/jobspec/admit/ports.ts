@@ -32,7 +32,10 @@ function gatherGroup(group: TaskGroup): TaskGroup {
 }
 
 function sortPorts(network: Network): Network {
-  const ports = [...network.ReservedPorts, ...network.DynamicPorts].map((port) => ({ ...port, HostNetwork: port.HostNetwork || "default" }));
+  const ports = [...network.ReservedPorts, ...network.DynamicPorts].map((port) => ({
+    ...port,
+    HostNetwork: port.HostNetwork || "default",
+  }));
   return { ...network, ReservedPorts: ports.filter((port) => port.Value !== 0), DynamicPorts: ports.filter((port) => port.Value === 0) };
 }
 
@@ -59,7 +62,8 @@ export function* checkWrittenNetworks({ job }: Admission): Iterable<Finding> {
 export function* checkPorts({ job }: Admission): Iterable<Finding> {
   for (const [g, group] of job.TaskGroups.entries()) {
     const place = groupPlace(job, g);
-    if (group.Networks.length > 1) yield problem(place, "Networks", `has ${group.Networks.length} network blocks, can use only one: merge them`);
+    if (group.Networks.length > 1)
+      yield problem(place, "Networks", `has ${group.Networks.length} network blocks, can use only one: merge them`);
     const ports = group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]);
     yield* checkLabels(place, ports);
     yield* checkNumbers(place, ports);
@@ -70,8 +74,10 @@ function* checkLabels(place: Place, ports: readonly Port[]): Iterable<Finding> {
   const seen = new Set<string>();
   for (const port of ports) {
     if (port.Label === "") yield problem(place, "Networks", "a port has no label");
-    else if (/[\s\p{Cc}]/u.test(port.Label)) yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} contains white space`);
-    else if (seen.has(port.Label)) yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} is used twice: give each port of the group its own`);
+    else if (/[\s\p{Cc}]/u.test(port.Label))
+      yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} contains white space`);
+    else if (seen.has(port.Label))
+      yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} is used twice: give each port of the group its own`);
     seen.add(port.Label);
   }
 }
@@ -81,12 +87,14 @@ function* checkNumbers(place: Place, ports: readonly Port[]): Iterable<Finding> 
   for (const port of ports) {
     const name = JSON.stringify(port.Label);
     if (port.Value < 0 || port.Value > 65535) yield problem(place, "Networks", `port ${name}: static is ${port.Value}, must be 1 to 65535`);
-    if (port.To < -1 || port.To > 65535) yield problem(place, "Networks", `port ${name}: to is ${port.To}, must be 1 to 65535, or -1 for the host's number`);
+    if (port.To < -1 || port.To > 65535)
+      yield problem(place, "Networks", `port ${name}: to is ${port.To}, must be 1 to 65535, or -1 for the host's number`);
     if (port.IgnoreCollision && port.Value === 0) yield problem(place, "Networks", `port ${name}: ignore_collision needs a static port`);
     if (port.Value === 0 || port.IgnoreCollision) continue;
     const key = `${port.HostNetwork} ${port.Value}`;
     const other = taken.get(key);
-    if (other !== undefined) yield problem(place, "Networks", `port ${name}: static ${port.Value} is already taken by port ${other} of the group`);
+    if (other !== undefined)
+      yield problem(place, "Networks", `port ${name}: static ${port.Value} is already taken by port ${other} of the group`);
     taken.set(key, name);
   }
 }

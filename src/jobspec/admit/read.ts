@@ -27,7 +27,8 @@ type Plain = Readonly<Record<string, unknown>>;
 export function readJob(input: unknown): { readonly job: Job; readonly findings: readonly Finding[] } {
   const reading: Reading = { findings: [] };
   const place = isPlain(input) ? jobPlace({ ID: pick(input, "ID") }) : jobPlace({});
-  if (!isPlain(input)) reading.findings.push(problem(place, "", `expected an object such as {"ID": "example", "TaskGroups": […]}, got ${spell(input)}`));
+  if (!isPlain(input))
+    reading.findings.push(problem(place, "", `expected an object such as {"ID": "example", "TaskGroups": […]}, got ${spell(input)}`));
   const job = readNoun(reading, Job, isPlain(input) ? input : {}, { ...place, field: "" });
   return { job: job as unknown as Job, findings: reading.findings };
 }
@@ -63,7 +64,10 @@ function readField(reading: Reading, schema: TSchema, given: unknown, spot: Spot
       return Object.fromEntries(
         Object.entries(given).map(([key, each]) => {
           const item = { ...spot, path: `${spot.path}[${JSON.stringify(key)}]`, field: `${spot.field} ${JSON.stringify(key)}` };
-          return [key, readNoun(reading, nested as TSchema, isPlain(each) ? each : (wrong(reading, schema, each, item, "an object") as Plain), item)];
+          return [
+            key,
+            readNoun(reading, nested as TSchema, isPlain(each) ? each : (wrong(reading, schema, each, item, "an object") as Plain), item),
+          ];
         }),
       );
     case undefined:
@@ -79,12 +83,20 @@ function readPlain(reading: Reading, schema: TSchema, given: unknown, spot: Spot
       return typeof given === "string" ? given : wrong(reading, schema, given, spot, "text in quotes");
     case "integer":
       if (typeof given === "number" && Number.isInteger(given)) return given;
-      return wrong(reading, schema, given, spot, noteOf(schema).duration ? "a whole number of nanoseconds (5s is 5000000000)" : "a whole number");
+      return wrong(
+        reading,
+        schema,
+        given,
+        spot,
+        noteOf(schema).duration ? "a whole number of nanoseconds (5s is 5000000000)" : "a whole number",
+      );
     case "boolean":
       return typeof given === "boolean" ? given : wrong(reading, schema, given, spot, "true or false");
     case "array":
       if (!Array.isArray(given)) return wrong(reading, schema, given, spot, "a list");
-      return given.map((each: unknown, index) => readPlain(reading, shape.items as TSchema, each, { ...spot, path: `${spot.path}[${index}]` }));
+      return given.map((each: unknown, index) =>
+        readPlain(reading, shape.items as TSchema, each, { ...spot, path: `${spot.path}[${index}]` }),
+      );
     case "object":
       if (!isPlain(given)) return wrong(reading, schema, given, spot, "an object");
       return Object.fromEntries(

@@ -1,7 +1,17 @@
 /** Steps that fill in what the author left out and depends on the rest of the job. Types and sizes: nomad.md §1.2, §1.3, §1.8, §1.9. */
 import {
-  DEFAULT_NAMESPACE, EphemeralDisk, Job, LogConfig, type JobId, type Namespace, Resources, type Scaling, type Task, type TaskGroup,
-  fieldsOf, noteOf,
+  DEFAULT_NAMESPACE,
+  EphemeralDisk,
+  Job,
+  LogConfig,
+  type JobId,
+  type Namespace,
+  Resources,
+  type Scaling,
+  type Task,
+  type TaskGroup,
+  fieldsOf,
+  noteOf,
 } from "#model";
 import type { TSchema } from "typebox";
 import type { Admission } from "./admission.ts";
@@ -9,7 +19,9 @@ import type { Admission } from "./admission.ts";
 /** Step: names, place and priority of the job; whatever only servers may set is cleared (they set it again on registration). */
 export function settleJob({ job, context }: Admission): Job {
   const cleared = Object.fromEntries(
-    fieldsOf(Job).filter(([name, schema]) => noteOf(schema).server === true && name !== "Stop").map(([name, schema]) => [name, noteOf(schema).default]),
+    fieldsOf(Job)
+      .filter(([name, schema]) => noteOf(schema).server === true && name !== "Stop")
+      .map(([name, schema]) => [name, noteOf(schema).default]),
   );
   return {
     ...job,

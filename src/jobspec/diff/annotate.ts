@@ -1,14 +1,29 @@
 /** What a diff will do to running allocations, in the words of `job plan`. nomad.md §4.4. */
 import type { TSchema } from "typebox";
 import {
-  type DesiredUpdates, type FieldDiff, type JobDiff, type ObjectDiff, Task, type TaskDiff, type TaskGroupDiff, fieldsOf, nestedSchema, noteOf,
+  type DesiredUpdates,
+  type FieldDiff,
+  type JobDiff,
+  type ObjectDiff,
+  Task,
+  type TaskDiff,
+  type TaskGroupDiff,
+  fieldsOf,
+  nestedSchema,
+  noteOf,
 } from "#model";
 import { objectName } from "./diff-noun.ts";
 
 /** DesiredUpdates' fields as the diff's `Updates` calls them. */
 const UPDATE_WORDS: readonly (readonly [keyof DesiredUpdates, string])[] = [
-  ["Ignore", "ignore"], ["Place", "create"], ["Migrate", "migrate"], ["Stop", "destroy"], ["Canary", "canary"],
-  ["InPlaceUpdate", "in-place update"], ["DestructiveUpdate", "create/destroy update"], ["Preemptions", "preemption"],
+  ["Ignore", "ignore"],
+  ["Place", "create"],
+  ["Migrate", "migrate"],
+  ["Stop", "destroy"],
+  ["Canary", "canary"],
+  ["InPlaceUpdate", "in-place update"],
+  ["DestructiveUpdate", "create/destroy update"],
+  ["Preemptions", "preemption"],
 ];
 
 /** `updates` by group name, from the scheduler's dry run. Pure: the diff given is not changed. */

@@ -126,7 +126,13 @@ function diffNested(name: string, field: TSchema, old: unknown, next: unknown, c
   return [...gone.flatMap((noun) => present(pair(noun, undefined))), ...come.flatMap((noun) => present(pair(undefined, noun)))];
 }
 
-function diffObject(name: string, schema: TSchema, old: Noun | undefined, next: Noun | undefined, contextual: boolean): ObjectDiff | undefined {
+function diffObject(
+  name: string,
+  schema: TSchema,
+  old: Noun | undefined,
+  next: Noun | undefined,
+  contextual: boolean,
+): ObjectDiff | undefined {
   if (old === undefined && next === undefined) return undefined;
   const inner = walk(schema, old, next, { contextual }, contextual);
   if (old !== undefined && next !== undefined && !isChanged(inner)) return undefined;
@@ -135,14 +141,20 @@ function diffObject(name: string, schema: TSchema, old: Noun | undefined, next: 
 
 type PairDiff = (old: Noun | undefined, next: Noun | undefined) => ObjectDiff | undefined;
 
-function diffByKey(old: Readonly<Record<string, Noun>> | undefined, next: Readonly<Record<string, Noun>> | undefined, pair: PairDiff): readonly ObjectDiff[] {
+function diffByKey(
+  old: Readonly<Record<string, Noun>> | undefined,
+  next: Readonly<Record<string, Noun>> | undefined,
+  pair: PairDiff,
+): readonly ObjectDiff[] {
   const before = new Map(Object.entries(old ?? {}));
   const after = new Map(Object.entries(next ?? {}));
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => present(pair(before.get(key), after.get(key))));
 }
 
 function diffByPlace(before: readonly Noun[], after: readonly Noun[], pair: PairDiff): readonly ObjectDiff[] {
-  return Array.from({ length: Math.max(before.length, after.length) }, (_, index) => index).flatMap((index) => present(pair(before[index], after[index])));
+  return Array.from({ length: Math.max(before.length, after.length) }, (_, index) => index).flatMap((index) =>
+    present(pair(before[index], after[index])),
+  );
 }
 
 /** Those of `list` that have no equal in `other`, each equal used once. */

@@ -14,12 +14,17 @@ import type { DiskEntry } from "../../../src/agent/config/config-disk.ts";
 import { type MemoryEntry, memoryDisk } from "../../unit/agent/config/memory-disk.ts";
 
 const here = new URL("./", import.meta.url);
-for (const file of readdirSync(here).filter((name) => name.endsWith(".txt")).sort()) {
+for (const file of readdirSync(here)
+  .filter((name) => name.endsWith(".txt"))
+  .sort()) {
   test(`the agent says of ${file} what is written there`, () => {
     const source = readFileSync(new URL(file, here), "utf8");
     const said = run(sectionsOf(source));
     if (process.env["DROVER_WRITE"] === "1") {
-      writeFileSync(new URL(file, here), source.replace(/(^-- says --\n)[\s\S]*$/m, (_, head: string) => head + said));
+      writeFileSync(
+        new URL(file, here),
+        source.replace(/(^-- says --\n)[\s\S]*$/m, (_, head: string) => head + said),
+      );
     } else {
       assert.equal(said, sectionsOf(source).get("says"));
     }
@@ -45,7 +50,9 @@ function run(sections: ReadonlyMap<string, string>): string {
       networkAddresses: [{ interface: "eth0", address: "10.0.0.5", family: "IPv4", loopback: false }],
       temporaryDirectory: () => "/tmp/drover-dev",
     });
-    return [...config.notYet.map((each) => `not yet: ${each}`), ...config.warnings.map((each) => `warning: ${each}`), "loaded"].join("\n") + "\n";
+    return (
+      [...config.notYet.map((each) => `not yet: ${each}`), ...config.warnings.map((each) => `warning: ${each}`), "loaded"].join("\n") + "\n"
+    );
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     return `${thrown.message}\n`;

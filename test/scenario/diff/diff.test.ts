@@ -16,7 +16,9 @@ const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priority
 const SIGN: Readonly<Record<DiffType, string>> = { None: "   ", Added: "+  ", Deleted: "-  ", Edited: "+/-" };
 
 const here = new URL("./", import.meta.url);
-for (const file of readdirSync(here).filter((name) => name.endsWith(".txt")).sort()) {
+for (const file of readdirSync(here)
+  .filter((name) => name.endsWith(".txt"))
+  .sort()) {
   test(`the diff in ${file} is as written`, () => {
     const source = readFileSync(new URL(file, here), "utf8");
     const sections = sectionsOf(source);
@@ -27,7 +29,10 @@ for (const file of readdirSync(here).filter((name) => name.endsWith(".txt")).sor
     const updates = sections.get("updates.json");
     const text = render(updates === undefined ? plain : annotateDiff(plain, JSON.parse(updates)));
     if (process.env["DROVER_WRITE"] === "1") {
-      writeFileSync(new URL(file, here), source.replace(/(^-- diff --\n)[\s\S]*$/m, (_, head: string) => head + text));
+      writeFileSync(
+        new URL(file, here),
+        source.replace(/(^-- diff --\n)[\s\S]*$/m, (_, head: string) => head + text),
+      );
     } else {
       assert.equal(text, sections.get("diff"));
     }
@@ -43,7 +48,10 @@ function render(diff: JobDiff): string {
   const lines = [`${SIGN[diff.Type]} Job ${JSON.stringify(diff.ID)}`];
   const notes = (list: readonly string[]) => (list.length === 0 ? "" : ` (${list.join(", ")})`);
   const field = (depth: number, each: FieldDiff) => {
-    const value = each.Type === "Edited" ? `${JSON.stringify(each.Old)} => ${JSON.stringify(each.New)}` : JSON.stringify(each.Type === "Deleted" ? each.Old : each.New);
+    const value =
+      each.Type === "Edited"
+        ? `${JSON.stringify(each.Old)} => ${JSON.stringify(each.New)}`
+        : JSON.stringify(each.Type === "Deleted" ? each.Old : each.New);
     lines.push(`${"  ".repeat(depth)}${SIGN[each.Type]} ${each.Name}: ${value}${notes(each.Annotations)}`);
   };
   const inside = (depth: number, each: Pick<ObjectDiff, "Fields" | "Objects">) => {
@@ -56,7 +64,9 @@ function render(diff: JobDiff): string {
   };
   inside(1, diff);
   for (const group of diff.TaskGroups) {
-    lines.push(`  ${SIGN[group.Type]} Group ${JSON.stringify(group.Name)}${notes(Object.entries(group.Updates).map(([word, count]) => `${count} ${word}`))}`);
+    lines.push(
+      `  ${SIGN[group.Type]} Group ${JSON.stringify(group.Name)}${notes(Object.entries(group.Updates).map(([word, count]) => `${count} ${word}`))}`,
+    );
     inside(2, group);
     for (const task of group.Tasks) {
       lines.push(`    ${SIGN[task.Type]} Task ${JSON.stringify(task.Name)}${notes(task.Annotations)}`);

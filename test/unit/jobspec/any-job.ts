@@ -13,7 +13,9 @@ export function anyJob(): fc.Arbitrary<Job> {
 /** The job with one field somewhere drawn anew. */
 export function anyEdit(job: Job): fc.Arbitrary<Job> {
   return anyJob().chain((other) =>
-    fc.constantFrom(...fieldsOf(Job).map(([name]) => name)).map((name) => ({ ...job, [name]: other[name as keyof Job], ID: job.ID }) as Job),
+    fc
+      .constantFrom(...fieldsOf(Job).map(([name]) => name))
+      .map((name) => ({ ...job, [name]: other[name as keyof Job], ID: job.ID }) as Job),
   );
 }
 
@@ -26,7 +28,8 @@ function value(field: TSchema): fc.Arbitrary<unknown> {
   const nested = nestedSchema(field);
   const fallback = note.default === undefined ? "" : note.default;
   if (note.hidden === true || note.server === true) return fc.constant(fallback);
-  const seldom = (drawn: fc.Arbitrary<unknown>) => fc.oneof({ weight: 4, arbitrary: fc.constant(fallback) }, { weight: 1, arbitrary: drawn });
+  const seldom = (drawn: fc.Arbitrary<unknown>) =>
+    fc.oneof({ weight: 4, arbitrary: fc.constant(fallback) }, { weight: 1, arbitrary: drawn });
   if (nested !== undefined) {
     if (nestingOf(field) === "one") return seldom(noun(nested));
     const label = note.label ?? "Name";

@@ -27,7 +27,8 @@ const editGroup = (edit: (group: TaskGroup) => Partial<TaskGroup>): Job => ({
   ...base,
   TaskGroups: base.TaskGroups.map((group) => (group.Name === "g" ? { ...group, ...edit(group) } : group)),
 });
-const editTask = (edit: (task: Task) => Partial<Task>): Job => editGroup((group) => ({ Tasks: group.Tasks.map((task) => ({ ...task, ...edit(task) })) }));
+const editTask = (edit: (task: Task) => Partial<Task>): Job =>
+  editGroup((group) => ({ Tasks: group.Tasks.map((task) => ({ ...task, ...edit(task) })) }));
 const editResources = (edit: Partial<NonNullable<Task["Resources"]>>): Job =>
   editTask((task) => ({ Resources: { ...(task.Resources as NonNullable<Task["Resources"]>), ...edit } }));
 
@@ -40,11 +41,15 @@ const inPlace: Readonly<Record<string, Job>> = {
   "kill timeout": editTask(() => ({ KillTimeout: 1 })),
   "kill signal": editTask(() => ({ KillSignal: "SIGUSR1" })),
   "shutdown delay": editTask(() => ({ ShutdownDelay: 1 })),
-  "restart attempts": editGroup((group) => ({ RestartPolicy: { ...(group.RestartPolicy as NonNullable<TaskGroup["RestartPolicy"]>), Attempts: 9 } })),
+  "restart attempts": editGroup((group) => ({
+    RestartPolicy: { ...(group.RestartPolicy as NonNullable<TaskGroup["RestartPolicy"]>), Attempts: 9 },
+  })),
   "log files": editTask(() => ({ LogConfig: { MaxFiles: 1, MaxFileSizeMB: 10, Disabled: false } })),
   "another group's driver": {
     ...base,
-    TaskGroups: base.TaskGroups.map((group) => (group.Name === "g" ? group : { ...group, Tasks: group.Tasks.map((task) => ({ ...task, Driver: "raw_exec" })) })),
+    TaskGroups: base.TaskGroups.map((group) =>
+      group.Name === "g" ? group : { ...group, Tasks: group.Tasks.map((task) => ({ ...task, Driver: "raw_exec" })) },
+    ),
   },
   "meta that the task overrides": { ...base, Meta: { m: "job" } },
 };
@@ -62,10 +67,14 @@ const destroying: Readonly<Record<string, Job>> = {
   memory_max: editResources({ MemoryMaxMB: 500 }),
   cores: editResources({ Cores: 1 }),
   "ephemeral disk": editGroup(() => ({ EphemeralDisk: { Sticky: false, Migrate: false, SizeMB: 400 } })),
-  ports: editGroup((group) => ({ Networks: group.Networks.map((network) => ({ ...network, DynamicPorts: network.DynamicPorts.slice(1) })) })),
+  ports: editGroup((group) => ({
+    Networks: group.Networks.map((network) => ({ ...network, DynamicPorts: network.DynamicPorts.slice(1) })),
+  })),
   "having a network": editGroup(() => ({ Networks: [] })),
   "logs being kept": editTask(() => ({ LogConfig: { MaxFiles: 10, MaxFileSizeMB: 10, Disabled: true } })),
-  "rendering on restart": editGroup((group) => ({ RestartPolicy: { ...(group.RestartPolicy as NonNullable<TaskGroup["RestartPolicy"]>), RenderTemplates: true } })),
+  "rendering on restart": editGroup((group) => ({
+    RestartPolicy: { ...(group.RestartPolicy as NonNullable<TaskGroup["RestartPolicy"]>), RenderTemplates: true },
+  })),
   "the number of tasks": editGroup((group) => ({ Tasks: [...group.Tasks, { ...(group.Tasks[0] as Task), Name: "second" }] })),
   "a task's name": editTask(() => ({ Name: "renamed" })),
   "merged meta from the job": { ...base, Meta: { fresh: "1" } },
@@ -82,7 +91,11 @@ test("the order of named things, of keys, and what servers set make no new versi
       Networks: group.Networks.map((network) => ({ ...network, DynamicPorts: [...network.DynamicPorts].reverse() })),
       Tasks: group.Tasks.map((task) => ({ ...task, Env: { B: "2", A: "1" } })),
     })),
-    Version: 8, ModifyIndex: 99, SubmitTime: 5, Status: "running", Stable: true,
+    Version: 8,
+    ModifyIndex: 99,
+    SubmitTime: 5,
+    Status: "running",
+    Stable: true,
   };
   const reversed = { ...same, TaskGroups: [...same.TaskGroups].reverse() };
   assert.ok(sameJobSpec(base, reversed));
@@ -100,14 +113,17 @@ test("meta moved between levels with the same result does not restart anything",
 
 test("the judgement is the same in both directions, and none exactly for the same spec", () => {
   fc.assert(
-    fc.property(anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))), ([old, next]) => {
-      for (const group of old.TaskGroups) {
-        const change = groupChange(old, next, group.Name);
-        assert.equal(change, groupChange(next, old, group.Name));
-        assert.equal(change === "none", sameJobSpec(old, next));
-        assert.equal(groupChange(old, structuredClone(old), group.Name), "none");
-      }
-    }),
+    fc.property(
+      anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))),
+      ([old, next]) => {
+        for (const group of old.TaskGroups) {
+          const change = groupChange(old, next, group.Name);
+          assert.equal(change, groupChange(next, old, group.Name));
+          assert.equal(change === "none", sameJobSpec(old, next));
+          assert.equal(groupChange(old, structuredClone(old), group.Name), "none");
+        }
+      },
+    ),
     { numRuns: Math.ceil(60 * testScale()) },
   );
 });

@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AGENT_FLAGS, ConfigError, type LoadRequest, loadConfig, machineConfigDisk, parseAgentFlags } from "../../../../src/agent/config/mod.ts";
+import {
+  AGENT_FLAGS,
+  ConfigError,
+  type LoadRequest,
+  loadConfig,
+  machineConfigDisk,
+  parseAgentFlags,
+} from "../../../../src/agent/config/mod.ts";
 import { readFile } from "../../../../src/agent/config/read-file.ts";
 import { testScale } from "../../../scale.ts";
 import { memoryDisk } from "./memory-disk.ts";
@@ -32,8 +39,14 @@ test("defaults are Nomad's, but for the address: loopback unless told otherwise"
   assert.deepEqual([config.region, config.datacenter, config.name, config.log], ["global", "dc1", "host", { level: "INFO", json: false }]);
   assert.deepEqual(config.bind, { http: ["127.0.0.1"], rpc: "127.0.0.1", serf: "127.0.0.1" });
   assert.deepEqual(config.advertise, { http: "127.0.0.1:4646", rpc: "127.0.0.1:4647", serf: "127.0.0.1:4648" });
-  assert.deepEqual([config.server.dataDirectory, config.client.stateDirectory, config.client.allocationDirectory], ["/opt/d/server", "/opt/d/client", "/opt/d/alloc"]);
-  assert.deepEqual([config.server.jobThresholdMs, config.server.evaluationThresholdMs, config.server.jobSourceBytesMax], [14_400_000, 3_600_000, 1_048_576]);
+  assert.deepEqual(
+    [config.server.dataDirectory, config.client.stateDirectory, config.client.allocationDirectory],
+    ["/opt/d/server", "/opt/d/client", "/opt/d/alloc"],
+  );
+  assert.deepEqual(
+    [config.server.jobThresholdMs, config.server.evaluationThresholdMs, config.server.jobSourceBytesMax],
+    [14_400_000, 3_600_000, 1_048_576],
+  );
   assert.deepEqual(config.client.dynamicPorts, { min: 20_000, max: 32_000 });
   assert.equal(config.drivers.rawExec.enabled, false);
   assert.deepEqual([config.notYet, config.warnings], [[], []]);
@@ -42,7 +55,10 @@ test("defaults are Nomad's, but for the address: loopback unless told otherwise"
 test("-dev is a server and a client on loopback, raw_exec on, state in a temporary directory", () => {
   const config = load({}, ["-dev"]);
   assert.deepEqual([config.dev, config.dataDirectory, config.dataDirectoryIsTemporary], [true, "/tmp/dev", true]);
-  assert.deepEqual([config.server.enabled, config.client.enabled, config.drivers.rawExec.enabled, config.server.bootstrapExpect], [true, true, true, 1]);
+  assert.deepEqual(
+    [config.server.enabled, config.client.enabled, config.drivers.rawExec.enabled, config.server.bootstrapExpect],
+    [true, true, true, 1],
+  );
   assert.deepEqual(config.bind.http, ["127.0.0.1"]);
 });
 
@@ -73,30 +89,45 @@ test("blocks, maps and JSON say the same", () => {
   const map = load({ "a.hcl": `${BASE} plugin = { "raw_exec" = { config = { enabled = true, denied_envvars = ["A*"] } } }` });
   const bare = load({ "a.hcl": `${BASE} plugin { raw_exec { config { enabled = "true" \n denied_envvars = ["A*"] } } }` });
   const json = load({
-    "a.json": '{"data_dir": "/opt/d", "server": {"enabled": true}, "client": {"enabled": true}, "plugin": [{"raw_exec": [{"config": [{"enabled": true, "denied_envvars": ["A*"]}]}]}]}',
+    "a.json":
+      '{"data_dir": "/opt/d", "server": {"enabled": true}, "client": {"enabled": true}, "plugin": [{"raw_exec": [{"config": [{"enabled": true, "denied_envvars": ["A*"]}]}]}]}',
   });
   for (const config of [hcl, map, bare, json]) assert.deepEqual(config.drivers.rawExec, { enabled: true, deniedVariables: ["A*"] });
 });
 
 test("durations and sizes are read as Go writes them, quoted numbers as HCL1 does", () => {
-  const config = load({ "a.hcl": `${BASE} server { job_gc_threshold = "1h30m" \n job_max_source_size = "512K" \n heartbeat_grace = 2000000000 }\n ports { http = "5000" }` });
-  assert.deepEqual([config.server.jobThresholdMs, config.server.jobSourceBytesMax, config.server.heartbeatGraceMs, config.ports.http], [5_400_000, 524_288, 2000, 5000]);
+  const config = load({
+    "a.hcl": `${BASE} server { job_gc_threshold = "1h30m" \n job_max_source_size = "512K" \n heartbeat_grace = 2000000000 }\n ports { http = "5000" }`,
+  });
+  assert.deepEqual(
+    [config.server.jobThresholdMs, config.server.jobSourceBytesMax, config.server.heartbeatGraceMs, config.ports.http],
+    [5_400_000, 524_288, 2000, 5000],
+  );
 });
 
 test("an address may be a template; what is advertised is an address others can reach", () => {
-  const config = load({ "a.hcl": `${BASE} bind_addr = "0.0.0.0"\n addresses { http = "127.0.0.1 {{ GetInterfaceIP \\"eth0\\" }}" }\n advertise { serf = "1.2.3.4:99" }` });
+  const config = load({
+    "a.hcl": `${BASE} bind_addr = "0.0.0.0"\n addresses { http = "127.0.0.1 {{ GetInterfaceIP \\"eth0\\" }}" }\n advertise { serf = "1.2.3.4:99" }`,
+  });
   assert.deepEqual(config.bind, { http: ["127.0.0.1", "198.51.100.7"], rpc: "0.0.0.0", serf: "0.0.0.0" });
   assert.deepEqual(config.advertise, { http: "127.0.0.1:4646", rpc: "10.0.0.5:4647", serf: "1.2.3.4:99" });
   assert.match(config.warnings.join(), /listens on 198\.51\.100\.7 and nothing guards it/);
 });
 
 test("legacy options become lists", () => {
-  const client = load({ "a.hcl": `${BASE} client { options { "driver.denylist" = "raw_exec, java" \n "user.denylist" = "root,admin" } }` }).client;
-  assert.deepEqual([client.driversAllowed, client.driversDenied, client.usersDenied, client.environmentDenied], [null, ["raw_exec", "java"], ["root", "admin"], null]);
+  const client = load({
+    "a.hcl": `${BASE} client { options { "driver.denylist" = "raw_exec, java" \n "user.denylist" = "root,admin" } }`,
+  }).client;
+  assert.deepEqual(
+    [client.driversAllowed, client.driversDenied, client.usersDenied, client.environmentDenied],
+    [null, ["raw_exec", "java"], ["root", "admin"], null],
+  );
 });
 
 test("what was written is shown without secrets", () => {
-  const config = load({ "a.hcl": `${BASE} server { encrypt = "s3cret" }\n vault { token = "s3cret" }\n consul { token = "s3cret" \n address = "c:8500" }` });
+  const config = load({
+    "a.hcl": `${BASE} server { encrypt = "s3cret" }\n vault { token = "s3cret" }\n consul { token = "s3cret" \n address = "c:8500" }`,
+  });
   assert.doesNotMatch(JSON.stringify(config), /s3cret/);
   assert.deepEqual((config.written as { consul: unknown }).consul, { address: "c:8500" });
 });
@@ -113,16 +144,48 @@ test("every flag has a place in the table of keys", () => {
 });
 
 test("whatever is in a file, it loads or is refused with a ConfigError", () => {
-  const words = fc.constantFrom("server", "client", "plugin", '"raw_exec"', "config", "{", "}", "=", '"', "enabled", "true", "4", "[", "]", "\n", ",", "data_dir", '"/opt/d"', "meta", "${x}", "ports", "__proto__", ":", "//");
+  const words = fc.constantFrom(
+    "server",
+    "client",
+    "plugin",
+    '"raw_exec"',
+    "config",
+    "{",
+    "}",
+    "=",
+    '"',
+    "enabled",
+    "true",
+    "4",
+    "[",
+    "]",
+    "\n",
+    ",",
+    "data_dir",
+    '"/opt/d"',
+    "meta",
+    "${x}",
+    "ports",
+    "__proto__",
+    ":",
+    "//",
+  );
   fc.assert(
-    fc.property(fc.oneof(fc.array(words, { maxLength: 30 }).map((list) => list.join(" ")), fc.string({ maxLength: 60, unit: "binary" })), fc.constantFrom("a.hcl", "a.json"), (text, name) => {
-      try {
-        load({ [name]: text }, ["-dev"]);
-      } catch (thrown) {
-        if (!(thrown instanceof ConfigError)) throw thrown;
-        assert.doesNotMatch(thrown.message, /\n {4}at /);
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.array(words, { maxLength: 30 }).map((list) => list.join(" ")),
+        fc.string({ maxLength: 60, unit: "binary" }),
+      ),
+      fc.constantFrom("a.hcl", "a.json"),
+      (text, name) => {
+        try {
+          load({ [name]: text }, ["-dev"]);
+        } catch (thrown) {
+          if (!(thrown instanceof ConfigError)) throw thrown;
+          assert.doesNotMatch(thrown.message, /\n {4}at /);
+        }
+      },
+    ),
     { numRuns: Math.ceil(400 * testScale()) },
   );
 });

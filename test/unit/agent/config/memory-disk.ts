@@ -25,6 +25,9 @@ export function memoryDisk(entries: Readonly<Record<string, string | MemoryEntry
       if (text === undefined) throw new Error(`EACCES: permission denied, open '${path}'`);
       return text;
     },
-    list: (path) => [...all.keys()].filter((each) => each.startsWith(`${path}/`) && !each.slice(path.length + 1).includes("/")).map((each) => each.slice(path.length + 1)),
+    list: (path) =>
+      [...all.keys()]
+        .filter((each) => each.startsWith(`${path}/`) && !each.slice(path.length + 1).includes("/"))
+        .map((each) => each.slice(path.length + 1)),
   };
 }

@@ -18,7 +18,10 @@ const firstGroup = (input: unknown) => admit(input).job.TaskGroups[0] as TaskGro
 
 test("a minimal job comes out with every field present and the field's defaults", () => {
   const { job, warnings } = admit(minimal());
-  assert.deepEqual(Object.keys(job), fieldsOf(Job).map(([name]) => name));
+  assert.deepEqual(
+    Object.keys(job),
+    fieldsOf(Job).map(([name]) => name),
+  );
   assert.deepEqual(warnings, []);
   assert.deepEqual(
     [job.Name, job.Namespace, job.Region, job.Type, job.Priority, job.Datacenters, job.NodePool],
@@ -41,7 +44,14 @@ test("a batch job has batch's policies and no update or migrate", () => {
   const group = firstGroup(minimal({}, { Type: "batch" }));
   assert.equal(group.RestartPolicy?.Attempts, 3);
   assert.equal(group.RestartPolicy?.Interval, 86_400 * SECOND);
-  assert.deepEqual(group.ReschedulePolicy, { Attempts: 1, Interval: 86_400 * SECOND, Delay: 5 * SECOND, DelayFunction: "constant", MaxDelay: 0, Unlimited: false });
+  assert.deepEqual(group.ReschedulePolicy, {
+    Attempts: 1,
+    Interval: 86_400 * SECOND,
+    Delay: 5 * SECOND,
+    DelayFunction: "constant",
+    MaxDelay: 0,
+    Unlimited: false,
+  });
   assert.deepEqual([group.Update, group.Migrate], [null, null]);
 });
 
@@ -65,37 +75,67 @@ test("count falls back to scaling's min", () => {
 });
 
 test("names in another case, nulls and unknown fields are read as Go's JSON reads them", () => {
-  const { job } = admit({ id: "hello", Datacenters: null, Wat: 1, taskgroups: [{ name: "g", tasks: [{ name: "t", driver: "exec", LogConfig: { Enabled: null } }] }] });
+  const { job } = admit({
+    id: "hello",
+    Datacenters: null,
+    Wat: 1,
+    taskgroups: [{ name: "g", tasks: [{ name: "t", driver: "exec", LogConfig: { Enabled: null } }] }],
+  });
   assert.equal(job.ID, "hello");
   assert.equal(job.TaskGroups[0]?.Tasks[0]?.Driver, "exec");
   assert.ok(!("Wat" in job));
 });
 
 test("what only servers set is cleared, tokens of the caller's environment are dropped", () => {
-  const { job } = admit(minimal({}, { Version: 9, ModifyIndex: 4, Status: "running", Stable: true, ConsulToken: "s3cret", VaultToken: "s3cret" }));
+  const { job } = admit(
+    minimal({}, { Version: 9, ModifyIndex: 4, Status: "running", Stable: true, ConsulToken: "s3cret", VaultToken: "s3cret" }),
+  );
   assert.deepEqual([job.Version, job.ModifyIndex, job.Status, job.Stable, job.ConsulToken, job.VaultToken], [0, 0, "", false, "", ""]);
 });
 
 test("network inside a task's resources becomes the group's, ports sorted by kind", () => {
   const { job, warnings } = admit(
-    minimal({ Tasks: [{ Name: "t", Driver: "exec", Resources: { Networks: [{ DynamicPorts: [{ Label: "http", Value: 5678 }, { Label: "rpc" }] }] } }] }),
+    minimal({
+      Tasks: [
+        { Name: "t", Driver: "exec", Resources: { Networks: [{ DynamicPorts: [{ Label: "http", Value: 5678 }, { Label: "rpc" }] }] } },
+      ],
+    }),
   );
   const group = job.TaskGroups[0] as TaskGroup;
-  assert.deepEqual(group.Networks[0]?.ReservedPorts.map((port) => [port.Label, port.Value, port.HostNetwork]), [["http", 5678, "default"]]);
-  assert.deepEqual(group.Networks[0]?.DynamicPorts.map((port) => port.Label), ["rpc"]);
+  assert.deepEqual(
+    group.Networks[0]?.ReservedPorts.map((port) => [port.Label, port.Value, port.HostNetwork]),
+    [["http", 5678, "default"]],
+  );
+  assert.deepEqual(
+    group.Networks[0]?.DynamicPorts.map((port) => port.Label),
+    ["rpc"],
+  );
   assert.deepEqual(group.Tasks[0]?.Resources?.Networks, []);
   assert.match(warnings.join(), /Task "t" of group "g": network inside resources is deprecated/);
 });
 
 test("a kill signal is implied as a constraint, once", () => {
-  const input = minimal({ Tasks: [{ Name: "a", Driver: "exec", KillSignal: "SIGUSR1" }, { Name: "b", Driver: "exec", KillSignal: "SIGHUP" }] });
+  const input = minimal({
+    Tasks: [
+      { Name: "a", Driver: "exec", KillSignal: "SIGUSR1" },
+      { Name: "b", Driver: "exec", KillSignal: "SIGHUP" },
+    ],
+  });
   const once = admit(input).job;
-  assert.deepEqual(once.TaskGroups[0]?.Constraints, [{ LTarget: "${attr.os.signals}", RTarget: "SIGHUP,SIGUSR1", Operand: "set_contains" }]);
+  assert.deepEqual(once.TaskGroups[0]?.Constraints, [
+    { LTarget: "${attr.os.signals}", RTarget: "SIGHUP,SIGUSR1", Operand: "set_contains" },
+  ]);
   assert.deepEqual(admit(once).job, once);
 });
 
 test("blocks that change nothing that runs are kept, with a warning only when they say something new", () => {
-  const written = admit(minimal({ Update: { MaxParallel: 5, Canary: 1 }, ReschedulePolicy: { Delay: 60 * SECOND }, Spreads: [{ Attribute: "${node.datacenter}" }] }));
+  const written = admit(
+    minimal({
+      Update: { MaxParallel: 5, Canary: 1 },
+      ReschedulePolicy: { Delay: 60 * SECOND },
+      Spreads: [{ Attribute: "${node.datacenter}" }],
+    }),
+  );
   for (const block of ["update", "reschedule", "spread"]) {
     assert.match(written.warnings.join("\n"), new RegExp(`Group "g": block "${block}" is kept but not used`));
   }
@@ -141,7 +181,12 @@ test("free content keeps its types, a key named __proto__ does no harm, and nest
 
 test("admitting what was admitted changes nothing", () => {
   const rich = minimal(
-    { Count: 3, Scaling: { Max: 5 }, Networks: [{ DynamicPorts: [{ Label: "p", Value: 80 }] }], Constraints: [{ LTarget: "${attr.x}", RTarget: "1" }] },
+    {
+      Count: 3,
+      Scaling: { Max: 5 },
+      Networks: [{ DynamicPorts: [{ Label: "p", Value: 80 }] }],
+      Constraints: [{ LTarget: "${attr.x}", RTarget: "1" }],
+    },
     { Meta: { a: "1" }, Update: { MaxParallel: 2 } },
   );
   const once = admit(rich).job;
@@ -159,9 +204,29 @@ test("the input is not changed and shares nothing with the result", () => {
 });
 
 test("whatever JSON comes in, it is admitted or refused with an AdmissionError", () => {
-  const names = fc.constantFrom("ID", "Name", "TaskGroups", "Tasks", "Driver", "Config", "Count", "Networks", "DynamicPorts", "Update", "Constraints", "Resources", "__proto__", "Meta");
+  const names = fc.constantFrom(
+    "ID",
+    "Name",
+    "TaskGroups",
+    "Tasks",
+    "Driver",
+    "Config",
+    "Count",
+    "Networks",
+    "DynamicPorts",
+    "Update",
+    "Constraints",
+    "Resources",
+    "__proto__",
+    "Meta",
+  );
   const json = fc.letrec((tie) => ({
-    value: fc.oneof({ depthSize: "medium", withCrossShrink: true }, fc.constantFrom(null, "x", "", 0, 1.5, -1, true, 1e300), fc.array(tie("value"), { maxLength: 3 }), fc.dictionary(names, tie("value"), { maxKeys: 6 })),
+    value: fc.oneof(
+      { depthSize: "medium", withCrossShrink: true },
+      fc.constantFrom(null, "x", "", 0, 1.5, -1, true, 1e300),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(names, tie("value"), { maxKeys: 6 }),
+    ),
   })).value;
   fc.assert(
     fc.property(json, (input) => {

@@ -22,10 +22,23 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["another namespace", job({ Namespace: "prod" }), /namespace "prod" does not exist/],
   ["another region", job({ Region: "eu" }), /region "eu" is not known here: this is "global"/],
   ["no group", job({ TaskGroups: [] }), /has no group/],
-  ["two groups of one name", job({ TaskGroups: [0, 1].map(() => ({ Name: "g", Tasks: [{ Name: "t", Driver: "exec" }] })) }), /another group has the same name \(TaskGroups\[1\]\.Name\)/],
+  [
+    "two groups of one name",
+    job({ TaskGroups: [0, 1].map(() => ({ Name: "g", Tasks: [{ Name: "t", Driver: "exec" }] })) }),
+    /another group has the same name \(TaskGroups\[1\]\.Name\)/,
+  ],
   ["a group without tasks", group({ Tasks: [] }), /Group "g": has no task/],
   ["a group without a name", group({ Name: "" }), /Group #1: name is missing/],
-  ["two tasks of one name", group({ Tasks: [{ Name: "t", Driver: "exec" }, { Name: "t", Driver: "exec" }] }), /another task of the group has the same name/],
+  [
+    "two tasks of one name",
+    group({
+      Tasks: [
+        { Name: "t", Driver: "exec" },
+        { Name: "t", Driver: "exec" },
+      ],
+    }),
+    /another task of the group has the same name/,
+  ],
   ["two leaders", group({ Tasks: ["a", "b"].map((Name) => ({ Name, Driver: "exec", Leader: true })) }), /has 2 leader tasks/],
   ["a slash in a task's name", task({ Name: "../../etc" }), /name contains a slash/],
   ["a task called ..", task({ Name: ".." }), /name "\.\." is reserved/],
@@ -42,30 +55,67 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["memory_max below memory", task({ Resources: { MemoryMB: 100, MemoryMaxMB: 50 } }), /memory_max is 50 MB/],
   ["disk in a task", task({ Resources: { DiskMB: 5 } }), /set ephemeral_disk in the group/],
   ["a tiny disk", group({ EphemeralDisk: { SizeMB: 5 } }), /ephemeral_disk size is 5 MB/],
-  ["logs larger than the disk", task({ LogConfig: { MaxFiles: 30, MaxFileSizeMB: 10 } }), /logs can grow to 300 MB, must stay below the group's ephemeral_disk, 300 MB/],
+  [
+    "logs larger than the disk",
+    task({ LogConfig: { MaxFiles: 30, MaxFileSizeMB: 10 } }),
+    /logs can grow to 300 MB, must stay below the group's ephemeral_disk, 300 MB/,
+  ],
   ["no log file", task({ LogConfig: { MaxFiles: 0 } }), /logs max_files is 0/],
   ["a negative kill timeout", task({ KillTimeout: -1 }), /kill_timeout is -1ns/],
-  ["a kill timeout beyond the deadline", task({ KillTimeout: 3600 * SECOND }), /kill_timeout is 1h0m0s, must be at most update's progress_deadline, 10m0s/],
-  ["a duration as text", task({ KillTimeout: "5s" }), /kill_timeout: expected a whole number of nanoseconds \(5s is 5000000000\), got the text "5s"/],
+  [
+    "a kill timeout beyond the deadline",
+    task({ KillTimeout: 3600 * SECOND }),
+    /kill_timeout is 1h0m0s, must be at most update's progress_deadline, 10m0s/,
+  ],
+  [
+    "a duration as text",
+    task({ KillTimeout: "5s" }),
+    /kill_timeout: expected a whole number of nanoseconds \(5s is 5000000000\), got the text "5s"/,
+  ],
   ["a lower-case signal", task({ KillSignal: "sigterm" }), /kill_signal is "sigterm", did you mean "SIGTERM"\?/],
   ["an unknown signal", task({ KillSignal: "SIGFOO" }), /kill_signal is "SIGFOO", must be one such as/],
   ["a restart mode", group({ RestartPolicy: { Mode: "often" } }), /restart mode is "often"/],
   ["no restarts, with delay", group({ RestartPolicy: { Attempts: 0, Mode: "delay" } }), /ambiguous/],
-  ["restarts that do not fit", group({ RestartPolicy: { Attempts: 10, Interval: 60 * SECOND } }), /cannot fit 10 attempts with a delay of 15s in an interval of 1m0s/],
+  [
+    "restarts that do not fit",
+    group({ RestartPolicy: { Attempts: 10, Interval: 60 * SECOND } }),
+    /cannot fit 10 attempts with a delay of 15s in an interval of 1m0s/,
+  ],
   ["a short restart interval", group({ RestartPolicy: { Interval: SECOND, Attempts: 0 } }), /restart interval is 1s, must be at least 5s/],
   ["a task's own restart", task({ RestartPolicy: { Mode: "never" } }), /Task "t" of group "g": restart mode is "never"/],
   ["ambiguous rescheduling", group({ ReschedulePolicy: { Attempts: 3 } }), /reschedule attempts = 3 with unlimited = true is ambiguous/],
   ["a hasty reschedule", group({ ReschedulePolicy: { Delay: SECOND } }), /reschedule delay is 1s/],
   ["a delay function", group({ ReschedulePolicy: { DelayFunction: "linear" } }), /delay_function is "linear"/],
   ["auto_promote without canaries", group({ Update: { AutoPromote: true } }), /auto_promote needs canary/],
-  ["deadlines out of order", group({ Update: { HealthyDeadline: 900 * SECOND } }), /progress_deadline is 10m0s, must be more than healthy_deadline, 15m0s/],
-  ["update in a batch job", { ...group({ Update: { MaxParallel: 1 } }), Type: "batch" }, /update is for service and system jobs, this one is batch/],
+  [
+    "deadlines out of order",
+    group({ Update: { HealthyDeadline: 900 * SECOND } }),
+    /progress_deadline is 10m0s, must be more than healthy_deadline, 15m0s/,
+  ],
+  [
+    "update in a batch job",
+    { ...group({ Update: { MaxParallel: 1 } }), Type: "batch" },
+    /update is for service and system jobs, this one is batch/,
+  ],
   ["migrate in a batch job", { ...group({ Migrate: { MaxParallel: 1 } }), Type: "batch" }, /migrate is for service jobs/],
   ["a label twice", network({ DynamicPorts: [{ Label: "a" }, { Label: "a" }] }), /port label "a" is used twice/],
-  ["a number twice", network({ DynamicPorts: [{ Label: "a", Value: 80 }, { Label: "b", Value: 80 }] }), /port "b": static 80 is already taken by port "a"/],
+  [
+    "a number twice",
+    network({
+      DynamicPorts: [
+        { Label: "a", Value: 80 },
+        { Label: "b", Value: 80 },
+      ],
+    }),
+    /port "b": static 80 is already taken by port "a"/,
+  ],
   ["a number out of range", network({ DynamicPorts: [{ Label: "a", Value: 70_000 }] }), /static is 70000, must be 1 to 65535/],
   ["two networks", group({ Networks: [{}, {}] }), /has 2 network blocks/],
-  ["networks at both levels", { ...network({}), TaskGroups: [{ Name: "g", Networks: [{}], Tasks: [{ Name: "t", Driver: "exec", Resources: { Networks: [{}] } }] }] }, /keep the group's/],
+  [
+    "networks at both levels",
+    { ...network({}), TaskGroups: [{ Name: "g", Networks: [{}], Tasks: [{ Name: "t", Driver: "exec", Resources: { Networks: [{}] } }] }] },
+    /keep the group's/,
+  ],
   ["an unknown operator", constraint("${attr.x}", "~", "1"), /unknown operator "~"/],
   ["a broken expression", constraint("${attr.x}", "regexp", "(a"), /not a regular expression/],
   ["a broken version", constraint("${attr.x}", "version", "newest"), /"newest" is not a version constraint/],
@@ -73,10 +123,28 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["distinct_hosts in a task", task({ Constraints: [{ Operand: "distinct_hosts" }] }), /job or group level only/],
   ["a property limit", constraint("${meta.rack}", "distinct_property", "none"), /must be a whole number of at least 1/],
   ["an affinity of no weight", group({ Affinities: [{ LTarget: "${attr.x}", RTarget: "1", Weight: 0 }] }), /weight is 0/],
-  ["a spread of more than all", group({ Spreads: [{ Attribute: "${meta.a}", SpreadTarget: [{ Value: "x", Percent: 60 }, { Value: "y", Percent: 60 }] }] }), /add up to 120/],
+  [
+    "a spread of more than all",
+    group({
+      Spreads: [
+        {
+          Attribute: "${meta.a}",
+          SpreadTarget: [
+            { Value: "x", Percent: 60 },
+            { Value: "y", Percent: 60 },
+          ],
+        },
+      ],
+    }),
+    /add up to 120/,
+  ],
 ];
 for (const [what, input, said] of MISTAKES) {
-  test(`refused: ${what}`, () => assert.throws(() => admitJob(input, CONTEXT), (thrown) => thrown instanceof AdmissionError && said.test(thrown.message) || fail(thrown, said)));
+  test(`refused: ${what}`, () =>
+    assert.throws(
+      () => admitJob(input, CONTEXT),
+      (thrown) => (thrown instanceof AdmissionError && said.test(thrown.message)) || fail(thrown, said),
+    ));
 }
 
 const LATER: readonly (readonly [block: string, input: unknown])[] = [
@@ -116,7 +184,10 @@ for (const [block, input] of LATER) {
       (thrown) => {
         assert.ok(thrown instanceof AdmissionError);
         assert.equal(thrown.problems.length, 1, thrown.message);
-        assert.match(thrown.message, new RegExp(`: ${block.replaceAll(/[".]/g, "\\$&")} is not supported by this version of Drover yet: .{10,}`));
+        assert.match(
+          thrown.message,
+          new RegExp(`: ${block.replaceAll(/[".]/g, "\\$&")} is not supported by this version of Drover yet: .{10,}`),
+        );
         return true;
       },
     );
@@ -126,7 +197,20 @@ for (const [block, input] of LATER) {
 test("a default identity, host networking and numa = none are what everybody has, and pass", () => {
   const input = {
     ...network({ Mode: "host" }),
-    TaskGroups: [{ Name: "g", Networks: [{ Mode: "host" }], Tasks: [{ Name: "t", Driver: "exec", Identity: { Name: "default", Audience: ["nomadproject.io"] }, Resources: { NUMA: { Affinity: "none" } } }] }],
+    TaskGroups: [
+      {
+        Name: "g",
+        Networks: [{ Mode: "host" }],
+        Tasks: [
+          {
+            Name: "t",
+            Driver: "exec",
+            Identity: { Name: "default", Audience: ["nomadproject.io"] },
+            Resources: { NUMA: { Affinity: "none" } },
+          },
+        ],
+      },
+    ],
   };
   assert.deepEqual(admitJob(input, CONTEXT).warnings, []);
 });

@@ -21,21 +21,27 @@ test("a job does not differ from itself", () => {
 
 test("the diff shows something exactly when a new version would be made", () => {
   fc.assert(
-    fc.property(anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))), ([old, next]) => {
-      const diff = diffJobs(old, next, { contextual: false });
-      assert.equal(diff.Type === "None", sameJobSpec(old, next));
-    }),
+    fc.property(
+      anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))),
+      ([old, next]) => {
+        const diff = diffJobs(old, next, { contextual: false });
+        assert.equal(diff.Type === "None", sameJobSpec(old, next));
+      },
+    ),
     runs,
   );
 });
 
 test("going back shows the same places, with added and deleted exchanged", () => {
   fc.assert(
-    fc.property(anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))), ([old, next]) => {
-      const there = diffJobs(old, next, { contextual: false });
-      const back = diffJobs(next, old, { contextual: false });
-      assert.deepEqual(shape(there), shape(back, true));
-    }),
+    fc.property(
+      anyJob().chain((job) => fc.tuple(fc.constant(job), anyEdit(job))),
+      ([old, next]) => {
+        const there = diffJobs(old, next, { contextual: false });
+        const back = diffJobs(next, old, { contextual: false });
+        assert.deepEqual(shape(there), shape(back, true));
+      },
+    ),
     runs,
   );
 });
