@@ -30,7 +30,7 @@ export interface ApiOptions {
   /** null: this agent runs no server part; endpoints about the state answer 501 then. */
   readonly server: Server | null;
   readonly cluster: Cluster | null;
-  /** The node on this agent, if it runs one. */
+  /** The node on this agent, if it runs one. Its id may be "" until it has started. */
   readonly localNode: { readonly id: string; readonly services: NodeServices } | null;
   readonly agent: AgentFacts;
   readonly clock: Clock;

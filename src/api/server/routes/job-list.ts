@@ -1,7 +1,6 @@
 /** GET and PUT /v1/jobs, PUT /v1/jobs/parse, PUT /v1/validate/job. */
 import type { JobSubmission } from "#model";
-import * as jobspec from "#jobspec";
-import type { ParseRequest, ParseResult } from "#jobspec";
+import { admitJob, parseJob } from "#jobspec";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
@@ -91,7 +90,6 @@ export const parseJobText: Handler = (call, context) => {
   const text = body.text("JobHCL");
   if (text === "") throw badRequest("Job spec is empty");
   const variables = body.text("Variables");
-  const { parseJob } = jobspec as unknown as { parseJob: (request: ParseRequest) => ParseResult };
   const { job } = parseJob({
     text,
     fileName: "input.hcl",
@@ -100,7 +98,7 @@ export const parseJobText: Handler = (call, context) => {
     allowFileFunctions: false,
   });
   if (!body.flag("Canonicalize")) return value(job);
-  const admitted = jobspec.admitJob(job, {
+  const admitted = admitJob(job, {
     defaultNamespace: "default", defaultRegion: context.region, priorityDefault: 50, priorityMax: 100, countMax: 50_000,
   });
   return json(context.texts.job(admitted.job));

@@ -8,8 +8,9 @@ import { badRequest, notFound, serverOnly } from "../refusal.ts";
 export async function nodeOfAllocation(context: Context, id: string): Promise<NodeServices> {
   if (id === "") throw badRequest("must provide a valid alloc id");
   if (context.cluster === null || context.server === null) {
-    if (context.localNode === null) throw serverOnly();
-    return context.localNode.services;
+    const local = localNode(context);
+    if (local === undefined) throw serverOnly();
+    return local.services;
   }
   const allocation = (await context.cluster.read()).allocation(id as AllocationId);
   if (allocation === undefined) throw notFound(`Unknown allocation ${JSON.stringify(id)}`);
@@ -19,17 +20,24 @@ export async function nodeOfAllocation(context: Context, id: string): Promise<No
 /** `id` "": the node on this agent. */
 export async function nodeById(context: Context, id: string): Promise<NodeServices> {
   if (id === "") {
-    if (context.localNode === null) throw badRequest("Node ID missing: this agent runs no node, ?node_id must say which is meant");
-    return context.localNode.services;
+    const local = localNode(context);
+    if (local === undefined) throw badRequest("Node ID missing: this agent runs no node, ?node_id must say which is meant");
+    return local.services;
   }
-  if (context.localNode?.id !== id && context.cluster !== null && (await context.cluster.read()).node(id as NodeId) === undefined) {
+  if (localNode(context)?.id !== id && context.cluster !== null && (await context.cluster.read()).node(id as NodeId) === undefined) {
     throw notFound(`Unknown node ${JSON.stringify(id)}`);
   }
   return servicesOf(context, id as NodeId);
 }
 
 function servicesOf(context: Context, id: NodeId): NodeServices {
-  if (context.localNode?.id === id) return context.localNode.services;
+  const local = localNode(context);
+  if (local?.id === id) return local.services;
   if (context.server === null) throw serverOnly();
   return context.server.nodeServices(id);
+}
+
+/** The node on this agent; undefined while it has not started (no id yet). */
+function localNode(context: Context) {
+  return context.localNode === null || context.localNode.id === "" ? undefined : context.localNode;
 }
