@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import { jobOf } from "../../../simulation/fixtures.ts";
+import { inside, statuses } from "../inside.ts";
+
+const stop = { Purge: false, EvalPriority: 0, NoShutdownDelay: false };
+
+test("a job that fits nowhere waits blocked and is placed when a node joins", () =>
+  inside({}, async (world) => {
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 2 }) });
+    await world.clock.advance(1_000);
+    const evaluation = world.cluster.state.snapshot().evaluation(EvalID);
+    assert.equal(evaluation?.Status, "complete");
+    assert.equal(world.cluster.state.snapshot().evaluation(evaluation?.BlockedEval ?? "")?.Status, "blocked");
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1);
+    await world.addNode({ name: "n1" });
+    await world.clock.advance(1_000);
+    assert.equal(statuses(world, "web"), "running running");
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 0);
+    assert.equal(world.cluster.state.snapshot().evaluation(evaluation?.BlockedEval ?? "")?.Status, "complete");
+  }));
+
+test("a blocked job is placed when another one's allocations end", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1", memoryMB: 1_000 });
+    await world.server.registerJob({ Job: jobOf({ id: "first", count: 1, memoryMB: 800 }) });
+    await world.clock.advance(1_000);
+    await world.server.registerJob({ Job: jobOf({ id: "second", count: 1, memoryMB: 800 }) });
+    await world.clock.advance(1_000);
+    assert.equal(statuses(world, "second"), "");
+    await world.server.deregisterJob("default", "first", stop);
+    await world.clock.advance(1_000);
+    assert.equal(statuses(world, "second"), "running");
+  }));
+
+test("room that appeared while no server ran is found after the restart", () =>
+  inside({}, async (world) => {
+    const node = await world.addNode({ name: "n1", memoryMB: 1_000 });
+    await world.server.registerJob({ Job: jobOf({ id: "first", count: 1, memoryMB: 800 }) });
+    await world.server.registerJob({ Job: jobOf({ id: "second", count: 1, memoryMB: 800 }) });
+    await world.clock.advance(1_000);
+    const held = world.cluster.state.snapshot().allocation([...node.allocations.keys()][0] ?? "");
+    assert.ok(held !== undefined);
+    // Its end is on record, but the broker that would have woken the other one is gone before it could.
+    await world.cluster.propose({
+      type: "allocations-client-update", Evaluations: [],
+      Updates: [{ ID: held.ID, NodeID: held.NodeID, ClientStatus: "complete", ClientDescription: "", TaskStates: {} }],
+    });
+    await world.restartServer();
+    await world.clock.advance(5_000);
+    assert.equal([...world.cluster.state.snapshot().allocations()].filter((each) => each.ClientStatus === "running").length, 1);
+  }));
+
+test("a stopped job no longer waits for room", () =>
+  inside({}, async (world) => {
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.clock.advance(1_000);
+    await world.server.deregisterJob("default", "web", stop);
+    await world.clock.advance(1_000);
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 0);
+    const left = [...world.cluster.state.snapshot().evaluations()].filter((evaluation) => evaluation.Status === "blocked");
+    assert.deepEqual(left, []);
+  }));
+
+test("trying a blocked evaluation in vain is not written down", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "small", memoryMB: 500 });
+    await world.server.registerJob({ Job: jobOf({ id: "hog", count: 1, memoryMB: 4_000 }) });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.clock.advance(1_000);
+    const holder = world.nodes[0];
+    const running = [...(holder?.allocations.keys() ?? [])][0];
+    const evaluations = [...world.cluster.state.snapshot().evaluationsByJob("default", "hog")];
+    assert.ok(holder !== undefined && running !== undefined);
+    holder.finish(running, "complete");
+    await world.clock.advance(1_000);
+    assert.deepEqual([...world.cluster.state.snapshot().evaluationsByJob("default", "hog")], evaluations);
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1);
+  }));
+
+test("a large job does not hold up a small one: their evaluations interleave", () =>
+  inside({}, async (world) => {
+    for (let index = 0; index < 10; index++) await world.addNode({ name: `n${index}`, cpuMHz: 40_000, memoryMB: 65_536 });
+    const placed: string[] = [];
+    world.cluster.state.watch.subscribe((change) => {
+      if (change.command.type === "plan-apply") placed.push(change.command.Plan.Job?.ID ?? "");
+    });
+    await world.server.registerJob({ Job: jobOf({ id: "large", type: "batch", count: 2_000 }) });
+    await world.server.registerJob({ Job: jobOf({ id: "small", count: 1 }) });
+    await world.clock.advance(2_000);
+    assert.equal([...world.cluster.state.snapshot().allocationsByJob("default", "large")].length, 2_000);
+    assert.ok(placed.indexOf("small") >= 0 && placed.indexOf("small") < placed.lastIndexOf("large"), placed.join(" "));
+    assert.ok(placed.filter((job) => job === "large").length >= 4, "a large job is planned in several passes");
+  }));
+
+test("while the log cannot be written evaluations wait, and go on when it can", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    world.disk.beforeAppend = () => Promise.reject(new Error("disk full"));
+    await world.clock.advance(500);
+    assert.equal(statuses(world, "web"), "");
+    world.disk.beforeAppend = () => Promise.resolve();
+    await world.clock.advance(5_000);
+    assert.equal(statuses(world, "web"), "running");
+  }));
+
+test("an evaluation that cannot be processed three times is failed, and a follow-up succeeds minutes later", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    world.disk.beforeAppend = () => Promise.reject(new Error("disk full"));
+    await world.clock.advance(60_000);
+    world.disk.beforeAppend = () => Promise.resolve();
+    await world.clock.advance(10_000);
+    const failed = world.cluster.state.snapshot().evaluation(EvalID);
+    assert.equal(failed?.Status, "failed");
+    const followUp = world.cluster.state.snapshot().evaluation(failed?.NextEval ?? "");
+    assert.equal(followUp?.TriggeredBy, "failed-follow-up");
+    await world.clock.advance(400_000);
+    assert.equal(world.cluster.state.snapshot().evaluation(failed?.NextEval ?? "")?.Status, "complete");
+    assert.equal(statuses(world, "web"), "running");
+  }));
+
+test("pending evaluations go on after the server was killed and started again", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    await world.server.setSchedulerConfiguration({ ...DEFAULT_SCHEDULER_CONFIGURATION, PauseEvalBroker: true }, null);
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.clock.advance(1_000);
+    assert.equal(world.cluster.state.snapshot().evaluation(EvalID)?.Status, "pending");
+    await world.restartServer();
+    await world.clock.advance(5_000);
+    assert.equal(world.cluster.state.snapshot().evaluation(EvalID)?.Status, "pending", "the pause outlives the server");
+    await world.server.setSchedulerConfiguration(DEFAULT_SCHEDULER_CONFIGURATION, null);
+    await world.clock.advance(1_000);
+    assert.equal(world.cluster.state.snapshot().evaluation(EvalID)?.Status, "complete");
+    assert.equal(statuses(world, "web"), "running");
+  }));
+
+test("of many registrations of one job while the broker is busy only the last is evaluated, the others are cancelled on record", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    await world.server.setSchedulerConfiguration({ ...DEFAULT_SCHEDULER_CONFIGURATION, PauseEvalBroker: true }, null);
+    const answers = [];
+    for (let index = 0; index < 5; index++) {
+      answers.push(await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, environment: { version: String(index) } }) }));
+    }
+    await world.server.setSchedulerConfiguration(DEFAULT_SCHEDULER_CONFIGURATION, null);
+    await world.clock.advance(5_000);
+    const ends = answers.map(({ EvalID }) => world.cluster.state.snapshot().evaluation(EvalID)?.Status);
+    assert.deepEqual(ends, ["complete", "canceled", "canceled", "canceled", "complete"]);
+    assert.equal(statuses(world, "web"), "running");
+  }));
