@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { Diagnostic, ParseRequest, ParseResult } from "./contract.ts";
 import { decodeFile } from "./decode/decode-file.ts";
 import { Decoding } from "./decode/decoding.ts";
-import { makeFunctions, parseBody } from "./hcl/mod.ts";
+import { makeFunctions, parseBody, type Body } from "./hcl/mod.ts";
 import { JobFileError } from "./job-file-error.ts";
 
 /**
@@ -17,9 +17,20 @@ export function parseJob(request: ParseRequest): ParseResult {
   if (diagnostics.length > 0) throw new JobFileError(diagnostics, sources);
   const decoding = new Decoding();
   const functions = makeFunctions({ randomUuid: () => randomUUID(), ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}) });
-  const job = decodeFile(decoding, body, request, functions);
+  const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
   if (decoding.errors.length > 0 || job === undefined) throw new JobFileError(inOrder(decoding.errors, request.fileName), sources);
   return { job, warnings: decoding.warnings };
+}
+
+/** Values can nest deeper, by names for names for names, than the machine's stack: an error like any other. */
+function withinStack<T>(decoding: Decoding, body: Body, decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    decoding.error({ ...body.range, end: body.range.start }, "The job's values are nested too deep");
+    return undefined;
+  }
 }
 
 /** "<stdin>" and "-" are no files: paths begin where the program runs. */

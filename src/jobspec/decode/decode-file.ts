@@ -63,7 +63,5 @@ function decodeJob(decoding: Decoding, body: Body, jobs: readonly ScopedBlock[],
     decoding.error(job.headRange, "job wants one label: its name", 'Write job "name" { … }.');
   }
   const decoded = decodeNoun(decoding, Job, "job", job.body, scope, job.headRange);
-  // The label is the id; the name is the id unless it is written.
-  const id = decoded["ID"] ?? label?.text;
-  return { ID: id, Name: id, ...decoded };
+  return { ID: label?.text, Name: label?.text, ...decoded };
 }

@@ -160,6 +160,6 @@ function decodeFreeBlock(decoding: Decoding, key: Key, block: ScopedBlock, resul
 
 function unknown(decoding: Decoding, keys: Keys, noun: string, what: "attribute" | "block", name: string, range: Range): void {
   const hint = didYouMean(name, keys.keys());
-  const list = [...keys.keys()].sort().join(", ");
-  decoding.error(range, `Unknown ${what} "${name}" in ${noun}`, hint === "" ? `${noun} knows ${list}.` : hint.trim());
+  const list = hint === "" && decoding.explains(noun) ? `${noun} knows ${[...keys.keys()].sort().join(", ")}.` : "";
+  decoding.error(range, `Unknown ${what} "${name}" in ${noun}`, hint === "" ? list : hint.trim());
 }

@@ -12,6 +12,7 @@ export class Decoding {
   readonly errors: Diagnostic[] = [];
   readonly warnings: Diagnostic[] = [];
   #expanded = 0;
+  readonly #explained = new Set<string>();
   readonly #keys = new Map<Noun["schema"], Keys>();
 
   error(range: Range, summary: string, detail = ""): void {
@@ -22,8 +23,18 @@ export class Decoding {
     this.warnings.push(warningAt(range, summary, detail));
   }
 
+  /** The same mistake at the same place (a body that was made twice) counts once. */
   add(diagnostic: Diagnostic): void {
-    if (this.errors.length < ERRORS_MAX) this.errors.push(diagnostic);
+    const { start, summary } = diagnostic;
+    const known = this.errors.some((each) => each.summary === summary && each.start.line === start.line && each.start.column === start.column && each.start.file === start.file);
+    if (!known && this.errors.length < ERRORS_MAX) this.errors.push(diagnostic);
+  }
+
+  /** True the first time: what a noun knows is listed once. */
+  explains(noun: string): boolean {
+    const first = !this.#explained.has(noun);
+    this.#explained.add(noun);
+    return first;
   }
 
   /** The value; undefined when it could not be had, and then an error says why. */

@@ -19,6 +19,8 @@ interface Declaration {
   /** Undefined: none was written and the default tells none. */
   readonly type: ValueType | undefined;
   readonly fallback: Value | undefined;
+  /** A default was written, even if it was no good: then an error said so. */
+  readonly hasDefault: boolean;
   readonly validations: readonly Block[];
 }
 interface Given {
@@ -39,7 +41,7 @@ export function readVariables(decoding: Decoding, blocks: readonly Block[], requ
     if (value !== undefined) {
       values.set(declaration.name, value);
       validate(decoding, declaration, value, scope);
-    } else if (source === undefined) {
+    } else if (source === undefined && !declaration.hasDefault) {
       const { name } = declaration;
       decoding.error(declaration.range, `Variable "${name}" has no value`, `Give it a default, or a value: -var ${name}=…, a -var-file, NOMAD_VAR_${name}.`);
     }
@@ -68,7 +70,7 @@ function declareOld(decoding: Decoding, block: Block, scope: Scope): Declaration
   const { attributes } = readBody(decoding, block.body, scope, () => "attribute");
   return attributes.map((attribute) => {
     const fallback = decoding.evaluate(attribute.expression, scope);
-    return { name: attribute.name, range: attribute.nameRange, type: typeOf(fallback), fallback, validations: [] };
+    return { name: attribute.name, range: attribute.nameRange, type: typeOf(fallback), fallback, hasDefault: true, validations: [] };
   });
 }
 
@@ -95,7 +97,10 @@ function declareOne(decoding: Decoding, block: Block, scope: Scope): Declaration
   const written = known.get("type");
   const type = written === undefined ? undefined : readTypeOf(decoding, written);
   const fallback = readDefault(decoding, label.text, known.get("default"), type, scope);
-  return { name: label.text, range: block.headRange, type: type ?? typeOf(fallback), fallback, validations: blocks.filter((each) => each.type === "validation") };
+  return {
+    name: label.text, range: block.headRange, type: type ?? typeOf(fallback), fallback, hasDefault: known.has("default"),
+    validations: blocks.filter((each) => each.type === "validation"),
+  };
 }
 
 function readTypeOf(decoding: Decoding, attribute: Attribute): ValueType | undefined {

@@ -57,6 +57,8 @@ export function parseLoneExpression(text: string, fileName: string): { expressio
 class BodyReader {
   readonly #parser: Parser;
   readonly #found: Diagnostic[] = [];
+  /** A mistake took the rest of the file with it: that blocks stay open says nothing. */
+  #cutShort = false;
 
   constructor(parser: Parser) {
     this.#parser = parser;
@@ -157,7 +159,7 @@ class BodyReader {
       const items = this.#readItems(opening, headRange);
       const closing = parser.peek();
       if (!parser.at("}")) {
-        this.#report(headRange, `Block "${type}" is never closed`, 'A "}" is missing.');
+        if (!this.#cutShort) this.#report(headRange, `Block "${type}" is never closed`, 'A "}" is missing.');
         return { ...items, range: rangeBetween(opening, parser.range(closing)) };
       }
       parser.read();
@@ -183,6 +185,7 @@ class BodyReader {
     const parser = this.#parser;
     parser.reset(nesting);
     const end = endOfItem(parser.lexer.source.text, start, thrown.range.start);
+    if (end >= parser.lexer.source.text.length) this.#cutShort = true;
     parser.moveTo(Math.max(end, start + 1));
     this.#add(thrown.diagnostic);
   }

@@ -26,7 +26,7 @@ const IDENTIFIER = /[\p{ID_Start}_][\p{ID_Continue}-]*/uy;
 const NUMBER = /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const HEREDOC = /<<-?[\p{ID_Start}_][\p{ID_Continue}-]*\r?\n/uy;
 const PUNCTUATION = /\.\.\.|==|!=|<=|>=|=>|&&|\|\||::|~\}|[{}[\]()=<>+\-*/%!?:,.]/y;
-const SPACE = /[ \t]+/y;
+const SPACE = /[ \t\r]+/y;
 const LINE_COMMENT = /(?:#|\/\/)[^\n]*/y;
 
 export class Lexer {
@@ -47,9 +47,8 @@ export class Lexer {
       const start = this.position;
       const text = this.source.text;
       if (start >= text.length) return { kind: "end", text: "", start, end: start };
-      const newline = text[start] === "\n" ? 1 : text[start] === "\r" && text[start + 1] === "\n" ? 2 : 0;
-      if (newline > 0) {
-        this.position += newline;
+      if (text[start] === "\n") {
+        this.position++;
         if (newlines) return { kind: "newline", text: "\n", start, end: this.position };
         continue;
       }
@@ -91,10 +90,7 @@ export class Lexer {
       const start = this.position;
       this.#skip(SPACE);
       if (text.startsWith("/*", this.position)) this.#skipBlockComment();
-      else if (text[this.position] === "#" || text.startsWith("//", this.position)) {
-        this.#skip(LINE_COMMENT);
-        if (text[this.position - 1] === "\r" && text[this.position] === "\n") this.position -= 1;
-      }
+      else if (text[this.position] === "#" || text.startsWith("//", this.position)) this.#skip(LINE_COMMENT);
       if (this.position === start) return;
     }
   }

@@ -16,7 +16,11 @@ export function endOfItem(text: string, start: number, failed: number): number {
     } else if (character === '"') at = endOfQuoted(text, at + 1);
     else if (character === "#" || (character === "/" && text[at + 1] === "/")) at = endOfLine(text, at);
     else if (character === "/" && text[at + 1] === "*") at = endOfBlockComment(text, at);
-    else if (character === "<" && text[at + 1] === "<") at = endOfHeredoc(text, at);
+    else if (character === "<" && text[at + 1] === "<") {
+      at = endOfHeredoc(text, at);
+      // What looked like items below is the heredoc's text.
+      if (at === text.length) return at;
+    }
     else {
       if (character === "{" || character === "[" || character === "(") depth++;
       else if (character === "}" || character === "]" || character === ")") {
@@ -57,5 +61,5 @@ function endOfHeredoc(text: string, at: number): number {
   for (let line = opening.lastIndex; line < text.length; line = endOfLine(text, line) + 1) {
     if (text.slice(line, endOfLine(text, line)).trim() === match[1]) return endOfLine(text, line);
   }
-  return opening.lastIndex - 1;
+  return text.length;
 }

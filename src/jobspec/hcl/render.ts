@@ -41,7 +41,7 @@ function lineOf(text: string, line: number): string | undefined {
 /** The part of the line around the mistake, and the carets below it. */
 function excerpt(text: string, column: number, end: number): [shown: string, caret: string] {
   // A line can be megabytes long: look at no more of it than is shown.
-  const characters = [...text.slice(0, (column + WIDTH_MAX) * 2)];
+  const characters = Array.from(text.slice(0, (column + WIDTH_MAX) * 2));
   const first = column > WIDTH_MAX - 20 ? column - Math.floor(WIDTH_MAX / 2) : 1;
   const part = characters.slice(first - 1, first - 1 + WIDTH_MAX);
   const shown = part.map((each) => (/[\p{Cc}\p{Cf}\uFFFD]/u.test(each) && each !== "\t" ? "·" : each)).join("");
