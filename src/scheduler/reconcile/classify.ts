@@ -19,7 +19,8 @@ export function classify(allocation: Allocation, job: Job, nodeOf: (id: string) 
   const succeeded = ranSuccessfully(allocation);
   // A finished run of an older version says nothing of the new one: batch jobs run again.
   if (batch && (clientTerminal(allocation) || serverTerminal(allocation)) && isOlder(allocation.Job, job)) return "gone";
-  if (serverTerminal(allocation)) return batch && succeeded ? "held" : "gone";
+  // It was stopped, but had finished by itself: done, unless another already does its work.
+  if (serverTerminal(allocation)) return batch && succeeded && allocation.NextAllocation === "" ? "held" : "gone";
   if (clientTerminal(allocation)) {
     if (allocation.ClientStatus === "failed") return wantsRetry(allocation) ? "retry" : "held";
     if (allocation.ClientStatus === "lost") return "gone";

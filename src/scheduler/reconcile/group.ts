@@ -8,7 +8,7 @@
  *   4  those that move, are lost or retried get a successor with the same name, as long as the group is not full
  *   5  new names up to the count
  */
-import { allocationIndex, clientTerminal, type GroupChange, groupChange } from "#model";
+import { allocationIndex, clientTerminal, type GroupChange, groupChange, serverTerminal } from "#model";
 import type { Allocation, Job, Node, TaskGroup } from "#model";
 import { classify, type Standing } from "./classify.ts";
 import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Place, type Stop } from "./decision.ts";
@@ -99,8 +99,7 @@ function shrink(sorted: Sorted, count: number): { excess: readonly Allocation[];
   const single = { held: byIndex(held).filter(isFirst), migrating: byIndex(migrating).filter(isFirst) };
   while (single.held.length + single.migrating.length > count) (single.migrating.length > 0 ? single.migrating : single.held).pop();
   const kept = new Set([...single.held, ...single.migrating]);
-  // What is over already needs no stop; it only no longer counts.
-  const excess = [...held, ...migrating].filter((allocation) => !kept.has(allocation) && !clientTerminal(allocation));
+  const excess = [...held, ...migrating].filter((allocation) => !kept.has(allocation) && !serverTerminal(allocation));
   return { excess: byIndex(excess), ...single };
 }
 

@@ -38,6 +38,7 @@ export class World {
       });
     }
     for (const placed of [...plan.Placements, ...plan.InPlaceUpdates]) {
+      if (this.allocations.has(placed.PreviousAllocation)) this.change(placed.PreviousAllocation, { NextAllocation: placed.ID });
       const CreateIndex = this.allocations.get(placed.ID)?.CreateIndex ?? this.index;
       this.allocations.set(placed.ID, {
         ...placed, Job: plan.Job as Job, CreateIndex, ModifyIndex: this.index, AllocModifyIndex: this.index, CreateTime: 0, ModifyTime: 0,
