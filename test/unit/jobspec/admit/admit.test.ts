@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AdmissionError, admitJob } from "#jobspec";
+import { AdmissionError, admitJob, parseJob } from "#jobspec";
 import { Job, type TaskGroup, fieldsOf } from "#model";
 import { testScale } from "../../../scale.ts";
 
@@ -112,6 +112,37 @@ test("network inside a task's resources becomes the group's, ports sorted by kin
   );
   assert.deepEqual(group.Tasks[0]?.Resources?.Networks, []);
   assert.match(warnings.join(), /Task "t" of group "g": network inside resources is deprecated/);
+});
+
+test("an old job file is parsed and admitted: network in resources, a quoted static port", () => {
+  const text = `
+    job "hello" {
+      datacenters = ["dc1"]
+      group "example" {
+        task "server" {
+          driver = "exec"
+          kill_signal = "SIGINT"
+          config {
+            command = "/bin/http-echo"
+            args    = ["-listen", ":5678", "-text", "hello world"]
+          }
+          resources {
+            network {
+              mbits = 10
+              port "http" { static = "5678" }
+            }
+          }
+        }
+      }
+    }`;
+  const { job } = admit(parseJob({ text, fileName: "hey.nomad", allowFileFunctions: false }).job);
+  const group = job.TaskGroups[0] as TaskGroup;
+  assert.deepEqual([job.ID, job.Datacenters, group.Name], ["hello", ["dc1"], "example"]);
+  assert.deepEqual(
+    group.Networks[0]?.ReservedPorts.map((port) => [port.Label, port.Value]),
+    [["http", 5678]],
+  );
+  assert.deepEqual(group.Tasks[0]?.Config, { command: "/bin/http-echo", args: ["-listen", ":5678", "-text", "hello world"] });
 });
 
 test("a kill signal is implied as a constraint, once", () => {
