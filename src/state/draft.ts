@@ -133,8 +133,9 @@ export class Draft {
     const evaluation: Evaluation = {
       ...given,
       ID: before?.ID ?? given.ID,
-      Namespace: job?.Namespace ?? given.Namespace,
-      JobID: job?.ID ?? given.JobID,
+      // Whose it is never changes.
+      Namespace: before?.Namespace ?? job?.Namespace ?? given.Namespace,
+      JobID: before?.JobID ?? job?.ID ?? given.JobID,
       Type: this.interned.text(given.Type),
       TriggeredBy: this.interned.text(given.TriggeredBy),
       Status: this.interned.text(given.Status),

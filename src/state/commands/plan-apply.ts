@@ -110,7 +110,7 @@ function newAllocation(draft: Draft, planned: PlannedAllocation, spec: Job, node
   };
 }
 
-/** What the node said of it stays, and so does what it was created as. */
+/** What the node said of it stays, and so does what it was created as: id, node, name, group. */
 function applyInPlace(draft: Draft, planned: PlannedAllocation, spec: Job): void {
   const stored = draft.tables.allocations.get(planned.ID);
   if (stored === undefined || serverTerminal(stored) || stored.NodeID !== planned.NodeID) return;
@@ -119,7 +119,6 @@ function applyInPlace(draft: Draft, planned: PlannedAllocation, spec: Job): void
     EvalID: evaluationId(draft, planned),
     JobVersion: spec.Version,
     Job: spec,
-    TaskGroup: groupName(spec, planned.TaskGroup),
     AllocatedResources: planned.AllocatedResources,
     Metrics: planned.Metrics,
     DesiredStatus: draft.interned.text(planned.DesiredStatus),
