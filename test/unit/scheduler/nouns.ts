@@ -3,25 +3,30 @@ import Value from "typebox/value";
 import { EphemeralDisk, Job, newEvaluation, Resources, Task, TaskGroup } from "#model";
 import type { Evaluation, Network, Node } from "#model";
 
+const BLANK = {
+  job: Value.Create(Job) as Job, group: Value.Create(TaskGroup) as TaskGroup, task: Value.Create(Task) as Task,
+  resources: Value.Create(Resources) as Resources, disk: Value.Create(EphemeralDisk) as EphemeralDisk,
+};
+
 /** No nulls where a canonical job has a value. */
 export function aTask(fields: Partial<Task> & { cpu?: number; memory?: number; cores?: number } = {}): Task {
   const { cpu = 100, memory = 100, cores = 0, ...rest } = fields;
-  const resources = { ...(Value.Create(Resources) as Resources), CPU: cpu, MemoryMB: memory, Cores: cores };
-  return { ...(Value.Create(Task) as Task), Name: "main", Driver: "raw_exec", Resources: resources, ...rest };
+  const resources = { ...BLANK.resources, CPU: cpu, MemoryMB: memory, Cores: cores };
+  return { ...BLANK.task, Name: "main", Driver: "raw_exec", Resources: resources, ...rest };
 }
 
 export function aGroup(fields: Partial<TaskGroup> & { cpu?: number; memory?: number; cores?: number; disk?: number } = {}): TaskGroup {
   const { cpu, memory, cores, disk = 10, ...rest } = fields;
   const asked = { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }), ...(cores === undefined ? {} : { cores }) };
   return {
-    ...(Value.Create(TaskGroup) as TaskGroup), Name: "web", Count: 1, Tasks: [aTask(asked)],
-    EphemeralDisk: { ...(Value.Create(EphemeralDisk) as EphemeralDisk), SizeMB: disk }, ...rest,
+    ...BLANK.group, Name: "web", Count: 1, Tasks: [aTask(asked)],
+    EphemeralDisk: { ...BLANK.disk, SizeMB: disk }, ...rest,
   };
 }
 
 export function aJob(fields: Partial<Omit<Job, "ID" | "Namespace">> & { ID?: string } = {}): Job {
   const made = {
-    ...(Value.Create(Job) as Job), ID: "app", Name: "app", Namespace: "default", Type: "service", Priority: 50, Datacenters: ["*"],
+    ...BLANK.job, ID: "app", Name: "app", Namespace: "default", Type: "service", Priority: 50, Datacenters: ["*"],
     NodePool: "default", Version: 0, CreateIndex: 1, ModifyIndex: 1, JobModifyIndex: 1, TaskGroups: [aGroup()], ...fields,
   };
   return made as Job;
