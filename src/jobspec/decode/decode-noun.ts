@@ -13,16 +13,22 @@ import { convertValue, explain, setProperty } from "./value.ts";
 
 export type Decoded = Record<string, unknown>;
 
+/** What a body has had so far: keys and where, labels by key. */
+interface Written {
+  readonly keys: Map<string, Range>;
+  readonly labels: Map<string, Set<string>>;
+}
+
 /** `name` is how the author calls the noun: the key of its block. `at`: what an error about the whole points at. */
 export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, body: Body, scope: Scope, at: Range): Decoded {
   const rule = ruleFor(schema);
   const keys = decoding.keys({ schema, extra: rule?.extra ?? [] });
   const { attributes, blocks } = readBody(decoding, body, scope, (key) => jsonFormOf(keys.get(key)));
   const result: Decoded = {};
-  const written = new Map<string, Range>();
+  const written: Written = { keys: new Map(), labels: new Map() };
   for (const attribute of attributes) decodeAttribute(decoding, keys, name, attribute, scope, result, written);
   for (const block of blocks) decodeBlock(decoding, keys, name, block, result, written);
-  rule?.finish(result, { decoding, at, rangeOf: (key) => written.get(key) ?? at });
+  rule?.finish(result, { decoding, at, rangeOf: (key) => written.keys.get(key) ?? at });
   return result;
 }
 
@@ -32,10 +38,10 @@ function jsonFormOf(key: Key | undefined): JsonForm {
   return "block";
 }
 
-function decodeAttribute(decoding: Decoding, keys: Keys, noun: string, attribute: Attribute, scope: Scope, result: Decoded, written: Map<string, Range>): void {
+function decodeAttribute(decoding: Decoding, keys: Keys, noun: string, attribute: Attribute, scope: Scope, result: Decoded, written: Written): void {
   const key = keys.get(attribute.name);
   if (key === undefined) return unknown(decoding, keys, noun, "attribute", attribute.name, attribute.nameRange);
-  written.set(key.hcl, attribute.nameRange);
+  written.keys.set(key.hcl, attribute.nameRange);
   if (isBlockForm(key.form) && key.form !== "map" && key.form !== "free") {
     decoding.error(attribute.nameRange, `"${key.hcl}" is a block in ${noun}, not an attribute`, `Write it without "=": ${exampleOf(key)}.`);
     return;
@@ -56,7 +62,7 @@ function exampleOf(key: Key): string {
   return `${key.hcl}${label} { … }`;
 }
 
-function decodeBlock(decoding: Decoding, keys: Keys, noun: string, block: ScopedBlock, result: Decoded, written: Map<string, Range>): void {
+function decodeBlock(decoding: Decoding, keys: Keys, noun: string, block: ScopedBlock, result: Decoded, written: Written): void {
   const key = keys.get(block.type);
   if (key === undefined) return unknown(decoding, keys, noun, "block", block.type, block.typeRange);
   if (!isBlockForm(key.form)) {
@@ -64,13 +70,13 @@ function decodeBlock(decoding: Decoding, keys: Keys, noun: string, block: Scoped
     return;
   }
   const single = key.form === "block" || key.form === "map" || key.form === "free";
-  const before = written.get(key.hcl);
+  const before = written.keys.get(key.hcl);
   if (single && before !== undefined) {
     const { line } = before.source.positionAt(before.start);
     decoding.error(block.headRange, `"${key.hcl}" is there twice in ${noun}`, `It is on line ${line} already; only one is allowed.`);
     return;
   }
-  written.set(key.hcl, block.headRange);
+  written.keys.set(key.hcl, block.headRange);
   const label = readLabel(decoding, key, block);
   if (label === false) return;
   switch (key.form) {
@@ -87,7 +93,7 @@ function decodeBlock(decoding: Decoding, keys: Keys, noun: string, block: Scoped
       listOf(result, key).push(decodeNested(decoding, key, block));
       return;
     default:
-      decodeLabelled(decoding, key, noun, block, label, result);
+      decodeLabelled(decoding, key, noun, block, label, result, written);
   }
 }
 
@@ -115,12 +121,15 @@ function decodeNested(decoding: Decoding, key: Key, block: ScopedBlock): Decoded
   return decodeNoun(decoding, key.nested as TSchema, key.hcl, block.body, block.scope, block.headRange);
 }
 
-function decodeLabelled(decoding: Decoding, key: Key, noun: string, block: ScopedBlock, label: string | undefined, result: Decoded): void {
+function decodeLabelled(decoding: Decoding, key: Key, noun: string, block: ScopedBlock, label: string | undefined, result: Decoded, written: Written): void {
   const property = key.label as string;
   const nested = decodeNested(decoding, key, block);
   const decoded = label === undefined ? nested : { [property]: label, ...nested };
   const list = key.form === "labelled-map" ? mapOf(result, key) : listOf(result, key);
-  const taken = Array.isArray(list) ? list.some((each) => each[property] === label) : Object.hasOwn(list, label as string);
+  const labels = written.labels.get(key.hcl) ?? new Set();
+  written.labels.set(key.hcl, labels);
+  const taken = label !== undefined && labels.has(label);
+  if (label !== undefined) labels.add(label);
   if (taken && !key.labelOptional) {
     decoding.error(block.headRange, `Two ${key.hcl} blocks in ${noun} are called "${label}"`, "Each needs a name of its own.");
   } else if (Array.isArray(list)) list.push(decoded);

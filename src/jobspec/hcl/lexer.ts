@@ -25,8 +25,7 @@ export interface Token {
 const IDENTIFIER = /[\p{ID_Start}_][\p{ID_Continue}-]*/uy;
 const NUMBER = /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const HEREDOC = /<<-?[\p{ID_Start}_][\p{ID_Continue}-]*\r?\n/uy;
-const PUNCTUATION = /\.\.\.|==|!=|<=|>=|=>|&&|\|\||::|~\}|[{}[\]()=<>+\-*/%!?:,.]/y;
-const SPACE = /[ \t\r]+/y;
+const PUNCTUATION = /\.\.\.|==|!=|<(?!<-?[\p{ID_Start}_])=?|>=|=>|&&|\|\||::|~\}|[{}[\]()=>+\-*/%!?:,.]/uy;
 const LINE_COMMENT = /(?:#|\/\/)[^\n]*/y;
 
 export class Lexer {
@@ -63,11 +62,13 @@ export class Lexer {
   #word(start: number): Token {
     const text = this.source.text;
     if (text[start] === '"') return this.#token("quote", start, '"');
+    const plain = endOfPlainWord(text, start);
+    if (plain > start) return this.#token("identifier", start, text.slice(start, plain));
     const matched =
-      this.#match("identifier", IDENTIFIER, start) ??
+      this.#match("punctuation", PUNCTUATION, start) ??
       this.#match("number", NUMBER, start) ??
-      this.#match("heredoc", HEREDOC, start) ??
-      this.#match("punctuation", PUNCTUATION, start);
+      this.#match("identifier", IDENTIFIER, start) ??
+      this.#match("heredoc", HEREDOC, start);
     if (matched !== undefined) return matched;
     const character = String.fromCodePoint(text.codePointAt(start) as number);
     failAt(this.range(start, start + character.length), ...explainCharacter(character));
@@ -88,7 +89,7 @@ export class Lexer {
     const text = this.source.text;
     for (;;) {
       const start = this.position;
-      this.#skip(SPACE);
+      while (isSpace(text.charCodeAt(this.position))) this.position++;
       if (text.startsWith("/*", this.position)) this.#skipBlockComment();
       else if (text[this.position] === "#" || text.startsWith("//", this.position)) this.#skip(LINE_COMMENT);
       if (this.position === start) return;
@@ -109,6 +110,23 @@ export class Lexer {
     pattern.lastIndex = this.position;
     const match = pattern.exec(this.source.text);
     if (match !== null) this.position += match[0].length;
+  }
+}
+
+/** Space, tab, carriage return. */
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d;
+}
+
+/** Where a word of ASCII letters ends; `start` when it is none, or holds other letters: then the pattern decides. */
+function endOfPlainWord(text: string, start: number): number {
+  let at = start;
+  for (; ; at++) {
+    const code = text.charCodeAt(at);
+    const letter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f;
+    const inner = at > start && ((code >= 0x30 && code <= 0x39) || code === 0x2d);
+    if (letter || inner) continue;
+    return code > 0x7f ? start : at;
   }
 }
 
