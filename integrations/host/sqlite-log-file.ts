@@ -147,15 +147,15 @@ function openDatabase(options: LogWorkerOptions): DatabaseSync {
   const isNew = !existsSync(options.path);
   const database = new DatabaseSync(options.path);
   try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0");
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0");
+    // Before anything is written: another program's file stays as it is.
+    const version = checkIdentity(database, isNew);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     if (options.sizeMaxBytes !== null) {
       const pageSize = database.prepare("PRAGMA page_size").get()?.["page_size"] as number;
       database.exec(`PRAGMA max_page_count = ${Math.max(8, Math.floor(options.sizeMaxBytes / pageSize))}`);
     }
-    checkIdentity(database, isNew);
-    const version = database.prepare("PRAGMA user_version").get()?.["user_version"] as number;
     if (version === 0) createTables(database, options.clusterId);
-    else if (version !== FORMAT) throw new NamedError("LOG_FOREIGN", `its format ${version} is unknown to this program`);
     return database;
   } catch (thrown) {
     database.close();
@@ -163,11 +163,14 @@ function openDatabase(options: LogWorkerOptions): DatabaseSync {
   }
 }
 
-function checkIdentity(database: DatabaseSync, isNew: boolean): void {
+/** The file's format; 0 for one that is still empty. */
+function checkIdentity(database: DatabaseSync, isNew: boolean): number {
   const id = database.prepare("PRAGMA application_id").get()?.["application_id"];
-  if (id === APPLICATION_ID) return;
   const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get()?.["count"] as number;
-  if (!isNew && (id !== 0 || tables > 0)) throw new NamedError("LOG_FOREIGN", "it is a database of another program");
+  if (id !== APPLICATION_ID && !isNew && (id !== 0 || tables > 0)) throw new NamedError("LOG_FOREIGN", "it is a database of another program");
+  const version = database.prepare("PRAGMA user_version").get()?.["user_version"] as number;
+  if (version !== 0 && version !== FORMAT) throw new NamedError("LOG_FOREIGN", `its format ${version} is unknown to this program`);
+  return version;
 }
 
 /** One transaction: a crash leaves either no log or a whole one. */
