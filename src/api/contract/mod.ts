@@ -1,5 +1,10 @@
 /**
- * What both ends of the HTTP door agree on: paths, methods, headers, shapes. nomad.md §3.
+ * Door 2 is HTTP /v1. What it says is Nomad's API, so that existing clients work unchanged; it has three rooms, entered one by one
+ * (the CLI must not load the server):
+ *
+ *   contract/   here: what both ends agree on: paths, methods, headers, shapes (nomad.md §3)
+ *   client/     the typed caller the CLI uses
+ *   server/     the answering end, on fastify
  *
  * What comes in: nothing. What goes out: the table of endpoints, `endpointPath` to write a path, header names, and the types of
  * bodies and answers that are not nouns of the model.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { testScale } from "../../scale.ts";
 import { createWorld, type World } from "./fake-world.ts";
 

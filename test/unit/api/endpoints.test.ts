@@ -38,7 +38,7 @@ test("A job's list entry says whether it is periodic, and its meta only when ask
   const [stub] = await ask<Record<string, unknown>[]>("GET", "/v1/jobs");
   assert.equal(stub?.["Periodic"], false);
   assert.equal(stub?.["Meta"], undefined);
-  assert.equal((stub?.["JobSummary"] as { Summary: { g: { Running: number } } }).Summary.g.Running, 1);
+  assert.equal((stub?.["JobSummary"] as { Summary: { g: { Running: number } } } | undefined)?.Summary.g.Running, 1);
   assert.deepEqual((await ask<Record<string, unknown>[]>("GET", "/v1/jobs?meta=true"))[0]?.["Meta"], {});
 });
 
@@ -77,7 +77,7 @@ test("Registering passes on what was asked for and answers with the evaluation",
 
 test("Field names of a body are found whatever their case, as Go's decoder finds them", async () => {
   await ask("PUT", "/v1/jobs", { job: { ID: "x" }, enforceindex: true });
-  assert.equal((lastAsked()?.arguments[0] as { EnforceIndex: boolean }).EnforceIndex, true);
+  assert.equal((lastAsked()?.arguments[0] as { EnforceIndex: boolean } | undefined)?.EnforceIndex, true);
 });
 
 test("A job is updated, planned, evaluated and stopped below its path", async () => {
@@ -224,7 +224,7 @@ test("The scheduler's configuration is read and set", async () => {
   assert.equal(SchedulerConfig.SchedulerAlgorithm, "binpack");
   await ask("PUT", "/v1/operator/scheduler/configuration?cas=4", { SchedulerAlgorithm: "spread", PreemptionConfig: { SystemSchedulerEnabled: true } });
   assert.equal(lastAsked()?.arguments[1], 4);
-  assert.equal((lastAsked()?.arguments[0] as { SchedulerAlgorithm: string }).SchedulerAlgorithm, "spread");
+  assert.equal((lastAsked()?.arguments[0] as { SchedulerAlgorithm: string } | undefined)?.SchedulerAlgorithm, "spread");
 });
 
 test("Garbage is collected on request, of servers, nodes and allocations", async () => {

@@ -3,7 +3,8 @@
  * files in memory. Snapshots are views of frozen maps, as the real ones are.
  */
 import { once, EventEmitter } from "node:events";
-import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
+import type { AgentFacts, Api, ApiOptions } from "#api/server";
+import { createApi } from "#api/server";
 import type { Cluster } from "#cluster";
 import {
   DEFAULT_SCHEDULER_CONFIGURATION, newEvaluation, type Allocation, type Evaluation, type Event, type Job, type JobSummary, type Node,
@@ -24,7 +25,7 @@ export function aJob(id: string, fields: Record<string, unknown> = {}): Job {
     },
     ADMISSION,
   ).job;
-  return { ...job, Status: "running", SubmitTime: 1_790_000_000_123_456_789, CreateIndex: 5, ModifyIndex: 7, JobModifyIndex: 5, ...fields } as Job;
+  return { ...job, Status: "running", SubmitTime: 1_790_000_000_123_456_768, CreateIndex: 5, ModifyIndex: 7, JobModifyIndex: 5, ...fields } as Job;
 }
 
 export function anAllocation(id: string, job: Job, fields: Record<string, unknown> = {}): Allocation {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { testScale } from "../../scale.ts";
 import { aJob, anAllocation, anEvaluation, createWorld, type World } from "./fake-world.ts";
 
