@@ -150,3 +150,16 @@ test("room a plan in flight would make is not given out before it is made", () =
   const hopeful = planFor(after, other);
   assert.deepEqual(verifyPlan(world.snapshot(), hopeful, [stopping]).Rejected, { "node-m1": "memory" });
 });
+
+test("what another plan stops gives this one no room, in flight no more than committed", () => {
+  const world = worldOf(aNode("m1", { memory: 300 }));
+  const one = aGroup({ memory: 200 });
+  world.commit(planFor(world, world.addJob(aJob({ TaskGroups: [one] }))));
+  const next = world.addJob(aJob({ TaskGroups: [aGroup({ memory: 250 })] }));
+  const plan = planFor(world, next);
+  const stopping: Plan = { ...plan, Placements: [] };
+  assert(verifyPlan(world.snapshot(), plan).Full);
+  assert.deepEqual(verifyPlan(world.snapshot(), plan, [stopping]).Rejected, { "node-m1": "memory" });
+  world.commit(stopping);
+  assert.deepEqual(verifyPlan(world.snapshot(), plan).Rejected, { "node-m1": "memory" });
+});
