@@ -36,6 +36,8 @@ export class Pass {
   readonly evaluation: Evaluation;
   readonly options: ScheduleOptions;
   readonly job: Job | undefined;
+  /** All of the job's, in key order. */
+  readonly allocations: readonly Allocation[];
   readonly ledger: Ledger;
   readonly draw: Draw;
   readonly stops: PlannedStop[] = [];
@@ -52,11 +54,16 @@ export class Pass {
     this.evaluation = evaluation;
     this.options = options;
     this.job = snapshot.job(evaluation.Namespace, evaluation.JobID);
+    this.allocations = [...snapshot.allocationsByJob(evaluation.Namespace, evaluation.JobID)];
     this.ledger = new Ledger(snapshot);
     this.draw = drawFor(evaluation.ID, snapshot.index);
   }
 
-  readonly nodeOf = (id: string): Node | undefined => this.snapshot.node(id);
+  /** Through the columns: a hash lookup, where the snapshot walks a tree, and it is asked for every allocation. */
+  readonly nodeOf = (id: string): Node | undefined => {
+    const slot = this.ledger.columns.slotOf(id);
+    return slot === undefined ? undefined : this.ledger.columns.nodes[slot];
+  };
 
   /** False, and noted, once the plan is as large as a pass may make it. All-at-once jobs have no limit. */
   hasBudget(): boolean {
@@ -83,7 +90,7 @@ export class Pass {
 
   /** Allocations of the job that hold room, with this plan done. */
   *held(): Generator<Held> {
-    for (const allocation of this.snapshot.allocationsByJob(this.evaluation.Namespace, this.evaluation.JobID)) {
+    for (const allocation of this.allocations) {
       if (!clientTerminal(allocation) && !this.#stopped.has(allocation.ID)) yield allocation;
     }
     yield* this.placements;

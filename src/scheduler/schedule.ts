@@ -22,8 +22,7 @@ export function schedule(snapshot: Snapshot, evaluation: Evaluation, options: Sc
 
   // 2. What should be there instead, group by group, without looking at room.
   const decisions = reconcileJob({
-    job: pass.job, allocations: snapshot.allocationsByJob(evaluation.Namespace, evaluation.JobID), nodeOf: pass.nodeOf,
-    mayStay: pass.mayStay, limit: Infinity,
+    job: pass.job, allocations: pass.allocations, nodeOf: pass.nodeOf, mayStay: pass.mayStay, limit: Infinity,
   });
 
   // 3. Stop what is not wanted: its room is free for what follows.

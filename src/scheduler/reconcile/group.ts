@@ -30,9 +30,9 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
   const { job, group } = input;
   const count = group.Count ?? 1;
   const standing = sortByStanding(input);
-  const { excess, held, migrating } = shrink(standing, count);
+  const { excess, held, migrating, indexes } = shrink(standing, count);
   const updates = compareVersions(input, held);
-  const names = new Names(job.ID, group.Name, indexesOf(held, migrating));
+  const names = new Names(job.ID, group.Name, indexes);
   const place = (fields: Partial<Place> & Pick<Place, "name">): Place => ({
     group, previous: null, stop: null, avoidPreviousNode: false, ...fields,
   });
@@ -89,18 +89,26 @@ function sortByStanding({ allocations, job, nodeOf }: GroupInput): Sorted {
   return sorted;
 }
 
+interface Shrunk {
+  readonly excess: readonly Allocation[];
+  readonly held: readonly Allocation[];
+  readonly migrating: readonly Allocation[];
+  /** Of the names of those held and migrating. */
+  readonly indexes: ReadonlySet<number>;
+}
+
 /** Step 2. Two of one name should never be; if they are, the newer goes. */
-function shrink(sorted: Sorted, count: number): { excess: readonly Allocation[]; held: readonly Allocation[]; migrating: readonly Allocation[] } {
+function shrink(sorted: Sorted, count: number): Shrunk {
   const { held, migrating } = sorted;
   const indexes = indexesOf(held, migrating);
-  if (indexes.size === held.length + migrating.length && indexes.size <= count) return { excess: [], held, migrating };
+  if (indexes.size === held.length + migrating.length && indexes.size <= count) return { excess: [], held, migrating, indexes };
   const seen = new Set<string>();
   const isFirst = (allocation: Allocation) => !seen.has(allocation.Name) && seen.add(allocation.Name) !== undefined;
   const single = { held: byIndex(held).filter(isFirst), migrating: byIndex(migrating).filter(isFirst) };
   while (single.held.length + single.migrating.length > count) (single.migrating.length > 0 ? single.migrating : single.held).pop();
   const kept = new Set([...single.held, ...single.migrating]);
   const excess = [...held, ...migrating].filter((allocation) => !kept.has(allocation) && !serverTerminal(allocation));
-  return { excess: byIndex(excess), ...single };
+  return { excess: byIndex(excess), ...single, indexes: indexesOf(single.held, single.migrating) };
 }
 
 /** Step 3. One comparison per old version, not per allocation. */
