@@ -3,8 +3,7 @@
  * files in memory. Snapshots are views of frozen maps, as the real ones are.
  */
 import { once, EventEmitter } from "node:events";
-import type { AgentFacts, Api, ApiOptions } from "#api/server";
-import { createApi } from "#api/server";
+import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
 import type { Cluster } from "#cluster";
 import {
   DEFAULT_SCHEDULER_CONFIGURATION, newEvaluation, type Allocation, type Evaluation, type Event, type Job, type JobSummary, type Node,

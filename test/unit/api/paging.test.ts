@@ -88,11 +88,13 @@ test("Prefix, filter and namespace narrow a list before its pages are cut", asyn
 test("A list of 20,000 allocations is written without holding the event loop", async () => {
   const job = aJob("web");
   world.state.allocations = Array.from({ length: 20_000 }, (_, at) => anAllocation(String(at).padStart(8, "0"), job, { CreateIndex: at % 50 }));
+  // CPU time of this thread between two turns of the loop: what other programs take of the machine does not count.
+  const cpuMs = () => (process.threadCpuUsage().user + process.threadCpuUsage().system) / 1000;
   let worst = 0;
-  let last = performance.now();
+  let last = cpuMs();
   let over = false;
   const tick = () => {
-    const now = performance.now();
+    const now = cpuMs();
     worst = Math.max(worst, now - last);
     last = now;
     if (!over) setImmediate(tick);
