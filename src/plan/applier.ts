@@ -95,5 +95,6 @@ function isEmpty(plan: Plan): boolean {
 }
 
 function closedError(plan: Plan): NamedError {
-  return new NamedError("PLAN_APPLIER_CLOSED", `Cannot apply plan of evaluation "${plan.EvalID}": this server is shutting down`, { statusCode: 503 });
+  const message = `Cannot apply plan of evaluation "${plan.EvalID}": this server is shutting down`;
+  return new NamedError("PLAN_APPLIER_CLOSED", message, { statusCode: 503 });
 }

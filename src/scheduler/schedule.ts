@@ -58,7 +58,7 @@ function placeAll(pass: Pass, decisions: readonly GroupDecision[]): ReadonlyMap<
 
 /** Same id, node and resources, new version. */
 function updateInPlace(pass: Pass, allocation: Allocation): PlannedAllocation {
-  const { Job, CreateIndex, ModifyIndex, AllocModifyIndex, CreateTime, ModifyTime, ...kept } = allocation;
+  const { Job, CreateIndex: _c, ModifyIndex: _m, AllocModifyIndex: _a, CreateTime: _ct, ModifyTime: _mt, ...kept } = allocation;
   return { ...kept, EvalID: pass.evaluation.ID, JobVersion: pass.job?.Version ?? Job.Version };
 }
 

@@ -68,7 +68,7 @@ export class Ranking {
     const { slots, affinity, draw, spreads } = input;
     this.#input = input;
     this.#neighbours = new Map(input.neighbours);
-    this.#shortfalls = new Array<Shortfall | undefined>(slots.length).fill(undefined);
+    this.#shortfalls = Array.from({ length: slots.length }, () => undefined);
     this.#affinities = affinity === undefined ? undefined : Float64Array.from(slots, (slot) => affinity(this.#nodeAt(slot)));
     this.#spreads = spreads.map((rule) => spreadColumn(rule, slots.map((slot) => this.#nodeAt(slot))));
     this.#applied = new Uint8Array(slots.length);
@@ -98,7 +98,7 @@ export class Ranking {
     const position = this.#positions.get(slot);
     if (position !== undefined) this.#portless.delete(position);
     this.#refresh(position);
-    for (const barred of [...this.#barred.keys()]) this.#refresh(barred);
+    for (const barred of this.#barredPositions()) this.#refresh(barred);
   }
 
   /** No ports were to be had on the slot. */
@@ -186,13 +186,21 @@ export class Ranking {
     return boost === 0 ? own : (own * applied + boost) / (applied + 1);
   }
 
+  /** A copy: refreshing changes the map. */
+  #barredPositions(): number[] {
+    return Array.from(this.#barred.keys());
+  }
+
   #count(slot: number, by: 1 | -1): void {
     const { distinct, spreads, ledger } = this.#input;
     const node = ledger.columns.nodes[slot];
     this.#neighbours.set(slot, (this.#neighbours.get(slot) ?? 0) + by);
     if (node === undefined) return;
     for (const rule of spreads) rule.count(rule.valueOf(node), by);
-    for (const rule of distinct) by > 0 ? rule.placed(node) : rule.removed(node);
+    for (const rule of distinct) {
+      if (by > 0) rule.placed(node);
+      else rule.removed(node);
+    }
   }
 
   #refresh(position: number | undefined): void {

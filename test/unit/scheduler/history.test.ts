@@ -20,7 +20,7 @@ test("after every commit nothing is over-committed, no port or name is given out
     for (let i = 0; i < 2 + chance.below(7); i++) book.addNode(anyNode(chance, `n${i}`));
     for (let step = 0; step < STEPS; step++) {
       disturb(book, chance);
-      for (const job of [...book.snapshot().jobs("*")]) if (!chance.once(3)) evaluate(book, job, chance, newId);
+      for (const job of book.snapshot().jobs("*")) if (!chance.once(3)) evaluate(book, job, chance, newId);
     }
   });
 });

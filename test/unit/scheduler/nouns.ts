@@ -1,5 +1,5 @@
 /** Nodes, jobs and evaluations for tests of the scheduler: everything ordinary unless said otherwise. */
-import Value from "typebox/value";
+import { Value } from "typebox/value";
 import { EphemeralDisk, Job, newEvaluation, Resources, Task, TaskGroup } from "#model";
 import type { Evaluation, Network, Node } from "#model";
 
