@@ -31,6 +31,7 @@ const story: Story = existsSync(bookPath)
   : { index: 1, chapter: "begin", allocations: {}, ids: storyAllocations(driver).map((each) => each.ID) };
 const [crash, serve, next] = storyAllocations(driver, story.ids) as [Allocation, Allocation, Allocation];
 let end: NodeEnd | undefined;
+let told = false;
 let forgetWanted = process.env["FORGET"] === "1";
 
 function write(): void {
@@ -53,16 +54,17 @@ function turnPage(): void {
     story.chapter = "serving";
     put(crash, serve);
   }
-  if (story.chapter === "serving" && status(serve) === "running" && bothRun(story.allocations[serve.ID])) {
+  if (story.chapter === "serving" && bothRun(story.allocations[serve.ID]) && began(serve, "main") && began(serve, "lead")) {
     story.chapter = "replacing";
     put({ ...(story.allocations[serve.ID] as Allocation), DesiredStatus: "stop" }, next);
   }
-  if (story.chapter === "replacing" && status(serve) === "complete" && status(next) === "running" && status(crash) === "failed") {
+  if (story.chapter === "replacing" && status(serve) === "complete" && status(next) === "running" && status(crash) === "failed" && began(next, "main")) {
     story.chapter = "settled";
     write();
   }
   if (story.chapter === "settled") {
-    console.log("settled");
+    if (!told) console.log("settled");
+    told = true;
     if (forgetWanted) forget();
   }
 }
@@ -74,6 +76,11 @@ function forget(): void {
   story.allocations = {};
   write();
   end?.allocationsChanged({ ClusterId: "story", Index: story.index, Complete: false, Changed: [], Gone });
+}
+
+/** The task's own first words: "running" only says that it was started. */
+function began(of: Allocation, task: string): boolean {
+  return existsSync(join(directory, "alloc", of.ID, "alloc", "data", `starts-${task}`));
 }
 
 function bothRun(allocation: Allocation | undefined): boolean {
@@ -132,6 +139,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 
 // Ends when nothing is left of what the servers forgot.
 const look = setInterval(() => {
+  if (end !== undefined) turnPage();
   if (story.chapter !== "forgotten" || Object.values(client.statistics()).some((count) => count > 0)) return;
   clearInterval(look);
   console.log("empty");

@@ -1,6 +1,7 @@
 /** The three allocations of the kill story, and how its processes are told from all others on the machine. */
+import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync, type Dirent } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync, type Dirent } from "node:fs";
 import { join } from "node:path";
 import type { Allocation, AllocationId } from "#model";
 import { anAllocation, NANOSECONDS } from "../unit/client/stage.ts";
@@ -15,7 +16,8 @@ export interface Story {
 /** crash, serve, next. */
 export function storyAllocations(driver: string, ids: readonly AllocationId[] = [0, 1, 2].map(() => randomUUID() as AllocationId)): Allocation[] {
   const [crashId, serveId, nextId] = ids as [AllocationId, AllocationId, AllocationId];
-  const shell = (script: string) => ({ Driver: driver, Config: { command: "/bin/sh", args: ["-c", script] } as never });
+  // As pid 1 of its own namespace a plain sleep does not hear SIGINT: it is killed after its timeout.
+  const shell = (script: string) => ({ Driver: driver, KillTimeout: 0.1 * NANOSECONDS, Config: { command: "/bin/sh", args: ["-c", script] } as never });
   // Each start leaves a line, each process is one sleep.
   const stay = `echo started >>"$NOMAD_ALLOC_DIR/data/starts-$NOMAD_TASK_NAME"; exec sleep 86399`;
   const RestartPolicy = { Attempts: 1, Interval: 600 * NANOSECONDS, Delay: 0.1 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
@@ -45,22 +47,44 @@ export function sleepers(ids: readonly string[]): Map<string, number[]> {
   return found;
 }
 
+export interface Trace {
+  readonly kind: "process" | "mount" | "cgroup";
+  /** A pid or a path. */
+  readonly what: string;
+  readonly words: string;
+}
+
+/** Ends and removes them: what a failed test would leave on the machine. */
+export function erase(found: readonly Trace[]): void {
+  for (const each of found) if (each.kind === "process") tolerate(() => process.kill(Number(each.what), "SIGKILL"));
+  for (const each of found) if (each.kind === "mount") spawnSync("umount", ["-l", each.what]);
+  for (const each of found.toReversed()) if (each.kind === "cgroup") tolerate(() => rmdirSync(each.what));
+}
+
+function tolerate(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // Gone already.
+  }
+}
+
 /** Everything on the machine that carries one of these ids, or lies in this directory: processes, mounts, cgroups. */
-export function traces(ids: readonly string[], directory: string): string[] {
-  const found: string[] = [];
+export function traces(ids: readonly string[], directory: string): Trace[] {
+  const found: Trace[] = [];
   const ours = (text: string) => text.includes(directory) || ids.some((id) => text.includes(id));
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      if (words !== "" && (ours(words) || ids.some((id) => readFileSync(`/proc/${name}/environ`, "utf8").includes(id)))) found.push(`process ${name}: ${words}`);
+      if (words !== "" && (ours(words) || ids.some((id) => readFileSync(`/proc/${name}/environ`, "utf8").includes(id)))) found.push({ kind: "process", what: name, words });
     } catch {
       // It ended while we looked.
     }
   }
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) if (ours(line)) found.push(`mount ${line}`);
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) if (ours(line)) found.push({ kind: "mount", what: line.split(" ")[4] as string, words: line });
   walkCgroups("/sys/fs/cgroup", (path) => {
-    if (ids.some((id) => path.includes(id))) found.push(`cgroup ${path}`);
+    if (ids.some((id) => path.includes(id))) found.push({ kind: "cgroup", what: path, words: "" });
   });
   return found;
 }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clientKillPoints } from "#client";
-import { sleepers, traces, type Story } from "./kill-points-story.ts";
+import { erase, sleepers, traces, type Story, type Trace } from "./kill-points-story.ts";
 
 const PROGRAM = join(import.meta.dirname, "kill-points-agent.ts");
 const TIMEOUT_MS = 60_000;
@@ -73,7 +73,9 @@ async function dieAndComeBack(driver: string, point: string): Promise<void> {
       await second.line("settled");
       const { allocations } = JSON.parse(readFileSync(join(directory, "servers.json"), "utf8")) as Story;
       // Exactly one process for what should run, none for what should not.
-      assert.deepEqual([...sleepers(ids)].map(([id, pids]) => [id, pids.length]), [[next, 1]]);
+      const running = () => [...sleepers(ids)].map(([id, pids]) => [id, pids.length]);
+      for (let attempt = 0; attempt < 100 && running().length === 0; attempt++) await sleep(50);
+      assert.deepEqual(running(), [[next, 1]]);
       const state = allocations[crash]?.TaskStates["main"];
       const codes = state?.Events.filter((event) => event.Type === "Terminated").map((event) => event.ExitCode);
       assert.deepEqual(codes, [9, 9], `exit codes were lost:\n${JSON.stringify(state, null, 1)}`);
@@ -96,13 +98,13 @@ async function dieAndComeBack(driver: string, point: string): Promise<void> {
   } finally {
     for (const life of lives) if (life.child.exitCode === null && life.child.signalCode === null) life.child.kill("SIGKILL");
     // Also when it failed: nothing of this test stays on the machine.
-    for (const pids of sleepers(ids).values()) for (const pid of pids) process.kill(pid, "SIGKILL");
+    erase(traces(ids, directory));
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
 /** A process that was told to end may need a moment to be gone. */
-async function tracesAtRest(ids: readonly string[], directory: string): Promise<string[]> {
+async function tracesAtRest(ids: readonly string[], directory: string): Promise<Trace[]> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const found = traces(ids, directory);
     if (found.length === 0) return [];
