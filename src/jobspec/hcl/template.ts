@@ -174,6 +174,7 @@ function readHole(parser: Parser, parts: PartList, at: number): number {
     if (parser.at("}") || parser.at("~}")) {
       failAt(parser.from(at, parser.peek().end), 'Nothing between "${" and "}"', `Write an expression. ${SHELL_HINT}`);
     }
+    if (parser.peek().kind === "end") failAt(openRange, '"${" is never closed', 'Close it with "}".');
     const expression = parser.parseExpression(parser);
     const close = parser.peek();
     if (!parser.at("}") && !parser.at("~}")) {
