@@ -35,7 +35,7 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
       reached.lost(() => {
         connection = undefined;
         // What is registered must be read, whether or not anybody calls us.
-        if (!released && registered(places).length > 0) keeper().catch(() => {});
+        void revive();
       });
       return reached;
     }).catch((error: unknown) => {
@@ -45,10 +45,26 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
     return connection;
   }
 
+  async function revive(): Promise<void> {
+    for (let pauseMs = 20; !released && registered(places).length > 0; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      try {
+        await keeper();
+        return;
+      } catch {
+        // The next one may have more luck: memory or process numbers are short, or it was killed as well.
+        await sleep(pauseMs);
+      }
+    }
+  }
+
   /** Calls may be repeated, so one that a dying keeper did not answer is. */
   async function call(body: KeeperCall): Promise<KeeperAnswer> {
     for (let attempt = 0; ; attempt++) {
-      const answer = await (await keeper()).call(body);
+      const reached = await keeper().catch((error: unknown) => {
+        if (attempt === 3) throw error;
+        return undefined;
+      });
+      const answer = await reached?.call(body);
       if (answer !== undefined) return answer;
       if (attempt === 3) throw new NamedError("LOG_KEEPER_LOST", `Cannot ${body.call} task logs: the log keeper ended ${attempt + 1} times while it was asked`);
     }

@@ -2,7 +2,6 @@
 import { closeSync, writeSync } from "node:fs";
 import { runLogKeeper } from "./keeper.ts";
 
-process.title = "drover-log-keeper";
 // Asked to end by a service manager that ends the whole group, it stays: tasks still write. It ends by itself, or by `leave`.
 process.on("SIGTERM", () => {});
 process.on("SIGINT", () => {});
