@@ -3,7 +3,8 @@ const [verb, ...rest] = process.argv.slice(2);
 
 if (verb === "agent") {
   const { runAgent } = await import("#agent");
-  process.exitCode = await runAgent(rest);
+  // Whoever waits for a task that runs on would hold the process: the agent ends when it is closed.
+  process.exit(await runAgent(rest));
 } else {
   const { runCommand } = await import("#cli");
   process.exitCode = await runCommand(process.argv.slice(2));

@@ -12,6 +12,8 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     process.stdout.write(help());
     return 0;
   }
+  // Closing waits for workers that do not hold the process by themselves.
+  const alive = setInterval(() => undefined, 2 ** 30);
   let temporary: string | undefined;
   const temporaryDirectory = () => (temporary ??= mkdtempSync(join(tmpdir(), "drover-dev-")));
   try {
@@ -34,6 +36,7 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     complain(error);
     return 1;
   } finally {
+    clearInterval(alive);
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
   }
 }
