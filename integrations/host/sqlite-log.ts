@@ -85,7 +85,7 @@ class SqliteLog implements Log {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#mailbox.ask({ kind: "close" }, "done").then(() => this.#mailbox.ended);
+    this.#closing ??= this.#mailbox.end();
     return this.#closing;
   }
 }
@@ -94,11 +94,13 @@ type Unsent<T> = T extends LogRequest ? Omit<T, "id"> : never;
 
 /** Requests out, replies matched by id. A worker that dies fails everything that waits. */
 class Mailbox {
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<LogReply>>();
   #next = OPEN_ID + 1;
   #dead: NamedError | undefined;
+  /** The worker's end is awaited: it keeps the process until then. */
+  #ending = false;
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -107,7 +109,7 @@ class Mailbox {
     worker.on("message", (reply: LogReply) => this.#receive(reply));
     worker.on("error", (error: unknown) => this.#die(error instanceof Error ? error.message : String(error)));
     const ended = Promise.withResolvers<void>();
-    this.ended = ended.promise;
+    this.#ended = ended.promise;
     worker.on("exit", () => {
       this.#die("its worker has ended");
       ended.resolve();
@@ -120,6 +122,12 @@ class Mailbox {
     const answer = this.answer(id, kind);
     this.#worker.postMessage({ ...request, id });
     return answer;
+  }
+
+  async end(): Promise<void> {
+    this.#ending = true;
+    if (this.#dead === undefined) await this.ask({ kind: "close" }, "done");
+    await this.#ended;
   }
 
   answer<Kind extends LogReply["kind"]>(id: number, kind: Kind): Promise<Extract<LogReply, { kind: Kind }>> {
@@ -136,7 +144,7 @@ class Mailbox {
   #receive(reply: LogReply): void {
     this.#waiting.get(reply.id)?.resolve(reply);
     this.#waiting.delete(reply.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#ending) this.#worker.unref();
   }
 
   #die(why: string): void {

@@ -1,6 +1,6 @@
 /**
- * One entry: tables in, tables out. Total: whatever the command, the result is defined, the same on every server, and either all of the
- * command or nothing of it. Writes go to a fork; a refusal or a throw drops it and only the outcome is recorded.
+ * One entry, into the tables. Total: whatever the command, the result is defined, the same on every server, and either all of the
+ * command or nothing of it: after a refusal or a throw the draft is undone and only the outcome is recorded.
  */
 import { messageOf } from "#std";
 import { applyCommand } from "./commands/table.ts";
@@ -11,7 +11,6 @@ import { settle } from "./settle.ts";
 import { OUTCOMES_KEPT, type Tables } from "./tables/tables.ts";
 
 export interface Applied {
-  readonly tables: Tables;
   readonly outcome: Outcome;
   /** What was written; undefined when nothing was. */
   readonly draft: Draft | undefined;
@@ -20,13 +19,18 @@ export interface Applied {
 export function applyEntry(tables: Tables, index: number, envelope: Envelope, interned: Interned, freeze: boolean): Applied {
   const time = Math.max(tables.time, envelope.time);
   const known = tables.outcomes.get(envelope.requestId);
-  if (known !== undefined) return { tables: closed(tables.fork(), index, time), outcome: known, draft: undefined };
-  const draft = new Draft(tables.fork(), index, time, interned, freeze);
+  if (known !== undefined) {
+    close(tables, index, time);
+    return { outcome: known, draft: undefined };
+  }
+  const draft = new Draft(tables, index, time, interned, freeze);
   const refusal = attempt(draft, envelope);
+  if (refusal !== undefined) draft.undo();
   const outcome: Outcome = refusal === undefined ? { ok: true, index } : { ok: false, index, ...refusal };
-  const result = closed(refusal === undefined ? draft.tables : tables.fork(), index, time);
-  remember(result, envelope.requestId, outcome);
-  return { tables: result, outcome, draft: refusal === undefined ? draft : undefined };
+  close(tables, index, time);
+  tables.outcomes.set(envelope.requestId, outcome);
+  tables.requestIds.set(padded(index), envelope.requestId);
+  return { outcome, draft: refusal === undefined ? draft : undefined };
 }
 
 function attempt(draft: Draft, envelope: Envelope): Refusal | undefined {
@@ -39,7 +43,7 @@ function attempt(draft: Draft, envelope: Envelope): Refusal | undefined {
   }
 }
 
-function closed(tables: Tables, index: number, time: number): Tables {
+function close(tables: Tables, index: number, time: number): void {
   tables.index = index;
   tables.time = time;
   // One comes, one goes: the walk ends at the first that is young enough.
@@ -49,7 +53,6 @@ function closed(tables: Tables, index: number, time: number): Tables {
     tables.requestIds.delete(at);
     tables.outcomes.delete(requestId);
   }
-  return tables;
 }
 
 function* firstFew<T>(entries: Iterable<T>): Generator<T> {

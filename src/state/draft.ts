@@ -1,6 +1,7 @@
 /**
  * One entry being applied. Commands write through this: it keeps tables, indexes, tallies and summaries in step, stamps evaluations, and
- * notes what was touched for watchers, events and columns. It writes to a fork; dropping the draft undoes everything.
+ * notes what was touched for watchers, events and columns. It writes in place and keeps a journal of what was there before: `undo` plays
+ * it back, and the entry never was.
  *
  * A command writes records; `settle` then derives job statuses and summaries and closes the entry.
  */
@@ -11,6 +12,7 @@ import {
 import type { TableName } from "./contract.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
+import { Journal } from "./journal.ts";
 import { countAllocation, type GroupSummaries, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
@@ -39,6 +41,7 @@ export class Draft {
   readonly time: number;
   readonly interned: Interned;
   readonly #freeze: boolean;
+  readonly #journal: Journal;
 
   readonly jobs = new Map<string, JobRecord>();
   readonly nodes = new Map<NodeId, Node>();
@@ -59,6 +62,12 @@ export class Draft {
     this.time = time;
     this.interned = interned;
     this.#freeze = freeze;
+    this.#journal = new Journal(tables);
+  }
+
+  /** The tables are as they were before this draft. */
+  undo(): void {
+    this.#journal.undo();
   }
 
   touchTable(name: TableName): void {
@@ -72,7 +81,7 @@ export class Draft {
   putRecord(record: JobRecord): void {
     const key = jobKey(record.job);
     this.#store(record);
-    this.tables.jobs.set(key, record);
+    this.#journal.set(this.tables.jobs, key, record);
     this.jobs.set(key, record);
     this.touchTable("jobs");
     this.touchJob(record.job);
@@ -81,7 +90,7 @@ export class Draft {
   /** The job, its versions, submissions and summary; allocations and evaluations stay. */
   dropRecord(record: JobRecord): void {
     const key = jobKey(record.job);
-    this.tables.jobs.delete(key);
+    this.#journal.delete(this.tables.jobs, key);
     this.jobs.delete(key);
     this.#summaries.delete(key);
     this.#touched.delete(key);
@@ -92,13 +101,13 @@ export class Draft {
 
   putNode(node: Node): void {
     this.#store(node);
-    this.tables.nodes.set(node.ID, node);
+    this.#journal.set(this.tables.nodes, node.ID, node);
     this.nodes.set(node.ID, node);
     this.touchTable("nodes");
   }
 
   dropNode(node: Node): void {
-    this.tables.nodes.delete(node.ID);
+    this.#journal.delete(this.tables.nodes, node.ID);
     this.nodes.delete(node.ID);
     this.goneNodes.push(node);
     this.touchTable("nodes");
@@ -107,22 +116,25 @@ export class Draft {
   /** New or changed. An allocation never moves: job, node and id stay; EvalID may change with an in-place update. */
   putAllocation(after: Allocation): void {
     const { tables } = this;
-    const before = tables.allocations.get(after.ID);
+    const journal = this.#journal;
     this.#store(after);
-    tables.allocations.set(after.ID, after);
-    tables.allocationsByJob.set(jobKeyOf(after), after.ID, after);
-    tables.allocationsByNode.set(after.NodeID, after.ID, after);
-    if (before !== undefined && before.EvalID !== after.EvalID) tables.allocationsByEvaluation.delete(before.EvalID, after.ID);
-    tables.allocationsByEvaluation.set(after.EvalID, after.ID, after);
+    const before = journal.set(tables.allocations, after.ID, after);
+    journal.setIn(tables.allocationsByJob, jobKeyOf(after), after.ID, after);
+    journal.setIn(tables.allocationsByNode, after.NodeID, after.ID, after);
+    if (before?.EvalID !== after.EvalID) {
+      if (before !== undefined) journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, after.ID);
+      journal.setIn(tables.allocationsByEvaluation, after.EvalID, after.ID, after.ID);
+    }
     this.#noteAllocation(after, before, after);
   }
 
   dropAllocation(before: Allocation): void {
     const { tables } = this;
-    tables.allocations.delete(before.ID);
-    tables.allocationsByJob.delete(jobKeyOf(before), before.ID);
-    tables.allocationsByNode.delete(before.NodeID, before.ID);
-    tables.allocationsByEvaluation.delete(before.EvalID, before.ID);
+    const journal = this.#journal;
+    journal.delete(tables.allocations, before.ID);
+    journal.deleteIn(tables.allocationsByJob, jobKeyOf(before), before.ID);
+    journal.deleteIn(tables.allocationsByNode, before.NodeID, before.ID);
+    journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, before.ID);
     this.#noteAllocation(before, before, undefined);
   }
 
@@ -147,8 +159,8 @@ export class Draft {
     };
     this.#store(evaluation);
     const key = jobKeyOf(evaluation);
-    this.tables.evaluations.set(evaluation.ID, evaluation);
-    this.tables.evaluationsByJob.set(key, evaluation.ID, evaluation);
+    this.#journal.set(this.tables.evaluations, evaluation.ID, evaluation);
+    this.#journal.setIn(this.tables.evaluationsByJob, key, evaluation.ID, evaluation);
     this.evaluations.set(evaluation.ID, evaluation);
     this.touchTable("evaluations");
     const tally = this.tally(evaluation.Namespace, evaluation.JobID);
@@ -159,8 +171,8 @@ export class Draft {
   }
 
   dropEvaluation(before: Evaluation): void {
-    this.tables.evaluations.delete(before.ID);
-    this.tables.evaluationsByJob.delete(jobKeyOf(before), before.ID);
+    this.#journal.delete(this.tables.evaluations, before.ID);
+    this.#journal.deleteIn(this.tables.evaluationsByJob, jobKeyOf(before), before.ID);
     this.evaluations.delete(before.ID);
     this.goneEvaluations.push(before.ID);
     this.touchTable("evaluations");
@@ -210,16 +222,21 @@ export class Draft {
   /** A record of which only the summary differs: the job itself has not changed. */
   putSummary(record: JobRecord): void {
     this.#store(record);
-    this.tables.jobs.set(jobKey(record.job), record);
+    this.#journal.set(this.tables.jobs, jobKey(record.job), record);
     this.touchTable("job-summaries");
+  }
+
+  /** Puts the tallies back. */
+  closeTallies(): void {
+    for (const [key, tally] of this.#tallies) {
+      if (tally.allocations === 0 && tally.evaluations === 0) this.#journal.delete(this.tables.tallies, key);
+      else this.#journal.set(this.tables.tallies, key, tally);
+    }
   }
 
   /** For settle: what the command's writes may have moved. */
   touchedJobs(): readonly string[] {
     return [...this.#touched.keys()];
-  }
-  openTallies(): ReadonlyMap<string, MutableTally> {
-    return this.#tallies;
   }
   openSummaryOf(key: string): GroupSummaries | undefined {
     return this.#summaries.get(key);

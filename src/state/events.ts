@@ -8,7 +8,7 @@ import type { Change, CommandType, EventStream } from "./contract.ts";
 
 const ENTRIES_MAX = 100;
 /** Bounds the memory old versions of records take, should entries be large. */
-const RECORDS_MAX = 16_384;
+const RECORDS_MAX = 8192;
 
 const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "job-register": "JobRegistered",

@@ -220,7 +220,7 @@ class Restoring {
     tables.allocations.set(allocation.ID, allocation);
     tables.allocationsByJob.set(key, allocation.ID, allocation);
     tables.allocationsByNode.set(allocation.NodeID, allocation.ID, allocation);
-    tables.allocationsByEvaluation.set(allocation.EvalID, allocation.ID, allocation);
+    tables.allocationsByEvaluation.set(allocation.EvalID, allocation.ID, allocation.ID);
     const tally = this.#tally(key);
     tally.allocations++;
     if (!terminal(allocation)) tally.liveAllocations++;

@@ -13,10 +13,7 @@ type Children = { -readonly [Key in keyof JobSummary["Children"]]: number };
 const CHILDREN_AS: Readonly<Record<JobStatus, keyof Children>> = { pending: "Pending", running: "Running", dead: "Dead" };
 
 export function settle(draft: Draft): void {
-  for (const [key, tally] of draft.openTallies()) {
-    if (tally.allocations === 0 && tally.evaluations === 0) draft.tables.tallies.delete(key);
-    else draft.tables.tallies.set(key, { ...tally });
-  }
+  draft.closeTallies();
   for (const key of draft.touchedJobs()) {
     const record = draft.tables.jobs.get(key);
     if (record !== undefined) settleJob(draft, key, record);

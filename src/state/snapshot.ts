@@ -82,8 +82,8 @@ export class TablesSnapshot implements Snapshot {
   allocationsByNode(nodeId: string): Iterable<Allocation> {
     return this.#tables.allocationsByNode.values(nodeId);
   }
-  allocationsByEvaluation(evaluationId: string): Iterable<Allocation> {
-    return this.#tables.allocationsByEvaluation.values(evaluationId);
+  *allocationsByEvaluation(evaluationId: string): Generator<Allocation> {
+    for (const id of this.#tables.allocationsByEvaluation.values(evaluationId)) yield this.#tables.allocations.get(id) as Allocation;
   }
 
   evaluation(id: string): Evaluation | undefined {

@@ -28,13 +28,15 @@ export async function restoreState(chunks: AsyncIterable<Uint8Array>, options: S
 }
 
 class TablesState implements State {
-  #tables: Tables;
+  readonly #tables: Tables;
+  /** The fork that snapshots of this index share; made when the first is asked for. */
+  #pinned: Tables | undefined;
   readonly #columns = new ColumnStore();
   readonly #interned = new Interned();
   readonly #freeze: boolean;
   readonly #watchers: Watchers;
   readonly #events = new EventBuffer();
-  readonly #liveColumns = (tables: Tables) => (tables === this.#tables ? this.#columns : undefined);
+  readonly #liveColumns = (tables: Tables) => (tables === this.#pinned ? this.#columns : undefined);
 
   constructor(tables: Tables, options: StateOptions) {
     this.#tables = tables;
@@ -57,15 +59,15 @@ class TablesState implements State {
   }
 
   snapshot(): Snapshot {
-    return new TablesSnapshot(this.#tables, this.#liveColumns);
+    return new TablesSnapshot(this.#pin(), this.#liveColumns);
   }
 
   apply(index: number, envelope: Envelope): Outcome {
     assert.ok(index > this.#tables.index, `entry ${index} comes after ${this.#tables.index}`);
     const { type } = envelope.command;
     if (commandVersion(type) !== envelope.version) throw unknownVersion(`command "${type}" version`, envelope.version);
-    const { tables, outcome, draft } = applyEntry(this.#tables, index, envelope, this.#interned, this.#freeze);
-    this.#tables = tables;
+    this.#pinned = undefined;
+    const { outcome, draft } = applyEntry(this.#tables, index, envelope, this.#interned, this.#freeze);
     if (draft !== undefined) this.#updateColumns(draft);
     const change = changeOf(index, envelope, outcome, draft);
     this.#events.append(change, goneRecords(draft));
@@ -74,11 +76,16 @@ class TablesState implements State {
   }
 
   save(): AsyncIterable<Uint8Array> {
-    return saveTables(this.#tables);
+    return saveTables(this.#pin());
   }
 
   digest(): string {
     return digestOf(this.#tables);
+  }
+
+  #pin(): Tables {
+    this.#pinned ??= this.#tables.fork();
+    return this.#pinned;
   }
 
   #updateColumns(draft: Draft): void {

@@ -20,6 +20,10 @@ export class Grouped<V> {
     return copy;
   }
 
+  get(group: string, id: string): V | undefined {
+    return this.#groups.get(group)?.records.get(id);
+  }
+
   set(group: string, id: string, record: V): void {
     this.#own(group).set(id, record);
   }

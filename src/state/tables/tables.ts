@@ -1,6 +1,6 @@
 /**
- * Everything the state knows, as tables that fork in constant time. A snapshot is a Tables nobody writes to any more; applying an
- * entry writes to a fork and, when all went well, makes it the current one.
+ * Everything the state knows, as tables that fork in constant time. Entries are applied to one Tables in place; a snapshot is a fork of
+ * it that nobody writes to. While nobody takes one, nothing is copied.
  *
  *   jobs          (namespace, id) → the job, its kept versions, its summary
  *   nodes, allocations, evaluations   id → record; indexes beside them
@@ -8,7 +8,7 @@
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
 import type {
-  Allocation, Evaluation, Job, JobSubmission, JobSummary, Node, SchedulerConfiguration,
+  Allocation, AllocationId, Evaluation, Job, JobSubmission, JobSummary, Node, SchedulerConfiguration,
 } from "#model";
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
@@ -41,40 +41,46 @@ export class Tables {
   /** Of the last entry; 0 before the first. */
   index = 0;
   time = 0;
-  tableIndexes: TableIndexes = {
-    "jobs": 1, "job-summaries": 1, "nodes": 1, "allocations": 1, "evaluations": 1, "scheduler-configuration": 1,
-  };
-  jobs = new OrderedMap<JobRecord>();
-  nodes = new OrderedMap<Node>();
-  allocations = new OrderedMap<Allocation>();
-  evaluations = new OrderedMap<Evaluation>();
-  allocationsByJob = new Grouped<Allocation>();
-  allocationsByNode = new Grouped<Allocation>();
-  allocationsByEvaluation = new Grouped<Allocation>();
-  evaluationsByJob = new Grouped<Evaluation>();
-  tallies = new OrderedMap<Tally>();
-  schedulerConfiguration: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
-  outcomes = new OrderedMap<Outcome>();
+  tableIndexes: TableIndexes;
+  readonly jobs: OrderedMap<JobRecord>;
+  readonly nodes: OrderedMap<Node>;
+  readonly allocations: OrderedMap<Allocation>;
+  readonly evaluations: OrderedMap<Evaluation>;
+  readonly allocationsByJob: Grouped<Allocation>;
+  readonly allocationsByNode: Grouped<Allocation>;
+  /** Seldom asked for, so only the ids: one tree less to write for every report of a node. */
+  readonly allocationsByEvaluation: Grouped<AllocationId>;
+  readonly evaluationsByJob: Grouped<Evaluation>;
+  readonly tallies: OrderedMap<Tally>;
+  schedulerConfiguration: SchedulerConfiguration;
+  readonly outcomes: OrderedMap<Outcome>;
   /** Index (padded, so that order is order) → request id. */
-  requestIds = new OrderedMap<string>();
+  readonly requestIds: OrderedMap<string>;
+
+  /** Empty, or a fork of another. */
+  constructor(from?: Tables) {
+    this.index = from?.index ?? 0;
+    this.time = from?.time ?? 0;
+    this.tableIndexes = from === undefined ? { ...UNTOUCHED } : { ...from.tableIndexes };
+    this.jobs = from?.jobs.fork() ?? new OrderedMap();
+    this.nodes = from?.nodes.fork() ?? new OrderedMap();
+    this.allocations = from?.allocations.fork() ?? new OrderedMap();
+    this.evaluations = from?.evaluations.fork() ?? new OrderedMap();
+    this.allocationsByJob = from?.allocationsByJob.fork() ?? new Grouped();
+    this.allocationsByNode = from?.allocationsByNode.fork() ?? new Grouped();
+    this.allocationsByEvaluation = from?.allocationsByEvaluation.fork() ?? new Grouped();
+    this.evaluationsByJob = from?.evaluationsByJob.fork() ?? new Grouped();
+    this.tallies = from?.tallies.fork() ?? new OrderedMap();
+    this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
+    this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
+    this.requestIds = from?.requestIds.fork() ?? new OrderedMap();
+  }
 
   fork(): Tables {
-    const copy = new Tables();
-    copy.index = this.index;
-    copy.time = this.time;
-    copy.tableIndexes = { ...this.tableIndexes };
-    copy.jobs = this.jobs.fork();
-    copy.nodes = this.nodes.fork();
-    copy.allocations = this.allocations.fork();
-    copy.evaluations = this.evaluations.fork();
-    copy.allocationsByJob = this.allocationsByJob.fork();
-    copy.allocationsByNode = this.allocationsByNode.fork();
-    copy.allocationsByEvaluation = this.allocationsByEvaluation.fork();
-    copy.evaluationsByJob = this.evaluationsByJob.fork();
-    copy.tallies = this.tallies.fork();
-    copy.schedulerConfiguration = this.schedulerConfiguration;
-    copy.outcomes = this.outcomes.fork();
-    copy.requestIds = this.requestIds.fork();
-    return copy;
+    return new Tables(this);
   }
 }
+
+const UNTOUCHED: TableIndexes = {
+  "jobs": 1, "job-summaries": 1, "nodes": 1, "allocations": 1, "evaluations": 1, "scheduler-configuration": 1,
+};
