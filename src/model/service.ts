@@ -112,6 +112,7 @@ export const SidecarTask = Type.Object({
   ShutdownDelay: maybeDuration({ hcl: "shutdown_delay" }),
   KillSignal: text({ hcl: "kill_signal" }),
   VolumeMounts: blocks(VolumeMount, { hcl: "volume_mount" }),
+  Identities: blocks(Identity, { hcl: "identity" }),
 });
 
 const GatewayTls = Type.Object({
