@@ -56,7 +56,7 @@ export class Herd {
   }
 
   begin(): void {
-    for (const runner of [...this.#runners.values()]) this.#launch(runner);
+    for (const runner of this.#runners.values()) this.#launch(runner);
   }
 
   /** What the servers say. Resolves when it has been taken in. */

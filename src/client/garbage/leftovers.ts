@@ -81,7 +81,7 @@ export class Leftovers {
   async settle(wanted: ReadonlySet<AllocationId>): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
-    for (const id of [...this.#strangers.keys()]) if (!wanted.has(id)) await this.sweep(id);
+    for (const id of this.#strangers.keys()) if (!wanted.has(id)) await this.sweep(id);
     const { taskLogs, disk, settings } = this.#world;
     for (const id of await taskLogs.list().catch((thrown: unknown) => this.#failed("list", "log keeper", thrown))) {
       if (!wanted.has(id.slice(0, id.indexOf(".")) as AllocationId)) await taskLogs.close(id);

@@ -263,7 +263,7 @@ function createDisk(machine: FakeMachine): Disk {
     removeSecrets: (directory, task) => Promise.resolve(void machine.secrets.delete(`${directory}/${task}/secrets`)),
     removeAllocation: (directory) => {
       machine.directories.delete(directory);
-      for (const each of [...machine.secrets]) if (each.startsWith(`${directory}/`)) machine.secrets.delete(each);
+      for (const each of machine.secrets) if (each.startsWith(`${directory}/`)) machine.secrets.delete(each);
       return Promise.resolve();
     },
     listDirectories: (directory) => Promise.resolve([...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1))),

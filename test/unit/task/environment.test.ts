@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { buildEnvironment, HOST_VARIABLES_DENIED, interpolate, interpolateDeep, type EnvironmentRequest } from "#task";
 import { testScale } from "../../scale.ts";
 import { anAllocation, type AllocationShape } from "../client/stage.ts";

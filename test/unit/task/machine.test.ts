@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { TASK_EVENTS_MAX } from "#model";
 import { newTaskMachine, stepTask, taskEvents, type StepFacts, type TaskInput, type TaskMachine, type TaskPhase } from "#task";
 import { testScale } from "../../scale.ts";

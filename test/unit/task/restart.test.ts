@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { decideRestart, NO_RESTARTS, type RestartCount, type RestartQuestion, type RestartRules } from "#task";
 import { testScale } from "../../scale.ts";
 
