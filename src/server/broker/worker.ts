@@ -12,7 +12,6 @@
  *
  * Plan attempts: service 5, batch 2, counted anew whenever something of a plan was committed. nomad.md §6.1, §6.8.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { newEvaluation, type Evaluation, type EvaluationId, type Plan, type ScheduleResult } from "#model";
 import type { PlanApplier } from "#plan";
@@ -56,8 +55,7 @@ export async function work(parts: WorkerParts): Promise<void> {
 async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
   const { context, turns } = parts;
   for (let attempts = 0; ; ) {
-    await turns.wait();
-    await nextTurn();
+    await turns.turn();
     parts.closing.throwIfAborted();
     const snapshot = context.cluster.state.snapshot();
     const evaluation = snapshot.evaluation(id);

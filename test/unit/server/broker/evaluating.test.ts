@@ -153,3 +153,16 @@ test("of many registrations of one job while the broker is busy only the last is
     assert.deepEqual(ends, ["complete", "canceled", "canceled", "canceled", "complete"]);
     assert.equal(statuses(world, "web"), "running");
   }));
+
+test("large jobs take turns, and one that is stopped while it waits for its turn holds up nobody", () =>
+  inside({}, async (world) => {
+    for (let index = 0; index < 8; index++) await world.addNode({ name: `n${index}`, cpuMHz: 100_000, memoryMB: 200_000 });
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    await Promise.all(ids.map((id) => world.server.registerJob({ Job: jobOf({ id, count: 600 }) })));
+    await Promise.all(["c", "d", "e"].map((id) => world.server.deregisterJob("default", id, { ...stop, Purge: true })));
+    await world.clock.advance(5_000);
+    const counts = ids.map((id) => statuses(world, id).split(" ").filter((each) => each === "running").length);
+    assert.deepEqual(counts, [600, 600, 0, 0, 0, 600]);
+    const { "broker.total_unacked": inHand, "broker.total_ready": ready } = world.server.statistics();
+    assert.deepEqual([inHand, ready], [0, 0]);
+  }));

@@ -92,3 +92,18 @@ test("after a server restart nobody is down that reconnects within its time, and
     assert.deepEqual([...snapshot.nodes()].filter((node) => node.Status !== "ready").map((node) => node.Name), []);
     assert.deepEqual([...snapshot.allocations()].map((each) => `${each.ID} ${each.NodeID} ${each.ClientStatus}`), before);
   }));
+
+test("a node that died while no server ran is found out after the restart", () =>
+  inside({}, async (world) => {
+    const [a, b] = [await world.addNode({ name: "a" }), await world.addNode({ name: "b" })];
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 2 }) });
+    await world.clock.advance(1_000);
+    const gone = a.allocations.size > 0 ? a : b;
+    gone.crash();
+    await world.restartServer();
+    await world.clock.advance(15_000);
+    assert.equal(world.cluster.state.snapshot().node(gone.id)?.Status, "ready");
+    await world.clock.advance(20_000);
+    assert.equal(world.cluster.state.snapshot().node(gone.id)?.Status, "down");
+    assert.equal(statuses(world, "web"), "running running");
+  }));
