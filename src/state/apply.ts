@@ -2,7 +2,7 @@
  * One entry, into the tables. Total: whatever the command, the result is defined, the same on every server, and either all of the
  * command or nothing of it: after a refusal or a throw the draft is undone and only the outcome is recorded.
  */
-import { messageOf } from "#std";
+import { messageOf, type OrderedMap } from "#std";
 import { applyCommand } from "./commands/table.ts";
 import type { Envelope, Outcome } from "./contract.ts";
 import { Draft, type Refusal } from "./draft.ts";
@@ -46,26 +46,23 @@ function attempt(draft: Draft, envelope: Envelope): Refusal | undefined {
 function close(tables: Tables, index: number, time: number): void {
   tables.index = index;
   tables.time = time;
-  // One comes, one goes: the walk ends at the first that is young enough.
+  // One comes, one goes; should indexes have leapt, the rest goes with the next ones.
   const tooOld = padded(index - OUTCOMES_KEPT);
-  for (const [at, requestId] of [...firstFew(tables.requestIds.range())]) {
+  for (const [at, requestId] of oldest(tables.requestIds, 2)) {
     if (at > tooOld) break;
     tables.requestIds.delete(at);
     tables.outcomes.delete(requestId);
   }
 }
 
-function* firstFew<T>(entries: Iterable<T>): Generator<T> {
-  let left = 4;
-  for (const entry of entries) {
-    if (left-- === 0) return;
-    yield entry;
+/** A list of its own: the map is written to while it is gone through. */
+function oldest(requestIds: OrderedMap<string>, count: number): (readonly [index: string, requestId: string])[] {
+  const entries: (readonly [string, string])[] = [];
+  for (const entry of requestIds.range()) {
+    entries.push(entry);
+    if (entries.length === count) break;
   }
-}
-
-function remember(tables: Tables, requestId: string, outcome: Outcome): void {
-  tables.outcomes.set(requestId, outcome);
-  tables.requestIds.set(padded(outcome.index), requestId);
+  return entries;
 }
 
 export function padded(index: number): string {

@@ -61,7 +61,8 @@ export class ColumnStore implements Columns {
 
   /** Counts everything again. */
   rebuild(tables: Tables): void {
-    for (const nodeId of [...this.#slots.keys()]) this.#removeNode(nodeId);
+    const nodeIds = [...this.#slots.keys()];
+    for (const nodeId of nodeIds) this.#removeNode(nodeId);
     this.update({ nodes: tables.nodes.values(), goneNodes: [], allocations: [] }, tables);
   }
 

@@ -51,8 +51,11 @@ export class Watchers implements Watch {
   /** After an apply. A listener's failure is its own: the others hear of the change, and the process of the failure. */
   announce(change: Change): void {
     const indexes = this.#indexes();
-    for (const waiter of [...this.#waiters]) if (moved(waiter, indexes)) waiter.wake(true);
-    for (const listener of [...this.#listeners]) {
+    // Lists of their own: who is woken leaves the set.
+    const waiters = [...this.#waiters];
+    const listeners = [...this.#listeners];
+    for (const waiter of waiters) if (moved(waiter, indexes)) waiter.wake(true);
+    for (const listener of listeners) {
       try {
         listener(change);
       } catch (thrown) {

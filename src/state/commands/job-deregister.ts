@@ -19,7 +19,8 @@ export function applyJobDeregister(draft: Draft, command: JobDeregister): Refusa
     return undefined;
   }
   if (command.NoShutdownDelay) {
-    for (const allocation of [...draft.tables.allocationsByJob.values(jobKey(stored.job))]) {
+    const allocations = [...draft.tables.allocationsByJob.values(jobKey(stored.job))];
+    for (const allocation of allocations) {
       if (allocation.DesiredStatus === "run") transition(draft, allocation, { NoShutdownDelay: true });
     }
   }

@@ -113,7 +113,7 @@ test("Events carry the record under its topic; an allocation without its job, a 
     [5, "Allocation AllocationUpdated a1"],
   ]);
   const [registered, , placed] = batches;
-  assert.equal((registered?.Events[0]?.Payload["Node"] as { SecretID: string }).SecretID, "");
+  assert.partialDeepStrictEqual(registered?.Events[0]?.Payload["Node"], { ID: "n1", SecretID: "" });
   const allocation = placed?.Events[1]?.Payload["Allocation"] as Record<string, unknown>;
   assert.equal(allocation["ID"], "a1");
   assert.equal("Job" in allocation, false);
