@@ -5,7 +5,7 @@
 import type { Log } from "#ports";
 import { NamedError } from "#std";
 
-const RECORD_PATH = "server/log-maker.json";
+const RECORD_PATH = "log-maker.json";
 const RECORD_FORMAT = 1;
 
 export interface MakerRecord {
@@ -14,7 +14,7 @@ export interface MakerRecord {
   readonly formatVersion: number;
 }
 
-/** Files below data_dir. `write` is durable and whole or not at all. */
+/** Files in the server's directory (`<data_dir>/server`). `write` is durable and whole or not at all. */
 export interface MakerDisk {
   /** undefined when there is no such file. */
   read(path: string): Promise<string | undefined>;
@@ -27,7 +27,7 @@ export interface MakerDisk {
  */
 export async function openRecordedLog(options: {
   readonly disk: MakerDisk;
-  /** For messages. */
+  /** The same directory, for messages. */
   readonly dataDir: string;
   readonly wanted: Log["maker"];
   readonly open: () => Promise<Log>;
