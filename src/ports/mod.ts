@@ -1,6 +1,13 @@
 /**
- * The windows. One interface a file; the makers stand outside in integrations/, one conformance suite per port holds them to
- * the contract written above the interface. Rooms know only these.
+ * The windows. One interface a file; the makers stand outside in integrations/.
+ *
+ * What comes in: nothing. What goes out: interfaces, each with its contract written above it. Rooms know only these.
+ *
+ * Invariants: one conformance suite per port (test/conformance) holds every maker to the contract; a maker is finished when it passes.
+ *
+ * Never here: an implementation, a default, a maker's name in a signature.
+ *
+ * Read next: log.ts, link.ts, driver.ts; then ../../integrations/host/mod.ts for who stands behind them.
  */
 export type { Clock, Timer } from "./clock.ts";
 export type { Random } from "./random.ts";

@@ -1,6 +1,12 @@
 /**
- * The tiny standard library: what the language lacks and every room may use. Pure, no domain words, no effects.
- * Exports are listed by name. Nothing here imports anything outside this folder.
+ * The tiny standard library: what the language lacks and every room may use.
+ *
+ * What comes in: nothing; it imports nothing outside this folder. What goes out: errors with a stable code, Go's duration
+ * strings, an ordered map whose copies are free, the version.
+ *
+ * Invariants: pure, no domain words, no effects. Never here: anything only one room uses.
+ *
+ * Read next: errors.ts; then ../model/mod.ts.
  */
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
