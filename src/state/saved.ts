@@ -2,14 +2,14 @@
  * A snapshot as bytes, and back. Chunks of a versioned format, each standing alone:
  *
  *   ["drover-state", format, index, time, …]   head, first
- *   [kind, records]                            jobs' versions first, then what refers to them
+ *   [kind, records]                            a job version before the first record that refers to it
  *   ["end", chunks before it]                  a snapshot without it is not whole
  *
  * Saving walks a pinned fork in slices of about SLICE_BYTES, a few milliseconds' work, with a turn of the event loop after each; the
  * applies that go on meanwhile write to other pages. Indexes and columns are not saved but made again.
  */
 import { setImmediate } from "node:timers/promises";
-import { type Allocation, type Evaluation, type Job, jobKey, type JobSubmission, type JobSummary, type Node } from "#model";
+import { type Allocation, type Evaluation, type Job, jobKey, type JobSubmission, type JobSummary, type Node, terminal } from "#model";
 import { messageOf, NamedError } from "#std";
 import { padded } from "./apply.ts";
 import { createPackr } from "./codec.ts";
@@ -20,7 +20,6 @@ import { Interned } from "./interned.ts";
 import { compactStates } from "./commands/allocations-client-update.ts";
 import { type JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
-import { terminal } from "#model";
 
 const FORMAT = 1;
 const NAME = "drover-state";
@@ -45,27 +44,61 @@ export function saveTables(tables: Tables): AsyncIterable<Uint8Array> {
 
 async function* chunksOf(tables: Tables): AsyncGenerator<Uint8Array> {
   const packr = createPackr();
-  const specs = new Map<Job, number>();
-  let chunks = 1;
-  yield Uint8Array.from(packr.pack([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]));
+  const specs = new Specs();
+  let chunks = 0;
+  const chunk = (value: readonly unknown[]) => {
+    chunks++;
+    return Uint8Array.from(packr.pack(value));
+  };
+  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]);
   for (const [kind, records] of tablesOf(tables, specs)) {
-    for (const slice of slices(records)) {
-      yield Uint8Array.from(packr.pack([kind, slice]));
-      chunks++;
+    for (const slice of slices(records, specs)) {
+      // What the slice is the first to refer to goes before it.
+      const fresh = specs.takeFresh();
+      if (fresh.length > 0) yield chunk(["spec", fresh]);
+      yield chunk([kind, slice]);
       await setImmediate();
     }
   }
-  yield Uint8Array.from(packr.pack(["end", chunks]));
+  yield chunk(["end", chunks]);
+}
+
+/** Job versions that records refer to: each is written once, wherever it is met first. */
+class Specs {
+  readonly #places = new Map<Job, number>();
+  #fresh: Job[] = [];
+  #freshBytes = 0;
+
+  place(spec: Job): number {
+    const known = this.#places.get(spec);
+    if (known !== undefined) return known;
+    const place = this.#places.size;
+    this.#places.set(spec, place);
+    this.#fresh.push(spec);
+    this.#freshBytes += roughBytes(spec);
+    return place;
+  }
+
+  get freshBytes(): number {
+    return this.#freshBytes;
+  }
+
+  takeFresh(): readonly Job[] {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    this.#freshBytes = 0;
+    return fresh;
+  }
 }
 
 /** Cuts by a running guess of the size: exact sizes would cost a second encoding. */
-function* slices(records: Iterable<unknown>): Generator<unknown[]> {
+function* slices(records: Iterable<unknown>, specs: Specs): Generator<unknown[]> {
   let slice: unknown[] = [];
   let bytes = 0;
   for (const record of records) {
     slice.push(record);
     bytes += roughBytes(record);
-    if (bytes < SLICE_BYTES) continue;
+    if (bytes + specs.freshBytes < SLICE_BYTES) continue;
     yield slice;
     slice = [];
     bytes = 0;
@@ -81,8 +114,7 @@ function roughBytes(value: unknown): number {
   return bytes;
 }
 
-function* tablesOf(tables: Tables, specs: Map<Job, number>): Generator<readonly [Kind, Iterable<unknown>]> {
-  yield ["spec", specsOf(tables, specs)];
+function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iterable<unknown>]> {
   yield ["job", savedJobs(tables, specs)];
   yield ["node", tables.nodes.values()];
   yield ["evaluation", tables.evaluations.values()];
@@ -90,27 +122,14 @@ function* tablesOf(tables: Tables, specs: Map<Job, number>): Generator<readonly 
   yield ["outcome", tables.outcomes.range()];
 }
 
-/** Every job version anything refers to, once. */
-function* specsOf(tables: Tables, specs: Map<Job, number>): Generator<Job> {
-  function* all(): Generator<Job> {
-    for (const record of tables.jobs.values()) for (const { spec } of record.versions) yield spec;
-    for (const allocation of tables.allocations.values()) yield allocation.Job;
-  }
-  for (const spec of all()) {
-    if (specs.has(spec)) continue;
-    specs.set(spec, specs.size);
-    yield spec;
-  }
-}
-
-function* savedJobs(tables: Tables, specs: ReadonlyMap<Job, number>): Generator<SavedJob> {
+function* savedJobs(tables: Tables, specs: Specs): Generator<SavedJob> {
   for (const { job, versions, summary } of tables.jobs.values()) {
-    yield { job, versions: versions.map(({ spec, submission }) => ({ spec: specs.get(spec) as number, submission })), summary };
+    yield { job, versions: versions.map(({ spec, submission }) => ({ spec: specs.place(spec), submission })), summary };
   }
 }
 
-function* savedAllocations(tables: Tables, specs: ReadonlyMap<Job, number>): Generator<SavedAllocation> {
-  for (const allocation of tables.allocations.values()) yield { ...allocation, Job: specs.get(allocation.Job) as number };
+function* savedAllocations(tables: Tables, specs: Specs): Generator<SavedAllocation> {
+  for (const allocation of tables.allocations.values()) yield { ...allocation, Job: specs.place(allocation.Job) };
 }
 
 /** NamedError STATE_SNAPSHOT_UNREADABLE unless the chunks are a whole snapshot of a known format. */
