@@ -62,7 +62,7 @@ export function createMemoryLink(accept: Link): MemoryLink {
   return {
     connect,
     lose(nodeId) {
-      for (const connection of [...connections]) if (nodeId === undefined || connection.nodeId === nodeId) connection.end("connection lost");
+      for (const connection of connections) if (nodeId === undefined || connection.nodeId === nodeId) connection.end("connection lost");
     },
     refuse(value) {
       refused = value;

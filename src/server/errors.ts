@@ -2,8 +2,16 @@
 import { NamedError } from "#std";
 import type { Outcome } from "#state";
 
-export function notFound(what: "job" | "allocation" | "node" | "evaluation", id: string): NamedError {
-  return new NamedError(`${what.toUpperCase()}_NOT_FOUND`, `${what === "allocation" ? "alloc" : what} not found: "${id}"`, { statusCode: 404 });
+export function jobNotFound(id: string): NamedError {
+  return new NamedError("JOB_NOT_FOUND", `job not found: "${id}"`, { statusCode: 404 });
+}
+
+export function allocationNotFound(id: string): NamedError {
+  return new NamedError("ALLOCATION_NOT_FOUND", `alloc not found: "${id}"`, { statusCode: 404 });
+}
+
+export function nodeNotFound(id: string): NamedError {
+  return new NamedError("NODE_NOT_FOUND", `node not found: "${id}"`, { statusCode: 404 });
 }
 
 export function badRequest(message: string): NamedError {
@@ -45,5 +53,5 @@ export function linkRefused(message: string): NamedError {
 /** A command the state refused. A conflict is for the caller to word; this is for the rest. */
 export function refused(outcome: Extract<Outcome, { ok: false }>): NamedError {
   const statusCode = { conflict: 409, missing: 404, invalid: 400, fault: 500 }[outcome.code];
-  return new NamedError(`COMMAND_${outcome.code.toUpperCase()}`, outcome.reason, { statusCode });
+  return new NamedError("COMMAND_REFUSED", outcome.reason, { statusCode });
 }

@@ -58,7 +58,7 @@ async function simulate(seed: number): Promise<void> {
     for (const node of cutOff.keys()) await node.connect();
     for (const node of world.nodes) await world.server.setNodeEligibility(node.id, "eligible");
     // Failed allocations are retried when somebody asks.
-    for (const job of [...world.cluster.state.snapshot().jobs("*")]) {
+    for (const job of world.cluster.state.snapshot().jobs("*")) {
       if (!job.Stop) await world.server.evaluateJob(job.Namespace, job.ID, { ForceReschedule: true });
     }
     for (let passed = 0; passed < SETTLE_MS && broken.length === 0; passed += 600_000) await world.clock.advance(600_000);
@@ -98,7 +98,8 @@ async function happen(world: World, cutOff: Map<SimulatedNode, "vanished" | "cra
       const node = pick(nodes.filter((each) => !cutOff.has(each)));
       if (node === undefined || cutOff.size > NODES / 3) return;
       const crash = random.integer(2) === 0;
-      crash ? node.crash() : node.vanish();
+      if (crash) node.crash();
+      else node.vanish();
       cutOff.set(node, crash ? "crashed" : "vanished");
       return;
     }
@@ -158,7 +159,7 @@ function newShape({ random }: World, id: string): JobShape {
 /** Stopped and collected, nothing is left of it. */
 async function forget(world: World): Promise<void> {
   const { server, cluster, clock } = world;
-  for (const job of [...cluster.state.snapshot().jobs("*")]) {
+  for (const job of cluster.state.snapshot().jobs("*")) {
     if (!job.Stop) await server.deregisterJob(job.Namespace, job.ID, { Purge: false, EvalPriority: 0, NoShutdownDelay: false });
   }
   await clock.advance(60_000);

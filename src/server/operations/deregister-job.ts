@@ -1,7 +1,7 @@
 /** A job is to stop: marked (or, purged, forgotten) together with the evaluation that will stop its allocations. */
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
-import { notFound } from "../errors.ts";
+import { jobNotFound } from "../errors.ts";
 
 export interface DeregisterOptions {
   /** Forget the job too; without it a stopped job stays until it is garbage. */
@@ -18,7 +18,7 @@ export async function deregisterJob(
   options: DeregisterOptions,
 ): Promise<EvalResponse & { readonly JobModifyIndex: number }> {
   const job = context.cluster.state.snapshot().job(namespace, id);
-  if (job === undefined) throw notFound("job", id);
+  if (job === undefined) throw jobNotFound(id);
   const priority = options.EvalPriority > 0 ? options.EvalPriority : job.Priority;
   const launchedLater = job.Periodic !== null || job.ParameterizedJob !== null;
   const evaluation = launchedLater ? null : evaluationFor(context, { ...job, Priority: priority }, "job-deregister");

@@ -2,7 +2,7 @@
 import type { DesiredTransition } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
-import { badRequest, notFound } from "../errors.ts";
+import { badRequest, jobNotFound } from "../errors.ts";
 
 export async function evaluateJob(
   context: ServerContext,
@@ -12,7 +12,7 @@ export async function evaluateJob(
 ): Promise<EvalResponse> {
   const snapshot = context.cluster.state.snapshot();
   const job = snapshot.job(namespace, id);
-  if (job === undefined) throw notFound("job", id);
+  if (job === undefined) throw jobNotFound(id);
   if (job.Periodic !== null) throw badRequest(`Cannot evaluate job "${id}": it is periodic, force a launch instead`);
   if (job.ParameterizedJob !== null) throw badRequest(`Cannot evaluate job "${id}": it is parameterized, dispatch it instead`);
 

@@ -1,7 +1,7 @@
 /** What an operator does to a node: have it looked at, open or close it for new allocations, forget it. */
 import type { Eligibility, Evaluation, EvaluationId, Node, NodeId } from "#model";
 import { commit, evaluationsForNode, type ServerContext } from "../context.ts";
-import { badRequest, notFound } from "../errors.ts";
+import { badRequest, nodeNotFound } from "../errors.ts";
 import { nodeEvent } from "../nodes/admit.ts";
 
 export interface NodeResponse {
@@ -44,7 +44,7 @@ export async function purgeNode(context: ServerContext, id: NodeId): Promise<Nod
 
 function requireNode(context: ServerContext, id: NodeId): Node {
   const node = context.cluster.state.snapshot().node(id);
-  if (node === undefined) throw notFound("node", id);
+  if (node === undefined) throw nodeNotFound(id);
   return node;
 }
 

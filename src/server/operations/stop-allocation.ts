@@ -2,7 +2,7 @@
 import type { AllocationId } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
-import { notFound } from "../errors.ts";
+import { allocationNotFound } from "../errors.ts";
 
 export async function stopAllocation(
   context: ServerContext,
@@ -11,7 +11,7 @@ export async function stopAllocation(
 ): Promise<EvalResponse> {
   const snapshot = context.cluster.state.snapshot();
   const allocation = snapshot.allocation(id);
-  if (allocation === undefined) throw notFound("allocation", id);
+  if (allocation === undefined) throw allocationNotFound(id);
   const job = snapshot.job(allocation.Namespace, allocation.JobID) ?? allocation.Job;
   const evaluation = evaluationFor(context, job, "alloc-stop");
   const index = await commit(context, {

@@ -53,7 +53,7 @@ test("a batch job that is done goes with everything it did", () =>
     const node = await world.addNode({ name: "n1" });
     await world.server.registerJob({ Job: jobOf({ id: "batch", type: "batch", count: 2 }) });
     await world.clock.advance(1_000);
-    for (const id of [...node.allocations.keys()]) node.finish(id, "complete");
+    for (const id of node.allocations.keys()) node.finish(id, "complete");
     await world.clock.advance(1_000);
     assert.equal(world.cluster.state.snapshot().job("default", "batch")?.Status, "dead");
     await world.server.collectGarbage();
