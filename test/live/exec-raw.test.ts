@@ -1,0 +1,156 @@
+/** raw_exec as a task sees it. The user and cgroup parts need root. */
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { rawExecDriver } from "#integrations/host";
+import type { Driver, TaskExit, TaskStart } from "#ports";
+import { taskStart } from "../conformance/driver.ts";
+import { hostWorld, type HostWorld } from "../conformance/host-world.ts";
+
+const ID = "11111111-2222-3333-4444-555555555555.web.0";
+const shell = (text: string) => ({ command: "/bin/sh", args: ["-c", text] });
+
+function check(sentence: string, body: (world: HostWorld, driver: Driver) => Promise<void>): void {
+  test(`raw_exec: ${sentence}`, { timeout: 60_000 }, async () => {
+    const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: true }));
+    const driver = world.open();
+    try {
+      await body(world, driver);
+    } finally {
+      for (const id of await driver.list()) await driver.sweep(id);
+      const left = await world.left();
+      await world.remove();
+      assert.deepEqual(left, []);
+    }
+  });
+}
+
+async function run(world: HostWorld, driver: Driver, config: Record<string, unknown>, more: Partial<TaskStart> = {}): Promise<{ exit: TaskExit; text: string }> {
+  const handle = await driver.start(taskStart(world, ID, config, more));
+  const exit = await driver.wait(handle, world.place);
+  const text = world.printed();
+  await driver.destroy(handle, world.place);
+  return { exit, text };
+}
+
+const runs = (pid: number) => {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+
+const ENVIRONMENT = { PATH: "/usr/bin:/bin", TOKEN: "it's $(a) \"secret\"\nof two lines", "NOMAD_PORT_my-label": "8080", EMPTY: "", PWD: "/given", OPTIND: "odd" };
+
+for (const user of ["", "nobody"]) {
+  check(`the environment is exactly the given one (user "${user}")`, async (world, driver) => {
+    const { text } = await run(world, driver, { command: "env", args: ["-0"] }, { environment: ENVIRONMENT, user });
+    assert.deepEqual(text.split("\0").slice(0, -1).toSorted(), Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`).toSorted());
+    const none = await run(world, driver, { command: "/usr/bin/env" }, { environment: {}, user });
+    assert.equal(none.text, "");
+  });
+}
+
+check("nothing of the environment can be seen on a command line, or in a file", async (world, driver) => {
+  const secret = `secret-${process.pid}-${Date.now()}`;
+  const handle = await driver.start(taskStart(world, ID, shell("sleep 1000"), { environment: { PATH: "/bin", TOKEN: secret } }));
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      assert.ok(!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(secret));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    }
+  }
+  for (const entry of readdirSync(world.directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) assert.ok(!readFileSync(`${entry.parentPath}/${entry.name}`, "utf8").includes(secret), entry.name);
+  }
+  assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(".drover") && readFileSync(`/dev/shm/${name}`, "utf8").includes(secret)), []);
+  await driver.destroy(handle, world.place);
+});
+
+check("a task starts with no signal ignored or blocked, its own session, /dev/null as input and oom_score_adj 0", async (world, driver) => {
+  const { text } = await run(world, driver, shell("grep -E '^Sig(Ign|Blk)' /proc/self/status; cat /proc/self/oom_score_adj; readlink /proc/self/fd/0; for fd in 3 4 5 6 7 8 9; do [ -e /proc/self/fd/$fd ] && echo fd $fd; done; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leader; umask; pwd"));
+  assert.equal(text, `SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n0\n/dev/null\nleader\n0022\n${world.place.taskDirectory}\n`);
+});
+
+check("a named user runs with its groups and nothing of ours", async (world, driver) => {
+  const { text } = await run(world, driver, shell("id -u; id -G; grep CapEff /proc/self/status; echo again > /dev/stdout; touch \"$0\" 2>/dev/null || echo refused; ls /proc/self/fd | wc -l"), { user: "nobody" });
+  assert.match(text, /^65534\n65534\nCapEff:\t0000000000000000\nagain\n/);
+});
+
+check("a user the machine does not know is refused for good", async (world, driver) => {
+  await assert.rejects(driver.start(taskStart(world, ID, shell("true"), { user: "no-such-user" })), { code: "DRIVER_TASK_INVALID" });
+});
+
+check("children that made their own sessions are killed with the task", async (world, driver) => {
+  const handle = await driver.start(taskStart(world, ID, shell("setsid sh -c 'echo $$; exec sleep 1000' & nohup sh -c 'echo $$; exec sleep 1000' 2>/dev/null & (setsid sh -c '(setsid sh -c \"echo \\$\\$; exec sleep 1000\" &)' &); wait")));
+  let text = "";
+  while (text.trim().split("\n").length < 3) {
+    text += world.printed();
+    await sleep(5);
+  }
+  const children = text.trim().split("\n").map(Number);
+  assert.ok(children.every(runs), text);
+  await driver.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 2000 });
+  assert.ok(!children.some(runs));
+  const exit = await driver.wait(handle, world.place);
+  assert.deepEqual([exit.exitCode, exit.signal, exit.error], [143, 15, ""]);
+});
+
+check("children left by a task that ended are gone after destroy", async (world, driver) => {
+  const handle = await driver.start(taskStart(world, ID, shell("setsid sleep 1000 & echo $!")));
+  await driver.wait(handle, world.place);
+  const child = Number(world.printed());
+  await driver.destroy(handle, world.place);
+  assert.ok(!runs(child));
+});
+
+check("with its supervisor killed a task runs on, is stopped, and its status is told as unknown", async (world, driver) => {
+  const handle = await driver.start(taskStart(world, ID, shell("echo up; sleep 1000")));
+  const supervisor = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${handle.pid}/status`, "utf8"))?.[1]);
+  process.kill(supervisor, "SIGKILL");
+  await sleep(50);
+  assert.ok(runs(handle.pid));
+  const next = world.open();
+  assert.equal((await next.find(ID, world.place))?.pid, handle.pid);
+  const waiting = next.wait(handle, world.place);
+  await next.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 1000 });
+  const exit = await waiting;
+  assert.match(exit.error, /^exit status unknown: the task's supervisor was killed/);
+});
+
+check("a full pipe blocks the task until it is read, and loses nothing", async (world, driver) => {
+  const handle = await driver.start(taskStart(world, ID, shell("seq 1 40000")));
+  let text = "";
+  const waiting = driver.wait(handle, world.place).then(() => { ended = true; });
+  let ended = false;
+  while (!ended) {
+    await sleep(5);
+    text += world.printed();
+  }
+  await waiting;
+  text += world.printed();
+  assert.deepEqual(text.trim().split("\n").map(Number), Array.from({ length: 40_000 }, (_, index) => index + 1));
+  await driver.destroy(handle, world.place);
+});
+
+check("a work_dir that is not there, or an oom_score_adj we may not set, is said at the start", async (world, driver) => {
+  await assert.rejects(driver.start(taskStart(world, ID, { ...shell("true"), work_dir: "/no/such" })), /cannot enter work_dir \/no\/such/);
+  const { text } = await run(world, driver, { ...shell("cat /proc/self/oom_score_adj"), oom_score_adj: 500 });
+  assert.equal(text, "500\n");
+});
+
+test("raw_exec: disabled, it says how to enable it and starts nothing", async () => {
+  const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: false }));
+  try {
+    const driver = world.open();
+    const info = await driver.fingerprint();
+    assert.equal(info.Detected, false);
+    assert.match(info.HealthDescription, /enabled = true/);
+    await assert.rejects(driver.start(taskStart(world, ID, shell("true"))), { code: "DRIVER_DISABLED" });
+  } finally {
+    await world.remove();
+  }
+});

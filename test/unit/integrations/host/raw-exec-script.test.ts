@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { spawnSync } from "node:child_process";
+import { spawnRequest, splitEnvironment, type Launch } from "../../../../integrations/host/raw-exec/script.ts";
+import { allowedEnvironment, readRawExecConfig } from "../../../../integrations/host/raw-exec/config.ts";
+import { testScale } from "../../../scale.ts";
+
+const launch: Launch = {
+  id: "a.web.0", recordDirectory: "/state/a.web.0", cgroupProcs: "/sys/fs/cgroup/x/cgroup.procs", workDirectory: "/task", stdoutPath: "/out", stderrPath: "/err",
+  oomScoreAdjust: undefined, becomeUser: [], command: "/bin/echo", words: ["hi"], environment: {}, tools: { setsid: true, bash: "/bin/bash" },
+};
+
+test("no variable stands on the supervisor's command line, and none reaches its own environment", () => {
+  const request = spawnRequest({ ...launch, environment: { TOKEN: "s3cr3t", LD_PRELOAD: "/evil.so", BASH_ENV: "/evil" } });
+  assert.ok(!request.words.some((word) => word.includes("s3cr3t") || word.includes("evil")));
+  assert.deepEqual(Object.keys(request.environment), ["PATH"]);
+});
+
+test("names no shell can assign go through bash where there is one, through env(1) elsewhere", () => {
+  const environment = { "NOMAD_PORT_my-label": "8080", A: "1" };
+  const withBash = spawnRequest({ ...launch, environment });
+  assert.equal(withBash.command, "/bin/bash");
+  assert.equal(withBash.environment["NOMAD_PORT_my-label"], "8080");
+  const without = spawnRequest({ ...launch, environment, tools: { setsid: true, bash: undefined } });
+  assert.equal(without.command, "/bin/sh");
+  assert.ok(without.words.includes("NOMAD_PORT_my-label=8080"));
+});
+
+test("a function that comes as a variable never reaches bash", () => {
+  const { odd, special } = splitEnvironment({ "BASH_FUNC_exec%%": "() { evil; }" });
+  assert.deepEqual([Object.keys(odd), Object.keys(special)], [[], ["BASH_FUNC_exec%%"]]);
+});
+
+test("whatever a value holds, the shell takes it as it is", () => {
+  const value = fc.string({ unit: "binary", maxLength: 60 }).filter((text) => !text.includes("\0") && text.isWellFormed());
+  fc.assert(fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
+    const environment = Object.fromEntries(values.map((each, index) => [`V${index}`, each]));
+    const script = spawnRequest({ ...launch, environment }).environmentScript;
+    const told = spawnSync("/bin/sh", ["-c", 'eval "$(cat)"; exec /usr/bin/env -0'], { input: script, env: {} }).stdout.toString().split("\0");
+    for (const [name, each] of Object.entries(environment)) assert.ok(told.includes(`${name}=${each}`), JSON.stringify(each));
+  }), { numRuns: Math.round(25 * testScale()) });
+});
+
+test("config keys that are not done are refused by name, a missing command too", () => {
+  assert.throws(() => readRawExecConfig({ command: "x", cgroup_v2_override: "/x" }), /cgroup_v2_override/);
+  assert.throws(() => readRawExecConfig({ command: "x", cgroup_v1_override: { pids: "/x" } }), /cgroup_v1_override/);
+  assert.throws(() => readRawExecConfig({}), { code: "DRIVER_TASK_INVALID" });
+  assert.equal(readRawExecConfig({ command: "x", cgroup_v1_override: {}, cgroup_v2_override: "" }).command, "x");
+});
+
+test("denied variables are names or patterns", () => {
+  assert.deepEqual(allowedEnvironment({ AWS_KEY: "1", AWS: "2", "a.b": "3", aXb: "4" }, ["AWS_*", "a.b"]), { AWS: "2", aXb: "4" });
+});
