@@ -108,7 +108,10 @@ export class Herd {
     world.store.saveFact("seen", verdict.seen);
     this.#seen = verdict.seen;
     for (const id of verdict.gone) this.#gone(id);
-    for (const allocation of verdict.told) await this.#told(allocation);
+    for (const allocation of verdict.told) {
+      if (this.#detached) return;
+      await this.#told(allocation);
+    }
     if (change.Complete) await leftovers.settle(new Set([...this.#runners.keys(), ...change.Changed.filter((each) => !clientTerminal(each)).map((each) => each.ID)]));
   }
 
@@ -139,11 +142,17 @@ export class Herd {
     this.#launch(added);
   }
 
+  #removeSoon(runner: AllocationRunner): void {
+    this.remove(runner).catch((thrown: unknown) => {
+      this.#needs.world.report({ level: "error", message: "allocation could not be removed", fields: { alloc_id: runner.id, problem: messageOf(thrown) } });
+    });
+  }
+
   #gone(id: AllocationId): void {
     this.#stillborn.delete(id);
     const runner = this.#runners.get(id);
     if (runner === undefined) return;
-    if (runner.isOver) void this.remove(runner);
+    if (runner.isOver) this.#removeSoon(runner);
     else runner.discard();
   }
 
@@ -164,7 +173,7 @@ export class Herd {
     runner.start();
     void runner.whenOver.then(() => {
       if (this.#detached) return;
-      if (runner.progress.unwanted || runner.phase === "leaving") void this.remove(runner);
+      if (runner.progress.unwanted || runner.phase === "leaving") this.#removeSoon(runner);
       else this.#needs.ended();
     });
   }

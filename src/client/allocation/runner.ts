@@ -89,6 +89,7 @@ export class AllocationRunner {
 
   /** What the servers tell anew. */
   update(allocation: Allocation): void {
+    if (this.#detached) return;
     // A job is never changed in place into other tasks; should it come so, the tasks at hand keep their old description.
     const same = (groupOf(allocation)?.Tasks ?? []).map((task) => task.Name).toSorted().join("\0") === [...this.#tasks.keys()].toSorted().join("\0");
     this.#allocation = same ? allocation : { ...allocation, Job: this.#allocation.Job };
@@ -290,7 +291,7 @@ export class AllocationRunner {
     if (this.phase !== "leaving") throw new Error(`allocation ${this.id} is ${this.phase}: it must be over before it is removed`);
     for (let wait = RETRY_FIRST_MS; !this.#detached; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       const failure = await unwindSteps(allocationPipeline, this.#context, "leave", this.#world.killPoint);
-      if (failure === undefined) return;
+      if (failure === undefined || this.#detached) return;
       this.#report("warn", "allocation could not be removed, trying again", { step: failure.step, problem: messageOf(failure.thrown) });
       // Forgotten too early it would be lost: keep it in memory until its directory is gone.
       this.#world.store.saveAllocation(this.#allocation);

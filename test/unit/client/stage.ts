@@ -59,7 +59,7 @@ export interface Stage {
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
-  agent(options?: { settings?: Partial<ClientSettings>; dieAt?: string }): Promise<Agent>;
+  agent(options?: { settings?: Partial<ClientSettings>; dieAt?: string; closeAt?: string }): Promise<Agent>;
   /** The latest the servers heard. */
   told(id: string): AllocationClientUpdate | undefined;
   /** Event types of a task, oldest first. */
@@ -99,7 +99,9 @@ export function createStage(seed = 1): Stage {
   let life = 0;
   return {
     clock, machine, memory, server, reports,
-    agent: async ({ settings = {}, dieAt } = {}) => {
+    agent: async ({ settings = {}, dieAt, closeAt } = {}) => {
+      let made: Agent | undefined;
+      let closed = false;
       const mortality = { dead: false };
       const guard = <T extends object>(port: T): T => mortal(port, mortality);
       const kill = () => {
@@ -119,9 +121,14 @@ export function createStage(seed = 1): Stage {
         report: ({ message, fields }) => reports.push(`${message} ${JSON.stringify(fields)}`),
         killPoint: (name) => {
           if (name === dieAt && !mortality.dead) kill();
+          if (name === closeAt && !closed) {
+            closed = true;
+            void made?.client.close({ stopTasks: false });
+          }
         },
       });
-      return { client, dead: () => mortality.dead, kill };
+      made = { client, dead: () => mortality.dead || closed, kill };
+      return made;
     },
     told: (id) => server.updates.findLast(({ update }) => update.ID === id)?.update,
     events: (id, task = "main") => (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
@@ -287,23 +294,36 @@ function createLogs(machine: FakeMachine): TaskLogs {
   };
 }
 
+/** A closed one refuses, as a database does. */
 function createStore(memory: Stage["memory"]): ClientStore {
+  let closed = false;
+  const open = () => assert.ok(!closed, "the store is closed");
   return {
     lost: undefined,
     identity: () => memory.identity,
     saveIdentity: (identity) => (memory.identity = identity),
     fact: (name) => (memory.facts.has(name) ? (JSON.parse(memory.facts.get(name) as string) as unknown) : undefined),
-    saveFact: (name, value) => void memory.facts.set(name, JSON.stringify(value)),
+    saveFact: (name, value) => {
+      open();
+      memory.facts.set(name, JSON.stringify(value));
+    },
     allocations: () => [...memory.allocations.values()].map((row) => ({
       allocation: JSON.parse(row.allocation) as Allocation, progress: row.progress === undefined ? undefined : (JSON.parse(row.progress) as unknown),
     })),
-    saveAllocation: (allocation) => void memory.allocations.set(allocation.ID, { progress: memory.allocations.get(allocation.ID)?.progress, allocation: JSON.stringify(allocation) }),
+    saveAllocation: (allocation) => {
+      open();
+      memory.allocations.set(allocation.ID, { progress: memory.allocations.get(allocation.ID)?.progress, allocation: JSON.stringify(allocation) });
+    },
     saveProgress: (id, progress) => {
+      open();
       const row = memory.allocations.get(id);
       if (row !== undefined) row.progress = JSON.stringify(progress);
     },
-    removeAllocation: (id) => void memory.allocations.delete(id),
-    close: () => {},
+    removeAllocation: (id) => {
+      open();
+      memory.allocations.delete(id);
+    },
+    close: () => (closed = true),
   };
 }
 

@@ -163,40 +163,45 @@ describe("kill -9 at every named point", () => {
     for (const point of points) assert.match(point, /^(allocation|task)\.[a-z-]+\.(enter|exit|leave)\.(before|after)$/);
   });
 
-  for (const point of clientKillPoints()) {
-    test(`${point}: the right state after a restart, nothing twice, nothing left`, async () => {
-      const stage = createStage();
-      const first = await stage.agent({ dieAt: point });
-      // A task that ends, fails once and is run again; one that is stopped after its delay; a replacement that waits.
-      const RestartPolicy = { Attempts: 1, Interval: 600 * NANOSECONDS, Delay: 2 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
-      const crash = anAllocation("a", { type: "batch", tasks: [{ RestartPolicy, Config: { run_for: 2 * SECOND, exit_code: 9 } }] });
-      const serve = anAllocation("b", { tasks: [{ ShutdownDelay: 3 * NANOSECONDS }, { Name: "lead", Leader: true }] });
-      const next = anAllocation("c", { PreviousAllocation: B });
-      stage.server.put(crash, serve, next);
-      await stage.clock.advance(4 * SECOND);
-      stage.server.put({ ...(stage.server.allocations.get(B) as Allocation), DesiredStatus: "stop" });
-      await stage.clock.advance(10 * SECOND);
-      if (!first.dead()) stage.server.forget(A, B, allocationId("c"));
-      await stage.clock.advance(10 * SECOND);
-      assert.ok(first.dead(), "the point was never reached: the story lacks something");
-
-      await stage.agent();
-      await stage.clock.advance(60 * SECOND);
-      // `start` itself refuses an id that was started before (the stage asserts it); here: who runs now?
-      const running = [...stage.machine.processes.values()].filter((each) => each.exit === undefined).map((each) => each.id.split(".").slice(0, 2).join("."));
-      const wantsC = stage.server.allocations.has(allocationId("c"));
-      assert.deepEqual(running, wantsC ? [`${allocationId("c")}.main`] : []);
-      if (wantsC) {
-        assert.equal(stage.told(A)?.ClientStatus, "failed");
-        const codes = stage.told(A)?.TaskStates["main"]?.Events.filter((event) => event.Type === "Terminated").map((event) => event.ExitCode);
-        assert.deepEqual(codes, [9, 9], "no exit code is lost");
-        assert.equal(stage.told(A)?.TaskStates["main"]?.Restarts, 1);
-        assert.equal(stage.told(B)?.ClientStatus, "complete");
-        assert.equal(stage.told(allocationId("c"))?.ClientStatus, "running");
-      }
-      stage.server.forget(...([...stage.server.allocations.keys()] as AllocationId[]));
-      await stage.clock.advance(30 * SECOND);
-      assert.deepEqual(remains(stage), []);
-    });
-  }
+  for (const point of points) test(`${point}: the right state after a restart, nothing twice, nothing left`, () => story({ dieAt: point }));
 });
+
+describe("an agent that is closed in good order at every named point", () => {
+  for (const point of clientKillPoints()) test(`${point}: as if it had been killed`, () => story({ closeAt: point }));
+});
+
+/** Three allocations, an agent that goes somewhere in the middle, and another that takes over. */
+async function story(how: { readonly dieAt?: string; readonly closeAt?: string }): Promise<void> {
+  const stage = createStage();
+  const first = await stage.agent(how);
+  // A task that ends, fails once and is run again; one that is stopped after its delay; a replacement that waits.
+  const RestartPolicy = { Attempts: 1, Interval: 600 * NANOSECONDS, Delay: 2 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
+  const crash = anAllocation("a", { type: "batch", tasks: [{ RestartPolicy, Config: { run_for: 2 * SECOND, exit_code: 9 } }] });
+  const serve = anAllocation("b", { tasks: [{ ShutdownDelay: 3 * NANOSECONDS }, { Name: "lead", Leader: true }] });
+  const next = anAllocation("c", { PreviousAllocation: B });
+  stage.server.put(crash, serve, next);
+  await stage.clock.advance(4 * SECOND);
+  stage.server.put({ ...(stage.server.allocations.get(B) as Allocation), DesiredStatus: "stop" });
+  await stage.clock.advance(10 * SECOND);
+  if (!first.dead()) stage.server.forget(A, B, allocationId("c"));
+  await stage.clock.advance(10 * SECOND);
+  assert.ok(first.dead(), "the point was never reached: the story lacks something");
+
+  await stage.agent();
+  await stage.clock.advance(60 * SECOND);
+  // `start` itself refuses an id that was started before (the stage asserts it); here: who runs now?
+  const running = [...stage.machine.processes.values()].filter((each) => each.exit === undefined).map((each) => each.id.split(".").slice(0, 2).join("."));
+  const wantsC = stage.server.allocations.has(allocationId("c"));
+  assert.deepEqual(running, wantsC ? [`${allocationId("c")}.main`] : []);
+  if (wantsC) {
+    assert.equal(stage.told(A)?.ClientStatus, "failed");
+    const codes = stage.told(A)?.TaskStates["main"]?.Events.filter((event) => event.Type === "Terminated").map((event) => event.ExitCode);
+    assert.deepEqual(codes, [9, 9], "no exit code is lost");
+    assert.equal(stage.told(A)?.TaskStates["main"]?.Restarts, 1);
+    assert.equal(stage.told(B)?.ClientStatus, "complete");
+    assert.equal(stage.told(allocationId("c"))?.ClientStatus, "running");
+  }
+  stage.server.forget(...([...stage.server.allocations.keys()] as AllocationId[]));
+  await stage.clock.advance(30 * SECOND);
+  assert.deepEqual(remains(stage), []);
+}
