@@ -49,18 +49,19 @@ export function rawExecDriver(options: RawExecOptions): Driver {
   const directoryOf = (id: TaskId) => recordDirectory(options.stateDirectory, id);
   const meter = usageMeter();
 
-  /** Everything that runs for the task, whatever it did to its session. */
-  function processesOf(id: TaskId, record: TaskRecord | undefined): ProcessIdentity[] {
+  /** Everything that runs for the task, whatever it did to its session. An agent without cgroups may have started it. */
+  function processesOf(id: TaskId): ProcessIdentity[] {
     const group = groupOf(id);
-    if (group !== "") return identities(groupMembers(group));
-    return identities(unconfinedProcesses(record));
+    const record = readRecord(directoryOf(id));
+    const unconfined = group === "" || record?.intent?.cgroup === "" ? unconfinedProcesses(record) : [];
+    return identities([...(group === "" ? [] : groupMembers(group)), ...unconfined]);
   }
 
   async function killEverything(id: TaskId): Promise<void> {
     const group = groupOf(id);
-    if (group !== "") return await killGroup(group);
+    if (group !== "") await killGroup(group);
     for (let attempt = 0; attempt < 200; attempt++) {
-      const running = processesOf(id, readRecord(directoryOf(id)));
+      const running = processesOf(id);
       if (running.length === 0) return;
       for (const each of running) signalProcess(each, "SIGKILL");
       await sleep(10);
@@ -172,8 +173,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       return Promise.resolve();
     },
     usage(handle): Promise<ResourceUsage> {
-      const record = readRecord(directoryOf(handle.id));
-      const pids = processesOf(handle.id, record).map((each) => each.pid);
+      const pids = processesOf(handle.id).map((each) => each.pid);
       if (pids.length === 0) return Promise.resolve(NOTHING_USED);
       return Promise.resolve(meter.ofProcesses(handle.id, handle.startedAt / 1e6, pids, groupOf(handle.id)));
     },
