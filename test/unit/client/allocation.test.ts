@@ -23,6 +23,7 @@ describe("an allocation on its node", () => {
     assert.equal(state?.Events.at(-1)?.DisplayMessage, "Exit Code: 0");
     assert.equal(stage.machine.processes.size, 0, "the driver's remains are gone");
     assert.equal(stage.machine.secrets.size, 0, "a dead task keeps no secrets");
+    assert.equal(stage.machine.pipes.size, 0, "nobody reads for it any more");
     assert.equal(stage.machine.directories.size, 1, "its files can be read");
   });
 

@@ -53,6 +53,19 @@ describe("a node and its servers", () => {
     assert.equal(stage.server.registered.length, 2);
   });
 
+  test("an update that was not taken is told again, until it is", async () => {
+    const stage = createStage();
+    await stage.agent();
+    await stage.clock.advance(SECOND);
+    stage.server.refuseUpdates = true;
+    stage.server.put(anAllocation("a"));
+    await stage.clock.advance(5 * SECOND);
+    assert.equal(stage.told(A), undefined);
+    stage.server.refuseUpdates = false;
+    await stage.clock.advance(2 * SECOND);
+    assert.equal(stage.told(A)?.ClientStatus, "running");
+  });
+
   test("a lagging server's answer stops nothing (F1)", async () => {
     const stage = createStage();
     await stage.agent();
