@@ -63,7 +63,7 @@ const url = await until("the job's address", async () => {
   if (allocation === undefined) return undefined;
   const detail = await ask<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(`/v1/allocation/${allocation.ID}`);
   const given = detail?.AllocatedResources.Shared.Ports[0];
-  return given === undefined ? undefined : `http://127.0.0.1:${given.Value}`;
+  return given === undefined ? undefined : `http://${given.HostIP}:${given.Value}`;
 });
 const answer = await until("the job to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).text());
 say(`\n$ curl ${url}\n${answer}`);

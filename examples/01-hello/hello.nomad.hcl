@@ -7,7 +7,7 @@ job "hello" {
     count = 1
 
     network {
-      # A port of the machine, picked for us; the task reads it from NOMAD_PORT_http.
+      # A port of the machine, picked for us; the task reads it from NOMAD_IP_http and NOMAD_PORT_http.
       port "http" {}
     }
 
@@ -18,13 +18,13 @@ job "hello" {
         # Any program on the machine will do.
         command = "node"
         args    = ["-e", <<-EOT
-          const { NOMAD_JOB_NAME: job, NOMAD_ALLOC_ID: id, NOMAD_PORT_http: port } = process.env;
+          const { NOMAD_JOB_NAME: job, NOMAD_ALLOC_ID: id, NOMAD_IP_http: ip, NOMAD_PORT_http: port } = process.env;
           require("node:http")
             .createServer((request, response) => {
               console.log(request.method, request.url);
               response.end("hello world, from job " + job + ", allocation " + id.slice(0, 8) + "\n");
             })
-            .listen(Number(port), "127.0.0.1", () => console.log("listening on port " + port));
+            .listen(Number(port), ip, () => console.log("listening on " + ip + ":" + port));
           process.on("SIGINT", () => process.exit(0));
         EOT
         ]

@@ -3,6 +3,7 @@
  * reverse; whatever was opened is closed again when a later part fails.
  */
 import { mkdirSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createApi, type Api, type ListenAddress } from "#api/server";
 import { startClient, CLIENT_DEFAULTS, type Client } from "#client";
@@ -175,7 +176,7 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
     machine: hostMachine({
       version: VERSION.nomad,
       allocationDirectory: client.allocationDirectory,
-      networkInterface: client.networkInterface,
+      networkInterface: client.networkInterface === "" && config.dev ? loopbackInterface() : client.networkInterface,
       cpuTotalMHz: client.cpuTotalMHz,
       memoryTotalMB: client.memoryTotalMB,
       minDynamicPort: client.dynamicPorts.min,
@@ -227,6 +228,11 @@ function drivers(config: Config, stateDirectory: string): readonly Driver[] {
   ];
   const { driversAllowed, driversDenied } = config.client;
   return all.filter((driver) => (driversAllowed === null || driversAllowed.includes(driver.name)) && !driversDenied.includes(driver.name));
+}
+
+/** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */
+function loopbackInterface(): string {
+  return Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((each) => each.internal))?.[0] ?? "";
 }
 
 function listenAddresses(config: Config): readonly ListenAddress[] {
