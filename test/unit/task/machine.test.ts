@@ -67,14 +67,14 @@ describe("the machine of a task", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...INPUTS), { maxLength: 60 }), (inputs) => {
         let machine = newTaskMachine(1);
-        let startedAttempts = new Set<number>();
+        const startedAttempts = new Set<number>();
         for (const input of inputs) {
           const next = stepTask(machine, input, FACTS);
           assert.ok(next.attempt >= machine.attempt && next.attempt <= machine.attempt + 1, "attempts only grow, one at a time");
           if (next.attempt > machine.attempt) assert.equal(next.phase, "entering", "a new attempt is stored before it starts");
           if (next.started && !machine.started) {
             assert.ok(!startedAttempts.has(next.attempt), "one attempt is started once");
-            startedAttempts = startedAttempts.add(next.attempt);
+            startedAttempts.add(next.attempt);
           }
           if (next.exit !== null) assert.ok(next.started, "what ended was started");
           if (next.phase === "dead") assert.equal(next.state.State, "dead");
