@@ -28,8 +28,11 @@ export interface Answer {
   readonly address?: string;
   readonly placed?: true;
   readonly running?: true;
-  /** With `running`: the longest the event loop was held since `expect`. */
-  readonly loopBlockedMs?: number;
+  /** With `running`: the longest the event loop was held since `expect`, by the wall clock and in this thread's computing time. */
+  readonly loopHeldMs?: number;
+  readonly loopComputedMs?: number;
+  /** With `running`: what the process computed since `expect`, all threads. */
+  readonly cpuMs?: number;
   readonly rssBytes?: number;
   readonly heapBytes?: number;
 }
@@ -64,21 +67,24 @@ tell({ address: `http://${listening.host}:${listening.port}` });
 /** Counts what the state says is placed and running, and answers the parent. */
 function watch({ state }: Cluster): void {
   const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  const ticker = watchComputing();
+  let before = process.cpuUsage();
   let placed = 0;
   let running = 0;
   let wanted = 0;
   state.watch.subscribe((change) => {
     if (change.command.type === "plan-apply") {
-      const before = placed;
+      const earlier = placed;
       placed += change.allocations.filter((allocation) => allocation.CreateIndex === change.index).length;
-      if (before < wanted && placed >= wanted) tell({ placed: true });
+      if (earlier < wanted && placed >= wanted) tell({ placed: true });
     }
     if (change.command.type === "allocations-client-update") {
-      const before = running;
+      const earlier = running;
       running += change.allocations.filter((allocation) => allocation.ClientStatus === "running").length;
-      if (before >= wanted || running < wanted) return;
+      if (earlier >= wanted || running < wanted) return;
       delay.disable();
-      tell({ running: true, loopBlockedMs: delay.max / 1e6 });
+      const { user, system } = process.cpuUsage(before);
+      tell({ running: true, loopHeldMs: delay.max / 1e6, loopComputedMs: ticker.longestMs(), cpuMs: (user + system) / 1000 });
     }
   });
   process.on("message", (question: Question) => {
@@ -86,7 +92,28 @@ function watch({ state }: Cluster): void {
     wanted = running + question.expect;
     delay.reset();
     delay.enable();
+    ticker.longestMs();
+    before = process.cpuUsage();
   });
+}
+
+/** The most this thread computed between two ticks: programs that hold the processor meanwhile do not count. */
+function watchComputing(): { longestMs(): number } {
+  let longest = 0;
+  let last = process.threadCpuUsage();
+  setInterval(() => {
+    const now = process.threadCpuUsage();
+    longest = Math.max(longest, (now.user + now.system - last.user - last.system) / 1000);
+    last = now;
+  }, LOOP_RESOLUTION_MS).unref();
+  return {
+    longestMs() {
+      const answer = longest;
+      longest = 0;
+      last = process.threadCpuUsage();
+      return answer;
+    },
+  };
 }
 
 /** After full collections and a rest, until nothing more goes. */
