@@ -100,7 +100,7 @@ export function createStage(seed = 1): Stage {
   return {
     clock, machine, memory, server, reports,
     agent: async ({ settings = {}, dieAt, closeAt } = {}) => {
-      let made: Agent | undefined;
+      const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
       const guard = <T extends object>(port: T): T => mortal(port, mortality);
@@ -123,12 +123,12 @@ export function createStage(seed = 1): Stage {
           if (name === dieAt && !mortality.dead) kill();
           if (name === closeAt && !closed) {
             closed = true;
-            void made?.client.close({ stopTasks: false });
+            void made.agent?.client.close({ stopTasks: false });
           }
         },
       });
-      made = { client, dead: () => mortality.dead || closed, kill };
-      return made;
+      made.agent = { client, dead: () => mortality.dead || closed, kill };
+      return made.agent;
     },
     told: (id) => server.updates.findLast(({ update }) => update.ID === id)?.update,
     events: (id, task = "main") => (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
