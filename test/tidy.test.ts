@@ -93,3 +93,15 @@ test("tests are named in sentences", () => {
   );
   assert.deepEqual(mute, []);
 });
+
+test("the lock file names every optional package, also of other platforms: npm ci refuses a lock that leaves one out", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> };
+  const known = Object.keys(packages);
+  const missing = Object.entries(packages).flatMap(([wants, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies)
+      .filter((name) => !known.some((place) => place === `node_modules/${name}` || place.endsWith(`/node_modules/${name}`)))
+      .map((name) => `${wants}: ${name}`),
+  );
+  assert.ok(known.length > 100, "the lock was not read");
+  assert.deepEqual(missing, []);
+});
