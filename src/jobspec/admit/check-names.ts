@@ -3,6 +3,9 @@ import { DEFAULT_NAMESPACE, JOB_TYPES, type Job, type Task } from "#model";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace, warning } from "./finding.ts";
 
+/** No name is this one: JavaScript objects keyed by names would take it for something else, and so would JSON's readers. */
+const NAME_RESERVED = "__proto__";
+
 /** A task's name becomes a directory and the start of its log files' names; file names end at 255 bytes. */
 const NAME_BYTES_MAX = 200;
 
@@ -79,6 +82,7 @@ function* checkTaskNames(job: Job, g: number): Iterable<Finding> {
 
 function* checkName(place: Place, name: string): Iterable<Finding> {
   if (name === "") yield problem(place, "Name", "name is missing");
+  if (name === NAME_RESERVED) yield problem(place, "Name", `name ${JSON.stringify(name)} is reserved`);
   if (/\p{Cc}/u.test(name)) yield problem(place, "Name", "name contains a control character");
   if (new TextEncoder().encode(name).length > NAME_BYTES_MAX) yield problem(place, "Name", `name is longer than ${NAME_BYTES_MAX} bytes`);
 }

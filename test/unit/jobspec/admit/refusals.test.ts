@@ -28,6 +28,8 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
     /another group has the same name \(TaskGroups\[1\]\.Name\)/,
   ],
   ["a group without tasks", group({ Tasks: [] }), /Group "g": has no task/],
+  ["a group called __proto__", group({ Name: "__proto__" }), /Group "__proto__": name "__proto__" is reserved/],
+  ["a task called __proto__", task({ Name: "__proto__" }), /name "__proto__" is reserved/],
   ["a group without a name", group({ Name: "" }), /Group #1: name is missing/],
   [
     "two tasks of one name",
