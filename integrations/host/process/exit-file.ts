@@ -9,7 +9,6 @@ export interface ExitFile<Exit> {
   readonly lost: () => boolean;
 }
 
-/** How often to look although nothing was announced: the writer may have been killed, which no watch tells. */
 const POLL_MS = 1000;
 
 /** Undefined when the status will never come. */
@@ -18,13 +17,12 @@ export function awaitExitFile<Exit>(file: ExitFile<Exit>): Promise<Exit | undefi
   if (known !== undefined) return Promise.resolve(known);
   return new Promise((resolve, reject) => {
     let watcher: FSWatcher | undefined;
-    let timer: NodeJS.Timeout | undefined;
     const finish = (exit: Exit | undefined) => {
       clearInterval(timer);
       watcher?.close();
       resolve(exit);
     };
-    const look = () => {
+    function look(): void {
       try {
         const exit = file.read();
         if (exit !== undefined) finish(exit);
@@ -35,14 +33,15 @@ export function awaitExitFile<Exit>(file: ExitFile<Exit>): Promise<Exit | undefi
         watcher?.close();
         reject(error);
       }
-    };
+    }
+    // How often to look although nothing was announced: the writer may have been killed, which no watch tells.
+    const timer = setInterval(look, POLL_MS);
     try {
       watcher = watch(file.directory, look);
       watcher.on("error", () => { watcher?.close(); });
     } catch {
       // No directory, or no inotify watches left: looking now and then is enough.
     }
-    timer = setInterval(look, POLL_MS);
     look();
   });
 }

@@ -11,7 +11,7 @@ import path from "node:path";
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ResourceUsage } from "#model";
-import type { Driver, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "#ports";
+import type { Driver, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
 import { NamedError, messageOf } from "#std";
 import { detectCgroups, membershipRoot, type Cgroups } from "../cgroup/hierarchy.ts";
 import { children, groupMembers, killGroup, makeGroup, removeEmptyGroup, removeGroup } from "../cgroup/group.ts";
