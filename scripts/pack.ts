@@ -1,13 +1,13 @@
 /**
- * `npm run pack`: the release in dist/: the program bundled, its workers and the log keeper beside it, templates copied.
+ * `npm run pack [-- DIRECTORY]`: the release in dist/ (or there): the program bundled, its workers and the log keeper beside it, templates copied.
  * The CLI is a chunk of its own that never holds server code, so a command starts as quickly as Node allows.
  */
 import { cpSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
-const OUTPUT = join(ROOT, "dist");
+const OUTPUT = resolve(process.argv[2] ?? join(ROOT, "dist"));
 
 rmSync(OUTPUT, { recursive: true, force: true });
 const result = await build({

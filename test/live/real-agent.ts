@@ -92,6 +92,8 @@ export interface RealAgentOptions {
   readonly config?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
+  /** Another build of the program than the sources. */
+  readonly program?: string;
   /** Wait until the HTTP API answers and a node is ready (default true). */
   readonly ready?: boolean;
 }
@@ -122,7 +124,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
   let exited: Promise<number>;
 
   const start = async (environment: Readonly<Record<string, string>> = {}): Promise<void> => {
-    child = spawn(process.execPath, [MAIN, "agent", "-config", configDirectory, ...(options.flags ?? [])], {
+    child = spawn(process.execPath, [options.program ?? MAIN, "agent", "-config", configDirectory, ...(options.flags ?? [])], {
       cwd: directory.path,
       env: { ...process.env, ...options.environment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -156,7 +158,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
       return child.pid as number;
     },
     output: () => printed,
-    cli: (...args) => run(process.execPath, [MAIN, ...args], { env: { ...process.env, NOMAD_ADDR: address, TZ: "UTC" } }),
+    cli: (...args) => run(process.execPath, [options.program ?? MAIN, ...args], { env: { ...process.env, NOMAD_ADDR: address, TZ: "UTC" } }),
     async get<T>(path: string) {
       const response = await fetch(address + path);
       assert.equal(response.status, 200, `${path}: ${response.status}`);
