@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execDriver, type ExecOptions } from "#integrations/host";
+import { DEFAULT_CAPABILITIES } from "../../integrations/host/exec/capabilities.ts";
 import type { Driver, TaskExit, TaskStart } from "#ports";
 import { driverConformance, taskStart } from "../conformance/driver.ts";
 import { hostWorld, processesNaming, type HostWorld } from "../conformance/host-world.ts";
@@ -143,6 +144,11 @@ check("a capability the operator does not allow is refused for good, one that is
   assert.equal(await effective({}), "00000000a80405fb");
   assert.equal(await effective({ cap_drop: ["all"] }), "0000000000000000");
 });
+
+check("the operator may allow more, and say what tasks that name no mode get", async (world, driver) => {
+  const { text } = await run(world, driver, { ...shell("grep CapEff /proc/self/status; [ $$ = 1 ] || echo host"), cap_add: ["sys_ptrace"] });
+  assert.match(text, /^CapEff:\t00000000a80c05fb\nhost\n$/);
+}, { allowedCapabilities: [...DEFAULT_CAPABILITIES, "sys_ptrace"], pidMode: "host", noPivotRoot: true });
 
 check("a program that is not there is said in words", async (world, driver) => {
   await assert.rejects(driver.start(taskStart(world, ID, { command: "no-such-program" })), /"no-such-program": executable file not found/);

@@ -18,6 +18,7 @@ export interface BundleRequest {
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly capabilities: readonly string[];
   readonly chroot: readonly ChrootEntry[];
+  readonly noPivotRoot: boolean;
   readonly hostPids: boolean;
   readonly hostIpc: boolean;
   /** Below every cgroup tree's root, "/drover/1234/exec-x". */
@@ -81,7 +82,8 @@ export function execBundle(request: BundleRequest) {
         ...(request.hostPids ? [] : [{ type: "pid" }]),
         ...(request.hostIpc ? [] : [{ type: "ipc" }]),
       ],
-      rootfsPropagation: "rprivate",
+      // runc finds private unsafe where the old root stays reachable.
+      rootfsPropagation: request.noPivotRoot ? "rslave" : "rprivate",
       cgroupsPath: request.cgroupsPath,
       resources: resources(request),
       maskedPaths: MASKED,

@@ -24,8 +24,8 @@ export interface ExecConfig {
 }
 
 export interface ExecDefaults {
-  readonly pidMode: "private" | "host";
-  readonly ipcMode: "private" | "host";
+  readonly pidMode: string;
+  readonly ipcMode: string;
 }
 
 /** Throws DRIVER_TASK_INVALID for what can never work. */
@@ -45,7 +45,7 @@ export function readExecConfig(config: Readonly<Record<string, unknown>>, defaul
   };
 }
 
-function mode(key: string, value: unknown, otherwise: "private" | "host"): "private" | "host" {
+function mode(key: string, value: unknown, otherwise: string): "private" | "host" {
   const word = textOf(value) || otherwise;
   if (word === "private" || word === "host") return word;
   throw invalid(`Cannot use ${key} "${word}": wanted "private" or "host"`);

@@ -37,10 +37,13 @@ import { attendants, conmonOf, containerState, createContainer, deleteContainer,
 export interface ExecOptions {
   /** The driver's own directory on a local disk; tasks are found again through it. */
   readonly stateDirectory: string;
-  readonly defaultPidMode?: "private" | "host";
-  readonly defaultIpcMode?: "private" | "host";
-  /** Capabilities a task may have; default: the default set. */
-  readonly allowCapabilities?: readonly string[];
+  /** For tasks that name none: "private" (default) or "host". */
+  readonly pidMode?: string;
+  readonly ipcMode?: string;
+  /** Root by chroot alone, for machines whose root file system cannot be pivoted away from (a ramdisk). */
+  readonly noPivotRoot?: boolean;
+  /** Capabilities a task may have; null or absent: the default set. */
+  readonly allowedCapabilities?: readonly string[] | null;
   readonly cgroups?: Cgroups;
   /** Where to look for runc and conmon; default: PATH. */
   readonly searchPath?: string;
@@ -60,7 +63,7 @@ export function execDriver(options: ExecOptions): Driver {
   const tools = (): Runtime => {
     const runc = findExecutable("runc", options.searchPath);
     const conmon = findExecutable("conmon", options.searchPath);
-    return { runc: runc ?? "runc", conmon: conmon ?? "conmon", root };
+    return { runc: runc ?? "runc", conmon: conmon ?? "conmon", root, noPivotRoot: options.noPivotRoot ?? false };
   };
 
   async function start(task: TaskStart): Promise<TaskHandle> {
@@ -203,9 +206,9 @@ function describe(problem: string | undefined): DriverInfo {
 
 /** Decides everything about the container; touches the task's directory only for links. */
 async function configurationOf(task: TaskStart, options: ExecOptions, cgroups: Cgroups, cgroupsPath: string) {
-  const config = readExecConfig(task.config, { pidMode: options.defaultPidMode ?? "private", ipcMode: options.defaultIpcMode ?? "private" });
+  const config = readExecConfig(task.config, { pidMode: options.pidMode ?? "private", ipcMode: options.ipcMode ?? "private" });
   const user = await findUser(task.user === "" ? "nobody" : task.user);
-  const capabilities = chooseCapabilities(config.capabilitiesAdded, config.capabilitiesDropped, options.allowCapabilities ?? DEFAULT_CAPABILITIES);
+  const capabilities = chooseCapabilities(config.capabilitiesAdded, config.capabilitiesDropped, options.allowedCapabilities ?? DEFAULT_CAPABILITIES);
   const chroot = chrootEntries(task.chroot);
   makeChrootLinks(task.place.taskDirectory, chroot);
   return execBundle({
@@ -218,6 +221,7 @@ async function configurationOf(task: TaskStart, options: ExecOptions, cgroups: C
     user: { uid: user.uid, gid: user.gid, groups: groupsOf(user) },
     capabilities,
     chroot,
+    noPivotRoot: options.noPivotRoot ?? false,
     hostPids: config.hostPids,
     hostIpc: config.hostIpc,
     cgroupsPath,

@@ -14,6 +14,7 @@ export interface Runtime {
   readonly conmon: string;
   /** runc's --root: state of our containers only. */
   readonly root: string;
+  readonly noPivotRoot: boolean;
 }
 
 const CREATE_TIMEOUT_MS = 60_000;
@@ -30,7 +31,7 @@ export async function createContainer(runtime: Runtime, record: ExecRecord, pipe
     const child = spawn(runtime.conmon, [
       "--api-version", "1", "-c", record.name, "-u", record.name, "-n", record.name, "-r", runtime.runc, "-b", record.bundle,
       "-p", record.pidFile, "-P", record.conmonPidFile, "--exit-dir", record.exitDirectory, "--persist-dir", record.persistDirectory,
-      "--socket-dir-path", record.directory, "--full-attach", "-l", "passthrough", "--log-level", "error",
+      "--socket-dir-path", record.directory, "--full-attach", "-l", "passthrough", "--log-level", "error", ...(runtime.noPivotRoot ? ["--no-pivot"] : []),
       ...["--root", runtime.root, "--log", runtimeLog(record), "--log-format", "json"].flatMap((word) => ["--runtime-arg", word]),
     ], {
       detached: true, cwd: "/", env: { PATH: CLEAN_PATH, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },

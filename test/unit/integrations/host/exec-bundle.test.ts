@@ -18,7 +18,7 @@ const request: BundleRequest = {
     { host: "/run/systemd/resolve", inside: "/run/systemd/resolve", kind: "directory", target: "" },
     { host: "/usr", inside: "/usr", kind: "directory", target: "" },
   ],
-  hostPids: false, hostIpc: false, cgroupsPath: "/drover/1/exec-a", cgroupVersion: 1, cpuMHz: 500, memoryMB: 64, memoryMaxMB: 0, cores: [], openFilesMax: 20000,
+  noPivotRoot: false, hostPids: false, hostIpc: false, cgroupsPath: "/drover/1/exec-a", cgroupVersion: 1, cpuMHz: 500, memoryMB: 64, memoryMaxMB: 0, cores: [], openFilesMax: 20000,
 };
 
 test("the task is alone with its processes, its IPC and its mounts; network and host name are the machine's", () => {
