@@ -1,8 +1,10 @@
 /**
  * `npm run bench [NAME…] [-- --json]`: measures, and prints a table with the reference beside each figure (with --json an object a
- * line). Speeds are shown, never asserted: a figure depends on the machine.
+ * line: bench, value, unit, reference, goal). Speeds are shown, never asserted: a figure depends on the machine. Exit code 1 when a
+ * benchmark could not be run, with the others' figures all the same.
  */
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
+import { messageOf } from "#std";
 import { keepsTo, type Benchmark, type Figure } from "./figure.ts";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
@@ -11,41 +13,63 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   "jobs-list": async () => (await import("./jobs-list.ts")).jobsList,
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
   idle: async () => (await import("./idle.ts")).idle,
+  log: async () => (await import("./log.ts")).logAndState,
 };
 
-const words = process.argv.slice(2);
-const json = words.includes("--json");
-const names = words.filter((word) => !word.startsWith("-"));
-const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
-if (unknown.length > 0) {
-  console.error(`bench: no benchmark ${unknown.map((name) => JSON.stringify(name)).join(", ")}; there are ${Object.keys(BENCHMARKS).join(", ")}`);
-  process.exit(1);
-}
+process.exitCode = await main(process.argv.slice(2));
 
-const figures: Figure[] = [];
-for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
-  const benchmark = await (BENCHMARKS[name] as () => Promise<Benchmark>)();
-  if (!json) process.stderr.write(`${benchmark.name}: ${benchmark.about} ...\n`);
-  for (const figure of await benchmark.run()) {
-    figures.push(figure);
-    if (json) console.log(JSON.stringify(figure));
+async function main(words: readonly string[]): Promise<number> {
+  const json = words.includes("--json");
+  const names = words.filter((word) => !word.startsWith("-"));
+  const wrong = [...names.filter((name) => !Object.hasOwn(BENCHMARKS, name)), ...words.filter((word) => word.startsWith("-") && word !== "--json")];
+  if (wrong.length > 0) {
+    process.stderr.write(`bench: no benchmark ${wrong.map((word) => JSON.stringify(word)).join(", ")}; there are ${Object.keys(BENCHMARKS).join(", ")}, and --json\n`);
+    return 1;
   }
+  const loads = [loadavg()[0] as number];
+  const figures: Figure[] = [];
+  const failed: string[] = [];
+  for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+    try {
+      const benchmark = await (BENCHMARKS[name] as () => Promise<Benchmark>)();
+      if (!json) process.stderr.write(`${benchmark.name}: ${benchmark.about} ...\n`);
+      for (const figure of await benchmark.run()) {
+        figures.push(figure);
+        if (json) process.stdout.write(`${JSON.stringify(figure)}\n`);
+      }
+    } catch (error) {
+      failed.push(name);
+      process.stderr.write(`bench: ${name} could not be run: ${messageOf(error)}\n`);
+    }
+    loads.push(loadavg()[0] as number);
+  }
+  if (!json) process.stdout.write(`${heading(loads)}\n\n${table(figures)}\n`);
+  return failed.length > 0 ? 1 : 0;
 }
-if (!json) console.log(table());
 
-function table(): string {
+function heading(loads: readonly number[]): string {
+  const load = `load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`;
+  return `${cpus().length} × ${cpus()[0]?.model ?? "?"}, Node ${process.versions.node}, ${load}; reference: Nomad 2.0.6 on such a machine`;
+}
+
+function table(figures: readonly Figure[]): string {
   const rows = [
     ["bench", "value", "unit", "reference", "goal", ""],
     ...figures.map((each) => {
       const kept = keepsTo(each);
-      return [each.bench, show(each.value), each.unit, each.reference === null ? "-" : show(each.reference), each.goal === "" ? "-" : each.goal, kept === undefined ? "" : kept ? "kept" : "MISSED"];
+      const verdict = kept === undefined ? "" : kept ? "kept" : "MISSED";
+      return [each.bench, show(each.value), each.unit, each.reference === null ? "-" : show(each.reference), each.goal === "" ? "-" : each.goal, verdict];
     }),
   ];
   const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  const lines = rows.map((row) => row.map((cell, column) => (column === 1 || column === 3 ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number))).join("  ").trimEnd());
-  return `${cpus().length} × ${cpus()[0]?.model ?? "?"}, Node ${process.versions.node}; reference: Nomad 2.0.6 on such a machine\n\n${lines.join("\n")}`;
+  return rows.map((row) => row.map((cell, column) => pad(cell, widths[column] as number, column)).join("  ").trimEnd()).join("\n");
+}
+
+/** Values and references are numbers: to the right. */
+function pad(cell: string, width: number, column: number): string {
+  return column === 1 || column === 3 ? cell.padStart(width) : cell.padEnd(width);
 }
 
 function show(value: number): string {
-  return value >= 100 ? String(Math.round(value)) : String(Math.round(value * 100) / 100);
+  return value >= 100 ? Math.round(value).toLocaleString("en") : String(Math.round(value * 100) / 100);
 }
