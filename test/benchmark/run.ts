@@ -19,7 +19,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
-  const json = words.includes("--json");
+  // `npm run bench --json` keeps the flag to itself and tells it this way.
+  const json = words.includes("--json") || process.env["npm_config_json"] === "true";
   const names = words.filter((word) => !word.startsWith("-"));
   const wrong = [...names.filter((name) => !Object.hasOwn(BENCHMARKS, name)), ...words.filter((word) => word.startsWith("-") && word !== "--json")];
   if (wrong.length > 0) {
