@@ -116,7 +116,7 @@ function complain(error: unknown): void {
 
 function help(): string {
   const flags = Object.entries(AGENT_FLAGS)
-    .filter(([, flag]) => flag.refused === undefined && !/^Not used/.test(flag.about))
+    .filter(([, flag]) => flag.refused === undefined && !flag.about.startsWith("Not used"))
     .map(([name, flag]) => `  -${name}${flag.shape === "switch" ? "" : `=<${flag.shape === "pair" ? "key=value" : flag.shape === "whole" ? "number" : "value"}>`}\n      ${flag.about}`);
   return `Usage: drover agent [options]\n\n  Runs an agent: a server, a node (client), or both, until it is told to stop.\n\nOptions:\n${flags.join("\n")}\n`;
 }

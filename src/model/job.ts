@@ -9,7 +9,7 @@
 import Type, { type Static } from "typebox";
 import { block, blocks, flag, labelled, maybeText, text, textMap, texts, whole } from "./field.ts";
 import { TaskGroup } from "./group.ts";
-import { JobId, Namespace } from "./ids.ts";
+import { JobId, type Namespace } from "./ids.ts";
 import { affinities, constraints, spreads } from "./placement.ts";
 import { MigrateStrategy, ParameterizedJob, PeriodicConfig, ReschedulePolicy, UpdateStrategy } from "./policy.ts";
 

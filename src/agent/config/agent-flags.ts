@@ -1,5 +1,5 @@
 /** `drover agent` flags, Go's way: `-name value`, `-name=value`, `--name …`. nomad.md §5.1. Flags win over files. */
-import { nearest } from "#jobspec/hcl";
+import { nearest } from "#std";
 import { ConfigError } from "./config-error.ts";
 import type { Setting, Settings } from "./settings.ts";
 

@@ -17,4 +17,4 @@ export { type NetworkAddress } from "./addresses.ts";
 export { ConfigError } from "./config-error.ts";
 export { machineConfigDisk, type ConfigDisk } from "./config-disk.ts";
 export { loadConfig, type LoadRequest } from "./load-config.ts";
-export { mergeConfig, type Settings } from "./settings.ts";
+export type { Settings } from "./settings.ts";

@@ -12,12 +12,11 @@ import {
   HclFailure,
   type Range,
   type Scope,
-  didYouMean,
   evaluateConstant,
   jsonBody,
   parseBody,
 } from "#jobspec/hcl";
-import { parseDuration } from "#std";
+import { didYouMean, parseDuration } from "#std";
 import { AGENT_KEYS } from "./keys.ts";
 import type { Key, KeyTable, LabelledKey, ValueKey, ValueShape } from "./key.ts";
 import { type Origin, type Setting, type Settings, problemAt, renderMistake } from "./settings.ts";

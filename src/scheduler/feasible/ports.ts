@@ -22,10 +22,6 @@ export function staticPorts(group: TaskGroup): Claim["ports"] {
   return group.Networks.flatMap((network) => network.ReservedPorts);
 }
 
-export function wantsPorts(group: TaskGroup): boolean {
-  return group.Networks.some((network) => network.ReservedPorts.length + network.DynamicPorts.length > 0);
-}
-
 /** Undefined when the dynamic range has too few free ports. */
 export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: TaskGroup, draw: Draw): GrantedNetworks | undefined {
   const address = node.NodeResources.Networks.find((each) => each.IP !== "");
