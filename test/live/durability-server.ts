@@ -17,7 +17,7 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const log = await openSqliteLog({ path: `${folder}/server/log.sqlite`, clusterId: "durability" });
 const cluster = await startCluster({
-  log, snapshots: openSnapshotStore(`${folder}/server/snapshots`), clock: createHostClock({ keepAlive: true }), random: createHostRandom(), snapshotEveryEntries: 150,
+  log, snapshots: openSnapshotStore(`${folder}/server/snapshots`), clock: createHostClock({ keepAlive: true }), random: createHostRandom(), snapshotEveryEntries: 40,
 });
 say({ ready: cluster.state.index, digest: cluster.state.digest() });
 
