@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   placements: async () => (await import("./placements-http.ts")).placements,
   "jobs-list": async () => (await import("./jobs-list.ts")).jobsList,
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
+  log: async () => (await import("./log.ts")).logAndState,
   idle: async () => (await import("./idle.ts")).idle,
   log: async () => (await import("./log.ts")).logAndState,
 };
