@@ -21,6 +21,7 @@ const { values } = parseArgs({
   options: { port: { type: "string", default: "4646" }, once: { type: "boolean", default: false } },
 });
 const port = Number(values.port);
+if (!Number.isInteger(port) || port < 1 || port > 65_535) fail(`-port: ${JSON.stringify(values.port)} is no port: want a number from 1 to 65535`);
 const address = `http://127.0.0.1:${port}`;
 
 if (!(await isFree(port))) {
@@ -29,29 +30,35 @@ if (!(await isFree(port))) {
 
 const own = mkdtempSync(join(tmpdir(), "drover-quickstart-"));
 process.on("exit", () => rmSync(own, { recursive: true, force: true }));
-writeFileSync(join(own, "ports.hcl"), `ports {\n  http = ${port}\n}\n`);
+const config = join(own, "ports.hcl");
+writeFileSync(config, `ports {\n  http = ${port}\n}\n`);
 // In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
-const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", own], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
+const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
 let log = "";
 const keep = (data: Buffer) => (log = (log + data.toString()).slice(-64_000));
 agent.stdout.on("data", keep);
 agent.stderr.on("data", keep);
-const exited = new Promise<number>((resolve) => agent.on("exit", (code) => resolve(code ?? 1)));
+// Told to stop before it could listen for that, it just ends: as good.
+const exited = new Promise<number>((resolve) => agent.on("exit", (code, signal) => resolve(code ?? (signal === "SIGTERM" ? 0 : 1))));
 let stopping = false;
+let endCode = 0;
+let running: ReturnType<typeof spawn> | undefined;
 void exited.then((code) => {
   if (!stopping) fail(`the agent ended with exit code ${code}; its last words:\n${log}`);
 });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+// A terminal that is closed takes nothing more; stopping goes on.
+process.stdout.on("error", () => undefined);
 
 say(`Starting a dev agent (a server and a node) on ${address} ...`);
 const node = await until("the node to be ready", async () => {
   const nodes = (await ask<{ Status: string; Drivers: Record<string, { Detected: boolean; HealthDescription: string }> }[]>("/v1/nodes")) ?? [];
   return nodes.find((each) => each.Status === "ready");
 });
-const drivers = Object.entries(node.Drivers);
-say(`Ready. Drivers: ${drivers.filter(([, driver]) => driver.Detected).map(([name]) => name).join(", ")}.`);
+const drivers = Object.entries(node.Drivers).filter(([name]) => name !== "mock_driver");
+say(`Ready. Drivers: ${drivers.filter(([, driver]) => driver.Detected).map(([name]) => name).toSorted().join(", ")}.`);
 for (const [name, driver] of drivers) {
-  if (!driver.Detected && name === "exec") say(`Not here: ${name} (${driver.HealthDescription}). raw_exec works all the same.`);
+  if (!driver.Detected) say(`Not here: ${name} (${driver.HealthDescription}). What needs only raw_exec works all the same.`);
 }
 
 say(`\n$ drover job run ${EXAMPLE}`);
@@ -66,7 +73,7 @@ const url = await until("the job's address", async () => {
   return given === undefined ? undefined : `http://${given.HostIP}:${given.Value}`;
 });
 const answer = await until("the job to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).text());
-say(`\n$ curl ${url}\n${answer}`);
+say(`\n$ curl ${url}\n${answer.trimEnd()}`);
 
 if (values.once) await stop();
 say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
@@ -80,21 +87,29 @@ say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
 The five-minute tour is in README.md; the HTTP API is at ${address}/v1/jobs.
 Ctrl-C stops everything and leaves nothing behind.`);
 
+/** The first call decides the exit code; every later one waits with it. */
 async function stop(exitCode = 0): Promise<never> {
   if (!stopping) {
     stopping = true;
+    endCode = exitCode;
     say("\nStopping ...");
+    running?.kill("SIGTERM");
     agent.kill("SIGTERM");
   }
-  await exited;
-  say("Everything is stopped; nothing is left behind.");
-  process.exit(exitCode);
+  const agentCode = await exited;
+  if (agentCode === 0) say("Everything is stopped; nothing is left behind.");
+  else say(`The agent ended with exit code ${agentCode}; its last words:\n${log}`);
+  process.exit(agentCode === 0 ? endCode : 1);
 }
 
 function command(words: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [MAIN, ...words], { cwd: ROOT, stdio: "inherit", env: { ...process.env, NOMAD_ADDR: address } });
-    child.on("exit", (exitCode) => resolve(exitCode ?? 1));
+    running = child;
+    child.on("exit", (exitCode) => {
+      running = undefined;
+      resolve(exitCode ?? 1);
+    });
   });
 }
 
