@@ -24,7 +24,6 @@ const result = await build({
   metafile: true,
   // Packages written as CommonJS ask for `require`.
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
-  external: ["msgpackr-extract"],
 });
 cpSync(join(ROOT, "templates"), join(OUTPUT, "templates"), { recursive: true });
 const sizes = Object.entries(result.metafile.outputs).map(([file, output]) => `${(output.bytes / 1024).toFixed(0).padStart(6)} KB  ${file}`);

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME…] [-- --json]`: measures, and prints a table with the reference beside each figure (with --json an object a
+ * `npm run bench [NAME…] [--json]`: measures, and prints a table with the reference beside each figure (with --json an object a
  * line: bench, value, unit, reference, goal). Speeds are shown, never asserted: a figure depends on the machine. Exit code 1 when a
  * benchmark could not be run, with the others' figures all the same.
  */
@@ -12,7 +12,6 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   placements: async () => (await import("./placements-http.ts")).placements,
   "jobs-list": async () => (await import("./jobs-list.ts")).jobsList,
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
-  log: async () => (await import("./log.ts")).logAndState,
   idle: async () => (await import("./idle.ts")).idle,
   log: async () => (await import("./log.ts")).logAndState,
 };
