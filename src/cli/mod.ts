@@ -13,7 +13,7 @@
  * Read next: commands/table.ts, then commands/job-run.ts; ../api/mod.ts for the other door.
  */
 import assert from "node:assert/strict";
-import { NamedError, messageOf } from "#std";
+import { NamedError, messageOf, nearest } from "#std";
 import type { ApiClient, ClientFlags } from "#api/client";
 import { CONNECTION_FLAGS, DISPLAY_FLAGS, type Command, type Context } from "./command.ts";
 import { COMMANDS } from "./commands/table.ts";
@@ -144,30 +144,4 @@ function connectionFlags(flags: ReturnType<typeof parseFlags>): ClientFlags {
     tlsServerName: flags.text("tls-server-name"),
     tlsSkipVerify: flags.given("tls-skip-verify") ? flags.flag("tls-skip-verify") : undefined,
   };
-}
-
-/** The word nearest to `asked`, when it is near enough to be what was meant. */
-export function nearest(asked: string, words: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(asked.length / 3)) + 1;
-  for (const word of words) {
-    const distance = editDistance(asked, word);
-    if (distance < bestDistance) {
-      best = word;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      next[j] = Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (left[i - 1] === right[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[right.length] as number;
 }

@@ -2,9 +2,8 @@
  * A task's `config` block against its driver's schema. Pure. Job files are loosely typed: numbers stand for text and the
  * reverse, one block for a list of one; so values are brought to the wanted type first, and only what cannot be is refused.
  */
-import { NamedError } from "#std";
+import { NamedError, nearest } from "#std";
 import type { TSchema } from "typebox";
-import { closest } from "./closest.ts";
 
 interface Shape {
   readonly type?: string;
@@ -29,8 +28,8 @@ export function checkConfig(driver: string, schema: TSchema, config: Readonly<Re
 function object(driver: string, path: string, shape: Shape, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const properties = shape.properties ?? {};
   for (const key of Object.keys(value)) {
-    if (key in properties) continue;
-    const suggestion = closest(key, Object.keys(properties));
+    if (Object.hasOwn(properties, key)) continue;
+    const suggestion = nearest(key, Object.keys(properties));
     const hint = suggestion === undefined ? `known are ${Object.keys(properties).join(", ")}` : `did you mean "${suggestion}"?`;
     throw invalid(driver, `${path}.${key}`, `is not an option of this driver; ${hint}`);
   }

@@ -13,7 +13,6 @@
  * Read next: reattach.ts; then ../client/mod.ts, which performs the task's machine.
  */
 export { checkConfig } from "./config.ts";
-export { closest } from "./closest.ts";
 export { driverRegistry } from "./registry.ts";
 export type { DriverRegistry } from "./registry.ts";
 export { reattach, unknownExit } from "./reattach.ts";

@@ -1,7 +1,6 @@
 /** The drivers of this machine by name. */
 import type { Driver } from "#ports";
-import { NamedError } from "#std";
-import { closest } from "./closest.ts";
+import { NamedError, nearest } from "#std";
 
 export interface DriverRegistry {
   readonly all: readonly Driver[];
@@ -18,7 +17,7 @@ export function driverRegistry(drivers: readonly Driver[]): DriverRegistry {
     choose: (name) => {
       const driver = byName.get(name);
       if (driver !== undefined) return driver;
-      const suggestion = closest(name, [...byName.keys()]);
+      const suggestion = nearest(name, byName.keys());
       const hint = suggestion === undefined ? "" : `; did you mean "${suggestion}"?`;
       throw new NamedError("DRIVER_UNKNOWN", `Cannot choose driver "${name}": this node has ${[...byName.keys()].join(", ") || "none"}${hint}`, {
         statusCode: 400,

@@ -2,7 +2,7 @@
  * The tiny standard library: what the language lacks and every room may use.
  *
  * What comes in: nothing; it imports nothing outside this folder. What goes out: errors with a stable code, Go's duration
- * strings, an ordered map whose copies are free, the version.
+ * strings, "did you mean", an ordered map whose copies are free, the version.
  *
  * Invariants: pure, no domain words, no effects. Never here: anything only one room uses.
  *
@@ -10,5 +10,6 @@
  */
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
+export { didYouMean, nearest } from "./nearest.ts";
 export { VERSION } from "./version.ts";
 export { OrderedMap, type RangeOptions } from "./ordered-map.ts";

@@ -1,7 +1,8 @@
 /** A parsed job file → API JSON: its variables, its locals, its one job. */
+import { didYouMean } from "#std";
 import { Job } from "#model";
 import type { ParseRequest } from "../contract.ts";
-import { Allowance, childScope, didYouMean, type Body, type Scope } from "../hcl/mod.ts";
+import { Allowance, childScope, type Body, type Scope } from "../hcl/mod.ts";
 import { decodeNoun, type Decoded } from "./decode-noun.ts";
 import type { Decoding } from "./decoding.ts";
 import { locals, variables } from "./hints.ts";

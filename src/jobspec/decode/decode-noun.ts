@@ -2,8 +2,9 @@
  * A body → the properties of a noun, as the notes of its schema say: the one recursive step of the decoder. Only what the
  * author wrote comes out. Everything wrong is found in one pass.
  */
+import { didYouMean } from "#std";
 import type { TSchema } from "typebox";
-import { didYouMean, type Attribute, type Body, type Range, type Scope } from "../hcl/mod.ts";
+import { type Attribute, type Body, type Range, type Scope } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { decodeFree } from "./free.ts";
 import { isBlockForm, type Key, type Keys } from "./keys.ts";

@@ -1,5 +1,6 @@
 /** `locals { … }`: names for expressions, evaluated in the order they need each other. */
-import { childScope, didYouMean, referencesTo, type Attribute, type Block, type Scope, type Value } from "../hcl/mod.ts";
+import { didYouMean } from "#std";
+import { childScope, referencesTo, type Attribute, type Block, type Scope, type Value } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { readBody } from "./read-body.ts";
 

@@ -5,9 +5,10 @@
  *
  * Messages never show a value that came from outside the job file: it may be a secret.
  */
+import { didYouMean, nearest } from "#std";
 import type { ParseRequest } from "../contract.ts";
 import {
-  childScope, convertTo, ConversionFailure, didYouMean, HclFailure, isList, isMap, kindOf, nearest, parseBody, parseLoneExpression, readType,
+  childScope, convertTo, ConversionFailure, HclFailure, isList, isMap, kindOf, parseBody, parseLoneExpression, readType,
   referencesTo, SourceText, toBool, toText, type Attribute, type Block, type Expression, type Range, type Scope, type Value, type ValueType,
 } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";

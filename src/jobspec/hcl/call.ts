@@ -1,7 +1,7 @@
 /** Calling a function: its arguments counted and converted, its failures given a place. */
+import { didYouMean } from "#std";
 import { FunctionFailure, type HclFunction, type Parameter, type Scope } from "./scope.ts";
 import { failAt, HclFailure } from "./source.ts";
-import { didYouMean } from "./suggest.ts";
 import type { Call, Expression } from "./tree.ts";
 import { describe, isList, isMap, toBool, toNumber, toText, unify, type Value } from "./value.ts";
 

@@ -1,11 +1,11 @@
 /** Expression + scope → value. A failure is thrown as HclFailure with the place of the innermost part at fault. */
+import { didYouMean } from "#std";
 import type { Diagnostic } from "../contract.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { callFunction } from "./call.ts";
 import { elementsOf } from "./elements.ts";
 import { childScope, type Scope } from "./scope.ts";
 import { errorAt, failAt, HclFailure, textOf, type Range } from "./source.ts";
-import { didYouMean } from "./suggest.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
 import { describe, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";

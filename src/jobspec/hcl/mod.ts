@@ -15,7 +15,6 @@ export { parseBody, parseLoneExpression, type ParsedBody, type ParseOptions } fr
 export { jsonBody } from "./json.ts";
 export { renderDiagnostic } from "./render.ts";
 export { errorAt, failAt, HclFailure, rangeBetween, SourceText, textOf, warningAt, type Range } from "./source.ts";
-export { didYouMean, nearest } from "./suggest.ts";
 export type * from "./tree.ts";
 export { referencesTo, visit } from "./references.ts";
 export { evaluate, evaluateConstant, tryEvaluate } from "./evaluate.ts";

@@ -1,8 +1,8 @@
 /** Text with holes: quoted templates and heredocs, their escapes, `${…}`, `%{if}`, `%{for}` and `~` strip markers. */
+import { didYouMean } from "#std";
 import { buildTemplate, type FlatPart } from "./template-parts.ts";
 import { nameToken, type Parser } from "./parser.ts";
 import { failAt, type Range } from "./source.ts";
-import { didYouMean } from "./suggest.ts";
 import type { Expression } from "./tree.ts";
 
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\" };

@@ -1,6 +1,6 @@
 /** Types as `variable { type = … }` and `convert` write them: string, number, bool, list(…), set(…), map(…), object({…}), tuple([…]). */
+import { didYouMean } from "#std";
 import { failAt } from "./source.ts";
-import { didYouMean } from "./suggest.ts";
 import type { Expression } from "./tree.ts";
 import { compareText, isList, isMap, kindOf, toBool, toNumber, toText, unify, withoutDoubles, type Value } from "./value.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import Type from "typebox";
-import { checkConfig, closest, driverRegistry, parseTaskId, taskId } from "#driver";
+import { checkConfig, driverRegistry, parseTaskId, taskId } from "#driver";
 import type { AllocationId } from "#model";
 import type { Driver } from "#ports";
 import { testScale } from "../../scale.ts";
@@ -66,7 +66,6 @@ test("an unknown driver is named, with the nearest", () => {
   assert.throws(() => registry.choose("rawexec"), { code: "DRIVER_UNKNOWN", message: /this node has raw_exec, exec; did you mean "raw_exec"\?/ });
 });
 
-describe("closest()", () => {
-  const table: readonly [string, string | undefined][] = [["comand", "command"], ["ARGS", "args"], ["zzz", undefined], ["arg", "args"]];
-  for (const [written, expected] of table) test(`${written} → ${expected}`, () => assert.equal(closest(written, ["command", "args"]), expected));
+test("a key every object inherits is no option of a driver", () => {
+  assert.throws(() => checkConfig("raw_exec", Type.Object({}), { constructor: 1 }), { code: "TASK_CONFIG_INVALID" });
 });

@@ -1,4 +1,4 @@
-/** "Did you mean …?" by edit distance. */
+/** "Did you mean …?" by edit distance: one rule for job files, configuration, drivers and commands. */
 
 /** The nearest of the known words, if it is near enough to be a slip of the hand. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
