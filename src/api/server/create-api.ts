@@ -8,7 +8,6 @@ import { readBody } from "./body.ts";
 import type { Context } from "./call.ts";
 import { dispatch, type Desk } from "./dispatch.ts";
 import type { Api, ApiOptions } from "./facts.ts";
-import { boundPatterns } from "./filter/mod.ts";
 import { createListeners } from "./listeners.ts";
 import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
 import { notFound } from "./refusal.ts";
@@ -22,7 +21,6 @@ const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
 
 /** Opens nothing until `listen`. */
 export function createApi(options: ApiOptions): Api {
-  boundPatterns();
   const closing = new AbortController();
   const context: Context = { ...options, texts: createTexts() };
   const guard = { loopbackOnly: true, hostNames: options.hostNames ?? [] };

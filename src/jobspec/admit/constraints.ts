@@ -3,6 +3,7 @@
  * saying so. nomad.md §1.11, §1.12. Operators stay as written (`is`, `==` and `=` mean the same).
  */
 import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type TaskGroup, sameValue } from "#model";
+import { compilePattern, messageOf } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";
 
@@ -124,15 +125,12 @@ function* spreadProblems(spread: Spread): Iterable<string> {
   if (total > 100) yield `the targets' percents add up to ${total}, must be at most 100`;
 }
 
-/** Go writes flags in front, `(?i)x`; JavaScript wants them around, `(?i:x)`. Named groups are `(?P<n>…)` there. */
 function regularExpressionFault(pattern: string): string | null {
-  const flags = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = (flags === null ? pattern : `(?${flags[1]}:${pattern.slice(flags[0].length)})`).replaceAll("(?P<", "(?<");
   try {
-    void RegExp(body);
+    compilePattern(pattern);
     return null;
   } catch (thrown) {
-    return String((thrown as Error).message).replace(/^Invalid regular expression: /, "");
+    return messageOf(thrown).replace(/^Invalid regular expression: /, "");
   }
 }
 

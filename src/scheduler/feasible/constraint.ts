@@ -3,6 +3,7 @@
  * allocations (distinct.ts). nomad.md §1.11. Affinities use the same operators.
  */
 import type { Constraint, Node } from "#model";
+import { compilePattern } from "#std";
 import { compileTarget, escapesClass, isLiteral } from "./target.ts";
 import { parseVersion, parseVersionConstraint } from "./version.ts";
 
@@ -103,17 +104,11 @@ function versionTest(constraint: string, flavour: "version" | "semver"): ((left:
   };
 }
 
-/**
- * Job files are written for Go's RE2: leading `(?i)` flags, `(?P<name>`, `\A`, `\z` are put in JavaScript's words. What does not
- * compile matches nothing.
- */
-export function compileRegExp(pattern: string): ((left: string) => boolean) | undefined {
-  const leading = /^\(\?([ims]+)\)/.exec(pattern);
-  const source = (leading === null ? pattern : pattern.slice(leading[0].length))
-    .replaceAll("(?P<", "(?<").replaceAll("\\A", "(?<![\\s\\S])").replaceAll("\\z", "(?![\\s\\S])");
+/** What does not compile matches nothing, nor does what takes too long. */
+export function compileRegExp(text: string): ((left: string) => boolean) | undefined {
   try {
-    const expression = new RegExp(source, leading?.[1] ?? "");
-    return (left) => expression.test(left);
+    const pattern = compilePattern(text);
+    return (left) => pattern.test(left);
   } catch {
     return undefined;
   }

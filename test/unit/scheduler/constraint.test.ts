@@ -45,3 +45,12 @@ test("a constraint is shown as it was written", () => {
   assert.equal(constraintText({ LTarget: "${attr.kernel.name}", Operand: "=", RTarget: "windows" }), "${attr.kernel.name} = windows");
   assert.equal(constraintText({ LTarget: "${meta.rack}", Operand: "is_set", RTarget: "" }), "${meta.rack} is_set");
 });
+
+test("a pattern that backtracks without end holds nobody up, and matches nothing", () => {
+  const slow = aNode("m2", { Attributes: { "cpu.modelname": `${"a".repeat(60)}!` } });
+  const startedMs = performance.now();
+  for (const pattern of ["^(a+)+$", "(?i)^(a+)+$", "^(?:(?:a+)+){1,20}$", "^(a|aa)+$"]) {
+    assert.equal(compileConstraint({ LTarget: "${attr.cpu.modelname}", Operand: "regexp", RTarget: pattern }).passes(slow), false, pattern);
+  }
+  assert.ok(performance.now() - startedMs < 2_000);
+});

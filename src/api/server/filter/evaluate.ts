@@ -1,4 +1,5 @@
 /** Is the expression true of this value? */
+import type { Pattern } from "#std";
 import { filterError } from "./filter-error.ts";
 import { parseFilter, type Expression } from "./parse.ts";
 
@@ -68,7 +69,7 @@ function compare(match: Match, found: unknown, source: string): boolean {
   }
   if (match.comparison === "matches") {
     if (typeof found !== "string") throw wrong("and only text matches a pattern");
-    return (match.pattern as RegExp).test(found);
+    return (match.pattern as Pattern).test(found);
   }
   return equals(found, match.value, wrong);
 }

@@ -6,4 +6,3 @@
  * Read next: parse.ts for the grammar, evaluate.ts for the meaning.
  */
 export { compileFilter } from "./evaluate.ts";
-export { boundPatterns } from "./pattern.ts";

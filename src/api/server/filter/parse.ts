@@ -11,6 +11,7 @@
  *   value     string | number | word
  */
 import { filterError } from "./filter-error.ts";
+import type { Pattern } from "#std";
 import { compilePattern } from "./pattern.ts";
 import { tokenize, type Token } from "./token.ts";
 
@@ -27,7 +28,7 @@ export type Expression =
       readonly negated: boolean;
       readonly value: string;
       /** Compiled for "matches". */
-      readonly pattern: RegExp | null;
+      readonly pattern: Pattern | null;
     };
 
 const DEPTH_MAX = 100;
