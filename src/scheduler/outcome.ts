@@ -59,7 +59,7 @@ function learnedClasses(pass: Pass, failed: Readonly<Record<string, AllocMetric>
   const ClassEligibility: Record<string, boolean> = {};
   let escaped = false;
   for (const group of pass.job?.TaskGroups ?? []) {
-    if (pass.job === undefined || failed[group.Name] === undefined) continue;
+    if (pass.job === undefined || !Object.hasOwn(failed, group.Name)) continue;
     const checks = pass.checksOf(pass.job, group);
     escaped ||= checks.escapes;
     for (const [name, eligible] of checks.classes) ClassEligibility[name] = (ClassEligibility[name] ?? false) || eligible;

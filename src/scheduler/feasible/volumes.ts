@@ -5,7 +5,7 @@ import type { Node, TaskGroup } from "#model";
 export function missingVolumes(node: Node, group: TaskGroup): string | undefined {
   for (const request of Object.values(group.Volumes)) {
     if (request.Type === "csi") return `CSI volume ${request.Source} not found`;
-    const volume = node.HostVolumes[request.Source];
+    const volume = Object.hasOwn(node.HostVolumes, request.Source) ? node.HostVolumes[request.Source] : undefined;
     if (volume === undefined || (volume.ReadOnly && !request.ReadOnly)) return "missing compatible host volumes";
   }
   return undefined;

@@ -134,3 +134,13 @@ test("a job that was purged is stopped", () => {
   assert.equal(result.Plan?.Job, null);
   assert.equal(result.Evaluation.Status, "complete");
 });
+
+test("a group named as objects' own members are is a group like any other: what waits is another's", () => {
+  const world = new World();
+  world.addNode({ ...aNode("m1"), ComputedClass: "v1:a" });
+  const windows = { LTarget: "${attr.kernel.name}", RTarget: "windows", Operand: "=" };
+  const job = world.addJob(aJob({ TaskGroups: [aGroup({ Name: "constructor" }), aGroup({ Name: "web", Constraints: [windows] })] }));
+  const result = schedule(world.snapshot(), anEvaluation(job), options());
+  assert.deepEqual(result.Evaluation.QueuedAllocations, { constructor: 0, web: 1 });
+  assert.deepEqual(result.Created.map((blocked) => blocked.ClassEligibility), [{ "v1:a": false }]);
+});
