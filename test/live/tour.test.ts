@@ -1,0 +1,126 @@
+/** Every command README.md and the lessons in examples/ tell a reader to type is typed here, on a fresh agent, in order. */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually, freePort, mountsUnder, processesUnder, REPOSITORY, run, temporaryDirectory, type CommandResult } from "./real-agent.ts";
+
+interface Block {
+  readonly background: boolean;
+  readonly text: string;
+}
+
+/** Blocks fenced as `sh tour` or `sh tour background`. */
+function blocksOf(path: string): Block[] {
+  const text = readFileSync(join(REPOSITORY, path), "utf8");
+  return [...text.matchAll(/^```sh tour( background)?\n([^]*?)^```$/gm)].map((match) => ({ background: match[1] !== undefined, text: match[2] as string }));
+}
+
+const own = temporaryDirectory("tour");
+const ports: { http: number } = { http: 0 };
+let agent: ChildProcess;
+let output = "";
+
+before(async () => {
+  ports.http = await freePort();
+  const config = join(own.path, "ports.hcl");
+  writeFileSync(config, `ports {\n  http = ${ports.http}\n  rpc = ${await freePort()}\n  serf = ${await freePort()}\n}\n`);
+  mkdirSync(join(own.path, "tmp"));
+  const [start, ...more] = blocksOf("README.md").filter((block) => block.background);
+  assert.ok(start !== undefined && more.length === 0, "README.md starts one agent");
+  assert.equal(start.text, "drover agent -dev\n");
+  agent = spawn("sh", ["-ec", `exec ${start.text.trim()} -config ${config}`], { cwd: REPOSITORY, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+  agent.stdout?.on("data", (data: Buffer) => (output += data.toString()));
+  agent.stderr?.on("data", (data: Buffer) => (output += data.toString()));
+  await eventually("the agent's node to be ready", async () => agent.exitCode !== null || (await get<{ Status: string }[]>("/v1/nodes")).some((node) => node.Status === "ready"), 40_000);
+  assert.equal(agent.exitCode, null, output);
+});
+
+after(async () => {
+  agent.kill("SIGTERM");
+  await eventually("the agent to end", () => agent.exitCode !== null || agent.signalCode !== null, 30_000).catch(() => agent.kill("SIGKILL"));
+  const left = processesUnder(own.path);
+  const mounts = mountsUnder(own.path);
+  for (const { pid } of left) process.kill(pid, "SIGKILL");
+  for (const mount of mounts) await run("umount", ["-l", mount]);
+  own.remove();
+  assert.deepEqual(left, [], "a dev agent takes everything with it");
+  assert.deepEqual(mounts, []);
+});
+
+function environment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PATH: `${join(REPOSITORY, "bin")}:${process.env["PATH"] ?? ""}`,
+    NOMAD_ADDR: `http://127.0.0.1:${ports.http}`,
+    TMPDIR: join(own.path, "tmp"),
+    TZ: "UTC",
+  };
+}
+
+async function get<T>(path: string): Promise<T> {
+  const response = await fetch(`http://127.0.0.1:${ports.http}${path}`, { signal: AbortSignal.timeout(5000) });
+  assert.equal(response.status, 200, path);
+  return (await response.json()) as T;
+}
+
+async function type(text: string): Promise<CommandResult> {
+  const result = await run("sh", ["-ec", text], { env: environment(), timeoutMs: 60_000 });
+  assert.equal(result.code, 0, `${text}\n${result.stdout}${result.stderr}`);
+  assert.doesNotMatch(result.stdout + result.stderr, /\bundefined\b|\[object Object\]|\bNaN\b|\n\s+at .*\.ts:/);
+  return result;
+}
+
+/** The one process of a job that has a port answers on it. */
+async function answerOf(job: string): Promise<string> {
+  return eventually(`job ${job} to answer`, async () => {
+    const [stub] = (await get<{ ID: string; ClientStatus: string }[]>(`/v1/job/${job}/allocations`)).filter((each) => each.ClientStatus === "running");
+    const allocation = await get<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(`/v1/allocation/${stub?.ID ?? "none"}`);
+    const [port] = allocation.AllocatedResources.Shared.Ports;
+    return (await fetch(`http://${port?.HostIP ?? ""}:${port?.Value ?? 0}/`)).text();
+  });
+}
+
+test("every command of README.md's five minutes does what it says", async () => {
+  const blocks = blocksOf("README.md").filter((block) => !block.background);
+  assert.equal(blocks.length, 3);
+  const [look, watch, stop] = blocks as [Block, Block, Block];
+  const first = await type(look.text);
+  assert.match(first.stdout, /eligible +ready$/m);
+  assert.match(first.stdout, /^\+ Task Group: "web" \(1 create\)$/m);
+  assert.match(first.stdout, /finished with status "complete"$/m);
+  assert.match(await answerOf("hello"), /^hello world/);
+  const second = await type(watch.text);
+  assert.match(second.stdout, /^Status +=? ?running$/m);
+  assert.match(second.stdout, /^[0-9a-f]{8} +[0-9a-f]{8} +web +0 +run +running /m);
+  assert.match(second.stdout, /^listening on /m);
+  await type(stop.text);
+  await eventually("the sweep to leave nothing", async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n");
+});
+
+for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
+  const name = basename(path);
+  test(`lesson ${name}: what its README says works`, async () => {
+    const readme = join("examples", name, "README.md");
+    assert.ok(existsSync(join(REPOSITORY, readme)), `${readme} is missing`);
+    const blocks = blocksOf(readme);
+    assert.ok(blocks.length > 0, `${readme} has no commands`);
+    for (const block of blocks) await type(block.text);
+    await eventually("the lesson to leave no job", async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n");
+  });
+
+  for (const file of globSync(join("examples", name, "*.nomad.hcl"), { cwd: REPOSITORY }).toSorted()) {
+    test(`${file} is valid, runs, and stops`, async () => {
+      assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
+      await type(`drover job run ${file}`);
+      const { Job } = JSON.parse((await type(`drover job run -output ${file}`)).stdout) as { Job: { ID: string; Type?: string } };
+      const wanted = Job.Type === "batch" ? "complete" : "running";
+      await eventually(`${Job.ID} to be ${wanted}`, async () => {
+        const allocations = await get<{ ClientStatus: string }[]>(`/v1/job/${Job.ID}/allocations`);
+        return allocations.length > 0 && allocations.every((each) => each.ClientStatus === wanted);
+      });
+      await type(`drover job stop -purge ${Job.ID}`);
+    });
+  }
+}
