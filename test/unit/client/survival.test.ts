@@ -112,6 +112,24 @@ describe("an agent that is killed and started again", () => {
     assert.equal(stage.machine.processes.size, 0);
   });
 
+  test("that lost its memory ends a stranger that was stopped meanwhile, and does not call it running (F9)", async () => {
+    const stage = createStage();
+    const first = await stage.agent();
+    stage.server.put(anAllocation("a"));
+    await stage.clock.advance(SECOND);
+    first.kill();
+    stage.memory.allocations.clear();
+    stage.memory.facts.clear();
+    stage.server.put({ ...(stage.server.allocations.get(A) as Allocation), DesiredStatus: "stop" });
+    const toldBefore = stage.told(A);
+    await stage.agent();
+    await stage.clock.advance(5 * SECOND);
+    assert.equal(stage.machine.processes.size, 0);
+    assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`]);
+    assert.equal(toldBefore?.ClientStatus, "running");
+    assert.notEqual(stage.told(A)?.ClientStatus, "running");
+  });
+
   test("that lost its memory touches no stranger before the servers have spoken", async () => {
     const stage = createStage();
     const first = await stage.agent();

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import Type from "typebox";
-import { checkConfig, driverRegistry, parseTaskId, taskId } from "#driver";
+import { checkConfig, driverRegistry, parseTaskId, reattach, taskId } from "#driver";
 import type { AllocationId } from "#model";
-import type { Driver } from "#ports";
+import type { Driver, TaskHandle, TaskId, TaskPlace } from "#ports";
+import type { TaskMachine } from "#task";
 import { testScale } from "../../scale.ts";
 
 const schema = Type.Object({
@@ -68,4 +69,20 @@ test("an unknown driver is named, with the nearest", () => {
 
 test("a key every object inherits is no option of a driver", () => {
   assert.throws(() => checkConfig("raw_exec", Type.Object({}), { constructor: 1 }), { code: "TASK_CONFIG_INVALID" });
+});
+
+test("what becomes of a task after the agent was away: found, it is adopted; gone, it is started, unknown, or its end is known already", async () => {
+  const handle = { id: "a.web.0" } as unknown as TaskHandle;
+  const after = async (machine: Partial<TaskMachine>, found?: TaskHandle) => {
+    const driver = { find: () => Promise.resolve(found) } as unknown as Driver;
+    return (await reattach(driver, "a.web.0" as TaskId, {} as TaskPlace, machine as TaskMachine, 7)).what;
+  };
+  const exit = { exitCode: 0, signal: 0, oomKilled: false, error: "", finishedAt: 1 };
+  for (const phase of ["entering", "running", "exiting"] as const) assert.equal(await after({ phase, started: true, exit: null }, handle), "adopt", phase);
+  assert.equal(await after({ phase: "entering", started: false, exit: null }), "start");
+  assert.equal(await after({ phase: "running", started: true, exit: null }), "unknown", "an end nobody saw");
+  assert.equal(await after({ phase: "exiting", started: true, exit: null }), "unknown");
+  assert.equal(await after({ phase: "exiting", started: false, exit: null }), "go-on", "it never ran, so nothing about it is unknown");
+  assert.equal(await after({ phase: "exiting", started: true, exit }), "go-on", "its end was seen");
+  assert.equal(await after({ phase: "dead", started: true, exit }, handle), "go-on", "a dead task is not looked for");
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Allocation } from "#model";
 import { claimOf, Ledger, schedule } from "#scheduler";
+import type { Claim } from "../../../src/scheduler/feasible/fits.ts";
 import { Names } from "../../../src/scheduler/reconcile/names.ts";
 import { aGroup, aJob, aNetwork, aNode, anEvaluation, idsFrom } from "./nouns.ts";
 import { World } from "./world.ts";
@@ -73,4 +74,15 @@ test("names: the same again if it is free, else the lowest free one", () => {
     [names.again("app.web[5]"), names.again("app.web[5]"), names.next(), names.again("app.web[0]"), names.again("nonsense"), names.next()],
     ["app.web[5]", "app.web[1]", "app.web[3]", "app.web[4]", "app.web[6]", "app.web[7]"],
   );
+});
+
+test("a core that another holds does not fit, and the reason counts the free ones", () => {
+  const world = new World();
+  world.addNode(aNode("m1", { cores: 4 }));
+  const ledger = new Ledger(world.snapshot());
+  const claim = { cpu: 0, cores: [0, 1], memory: 0, disk: 0, ports: [] } as unknown as Claim;
+  assert.equal(ledger.shortfall(0, claim), undefined);
+  ledger.take(0, { ...claim, cores: [1] });
+  assert.deepEqual(ledger.shortfall(0, claim), { dimension: "cores", wanted: 2, free: 1 });
+  assert.deepEqual(ledger.shortfall(0, { ...claim, cores: [9] }), { dimension: "cores", wanted: 1, free: 0 }, "a core the node does not have");
 });
