@@ -125,20 +125,33 @@ check("it ends with the agent when that is wanted", async (made) => {
   assert.deepEqual(readdirSync(path.join(made.stateDirectory, "log-keeper", "pipes")), []);
 });
 
-check("a task that puts a link, a hard link or a pipe in the place of its log file writes nothing elsewhere (F59)", async (made) => {
-  const outside = path.join(made.root, "outside");
-  writeFileSync(outside, "untouched");
-  symlinkSync(outside, path.join(made.directory, "web.stdout.0"));
-  linkSync(outside, path.join(made.directory, "web.stdout.1"));
-  await once(spawn("mkfifo", [path.join(made.directory, "web.stdout.2")]), "exit");
-  const logs = made.open();
-  const pipes = await logs.open(logRequest(made, { maxFiles: 10 }));
-  await print(pipes.stdoutPath, "echo mine");
-  await logs.drain(logRequest(made).id);
-  assert.equal(readFileSync(outside, "utf8"), "untouched");
-  assert.equal(readFileSync(path.join(made.directory, "web.stdout.3"), "utf8"), "mine\n");
-  await logs.release({ stop: false });
-});
+/** What a task may leave where its log file is to be: each alone, so that none hides behind another's refusal. */
+const TRAPS: readonly (readonly [name: string, lay: (at: string, outside: string) => Promise<unknown> | void])[] = [
+  ["a link", (at, outside) => symlinkSync(outside, at)],
+  ["a hard link", (at, outside) => linkSync(outside, at)],
+  ["a pipe", (at) => once(spawn("mkfifo", [at]), "exit")],
+  ["a directory", (at) => mkdirSync(at)],
+];
+
+for (const [name, lay] of TRAPS) {
+  check(`a task that puts ${name} in the place of its log file, the first or the next, writes nothing elsewhere (F59)`, async (made) => {
+    const outside = path.join(made.root, "outside");
+    writeFileSync(outside, "untouched");
+    await lay(path.join(made.directory, "web.stdout.0"), outside);
+    const logs = made.open();
+    const request = logRequest(made, { maxFiles: 10 });
+    const pipes = await logs.open(request);
+    await print(pipes.stdoutPath, "echo mine");
+    await logs.drain(request.id);
+    assert.equal(readFileSync(path.join(made.directory, "web.stdout.1"), "utf8"), "mine\n");
+    await lay(path.join(made.directory, "web.stdout.2"), outside);
+    await print(pipes.stdoutPath, `head -c ${request.maxFileSizeMB * 1024 * 1024} /dev/zero | tr '\\0' x`);
+    await logs.drain(request.id);
+    assert.equal(readFileSync(outside, "utf8"), "untouched");
+    assert.ok(existsSync(path.join(made.directory, "web.stdout.3")), "it went on behind the trap");
+    await logs.release({ stop: false });
+  });
+}
 
 check("a directory swapped for a link is refused (F59)", async (made) => {
   const elsewhere = path.join(made.root, "elsewhere");

@@ -14,7 +14,7 @@ import {
 } from "../../../../src/agent/config/mod.ts";
 import { readFile } from "../../../../src/agent/config/read-file.ts";
 import { testScale } from "../../../scale.ts";
-import { memoryDisk } from "./memory-disk.ts";
+import { memoryDisk, type MemoryEntry } from "./memory-disk.ts";
 
 const BASE = 'data_dir = "/opt/d"\nserver { enabled = true }\nclient { enabled = true }\n';
 
@@ -188,6 +188,15 @@ test("whatever is in a file, it loads or is refused with a ConfigError", () => {
     ),
     { numRuns: Math.ceil(400 * testScale()) },
   );
+});
+
+test("a data_dir that cannot be made or written says which folder is in the way", () => {
+  const entries = (opt: MemoryEntry, more: Record<string, MemoryEntry> = {}) => memoryDisk({ "/etc/d/a.hcl": BASE, "/opt": opt, ...more });
+  const directory = (writable: boolean): MemoryEntry => ({ kind: "directory", writable });
+  assert.doesNotThrow(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(true)) }));
+  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(false)) }), /a\.hcl:1:12: data_dir.* cannot be created: "\/opt" is not writable/);
+  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries({ kind: "file", text: "" }) }), /cannot be created: "\/opt" is not a directory/);
+  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(true), { "/opt/d": directory(false) }) }), /data_dir.* is not writable/);
 });
 
 test("the machine's own disk tells links, files and directories apart", (context) => {

@@ -52,6 +52,17 @@ test("room that appeared while no server ran is found after the restart", () =>
     assert.equal([...world.cluster.state.snapshot().allocations()].filter((each) => each.ClientStatus === "running").length, 1);
   }));
 
+test("a job changed while it waits for room waits once: the older evaluation is cancelled on record", () =>
+  inside({}, async (world) => {
+    for (const version of ["1", "2", "3"]) {
+      await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, environment: { version } }) });
+      await world.clock.advance(5_000);
+    }
+    const waited = [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].filter((evaluation) => evaluation.TriggeredBy === "queued-allocs");
+    assert.deepEqual(waited.map((evaluation) => evaluation.Status).sort(), ["blocked", "canceled", "canceled"]);
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1);
+  }));
+
 test("a stopped job no longer waits for room", () =>
   inside({}, async (world) => {
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
