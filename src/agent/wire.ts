@@ -147,6 +147,9 @@ function openApi({ config, clock, random, log }: Parts, server: RunningServer | 
     connectionsPerClientMax: config.httpConnectionsPerClientMax,
     hostNames: [config.name],
     onFault: ({ method, path, error }) => log.write("ERROR", "http", "request failed", { method, path, error }),
+    onAnswered: ({ method, path, status, durationMs }) => {
+      log.write("DEBUG", "http", "request complete", { method, path, status, duration: `${Math.max(0, Math.round(durationMs))}ms` });
+    },
   });
 }
 

@@ -95,12 +95,22 @@ function createApp(desk: Desk): FastifyInstance {
 /** The answer is written on the raw response; fastify is told to keep its hands off. */
 async function settle(answering: Promise<void>, request: FastifyRequest, reply: FastifyReply, desk: Desk): Promise<FastifyReply> {
   reply.hijack();
+  tellAnswered(request, reply, desk);
   try {
     await answering;
   } catch (error) {
     refuse(error, request, reply, desk);
   }
   return reply;
+}
+
+function tellAnswered(request: FastifyRequest, reply: FastifyReply, desk: Desk): void {
+  const { onAnswered, clock } = desk.context;
+  if (onAnswered === undefined) return;
+  const startedMs = clock.nowMs();
+  reply.raw.once("close", () => {
+    onAnswered({ method: request.method, path: pathOf(request.raw), status: reply.raw.statusCode, durationMs: clock.nowMs() - startedMs });
+  });
 }
 
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, desk: Desk): FastifyReply {
