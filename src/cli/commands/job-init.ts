@@ -32,9 +32,9 @@ export const jobInit: Command = {
   },
 };
 
-/** templates/ lies at the root of the sources and of a packed release alike. */
+/** In a packed release templates/ lies beside the program, in the sources at their root. */
 function templatePath(name: string): string {
-  const roots = [join(import.meta.dirname, "..", "..", ".."), join(import.meta.dirname, ".."), import.meta.dirname];
+  const roots = [import.meta.dirname, join(import.meta.dirname, "..", "..", "..")];
   const path = roots.map((root) => join(root, "templates", "job", `${name}.nomad.hcl`)).find((each) => existsSync(each));
   if (path === undefined) throw new NamedError("JOB_TEMPLATE_UNKNOWN", `Cannot find the template ${JSON.stringify(name)}: this installation has no templates folder`);
   return path;
