@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AllocationClientUpdate, AllocationId, Node, NodeId } from "#model";
 import type { AllocationsChanged, Link, LinkConnection, NodeEnd } from "#ports";
 import { NamedError } from "#std";
+import { eventually } from "../eventually.ts";
 
 export interface LinkUnderTest {
   /** The node's end. */
@@ -20,7 +21,6 @@ export interface LinkUnderTest {
 export type MakeLink = (accept: Link) => Promise<LinkUnderTest>;
 
 const NODE = { ID: "11111111-2222-4333-8444-555555555555" as NodeId, SecretID: "secret" };
-const WITHIN_MS = 5_000;
 
 /** A servers' end that notes what comes in. */
 function servers() {
@@ -55,10 +55,6 @@ const update = (id: string, description = ""): AllocationClientUpdate => ({
   ID: id as AllocationId, NodeID: NODE.ID, ClientStatus: "running", ClientDescription: description, TaskStates: {},
 });
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const endMs = Date.now() + WITHIN_MS; !holds(); await sleep(5)) assert.ok(Date.now() < endMs, `${what}: not within ${WITHIN_MS} ms`);
-}
-
 export function linkConformance(maker: string, make: MakeLink): void {
   const named = (name: string, play: (link: Link, server: ReturnType<typeof servers>) => Promise<void>) =>
     test(`${maker} link: ${name}`, async () => {
@@ -87,7 +83,7 @@ export function linkConformance(maker: string, make: MakeLink): void {
     await Promise.all(Array.from({ length: 50 }, (_, index) => connection.updateAllocations([update(String(index))])));
     assert.deepEqual(server.calls, Array.from({ length: 50 }, (_, index) => `update ${index}`));
     for (let index = 1; index <= 50; index++) server.ends[0]?.allocationsChanged(change(index));
-    await until("all changes arrive", () => heard.length === 50);
+    await eventually("all changes arrive", () => heard.length === 50);
     assert.deepEqual(heard.map((each) => each.Index), Array.from({ length: 50 }, (_, index) => index + 1));
   });
 
@@ -96,7 +92,7 @@ export function linkConformance(maker: string, make: MakeLink): void {
     await connect(link, heard);
     server.ends[0]?.allocationsChanged(change(1));
     assert.equal(heard.length, 0);
-    await until("the change arrives", () => heard.length === 1);
+    await eventually("the change arrives", () => heard.length === 1);
   });
 
   named("a refusal reaches the node as the named error it is", async (link) => {
@@ -112,7 +108,7 @@ export function linkConformance(maker: string, make: MakeLink): void {
     const reasons: string[] = [];
     const connection = await connect(link, heard, (reason) => reasons.push(reason));
     server.closers[0]?.("the server stops");
-    await until("the node is told", () => reasons.length === 1);
+    await eventually("the node is told", () => reasons.length === 1);
     await assert.rejects(connection.heartbeat(), (thrown: unknown) => thrown instanceof NamedError);
     server.ends[0]?.allocationsChanged(change(1));
     connection.close();
@@ -124,8 +120,8 @@ export function linkConformance(maker: string, make: MakeLink): void {
     const reasons: string[] = [];
     const connection = await connect(link, [], (reason) => reasons.push(reason));
     connection.close();
-    await until("the servers notice", () => server.closedCount() === 1);
-    await until("`closed` is called", () => reasons.length === 1);
+    await eventually("the servers notice", () => server.closedCount() === 1);
+    await eventually("`closed` is called", () => reasons.length === 1);
     const again = await connect(link);
     await again.heartbeat();
     assert.deepEqual(server.calls, ["heartbeat"]);

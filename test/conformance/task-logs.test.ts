@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { keptTaskLogs } from "#integrations/host";
 import { logRequest, logged, print, taskLogsConformance, type TaskLogsWorld } from "./task-logs.ts";
+import { eventually } from "../eventually.ts";
 
 interface KeeperWorld extends TaskLogsWorld {
   readonly root: string;
@@ -45,10 +46,6 @@ async function gone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await sleep(5);
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
-}
-
 function check(sentence: string, body: (world: KeeperWorld) => Promise<void>): void {
   test(`log keeper: ${sentence}`, { timeout: 60_000 }, async () => {
     const made = await world();
@@ -71,7 +68,7 @@ check("killed again and again under a task that prints a megabyte, it loses no l
   const task = spawn("sh", ["-c", `exec 1<>"$0"; seq 1 ${lines}`, pipes.stdoutPath], { stdio: "ignore" });
   const ended = once(task, "exit");
   for (let kills = 0; kills < 4; kills++) {
-    await until(() => keeperPid(made.stateDirectory) !== undefined);
+    await eventually("the log to hold it", () => keeperPid(made.stateDirectory) !== undefined);
     const pid = keeperPid(made.stateDirectory) as number;
     await sleep(20 * kills);
     process.kill(pid, "SIGKILL");

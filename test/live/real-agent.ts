@@ -6,7 +6,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../eventually.ts";
 
+export { eventually };
 export const REPOSITORY = join(import.meta.dirname, "..", "..");
 const MAIN = join(REPOSITORY, "src", "main.ts");
 
@@ -45,24 +47,6 @@ export function run(command: string, args: readonly string[], options: { cwd?: s
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
-}
-
-/** Polls until `probe` gives something; fails with what it was waiting for. */
-export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const found = await probe();
-      if (found !== undefined && found !== false) return found;
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() > deadline) {
-      throw new Error(`waited ${timeoutMs} ms for ${what}${last === undefined ? "" : `; last: ${last instanceof Error ? last.message : String(last)}`}`);
-    }
-    await sleep(25);
-  }
 }
 
 export interface RealAgent {

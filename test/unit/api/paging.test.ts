@@ -85,7 +85,7 @@ test("Prefix, filter and namespace narrow a list before its pages are cut", asyn
   assert.equal(conflict.body, "Filter expression cannot be used with other filter parameters");
 });
 
-test("A list of 20,000 allocations is written without holding the event loop", async () => {
+test("A list of 20,000 allocations is written without holding the event loop (F60)", async () => {
   const job = aJob("web");
   world.state.allocations = Array.from({ length: 20_000 }, (_, at) => anAllocation(String(at).padStart(8, "0"), job, { CreateIndex: at % 50 }));
   // CPU time of this thread between two turns of the loop: what other programs take of the machine does not count.

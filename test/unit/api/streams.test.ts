@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, ApiUnreachable, clientOptions, createApiClient, parseAddress, type ApiClient } from "#api/client";
+import { eventually } from "../../eventually.ts";
 import { createWorld, aJob, type World } from "./fake-world.ts";
 
 let world: World;
@@ -23,10 +24,6 @@ afterEach(async () => {
   client.close();
   await world.api.close();
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5000; !holds(); await sleep(5)) assert.ok(Date.now() < end, "it did not come to hold within 5 s");
-}
 
 async function firstOf<T>(values: AsyncIterable<T>, count: number): Promise<T[]> {
   const first: T[] = [];
@@ -61,7 +58,7 @@ test("A slow reader of the event stream costs a bounded number of batches, not a
   socket.pause();
   socket.write("GET /v1/event/stream HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
   for (let index = 0; index < 200_000; index++) world.events.push(index);
-  await until(() => world.events.taken > 100);
+  await eventually("it to hold", () => world.events.taken > 100);
   let before = -1;
   while (before !== world.events.taken) {
     before = world.events.taken;

@@ -77,7 +77,7 @@ test("Everything proposed during one append goes into the next", async () => {
   await cluster.close();
 });
 
-test("A batch is closed by its bytes, and one large command goes alone", async () => {
+test("A batch is closed by its bytes, and one large command goes alone (F21)", async () => {
   const disk = createMemoryDisk();
   const cluster = await startCluster(options(disk));
   const sizes: number[] = [];

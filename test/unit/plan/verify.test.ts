@@ -53,7 +53,7 @@ test("room another plan took is seen, committed or in flight", () => {
   assert(verifyPlan(world.snapshot(), small, [first]).Full, "a plan in flight that the snapshot has already counts once");
 });
 
-test("a port another plan took is seen", () => {
+test("a port another plan took is seen: a static port is given once a node (F55)", () => {
   const world = worldOf(aNode("m1"));
   const fields = { TaskGroups: [aGroup({ Networks: [aNetwork({ http: 80 })] })] };
   const first = planFor(world, world.addJob(aJob({ ID: "a", ...fields })));
@@ -61,7 +61,7 @@ test("a port another plan took is seen", () => {
   assert.deepEqual(verifyPlan(world.snapshot(), second, [first]).Rejected, { "node-m1": "network: reserved port collision http=80" });
 });
 
-test("a name is given out once", () => {
+test("a name is given out once (F7)", () => {
   const world = worldOf(aNode("m1"), aNode("m2"));
   const job = world.addJob(aJob());
   const first = planFor(world, job);
