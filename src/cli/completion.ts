@@ -1,47 +1,96 @@
-/** Shell completion: bash and zsh call the program itself (`complete -C`) with the line typed so far in COMP_LINE. */
+/**
+ * Shell completion: bash and zsh call the program itself (`complete -C`) with the line typed so far in COMP_LINE. Offered are the next
+ * word of a command, its flags, and ids of what it acts on, asked of the servers; where a file is wanted, nothing, so that the shell does.
+ */
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CONNECTION_FLAGS, DISPLAY_FLAGS } from "./command.ts";
 import { COMMANDS } from "./commands/table.ts";
+import type { FlagTable } from "./flags.ts";
 
-const GLOBAL_FLAGS = [...Object.keys(CONNECTION_FLAGS), ...Object.keys(DISPLAY_FLAGS)].map((name) => `-${name}`);
+/** A key press must not hang: who answers later than this is not asked. */
+const ANSWER_LIMIT_MS = 1_500;
+
+/** Ids that begin so, by kind: jobs, allocs, nodes, evals or all. */
+export type SearchIds = (prefix: string, kind: string) => Promise<readonly string[]>;
 
 /** Candidates for the word the cursor is on, one a line. */
-export function complete(line: string, cursor: number): string {
+export async function complete(line: string, cursor: number, search: SearchIds): Promise<string> {
   const words = line.slice(0, cursor).split(/\s+/).slice(1);
   const current = words.pop() ?? "";
-  const before = words.filter((word) => !word.startsWith("-")).join(" ");
-  const candidates = new Set<string>();
-  if (current.startsWith("-")) {
-    for (const flag of GLOBAL_FLAGS) candidates.add(flag);
-  } else {
-    for (const name of ["agent", ...Object.keys(COMMANDS)]) {
-      if (before === "" || name.startsWith(`${before} `)) {
-        const next = name.slice(before === "" ? 0 : before.length + 1).split(" ")[0];
-        if (next !== undefined) candidates.add(next);
-      }
-    }
-  }
-  return [...candidates]
+  const command = commandIn(words);
+  const candidates = current.startsWith("-") ? await flagsOf(command) : command === undefined ? nextWords(words) : await idsFor(command, current, search);
+  return [...new Set(candidates)]
     .filter((each) => each.startsWith(current))
     .toSorted()
     .map((each) => `${each}\n`)
     .join("");
 }
 
+/** The command typed in full before the cursor, by its first spelling. */
+function commandIn(words: readonly string[]): string | undefined {
+  if (words[0] === "agent") return "agent";
+  for (const length of [3, 2, 1]) {
+    const name = words.slice(0, length).join(" ");
+    if (words.length >= length && Object.hasOwn(COMMANDS, name)) return COMMANDS[name]?.aliasOf ?? name;
+  }
+  return undefined;
+}
+
+function nextWords(words: readonly string[]): string[] {
+  const before = words.join(" ");
+  return ["agent", ...Object.keys(COMMANDS)]
+    .filter((name) => before === "" || name.startsWith(`${before} `))
+    .map((name) => name.slice(before === "" ? 0 : before.length + 1).split(" ")[0] as string);
+}
+
+async function flagsOf(name: string | undefined): Promise<string[]> {
+  const dashed = (table: FlagTable) => Object.keys(table).map((flag) => `-${flag}`);
+  if (name === undefined) return ["-help", "-version", "-autocomplete-install", "-autocomplete-uninstall"];
+  // The agent's flags are the agent's own: it is asked for them as a person would.
+  if (name === "agent") {
+    const help = spawnSync(process.execPath, [process.argv[1] as string, "agent", "-h"], { encoding: "utf8", timeout: ANSWER_LIMIT_MS, env: { ...process.env, COMP_LINE: undefined } });
+    return [...(help.stdout ?? "").matchAll(/^ {2}(-[\w-]+)/gm)].map((match) => match[1] as string);
+  }
+  const command = await COMMANDS[name]?.load();
+  return [...dashed(command?.flags ?? {}), ...(command?.connects === false ? [] : dashed(CONNECTION_FLAGS)), ...dashed(DISPLAY_FLAGS)];
+}
+
+const KINDS: Readonly<Record<string, string>> = { job: "jobs", alloc: "allocs", node: "nodes", eval: "evals", status: "all" };
+/** Their argument is a file, or there is none. */
+const WITHOUT_IDS = new Set(["job run", "job plan", "job validate", "job init", "eval list"]);
+
+async function idsFor(command: string, current: string, search: SearchIds): Promise<readonly string[]> {
+  const kind = KINDS[command.split(" ")[0] as string];
+  if (kind === undefined || WITHOUT_IDS.has(command)) return [];
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<readonly string[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), ANSWER_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([search(current, kind), limit]);
+  } catch {
+    return [];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 const SHELLS = [
-  { file: ".bashrc", lines: (program: string) => [`complete -C ${program} drover`] },
+  { file: ".bashrc", lines: (program: string) => [`complete -o default -C ${program} drover`] },
   { file: ".zshrc", lines: (program: string) => ["autoload -U +X bashcompinit && bashcompinit", `complete -o nospace -C ${program} drover`] },
 ] as const;
 
 /** Adds (or removes) the lines in ~/.bashrc and ~/.zshrc; files that are not there are left alone, except when neither is. */
 export function installCompletion(options: { readonly remove: boolean; readonly environment: Readonly<Record<string, string | undefined>> }): number {
   const home = options.environment["HOME"] ?? homedir();
-  const program = process.env["DROVER_PROGRAM"] ?? join(import.meta.dirname, "..", "..", "bin", "drover");
+  // Beside src/ and dist/ alike lies bin/. The shell reads the word twice: once here, once when it runs it.
+  const program = quoted(quoted(join(process.argv[1] as string, "..", "..", "bin", "drover")));
   const changed: string[] = [];
   const present = SHELLS.filter((shell) => readable(join(home, shell.file)) !== undefined);
-  for (const shell of present.length > 0 ? present : [SHELLS[0]]) {
+  for (const shell of present.length > 0 || options.remove ? present : [SHELLS[0]]) {
     const path = join(home, shell.file);
     const text = readable(path) ?? "";
     const lines = shell.lines(program);
@@ -59,6 +108,10 @@ export function installCompletion(options: { readonly remove: boolean; readonly 
       : `${options.remove ? "Removed from" : "Installed in"} ${changed.join(", ")}. Start a new shell to use it.\n`,
   );
   return 0;
+}
+
+function quoted(word: string): string {
+  return /^[\w/.@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function readable(path: string): string | undefined {

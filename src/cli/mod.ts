@@ -24,9 +24,7 @@ import { processTerminal } from "./terminal.ts";
 /** Runs one command line; answers its exit code. */
 export async function runCommand(words: readonly string[], environment: Readonly<Record<string, string | undefined>> = process.env): Promise<number> {
   if (environment["COMP_LINE"] !== undefined) {
-    const { complete } = await import("./completion.ts");
-    process.stdout.write(complete(environment["COMP_LINE"], Number(environment["COMP_POINT"] ?? environment["COMP_LINE"].length)));
-    return 0;
+    return completeLine(environment["COMP_LINE"], environment);
   }
   const first = words[0];
   if (first === "-v" || first === "-version" || first === "--version") return runCommand(["version"], environment);
@@ -43,6 +41,20 @@ export async function runCommand(words: readonly string[], environment: Readonly
   if (found === undefined) return explainUnknown(words);
   const command = await found.load();
   return execute(command, found.rest, environment);
+}
+
+async function completeLine(line: string, environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const { complete } = await import("./completion.ts");
+  let api: ApiClient | undefined;
+  const found = await complete(line, Number(environment["COMP_POINT"] ?? line.length), async (prefix, kind) => {
+    const { clientOptions, createApiClient } = await import("#api/client");
+    api = createApiClient(clientOptions(environment, {}));
+    const { value } = await api.search({ Prefix: prefix, Context: kind as "jobs" });
+    return Object.values(value.Matches).flatMap((ids) => ids ?? []);
+  });
+  process.stdout.write(found);
+  await api?.close();
+  return 0;
 }
 
 function findCommand(words: readonly string[]): { load: () => Promise<Command>; rest: readonly string[] } | undefined {
