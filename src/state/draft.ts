@@ -5,15 +5,16 @@
  *
  * A command writes records; `settle` then derives job statuses and summaries and closes the entry.
  */
+import assert from "node:assert/strict";
 import {
-  type Allocation, type AllocationId, type Evaluation, type EvaluationId, type GroupSummary, jobKey, type JobId, type JobSummary, type Namespace,
+  type Allocation, type AllocationId, type Evaluation, type EvaluationId, jobKey, type JobId, type JobSummary, type Namespace,
   type Node, type NodeId, terminal,
 } from "#model";
 import type { TableName } from "./contract.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
 import { Journal } from "./journal.ts";
-import { countAllocation, type GroupSummaries, openSummary } from "./summary.ts";
+import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 
@@ -213,9 +214,11 @@ export class Draft {
   setQueued(namespace: string, id: string, group: string, queued: number): void {
     const key = jobKey({ Namespace: namespace, ID: id });
     const groups = this.#summaries.get(key) ?? this.tables.jobs.get(key)?.summary.Summary;
-    if (groups?.[group] === undefined || groups[group].Queued === queued) return;
-    const open = this.summary(namespace, id)?.[group] as GroupSummary;
-    open.Queued = queued;
+    const known = groups === undefined ? undefined : knownGroup(groups, group);
+    if (known === undefined || known.Queued === queued) return;
+    const open = this.summary(namespace, id);
+    assert.ok(open !== undefined, `job "${id}" has a summary`);
+    groupOf(open, group).Queued = queued;
     this.touchJob({ Namespace: namespace as Namespace, ID: id as JobId });
   }
 

@@ -5,7 +5,7 @@
  */
 import { type Allocation, clientTerminal, type ClientStatus, type GroupSummary, type JobSummary } from "#model";
 
-export const EMPTY_GROUP: Readonly<GroupSummary> = { Queued: 0, Complete: 0, Failed: 0, Running: 0, Starting: 0, Lost: 0, Unknown: 0 };
+const EMPTY_GROUP: Readonly<GroupSummary> = { Queued: 0, Complete: 0, Failed: 0, Running: 0, Starting: 0, Lost: 0, Unknown: 0 };
 
 /** Under which count an allocation stands. */
 export const COUNTED_AS: Readonly<Record<ClientStatus, Exclude<keyof GroupSummary, "Queued">>> = {
@@ -17,7 +17,7 @@ export type GroupSummaries = Record<string, GroupSummary>;
 /** A copy that may be written to. */
 export function openSummary(summary: JobSummary["Summary"]): GroupSummaries {
   const groups: GroupSummaries = {};
-  for (const name of Object.keys(summary)) groups[name] = { ...(summary[name] as GroupSummary) };
+  for (const name of Object.keys(summary)) Object.assign(groupOf(groups, name), summary[name]);
   return groups;
 }
 
@@ -32,6 +32,15 @@ export function countAllocation(groups: GroupSummaries, before: Allocation | und
   if (after !== undefined) groupOf(groups, after.TaskGroup)[COUNTED_AS[after.ClientStatus]]++;
 }
 
+/** The group's counts, made when it has none. Names are users' words: what an object inherits ("constructor") is no group. */
 export function groupOf(groups: GroupSummaries, name: string): GroupSummary {
-  return (groups[name] ??= { ...EMPTY_GROUP });
+  const known = knownGroup(groups, name);
+  if (known !== undefined) return known;
+  const made: GroupSummary = { ...EMPTY_GROUP };
+  Object.defineProperty(groups, name, { value: made, writable: true, enumerable: true, configurable: true });
+  return made;
+}
+
+export function knownGroup(groups: Readonly<Record<string, Readonly<GroupSummary>>>, name: string): GroupSummary | undefined {
+  return Object.hasOwn(groups, name) ? (groups[name] as GroupSummary) : undefined;
 }

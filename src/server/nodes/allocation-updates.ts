@@ -8,6 +8,7 @@
  */
 import { type AllocationClientUpdate, type Evaluation, type NodeId } from "#model";
 import type { Timer } from "#ports";
+import { NamedError } from "#std";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 
 const WINDOW_MS = 50;
@@ -54,7 +55,8 @@ export function createAllocationUpdates(context: ServerContext): AllocationUpdat
     },
     close() {
       timer?.cancel();
-      open?.resolve();
+      // Not written: the node keeps it and tells it again to whoever serves next.
+      open?.reject(new NamedError("CLUSTER_CLOSED", "Cannot take status updates: the server is shutting down", { statusCode: 503 }));
       open = undefined;
     },
   };

@@ -47,7 +47,7 @@ export function compactStates(
   const compact: Record<string, TaskState> = {};
   for (const task of Object.keys(states)) {
     const state = states[task] as TaskState;
-    const known = allocation.TaskStates[task]?.Events ?? [];
+    const known = Object.hasOwn(allocation.TaskStates, task) ? (allocation.TaskStates[task]?.Events ?? []) : [];
     compact[interned.text(task)] = {
       ...state,
       State: interned.text(state.State),

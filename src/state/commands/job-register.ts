@@ -8,7 +8,7 @@
 import { type Evaluation, type Job, type JobSubmission, jobKey, sameJobSpec, type TaskGroup } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
-import { countAllocation, EMPTY_GROUP, type GroupSummaries, openSummary } from "../summary.ts";
+import { countAllocation, groupOf, type GroupSummaries, openSummary } from "../summary.ts";
 import { JOB_VERSIONS_KEPT, type JobRecord } from "../tables/tables.ts";
 
 type JobRegister = Extract<Command, { type: "job-register" }>;
@@ -69,7 +69,7 @@ export function putVersion(draft: Draft, stored: JobRecord | undefined, wanted: 
   const job: Job = { ...spec, Status: stored?.job.Status ?? "" };
   const versions = [{ spec, submission }, ...(stored?.versions ?? [])].slice(0, JOB_VERSIONS_KEPT);
   const groups = stored === undefined ? leftovers(draft, spec) : openSummary(stored.summary.Summary);
-  for (const group of spec.TaskGroups) groups[group.Name] ??= { ...EMPTY_GROUP };
+  for (const group of spec.TaskGroups) groupOf(groups, group.Name);
   const summary = {
     JobID: spec.ID,
     Namespace: spec.Namespace,

@@ -198,3 +198,16 @@ test("Jobs are listed by namespace and prefix, in order, from any place on", () 
   assert.deepEqual(ids("*", "a", { Namespace: "default", ID: "ab" }), ["prod/aa"]);
   assert.deepEqual(ids("other"), []);
 });
+
+test("Groups named as what every object inherits are counted as any other, and nothing inherited is written to", () => {
+  const hand = new Hand();
+  hand.node(node("n1"));
+  const names = ["constructor", "toString", "hasOwnProperty", "__proto__"];
+  hand.register(job("a", { TaskGroups: names.map((name) => group(name)) }));
+  const placements = names.map((name, at) => placement(`a${at}`, "a", "n1", { TaskGroup: name, Name: `a.${name}[0]` }));
+  assert.equal(hand.plan(plan(hand.job("a"), { Placements: placements })).ok, true);
+  const summary = hand.state.snapshot().jobSummary(DEFAULT, "a")?.Summary ?? {};
+  assert.deepEqual(Object.keys(summary).toSorted(), names.toSorted());
+  for (const name of names) assert.equal(Object.getOwnPropertyDescriptor(summary, name)?.value.Starting, 1, name);
+  assert.deepEqual([Object.keys(Object), Object.keys(Object.prototype), Object.keys(Object.prototype.toString)], [[], [], []]);
+});
