@@ -12,7 +12,11 @@ const OUTPUT = resolve(process.argv[2] ?? join(ROOT, "dist"));
 rmSync(OUTPUT, { recursive: true, force: true });
 const result = await build({
   absWorkingDir: ROOT,
-  entryPoints: { main: "src/main.ts", "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts", "log-keeper": "integrations/host/log-keeper/main.ts" },
+  entryPoints: {
+    main: "src/main.ts",
+    "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts",
+    "log-keeper": "integrations/host/log-keeper/main.ts",
+  },
   outdir: OUTPUT,
   bundle: true,
   splitting: true,
@@ -26,5 +30,7 @@ const result = await build({
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
 });
 cpSync(join(ROOT, "templates"), join(OUTPUT, "templates"), { recursive: true });
-const sizes = Object.entries(result.metafile.outputs).map(([file, output]) => `${(output.bytes / 1024).toFixed(0).padStart(6)} KB  ${file}`);
+const sizes = Object.entries(result.metafile.outputs).map(
+  ([file, output]) => `${(output.bytes / 1024).toFixed(0).padStart(6)} KB  ${file}`,
+);
 console.log(sizes.toSorted().toReversed().slice(0, 8).join("\n"));

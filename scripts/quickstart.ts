@@ -21,7 +21,8 @@ const { values } = parseArgs({
   options: { port: { type: "string", default: "4646" }, once: { type: "boolean", default: false } },
 });
 const port = Number(values.port);
-if (!Number.isInteger(port) || port < 1 || port > 65_535) fail(`-port: ${JSON.stringify(values.port)} is no port: want a number from 1 to 65535`);
+if (!Number.isInteger(port) || port < 1 || port > 65_535)
+  fail(`-port: ${JSON.stringify(values.port)} is no port: want a number from 1 to 65535`);
 const address = `http://127.0.0.1:${port}`;
 
 if (!(await isFree(port))) {
@@ -33,7 +34,11 @@ process.on("exit", () => rmSync(own, { recursive: true, force: true }));
 const config = join(own, "ports.hcl");
 writeFileSync(config, `ports {\n  http = ${port}\n}\n`);
 // In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
-const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
+const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], {
+  cwd: ROOT,
+  stdio: ["ignore", "pipe", "pipe"],
+  detached: true,
+});
 let log = "";
 const keep = (data: Buffer) => (log = (log + data.toString()).slice(-64_000));
 agent.stdout.on("data", keep);
@@ -52,11 +57,18 @@ process.stdout.on("error", () => undefined);
 
 say(`Starting a dev agent (a server and a node) on ${address} ...`);
 const node = await until("the node to be ready", async () => {
-  const nodes = (await ask<{ Status: string; Drivers: Record<string, { Detected: boolean; HealthDescription: string }> }[]>("/v1/nodes")) ?? [];
+  const nodes =
+    (await ask<{ Status: string; Drivers: Record<string, { Detected: boolean; HealthDescription: string }> }[]>("/v1/nodes")) ?? [];
   return nodes.find((each) => each.Status === "ready");
 });
 const drivers = Object.entries(node.Drivers).filter(([name]) => name !== "mock_driver");
-say(`Ready. Drivers: ${drivers.filter(([, driver]) => driver.Detected).map(([name]) => name).toSorted().join(", ")}.`);
+say(
+  `Ready. Drivers: ${drivers
+    .filter(([, driver]) => driver.Detected)
+    .map(([name]) => name)
+    .toSorted()
+    .join(", ")}.`,
+);
 for (const [name, driver] of drivers) {
   if (!driver.Detected) say(`Not here: ${name} (${driver.HealthDescription}). What needs only raw_exec works all the same.`);
 }
@@ -68,7 +80,9 @@ if (code !== 0) await stop(1);
 const url = await until("the job's address", async () => {
   const [allocation] = (await ask<{ ID: string }[]>("/v1/job/hello/allocations")) ?? [];
   if (allocation === undefined) return undefined;
-  const detail = await ask<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(`/v1/allocation/${allocation.ID}`);
+  const detail = await ask<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(
+    `/v1/allocation/${allocation.ID}`,
+  );
   const given = detail?.AllocatedResources.Shared.Ports[0];
   return given === undefined ? undefined : `http://${given.HostIP}:${given.Value}`;
 });

@@ -95,7 +95,9 @@ test("tests are named in sentences", () => {
 });
 
 test("the lock file names every optional package, also of other platforms: npm ci refuses a lock that leaves one out", () => {
-  const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> };
+  const { packages } = JSON.parse(read("package-lock.json")) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
   const known = Object.keys(packages);
   const missing = Object.entries(packages).flatMap(([wants, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies)

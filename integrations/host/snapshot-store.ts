@@ -23,7 +23,10 @@ export function openSnapshotStore(folder: string): SnapshotStore {
       if (thrown.code === "ENOENT") return [];
       throw thrown;
     });
-    return names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => b - a);
+    return names
+      .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
   };
   return {
     list,

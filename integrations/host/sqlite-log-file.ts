@@ -167,7 +167,8 @@ function openDatabase(options: LogWorkerOptions): DatabaseSync {
 function checkIdentity(database: DatabaseSync, isNew: boolean): number {
   const id = database.prepare("PRAGMA application_id").get()?.["application_id"];
   const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get()?.["count"] as number;
-  if (id !== APPLICATION_ID && !isNew && (id !== 0 || tables > 0)) throw new NamedError("LOG_FOREIGN", "it is a database of another program");
+  if (id !== APPLICATION_ID && !isNew && (id !== 0 || tables > 0))
+    throw new NamedError("LOG_FOREIGN", "it is a database of another program");
   const version = database.prepare("PRAGMA user_version").get()?.["user_version"] as number;
   if (version !== 0 && version !== FORMAT) throw new NamedError("LOG_FOREIGN", `its format ${version} is unknown to this program`);
   return version;
@@ -176,7 +177,9 @@ function checkIdentity(database: DatabaseSync, isNew: boolean): number {
 /** One transaction: a crash leaves either no log or a whole one. */
 function createTables(database: DatabaseSync, clusterId: string): void {
   database.exec("BEGIN IMMEDIATE");
-  database.exec("CREATE TABLE log (key TEXT PRIMARY KEY, value ANY) STRICT; CREATE TABLE entries (idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT");
+  database.exec(
+    "CREATE TABLE log (key TEXT PRIMARY KEY, value ANY) STRICT; CREATE TABLE entries (idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT",
+  );
   database.prepare("INSERT INTO log (key, value) VALUES ('clusterId', ?)").run(clusterId);
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`);
   database.exec("COMMIT");
@@ -192,10 +195,14 @@ function openError(thrown: unknown, path: string): NamedError {
   const subject = `Cannot open log "${path}"`;
   const code = sqliteCode(thrown);
   if (code === SQLITE_BUSY) {
-    return new NamedError("LOG_LOCKED", `${subject}: another process has it open`, { fix: "Stop the other agent, or give this one its own data_dir." });
+    return new NamedError("LOG_LOCKED", `${subject}: another process has it open`, {
+      fix: "Stop the other agent, or give this one its own data_dir.",
+    });
   }
   if (code === SQLITE_NOTADB || code === SQLITE_CORRUPT || (thrown instanceof NamedError && thrown.code === "LOG_CORRUPT")) {
-    return new NamedError("LOG_CORRUPT", `${subject}: it is damaged (${messageOf(thrown)})`, { fix: "Restore the data directory from a backup." });
+    return new NamedError("LOG_CORRUPT", `${subject}: it is damaged (${messageOf(thrown)})`, {
+      fix: "Restore the data directory from a backup.",
+    });
   }
   if (thrown instanceof NamedError) {
     return new NamedError(thrown.code, `${subject}: ${thrown.message}`, { fix: "Give the agent a data_dir of its own." });

@@ -28,7 +28,8 @@ try {
 
 /** What arrived while the last commit was under way. */
 function* waiting(): Generator<LogRequest> {
-  for (let next = receiveMessageOnPort(port as never); next !== undefined; next = receiveMessageOnPort(port as never)) yield next.message as LogRequest;
+  for (let next = receiveMessageOnPort(port as never); next !== undefined; next = receiveMessageOnPort(port as never))
+    yield next.message as LogRequest;
 }
 
 function serve(file: SqliteLogFile, requests: readonly LogRequest[]): void {

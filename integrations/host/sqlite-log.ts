@@ -156,7 +156,8 @@ class Mailbox {
 
 function failure(reply: Extract<LogReply, { kind: "failed" }>): NamedError {
   return new NamedError(reply.code, reply.message, {
-    statusCode: reply.code === "LOG_WRITE_FAILED" ? 503 : 500, ...(reply.fix === undefined ? {} : { fix: reply.fix }),
+    statusCode: reply.code === "LOG_WRITE_FAILED" ? 503 : 500,
+    ...(reply.fix === undefined ? {} : { fix: reply.fix }),
   });
 }
 

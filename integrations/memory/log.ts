@@ -82,7 +82,8 @@ export function openMemorySnapshots(disk: MemoryDisk): SnapshotStore {
     },
     async *open(index) {
       const chunks = disk.snapshots.get(index);
-      if (chunks === undefined) throw new NamedError("SNAPSHOT_MISSING", `Cannot open snapshot ${index}: there is none`, { statusCode: 404 });
+      if (chunks === undefined)
+        throw new NamedError("SNAPSHOT_MISSING", `Cannot open snapshot ${index}: there is none`, { statusCode: 404 });
       yield* chunks;
     },
   };

@@ -44,7 +44,16 @@ export interface MockDriverOptions {
 }
 
 const USAGE: ResourceUsage = {
-  MemoryStats: { RSS: 1024 * 1024, Cache: 0, Swap: 0, Usage: 1024 * 1024, MaxUsage: 0, KernelUsage: 0, KernelMaxUsage: 0, Measured: ["RSS", "Usage"] },
+  MemoryStats: {
+    RSS: 1024 * 1024,
+    Cache: 0,
+    Swap: 0,
+    Usage: 1024 * 1024,
+    MaxUsage: 0,
+    KernelUsage: 0,
+    KernelMaxUsage: 0,
+    Measured: ["RSS", "Usage"],
+  },
   CpuStats: { SystemMode: 0, UserMode: 0, TotalTicks: 0, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 0, Measured: ["Percent"] },
   DeviceStats: [],
 };
@@ -62,7 +71,9 @@ export function mockDriver(options: MockDriverOptions): Driver {
 
   async function start(request: TaskStart): Promise<TaskHandle> {
     if (tasks.has(request.id)) {
-      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${request.id}": it was started before, wanted a new id`, { statusCode: 409 });
+      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${request.id}": it was started before, wanted a new id`, {
+        statusCode: 409,
+      });
     }
     const word = (key: string) => (typeof request.config[key] === "string" ? (request.config[key] as string) : "");
     const number = (key: string) => (typeof request.config[key] === "number" ? (request.config[key] as number) : 0);
@@ -75,16 +86,24 @@ export function mockDriver(options: MockDriverOptions): Driver {
       handle: { driver: "mock_driver", id: request.id, data: { version: 1 }, pid: 0, startedAt: clock.nowNs() },
       killAfterMs: milliseconds(word("kill_after")),
       signalError: word("signal_error"),
-      signals: [], exit: undefined, waiting: [], timers: [],
+      signals: [],
+      exit: undefined,
+      waiting: [],
+      timers: [],
     };
     tasks.set(request.id, task);
     print(request, task, word("stdout_string"), number("stdout_repeat"), milliseconds(word("stdout_repeat_duration")));
     if (word("run_for") !== "") {
-      task.timers.push(clock.after(milliseconds(word("run_for")), () => {
-        end(task, {
-          exitCode: number("exit_code"), signal: number("exit_signal"), oomKilled: request.config["oom_killed"] === true, error: word("exit_err_msg"),
-        });
-      }));
+      task.timers.push(
+        clock.after(milliseconds(word("run_for")), () => {
+          end(task, {
+            exitCode: number("exit_code"),
+            signal: number("exit_signal"),
+            oomKilled: request.config["oom_killed"] === true,
+            error: word("exit_err_msg"),
+          });
+        }),
+      );
     }
     return task.handle;
   }
@@ -92,24 +111,44 @@ export function mockDriver(options: MockDriverOptions): Driver {
   function print(request: TaskStart, task: MockTask, line: string, again: number, everyMs: number): void {
     if (line === "") return;
     options.print?.(request, line);
-    if (again > 0) task.timers.push(clock.after(everyMs, () => { print(request, task, line, again - 1, everyMs); }));
+    if (again > 0)
+      task.timers.push(
+        clock.after(everyMs, () => {
+          print(request, task, line, again - 1, everyMs);
+        }),
+      );
   }
 
   return {
     name: "mock_driver",
     capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
     configSchema: config,
-    fingerprint: () => Promise.resolve({
-      Attributes: { "driver.mock_driver": "1" }, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: new Date(clock.nowMs()).toISOString(),
-    }),
+    fingerprint: () =>
+      Promise.resolve({
+        Attributes: { "driver.mock_driver": "1" },
+        Detected: true,
+        Healthy: true,
+        HealthDescription: "Healthy",
+        UpdateTime: new Date(clock.nowMs()).toISOString(),
+      }),
     start,
     find: (id) => Promise.resolve(tasks.get(id)?.handle),
     wait(handle) {
       const task = tasks.get(handle.id);
       if (task === undefined) {
-        return Promise.resolve({ exitCode: 0, signal: 0, oomKilled: false, error: "exit status unknown: there is no such task", finishedAt: clock.nowNs() });
+        return Promise.resolve({
+          exitCode: 0,
+          signal: 0,
+          oomKilled: false,
+          error: "exit status unknown: there is no such task",
+          finishedAt: clock.nowNs(),
+        });
       }
-      return task.exit === undefined ? new Promise((resolve) => { task.waiting.push(resolve); }) : Promise.resolve(task.exit);
+      return task.exit === undefined
+        ? new Promise((resolve) => {
+            task.waiting.push(resolve);
+          })
+        : Promise.resolve(task.exit);
     },
     async stop(handle, _place, how) {
       const task = tasks.get(handle.id);
@@ -122,9 +161,14 @@ export function mockDriver(options: MockDriverOptions): Driver {
     signal(handle, signal) {
       const task = tasks.get(handle.id);
       if (task === undefined || task.exit !== undefined) {
-        return Promise.reject(new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot send "${signal}" to task "${handle.id}": it has ended`, { statusCode: 409 }));
+        return Promise.reject(
+          new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot send "${signal}" to task "${handle.id}": it has ended`, { statusCode: 409 }),
+        );
       }
-      if (task.signalError !== "") return Promise.reject(new NamedError("DRIVER_SIGNAL_FAILED", `Cannot send "${signal}" to task "${handle.id}": ${task.signalError}`));
+      if (task.signalError !== "")
+        return Promise.reject(
+          new NamedError("DRIVER_SIGNAL_FAILED", `Cannot send "${signal}" to task "${handle.id}": ${task.signalError}`),
+        );
       task.signals.push(signal);
       return Promise.resolve();
     },

@@ -23,12 +23,27 @@ export function agentFacts(sources: FactSources): AgentFacts {
     Addr: host(config.advertise.serf),
     Port: port(config.advertise.serf),
     Tags: {
-      role: "nomad", region: config.region, dc: config.datacenter, build: VERSION.nomad, vsn: "1", raft_vsn: "3", mvn: "1",
-      port: String(port(config.advertise.rpc)), id: server?.cluster.clusterId ?? "", expect: String(config.server.bootstrapExpect),
-      rpc_addr: host(config.advertise.rpc), bootstrap: "1", drover: VERSION.drover,
+      role: "nomad",
+      region: config.region,
+      dc: config.datacenter,
+      build: VERSION.nomad,
+      vsn: "1",
+      raft_vsn: "3",
+      mvn: "1",
+      port: String(port(config.advertise.rpc)),
+      id: server?.cluster.clusterId ?? "",
+      expect: String(config.server.bootstrapExpect),
+      rpc_addr: host(config.advertise.rpc),
+      bootstrap: "1",
+      drover: VERSION.drover,
     },
     Status: "alive",
-    ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+    ProtocolMin: 1,
+    ProtocolMax: 5,
+    ProtocolCur: 2,
+    DelegateMin: 2,
+    DelegateMax: 5,
+    DelegateCur: 4,
   });
   return {
     version: VERSION.drover,
@@ -38,7 +53,9 @@ export function agentFacts(sources: FactSources): AgentFacts {
     serverAddresses: () => (server === undefined ? [] : [config.advertise.rpc]),
     health: () => ({
       ...(server === undefined ? {} : { server: { ok: server.cluster.leads, message: server.cluster.leads ? "ok" : "No cluster leader" } }),
-      ...(config.client.enabled ? { client: sources.client() === undefined ? { ok: false, message: "starting" } : { ok: true, message: "ok" } } : {}),
+      ...(config.client.enabled
+        ? { client: sources.client() === undefined ? { ok: false, message: "starting" } : { ok: true, message: "ok" } }
+        : {}),
     }),
     stats: () => stats(sources),
     monitor: (how, signal) => monitorLines(sources.log, how.level.toUpperCase() as LogLevel, how.json, signal),
@@ -48,14 +65,34 @@ export function agentFacts(sources: FactSources): AgentFacts {
 function stats(sources: FactSources): Record<string, Record<string, string>> {
   const { server } = sources;
   const client = sources.client();
-  const texts = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+  const texts = (counts: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
   return {
-    nomad: { server: String(server !== undefined), leader: String(server?.cluster.leads ?? false), leader_addr: server?.cluster.leaderAddress ?? "", bootstrap: "true", known_regions: "1" },
-    ...(server === undefined ? {} : { raft: { state: "Leader", last_log_index: String(server.cluster.state.index), applied_index: String(server.cluster.state.index), num_peers: "0" }, broker: texts(server.statistics()) }),
+    nomad: {
+      server: String(server !== undefined),
+      leader: String(server?.cluster.leads ?? false),
+      leader_addr: server?.cluster.leaderAddress ?? "",
+      bootstrap: "true",
+      known_regions: "1",
+    },
+    ...(server === undefined
+      ? {}
+      : {
+          raft: {
+            state: "Leader",
+            last_log_index: String(server.cluster.state.index),
+            applied_index: String(server.cluster.state.index),
+            num_peers: "0",
+          },
+          broker: texts(server.statistics()),
+        }),
     ...(client === undefined ? {} : { client: { node_id: client.nodeId, known_servers: "1", ...texts(client.statistics()) } }),
     runtime: {
-      version: `node ${process.versions.node}`, arch: process.arch, kernel: process.platform,
-      rss_bytes: String(process.memoryUsage.rss()), uptime_seconds: String(Math.floor(process.uptime())),
+      version: `node ${process.versions.node}`,
+      arch: process.arch,
+      kernel: process.platform,
+      rss_bytes: String(process.memoryUsage.rss()),
+      uptime_seconds: String(Math.floor(process.uptime())),
     },
   };
 }

@@ -54,7 +54,10 @@ export function createLog(options: LogOptions): AgentLog {
 }
 
 /** The shape rooms report in (their lower-case levels), as lines of one module. */
-export function reporter(log: AgentLog, module: string): (entry: { readonly level: string; readonly message: string; readonly fields: LogFields }) => void {
+export function reporter(
+  log: AgentLog,
+  module: string,
+): (entry: { readonly level: string; readonly message: string; readonly fields: LogFields }) => void {
   return ({ level, message, fields }) => log.write(level.toUpperCase() as LogLevel, module, message, fields);
 }
 

@@ -20,12 +20,21 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     const flags = parseAgentFlags(words);
     const load = () => loadConfig(surroundings(flags, temporaryDirectory));
     const config = load();
-    const log = createLog({ level: config.log.level, json: config.log.json, output: (line) => process.stdout.write(line), now: () => new Date() });
+    const log = createLog({
+      level: config.log.level,
+      json: config.log.json,
+      output: (line) => process.stdout.write(line),
+      now: () => new Date(),
+    });
     if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
     const agent = await startAgent(config, { log, environment: process.env });
     if (!config.log.json) process.stdout.write(banner(config, agent));
     log.write("INFO", "agent", "agent started", {
-      version: VERSION.drover, http: agent.httpAddresses.join(" "), server: config.server.enabled, client: config.client.enabled, data_dir: config.dataDirectory,
+      version: VERSION.drover,
+      http: agent.httpAddresses.join(" "),
+      server: config.server.enabled,
+      client: config.client.enabled,
+      data_dir: config.dataDirectory,
     });
     speakOnce(config, log);
     await untilStopped(log, load);
@@ -60,7 +69,9 @@ function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
     try {
       const next = load();
       log.setLevel(next.log.level);
-      log.write("INFO", "agent", "configuration read again; the log level is taken over, everything else needs a restart", { log_level: next.log.level });
+      log.write("INFO", "agent", "configuration read again; the log level is taken over, everything else needs a restart", {
+        log_level: next.log.level,
+      });
     } catch (error) {
       log.write("ERROR", "agent", "configuration could not be read again, the old one stays", { error });
     }
@@ -77,7 +88,8 @@ function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
 
 function speakOnce(config: Config, log: AgentLog): void {
   for (const warning of config.warnings) log.write("WARN", "agent", warning);
-  if (config.notYet.length > 0) log.write("WARN", "agent", "these keys have no effect in this version yet", { keys: config.notYet.join("; ") });
+  if (config.notYet.length > 0)
+    log.write("WARN", "agent", "these keys have no effect in this version yet", { keys: config.notYet.join("; ") });
 }
 
 function banner(config: Config, agent: RunningAgent): string {
@@ -117,6 +129,9 @@ function complain(error: unknown): void {
 function help(): string {
   const flags = Object.entries(AGENT_FLAGS)
     .filter(([, flag]) => flag.refused === undefined && !flag.about.startsWith("Not used"))
-    .map(([name, flag]) => `  -${name}${flag.shape === "switch" ? "" : `=<${flag.shape === "pair" ? "key=value" : flag.shape === "whole" ? "number" : "value"}>`}\n      ${flag.about}`);
+    .map(
+      ([name, flag]) =>
+        `  -${name}${flag.shape === "switch" ? "" : `=<${flag.shape === "pair" ? "key=value" : flag.shape === "whole" ? "number" : "value"}>`}\n      ${flag.about}`,
+    );
   return `Usage: drover agent [options]\n\n  Runs an agent: a server, a node (client), or both, until it is told to stop.\n\nOptions:\n${flags.join("\n")}\n`;
 }

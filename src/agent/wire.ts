@@ -9,7 +9,16 @@ import { createApi, type Api, type ListenAddress } from "#api/server";
 import { startClient, CLIENT_DEFAULTS, type Client } from "#client";
 import { openRecordedLog, startCluster, type Cluster } from "#cluster";
 import {
-  createHostClock, createHostRandom, execDriver, hostClientStore, hostDisk, hostMachine, keptTaskLogs, openSnapshotStore, openSqliteLog, rawExecDriver,
+  createHostClock,
+  createHostRandom,
+  execDriver,
+  hostClientStore,
+  hostDisk,
+  hostMachine,
+  keptTaskLogs,
+  openSnapshotStore,
+  openSqliteLog,
+  rawExecDriver,
 } from "#integrations/host";
 import { createMemoryLink, mockDriver } from "#integrations/memory";
 import type { Clock, Driver, Link, NodeServices, Random } from "#ports";
@@ -89,7 +98,8 @@ async function openCluster({ config, clock, random, log }: Parts): Promise<Clust
     disk: makerDisk(directory),
     dataDir: directory,
     wanted: "sqlite",
-    open: () => openSqliteLog({ path: join(directory, "log.sqlite"), clusterId: random.uuid(), ...(workerUrl === undefined ? {} : { workerUrl }) }),
+    open: () =>
+      openSqliteLog({ path: join(directory, "log.sqlite"), clusterId: random.uuid(), ...(workerUrl === undefined ? {} : { workerUrl }) }),
   });
   try {
     return await startCluster({
@@ -128,7 +138,11 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       batchEvaluationThresholdMs: server.batchEvaluationThresholdMs,
       nodeThresholdMs: server.nodeThresholdMs,
     },
-    heartbeats: { ttlMinMs: server.heartbeatTtlMinMs, graceMs: server.heartbeatGraceMs, heartbeatsPerSecondMax: server.heartbeatsPerSecondMax },
+    heartbeats: {
+      ttlMinMs: server.heartbeatTtlMinMs,
+      graceMs: server.heartbeatGraceMs,
+      heartbeatsPerSecondMax: server.heartbeatsPerSecondMax,
+    },
   });
 }
 
@@ -217,15 +231,33 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
 
 /** nomad.md §2.1: never handed on to a task. */
 const HOST_VARIABLES_DENIED = [
-  "CONSUL_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "NOMAD_TOKEN", "VAULT_TOKEN", "CONSUL_LICENSE", "CONSUL_LICENSE_PATH",
-  "NOMAD_LICENSE", "NOMAD_LICENSE_PATH", "VAULT_LICENSE", "VAULT_LICENSE_PATH", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-  "AWS_SESSION_TOKEN", "AWS_METADATA_URL", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN",
+  "CONSUL_TOKEN",
+  "CONSUL_HTTP_TOKEN",
+  "CONSUL_HTTP_TOKEN_FILE",
+  "NOMAD_TOKEN",
+  "VAULT_TOKEN",
+  "CONSUL_LICENSE",
+  "CONSUL_LICENSE_PATH",
+  "NOMAD_LICENSE",
+  "NOMAD_LICENSE_PATH",
+  "VAULT_LICENSE",
+  "VAULT_LICENSE_PATH",
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+  "AWS_METADATA_URL",
+  "GOOGLE_APPLICATION_CREDENTIALS",
+  "GOOGLE_OAUTH_ACCESS_TOKEN",
 ] as const;
 
 function drivers(config: Config, stateDirectory: string): readonly Driver[] {
   const { exec, rawExec } = config.drivers;
   const all: readonly Driver[] = [
-    rawExecDriver({ stateDirectory: join(stateDirectory, "raw_exec"), enabled: rawExec.enabled, deniedEnvironment: rawExec.deniedVariables }),
+    rawExecDriver({
+      stateDirectory: join(stateDirectory, "raw_exec"),
+      enabled: rawExec.enabled,
+      deniedEnvironment: rawExec.deniedVariables,
+    }),
     execDriver({ stateDirectory: join(stateDirectory, "exec"), ...exec }),
     ...(config.dev ? [mockDriver({ clock: createHostClock() })] : []),
   ];

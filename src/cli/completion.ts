@@ -21,7 +21,11 @@ export async function complete(line: string, cursor: number, search: SearchIds):
   const words = line.slice(0, cursor).split(/\s+/).slice(1);
   const current = words.pop() ?? "";
   const command = commandIn(words);
-  const candidates = current.startsWith("-") ? await flagsOf(command) : command === undefined ? nextWords(words) : await idsFor(command, current, search);
+  const candidates = current.startsWith("-")
+    ? await flagsOf(command)
+    : command === undefined
+      ? nextWords(words)
+      : await idsFor(command, current, search);
   return [...new Set(candidates)]
     .filter((each) => each.startsWith(current))
     .toSorted()
@@ -51,7 +55,11 @@ async function flagsOf(name: string | undefined): Promise<string[]> {
   if (name === undefined) return ["-help", "-version", "-autocomplete-install", "-autocomplete-uninstall"];
   // The agent's flags are the agent's own: it is asked for them as a person would.
   if (name === "agent") {
-    const help = spawnSync(process.execPath, [process.argv[1] as string, "agent", "-h"], { encoding: "utf8", timeout: ANSWER_LIMIT_MS, env: { ...process.env, COMP_LINE: undefined } });
+    const help = spawnSync(process.execPath, [process.argv[1] as string, "agent", "-h"], {
+      encoding: "utf8",
+      timeout: ANSWER_LIMIT_MS,
+      env: { ...process.env, COMP_LINE: undefined },
+    });
     return [...(help.stdout ?? "").matchAll(/^ {2}(-[\w-]+)/gm)].map((match) => match[1] as string);
   }
   const command = await COMMANDS[name]?.load();
@@ -80,11 +88,17 @@ async function idsFor(command: string, current: string, search: SearchIds): Prom
 
 const SHELLS = [
   { file: ".bashrc", lines: (program: string) => [`complete -o default -C ${program} drover`] },
-  { file: ".zshrc", lines: (program: string) => ["autoload -U +X bashcompinit && bashcompinit", `complete -o nospace -C ${program} drover`] },
+  {
+    file: ".zshrc",
+    lines: (program: string) => ["autoload -U +X bashcompinit && bashcompinit", `complete -o nospace -C ${program} drover`],
+  },
 ] as const;
 
 /** Adds (or removes) the lines in ~/.bashrc and ~/.zshrc; files that are not there are left alone, except when neither is. */
-export function installCompletion(options: { readonly remove: boolean; readonly environment: Readonly<Record<string, string | undefined>> }): number {
+export function installCompletion(options: {
+  readonly remove: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}): number {
   const home = options.environment["HOME"] ?? homedir();
   // Beside src/ and dist/ alike lies bin/. The shell reads the word twice: once here, once when it runs it.
   const program = quoted(quoted(join(process.argv[1] as string, "..", "..", "bin", "drover")));

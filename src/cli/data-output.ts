@@ -36,7 +36,8 @@ function renderParts(parts: readonly string[], from: number, dot: unknown): [tex
     const block = /^(range|if|with) (\S+)$/.exec(action);
     if (block !== null) {
       const value = resolvePath(block[2] as string, dot);
-      const dots = block[1] === "range" ? Object.values((value ?? []) as object) : isEmpty(value) ? [] : [block[1] === "with" ? value : dot];
+      const dots =
+        block[1] === "range" ? Object.values((value ?? []) as object) : isEmpty(value) ? [] : [block[1] === "with" ? value : dot];
       let next = renderParts(parts, at, undefined)[1];
       for (const each of dots) {
         const [inner, after] = renderParts(parts, at, each);
@@ -54,7 +55,8 @@ function renderParts(parts: readonly string[], from: number, dot: unknown): [tex
 function resolvePath(path: string, dot: unknown): unknown {
   if (/^"(?:[^"\\]|\\.)*"$/.test(path)) return JSON.parse(path);
   if (path === ".") return dot;
-  if (!/^(\.[A-Za-z_]\w*)+$/.test(path)) throw new UsageError(`template: ${JSON.stringify(path)} is not understood here: want a path such as {{.ID}}, range, if, with or end`);
+  if (!/^(\.[A-Za-z_]\w*)+$/.test(path))
+    throw new UsageError(`template: ${JSON.stringify(path)} is not understood here: want a path such as {{.ID}}, range, if, with or end`);
   return path
     .slice(1)
     .split(".")
@@ -62,12 +64,23 @@ function resolvePath(path: string, dot: unknown): unknown {
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === undefined || value === null || value === false || value === 0 || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+  return (
+    value === undefined ||
+    value === null ||
+    value === false ||
+    value === 0 ||
+    value === "" ||
+    (typeof value === "object" && Object.keys(value).length === 0)
+  );
 }
 
 function print(value: unknown): string {
   if (value === undefined || value === null) return "<no value>";
   if (Array.isArray(value)) return `[${value.map(print).join(" ")}]`;
-  if (typeof value === "object") return `map[${Object.entries(value).toSorted(([l], [r]) => (l < r ? -1 : 1)).map(([key, each]) => `${key}:${print(each)}`).join(" ")}]`;
+  if (typeof value === "object")
+    return `map[${Object.entries(value)
+      .toSorted(([l], [r]) => (l < r ? -1 : 1))
+      .map(([key, each]) => `${key}:${print(each)}`)
+      .join(" ")}]`;
   return String(value);
 }

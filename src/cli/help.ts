@@ -37,7 +37,10 @@ export function commandHelp(command: Command): string {
 
 function flagList(flags: FlagTable): string {
   return Object.entries(flags)
-    .map(([name, flag]) => `  -${name}${flag.kind === "boolean" ? "" : `=<${flag.value ?? flag.kind}>`}\n${indent(wrap(flag.about, 96), "    ")}`)
+    .map(
+      ([name, flag]) =>
+        `  -${name}${flag.kind === "boolean" ? "" : `=<${flag.value ?? flag.kind}>`}\n${indent(wrap(flag.about, 96), "    ")}`,
+    )
     .join("\n");
 }
 

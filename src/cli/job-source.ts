@@ -7,7 +7,7 @@ import { UsageError, type FlagTable } from "./flags.ts";
 
 /** The flags that say how a job file is read. */
 export const SOURCE_FLAGS: FlagTable = {
-  json: { kind: "boolean", about: "The file is JSON: {\"Job\": …} or the Job itself, as the API writes it" },
+  json: { kind: "boolean", about: 'The file is JSON: {"Job": …} or the Job itself, as the API writes it' },
   "hcl2-strict": { kind: "boolean", about: "A value for an undeclared variable is an error (default true)" },
   var: { kind: "list", value: "key=value", about: "The value of a variable; may be repeated" },
   "var-file": { kind: "list", value: "path", about: "A file of variable values; may be repeated" },
@@ -18,7 +18,12 @@ export interface SourceJob {
   readonly job: Record<string, unknown>;
   readonly id: string;
   /** What is kept with the version. */
-  readonly submission: { readonly Source: string; readonly Format: string; readonly VariableFlags: Record<string, string>; readonly Variables: string };
+  readonly submission: {
+    readonly Source: string;
+    readonly Format: string;
+    readonly VariableFlags: Record<string, string>;
+    readonly Variables: string;
+  };
   /** As typed; for hints. */
   readonly path: string;
 }
@@ -37,7 +42,13 @@ export async function readJob(context: Context): Promise<SourceJob> {
   const variableFiles = context.flags.list("var-file").map((name) => ({ name, text: readSource(name) }));
   const strict = !context.flags.given("hcl2-strict") || context.flags.flag("hcl2-strict");
   const parsed = parseJob({
-    text, fileName, strict, variableFiles, variables: context.flags.list("var"), environment: context.environment, allowFileFunctions: true,
+    text,
+    fileName,
+    strict,
+    variableFiles,
+    variables: context.flags.list("var"),
+    environment: context.environment,
+    allowFileFunctions: true,
   });
   for (const warning of parsed.warnings) context.terminal.complain(renderDiagnostic(warning, text));
   return {
@@ -47,7 +58,9 @@ export async function readJob(context: Context): Promise<SourceJob> {
     submission: {
       Source: text,
       Format: text.trimStart().startsWith("{") ? "json" : "hcl2",
-      VariableFlags: Object.fromEntries(context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+      VariableFlags: Object.fromEntries(
+        context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+      ),
       Variables: variableFiles.map((file) => file.text).join("\n"),
     },
   };
@@ -56,12 +69,23 @@ export async function readJob(context: Context): Promise<SourceJob> {
 function readSource(path: string): string {
   try {
     const bytes = readFileSync(resolve(path));
-    if (bytes.length > SOURCE_BYTES_MAX) throw new NamedError("JOB_FILE_TOO_LARGE", `Cannot read job file ${JSON.stringify(path)}: it has ${bytes.length} bytes, at most ${SOURCE_BYTES_MAX} are read`);
+    if (bytes.length > SOURCE_BYTES_MAX)
+      throw new NamedError(
+        "JOB_FILE_TOO_LARGE",
+        `Cannot read job file ${JSON.stringify(path)}: it has ${bytes.length} bytes, at most ${SOURCE_BYTES_MAX} are read`,
+      );
     return bytes.toString("utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof NamedError) throw error;
-    const reason = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code === "EACCES" ? "permission denied" : messageOf(error);
+    const reason =
+      code === "ENOENT"
+        ? "no such file"
+        : code === "EISDIR"
+          ? "it is a directory"
+          : code === "EACCES"
+            ? "permission denied"
+            : messageOf(error);
     throw new NamedError("JOB_FILE_UNREADABLE", `Cannot read file ${JSON.stringify(path)}: ${reason}`, { cause: error });
   }
 }
@@ -74,7 +98,10 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: ${messageOf(error)}`, { cause: error });
   }
   const outer = parsed as { Job?: unknown } | null;
-  const job = (typeof outer === "object" && outer !== null && outer.Job !== undefined ? outer.Job : outer) as Record<string, unknown> | null;
+  const job = (typeof outer === "object" && outer !== null && outer.Job !== undefined ? outer.Job : outer) as Record<
+    string,
+    unknown
+  > | null;
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }

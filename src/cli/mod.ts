@@ -22,7 +22,10 @@ import { commandHelp, groupHelp, overview } from "./help.ts";
 import { processTerminal } from "./terminal.ts";
 
 /** Runs one command line; answers its exit code. */
-export async function runCommand(words: readonly string[], environment: Readonly<Record<string, string | undefined>> = process.env): Promise<number> {
+export async function runCommand(
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<number> {
   if (environment["COMP_LINE"] !== undefined) {
     return completeLine(environment["COMP_LINE"], environment);
   }
@@ -80,7 +83,11 @@ function explainUnknown(words: readonly string[]): number {
   return 127;
 }
 
-async function execute(command: Command, words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+async function execute(
+  command: Command,
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   const table = { ...DISPLAY_FLAGS, ...(command.connects ? CONNECTION_FLAGS : {}), ...command.flags };
   let flags: ReturnType<typeof parseFlags>;
   try {

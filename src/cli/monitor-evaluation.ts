@@ -29,7 +29,11 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
     index = answer.index;
     if (!triggerTold) {
       triggerTold = true;
-      say(evaluation.JobID === "" ? `Evaluation triggered by ${quote(evaluation.TriggeredBy)}` : `Evaluation triggered by job ${quote(evaluation.JobID)}`);
+      say(
+        evaluation.JobID === ""
+          ? `Evaluation triggered by ${quote(evaluation.TriggeredBy)}`
+          : `Evaluation triggered by job ${quote(evaluation.JobID)}`,
+      );
     }
     const { value: allocations } = await context.api.evaluations.allocations(evaluationId);
     for (const allocation of allocations) {
@@ -62,7 +66,9 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
       announce(`Evaluation ${quote(short(evaluationId))} finished with status ${quote(evaluation.Status)}`);
       if (evaluation.Status === "failed" && evaluation.StatusDescription !== "") say(evaluation.StatusDescription);
     } else {
-      announce(`Evaluation ${quote(short(evaluationId))} finished with status ${quote(evaluation.Status)} but failed to place all allocations:`);
+      announce(
+        `Evaluation ${quote(short(evaluationId))} finished with status ${quote(evaluation.Status)} but failed to place all allocations:`,
+      );
       for (const [group, metric] of failures) {
         const count = metric.CoalescedFailures + 1;
         say(`Task Group ${quote(group)} (failed to place ${count} allocation${count === 1 ? "" : "s"}):`);

@@ -18,10 +18,15 @@ export async function pickAllocation(context: Context): Promise<AllocationStub> 
   const job = await resolveJob(context, typed);
   const { value: body } = await context.api.jobs.allocations(job.ID, { namespace: job.Namespace });
   const group = context.flags.text("group");
-  const fitting = body.filter((each) => group === undefined || each.TaskGroup === group).toSorted((left, right) => right.CreateIndex - left.CreateIndex);
+  const fitting = body
+    .filter((each) => group === undefined || each.TaskGroup === group)
+    .toSorted((left, right) => right.CreateIndex - left.CreateIndex);
   const chosen = fitting.find((each) => each.ClientStatus === "running") ?? fitting[0];
   if (chosen === undefined) {
-    throw new NamedError("ALLOCATION_UNKNOWN", `Job ${JSON.stringify(job.ID)} has no allocations${group === undefined ? "" : ` of group ${JSON.stringify(group)}`}`);
+    throw new NamedError(
+      "ALLOCATION_UNKNOWN",
+      `Job ${JSON.stringify(job.ID)} has no allocations${group === undefined ? "" : ` of group ${JSON.stringify(group)}`}`,
+    );
   }
   return chosen;
 }
@@ -36,6 +41,10 @@ export function pickTask(allocation: AllocationStub, named: string | undefined):
     return named;
   }
   if (tasks.length === 1) return tasks[0] as string;
-  if (tasks.length === 0) throw new NamedError("TASK_UNKNOWN", `Allocation ${JSON.stringify(allocation.ID.slice(0, 8))} has not started any task yet`);
-  throw new NamedError("TASK_AMBIGUOUS", `Allocation ${JSON.stringify(allocation.ID.slice(0, 8))} is running the following tasks:\n${tasks.map((task) => `  * ${task}`).join("\n")}\n\nPlease specify the task.`);
+  if (tasks.length === 0)
+    throw new NamedError("TASK_UNKNOWN", `Allocation ${JSON.stringify(allocation.ID.slice(0, 8))} has not started any task yet`);
+  throw new NamedError(
+    "TASK_AMBIGUOUS",
+    `Allocation ${JSON.stringify(allocation.ID.slice(0, 8))} is running the following tasks:\n${tasks.map((task) => `  * ${task}`).join("\n")}\n\nPlease specify the task.`,
+  );
 }

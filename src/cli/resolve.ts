@@ -9,7 +9,9 @@ export async function resolveJob(context: Context, typed: string): Promise<JobSt
   const { value: body } = await context.api.jobs.list({ prefix: typed });
   const exact = body.filter((job) => job.ID === typed);
   const found = exact.length > 0 ? exact : body;
-  return only(found, "job", typed, () => table([["ID", "Namespace", "Status"], ...found.map((job) => [job.ID, job.Namespace, job.Status])]));
+  return only(found, "job", typed, () =>
+    table([["ID", "Namespace", "Status"], ...found.map((job) => [job.ID, job.Namespace, job.Status])]),
+  );
 }
 
 export async function resolveAllocation(context: Context, typed: string): Promise<AllocationStub> {
@@ -23,13 +25,17 @@ export async function resolveAllocation(context: Context, typed: string): Promis
 export async function resolveNode(context: Context, typed: string): Promise<NodeStub> {
   const prefix = uuidPrefix(typed, "node");
   const { value: body } = await context.api.nodes.list({ prefix });
-  return only(body, "node", typed, () => table([["ID", "Name", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.Name, each.Status])]));
+  return only(body, "node", typed, () =>
+    table([["ID", "Name", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.Name, each.Status])]),
+  );
 }
 
 export async function resolveEvaluation(context: Context, typed: string): Promise<EvaluationStub> {
   const prefix = uuidPrefix(typed, "evaluation");
   const { value: body } = await context.api.evaluations.list({ prefix });
-  return only(body, "evaluation", typed, () => table([["ID", "Job", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.JobID, each.Status])]));
+  return only(body, "evaluation", typed, () =>
+    table([["ID", "Job", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.JobID, each.Status])]),
+  );
 }
 
 /** `-self`: the node of the agent that is asked. */
@@ -43,13 +49,15 @@ export async function selfNode(context: Context): Promise<string> {
 function uuidPrefix(typed: string, noun: string): string {
   // A shell pattern's trailing dots or a full id copied with them are not worth a failure.
   const prefix = typed.trim().toLowerCase();
-  if (!/^[0-9a-f-]+$/.test(prefix)) throw new NamedError("ID_INVALID", `No ${noun} ${JSON.stringify(typed)}: an id is made of the digits 0-9 and a-f`);
+  if (!/^[0-9a-f-]+$/.test(prefix))
+    throw new NamedError("ID_INVALID", `No ${noun} ${JSON.stringify(typed)}: an id is made of the digits 0-9 and a-f`);
   return prefix;
 }
 
 function only<T>(found: readonly T[], noun: string, typed: string, candidates: () => string): T {
   const first = found[0];
   if (first === undefined) throw new NamedError("ID_UNKNOWN", `No ${noun}(s) with prefix or id ${JSON.stringify(typed)} found`);
-  if (found.length > 1) throw new NamedError("ID_AMBIGUOUS", `Prefix ${JSON.stringify(typed)} matched multiple ${noun}s\n\n${candidates()}`);
+  if (found.length > 1)
+    throw new NamedError("ID_AMBIGUOUS", `Prefix ${JSON.stringify(typed)} matched multiple ${noun}s\n\n${candidates()}`);
   return first;
 }

@@ -48,7 +48,11 @@ export class Herd {
     for (const { allocation, progress } of this.#needs.world.store.allocations()) {
       const group = groupOf(allocation);
       if (group === undefined) {
-        this.#needs.world.report({ level: "error", message: "stored allocation names a group its job has not; forgotten", fields: { alloc_id: allocation.ID } });
+        this.#needs.world.report({
+          level: "error",
+          message: "stored allocation names a group its job has not; forgotten",
+          fields: { alloc_id: allocation.ID },
+        });
         continue;
       }
       this.#add(allocation, (progress as AllocationProgress | undefined) ?? newProgress(group, this.#needs.world.clock.nowNs()));
@@ -61,9 +65,11 @@ export class Herd {
 
   /** What the servers say. Resolves when it has been taken in. */
   accept(change: AllocationsChanged): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#accept(change)).catch((thrown: unknown) => {
-      this.#needs.world.report({ level: "error", message: "allocations could not be taken in", fields: { problem: messageOf(thrown) } });
-    });
+    this.#turn = this.#turn
+      .then(() => this.#accept(change))
+      .catch((thrown: unknown) => {
+        this.#needs.world.report({ level: "error", message: "allocations could not be taken in", fields: { problem: messageOf(thrown) } });
+      });
     return this.#turn;
   }
 
@@ -76,7 +82,13 @@ export class Herd {
     const stillborn = this.#stillborn.get(id);
     if (stillborn === undefined) return undefined;
     return {
-      update: { ID: id, NodeID: stillborn.NodeID, ClientStatus: "complete", ClientDescription: "Stopped before it was started", TaskStates: stillborn.TaskStates },
+      update: {
+        ID: id,
+        NodeID: stillborn.NodeID,
+        ClientStatus: "complete",
+        ClientDescription: "Stopped before it was started",
+        TaskStates: stillborn.TaskStates,
+      },
       acknowledged: () => void this.#stillborn.delete(id),
     };
   }
@@ -112,7 +124,10 @@ export class Herd {
       if (this.#detached) return;
       await this.#told(allocation);
     }
-    if (change.Complete) await leftovers.settle(new Set([...this.#runners.keys(), ...change.Changed.filter((each) => !clientTerminal(each)).map((each) => each.ID)]));
+    if (change.Complete)
+      await leftovers.settle(
+        new Set([...this.#runners.keys(), ...change.Changed.filter((each) => !clientTerminal(each)).map((each) => each.ID)]),
+      );
   }
 
   async #told(allocation: Allocation): Promise<void> {
@@ -144,7 +159,11 @@ export class Herd {
 
   #removeSoon(runner: AllocationRunner): void {
     this.remove(runner).catch((thrown: unknown) => {
-      this.#needs.world.report({ level: "error", message: "allocation could not be removed", fields: { alloc_id: runner.id, problem: messageOf(thrown) } });
+      this.#needs.world.report({
+        level: "error",
+        message: "allocation could not be removed",
+        fields: { alloc_id: runner.id, problem: messageOf(thrown) },
+      });
     });
   }
 

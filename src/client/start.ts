@@ -54,14 +54,20 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const identity = nodeIdentity(store, random, settings.nodeId);
   let node = await fingerprint(machine, needs.drivers, settings, identity, clock);
   const world: ClientWorld = {
-    settings, store, clock, random, machine, report,
+    settings,
+    store,
+    clock,
+    random,
+    machine,
+    report,
     drivers: driverRegistry(needs.drivers),
     taskLogs: needs.taskLogs,
     disk: needs.disk,
     killPoint: needs.killPoint ?? (() => {}),
     node: () => node,
   };
-  if (store.lost !== undefined) report({ level: "error", message: "the node's memory could not be read; starting with an empty one", fields: { problem: store.lost } });
+  if (store.lost !== undefined)
+    report({ level: "error", message: "the node's memory could not be read; starting with an empty one", fields: { problem: store.lost } });
 
   const leftovers = new Leftovers(world);
   const herd: Herd = new Herd({ world, leftovers, mark: (id, urgent) => reporter.mark(id, urgent), ended: () => collector.nudge() });
@@ -75,7 +81,15 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   collector.start();
 
   const end: NodeEnd = { services, allocationsChanged: (change) => void herd.accept(change) };
-  const session = new Session({ link: needs.link, end, node: () => node, clock, random, report, connected: (connection) => reporter.use(connection) });
+  const session = new Session({
+    link: needs.link,
+    end,
+    node: () => node,
+    clock,
+    random,
+    report,
+    connected: (connection) => reporter.use(connection),
+  });
   session.start();
   const watch = watchMachine(needs, identity, (now) => {
     if (!worthTelling(node, now)) return;
@@ -107,7 +121,11 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
 }
 
 /** Looks at machine and drivers again and again. */
-function watchMachine(needs: ClientNeeds, identity: { readonly ID: NodeId; readonly SecretID: string }, seen: (node: Node) => void): { close(): void } {
+function watchMachine(
+  needs: ClientNeeds,
+  identity: { readonly ID: NodeId; readonly SecretID: string },
+  seen: (node: Node) => void,
+): { close(): void } {
   const { machine, drivers, settings, clock, report } = needs;
   let timer: Timer | undefined;
   let closed = false;

@@ -106,6 +106,7 @@ function writeFailed(thrown: unknown): NamedError {
 
 function halted(thrown: unknown): NamedError {
   return new NamedError("CLUSTER_HALTED", `Cannot go on applying the log: ${messageOf(thrown)}`, {
-    fix: "Restart the agent; the entry is in the log and will be tried again.", cause: thrown,
+    fix: "Restart the agent; the entry is in the log and will be tried again.",
+    cause: thrown,
   });
 }

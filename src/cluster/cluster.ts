@@ -34,7 +34,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   for (const { index, reason } of recovered.unreadable) warn(`Cannot read snapshot ${index}: ${reason}; an older one was used`);
   const cluster = new OneServer(options, recovered.state, recovered.snapshotIndex, codec, warn);
   // The first entry takes index 1, so that a reader who waits from the smallest index sees the first real change (F3).
-  if (log.lastIndex === 0) await cluster.propose({ type: "scheduler-configuration", Configuration: DEFAULT_SCHEDULER_CONFIGURATION, EnforceIndex: null });
+  if (log.lastIndex === 0)
+    await cluster.propose({ type: "scheduler-configuration", Configuration: DEFAULT_SCHEDULER_CONFIGURATION, EnforceIndex: null });
   return cluster;
 }
 
@@ -54,7 +55,13 @@ class OneServer implements Cluster {
   #compacting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ClusterOptions, state: State, snapshotIndex: number, codec: ReturnType<typeof createCodec>, warn: (message: string) => void) {
+  constructor(
+    options: ClusterOptions,
+    state: State,
+    snapshotIndex: number,
+    codec: ReturnType<typeof createCodec>,
+    warn: (message: string) => void,
+  ) {
     this.clusterId = options.log.clusterId;
     this.state = state;
     this.leaderAddress = options.address ?? "127.0.0.1:4647";
@@ -68,7 +75,8 @@ class OneServer implements Cluster {
   }
 
   async propose(command: Command, requestId: string = this.#options.random.uuid()): Promise<Outcome> {
-    if (this.#closing !== undefined) throw new NamedError("CLUSTER_CLOSED", "Cannot write: the server is shutting down", { statusCode: 503 });
+    if (this.#closing !== undefined)
+      throw new NamedError("CLUSTER_CLOSED", "Cannot write: the server is shutting down", { statusCode: 503 });
     this.#time = Math.max(this.#time, this.#options.clock.nowNs());
     const bytes = this.#codec.encode({ version: commandVersion(command.type) ?? 0, time: this.#time, requestId, command });
     if (bytes.length > COMMAND_BYTES_MAX) throw tooLarge(command, bytes.length);
@@ -121,7 +129,11 @@ class OneServer implements Cluster {
 function tooLarge(command: Command, bytes: number): NamedError {
   const megabytes = (value: number) => (value / 1024 / 1024).toFixed(1);
   const subject = command.type === "job-register" ? `job "${command.Job.ID}"` : `"${command.type}"`;
-  return new NamedError("COMMAND_TOO_LARGE", `Cannot store ${subject}: it takes ${megabytes(bytes)} MB, at most ${megabytes(COMMAND_BYTES_MAX)} MB fit`, {
-    statusCode: 413,
-  });
+  return new NamedError(
+    "COMMAND_TOO_LARGE",
+    `Cannot store ${subject}: it takes ${megabytes(bytes)} MB, at most ${megabytes(COMMAND_BYTES_MAX)} MB fit`,
+    {
+      statusCode: 413,
+    },
+  );
 }

@@ -69,16 +69,24 @@ function parseJson(text: string): unknown {
 }
 
 function makerMismatch(recorded: string, wanted: string, dataDir: string): NamedError {
-  return new NamedError("LOG_MAKER_MISMATCH", `Cannot start server in "${dataDir}": its log is kept by "${recorded}", the configuration asks for "${wanted}"`, {
-    fix:
-      recorded === "sqlite"
-        ? "Go back to one server (bootstrap_expect = 1, no retry_join), or use an empty data_dir for a new cluster."
-        : "Go back to the configuration of the cluster this server belongs to, or use an empty data_dir for a new one.",
-  });
+  return new NamedError(
+    "LOG_MAKER_MISMATCH",
+    `Cannot start server in "${dataDir}": its log is kept by "${recorded}", the configuration asks for "${wanted}"`,
+    {
+      fix:
+        recorded === "sqlite"
+          ? "Go back to one server (bootstrap_expect = 1, no retry_join), or use an empty data_dir for a new cluster."
+          : "Go back to the configuration of the cluster this server belongs to, or use an empty data_dir for a new one.",
+    },
+  );
 }
 
 function clusterMismatch(recorded: string, found: string, dataDir: string): NamedError {
-  return new NamedError("LOG_CLUSTER_MISMATCH", `Cannot start server in "${dataDir}": it belongs to cluster "${recorded}", its log to "${found}"`, {
-    fix: "Restore the whole data directory from one backup.",
-  });
+  return new NamedError(
+    "LOG_CLUSTER_MISMATCH",
+    `Cannot start server in "${dataDir}": it belongs to cluster "${recorded}", its log to "${found}"`,
+    {
+      fix: "Restore the whole data directory from one backup.",
+    },
+  );
 }

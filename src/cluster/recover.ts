@@ -33,7 +33,10 @@ export async function recover(log: Log, snapshots: SnapshotStore, codec: Codec, 
 }
 
 async function readSnapshot(
-  snapshots: SnapshotStore, index: number, options: StateOptions, unreadable: { index: number; reason: string }[],
+  snapshots: SnapshotStore,
+  index: number,
+  options: StateOptions,
+  unreadable: { index: number; reason: string }[],
 ): Promise<State | undefined> {
   try {
     const state = await restoreState(snapshots.open(index), options);
@@ -66,13 +69,18 @@ export function turn(): Promise<void> {
 }
 
 function logBehind(index: number, log: Log): NamedError {
-  return new NamedError("LOG_BEHIND_SNAPSHOT", `Cannot start from log: it ends at index ${log.lastIndex}, a snapshot of index ${index} is there`, {
-    fix: "The log was replaced or restored from an older copy: restore the whole data directory from one backup.",
-  });
+  return new NamedError(
+    "LOG_BEHIND_SNAPSHOT",
+    `Cannot start from log: it ends at index ${log.lastIndex}, a snapshot of index ${index} is there`,
+    {
+      fix: "The log was replaced or restored from an older copy: restore the whole data directory from one backup.",
+    },
+  );
 }
 
 function noSnapshot(log: Log, unreadable: Recovered["unreadable"]): NamedError {
-  const why = unreadable.length === 0 ? "there is no snapshot" : unreadable.map(({ index, reason }) => `snapshot ${index}: ${reason}`).join("; ");
+  const why =
+    unreadable.length === 0 ? "there is no snapshot" : unreadable.map(({ index, reason }) => `snapshot ${index}: ${reason}`).join("; ");
   return new NamedError("SNAPSHOT_UNREADABLE", `Cannot start from log: it begins at index ${log.firstIndex}, and ${why}`, {
     fix: "Restore the data directory from a backup.",
   });

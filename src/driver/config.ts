@@ -49,7 +49,11 @@ function convert(driver: string, path: string, shape: Shape, value: unknown): un
   if (shape.const !== undefined && shape.const !== value) throw invalid(driver, path, `must be ${JSON.stringify(shape.const)}`);
   const converted = simple(driver, path, shape, value);
   if (shape.enum !== undefined && !shape.enum.includes(converted)) {
-    throw invalid(driver, path, `is ${JSON.stringify(converted)}, must be one of ${shape.enum.map((each) => JSON.stringify(each)).join(", ")}`);
+    throw invalid(
+      driver,
+      path,
+      `is ${JSON.stringify(converted)}, must be one of ${shape.enum.map((each) => JSON.stringify(each)).join(", ")}`,
+    );
   }
   return converted;
 }
@@ -71,7 +75,9 @@ function simple(driver: string, path: string, shape: Shape, value: unknown): unk
       throw wrong(driver, path, "true or false", value);
     case "array":
       if (!Array.isArray(value)) throw wrong(driver, path, "a list", value);
-      return value.map((each: unknown, index) => (shape.items === undefined ? each : convert(driver, `${path}[${index}]`, shape.items as unknown as Shape, each)));
+      return value.map((each: unknown, index) =>
+        shape.items === undefined ? each : convert(driver, `${path}[${index}]`, shape.items as unknown as Shape, each),
+      );
     case "object":
       return mapOrBlock(driver, path, shape, value);
     default:

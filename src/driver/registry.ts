@@ -19,9 +19,13 @@ export function driverRegistry(drivers: readonly Driver[]): DriverRegistry {
       if (driver !== undefined) return driver;
       const suggestion = nearest(name, byName.keys());
       const hint = suggestion === undefined ? "" : `; did you mean "${suggestion}"?`;
-      throw new NamedError("DRIVER_UNKNOWN", `Cannot choose driver "${name}": this node has ${[...byName.keys()].join(", ") || "none"}${hint}`, {
-        statusCode: 400,
-      });
+      throw new NamedError(
+        "DRIVER_UNKNOWN",
+        `Cannot choose driver "${name}": this node has ${[...byName.keys()].join(", ") || "none"}${hint}`,
+        {
+          statusCode: 400,
+        },
+      );
     },
   };
 }

@@ -13,10 +13,16 @@ import { JobFileError } from "./job-file-error.ts";
  */
 export function parseJob(request: ParseRequest): ParseResult {
   const { body, diagnostics } = parseBody(request.text, request.fileName);
-  const sources = new Map([[request.fileName, request.text], ...(request.variableFiles ?? []).map((file) => [file.name, file.text] as const)]);
+  const sources = new Map([
+    [request.fileName, request.text],
+    ...(request.variableFiles ?? []).map((file) => [file.name, file.text] as const),
+  ]);
   if (diagnostics.length > 0) throw new JobFileError(diagnostics, sources);
   const decoding = new Decoding();
-  const functions = makeFunctions({ randomUuid: () => randomUUID(), ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}) });
+  const functions = makeFunctions({
+    randomUuid: () => randomUUID(),
+    ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}),
+  });
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
   if (decoding.errors.length > 0 || job === undefined) throw new JobFileError(inOrder(decoding.errors, request.fileName), sources);
   return { job, warnings: decoding.warnings };

@@ -106,7 +106,12 @@ export interface Allocation {
   readonly ClientDescription: string;
   readonly TaskStates: Readonly<Record<string, TaskState>>;
   readonly DeploymentID: DeploymentId | "";
-  readonly DeploymentStatus: { readonly Healthy: boolean | null; readonly Canary: boolean; readonly Timestamp: string; readonly ModifyIndex: number } | null;
+  readonly DeploymentStatus: {
+    readonly Healthy: boolean | null;
+    readonly Canary: boolean;
+    readonly Timestamp: string;
+    readonly ModifyIndex: number;
+  } | null;
   readonly FollowupEvalID: EvaluationId | "";
   readonly PreviousAllocation: AllocationId | "";
   readonly NextAllocation: AllocationId | "";
@@ -134,9 +139,7 @@ export interface AllocationClientUpdate {
 
 /** The node has finished with it: nothing of it runs or will run. */
 export function clientTerminal(allocation: Pick<Allocation, "ClientStatus">): boolean {
-  return (
-    allocation.ClientStatus === "complete" || allocation.ClientStatus === "failed" || allocation.ClientStatus === "lost"
-  );
+  return allocation.ClientStatus === "complete" || allocation.ClientStatus === "failed" || allocation.ClientStatus === "lost";
 }
 
 /** The servers want it gone. */

@@ -10,9 +10,24 @@ import type { PlanAnnotations } from "./plan.ts";
 
 export type EvaluationStatus = "pending" | "blocked" | "complete" | "failed" | "canceled";
 export type EvaluationTrigger =
-  | "job-register" | "job-deregister" | "periodic-job" | "node-drain" | "node-update" | "alloc-stop" | "alloc-reschedule"
-  | "rolling-update" | "queued-allocs" | "max-plan-attempts" | "deployment-watcher" | "alloc-failure" | "failed-follow-up"
-  | "preemption" | "job-scaling" | "max-disconnect-timeout" | "reconnect" | "scheduled";
+  | "job-register"
+  | "job-deregister"
+  | "periodic-job"
+  | "node-drain"
+  | "node-update"
+  | "alloc-stop"
+  | "alloc-reschedule"
+  | "rolling-update"
+  | "queued-allocs"
+  | "max-plan-attempts"
+  | "deployment-watcher"
+  | "alloc-failure"
+  | "failed-follow-up"
+  | "preemption"
+  | "job-scaling"
+  | "max-disconnect-timeout"
+  | "reconnect"
+  | "scheduled";
 
 export interface Evaluation {
   readonly ID: EvaluationId;
@@ -56,10 +71,29 @@ export function newEvaluation(
   of: Pick<Evaluation, "ID" | "Namespace" | "Priority" | "Type" | "TriggeredBy" | "JobID"> & Partial<Evaluation>,
 ): Evaluation {
   return {
-    JobModifyIndex: 0, NodeID: "", NodeModifyIndex: 0, DeploymentID: "", Status: "pending", StatusDescription: "", Wait: 0,
-    WaitUntil: null, NextEval: "", PreviousEval: "", BlockedEval: "", FailedTGAllocs: {}, ClassEligibility: {},
-    EscapedComputedClass: false, QuotaLimitReached: "", AnnotatePlan: false, PlanAnnotations: null, QueuedAllocations: {},
-    SnapshotIndex: 0, CreateIndex: 0, ModifyIndex: 0, CreateTime: 0, ModifyTime: 0,
+    JobModifyIndex: 0,
+    NodeID: "",
+    NodeModifyIndex: 0,
+    DeploymentID: "",
+    Status: "pending",
+    StatusDescription: "",
+    Wait: 0,
+    WaitUntil: null,
+    NextEval: "",
+    PreviousEval: "",
+    BlockedEval: "",
+    FailedTGAllocs: {},
+    ClassEligibility: {},
+    EscapedComputedClass: false,
+    QuotaLimitReached: "",
+    AnnotatePlan: false,
+    PlanAnnotations: null,
+    QueuedAllocations: {},
+    SnapshotIndex: 0,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    CreateTime: 0,
+    ModifyTime: 0,
     ...of,
   };
 }

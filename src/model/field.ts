@@ -63,8 +63,7 @@ export const flag = (note: Note<boolean> = {}) => Type.Boolean({ default: false,
 export const maybeFlag = (note: Note<boolean | null> = {}) =>
   Type.Union([Type.Boolean(), Type.Null()], { default: null, ...form(note), ...note });
 /** Nanoseconds, 0 when absent. */
-export const duration = (note: Note<number> = {}) =>
-  Type.Integer({ default: 0, duration: true, ...form(note), ...note });
+export const duration = (note: Note<number> = {}) => Type.Integer({ default: 0, duration: true, ...form(note), ...note });
 /** Nanoseconds or null when absent. */
 export const maybeDuration = (note: Note<number | null> = {}) =>
   Type.Union([Type.Integer(), Type.Null()], { default: null, duration: true, ...form(note), ...note });

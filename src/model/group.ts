@@ -4,7 +4,13 @@ import { block, blocks, labelled, labelledMap, maybeDuration, maybeFlag, maybeWh
 import { Network } from "./network.ts";
 import { affinities, constraints, spreads } from "./placement.ts";
 import {
-  DisconnectStrategy, EphemeralDisk, MaxRunDuration, MigrateStrategy, ReschedulePolicy, RestartPolicy, Scaling,
+  DisconnectStrategy,
+  EphemeralDisk,
+  MaxRunDuration,
+  MigrateStrategy,
+  ReschedulePolicy,
+  RestartPolicy,
+  Scaling,
   UpdateStrategy,
 } from "./policy.ts";
 import { services } from "./service.ts";

@@ -3,8 +3,25 @@ import Type, { type Static } from "typebox";
 import { blocks, labelled, text, whole } from "./field.ts";
 
 export const CONSTRAINT_OPERATORS = [
-  "=", "==", "is", "!=", "not", "<", "<=", ">", ">=", "regexp", "version", "semver", "set_contains", "set_contains_all",
-  "set_contains_any", "is_set", "is_not_set", "distinct_hosts", "distinct_property",
+  "=",
+  "==",
+  "is",
+  "!=",
+  "not",
+  "<",
+  "<=",
+  ">",
+  ">=",
+  "regexp",
+  "version",
+  "semver",
+  "set_contains",
+  "set_contains_all",
+  "set_contains_any",
+  "is_set",
+  "is_not_set",
+  "distinct_hosts",
+  "distinct_property",
 ] as const;
 
 /** LTarget Operand RTarget; either side may be `${…}` or literal. */

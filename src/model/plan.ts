@@ -36,10 +36,7 @@ export interface PlannedStop {
  * An allocation to place or to update in place. Its `Job` is the plan's job; CreateIndex, ModifyIndex and times are set when
  * it is applied.
  */
-export type PlannedAllocation = Omit<
-  Allocation,
-  "Job" | "CreateIndex" | "ModifyIndex" | "AllocModifyIndex" | "CreateTime" | "ModifyTime"
->;
+export type PlannedAllocation = Omit<Allocation, "Job" | "CreateIndex" | "ModifyIndex" | "AllocModifyIndex" | "CreateTime" | "ModifyTime">;
 
 export interface Plan {
   readonly EvalID: EvaluationId;

@@ -16,7 +16,10 @@ export interface SchedulerConfiguration {
 export const DEFAULT_SCHEDULER_CONFIGURATION: SchedulerConfiguration = {
   SchedulerAlgorithm: "binpack",
   PreemptionConfig: {
-    SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: false, BatchSchedulerEnabled: false, ServiceSchedulerEnabled: false,
+    SystemSchedulerEnabled: true,
+    SysBatchSchedulerEnabled: false,
+    BatchSchedulerEnabled: false,
+    ServiceSchedulerEnabled: false,
   },
   MemoryOversubscriptionEnabled: false,
   RejectJobRegistration: false,

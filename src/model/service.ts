@@ -1,8 +1,19 @@
 /** A service a group or task offers, its checks and its place in the mesh. nomad.md §1.6, §1.7. */
 import Type, { type Static } from "typebox";
 import {
-  block, blocks, duration, flag, freeMap, labelled, labelledMap, maybeDuration, maybeWhole, text,
-  textMap, texts, whole,
+  block,
+  blocks,
+  duration,
+  flag,
+  freeMap,
+  labelled,
+  labelledMap,
+  maybeDuration,
+  maybeWhole,
+  text,
+  textMap,
+  texts,
+  whole,
 } from "./field.ts";
 import { LogConfig } from "./policy.ts";
 import { Resources } from "./resources.ts";
@@ -161,10 +172,9 @@ export const Gateway = Type.Object({
     }),
     { hcl: "proxy" },
   ),
-  Ingress: block(
-    Type.Object({ TLS: block(GatewayTls, { hcl: "tls" }), Listeners: blocks(IngressListener, { hcl: "listener" }) }),
-    { hcl: "ingress" },
-  ),
+  Ingress: block(Type.Object({ TLS: block(GatewayTls, { hcl: "tls" }), Listeners: blocks(IngressListener, { hcl: "listener" }) }), {
+    hcl: "ingress",
+  }),
   Terminating: block(Type.Object({ Services: blocks(LinkedService, { hcl: "service" }) }), { hcl: "terminating" }),
   Mesh: block(Type.Object({}), { hcl: "mesh" }),
 });

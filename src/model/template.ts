@@ -1,8 +1,6 @@
 /** What is put in a task's place before it starts: artifacts, templates, secrets, identities. nomad.md §1.10. */
 import Type, { type Static } from "typebox";
-import {
-  block, duration, flag, freeMap, maybeDuration, maybeWhole, text, textMap, texts,
-} from "./field.ts";
+import { block, duration, flag, freeMap, maybeDuration, maybeWhole, text, textMap, texts } from "./field.ts";
 
 const SECOND = 1_000_000_000;
 
@@ -106,4 +104,3 @@ export const ScheduleCron = Type.Object({
   Timezone: text({ hcl: "timezone", default: "Local" }),
 });
 export const Schedule = Type.Object({ Cron: block(ScheduleCron, { hcl: "cron" }) });
-

@@ -131,7 +131,9 @@ function without(plan: Plan, refused: ReadonlyMap<string, string>): Plan {
   const replaced = new Set<string>(plan.Placements.map((placement) => placement.PreviousAllocation));
   const keepsStop = (stop: PlannedStop) => stop.ClientStatus !== "" || !replaced.has(stop.ID) || successors.has(stop.ID);
   return {
-    ...plan, Placements, Stops: plan.Stops.filter(keepsStop),
+    ...plan,
+    Placements,
+    Stops: plan.Stops.filter(keepsStop),
     InPlaceUpdates: plan.InPlaceUpdates.filter((update) => !refused.has(update.NodeID)),
   };
 }

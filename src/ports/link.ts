@@ -58,9 +58,32 @@ export interface LogRead {
 /** Host usage, the shape of GET /v1/client/stats. */
 export interface HostUsage {
   readonly Memory: { readonly Total: number; readonly Available: number; readonly Used: number; readonly Free: number };
-  readonly CPU: readonly { readonly CPU: string; readonly User: number; readonly System: number; readonly Idle: number; readonly TotalPercent: number; readonly TotalTicks: number }[];
-  readonly DiskStats: readonly { readonly Device: string; readonly Mountpoint: string; readonly Size: number; readonly Used: number; readonly Available: number; readonly UsedPercent: number; readonly InodesUsedPercent: number }[];
-  readonly AllocDirStats: { readonly Device: string; readonly Mountpoint: string; readonly Size: number; readonly Used: number; readonly Available: number; readonly UsedPercent: number; readonly InodesUsedPercent: number };
+  readonly CPU: readonly {
+    readonly CPU: string;
+    readonly User: number;
+    readonly System: number;
+    readonly Idle: number;
+    readonly TotalPercent: number;
+    readonly TotalTicks: number;
+  }[];
+  readonly DiskStats: readonly {
+    readonly Device: string;
+    readonly Mountpoint: string;
+    readonly Size: number;
+    readonly Used: number;
+    readonly Available: number;
+    readonly UsedPercent: number;
+    readonly InodesUsedPercent: number;
+  }[];
+  readonly AllocDirStats: {
+    readonly Device: string;
+    readonly Mountpoint: string;
+    readonly Size: number;
+    readonly Used: number;
+    readonly Available: number;
+    readonly UsedPercent: number;
+    readonly InodesUsedPercent: number;
+  };
   readonly DeviceStats: readonly unknown[];
   readonly Uptime: number;
   readonly CPUTicksConsumed: number;
@@ -106,5 +129,9 @@ export interface LinkConnection {
 /** The node's window to the servers. */
 export interface Link {
   /** Rejects with NamedError LINK_REFUSED when no server takes it; the node retries. `closed` is called once when the connection ends. */
-  connect(node: { readonly ID: NodeId; readonly SecretID: string }, end: NodeEnd, closed: (reason: string) => void): Promise<LinkConnection>;
+  connect(
+    node: { readonly ID: NodeId; readonly SecretID: string },
+    end: NodeEnd,
+    closed: (reason: string) => void,
+  ): Promise<LinkConnection>;
 }

@@ -61,7 +61,8 @@ function lackOn(slot: number, { ask, ledger }: Explained, shortfall: Shortfall):
   const part = (wanted: number, total: Float64Array, used: Float64Array): number =>
     wanted === 0 ? 0 : Math.max(0, wanted - ((total[slot] as number) - (used[slot] as number))) / wanted;
   const counted =
-    part(ask.cpuAt(slot), columns.cpuTotal, ledger.cpuUsed) + part(ask.memory, columns.memoryTotal, ledger.memoryUsed) +
+    part(ask.cpuAt(slot), columns.cpuTotal, ledger.cpuUsed) +
+    part(ask.memory, columns.memoryTotal, ledger.memoryUsed) +
     part(ask.claim.disk, columns.diskTotal, ledger.diskUsed);
   const other = shortfall.dimension === "cores" || shortfall.dimension.startsWith("network");
   return counted + (other ? (shortfall.wanted - shortfall.free) / shortfall.wanted : 0);

@@ -26,16 +26,32 @@ export function outcomeOf(pass: Pass, decisions: readonly GroupDecision[], place
     if (placer.failure !== null) FailedTGAllocs[name] = placer.failure;
   }
   const done: Evaluation = {
-    ...evaluation, Status: "complete", StatusDescription: "", FailedTGAllocs, QueuedAllocations, SnapshotIndex: snapshot.index,
-    PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decisions) : null, ModifyTime: options.nowNs,
+    ...evaluation,
+    Status: "complete",
+    StatusDescription: "",
+    FailedTGAllocs,
+    QueuedAllocations,
+    SnapshotIndex: snapshot.index,
+    PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decisions) : null,
+    ModifyTime: options.nowNs,
   };
   if (Object.keys(FailedTGAllocs).length === 0) return { evaluation: { ...done, BlockedEval: "" }, created: [] };
   const learned = learnedClasses(pass, FailedTGAllocs);
   if (wasBlocked(evaluation)) return { evaluation: { ...done, ...learned, Status: "blocked", StatusDescription: WAITING }, created: [] };
   const blocked = newEvaluation({
-    ...learned, ID: options.newId() as EvaluationId, Namespace: evaluation.Namespace, Priority: evaluation.Priority, Type: evaluation.Type,
-    TriggeredBy: "queued-allocs", JobID: evaluation.JobID, JobModifyIndex: evaluation.JobModifyIndex, Status: "blocked",
-    StatusDescription: WAITING, PreviousEval: evaluation.ID, SnapshotIndex: snapshot.index, CreateTime: options.nowNs,
+    ...learned,
+    ID: options.newId() as EvaluationId,
+    Namespace: evaluation.Namespace,
+    Priority: evaluation.Priority,
+    Type: evaluation.Type,
+    TriggeredBy: "queued-allocs",
+    JobID: evaluation.JobID,
+    JobModifyIndex: evaluation.JobModifyIndex,
+    Status: "blocked",
+    StatusDescription: WAITING,
+    PreviousEval: evaluation.ID,
+    SnapshotIndex: snapshot.index,
+    CreateTime: options.nowNs,
     ModifyTime: options.nowNs,
   });
   return { evaluation: { ...done, BlockedEval: blocked.ID }, created: [blocked] };
@@ -55,7 +71,10 @@ function wasBlocked(evaluation: Evaluation): boolean {
 }
 
 /** A class may help if it may help any of the groups that wait. */
-function learnedClasses(pass: Pass, failed: Readonly<Record<string, AllocMetric>>): Pick<Evaluation, "ClassEligibility" | "EscapedComputedClass"> {
+function learnedClasses(
+  pass: Pass,
+  failed: Readonly<Record<string, AllocMetric>>,
+): Pick<Evaluation, "ClassEligibility" | "EscapedComputedClass"> {
   const ClassEligibility: Record<string, boolean> = {};
   let escaped = false;
   for (const group of pass.job?.TaskGroups ?? []) {

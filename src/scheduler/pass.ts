@@ -83,7 +83,11 @@ export class Pass {
   recordStop({ allocation, description, clientStatus }: Stop): void {
     this.#stopped.add(allocation.ID);
     this.stops.push({
-      ID: allocation.ID, NodeID: allocation.NodeID, DesiredStatus: "stop", DesiredDescription: description, ClientStatus: clientStatus,
+      ID: allocation.ID,
+      NodeID: allocation.NodeID,
+      DesiredStatus: "stop",
+      DesiredDescription: description,
+      ClientStatus: clientStatus,
       FollowupEvalID: "",
     });
   }

@@ -5,7 +5,17 @@
  */
 import { clientTerminal } from "#model";
 import type {
-  AllocatedResources, AllocationId, Allocation, AllocMetric, EvaluationId, Job, Node, NodeId, PlannedAllocation, RescheduleEvent, TaskGroup,
+  AllocatedResources,
+  AllocationId,
+  Allocation,
+  AllocMetric,
+  EvaluationId,
+  Job,
+  Node,
+  NodeId,
+  PlannedAllocation,
+  RescheduleEvent,
+  TaskGroup,
 } from "#model";
 import { type Explained, explain } from "./explain.ts";
 import { type Ask, askOf } from "./feasible/ask.ts";
@@ -67,8 +77,16 @@ export class GroupPlacer {
       for (const rule of spreads) rule.count(rule.valueOf(nodes[slot] as Node), 1);
     }
     this.#ranking = new Ranking({
-      ledger, ask: this.#ask, slots, algorithm: configuration.SchedulerAlgorithm, count: group.Count ?? 1, neighbours,
-      affinity: compileAffinities(job, group), spreads, distinct, draw,
+      ledger,
+      ask: this.#ask,
+      slots,
+      algorithm: configuration.SchedulerAlgorithm,
+      count: group.Count ?? 1,
+      neighbours,
+      affinity: compileAffinities(job, group),
+      spreads,
+      distinct,
+      draw,
     });
     this.#explained = { job, available, filtered, ranking: this.#ranking, ask: this.#ask, ledger };
   }
@@ -99,7 +117,8 @@ export class GroupPlacer {
   }
 
   #giveUp(place: Place): false {
-    if (this.unplaced > 0 && this.failure !== null) this.failure = { ...this.failure, CoalescedFailures: this.failure.CoalescedFailures + 1 };
+    if (this.unplaced > 0 && this.failure !== null)
+      this.failure = { ...this.failure, CoalescedFailures: this.failure.CoalescedFailures + 1 };
     this.unplaced++;
     if (place.stop?.when === "tried") this.#pass.stop(place.stop.stop);
     return false;
@@ -145,12 +164,31 @@ export class GroupPlacer {
     const { evaluation, ledger, options } = this.#pass;
     const node = ledger.columns.nodes[slot] as Node;
     return {
-      ID: options.newId() as AllocationId, Namespace: this.#job.Namespace, EvalID: evaluation.ID as EvaluationId, Name: place.name,
-      NodeID: node.ID as NodeId, NodeName: node.Name, JobID: this.#job.ID, JobVersion: this.#job.Version, TaskGroup: this.#group.Name,
-      AllocatedResources: resources, Metrics: metrics, DesiredStatus: "run", DesiredDescription: "", DesiredTransition: NOTHING,
-      ClientStatus: "pending", ClientDescription: "", TaskStates: NOTHING, DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "",
-      PreviousAllocation: place.previous?.ID ?? "", NextAllocation: "", RescheduleTracker: trackerOf(place, options.nowNs),
-      PreemptedAllocations: NONE, PreemptedByAllocation: "",
+      ID: options.newId() as AllocationId,
+      Namespace: this.#job.Namespace,
+      EvalID: evaluation.ID as EvaluationId,
+      Name: place.name,
+      NodeID: node.ID as NodeId,
+      NodeName: node.Name,
+      JobID: this.#job.ID,
+      JobVersion: this.#job.Version,
+      TaskGroup: this.#group.Name,
+      AllocatedResources: resources,
+      Metrics: metrics,
+      DesiredStatus: "run",
+      DesiredDescription: "",
+      DesiredTransition: NOTHING,
+      ClientStatus: "pending",
+      ClientDescription: "",
+      TaskStates: NOTHING,
+      DeploymentID: "",
+      DeploymentStatus: null,
+      FollowupEvalID: "",
+      PreviousAllocation: place.previous?.ID ?? "",
+      NextAllocation: "",
+      RescheduleTracker: trackerOf(place, options.nowNs),
+      PreemptedAllocations: NONE,
+      PreemptedByAllocation: "",
     };
   }
 }

@@ -22,7 +22,11 @@ export function schedule(snapshot: Snapshot, evaluation: Evaluation, options: Sc
 
   // 2. What should be there instead, group by group, without looking at room.
   const decisions = reconcileJob({
-    job: pass.job, allocations: pass.allocations, nodeOf: pass.nodeOf, mayStay: pass.mayStay, limit: Infinity,
+    job: pass.job,
+    allocations: pass.allocations,
+    nodeOf: pass.nodeOf,
+    mayStay: pass.mayStay,
+    limit: Infinity,
   });
 
   // 3. Stop what is not wanted: its room is free for what follows.
@@ -66,8 +70,15 @@ function planOf(pass: Pass, decisions: readonly GroupDecision[]): Plan | null {
   const { evaluation, snapshot, stops, placements, inPlace } = pass;
   if (stops.length + placements.length + inPlace.length === 0) return null;
   return {
-    EvalID: evaluation.ID, Priority: evaluation.Priority, Job: pass.job ?? null, AllAtOnce: pass.job?.AllAtOnce ?? false,
-    Stops: stops, Placements: placements, InPlaceUpdates: inPlace, Annotations: annotationsOf(decisions), SnapshotIndex: snapshot.index,
+    EvalID: evaluation.ID,
+    Priority: evaluation.Priority,
+    Job: pass.job ?? null,
+    AllAtOnce: pass.job?.AllAtOnce ?? false,
+    Stops: stops,
+    Placements: placements,
+    InPlaceUpdates: inPlace,
+    Annotations: annotationsOf(decisions),
+    SnapshotIndex: snapshot.index,
   };
 }
 

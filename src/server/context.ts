@@ -7,7 +7,11 @@ import type { Command } from "#state";
 import { refused } from "./errors.ts";
 
 /** Something for the operator's log: what went on, in one line, and its fields. Never secrets. */
-export type Report = (entry: { readonly level: "debug" | "info" | "warn" | "error"; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }) => void;
+export type Report = (entry: {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}) => void;
 
 export interface ServerContext {
   readonly cluster: Cluster;

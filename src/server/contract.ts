@@ -3,10 +3,20 @@
  * or reject with NamedErrors that carry the HTTP status.
  */
 import type {
-  AllocationId, EvaluationId, Job, JobDiff, JobSubmission, NodeId, PlanAnnotations, AllocMetric, Evaluation, Eligibility, SchedulerConfiguration,
+  AllocationId,
+  EvaluationId,
+  Job,
+  JobDiff,
+  JobSubmission,
+  NodeId,
+  PlanAnnotations,
+  AllocMetric,
+  Evaluation,
+  Eligibility,
+  SchedulerConfiguration,
 } from "#model";
 import type { NodeServices } from "#ports";
-import type { Cluster, } from "#cluster";
+import type { Cluster } from "#cluster";
 
 export interface RegisterRequest {
   /** As a client sent it: canonicalized and checked by jobspec's admission inside. */
@@ -52,15 +62,27 @@ export interface JobValidateResponse {
 export interface Server {
   readonly cluster: Cluster;
   registerJob(request: RegisterRequest): Promise<RegisterResponse>;
-  planJob(request: { readonly Job: unknown; readonly Diff: boolean; readonly namespace?: string; readonly region?: string }): Promise<JobPlanResponse>;
+  planJob(request: {
+    readonly Job: unknown;
+    readonly Diff: boolean;
+    readonly namespace?: string;
+    readonly region?: string;
+  }): Promise<JobPlanResponse>;
   validateJob(request: { readonly Job: unknown }): Promise<JobValidateResponse>;
-  deregisterJob(namespace: string, id: string, options: { readonly Purge: boolean; readonly EvalPriority: number; readonly NoShutdownDelay: boolean }): Promise<EvalResponse & { readonly JobModifyIndex: number }>;
+  deregisterJob(
+    namespace: string,
+    id: string,
+    options: { readonly Purge: boolean; readonly EvalPriority: number; readonly NoShutdownDelay: boolean },
+  ): Promise<EvalResponse & { readonly JobModifyIndex: number }>;
   evaluateJob(namespace: string, id: string, options: { readonly ForceReschedule: boolean }): Promise<EvalResponse>;
   stopAllocation(id: AllocationId, options: { readonly NoShutdownDelay: boolean }): Promise<EvalResponse>;
   evaluateNode(id: NodeId): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
   setNodeEligibility(id: NodeId, eligibility: Eligibility): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
   purgeNode(id: NodeId): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
-  setSchedulerConfiguration(configuration: SchedulerConfiguration, enforceIndex: number | null): Promise<{ readonly Updated: boolean; readonly Index: number }>;
+  setSchedulerConfiguration(
+    configuration: SchedulerConfiguration,
+    enforceIndex: number | null,
+  ): Promise<{ readonly Updated: boolean; readonly Index: number }>;
   /** Force: everything terminal goes now, whatever its age. Nodes forget their remains too. */
   collectGarbage(): Promise<void>;
   /** The connected node's services; NamedError NODE_NOT_CONNECTED (404/500 as Nomad: "No path to node") when it is not. */

@@ -55,7 +55,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   // Nodes: until when each is believed, what they report, what they are told.
   const heartbeats = createHeartbeats({
-    clock, random, policy: heartbeatPolicy, nodeCount: () => cluster.state.snapshot().nodeCount,
+    clock,
+    random,
+    policy: heartbeatPolicy,
+    nodeCount: () => cluster.state.snapshot().nodeCount,
     onMissed: (ids) => void markNodesLost(context, ids, heartbeats.arm),
   });
   const updates = createAllocationUpdates(context);

@@ -86,9 +86,15 @@ function toWritten(command: Command): unknown {
 function toWrittenPlan(plan: Plan): WrittenPlan {
   return {
     ...plan,
-    Job: plan.Job === null ? null : {
-      Namespace: plan.Job.Namespace, ID: plan.Job.ID, Version: plan.Job.Version, JobModifyIndex: plan.Job.JobModifyIndex,
-    },
+    Job:
+      plan.Job === null
+        ? null
+        : {
+            Namespace: plan.Job.Namespace,
+            ID: plan.Job.ID,
+            Version: plan.Job.Version,
+            JobModifyIndex: plan.Job.JobModifyIndex,
+          },
     Stops: packRecords(plan.Stops),
     Placements: packRecords(plan.Placements.map(withoutJob)),
     InPlaceUpdates: packRecords(plan.InPlaceUpdates.map(withoutJob)),
@@ -114,7 +120,10 @@ function fromWritten(written: Command): Command {
     return { ...written, Plan: Plan as unknown as Plan } satisfies PlanApply;
   }
   if (written.type === "allocations-client-update") {
-    return { ...written, Updates: unpackRecords<AllocationClientUpdate>(written.Updates as unknown as PackedOrPlain) } satisfies ClientUpdate;
+    return {
+      ...written,
+      Updates: unpackRecords<AllocationClientUpdate>(written.Updates as unknown as PackedOrPlain),
+    } satisfies ClientUpdate;
   }
   return written;
 }

@@ -3,8 +3,26 @@
  * scheduler's columns come out.
  */
 import type {
-  Allocation, AllocationClientUpdate, AllocationId, DesiredTransition, DesiredUpdates, Eligibility, Evaluation, EvaluationId, Event, Job,
-  JobId, JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, NodeStatus, Plan, SchedulerConfiguration,
+  Allocation,
+  AllocationClientUpdate,
+  AllocationId,
+  DesiredTransition,
+  DesiredUpdates,
+  Eligibility,
+  Evaluation,
+  EvaluationId,
+  Event,
+  Job,
+  JobId,
+  JobSubmission,
+  JobSummary,
+  Namespace,
+  Node,
+  NodeEvent,
+  NodeId,
+  NodeStatus,
+  Plan,
+  SchedulerConfiguration,
 } from "#model";
 import type { Clock } from "#ports";
 

@@ -7,8 +7,17 @@
  */
 import assert from "node:assert/strict";
 import {
-  type Allocation, type AllocationId, type Evaluation, type EvaluationId, jobKey, type JobId, type JobSummary, type Namespace,
-  type Node, type NodeId, terminal,
+  type Allocation,
+  type AllocationId,
+  type Evaluation,
+  type EvaluationId,
+  jobKey,
+  type JobId,
+  type JobSummary,
+  type Namespace,
+  type Node,
+  type NodeId,
+  terminal,
 } from "#model";
 import type { TableName } from "./contract.ts";
 import { deepFreeze } from "./freeze.ts";

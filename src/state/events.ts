@@ -21,7 +21,7 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "plan-apply": "PlanResult",
   "allocations-client-update": "AllocationUpdated",
   "allocations-desired-transition": "AllocationUpdateDesiredStatus",
-  "reap": "JobBatchDeregistered",
+  reap: "JobBatchDeregistered",
   "scheduler-configuration": "Operator",
 };
 
@@ -63,7 +63,8 @@ export class EventBuffer implements EventStream {
   }
 
   async *read(
-    options: Parameters<EventStream["read"]>[0], signal: AbortSignal,
+    options: Parameters<EventStream["read"]>[0],
+    signal: AbortSignal,
   ): AsyncGenerator<{ readonly Index: number; readonly Events: readonly Event[] }> {
     let position = this.#positionOf(options.fromIndex);
     const aborted = Promise.withResolvers<void>();
@@ -95,10 +96,14 @@ export class EventBuffer implements EventStream {
 }
 
 function lagged(firstIndex: number): NamedError {
-  return new NamedError("EVENT_STREAM_LAGGED", `Cannot continue event stream: the reader fell behind the buffer, which starts at index ${firstIndex}`, {
-    statusCode: 500,
-    fix: `Subscribe again with index=${firstIndex} and read what was missed from the API.`,
-  });
+  return new NamedError(
+    "EVENT_STREAM_LAGGED",
+    `Cannot continue event stream: the reader fell behind the buffer, which starts at index ${firstIndex}`,
+    {
+      statusCode: 500,
+      fix: `Subscribe again with index=${firstIndex} and read what was missed from the API.`,
+    },
+  );
 }
 
 function wanted(event: Event, topics: ReadonlyMap<string, readonly string[]>, namespace: string): boolean {

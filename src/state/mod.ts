@@ -13,7 +13,19 @@
  * Read next: contract.ts, apply.ts, draft.ts, commands/table.ts and any command; tables/tables.ts; then ../scheduler/mod.ts.
  */
 export type {
-  Change, Columns, Command, CommandType, DesiredUpdates, Envelope, EventStream, Outcome, Snapshot, State, StateOptions, TableName, Watch,
+  Change,
+  Columns,
+  Command,
+  CommandType,
+  DesiredUpdates,
+  Envelope,
+  EventStream,
+  Outcome,
+  Snapshot,
+  State,
+  StateOptions,
+  TableName,
+  Watch,
 } from "./contract.ts";
 export { createState, restoreState } from "./state.ts";
 export { createCodec, type Codec } from "./codec.ts";

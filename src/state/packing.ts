@@ -24,7 +24,11 @@ export function packRecords(records: readonly object[]): PackedOrPlain {
     return own.length === keys.length && keys.every((key) => Object.hasOwn(record, key));
   });
   if (!alike) return { plain: records };
-  return { count: records.length, keys, columns: keys.map((key) => packColumn(records.map((record) => (record as Record<string, unknown>)[key]))) };
+  return {
+    count: records.length,
+    keys,
+    columns: keys.map((key) => packColumn(records.map((record) => (record as Record<string, unknown>)[key]))),
+  };
 }
 
 function packColumn(values: readonly unknown[]): Column {

@@ -1,6 +1,15 @@
 /** A frozen view: tables nobody writes to any more, read in key order. Taking one costs this one object. */
 import assert from "node:assert/strict";
-import { type Allocation, type Evaluation, type Job, jobKey, type JobSubmission, type JobSummary, type Node, type SchedulerConfiguration } from "#model";
+import {
+  type Allocation,
+  type Evaluation,
+  type Job,
+  jobKey,
+  type JobSubmission,
+  type JobSummary,
+  type Node,
+  type SchedulerConfiguration,
+} from "#model";
 import type { Columns, Snapshot, TableName } from "./contract.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 

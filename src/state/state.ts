@@ -90,7 +90,10 @@ class TablesState implements State {
 
   #updateColumns(draft: Draft): void {
     try {
-      this.#columns.update({ nodes: draft.nodes.values(), goneNodes: draft.goneNodes, allocations: draft.allocations.values() }, this.#tables);
+      this.#columns.update(
+        { nodes: draft.nodes.values(), goneNodes: draft.goneNodes, allocations: draft.allocations.values() },
+        this.#tables,
+      );
     } catch {
       // Half updated columns would make two servers plan apart; counting again cannot fail where the tables are sound.
       this.#columns.rebuild(this.#tables);
@@ -101,7 +104,17 @@ class TablesState implements State {
 function changeOf(index: number, { command }: Envelope, outcome: Outcome, draft: Draft | undefined): Change {
   if (draft === undefined) {
     return {
-      index, command, outcome, jobs: [], nodes: [], allocations: [], evaluations: [], goneAllocations: [], goneNodes: [], goneEvaluations: [], goneJobs: [],
+      index,
+      command,
+      outcome,
+      jobs: [],
+      nodes: [],
+      allocations: [],
+      evaluations: [],
+      goneAllocations: [],
+      goneNodes: [],
+      goneEvaluations: [],
+      goneJobs: [],
     };
   }
   const allocations = [...draft.allocations.values()];

@@ -9,7 +9,12 @@ const EMPTY_GROUP: Readonly<GroupSummary> = { Queued: 0, Complete: 0, Failed: 0,
 
 /** Under which count an allocation stands. */
 export const COUNTED_AS: Readonly<Record<ClientStatus, Exclude<keyof GroupSummary, "Queued">>> = {
-  pending: "Starting", running: "Running", complete: "Complete", failed: "Failed", lost: "Lost", unknown: "Unknown",
+  pending: "Starting",
+  running: "Running",
+  complete: "Complete",
+  failed: "Failed",
+  lost: "Lost",
+  unknown: "Unknown",
 };
 
 export type GroupSummaries = Record<string, GroupSummary>;

@@ -1,7 +1,14 @@
 /** Go duration strings: "1h2m3.5s" ↔ nanoseconds. */
 
 const UNIT_NS: Readonly<Record<string, number>> = {
-  ns: 1, us: 1e3, "µs": 1e3, "μs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9,
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
 };
 
 /** Nanoseconds; undefined when the text is not a Go duration. */

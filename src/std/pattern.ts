@@ -83,6 +83,9 @@ function inJavaScript(text: string): { readonly source: string; readonly flags: 
 
 /** How many `*`, `+`, `?`, `{n,m}` and `|` it has, outside of character classes: each is a choice to come back to. */
 function choices(source: string): number {
-  const bare = source.replace(/\\[\s\S]/g, "x").replace(/\[\^?\]?[^\]]*\]/g, "x").replace(/\(\?(?:<\w+>|[ims-]*:)?/g, "(");
+  const bare = source
+    .replace(/\\[\s\S]/g, "x")
+    .replace(/\[\^?\]?[^\]]*\]/g, "x")
+    .replace(/\(\?(?:<\w+>|[ims-]*:)?/g, "(");
   return bare.match(/[*+?|]|\{\d+(?:,\d*)?\}/g)?.length ?? 0;
 }

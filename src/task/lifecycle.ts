@@ -50,7 +50,13 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
   const mains = of("main");
   const mainsDead = mains.length > 0 && mains.every(dead);
   const cause: Cause | undefined =
-    failed !== undefined ? { what: "sibling", task: failed.task.Name } : leader !== undefined ? { what: "leader" } : mainsDead ? { what: "main" } : undefined;
+    failed !== undefined
+      ? { what: "sibling", task: failed.task.Name }
+      : leader !== undefined
+        ? { what: "leader" }
+        : mainsDead
+          ? { what: "main" }
+          : undefined;
   const ending = killed || cause !== undefined;
 
   const prestartReady = of("prestart", "sidecar").every((each) =>

@@ -94,9 +94,23 @@ export interface StepFacts {
 
 export function newTaskMachine(nowNs: number): TaskMachine {
   return {
-    phase: "waiting", attempt: 0, started: false, count: NO_RESTARTS, killedAt: null, asked: null, exit: null, failure: null, coolUntil: 0,
+    phase: "waiting",
+    attempt: 0,
+    started: false,
+    count: NO_RESTARTS,
+    killedAt: null,
+    asked: null,
+    exit: null,
+    failure: null,
+    coolUntil: 0,
     state: {
-      State: "pending", Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [say.received(nowNs)],
+      State: "pending",
+      Failed: false,
+      Restarts: 0,
+      LastRestart: null,
+      StartedAt: null,
+      FinishedAt: null,
+      Events: [say.received(nowNs)],
     },
   };
 }
@@ -128,7 +142,11 @@ export function stepTask(machine: TaskMachine, input: TaskInput, facts: StepFact
       return machine.phase === "cooling" ? nextAttempt(machine) : machine;
     case "left":
       if (machine.phase !== "leaving") return machine;
-      return { ...machine, phase: "dead", state: { ...machine.state, State: "dead", FinishedAt: rfc3339(machine.exit?.finishedAt || facts.nowNs) } };
+      return {
+        ...machine,
+        phase: "dead",
+        state: { ...machine.state, State: "dead", FinishedAt: rfc3339(machine.exit?.finishedAt || facts.nowNs) },
+      };
     case "doom":
       if (machine.phase !== "waiting") return machine;
       return told({ ...machine, phase: "leaving", state: { ...machine.state, Failed: true } }, input.event);
@@ -143,7 +161,10 @@ function started(machine: TaskMachine, facts: StepFacts): TaskMachine {
   const state: TaskState = { ...machine.state, State: "running", StartedAt: rfc3339(facts.nowNs), FinishedAt: null };
   // Killed while it was being started: it is known to run, and goes at once.
   const killedEarly = machine.killedAt !== null;
-  const next = told({ ...machine, started: true, state, phase: killedEarly ? "exiting" : machine.phase === "entering" ? "running" : "exiting" }, say.started(facts.nowNs));
+  const next = told(
+    { ...machine, started: true, state, phase: killedEarly ? "exiting" : machine.phase === "entering" ? "running" : "exiting" },
+    say.started(facts.nowNs),
+  );
   return killedEarly && machine.phase === "entering" ? told(next, say.killing(facts.nowNs, facts.killTimeoutNs, "")) : next;
 }
 
@@ -188,10 +209,16 @@ function exited(machine: TaskMachine, facts: StepFacts): TaskMachine {
     case "done":
       return { ...counted, phase: "leaving" };
     case "fail":
-      return told({ ...counted, phase: "leaving", state: { ...counted.state, Failed: true } }, say.notRestarting(facts.nowNs, decision.reason));
+      return told(
+        { ...counted, phase: "leaving", state: { ...counted.state, Failed: true } },
+        say.notRestarting(facts.nowNs, decision.reason),
+      );
     case "again": {
       const state: TaskState = {
-        ...counted.state, State: "pending", Restarts: counted.state.Restarts + 1, LastRestart: rfc3339(facts.nowNs),
+        ...counted.state,
+        State: "pending",
+        Restarts: counted.state.Restarts + 1,
+        LastRestart: rfc3339(facts.nowNs),
       };
       return told(
         { ...counted, phase: "cooling", coolUntil: facts.nowNs + decision.delayNs, state },
@@ -202,12 +229,28 @@ function exited(machine: TaskMachine, facts: StepFacts): TaskMachine {
 }
 
 function nextAttempt(machine: TaskMachine): TaskMachine {
-  return { ...machine, phase: "entering", attempt: machine.attempt + 1, started: false, asked: null, exit: null, failure: null, coolUntil: 0 };
+  return {
+    ...machine,
+    phase: "entering",
+    attempt: machine.attempt + 1,
+    started: false,
+    asked: null,
+    exit: null,
+    failure: null,
+    coolUntil: 0,
+  };
 }
 
 function revived(machine: TaskMachine, reason: string, facts: StepFacts): TaskMachine {
   if (machine.phase !== "dead") return machine;
-  const state: TaskState = { ...machine.state, State: "pending", Failed: false, FinishedAt: null, Restarts: machine.state.Restarts + 1, LastRestart: rfc3339(facts.nowNs) };
+  const state: TaskState = {
+    ...machine.state,
+    State: "pending",
+    Failed: false,
+    FinishedAt: null,
+    Restarts: machine.state.Restarts + 1,
+    LastRestart: rfc3339(facts.nowNs),
+  };
   const again = nextAttempt({ ...machine, killedAt: null, count: NO_RESTARTS, state });
   return told(told(again, say.restartSignaled(facts.nowNs, reason)), say.restarting(facts.nowNs, reason, 0));
 }
@@ -221,6 +264,8 @@ function told(machine: TaskMachine, event: TaskEvent): TaskMachine {
 /** RFC 3339 with nanoseconds as far as a double holds them. */
 function rfc3339(unixNs: number): string {
   const ms = Math.floor(unixNs / 1e6);
-  const rest = Math.max(0, Math.floor(unixNs - ms * 1e6)).toString().padStart(6, "0");
+  const rest = Math.max(0, Math.floor(unixNs - ms * 1e6))
+    .toString()
+    .padStart(6, "0");
   return new Date(ms).toISOString().replace("Z", `${rest}Z`);
 }

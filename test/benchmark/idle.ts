@@ -26,14 +26,28 @@ export const idle: Benchmark = {
         const startMs = performance.now() - started;
         const empty = await watch([agent.pid]);
         await runQuietTasks(agent);
-        const keepers = processesUnder(agent.dataDirectory).filter(({ command }) => command.includes("log-keeper")).map(({ pid }) => pid);
+        const keepers = processesUnder(agent.dataDirectory)
+          .filter(({ command }) => command.includes("log-keeper"))
+          .map(({ pid }) => pid);
         const busy = await watch([agent.pid, ...keepers]);
         return [
           { bench: "agent: start → node ready", value: startMs, unit: "ms", reference: null, goal: "" },
           { bench: "idle RSS", value: empty.residentMb, unit: "MB", reference: null, goal: "" },
           { bench: "idle CPU", value: empty.cpuPercent, unit: "% of a core", reference: null, goal: "≤ 1" },
-          { bench: `${TASKS} quiet tasks: CPU, log keeper included`, value: busy.cpuPercent, unit: "% of a core", reference: null, goal: "≤ 1" },
-          { bench: `${TASKS} quiet tasks: RSS per task, log keeper included`, value: (busy.residentMb - empty.residentMb) / TASKS, unit: "MB", reference: null, goal: "≤ 5" },
+          {
+            bench: `${TASKS} quiet tasks: CPU, log keeper included`,
+            value: busy.cpuPercent,
+            unit: "% of a core",
+            reference: null,
+            goal: "≤ 1",
+          },
+          {
+            bench: `${TASKS} quiet tasks: RSS per task, log keeper included`,
+            value: (busy.residentMb - empty.residentMb) / TASKS,
+            unit: "MB",
+            reference: null,
+            goal: "≤ 5",
+          },
         ];
       } finally {
         await agent.remove();
@@ -54,18 +68,35 @@ async function watch(pids: readonly number[]): Promise<{ readonly residentMb: nu
 }
 
 async function runQuietTasks(agent: RealAgent): Promise<void> {
-  const task = { Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["3600"] }, LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 }, Resources: { CPU: 20, MemoryMB: 16 } };
-  const job = { ID: "quiet", Type: "service", Datacenters: ["*"], TaskGroups: [{ Name: "g", Count: TASKS, EphemeralDisk: { SizeMB: 10 }, Tasks: [task] }] };
+  const task = {
+    Name: "t",
+    Driver: "raw_exec",
+    Config: { command: "/bin/sleep", args: ["3600"] },
+    LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
+    Resources: { CPU: 20, MemoryMB: 16 },
+  };
+  const job = {
+    ID: "quiet",
+    Type: "service",
+    Datacenters: ["*"],
+    TaskGroups: [{ Name: "g", Count: TASKS, EphemeralDisk: { SizeMB: 10 }, Tasks: [task] }],
+  };
   const response = await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: job }) });
   if (!response.ok) throw new Error(await response.text());
-  await eventually(`${TASKS} running tasks`, async () => {
-    const allocations = await agent.get<{ ClientStatus: string }[]>("/v1/job/quiet/allocations");
-    return allocations.filter(({ ClientStatus }) => ClientStatus === "running").length === TASKS;
-  }, 60_000);
+  await eventually(
+    `${TASKS} running tasks`,
+    async () => {
+      const allocations = await agent.get<{ ClientStatus: string }[]>("/v1/job/quiet/allocations");
+      return allocations.filter(({ ClientStatus }) => ClientStatus === "running").length === TASKS;
+    },
+    60_000,
+  );
 }
 
 function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
   return Number(fields[11]) + Number(fields[12]);
 }
 

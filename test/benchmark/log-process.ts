@@ -29,7 +29,14 @@ try {
   const ids = Array.from({ length: NODES }, () => random.uuid());
   for (const id of ids) await cluster.propose({ type: "node-register", Node: node(id), Evaluations: [] });
   const wanted = job("bench", { Type: "batch", TaskGroups: [group("web", ALLOCATIONS)] });
-  await cluster.propose({ type: "job-register", Job: wanted, Submission: null, Evaluation: evaluation("e1", "bench"), EnforceIndex: null, PreserveCounts: false });
+  await cluster.propose({
+    type: "job-register",
+    Job: wanted,
+    Submission: null,
+    Evaluation: evaluation("e1", "bench"),
+    EnforceIndex: null,
+    PreserveCounts: false,
+  });
   const stored = cluster.state.snapshot().job("default", "bench");
   if (stored === undefined) throw new Error("the job is not there");
 
@@ -41,24 +48,41 @@ try {
   for (let at = 0; at < ALLOCATIONS; at += PER_PLAN) {
     const AllocatedResources = resources();
     const Placements = Array.from({ length: PER_PLAN }, (_, n) =>
-      placement(random.uuid(), "bench", ids[(at + n) % NODES] as string, { Name: `bench.web[${at + n}]`, AllocatedResources }));
+      placement(random.uuid(), "bench", ids[(at + n) % NODES] as string, { Name: `bench.web[${at + n}]`, AllocatedResources }),
+    );
     for (const { ID, NodeID } of Placements) placed.push({ ID, NodeID });
-    await cluster.propose({ type: "plan-apply", Plan: plan(stored, { Placements }), Evaluations: [evaluation("e1", "bench", { Status: "complete" })] });
+    await cluster.propose({
+      type: "plan-apply",
+      Plan: plan(stored, { Placements }),
+      Evaluations: [evaluation("e1", "bench", { Status: "complete" })],
+    });
   }
   const placeMs = performance.now() - placing;
 
   const event = (Type: string, text: string, n: number) => ({
-    Type, Time: 1.7e18 + n * 1e6, Message: "", DisplayMessage: text, Details: {}, FailsTask: false,
+    Type,
+    Time: 1.7e18 + n * 1e6,
+    Message: "",
+    DisplayMessage: text,
+    Details: {},
+    FailsTask: false,
   });
   const updating = performance.now();
   const updates: Promise<unknown>[] = [];
   for (let at = 0; at < ALLOCATIONS; at += PER_UPDATE) {
     const Updates = placed.slice(at, at + PER_UPDATE).map(({ ID, NodeID }, n) => ({
-      ID: ID as never, NodeID: NodeID as never, ClientStatus: "running" as const, ClientDescription: "Tasks are running",
+      ID: ID as never,
+      NodeID: NodeID as never,
+      ClientStatus: "running" as const,
+      ClientDescription: "Tasks are running",
       TaskStates: {
         main: taskState("running", {
           StartedAt: `2026-01-01T00:00:${String(n % 60).padStart(2, "0")}.${at + n}Z`,
-          Events: [event("Received", "Task received by client", n), event("Task Setup", "Building Task Directory", n + 1), event("Started", "Task started by client", n + 2)],
+          Events: [
+            event("Received", "Task received by client", n),
+            event("Task Setup", "Building Task Directory", n + 1),
+            event("Started", "Task started by client", n + 2),
+          ],
         }),
       },
     }));
@@ -73,13 +97,15 @@ try {
   const latencies: number[] = [];
   const smallStarted = performance.now();
   let left = SMALL_WRITES;
-  await Promise.all(Array.from({ length: SMALL_WRITERS }, async () => {
-    while (left-- > 0) {
-      const sent = performance.now();
-      await cluster.propose({ type: "evaluations-upsert", Evaluations: [evaluation(`s${left % 100}`, "bench")] });
-      latencies.push(performance.now() - sent);
-    }
-  }));
+  await Promise.all(
+    Array.from({ length: SMALL_WRITERS }, async () => {
+      while (left-- > 0) {
+        const sent = performance.now();
+        await cluster.propose({ type: "evaluations-upsert", Evaluations: [evaluation(`s${left % 100}`, "bench")] });
+        latencies.push(performance.now() - sent);
+      }
+    }),
+  );
   const smallMs = performance.now() - smallStarted;
 
   delay.reset();
@@ -91,16 +117,29 @@ try {
 
   const restarting = performance.now();
   const again = await startCluster({
-    log: await openSqliteLog({ path: join(folder, "log.sqlite"), clusterId: "bench" }), snapshots: openSnapshotStore(join(folder, "snapshots")),
-    clock: createHostClock(), random,
+    log: await openSqliteLog({ path: join(folder, "log.sqlite"), clusterId: "bench" }),
+    snapshots: openSnapshotStore(join(folder, "snapshots")),
+    clock: createHostClock(),
+    random,
   });
   const restartMs = performance.now() - restarting;
   await again.close();
-  console.log(JSON.stringify({
-    startMs, placementsPerSecond: (ALLOCATIONS / placeMs) * 1000, updatesPerSecond: (ALLOCATIONS / updateMs) * 1000, applyUs: applyCost(),
-    rssPerAllocation: (busyRss - idleRss) / ALLOCATIONS / 1024, loopMaxMs, proposalsPerSecond: (SMALL_WRITES / smallMs) * 1000,
-    proposalP50: percentile(latencies, 50), proposalP99: percentile(latencies, 99), snapshotMs, snapshotLoopMs, restartMs,
-  }));
+  console.log(
+    JSON.stringify({
+      startMs,
+      placementsPerSecond: (ALLOCATIONS / placeMs) * 1000,
+      updatesPerSecond: (ALLOCATIONS / updateMs) * 1000,
+      applyUs: applyCost(),
+      rssPerAllocation: (busyRss - idleRss) / ALLOCATIONS / 1024,
+      loopMaxMs,
+      proposalsPerSecond: (SMALL_WRITES / smallMs) * 1000,
+      proposalP50: percentile(latencies, 50),
+      proposalP99: percentile(latencies, 99),
+      snapshotMs,
+      snapshotLoopMs,
+      restartMs,
+    }),
+  );
   function applyCost(): number {
     const state = again.state;
     const snapshot = state.snapshot();
@@ -109,9 +148,21 @@ try {
     for (const { ID, NodeID } of placed.slice(0, 2000)) {
       const allocation = snapshot.allocation(ID);
       state.apply(++index, {
-        version: 1, time: 0, requestId: `c${index}`, command: {
-          type: "allocations-client-update", Evaluations: [],
-          Updates: [{ ID: ID as never, NodeID: NodeID as never, ClientStatus: "running", ClientDescription: "again", TaskStates: allocation?.TaskStates ?? {} }],
+        version: 1,
+        time: 0,
+        requestId: `c${index}`,
+        command: {
+          type: "allocations-client-update",
+          Evaluations: [],
+          Updates: [
+            {
+              ID: ID as never,
+              NodeID: NodeID as never,
+              ClientStatus: "running",
+              ClientDescription: "again",
+              TaskStates: allocation?.TaskStates ?? {},
+            },
+          ],
         },
       });
     }

@@ -48,7 +48,11 @@ export function createMockNode(node: Node, link: Link, clock: Clock): MockNode {
 
   function beat(afterMs: number): void {
     clock.after(afterMs, () => {
-      if (!closed) connection?.heartbeat().then(({ HeartbeatTtlMs }) => beat(HeartbeatTtlMs / 2), () => undefined);
+      if (!closed)
+        connection?.heartbeat().then(
+          ({ HeartbeatTtlMs }) => beat(HeartbeatTtlMs / 2),
+          () => undefined,
+        );
     });
   }
 
@@ -73,25 +77,56 @@ async function startTasks(driver: Driver, clock: Clock, allocation: Allocation):
   for (const task of group?.Tasks ?? []) {
     const receivedAt = clock.nowNs();
     const handle = await driver.start({
-      id: `${allocation.ID}.${task.Name}.0`, allocationId: allocation.ID, task: task.Name,
+      id: `${allocation.ID}.${task.Name}.0`,
+      allocationId: allocation.ID,
+      task: task.Name,
       place: {
-        allocationDirectory: DIRECTORY, sharedDirectory: DIRECTORY, taskDirectory: DIRECTORY, secretsDirectory: DIRECTORY, privateDirectory: DIRECTORY,
-        stdoutPath: DIRECTORY, stderrPath: DIRECTORY,
+        allocationDirectory: DIRECTORY,
+        sharedDirectory: DIRECTORY,
+        taskDirectory: DIRECTORY,
+        secretsDirectory: DIRECTORY,
+        privateDirectory: DIRECTORY,
+        stdoutPath: DIRECTORY,
+        stderrPath: DIRECTORY,
       },
-      config: task.Config, environment: task.Env, user: "", cpuMHz: task.Resources?.CPU ?? 0, memoryMB: task.Resources?.MemoryMB ?? 0, memoryMaxMB: 0,
-      cpuShare: 0, cores: [], chroot: {},
+      config: task.Config,
+      environment: task.Env,
+      user: "",
+      cpuMHz: task.Resources?.CPU ?? 0,
+      memoryMB: task.Resources?.MemoryMB ?? 0,
+      memoryMaxMB: 0,
+      cpuShare: 0,
+      cores: [],
+      chroot: {},
     });
     states[task.Name] = running(receivedAt, handle);
   }
-  return { ID: allocation.ID, NodeID: allocation.NodeID, ClientStatus: "running", ClientDescription: "Tasks are running", TaskStates: states };
+  return {
+    ID: allocation.ID,
+    NodeID: allocation.NodeID,
+    ClientStatus: "running",
+    ClientDescription: "Tasks are running",
+    TaskStates: states,
+  };
 }
 
 /** With the three events that every real task has by then. */
 function running(receivedAt: number, handle: TaskHandle): TaskState {
-  const event = (Type: string, Time: number, DisplayMessage: string, Details: Record<string, string> = {}): TaskEvent =>
-    ({ Type, Time, Message: "", DisplayMessage, Details, FailsTask: false });
+  const event = (Type: string, Time: number, DisplayMessage: string, Details: Record<string, string> = {}): TaskEvent => ({
+    Type,
+    Time,
+    Message: "",
+    DisplayMessage,
+    Details,
+    FailsTask: false,
+  });
   return {
-    State: "running", Failed: false, Restarts: 0, LastRestart: null, StartedAt: new Date(handle.startedAt / 1e6).toISOString(), FinishedAt: null,
+    State: "running",
+    Failed: false,
+    Restarts: 0,
+    LastRestart: null,
+    StartedAt: new Date(handle.startedAt / 1e6).toISOString(),
+    FinishedAt: null,
     Events: [
       event("Received", receivedAt, "Task received by client"),
       event("Task Setup", receivedAt, "Building Task Directory", { message: "Building Task Directory" }),
@@ -104,6 +139,14 @@ const refuse = (): never => {
   throw new Error("a mock node has no machine");
 };
 const NO_SERVICES: NodeServices = {
-  listFiles: refuse, statFile: refuse, readFile: refuse, readLogs: refuse, allocationUsage: refuse, hostUsage: refuse, restartAllocation: refuse,
-  signalAllocation: refuse, collectAllocation: refuse, collectAll: refuse,
+  listFiles: refuse,
+  statFile: refuse,
+  readFile: refuse,
+  readLogs: refuse,
+  allocationUsage: refuse,
+  hostUsage: refuse,
+  restartAllocation: refuse,
+  signalAllocation: refuse,
+  collectAllocation: refuse,
+  collectAll: refuse,
 };

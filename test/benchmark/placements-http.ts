@@ -28,10 +28,17 @@ interface Load {
 
 const SIZE = { cpu: 100, memoryMB: 100, diskMB: 10 };
 const LOADS: readonly Load[] = [
-  { name: "one batch job of 10,000", jobs: [{ id: "batch", type: "batch", count: 10_000, ...SIZE }], placedReference: 315, runningReference: 94 },
   {
-    name: "10 jobs of 1,000", jobs: Array.from({ length: 10 }, (_, index) => ({ id: `service-${index}`, count: 1_000, ...SIZE })),
-    placedReference: null, runningReference: 123,
+    name: "one batch job of 10,000",
+    jobs: [{ id: "batch", type: "batch", count: 10_000, ...SIZE }],
+    placedReference: 315,
+    runningReference: 94,
+  },
+  {
+    name: "10 jobs of 1,000",
+    jobs: Array.from({ length: 10 }, (_, index) => ({ id: `service-${index}`, count: 1_000, ...SIZE })),
+    placedReference: null,
+    runningReference: 123,
   },
 ];
 const ALLOCATIONS = LOADS.flatMap(({ jobs }) => jobs).reduce((sum, { count }) => sum + count, 0);
@@ -69,8 +76,20 @@ export const placements: Benchmark = {
           figure(`${load.name}: event loop held, longest, computing`, of("loopComputedMs"), "ms", null, "≤ 100"),
         ];
       }),
-      figure("RSS per allocation, nodes' books included", middle((each) => each.rssKbPerAllocation), "KB", REFERENCE_KB, "≤ 8"),
-      figure("JavaScript heap of it", middle((each) => each.heapKbPerAllocation), "KB", null, ""),
+      figure(
+        "RSS per allocation, nodes' books included",
+        middle((each) => each.rssKbPerAllocation),
+        "KB",
+        REFERENCE_KB,
+        "≤ 8",
+      ),
+      figure(
+        "JavaScript heap of it",
+        middle((each) => each.heapKbPerAllocation),
+        "KB",
+        null,
+        "",
+      ),
     ];
   },
 };
@@ -81,7 +100,8 @@ function figure(bench: string, value: number, unit: string, reference: number | 
 
 async function measure(): Promise<Measured> {
   const child = fork(join(import.meta.dirname, "placements-server.ts"), [String(NODES)], {
-    execArgv: ["--expose-gc"], stdio: ["ignore", "inherit", "inherit", "ipc"],
+    execArgv: ["--expose-gc"],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   try {
     const answers = readAnswers(child);
@@ -105,10 +125,12 @@ async function submit(load: Load, address: string, child: ChildProcess, answers:
   const startedMs = performance.now();
   const placed = answers("placed").then(() => performance.now() - startedMs);
   const running = answers("running").then((answer) => ({ tookMs: performance.now() - startedMs, answer }));
-  await Promise.all(load.jobs.map(async (job) => {
-    const response = await fetch(`${address}/v1/jobs`, { method: "PUT", body: JSON.stringify({ Job: jobOf(job) }) });
-    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  }));
+  await Promise.all(
+    load.jobs.map(async (job) => {
+      const response = await fetch(`${address}/v1/jobs`, { method: "PUT", body: JSON.stringify({ Job: jobOf(job) }) });
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    }),
+  );
   const { tookMs, answer } = await running;
   await Promise.all(load.jobs.map((job) => confirm(address, job)));
   return {

@@ -48,7 +48,9 @@ const tell = (answer: Answer): void => void process.send?.(answer);
 const log = await openSqliteLog({ path: join(folder, "log.sqlite"), clusterId: random.uuid() });
 const cluster = await startCluster({ log, snapshots: openSnapshotStore(join(folder, "snapshots")), clock, random });
 const server = await startServer({
-  cluster, clock, random,
+  cluster,
+  clock,
+  random,
   admission: { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 },
   report: ({ level, message, fields }) => level === "error" && console.error(message, fields),
 });
@@ -57,7 +59,9 @@ const [listening] = await api.listen([{ host: "127.0.0.1", port: 0 }]);
 if (listening === undefined || "path" in listening) throw new Error("the API does not listen");
 
 const link = createMemoryLink(server.link);
-const nodes = Array.from({ length: NODES }, (_, index) => createMockNode(nodeOf(random, { name: `node-${index}`, cpuMHz: 40_000, memoryMB: 65_536 }), link, clock));
+const nodes = Array.from({ length: NODES }, (_, index) =>
+  createMockNode(nodeOf(random, { name: `node-${index}`, cpuMHz: 40_000, memoryMB: 65_536 }), link, clock),
+);
 await Promise.all(nodes.map((node) => node.connect()));
 
 watch(cluster);
@@ -141,11 +145,26 @@ async function end(): Promise<void> {
 
 function facts(): AgentFacts {
   const member = {
-    Name: "bench.global", Addr: "127.0.0.1", Port: 4648, Tags: {}, Status: "alive",
-    ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+    Name: "bench.global",
+    Addr: "127.0.0.1",
+    Port: 4648,
+    Tags: {},
+    Status: "alive",
+    ProtocolMin: 1,
+    ProtocolMax: 5,
+    ProtocolCur: 2,
+    DelegateMin: 2,
+    DelegateMax: 5,
+    DelegateCur: 4,
   };
   return {
-    version: "0", config: () => ({}), member: () => member, members: () => [member], serverAddresses: () => [], health: () => ({}), stats: () => ({}),
+    version: "0",
+    config: () => ({}),
+    member: () => member,
+    members: () => [member],
+    serverAddresses: () => [],
+    health: () => ({}),
+    stats: () => ({}),
     async *monitor() {
       // Nobody watches.
     },

@@ -47,7 +47,9 @@ async function measure(load: Load, nodeCount: number, cluster: Cluster): Promise
   const clock = createHostClock({ keepAlive: true });
   const random = createSeededRandom(7);
   const server = await startServer({
-    cluster, clock, random,
+    cluster,
+    clock,
+    random,
     admission: { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 },
     report: ({ level, message, fields }) => level === "error" && console.error(message, fields),
   });
@@ -128,7 +130,10 @@ async function runOne(load: Load): Promise<void> {
     for (const figure of figures(load, measured)) {
       const { bench, value, unit, reference, goal } = figure;
       if (option("json") !== undefined) console.log(JSON.stringify(figure));
-      else console.log(`${bench}: ${Math.round(value).toLocaleString("en")} ${unit}${reference === null ? "" : ` (Nomad ${reference})`}${goal === "" ? "" : `, goal ${goal}`}`);
+      else
+        console.log(
+          `${bench}: ${Math.round(value).toLocaleString("en")} ${unit}${reference === null ? "" : ` (Nomad ${reference})`}${goal === "" ? "" : `, goal ${goal}`}`,
+        );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -138,7 +143,9 @@ async function runOne(load: Load): Promise<void> {
 const only = option("load")?.split("=")[1];
 if (only === undefined) {
   for (const index of LOADS.keys()) {
-    execFileSync(process.execPath, ["--expose-gc", import.meta.filename, ...process.argv.slice(2), `--load=${index}`], { stdio: "inherit" });
+    execFileSync(process.execPath, ["--expose-gc", import.meta.filename, ...process.argv.slice(2), `--load=${index}`], {
+      stdio: "inherit",
+    });
   }
 } else {
   await runOne(LOADS[Number(only)] as Load);

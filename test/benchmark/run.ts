@@ -22,9 +22,14 @@ async function main(words: readonly string[]): Promise<number> {
   // `npm run bench --json` keeps the flag to itself and tells it this way.
   const json = words.includes("--json") || process.env["npm_config_json"] === "true";
   const names = words.filter((word) => !word.startsWith("-"));
-  const wrong = [...names.filter((name) => !Object.hasOwn(BENCHMARKS, name)), ...words.filter((word) => word.startsWith("-") && word !== "--json")];
+  const wrong = [
+    ...names.filter((name) => !Object.hasOwn(BENCHMARKS, name)),
+    ...words.filter((word) => word.startsWith("-") && word !== "--json"),
+  ];
   if (wrong.length > 0) {
-    process.stderr.write(`bench: no benchmark ${wrong.map((word) => JSON.stringify(word)).join(", ")}; there are ${Object.keys(BENCHMARKS).join(", ")}, and --json\n`);
+    process.stderr.write(
+      `bench: no benchmark ${wrong.map((word) => JSON.stringify(word)).join(", ")}; there are ${Object.keys(BENCHMARKS).join(", ")}, and --json\n`,
+    );
     return 1;
   }
   const loads = [loadavg()[0] as number];
@@ -59,11 +64,25 @@ function table(figures: readonly Figure[]): string {
     ...figures.map((each) => {
       const kept = keepsTo(each);
       const verdict = kept === undefined ? "" : kept ? "kept" : "MISSED";
-      return [each.bench, show(each.value), each.unit, each.reference === null ? "-" : show(each.reference), each.goal === "" ? "-" : each.goal, verdict];
+      return [
+        each.bench,
+        show(each.value),
+        each.unit,
+        each.reference === null ? "-" : show(each.reference),
+        each.goal === "" ? "-" : each.goal,
+        verdict,
+      ];
     }),
   ];
   const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  return rows.map((row) => row.map((cell, column) => pad(cell, widths[column] as number, column)).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => pad(cell, widths[column] as number, column))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** Values and references are numbers: to the right. */

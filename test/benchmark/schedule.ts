@@ -22,7 +22,9 @@ const CASES: readonly Case[] = [
   { name: "batch, 10,000 over 5,000 nodes", nodes: 5_000, count: 10_000 },
   { name: "one dynamic port each, 5,000 over 500", nodes: 500, count: 5_000, fields: { Networks: [aNetwork({ http: 0 })] } },
   {
-    name: "spread over datacenters, 5,000 over 500", nodes: 500, count: 5_000,
+    name: "spread over datacenters, 5,000 over 500",
+    nodes: 500,
+    count: 5_000,
     fields: { Spreads: [{ Attribute: "${node.datacenter}", Weight: 50, SpreadTarget: [] }] },
   },
 ];

@@ -42,6 +42,12 @@ function job(id: string): object {
     ID: id,
     Type: "service",
     Datacenters: ["*"],
-    TaskGroups: [{ Name: "g", Count: 1, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["3600"] }, Resources: { CPU: 20, MemoryMB: 16 } }] }],
+    TaskGroups: [
+      {
+        Name: "g",
+        Count: 1,
+        Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["3600"] }, Resources: { CPU: 20, MemoryMB: 16 } }],
+      },
+    ],
   };
 }

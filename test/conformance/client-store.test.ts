@@ -72,7 +72,10 @@ describe("the memory on this host", () => {
           if (index === Number(process.argv[2])) process.kill(process.pid, "SIGKILL");
         }`;
       for (let round = 0; round < Math.ceil(3 * testScale()); round++) {
-        const killed = spawnSync(process.execPath, ["--input-type=module", "-e", program, path, String(100 + round * 37)], { cwd: join(import.meta.dirname, "..", ".."), encoding: "utf8" });
+        const killed = spawnSync(process.execPath, ["--input-type=module", "-e", program, path, String(100 + round * 37)], {
+          cwd: join(import.meta.dirname, "..", ".."),
+          encoding: "utf8",
+        });
         assert.equal(killed.signal, "SIGKILL", killed.stderr);
         const returned = Number(killed.stdout.trim().split("\n").at(-1));
         const store = hostClientStore(path);

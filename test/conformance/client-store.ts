@@ -7,19 +7,20 @@ import { anAllocation } from "../unit/client/stage.ts";
 
 export function clientStoreConformance(maker: string, fresh: () => { open(): ClientStore; remove(): void }): void {
   describe(`a node's memory: ${maker}`, () => {
-    const within = (name: string, story: (open: () => ClientStore) => void) => test(name, () => {
-      const { open, remove } = fresh();
-      const opened: ClientStore[] = [];
-      try {
-        story(() => {
-          opened.push(open());
-          return opened.at(-1) as ClientStore;
-        });
-      } finally {
-        for (const store of opened) store.close();
-        remove();
-      }
-    });
+    const within = (name: string, story: (open: () => ClientStore) => void) =>
+      test(name, () => {
+        const { open, remove } = fresh();
+        const opened: ClientStore[] = [];
+        try {
+          story(() => {
+            opened.push(open());
+            return opened.at(-1) as ClientStore;
+          });
+        } finally {
+          for (const store of opened) store.close();
+          remove();
+        }
+      });
 
     within("is empty at first", (open) => {
       const store = open();
@@ -55,7 +56,10 @@ export function clientStoreConformance(maker: string, fresh: () => { open(): Cli
       for (const letter of ["c", "a", "b"]) store.saveAllocation(anAllocation(letter));
       store.removeAllocation(anAllocation("a").ID);
       store.removeAllocation(anAllocation("f").ID);
-      assert.deepEqual(store.allocations().map((each) => each.allocation.ID.charAt(0)), ["c", "b"]);
+      assert.deepEqual(
+        store.allocations().map((each) => each.allocation.ID.charAt(0)),
+        ["c", "b"],
+      );
     });
   });
 }

@@ -1,7 +1,21 @@
 /** The disk port on this machine: layout, reading, writing, and a hostile task that swaps paths under our hands (F43, F59). */
 import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
-import { appendFileSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -29,12 +43,19 @@ function check(sentence: string, body: (disk: Disk, root: string, above: string)
   });
 }
 
-const mounted = (directory: string) => readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => line.includes(` ${directory} `)).length;
+const mounted = (directory: string) =>
+  readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(` ${directory} `)).length;
 const modeOf = (file: string) => (statSync(file).mode & 0o7777).toString(8);
 
 async function text(disk: Disk, root: string, request: Partial<DiskRead> & { path: string }): Promise<string> {
   let read = "";
-  for await (const frame of disk.read(root, { origin: "start", offset: 0, limit: -1, follow: false, ...request }, new AbortController().signal)) {
+  for await (const frame of disk.read(
+    root,
+    { origin: "start", offset: 0, limit: -1, follow: false, ...request },
+    new AbortController().signal,
+  )) {
     read += Buffer.from(frame.Data).toString();
   }
   return read;
@@ -44,7 +65,9 @@ check("directories have their modes, and making them again changes nothing", asy
   const place = await disk.makeTask(root, { task: "web", isolation: "none", user: "", secretsMB: 0 });
   await disk.makeAllocation(root);
   assert.deepEqual(
-    ["alloc", "alloc/data", "alloc/logs", "alloc/tmp", "web", "web/local", "web/tmp", "web/private"].map((each) => modeOf(path.join(root, each))),
+    ["alloc", "alloc/data", "alloc/logs", "alloc/tmp", "web", "web/local", "web/tmp", "web/private"].map((each) =>
+      modeOf(path.join(root, each)),
+    ),
     ["755", "777", "777", "777", "755", "777", "1777", "700"],
   );
   assert.equal(modeOf(place.secretsDirectory), isRoot ? "777" : "700");
@@ -55,9 +78,14 @@ check("a named user owns local and secrets, nobody else enters the secrets", asy
   if (!isRoot) return;
   const place = await disk.makeTask(root, { task: "app", isolation: "chroot", user: "nobody", secretsMB: 2 });
   const nobody = Number(execFileSync("id", ["-u", "nobody"]));
-  assert.deepEqual([statSync(place.localDirectory).uid, statSync(place.secretsDirectory).uid, modeOf(place.secretsDirectory)], [nobody, nobody, "700"]);
+  assert.deepEqual(
+    [statSync(place.localDirectory).uid, statSync(place.secretsDirectory).uid, modeOf(place.secretsDirectory)],
+    [nobody, nobody, "700"],
+  );
   assert.ok(lstatSync(path.join(root, "app", "alloc")).isDirectory());
-  await assert.rejects(disk.makeTask(root, { task: "bad", isolation: "none", user: "no-such-user", secretsMB: 0 }), { code: "DRIVER_TASK_INVALID" });
+  await assert.rejects(disk.makeTask(root, { task: "bad", isolation: "none", user: "no-such-user", secretsMB: 0 }), {
+    code: "DRIVER_TASK_INVALID",
+  });
 });
 
 check("task names that are no directory names are refused", async (disk, root) => {
@@ -107,17 +135,28 @@ check("nothing outside is read, listed or written (F59)", async (disk, root, abo
   symlinkSync("../secrets", path.join(local, "hidden"));
   await disk.write(root, { path: "web/secrets/token", data: "hidden", mode: 0o600, user: "" });
   const refused: [string, string][] = [
-    ["../..", "FILE_OUTSIDE"], ["web/../../..", "FILE_OUTSIDE"], ["web/local/absolute", "FILE_OUTSIDE"], ["web/local/relative", "FILE_OUTSIDE"],
-    ["web/local/root/etc/passwd", "FILE_OUTSIDE"], ["web/local/loop", "FILE_OUTSIDE"], ["web/secrets", "FILE_FORBIDDEN"],
-    ["web/secrets/token", "FILE_FORBIDDEN"], ["web/private", "FILE_FORBIDDEN"], ["web/local/hidden/token", "FILE_FORBIDDEN"],
-    ["web/local/../secrets/token", "FILE_FORBIDDEN"], ["nothing", "FILE_NOT_FOUND"], ["nul\0byte", "FILE_NOT_FOUND"],
+    ["../..", "FILE_OUTSIDE"],
+    ["web/../../..", "FILE_OUTSIDE"],
+    ["web/local/absolute", "FILE_OUTSIDE"],
+    ["web/local/relative", "FILE_OUTSIDE"],
+    ["web/local/root/etc/passwd", "FILE_OUTSIDE"],
+    ["web/local/loop", "FILE_OUTSIDE"],
+    ["web/secrets", "FILE_FORBIDDEN"],
+    ["web/secrets/token", "FILE_FORBIDDEN"],
+    ["web/private", "FILE_FORBIDDEN"],
+    ["web/local/hidden/token", "FILE_FORBIDDEN"],
+    ["web/local/../secrets/token", "FILE_FORBIDDEN"],
+    ["nothing", "FILE_NOT_FOUND"],
+    ["nul\0byte", "FILE_NOT_FOUND"],
   ];
   for (const [wanted, code] of refused) {
     await assert.rejects(disk.stat(root, wanted), { code }, wanted);
     await assert.rejects(disk.list(root, wanted), { code }, wanted);
     await assert.rejects(text(disk, root, { path: wanted }), { code }, wanted);
   }
-  await assert.rejects(disk.write(root, { path: "web/local/root/tmp/drover-escape", data: "x", mode: 0o644, user: "" }), { code: "FILE_OUTSIDE" });
+  await assert.rejects(disk.write(root, { path: "web/local/root/tmp/drover-escape", data: "x", mode: 0o644, user: "" }), {
+    code: "FILE_OUTSIDE",
+  });
   await disk.write(root, { path: "web/local/absolute", data: "mine", mode: 0o644, user: "" });
   assert.equal(readFileSync(path.join(above, "outside"), "utf8"), "precious", "the link was replaced, not followed");
 });
@@ -145,7 +184,8 @@ check("a task that swaps a directory for a link all the time never shows or rece
   mkdirSync(path.join(local, "real"));
   writeFileSync(path.join(local, "real", "file"), "inside");
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const racing = new Worker(`
+  const racing = new Worker(
+    `
     const { renameSync, symlinkSync, unlinkSync } = require("node:fs");
     const { workerData: { local, target, stop } } = require("node:worker_threads");
     while (Atomics.load(stop, 0) === 0) {
@@ -154,7 +194,9 @@ check("a task that swaps a directory for a link all the time never shows or rece
       try { unlinkSync(local + "/real"); } catch {}
       try { renameSync(local + "/aside", local + "/real"); } catch {}
     }
-  `, { eval: true, workerData: { local, target: path.join(above, "target"), stop } });
+  `,
+    { eval: true, workerData: { local, target: path.join(above, "target"), stop } },
+  );
   const seen = new Set<string>();
   try {
     for (let round = 0; round < 2000 * testScale(); round++) {
@@ -167,7 +209,9 @@ check("a task that swaps a directory for a link all the time never shows or rece
     }
   } finally {
     Atomics.store(stop, 0, 1);
-    await new Promise((resolve) => { racing.once("exit", resolve); });
+    await new Promise((resolve) => {
+      racing.once("exit", resolve);
+    });
   }
   assert.ok(seen.has("inside") && !seen.has("OUTSIDE"), [...seen].join(", "));
   assert.deepEqual(readdirSync(path.join(above, "target")), ["file"]);
@@ -177,7 +221,13 @@ check("a range is read from either end", async (disk, root) => {
   await disk.write(root, { path: "alloc/data/x", data: "0123456789", mode: 0o644, user: "" });
   const read = (request: Partial<DiskRead>) => text(disk, root, { path: "alloc/data/x", ...request });
   assert.deepEqual(
-    [await read({ offset: 3 }), await read({ offset: 3, limit: 2 }), await read({ origin: "end", offset: 4 }), await read({ origin: "end", offset: 99 }), await read({ offset: 99 })],
+    [
+      await read({ offset: 3 }),
+      await read({ offset: 3, limit: 2 }),
+      await read({ origin: "end", offset: 4 }),
+      await read({ origin: "end", offset: 99 }),
+      await read({ offset: 99 }),
+    ],
     ["3456789", "34", "6789", "0123456789", ""],
   );
 });
@@ -186,7 +236,11 @@ check("a followed file yields what is appended, tells of truncation, and ends wh
   const file = path.join(root, "alloc", "logs", "x");
   writeFileSync(file, "one\n");
   const seen: string[] = [];
-  for await (const frame of disk.read(root, { path: "alloc/logs/x", origin: "start", offset: 0, limit: -1, follow: true }, new AbortController().signal)) {
+  for await (const frame of disk.read(
+    root,
+    { path: "alloc/logs/x", origin: "start", offset: 0, limit: -1, follow: true },
+    new AbortController().signal,
+  )) {
     seen.push(frame.FileEvent || Buffer.from(frame.Data).toString());
     if (seen.length === 1) appendFileSync(file, "two\n");
     if (seen.length === 2) truncateSync(file, 0);
@@ -202,14 +256,18 @@ check("following ends without an error when its reader goes", async (disk, root)
   let frames = 0;
   for await (const _ of disk.read(root, { path: "alloc/logs/x", origin: "start", offset: 0, limit: -1, follow: true }, away.signal)) {
     frames++;
-    setTimeout(() => { away.abort(); }, 10);
+    setTimeout(() => {
+      away.abort();
+    }, 10);
   }
   assert.equal(frames, 1);
 });
 
 check("a watch calls soon after a change, and not after close", async (disk, root) => {
   let calls = 0;
-  const watching = disk.watch(root, "alloc/logs", () => { calls++; });
+  const watching = disk.watch(root, "alloc/logs", () => {
+    calls++;
+  });
   writeFileSync(path.join(root, "alloc", "logs", "x"), "one\n");
   while (calls === 0) await sleep(5);
   watching.close();

@@ -34,9 +34,14 @@ driverConformance({
 // The way of an agent without root: no cgroups at all.
 driverConformance({
   name: "raw_exec without cgroups",
-  world: () => hostWorld("none", (stateDirectory) => rawExecDriver({
-    stateDirectory, enabled: true, cgroups: { version: "none", unified: "", controllers: {}, writable: false },
-  })),
+  world: () =>
+    hostWorld("none", (stateDirectory) =>
+      rawExecDriver({
+        stateDirectory,
+        enabled: true,
+        cgroups: { version: "none", unified: "", controllers: {}, writable: false },
+      }),
+    ),
   configs: {
     exits: (code) => shell(`exit ${code}`),
     runs: shell("echo ready; while :; do sleep 0.05; done"),

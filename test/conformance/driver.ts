@@ -28,11 +28,27 @@ export interface DriverMaker {
   };
 }
 
-export function taskStart(world: Pick<DriverWorld, "place">, id: string, config: Record<string, unknown>, more: Partial<TaskStart> = {}): TaskStart {
+export function taskStart(
+  world: Pick<DriverWorld, "place">,
+  id: string,
+  config: Record<string, unknown>,
+  more: Partial<TaskStart> = {},
+): TaskStart {
   return {
-    id, allocationId: "11111111-2222-3333-4444-555555555555", task: "web", place: world.place, config,
+    id,
+    allocationId: "11111111-2222-3333-4444-555555555555",
+    task: "web",
+    place: world.place,
+    config,
     environment: { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${id}`, NOMAD_TASK_NAME: "web" },
-    user: "", cpuMHz: 100, memoryMB: 64, memoryMaxMB: 0, cpuShare: 0.1, cores: [], chroot: {}, ...more,
+    user: "",
+    cpuMHz: 100,
+    memoryMB: 64,
+    memoryMaxMB: 0,
+    cpuShare: 0.1,
+    cores: [],
+    chroot: {},
+    ...more,
   };
 }
 
@@ -144,7 +160,10 @@ export function driverConformance(maker: DriverMaker): void {
 
   check("a start that fails leaves nothing", async (world) => {
     const driver = world.open();
-    await assert.rejects(driver.start(taskStart(world, ID, maker.configs.impossible)), (error: Error & { code?: string }) => error.code?.startsWith("DRIVER_") === true);
+    await assert.rejects(
+      driver.start(taskStart(world, ID, maker.configs.impossible)),
+      (error: Error & { code?: string }) => error.code?.startsWith("DRIVER_") === true,
+    );
     assert.deepEqual(await driver.list(), []);
     assert.deepEqual(await world.left(), []);
   });

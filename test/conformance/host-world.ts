@@ -28,7 +28,8 @@ export async function hostWorld(isolation: "none" | "chroot", open: (stateDirect
   execFileSync("mkfifo", ["-m", "666", stdoutPath, stderrPath]);
   const pipes = [stdoutPath, stderrPath].map((file) => openSync(file, constants.O_RDWR | constants.O_NONBLOCK));
   return {
-    directory, stateDirectory,
+    directory,
+    stateDirectory,
     place: { ...shared, ...task, stdoutPath, stderrPath },
     open: () => open(stateDirectory),
     printed: () => pipes.map(drain).join(""),
@@ -46,10 +47,12 @@ export async function hostWorld(isolation: "none" | "chroot", open: (stateDirect
 
 /** Processes whose command line holds the text; zombies have none. */
 export function processesNaming(text: string): string[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    const words = readText(`/proc/${pid}/cmdline`).split("\0").join(" ");
-    return words.includes(text) ? [`process ${pid}: ${words.slice(-200)}`] : [];
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      const words = readText(`/proc/${pid}/cmdline`).split("\0").join(" ");
+      return words.includes(text) ? [`process ${pid}: ${words.slice(-200)}`] : [];
+    });
 }
 
 export function groupsOf(stateDirectory: string): string[] {

@@ -37,7 +37,8 @@ function servers() {
         register: async (described) => (calls.push(`register ${described.Name}`), { HeartbeatTtlMs: 12_345 }),
         heartbeat: async () => (calls.push("heartbeat"), { HeartbeatTtlMs: 23_456 }),
         async updateAllocations(updates) {
-          if (updates.some((update) => update.ClientDescription === "refuse")) throw new NamedError("LOG_WRITE_FAILED", "disk full", { statusCode: 503 });
+          if (updates.some((update) => update.ClientDescription === "refuse"))
+            throw new NamedError("LOG_WRITE_FAILED", "disk full", { statusCode: 503 });
           calls.push(`update ${updates.map((update) => update.ID).join()}`);
         },
         close: () => void closed++,
@@ -52,7 +53,11 @@ function nodeEnd(heard: AllocationsChanged[] = []): NodeEnd {
 }
 const change = (index: number): AllocationsChanged => ({ ClusterId: "c", Index: index, Complete: false, Changed: [], Gone: [] });
 const update = (id: string, description = ""): AllocationClientUpdate => ({
-  ID: id as AllocationId, NodeID: NODE.ID, ClientStatus: "running", ClientDescription: description, TaskStates: {},
+  ID: id as AllocationId,
+  NodeID: NODE.ID,
+  ClientStatus: "running",
+  ClientDescription: description,
+  TaskStates: {},
 });
 
 export function linkConformance(maker: string, make: MakeLink): void {
@@ -81,10 +86,16 @@ export function linkConformance(maker: string, make: MakeLink): void {
     const heard: AllocationsChanged[] = [];
     const connection = await connect(link, heard);
     await Promise.all(Array.from({ length: 50 }, (_, index) => connection.updateAllocations([update(String(index))])));
-    assert.deepEqual(server.calls, Array.from({ length: 50 }, (_, index) => `update ${index}`));
+    assert.deepEqual(
+      server.calls,
+      Array.from({ length: 50 }, (_, index) => `update ${index}`),
+    );
     for (let index = 1; index <= 50; index++) server.ends[0]?.allocationsChanged(change(index));
     await eventually("all changes arrive", () => heard.length === 50);
-    assert.deepEqual(heard.map((each) => each.Index), Array.from({ length: 50 }, (_, index) => index + 1));
+    assert.deepEqual(
+      heard.map((each) => each.Index),
+      Array.from({ length: 50 }, (_, index) => index + 1),
+    );
   });
 
   named("nothing is delivered in the sender's own turn", async (link, server) => {
@@ -97,7 +108,10 @@ export function linkConformance(maker: string, make: MakeLink): void {
 
   named("a refusal reaches the node as the named error it is", async (link) => {
     const isCode = (code: string) => (thrown: unknown) => thrown instanceof NamedError && thrown.code === code;
-    await assert.rejects(link.connect({ ...NODE, SecretID: "wrong" }, nodeEnd(), () => undefined), isCode("LINK_REFUSED"));
+    await assert.rejects(
+      link.connect({ ...NODE, SecretID: "wrong" }, nodeEnd(), () => undefined),
+      isCode("LINK_REFUSED"),
+    );
     const connection = await connect(link);
     await assert.rejects(connection.updateAllocations([update("a", "refuse")]), isCode("LOG_WRITE_FAILED"));
     await connection.heartbeat();

@@ -50,7 +50,14 @@ export function logConformance(maker: LogMaker): void {
     assert.equal(await log.append([bytes("a"), bytes("b")]), 1);
     assert.equal(await log.append([bytes("c")]), 3);
     assert.deepEqual([log.firstIndex, log.lastIndex], [1, 3]);
-    assert.deepEqual((await all(log)).map(({ index, data }) => [index, text(data)]), [[1, "a"], [2, "b"], [3, "c"]]);
+    assert.deepEqual(
+      (await all(log)).map(({ index, data }) => [index, text(data)]),
+      [
+        [1, "a"],
+        [2, "b"],
+        [3, "c"],
+      ],
+    );
   });
 
   check("concurrent appends keep their order and their entries together", async (open) => {
@@ -102,7 +109,10 @@ export function logConformance(maker: LogMaker): void {
     assert.equal(second.clusterId, clusterId);
     assert.deepEqual([second.firstIndex, second.lastIndex], [1, 2]);
     assert.equal(await second.append([bytes("c")]), 3);
-    assert.deepEqual((await all(second)).map(({ data }) => text(data)), ["a", "b", "c"]);
+    assert.deepEqual(
+      (await all(second)).map(({ data }) => text(data)),
+      ["a", "b", "c"],
+    );
   });
 
   check("cutting forgets the beginning; indexes go on, also when nothing is left and it is opened again", async (open) => {
@@ -110,7 +120,10 @@ export function logConformance(maker: LogMaker): void {
     await log.append(Array.from({ length: 10 }, (_, n) => bytes(String(n + 1))));
     await log.cut(4);
     assert.deepEqual([log.firstIndex, log.lastIndex], [5, 10]);
-    assert.deepEqual((await all(log, 1)).map(({ index }) => index), [5, 6, 7, 8, 9, 10]);
+    assert.deepEqual(
+      (await all(log, 1)).map(({ index }) => index),
+      [5, 6, 7, 8, 9, 10],
+    );
     await log.cut(3);
     assert.equal(log.firstIndex, 5);
     await log.cut(100);

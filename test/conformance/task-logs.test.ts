@@ -1,7 +1,18 @@
 /** The log keeper: held to the window, killed, and attacked by the tasks it serves. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -22,7 +33,9 @@ async function world(deep = ""): Promise<KeeperWorld> {
   mkdirSync(directory, { recursive: true });
   const stateDirectory = path.join(root, `state${deep}`);
   return {
-    root, directory, stateDirectory,
+    root,
+    directory,
+    stateDirectory,
     open: () => keptTaskLogs({ stateDirectory }),
     remove: async () => rmSync(root, { recursive: true, force: true }),
   };
@@ -33,13 +46,16 @@ taskLogsConformance({ name: "log keeper below a long path", world: () => world(`
 
 /** The keeper of a world: the process that was started with its state directory. */
 function keeperPid(stateDirectory: string): number | undefined {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).map(Number).find((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(stateDirectory);
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .find((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(stateDirectory);
+      } catch {
+        return false;
+      }
+    });
 }
 
 async function gone(pid: number): Promise<void> {

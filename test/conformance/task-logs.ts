@@ -29,13 +29,21 @@ export async function print(pipe: string, shellText: string): Promise<void> {
 
 /** What stands in a stream's files, oldest first. */
 export function logged(directory: string, base: string): string[] {
-  return readdirSync(directory).filter((name) => name.startsWith(`${base}.`))
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(`${base}.`))
     .toSorted((a, b) => Number(a.slice(base.length + 1)) - Number(b.slice(base.length + 1)))
     .map((name) => readFileSync(path.join(directory, name), "utf8"));
 }
 
 export function logRequest(world: TaskLogsWorld, more: Partial<TaskLogRequest> = {}): TaskLogRequest {
-  return { id: "11111111-2222-3333-4444-555555555555.web", directory: world.directory, task: "web", maxFiles: 3, maxFileSizeMB: 1, ...more };
+  return {
+    id: "11111111-2222-3333-4444-555555555555.web",
+    directory: world.directory,
+    task: "web",
+    maxFiles: 3,
+    maxFileSizeMB: 1,
+    ...more,
+  };
 }
 
 export function taskLogsConformance(maker: TaskLogsMaker): void {
@@ -94,7 +102,10 @@ export function taskLogsConformance(maker: TaskLogsMaker): void {
     for (const file of files) assert.ok(file.length <= 1024 * 1024 && file.endsWith("\n"), "whole lines only");
     const numbers = files.join("").trim().split("\n").map(Number);
     assert.equal(numbers.at(-1), 1700000);
-    assert.ok(numbers.every((number, index) => index === 0 || number === (numbers[index - 1] as number) + 1), "no line is missing, doubled or torn");
+    assert.ok(
+      numbers.every((number, index) => index === 0 || number === (numbers[index - 1] as number) + 1),
+      "no line is missing, doubled or torn",
+    );
     await logs.release({ stop: false });
   });
 

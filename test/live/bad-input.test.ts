@@ -7,7 +7,16 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, freePort, REPOSITORY, run, startRealAgent, temporaryDirectory, type CommandResult, type RealAgent } from "./real-agent.ts";
+import {
+  eventually,
+  freePort,
+  REPOSITORY,
+  run,
+  startRealAgent,
+  temporaryDirectory,
+  type CommandResult,
+  type RealAgent,
+} from "./real-agent.ts";
 
 let agent: RealAgent;
 const files = temporaryDirectory("bad-input");
@@ -58,19 +67,35 @@ const JOB_FILES: readonly (readonly [kind: string, text: string | Buffer, patter
   ["a variable without a value", `variable "who" {}\n${jobWith({ job: "  name = var.who" })}`, /who/],
   ["an unknown function", jobWith({ job: '  name = uper("x")' }), /bad\.nomad:3:10: [^]*did you mean "upper"/i],
   ["a function given the wrong kind", jobWith({ job: '  name = upper(["x"])' }), /bad\.nomad:3:/],
-  ["locals in a circle", `locals {\n  a = local.b\n  b = local.a\n}\n${jobWith({ job: "  name = local.a" })}`, /bad\.nomad:\d+:\d+: .*(cycle|circle|itself)/i],
+  [
+    "locals in a circle",
+    `locals {\n  a = local.b\n  b = local.a\n}\n${jobWith({ job: "  name = local.a" })}`,
+    /bad\.nomad:\d+:\d+: .*(cycle|circle|itself)/i,
+  ],
   ["no driver", 'job "bad" {\n  group "g" {\n    task "t" {}\n  }\n}\n', /Task "t".*driver/],
   ["no group", 'job "bad" {}\n', /group/],
   ["two tasks of one name", jobWith({ group: '    task "t" {\n      driver = "raw_exec"\n    }' }), /"t"/],
   ["two ports of one label", jobWith({ group: '    network {\n      port "http" {}\n      port "http" {}\n    }' }), /http/],
   ["a port beyond the last", jobWith({ group: '    network {\n      port "http" {\n        static = 70000\n      }\n    }' }), /70000/],
-  ["a constraint that is no regular expression", jobWith({ job: '  constraint {\n    attribute = "${attr.kernel.name}"\n    operator = "regexp"\n    value = "("\n  }' }), /regexp|regular expression/],
+  [
+    "a constraint that is no regular expression",
+    jobWith({ job: '  constraint {\n    attribute = "${attr.kernel.name}"\n    operator = "regexp"\n    value = "("\n  }' }),
+    /regexp|regular expression/,
+  ],
   ["too little memory", jobWith({ task: "      resources {\n        memory = 1\n      }" }), /memory/i],
   ["a negative count", jobWith({ group: "    count = -1" }), /count/i],
   ["a priority beyond the highest", jobWith({ job: "  priority = 101" }), /priority/i],
   ["a job id with spaces", jobWith({}).replace('job "bad"', 'job "very bad"'), /very bad/],
-  ["restart rules that contradict each other", jobWith({ group: '    restart {\n      attempts = 10\n      delay = "1m"\n      interval = "1m"\n    }' }), /restart/i],
-  ["a block whose time has not come", jobWith({ task: '      template {\n        data = "x"\n        destination = "local/x"\n      }' }), /"?template"?.*not/i],
+  [
+    "restart rules that contradict each other",
+    jobWith({ group: '    restart {\n      attempts = 10\n      delay = "1m"\n      interval = "1m"\n    }' }),
+    /restart/i,
+  ],
+  [
+    "a block whose time has not come",
+    jobWith({ task: '      template {\n        data = "x"\n        destination = "local/x"\n      }' }),
+    /"?template"?.*not/i,
+  ],
   ["binary junk", randomBytes(4096), /bad\.nomad:\d+:\d+: /],
   ["nesting without an end", `x = ${"[".repeat(200_000)}`, /bad\.nomad:1:\d+: /],
 ];
@@ -112,7 +137,14 @@ for (const [kind, words, code, pattern] of COMMAND_LINES) {
   });
 }
 
-const REQUESTS: readonly (readonly [kind: string, method: string, path: string, body: string | Buffer | undefined, status: number, pattern: RegExp])[] = [
+const REQUESTS: readonly (readonly [
+  kind: string,
+  method: string,
+  path: string,
+  body: string | Buffer | undefined,
+  status: number,
+  pattern: RegExp,
+])[] = [
   ["JSON that is none", "PUT", "/v1/jobs", "{", 400, /JSON/i],
   ["binary junk", "PUT", "/v1/jobs", randomBytes(512), 400, /./],
   ["no body", "PUT", "/v1/jobs", undefined, 400, /./],
@@ -120,7 +152,14 @@ const REQUESTS: readonly (readonly [kind: string, method: string, path: string, 
   ["a job that is a list", "PUT", "/v1/jobs", '{"Job":[]}', 400, /Job|object/],
   ["a count that is text", "PUT", "/v1/jobs", '{"Job":{"ID":"bad","TaskGroups":[{"Name":"g","Count":"x","Tasks":[]}]}}', 400, /Count/],
   ["HCL that is none", "PUT", "/v1/jobs/parse", '{"JobHCL":"job {"}', 400, /1:\d+/],
-  ["a function that would read the server's disk", "PUT", "/v1/jobs/parse", JSON.stringify({ JobHCL: 'job "x" {\n name = file("/etc/passwd")\n}' }), 400, /file/],
+  [
+    "a function that would read the server's disk",
+    "PUT",
+    "/v1/jobs/parse",
+    JSON.stringify({ JobHCL: 'job "x" {\n name = file("/etc/passwd")\n}' }),
+    400,
+    /file/,
+  ],
   ["the wrong method", "DELETE", "/v1/jobs", undefined, 405, /Invalid method/],
   ["a path nobody answers", "GET", "/v1/nope", undefined, 404, /./],
   ["a job nobody knows", "GET", "/v1/job/nope", undefined, 404, /job not found/],
@@ -144,7 +183,17 @@ for (const [kind, method, path, body, status, pattern] of REQUESTS) {
 }
 
 test("a job of 10 MB is taken whole or refused whole, and the agent goes on answering", async () => {
-  const job = { ID: "huge", Datacenters: ["dc1"], TaskGroups: [{ Name: "g", Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "true" }, Env: { BIG: "x".repeat(10 * 1024 * 1024) } }] }] };
+  const job = {
+    ID: "huge",
+    Datacenters: ["dc1"],
+    TaskGroups: [
+      {
+        Name: "g",
+        Count: 0,
+        Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "true" }, Env: { BIG: "x".repeat(10 * 1024 * 1024) } }],
+      },
+    ],
+  };
   const response = await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: job }) });
   const text = await response.text();
   assert.ok(response.status === 200 || response.status === 413 || response.status === 400, `${response.status} ${text.slice(0, 200)}`);
@@ -179,9 +228,14 @@ test("a driver no node has is named", async () => {
 });
 
 test("a command that is not there fails the task by name", async () => {
-  await runJob(jobWith({ config: '        command = "/nowhere/program"', group: '    restart {\n      attempts = 0\n      mode = "fail"\n    }' }));
+  await runJob(
+    jobWith({ config: '        command = "/nowhere/program"', group: '    restart {\n      attempts = 0\n      mode = "fail"\n    }' }),
+  );
   const allocation = await eventually("the allocation to fail", async () => {
-    const [first] = await agent.get<{ ID: string; ClientStatus: string; TaskStates: Record<string, { Events: { DisplayMessage: string }[] }> }[]>("/v1/job/bad/allocations");
+    const [first] =
+      await agent.get<{ ID: string; ClientStatus: string; TaskStates: Record<string, { Events: { DisplayMessage: string }[] }> }[]>(
+        "/v1/job/bad/allocations",
+      );
     return first?.ClientStatus === "failed" ? first : undefined;
   });
   const told = allocation.TaskStates["t"]?.Events.map((event) => event.DisplayMessage).join("\n") ?? "";
@@ -195,7 +249,10 @@ test("a config key the driver does not know is named, with what was meant", asyn
     assert.match(result.stdout + result.stderr, /comand/);
   } else {
     const told = await eventually("the allocation to fail", async () => {
-      const [first] = await agent.get<{ ClientStatus: string; TaskStates: Record<string, { Events: { DisplayMessage: string }[] }> }[]>("/v1/job/bad/allocations");
+      const [first] =
+        await agent.get<{ ClientStatus: string; TaskStates: Record<string, { Events: { DisplayMessage: string }[] }> }[]>(
+          "/v1/job/bad/allocations",
+        );
       return first?.ClientStatus === "failed" ? first.TaskStates["t"]?.Events.map((event) => event.DisplayMessage).join("\n") : undefined;
     });
     assert.match(told, /comand[^]*command/);
@@ -204,13 +261,30 @@ test("a config key the driver does not know is named, with what was meant", asyn
 });
 
 test("paths that leave the allocation, and its secrets, are refused by the fs API", async () => {
-  await runJob(jobWith({ config: '        command = "/bin/sh"\n        args = ["-c", "ln -s /etc/passwd $NOMAD_TASK_DIR/out; ln -s ../secrets $NOMAD_TASK_DIR/in; sleep 60"]' }));
+  await runJob(
+    jobWith({
+      config:
+        '        command = "/bin/sh"\n        args = ["-c", "ln -s /etc/passwd $NOMAD_TASK_DIR/out; ln -s ../secrets $NOMAD_TASK_DIR/in; sleep 60"]',
+    }),
+  );
   const id = await eventually("the allocation to run", async () => {
     const [first] = await agent.get<{ ID: string; ClientStatus: string }[]>("/v1/job/bad/allocations");
     return first?.ClientStatus === "running" ? first.ID : undefined;
   });
-  await eventually("the links", async () => (await agent.request(`/v1/client/fs/ls/${id}?path=t/local`)).json().then((list: unknown) => (list as unknown[]).length >= 2));
-  for (const path of ["../../../../etc/passwd", "/../../etc/passwd", "t/local/out", "t/local/../../../../../etc/passwd", "t/secrets/x", "t/local/in/x", "t/private", "%2e%2e/%2e%2e/etc/passwd", "t/local/\0"]) {
+  await eventually("the links", async () =>
+    (await agent.request(`/v1/client/fs/ls/${id}?path=t/local`)).json().then((list: unknown) => (list as unknown[]).length >= 2),
+  );
+  for (const path of [
+    "../../../../etc/passwd",
+    "/../../etc/passwd",
+    "t/local/out",
+    "t/local/../../../../../etc/passwd",
+    "t/secrets/x",
+    "t/local/in/x",
+    "t/private",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "t/local/\0",
+  ]) {
     for (const verb of ["cat", "stat", "readat", "stream"]) {
       const response = await agent.request(`/v1/client/fs/${verb}/${id}?path=${encodeURIComponent(path)}&offset=0&limit=100&follow=false`);
       const text = await response.text();
@@ -227,7 +301,11 @@ const CONFIGURATIONS: readonly (readonly [kind: string, text: string, pattern: R
   ["an unknown key", 'data_dri = "/tmp/x"\n', /bad\.hcl:1:1: [^]*did you mean "data_dir"/i],
   ["a wrong type", "server {\n  enabled = []\n}\n", /bad\.hcl:2:\d+: .*enabled/],
   ["no data_dir", "server {\n  enabled = true\n  bootstrap_expect = 1\n}\n", /data_dir/],
-  ["a relative data_dir", 'data_dir = "var/lib"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n', /data_dir.*"var\/lib"|"var\/lib".*absolute/],
+  [
+    "a relative data_dir",
+    'data_dir = "var/lib"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n',
+    /data_dir.*"var\/lib"|"var\/lib".*absolute/,
+  ],
   ["a syntax error", "server {\n", /bad\.hcl:\d+:\d+: /],
   ["several servers", 'data_dir = "/tmp/drover-never"\nserver {\n  enabled = true\n  bootstrap_expect = 3\n}\n', /bootstrap_expect/],
   ["neither server nor client", 'data_dir = "/tmp/drover-never"\n', /server|client/],

@@ -11,7 +11,11 @@ let agent: RealAgent;
 before(async () => {
   agent = await startRealAgent();
   for (const ID of ["web-shop", "web-search", "batch-night"]) {
-    const Job = { ID, Datacenters: ["nowhere"], TaskGroups: [{ Name: "g", Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }] };
+    const Job = {
+      ID,
+      Datacenters: ["nowhere"],
+      TaskGroups: [{ Name: "g", Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }],
+    };
     assert.equal((await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) })).status, 200);
   }
 });
@@ -21,7 +25,9 @@ after(async () => {
 });
 
 async function offered(line: string, address = agent.address): Promise<string[]> {
-  const { code, stdout, stderr } = await run(LAUNCHER, ["drover", "", ""], { env: { ...process.env, COMP_LINE: line, COMP_POINT: String(line.length), NOMAD_ADDR: address } });
+  const { code, stdout, stderr } = await run(LAUNCHER, ["drover", "", ""], {
+    env: { ...process.env, COMP_LINE: line, COMP_POINT: String(line.length), NOMAD_ADDR: address },
+  });
   assert.equal(code, 0, stderr);
   assert.equal(stderr, "");
   return stdout.split("\n").filter(Boolean);
@@ -68,7 +74,10 @@ test("-autocomplete-install adds its lines once, to the shells that are there, a
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /\.bashrc.*\.zshrc.*new shell/);
   const once = [read(".bashrc"), read(".zshrc")] as const;
-  assert.ok(once[0].startsWith(files[".bashrc"]) && once[0].split("\n").filter((line) => line.startsWith("complete ")).length === 1, once[0]);
+  assert.ok(
+    once[0].startsWith(files[".bashrc"]) && once[0].split("\n").filter((line) => line.startsWith("complete ")).length === 1,
+    once[0],
+  );
   assert.ok(once[1].startsWith(files[".zshrc"]) && once[1].includes("bashcompinit"), once[1]);
   const second = await install("install");
   assert.deepEqual([second.code, second.stdout], [0, "Nothing to change.\n"]);
@@ -91,7 +100,15 @@ test("without a start file one is made for bash; uninstalling from nothing makes
 test("in a real bash, Tab completes: a flag, and a path where nothing is offered", { timeout: 60_000 }, async () => {
   const home = join(own.path, "bash-home");
   mkdirSync(home);
-  const env = { ...process.env, HOME: home, NOMAD_ADDR: agent.address, PATH: `${join(REPOSITORY, "bin")}:${process.env["PATH"] ?? ""}`, INPUTRC: "/dev/null", PS1: "$ ", TERM: "dumb" };
+  const env = {
+    ...process.env,
+    HOME: home,
+    NOMAD_ADDR: agent.address,
+    PATH: `${join(REPOSITORY, "bin")}:${process.env["PATH"] ?? ""}`,
+    INPUTRC: "/dev/null",
+    PS1: "$ ",
+    TERM: "dumb",
+  };
   assert.equal((await run(LAUNCHER, ["-autocomplete-install"], { env })).code, 0);
   writeFileSync(join(home, "only.nomad.hcl"), "");
   const press = async (line: string): Promise<CommandResult> => {

@@ -12,13 +12,22 @@ test("docker-compose.yml follows the compose schema and has the whole neighbourh
   const services = stdout.trim().split("\n").toSorted();
   assert.equal(services.filter((name) => /server/.test(name)).length, 3, stdout);
   assert.equal(services.filter((name) => /client/.test(name)).length, 2, stdout);
-  for (const neighbour of [/consul/, /bao/, /prometheus/]) assert.ok(services.some((name) => neighbour.test(name)), `${neighbour} in ${stdout}`);
+  for (const neighbour of [/consul/, /bao/, /prometheus/])
+    assert.ok(
+      services.some((name) => neighbour.test(name)),
+      `${neighbour} in ${stdout}`,
+    );
 });
 
 test("every file docker-compose.yml mounts is in the repository", () => {
-  const mounts = [...readFileSync(join(REPOSITORY, "docker-compose.yml"), "utf8").matchAll(/(\.\/[^\s:"\]]+):/g)].map((match) => match[1] as string);
+  const mounts = [...readFileSync(join(REPOSITORY, "docker-compose.yml"), "utf8").matchAll(/(\.\/[^\s:"\]]+):/g)].map(
+    (match) => match[1] as string,
+  );
   assert.ok(mounts.length > 2, "the mounts were not found");
-  assert.deepEqual(mounts.filter((mount) => !existsSync(join(REPOSITORY, mount))), []);
+  assert.deepEqual(
+    mounts.filter((mount) => !existsSync(join(REPOSITORY, mount))),
+    [],
+  );
 });
 
 test("the agent's own reader finds nothing wrong in the configurations it mounts, but what this version cannot do yet", () => {
@@ -27,7 +36,14 @@ test("the agent's own reader finds nothing wrong in the configurations it mounts
   for (const file of files) {
     const flags = parseAgentFlags(["-config", join(REPOSITORY, file)]);
     try {
-      loadConfig({ flags, disk: machineConfigDisk, workingDirectory: REPOSITORY, hostName: "test", networkAddresses: [], temporaryDirectory: () => "/nowhere" });
+      loadConfig({
+        flags,
+        disk: machineConfigDisk,
+        workingDirectory: REPOSITORY,
+        hostName: "test",
+        networkAddresses: [],
+        temporaryDirectory: () => "/nowhere",
+      });
     } catch (error) {
       const complaints = (error as Error).message.split("\n").filter((line) => /\.hcl:\d+:\d+: /.test(line));
       assert.ok(complaints.length > 0, (error as Error).message);

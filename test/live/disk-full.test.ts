@@ -44,23 +44,47 @@ function fill(): void {
 const makeRoom = () => rmSync(ballast);
 
 function register(id: string, more: object = {}): Promise<Response> {
-  const task = { Name: "t", Driver: "raw_exec", LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 }, Config: { command: "/bin/sleep", args: ["86400"] } };
-  const Job = { ID: id, Datacenters: ["*"], Meta: { ballast: "x".repeat(20_000) }, TaskGroups: [{ Name: "g", EphemeralDisk: { SizeMB: 10 }, Tasks: [task] }], ...more };
+  const task = {
+    Name: "t",
+    Driver: "raw_exec",
+    LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
+    Config: { command: "/bin/sleep", args: ["86400"] },
+  };
+  const Job = {
+    ID: id,
+    Datacenters: ["*"],
+    Meta: { ballast: "x".repeat(20_000) },
+    TaskGroups: [{ Name: "g", EphemeralDisk: { SizeMB: 10 }, Tasks: [task] }],
+    ...more,
+  };
   return agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) });
 }
 
 async function holdings(): Promise<{ jobs: string[]; evaluations: string[]; allocations: string[]; nodes: string[] }> {
   const ids = async (path: string) => (await agent.get<{ ID: string }[]>(path)).map((each) => each.ID).toSorted();
-  return { jobs: await ids("/v1/jobs"), evaluations: await ids("/v1/evaluations"), allocations: await ids("/v1/allocations"), nodes: await ids("/v1/nodes") };
+  return {
+    jobs: await ids("/v1/jobs"),
+    evaluations: await ids("/v1/evaluations"),
+    allocations: await ids("/v1/allocations"),
+    nodes: await ids("/v1/nodes"),
+  };
 }
 
-const sleepers = () => processesUnder("NOMAD_JOB_ID=before").filter((each) => each.command.startsWith("/bin/sleep")).map((each) => each.pid);
+const sleepers = () =>
+  processesUnder("NOMAD_JOB_ID=before")
+    .filter((each) => each.command.startsWith("/bin/sleep"))
+    .map((each) => each.pid);
 
 test("on a full disk writes are answered 503 with the reason, nothing changes, reads and tasks go on; with room again writes work", async () => {
   const registered = await register("before");
   assert.equal(registered.status, 200, await registered.text());
-  await eventually("the task to run", async () => (await agent.get<{ ClientStatus: string }[]>("/v1/job/before/allocations"))[0]?.ClientStatus === "running");
-  await eventually("its evaluation to be over", async () => (await agent.get<{ Status: string }[]>("/v1/evaluations")).every((each) => each.Status === "complete"));
+  await eventually(
+    "the task to run",
+    async () => (await agent.get<{ ClientStatus: string }[]>("/v1/job/before/allocations"))[0]?.ClientStatus === "running",
+  );
+  await eventually("its evaluation to be over", async () =>
+    (await agent.get<{ Status: string }[]>("/v1/evaluations")).every((each) => each.Status === "complete"),
+  );
   const pids = sleepers();
   assert.equal(pids.length, 1);
   fill();
@@ -83,7 +107,14 @@ test("on a full disk writes are answered 503 with the reason, nothing changes, r
   assert.deepEqual(sleepers(), pids);
 
   makeRoom();
-  assert.equal((await register("after", { TaskGroups: [{ Name: "g", Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }] })).status, 200);
+  assert.equal(
+    (
+      await register("after", {
+        TaskGroups: [{ Name: "g", Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }],
+      })
+    ).status,
+    200,
+  );
   assert.deepEqual((await holdings()).jobs, ["after", "before"]);
   assert.deepEqual(sleepers(), pids);
 });
@@ -93,7 +124,9 @@ test("an agent killed on a full disk says why it cannot start; with room again i
   const pids = sleepers();
   await agent.kill();
   fill();
-  const refused = await run(process.execPath, [join(REPOSITORY, "src", "main.ts"), "agent", "-config", agent.configDirectory], { timeoutMs: 30_000 });
+  const refused = await run(process.execPath, [join(REPOSITORY, "src", "main.ts"), "agent", "-config", agent.configDirectory], {
+    timeoutMs: 30_000,
+  });
   assertSaysSpace(refused.code, refused.stderr);
   makeRoom();
   await agent.restart();
@@ -111,7 +144,10 @@ test("an agent whose data_dir is new and has no room says so and exits 1", async
     mkdirSync(data);
     const config = join(files.path, "agent.hcl");
     const [http, rpc, serf] = [await freePort(), await freePort(), await freePort()];
-    writeFileSync(config, `data_dir = ${JSON.stringify(data)}\nports {\n  http = ${http}\n  rpc = ${rpc}\n  serf = ${serf}\n}\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n`);
+    writeFileSync(
+      config,
+      `data_dir = ${JSON.stringify(data)}\nports {\n  http = ${http}\n  rpc = ${rpc}\n  serf = ${serf}\n}\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n`,
+    );
     const refused = await run(process.execPath, [join(REPOSITORY, "src", "main.ts"), "agent", "-config", config], { timeoutMs: 30_000 });
     assertSaysSpace(refused.code, refused.stderr);
   } finally {

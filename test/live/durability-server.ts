@@ -17,19 +17,36 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const log = await openSqliteLog({ path: `${folder}/server/log.sqlite`, clusterId: "durability" });
 const cluster = await startCluster({
-  log, snapshots: openSnapshotStore(`${folder}/server/snapshots`), clock: createHostClock({ keepAlive: true }), random: createHostRandom(), snapshotEveryEntries: 40,
+  log,
+  snapshots: openSnapshotStore(`${folder}/server/snapshots`),
+  clock: createHostClock({ keepAlive: true }),
+  random: createHostRandom(),
+  snapshotEveryEntries: 40,
 });
 say({ ready: cluster.state.index, digest: cluster.state.digest() });
 
 let next = Number(first);
 await cluster.propose({ type: "node-register", Node: node("n1"), Evaluations: [] });
 // One job for all: plans need its stored version.
-await cluster.propose({ type: "job-register", Job: job("base", { Type: "batch", TaskGroups: [group("web", 1)] }), Submission: null, Evaluation: null, EnforceIndex: null, PreserveCounts: false });
+await cluster.propose({
+  type: "job-register",
+  Job: job("base", { Type: "batch", TaskGroups: [group("web", 1)] }),
+  Submission: null,
+  Evaluation: null,
+  EnforceIndex: null,
+  PreserveCounts: false,
+});
 const base = cluster.state.snapshot().job("default", "base") ?? null;
 
 async function write(n: number): Promise<void> {
-  const Placements = Array.from({ length: PLACEMENTS }, (_, at) => placement(`w${n}-${at}`, "base", "n1", { EvalID: `w${n}` as never, JobVersion: base?.Version ?? 0 }));
-  const outcome = await cluster.propose({ type: "plan-apply", Plan: plan(base, { Placements }), Evaluations: [evaluation(`w${n}`, "base", { Status: "complete" })] });
+  const Placements = Array.from({ length: PLACEMENTS }, (_, at) =>
+    placement(`w${n}-${at}`, "base", "n1", { EvalID: `w${n}` as never, JobVersion: base?.Version ?? 0 }),
+  );
+  const outcome = await cluster.propose({
+    type: "plan-apply",
+    Plan: plan(base, { Placements }),
+    Evaluations: [evaluation(`w${n}`, "base", { Status: "complete" })],
+  });
   say({ wrote: n, index: outcome.index, ok: outcome.ok });
 }
 

@@ -34,7 +34,9 @@ interface Life {
  * whatever it is doing then.
  */
 async function liveAndDie(folder: string, first: number, afterWrites: number | "unborn", delayMs: number): Promise<Life> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "durability-server.ts"), folder, String(first)], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "durability-server.ts"), folder, String(first)], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const errors: string[] = [];
   child.stderr.on("data", (data: Buffer) => errors.push(data.toString()));
   const acknowledged: number[] = [];
@@ -124,55 +126,66 @@ async function wearOut(folder: string, kills: number, random: Random): Promise<n
   return acknowledged.size;
 }
 
-test(`After each of ${KILLS} SIGKILLs under a stream of writes every acknowledged write is there, whole`, { timeout: 300_000 * Math.max(1, testScale()) }, async (context) => {
-  const random = createSeededRandom(20_260_101);
-  let acknowledged = 0;
-  for (let kills = 0; kills < KILLS; kills += KILLS_PER_DISK) {
-    const folder = await mkdtemp(join(tmpdir(), "drover-durability-"));
-    try {
-      acknowledged += await wearOut(folder, Math.min(KILLS_PER_DISK, KILLS - kills), random);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-      await rm(`${folder}-copy`, { recursive: true, force: true });
-    }
-  }
-  context.diagnostic(`${KILLS} kills, ${acknowledged} acknowledged writes`);
-  assert.ok(acknowledged > KILLS);
-});
-
-test("On a disk that is really full writes are refused with 503 and leave nothing; with room again they work", { skip: process.getuid?.() !== 0 ? "mounting a small disk needs root" : false }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "drover-full-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]);
-  try {
-    const ballast = join(folder, "ballast");
-    await writeFile(ballast, Buffer.alloc(1024 * 1024));
-    const cluster = await open(folder);
-    const write = (n: number) =>
-      cluster.propose({ type: "evaluations-upsert", Evaluations: [evaluation(`w${n}`, "base", { StatusDescription: "x".repeat(60_000) })] });
-    let written = 0;
-    const refused = await (async () => {
-      for (;;) {
-        try {
-          await write(written);
-          written++;
-        } catch (thrown) {
-          return thrown as { code: string; statusCode: number };
-        }
+test(
+  `After each of ${KILLS} SIGKILLs under a stream of writes every acknowledged write is there, whole`,
+  { timeout: 300_000 * Math.max(1, testScale()) },
+  async (context) => {
+    const random = createSeededRandom(20_260_101);
+    let acknowledged = 0;
+    for (let kills = 0; kills < KILLS; kills += KILLS_PER_DISK) {
+      const folder = await mkdtemp(join(tmpdir(), "drover-durability-"));
+      try {
+        acknowledged += await wearOut(folder, Math.min(KILLS_PER_DISK, KILLS - kills), random);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+        await rm(`${folder}-copy`, { recursive: true, force: true });
       }
-    })();
-    assert.deepEqual([refused.code, refused.statusCode], ["LOG_WRITE_FAILED", 503]);
-    assert.ok(written > 2, `only ${written} writes fit`);
-    assert.equal([...cluster.state.snapshot().evaluations()].length, written);
-    await assert.rejects(write(written), { code: "LOG_WRITE_FAILED" });
-    await rm(ballast);
-    assert.equal((await write(written)).ok, true);
-    const digest = cluster.state.digest();
-    await cluster.close();
-    const again = await open(folder);
-    assert.equal(again.state.digest(), digest);
-    await again.close();
-  } finally {
-    execFileSync("umount", [folder]);
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+    }
+    context.diagnostic(`${KILLS} kills, ${acknowledged} acknowledged writes`);
+    assert.ok(acknowledged > KILLS);
+  },
+);
+
+test(
+  "On a disk that is really full writes are refused with 503 and leave nothing; with room again they work",
+  { skip: process.getuid?.() !== 0 ? "mounting a small disk needs root" : false },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "drover-full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]);
+    try {
+      const ballast = join(folder, "ballast");
+      await writeFile(ballast, Buffer.alloc(1024 * 1024));
+      const cluster = await open(folder);
+      const write = (n: number) =>
+        cluster.propose({
+          type: "evaluations-upsert",
+          Evaluations: [evaluation(`w${n}`, "base", { StatusDescription: "x".repeat(60_000) })],
+        });
+      let written = 0;
+      const refused = await (async () => {
+        for (;;) {
+          try {
+            await write(written);
+            written++;
+          } catch (thrown) {
+            return thrown as { code: string; statusCode: number };
+          }
+        }
+      })();
+      assert.deepEqual([refused.code, refused.statusCode], ["LOG_WRITE_FAILED", 503]);
+      assert.ok(written > 2, `only ${written} writes fit`);
+      assert.equal([...cluster.state.snapshot().evaluations()].length, written);
+      await assert.rejects(write(written), { code: "LOG_WRITE_FAILED" });
+      await rm(ballast);
+      assert.equal((await write(written)).ok, true);
+      const digest = cluster.state.digest();
+      await cluster.close();
+      const again = await open(folder);
+      assert.equal(again.state.digest(), digest);
+      await again.close();
+    } finally {
+      execFileSync("umount", [folder]);
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+);

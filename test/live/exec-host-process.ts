@@ -5,8 +5,14 @@
 import { execDriver, rawExecDriver } from "#integrations/host";
 import type { TaskStart } from "#ports";
 
-const { driver: name, stateDirectory, task } = JSON.parse(process.argv[2] as string) as {
-  driver: string; stateDirectory: string; task: TaskStart;
+const {
+  driver: name,
+  stateDirectory,
+  task,
+} = JSON.parse(process.argv[2] as string) as {
+  driver: string;
+  stateDirectory: string;
+  task: TaskStart;
 };
 const driver = name === "exec" ? execDriver({ stateDirectory }) : rawExecDriver({ stateDirectory, enabled: true });
 process.stdout.write("begin\n");

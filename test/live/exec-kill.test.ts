@@ -18,7 +18,12 @@ const program = fileURLToPath(new URL("./exec-host-process.ts", import.meta.url)
 const config = { command: "/bin/sh", args: ["-c", "(setsid sleep 1000 &); trap 'exit 3' TERM; while :; do sleep 0.05; done"] };
 
 const makers = {
-  raw_exec: { isolation: "none", open: (stateDirectory: string) => rawExecDriver({ stateDirectory, enabled: true }), startMs: 40, stopMs: 250 },
+  raw_exec: {
+    isolation: "none",
+    open: (stateDirectory: string) => rawExecDriver({ stateDirectory, enabled: true }),
+    startMs: 40,
+    stopMs: 250,
+  },
   exec: { isolation: "chroot", open: (stateDirectory: string) => execDriver({ stateDirectory }), startMs: 160, stopMs: 350 },
 } as const;
 
@@ -31,9 +36,13 @@ interface Agent {
 }
 
 function agent(driver: string, world: HostWorld, id: string): Agent {
-  const child = spawn(process.execPath, ["--no-warnings", program, JSON.stringify({ driver, stateDirectory: world.stateDirectory, task: taskStart(world, id, config) })], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--no-warnings", program, JSON.stringify({ driver, stateDirectory: world.stateDirectory, task: taskStart(world, id, config) })],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   const lines: string[] = [];
   const waiting: { word: string; tell: (line: string) => void }[] = [];
   createInterface(child.stdout).on("line", (line) => {
@@ -41,12 +50,15 @@ function agent(driver: string, world: HostWorld, id: string): Agent {
     for (const each of waiting.filter(({ word }) => line.startsWith(word))) each.tell(line);
   });
   return {
-    says: (word) => new Promise((resolve) => {
-      const said = lines.find((line) => line.startsWith(word));
-      if (said !== undefined) resolve(said);
-      else waiting.push({ word, tell: resolve });
-    }),
-    tell: () => { child.stdin.write("go\n"); },
+    says: (word) =>
+      new Promise((resolve) => {
+        const said = lines.find((line) => line.startsWith(word));
+        if (said !== undefined) resolve(said);
+        else waiting.push({ word, tell: resolve });
+      }),
+    tell: () => {
+      child.stdin.write("go\n");
+    },
     async kill() {
       if (child.exitCode !== null) return;
       child.kill("SIGKILL");
@@ -58,61 +70,69 @@ function agent(driver: string, world: HostWorld, id: string): Agent {
 for (const [name, maker] of Object.entries(makers)) {
   const rounds = Math.round(6 * testScale());
 
-  test(`${name}: an agent killed at any moment of start leaves a whole task or nothing`, { timeout: 120_000 * Math.max(1, testScale()) }, async () => {
-    const world = await hostWorld(maker.isolation, maker.open);
-    const seen = { whole: 0, nothing: 0 };
-    try {
-      for (let round = 0; round < rounds; round++) {
-        const id = `11111111-2222-3333-4444-555555555555.web.${round}`;
-        const killed = agent(name, world, id);
-        await killed.says("begin");
-        await sleep((maker.startMs * round) / rounds);
-        await killed.kill();
-        const next = world.open();
-        const handle = await next.find(id, world.place);
-        if (handle === undefined) {
-          seen.nothing++;
-          // A child that was forked but had not become the supervisor yet finds its record gone, and ends.
-          await sleep(200);
-          assert.deepEqual(await world.left(), [], `round ${round}: nothing was found, so nothing may be left`);
-          continue;
+  test(
+    `${name}: an agent killed at any moment of start leaves a whole task or nothing`,
+    { timeout: 120_000 * Math.max(1, testScale()) },
+    async () => {
+      const world = await hostWorld(maker.isolation, maker.open);
+      const seen = { whole: 0, nothing: 0 };
+      try {
+        for (let round = 0; round < rounds; round++) {
+          const id = `11111111-2222-3333-4444-555555555555.web.${round}`;
+          const killed = agent(name, world, id);
+          await killed.says("begin");
+          await sleep((maker.startMs * round) / rounds);
+          await killed.kill();
+          const next = world.open();
+          const handle = await next.find(id, world.place);
+          if (handle === undefined) {
+            seen.nothing++;
+            // A child that was forked but had not become the supervisor yet finds its record gone, and ends.
+            await sleep(200);
+            assert.deepEqual(await world.left(), [], `round ${round}: nothing was found, so nothing may be left`);
+            continue;
+          }
+          seen.whole++;
+          assert.ok(process.kill(handle.pid, 0), "what is found runs");
+          await next.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 2000 });
+          const exit = await next.wait(handle, world.place);
+          assert.equal(exit.error, "");
+          await next.destroy(handle, world.place);
+          assert.deepEqual(await world.left(), [], `round ${round}: nothing is left after destroy`);
         }
-        seen.whole++;
-        assert.ok(process.kill(handle.pid, 0), "what is found runs");
-        await next.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 2000 });
-        const exit = await next.wait(handle, world.place);
-        assert.equal(exit.error, "");
-        await next.destroy(handle, world.place);
-        assert.deepEqual(await world.left(), [], `round ${round}: nothing is left after destroy`);
+      } finally {
+        for (const id of await world.open().list()) await world.open().sweep(id);
+        await world.remove();
       }
-    } finally {
-      for (const id of await world.open().list()) await world.open().sweep(id);
-      await world.remove();
-    }
-    assert.ok(seen.whole + seen.nothing === rounds);
-  });
+      assert.ok(seen.whole + seen.nothing === rounds);
+    },
+  );
 
-  test(`${name}: an agent killed while it stops a task is finished by the next one`, { timeout: 120_000 * Math.max(1, testScale()) }, async () => {
-    const world = await hostWorld(maker.isolation, maker.open);
-    try {
-      for (let round = 0; round < rounds; round++) {
-        const id = `11111111-2222-3333-4444-555555555555.web.${round}`;
-        const killed = agent(name, world, id);
-        await killed.says("started");
-        killed.tell();
-        await killed.says("stopping");
-        await sleep((maker.stopMs * round) / rounds);
-        await killed.kill();
-        const next = world.open();
-        assert.ok((await next.list()).every((each) => each === id));
-        await next.sweep(id);
-        assert.deepEqual(await world.left(), [], `round ${round}`);
+  test(
+    `${name}: an agent killed while it stops a task is finished by the next one`,
+    { timeout: 120_000 * Math.max(1, testScale()) },
+    async () => {
+      const world = await hostWorld(maker.isolation, maker.open);
+      try {
+        for (let round = 0; round < rounds; round++) {
+          const id = `11111111-2222-3333-4444-555555555555.web.${round}`;
+          const killed = agent(name, world, id);
+          await killed.says("started");
+          killed.tell();
+          await killed.says("stopping");
+          await sleep((maker.stopMs * round) / rounds);
+          await killed.kill();
+          const next = world.open();
+          assert.ok((await next.list()).every((each) => each === id));
+          await next.sweep(id);
+          assert.deepEqual(await world.left(), [], `round ${round}`);
+        }
+      } finally {
+        for (const id of await world.open().list()) await world.open().sweep(id);
+        await world.remove();
       }
-    } finally {
-      for (const id of await world.open().list()) await world.open().sweep(id);
-      await world.remove();
-    }
-  });
+    },
+  );
 
   test(`${name}: a task outlives its agent with the same pid, and its status is kept`, { timeout: 60_000 }, async () => {
     const world = await hostWorld(maker.isolation, maker.open);

@@ -2,7 +2,11 @@
 import { keptTaskLogs, rawExecDriver } from "#integrations/host";
 import type { TaskLogRequest, TaskStart } from "#ports";
 
-const { stateDirectory, task, request } = JSON.parse(process.argv[2] as string) as { stateDirectory: string; task: TaskStart; request: TaskLogRequest };
+const { stateDirectory, task, request } = JSON.parse(process.argv[2] as string) as {
+  stateDirectory: string;
+  task: TaskStart;
+  request: TaskLogRequest;
+};
 const logs = keptTaskLogs({ stateDirectory });
 const driver = rawExecDriver({ stateDirectory, enabled: true });
 const pipes = await logs.open(request);

@@ -19,14 +19,21 @@ test("agents killed under a task that prints more than a megabyte: same pid, eve
   const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: true }));
   const directory = `${world.place.sharedDirectory}/logs`;
   const request = { id: "11111111-2222-3333-4444-555555555555.web", directory, task: "web", maxFiles: 10, maxFileSizeMB: 1 };
-  const config = { command: "/bin/sh", args: ["-c", `i=0; while [ $i -lt 100 ]; do seq $((i * 2000 + 1)) $(((i + 1) * 2000)); i=$((i + 1)); sleep 0.01; done`] };
+  const config = {
+    command: "/bin/sh",
+    args: ["-c", `i=0; while [ $i -lt 100 ]; do seq $((i * 2000 + 1)) $(((i + 1) * 2000)); i=$((i + 1)); sleep 0.01; done`],
+  };
   const logs = keptTaskLogs({ stateDirectory: world.stateDirectory });
   try {
     const pids = new Set<string>();
     for (let kills = 0; kills < 5; kills++) {
-      const agent = spawn(process.execPath, ["--no-warnings", program, JSON.stringify({ stateDirectory: world.stateDirectory, task: taskStart(world, ID, config), request })], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
+      const agent = spawn(
+        process.execPath,
+        ["--no-warnings", program, JSON.stringify({ stateDirectory: world.stateDirectory, task: taskStart(world, ID, config), request })],
+        {
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
       const [line] = (await once(createInterface(agent.stdout), "line")) as [string];
       pids.add(line);
       await sleep(30 * kills);

@@ -26,7 +26,12 @@ function check(sentence: string, body: (world: HostWorld, driver: Driver) => Pro
   });
 }
 
-async function run(world: HostWorld, driver: Driver, config: Record<string, unknown>, more: Partial<TaskStart> = {}): Promise<{ exit: TaskExit; text: string }> {
+async function run(
+  world: HostWorld,
+  driver: Driver,
+  config: Record<string, unknown>,
+  more: Partial<TaskStart> = {},
+): Promise<{ exit: TaskExit; text: string }> {
   const handle = await driver.start(taskStart(world, ID, config, more));
   const exit = await driver.wait(handle, world.place);
   const text = world.printed();
@@ -42,12 +47,24 @@ const runs = (pid: number) => {
   }
 };
 
-const ENVIRONMENT = { PATH: "/usr/bin:/bin", TOKEN: "it's $(a) \"secret\"\nof two lines", "NOMAD_PORT_my-label": "8080", EMPTY: "", PWD: "/given", OPTIND: "odd" };
+const ENVIRONMENT = {
+  PATH: "/usr/bin:/bin",
+  TOKEN: 'it\'s $(a) "secret"\nof two lines',
+  "NOMAD_PORT_my-label": "8080",
+  EMPTY: "",
+  PWD: "/given",
+  OPTIND: "odd",
+};
 
 for (const user of ["", "nobody"]) {
   check(`the environment is exactly the given one (user "${user}")`, async (world, driver) => {
     const { text } = await run(world, driver, { command: "env", args: ["-0"] }, { environment: ENVIRONMENT, user });
-    assert.deepEqual(text.split("\0").slice(0, -1).toSorted(), Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`).toSorted());
+    assert.deepEqual(
+      text.split("\0").slice(0, -1).toSorted(),
+      Object.entries(ENVIRONMENT)
+        .map(([name, value]) => `${name}=${value}`)
+        .toSorted(),
+    );
     const none = await run(world, driver, { command: "/usr/bin/env" }, { environment: {}, user });
     assert.equal(none.text, "");
   });
@@ -66,17 +83,33 @@ check("nothing of the environment can be seen on a command line, or in a file", 
   for (const entry of readdirSync(world.directory, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) assert.ok(!readFileSync(`${entry.parentPath}/${entry.name}`, "utf8").includes(secret), entry.name);
   }
-  assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(".drover") && readFileSync(`/dev/shm/${name}`, "utf8").includes(secret)), []);
+  assert.deepEqual(
+    readdirSync("/dev/shm").filter((name) => name.startsWith(".drover") && readFileSync(`/dev/shm/${name}`, "utf8").includes(secret)),
+    [],
+  );
   await driver.destroy(handle, world.place);
 });
 
 check("a task starts with no signal ignored or blocked, its own session, /dev/null as input and oom_score_adj 0", async (world, driver) => {
-  const { text } = await run(world, driver, shell("grep -E '^Sig(Ign|Blk)' /proc/self/status; cat /proc/self/oom_score_adj; readlink /proc/self/fd/0; for fd in 3 4 5 6 7 8 9; do [ -e /proc/self/fd/$fd ] && echo fd $fd; done; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leader; umask; pwd"));
+  const { text } = await run(
+    world,
+    driver,
+    shell(
+      "grep -E '^Sig(Ign|Blk)' /proc/self/status; cat /proc/self/oom_score_adj; readlink /proc/self/fd/0; for fd in 3 4 5 6 7 8 9; do [ -e /proc/self/fd/$fd ] && echo fd $fd; done; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leader; umask; pwd",
+    ),
+  );
   assert.equal(text, `SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n0\n/dev/null\nleader\n0022\n${world.place.taskDirectory}\n`);
 });
 
 check("a named user runs with its groups and nothing of ours", async (world, driver) => {
-  const { text } = await run(world, driver, shell("id -u; id -G; grep CapEff /proc/self/status; echo again > /dev/stdout; touch \"$0\" 2>/dev/null || echo refused; ls /proc/self/fd | wc -l"), { user: "nobody" });
+  const { text } = await run(
+    world,
+    driver,
+    shell(
+      'id -u; id -G; grep CapEff /proc/self/status; echo again > /dev/stdout; touch "$0" 2>/dev/null || echo refused; ls /proc/self/fd | wc -l',
+    ),
+    { user: "nobody" },
+  );
   assert.match(text, /^65534\n65534\nCapEff:\t0000000000000000\nagain\n/);
 });
 
@@ -85,7 +118,15 @@ check("a user the machine does not know is refused for good", async (world, driv
 });
 
 check("children that made their own sessions are killed with the task", async (world, driver) => {
-  const handle = await driver.start(taskStart(world, ID, shell("setsid sh -c 'echo $$; exec sleep 1000' & nohup sh -c 'echo $$; exec sleep 1000' 2>/dev/null & (setsid sh -c '(setsid sh -c \"echo \\$\\$; exec sleep 1000\" &)' &); wait")));
+  const handle = await driver.start(
+    taskStart(
+      world,
+      ID,
+      shell(
+        "setsid sh -c 'echo $$; exec sleep 1000' & nohup sh -c 'echo $$; exec sleep 1000' 2>/dev/null & (setsid sh -c '(setsid sh -c \"echo \\$\\$; exec sleep 1000\" &)' &); wait",
+      ),
+    ),
+  );
   let text = "";
   while (text.trim().split("\n").length < 3) {
     text += world.printed();
@@ -124,7 +165,9 @@ check("with its supervisor killed a task runs on, is stopped, and its status is 
 check("a full pipe blocks the task until it is read, and loses nothing", async (world, driver) => {
   const handle = await driver.start(taskStart(world, ID, shell("seq 1 40000")));
   let text = "";
-  const waiting = driver.wait(handle, world.place).then(() => { ended = true; });
+  const waiting = driver.wait(handle, world.place).then(() => {
+    ended = true;
+  });
   let ended = false;
   while (!ended) {
     await sleep(5);
@@ -132,7 +175,10 @@ check("a full pipe blocks the task until it is read, and loses nothing", async (
   }
   await waiting;
   text += world.printed();
-  assert.deepEqual(text.trim().split("\n").map(Number), Array.from({ length: 40_000 }, (_, index) => index + 1));
+  assert.deepEqual(
+    text.trim().split("\n").map(Number),
+    Array.from({ length: 40_000 }, (_, index) => index + 1),
+  );
   await driver.destroy(handle, world.place);
 });
 

@@ -41,7 +41,12 @@ function check(sentence: string, body: (world: HostWorld, driver: Driver) => Pro
   });
 }
 
-async function run(world: HostWorld, driver: Driver, config: Record<string, unknown>, more: Partial<TaskStart> = {}): Promise<{ exit: TaskExit; text: string }> {
+async function run(
+  world: HostWorld,
+  driver: Driver,
+  config: Record<string, unknown>,
+  more: Partial<TaskStart> = {},
+): Promise<{ exit: TaskExit; text: string }> {
   const handle = await driver.start(taskStart(world, ID, config, more));
   const exit = await driver.wait(handle, world.place);
   const text = world.printed();
@@ -58,12 +63,31 @@ check("the task is process 1 and sees only itself; pid_mode host shows the machi
 
 check("it is nobody by default, sees /alloc /local /secrets, and neither private files nor the host's passwords", async (world, driver) => {
   writeFileSync(path.join(world.place.privateDirectory, "token"), "hidden");
-  const { text } = await run(world, driver, shell([
-    "id -u", "echo x > /alloc/data/from-task", "echo x > /local/from-task", "echo x > /secrets/from-task", "echo x > /tmp/from-task", "ls /private | wc -l",
-    "cat /etc/shadow | wc -c", "touch /usr/x /etc/x 2>/dev/null || echo read-only", "ls /home 2>/dev/null || echo no home", "head -c 3 /dev/zero | wc -c", "echo x > /dev/null && echo null",
-  ].join("; ")));
+  const { text } = await run(
+    world,
+    driver,
+    shell(
+      [
+        "id -u",
+        "echo x > /alloc/data/from-task",
+        "echo x > /local/from-task",
+        "echo x > /secrets/from-task",
+        "echo x > /tmp/from-task",
+        "ls /private | wc -l",
+        "cat /etc/shadow | wc -c",
+        "touch /usr/x /etc/x 2>/dev/null || echo read-only",
+        "ls /home 2>/dev/null || echo no home",
+        "head -c 3 /dev/zero | wc -c",
+        "echo x > /dev/null && echo null",
+      ].join("; "),
+    ),
+  );
   assert.equal(text, "65534\n0\n0\nread-only\nno home\n3\nnull\n");
-  for (const file of [path.join(world.place.sharedDirectory, "data"), path.join(world.place.taskDirectory, "local"), world.place.secretsDirectory]) {
+  for (const file of [
+    path.join(world.place.sharedDirectory, "data"),
+    path.join(world.place.taskDirectory, "local"),
+    world.place.secretsDirectory,
+  ]) {
     assert.equal(readFileSync(path.join(file, "from-task"), "utf8"), "x\n");
   }
 });
@@ -77,12 +101,20 @@ check("the environment is the given one, and no file or command line holds it", 
     await sleep(5);
     text += world.printed();
   }
-  assert.deepEqual(text.trim().split("\n").toSorted(), Object.entries(environment).map(([name, value]) => `${name}=${value}`).toSorted());
+  assert.deepEqual(
+    text.trim().split("\n").toSorted(),
+    Object.entries(environment)
+      .map(([name, value]) => `${name}=${value}`)
+      .toSorted(),
+  );
   assert.deepEqual(processesNaming(secret), []);
   for (const entry of readdirSync(world.directory, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) assert.ok(!readFileSync(path.join(entry.parentPath, entry.name), "utf8").includes(secret), entry.name);
   }
-  assert.deepEqual(readdirSync("/dev/shm").filter((name) => name.startsWith(".drover") && readFileSync(`/dev/shm/${name}`, "utf8").includes(secret)), []);
+  assert.deepEqual(
+    readdirSync("/dev/shm").filter((name) => name.startsWith(".drover") && readFileSync(`/dev/shm/${name}`, "utf8").includes(secret)),
+    [],
+  );
   await driver.destroy(handle, world.place);
 });
 
@@ -101,8 +133,14 @@ check("a task that is killed is not taken for one that ran out of memory", async
 
 check("limits are in the cgroup, and one path below drover leads to it in every tree", async (world, driver) => {
   const handle = await driver.start(taskStart(world, ID, shell("sleep 1000"), { memoryMB: 40, memoryMaxMB: 50, cpuMHz: 300 }));
-  const paths = readFileSync(`/proc/${handle.pid}/cgroup`, "utf8").trim().split("\n").map((line) => line.split(":").slice(1));
-  assert.ok(paths.every(([, group]) => /^\/drover\/[0-9a-f]{8}\/exec-/.test(group ?? "")), JSON.stringify(paths));
+  const paths = readFileSync(`/proc/${handle.pid}/cgroup`, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(":").slice(1));
+  assert.ok(
+    paths.every(([, group]) => /^\/drover\/[0-9a-f]{8}\/exec-/.test(group ?? "")),
+    JSON.stringify(paths),
+  );
   const group = paths[0]?.[1] ?? "";
   const v2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
   const memory = v2 ? `/sys/fs/cgroup${group}/memory.max` : `/sys/fs/cgroup/memory${group}/memory.limit_in_bytes`;
@@ -112,7 +150,9 @@ check("limits are in the cgroup, and one path below drover leads to it in every 
 });
 
 check("children that made their own sessions are killed with the task, also with pid_mode host", async (world, driver) => {
-  const handle = await driver.start(taskStart(world, ID, { ...shell("setsid sleep 1000 & (setsid sleep 1000 &); echo ready; wait"), pid_mode: "host" }));
+  const handle = await driver.start(
+    taskStart(world, ID, { ...shell("setsid sleep 1000 & (setsid sleep 1000 &); echo ready; wait"), pid_mode: "host" }),
+  );
   await world.settled();
   await driver.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 500 });
   await driver.destroy(handle, world.place);
@@ -134,27 +174,45 @@ check("a link or a program put in the place of a mount does not lead out of the 
   // What an earlier attempt, running as root inside, could leave behind.
   for (const name of ["usr", "etc", "dev", "sys"]) symlinkSync("/root", path.join(world.place.taskDirectory, name));
   const before = readdirSync("/root").toSorted();
-  await driver.start(taskStart(world, ID, shell("true"), { user: "root" })).then((handle) => driver.wait(handle, world.place), () => undefined);
+  await driver.start(taskStart(world, ID, shell("true"), { user: "root" })).then(
+    (handle) => driver.wait(handle, world.place),
+    () => undefined,
+  );
   assert.deepEqual(readdirSync("/root").toSorted(), before);
 });
 
 check("a capability the operator does not allow is refused for good, one that is allowed is had", async (world, driver) => {
   await assert.rejects(driver.start(taskStart(world, ID, { ...shell("true"), cap_add: ["sys_admin"] })), { code: "DRIVER_TASK_INVALID" });
-  const effective = async (config: Record<string, unknown>) => (await run(world, driver, { ...shell("grep CapEff /proc/self/status"), ...config })).text.split("\t")[1]?.trim();
+  const effective = async (config: Record<string, unknown>) =>
+    (await run(world, driver, { ...shell("grep CapEff /proc/self/status"), ...config })).text.split("\t")[1]?.trim();
   assert.equal(await effective({}), "00000000a80405fb");
   assert.equal(await effective({ cap_drop: ["all"] }), "0000000000000000");
 });
 
-check("the operator may allow more, and say what tasks that name no mode get", async (world, driver) => {
-  const { text } = await run(world, driver, { ...shell("grep CapEff /proc/self/status; [ $$ = 1 ] || echo host"), cap_add: ["sys_ptrace"] });
-  assert.match(text, /^CapEff:\t00000000a80c05fb\nhost\n$/);
-}, { allowedCapabilities: [...DEFAULT_CAPABILITIES, "sys_ptrace"], pidMode: "host", noPivotRoot: true });
+check(
+  "the operator may allow more, and say what tasks that name no mode get",
+  async (world, driver) => {
+    const { text } = await run(world, driver, {
+      ...shell("grep CapEff /proc/self/status; [ $$ = 1 ] || echo host"),
+      cap_add: ["sys_ptrace"],
+    });
+    assert.match(text, /^CapEff:\t00000000a80c05fb\nhost\n$/);
+  },
+  { allowedCapabilities: [...DEFAULT_CAPABILITIES, "sys_ptrace"], pidMode: "host", noPivotRoot: true },
+);
 
 check("a program that is not there is said in words", async (world, driver) => {
   await assert.rejects(driver.start(taskStart(world, ID, { command: "no-such-program" })), /"no-such-program": executable file not found/);
 });
 
-check("what it lacks is told with the way to mend it", async (_world, driver) => {
-  const info = await driver.fingerprint();
-  assert.deepEqual([info.Detected, info.HealthDescription], [false, "cgroups are not writable: mount them read-write (in a container: run it privileged)"]);
-}, { cgroups: { version: "v1", unified: "", controllers: {}, writable: false } });
+check(
+  "what it lacks is told with the way to mend it",
+  async (_world, driver) => {
+    const info = await driver.fingerprint();
+    assert.deepEqual(
+      [info.Detected, info.HealthDescription],
+      [false, "cgroups are not writable: mount them read-write (in a container: run it privileged)"],
+    );
+  },
+  { cgroups: { version: "v1", unified: "", controllers: {}, writable: false } },
+);

@@ -27,5 +27,8 @@ test("the Go client decodes every answer and runs the tutorial to its end", { sk
   assert.equal(built.code, 0, `go build: ${built.stderr}`);
   const { code, stdout, stderr } = await run(binary, ["-address", agent.address, "-driver", "exec"], { timeoutMs: 120_000 });
   assert.equal(code, 0, `${stdout}${stderr}\n${agent.output()}`);
-  assert.deepEqual(stdout.trim().split("\n"), STEPS.split(" ").map((step) => `ok ${step}`));
+  assert.deepEqual(
+    stdout.trim().split("\n"),
+    STEPS.split(" ").map((step) => `ok ${step}`),
+  );
 });

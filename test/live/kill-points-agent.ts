@@ -14,7 +14,16 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { CLIENT_DEFAULTS, startClient } from "#client";
-import { createHostClock, createHostRandom, execDriver, hostClientStore, hostDisk, hostMachine, keptTaskLogs, rawExecDriver } from "#integrations/host";
+import {
+  createHostClock,
+  createHostRandom,
+  execDriver,
+  hostClientStore,
+  hostDisk,
+  hostMachine,
+  keptTaskLogs,
+  rawExecDriver,
+} from "#integrations/host";
 import { createMemoryLink } from "#integrations/memory";
 import type { Allocation, AllocationClientUpdate } from "#model";
 import type { NodeEnd } from "#ports";
@@ -58,7 +67,13 @@ function turnPage(): void {
     story.chapter = "replacing";
     put({ ...(story.allocations[serve.ID] as Allocation), DesiredStatus: "stop" }, next);
   }
-  if (story.chapter === "replacing" && status(serve) === "complete" && status(next) === "running" && status(crash) === "failed" && began(next, "main")) {
+  if (
+    story.chapter === "replacing" &&
+    status(serve) === "complete" &&
+    status(next) === "running" &&
+    status(crash) === "failed" &&
+    began(next, "main")
+  ) {
     story.chapter = "settled";
     write();
   }
@@ -97,17 +112,24 @@ function take(updates: readonly AllocationClientUpdate[]): void {
 }
 
 const link = createMemoryLink({
-  connect: (_node, nodeEnd) => Promise.resolve({
-    register: () => {
-      end = nodeEnd;
-      nodeEnd.allocationsChanged({ ClusterId: "story", Index: story.index, Complete: true, Changed: Object.values(story.allocations), Gone: [] });
-      setImmediate(turnPage);
-      return Promise.resolve({ HeartbeatTtlMs: 30_000 });
-    },
-    heartbeat: () => Promise.resolve({ HeartbeatTtlMs: 30_000 }),
-    updateAllocations: (updates) => Promise.resolve(take(updates)),
-    close: () => {},
-  }),
+  connect: (_node, nodeEnd) =>
+    Promise.resolve({
+      register: () => {
+        end = nodeEnd;
+        nodeEnd.allocationsChanged({
+          ClusterId: "story",
+          Index: story.index,
+          Complete: true,
+          Changed: Object.values(story.allocations),
+          Gone: [],
+        });
+        setImmediate(turnPage);
+        return Promise.resolve({ HeartbeatTtlMs: 30_000 });
+      },
+      heartbeat: () => Promise.resolve({ HeartbeatTtlMs: 30_000 }),
+      updateAllocations: (updates) => Promise.resolve(take(updates)),
+      close: () => {},
+    }),
 });
 
 const stateDirectory = join(directory, "client");
@@ -122,8 +144,12 @@ const client = await startClient({
   clock: createHostClock(),
   random: createHostRandom(),
   settings: {
-    ...CLIENT_DEFAULTS, name: "story", allocationDirectory: join(directory, "alloc"), updateBatchMs: 20,
-    hostEnvironment: { PATH: process.env["PATH"] }, hostVariablesDenied: [],
+    ...CLIENT_DEFAULTS,
+    name: "story",
+    allocationDirectory: join(directory, "alloc"),
+    updateBatchMs: 20,
+    hostEnvironment: { PATH: process.env["PATH"] },
+    hostVariablesDenied: [],
   },
   report: ({ level, message, fields }) => console.error(level, message, JSON.stringify(fields)),
   killPoint: (name) => {

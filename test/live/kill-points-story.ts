@@ -14,18 +14,39 @@ export interface Story {
 }
 
 /** crash, serve, next. */
-export function storyAllocations(driver: string, ids: readonly AllocationId[] = [0, 1, 2].map(() => randomUUID() as AllocationId)): Allocation[] {
+export function storyAllocations(
+  driver: string,
+  ids: readonly AllocationId[] = [0, 1, 2].map(() => randomUUID() as AllocationId),
+): Allocation[] {
   const [crashId, serveId, nextId] = ids as [AllocationId, AllocationId, AllocationId];
   // As pid 1 of its own namespace a plain sleep does not hear SIGINT: it is killed after its timeout.
-  const shell = (script: string) => ({ Driver: driver, KillTimeout: 0.1 * NANOSECONDS, Config: { command: "/bin/sh", args: ["-c", script] } as never });
+  const shell = (script: string) => ({
+    Driver: driver,
+    KillTimeout: 0.1 * NANOSECONDS,
+    Config: { command: "/bin/sh", args: ["-c", script] } as never,
+  });
   // Each start leaves a line, each process is one sleep.
   const stay = `echo started >>"$NOMAD_ALLOC_DIR/data/starts-$NOMAD_TASK_NAME"; exec sleep 86399`;
   const RestartPolicy = { Attempts: 1, Interval: 600 * NANOSECONDS, Delay: 0.1 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
   const never = { ...RestartPolicy, Attempts: 0 };
   const at = (ID: AllocationId, allocation: Allocation): Allocation => ({ ...allocation, ID });
   return [
-    at(crashId, anAllocation("a", { type: "batch", tasks: [{ RestartPolicy, ...shell(`echo said; echo started >>"$NOMAD_ALLOC_DIR/data/starts-main"; exit 9`) }] })),
-    at(serveId, anAllocation("b", { tasks: [{ RestartPolicy: never, ShutdownDelay: 0.2 * NANOSECONDS, ...shell(stay) }, { Name: "lead", Leader: true, RestartPolicy: never, ...shell(stay) }] })),
+    at(
+      crashId,
+      anAllocation("a", {
+        type: "batch",
+        tasks: [{ RestartPolicy, ...shell(`echo said; echo started >>"$NOMAD_ALLOC_DIR/data/starts-main"; exit 9`) }],
+      }),
+    ),
+    at(
+      serveId,
+      anAllocation("b", {
+        tasks: [
+          { RestartPolicy: never, ShutdownDelay: 0.2 * NANOSECONDS, ...shell(stay) },
+          { Name: "lead", Leader: true, RestartPolicy: never, ...shell(stay) },
+        ],
+      }),
+    ),
     at(nextId, anAllocation("c", { PreviousAllocation: serveId, tasks: [{ RestartPolicy: never, ...shell(stay) }] })),
   ];
 }
@@ -77,12 +98,14 @@ export function traces(ids: readonly string[], directory: string): Trace[] {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      if (words !== "" && (ours(words) || ids.some((id) => readFileSync(`/proc/${name}/environ`, "utf8").includes(id)))) found.push({ kind: "process", what: name, words });
+      if (words !== "" && (ours(words) || ids.some((id) => readFileSync(`/proc/${name}/environ`, "utf8").includes(id))))
+        found.push({ kind: "process", what: name, words });
     } catch {
       // It ended while we looked.
     }
   }
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) if (ours(line)) found.push({ kind: "mount", what: line.split(" ")[4] as string, words: line });
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n"))
+    if (ours(line)) found.push({ kind: "mount", what: line.split(" ")[4] as string, words: line });
   walkCgroups("/sys/fs/cgroup", (path) => {
     if (ids.some((id) => path.includes(id))) found.push({ kind: "cgroup", what: path, words: "" });
   });

@@ -24,7 +24,10 @@ interface Life {
 }
 
 function live(directory: string, driver: string, more: Readonly<Record<string, string>>): Life {
-  const child = spawn(process.execPath, [PROGRAM], { env: { ...process.env, DIRECTORY: directory, DRIVER: driver, ...more }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, DIRECTORY: directory, DRIVER: driver, ...more },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let out = "";
   let all = "";
   child.stdin.on("error", () => {});
@@ -33,22 +36,27 @@ function live(directory: string, driver: string, more: Readonly<Record<string, s
     all += data.toString();
   });
   child.stderr.on("data", (data: Buffer) => (all += data.toString()));
-  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
+    child.once("exit", (code, signal) => resolve({ code, signal })),
+  );
   const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
   void ended.then(() => clearTimeout(timer));
   return {
-    child, ended, output: () => all,
-    line: (text) => new Promise((resolve, reject) => {
-      const look = () => {
-        if (!out.split("\n").includes(text)) return false;
-        child.stdout.off("data", look);
-        resolve();
-        return true;
-      };
-      if (look()) return;
-      child.stdout.on("data", look);
-      void ended.then(() => look() || reject(new Error(`the agent ended before it said ${JSON.stringify(text)}:\n${all}`)));
-    }),
+    child,
+    ended,
+    output: () => all,
+    line: (text) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!out.split("\n").includes(text)) return false;
+          child.stdout.off("data", look);
+          resolve();
+          return true;
+        };
+        if (look()) return;
+        child.stdout.on("data", look);
+        void ended.then(() => look() || reject(new Error(`the agent ended before it said ${JSON.stringify(text)}:\n${all}`)));
+      }),
   };
 }
 
@@ -81,7 +89,8 @@ async function dieAndComeBack(driver: string, point: string): Promise<void> {
       assert.deepEqual(codes, [9, 9], `exit codes were lost:\n${JSON.stringify(state, null, 1)}`);
       assert.equal(allocations[serve]?.ClientStatus, "complete");
       // Every start left a line: none was made twice.
-      const starts = (id: string, task: string) => readFileSync(join(directory, "alloc", id, "alloc", "data", `starts-${task}`), "utf8").split("\n").length - 1;
+      const starts = (id: string, task: string) =>
+        readFileSync(join(directory, "alloc", id, "alloc", "data", `starts-${task}`), "utf8").split("\n").length - 1;
       assert.deepEqual([starts(crash, "main"), starts(serve, "main"), starts(serve, "lead"), starts(next, "main")], [2, 1, 1, 1]);
       // Every line that was said is there, once.
       assert.equal(readFileSync(join(directory, "alloc", crash, "alloc", "logs", "main.stdout.0"), "utf8"), "said\nsaid\n");
@@ -93,7 +102,12 @@ async function dieAndComeBack(driver: string, point: string): Promise<void> {
     assert.deepEqual(readdirSync(join(directory, "alloc")), []);
     for (const name of ["raw_exec", "exec"]) {
       const path = join(directory, "client", name);
-      if (existsSync(path)) assert.deepEqual(readdirSync(path, { recursive: true, withFileTypes: true }).filter((each) => !each.isDirectory()), [], `${name} kept files`);
+      if (existsSync(path))
+        assert.deepEqual(
+          readdirSync(path, { recursive: true, withFileTypes: true }).filter((each) => !each.isDirectory()),
+          [],
+          `${name} kept files`,
+        );
     }
   } finally {
     for (const life of lives) if (life.child.exitCode === null && life.child.signalCode === null) life.child.kill("SIGKILL");

@@ -31,7 +31,10 @@ after(() => {
 });
 
 function drover(...words: readonly string[]): Promise<CommandResult> {
-  return run(join(release, "bin", "drover"), words, { cwd: "/", env: { ...process.env, PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}` } });
+  return run(join(release, "bin", "drover"), words, {
+    cwd: "/",
+    env: { ...process.env, PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}` },
+  });
 }
 
 test("it runs through symbolic links, relative and absolute, from another folder, with arguments as they are", async () => {
@@ -122,39 +125,60 @@ test("the release has all its parts, and its entry holds neither side of the pro
   assert.ok(files.includes("sqlite-log-worker.js") && files.includes("log-keeper.js") && files.includes("templates"), files.join(" "));
 });
 
-test("the release's dev agent runs a raw_exec job: its log worker, its log keeper, its templates are its own", { timeout: 90_000 }, async () => {
-  const port = await freePort();
-  const config = join(own.path, "ports.hcl");
-  writeFileSync(config, `ports {\n  http = ${port}\n  rpc = ${await freePort()}\n  serf = ${await freePort()}\n}\n`);
-  const temporary = join(own.path, "tmp");
-  mkdirSync(temporary);
-  const environment = { ...process.env, PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`, TMPDIR: temporary, NOMAD_ADDR: `http://127.0.0.1:${port}` };
-  const agent = spawn(join(release, "bin", "drover"), ["agent", "-dev", "-config", config], { cwd: "/", env: environment, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  agent.stdout.on("data", (data: Buffer) => (output += data.toString()));
-  agent.stderr.on("data", (data: Buffer) => (output += data.toString()));
-  const exited = new Promise<number | null>((resolve) => agent.on("exit", resolve));
-  const cli = (...words: readonly string[]) => run(join(release, "bin", "drover"), words, { cwd: "/", env: environment });
-  try {
-    await eventually("the node to be ready", async () => agent.exitCode !== null || /eligible +ready/.test((await cli("node", "status")).stdout), 40_000);
-    assert.equal(agent.exitCode, null, output);
-    const file = join(own.path, "said.nomad.hcl");
-    writeFileSync(
-      file,
-      'job "said" {\n  group "g" {\n    task "t" {\n      driver = "raw_exec"\n      config {\n        command = "/bin/sh"\n        args    = ["-c", "echo from the release; exec sleep 600"]\n      }\n    }\n  }\n}\n',
-    );
-    const started = await cli("job", "run", file);
-    assert.equal(started.code, 0, started.stdout + started.stderr + output);
-    await eventually("the task's words", async () => (await cli("alloc", "logs", "-job", "said")).stdout === "from the release\n");
-    const running = processesUnder(temporary).map((each) => each.command);
-    assert.ok(running.some((command) => command.includes(join(release, "dist", "log-keeper.js"))), running.join("\n"));
-    for (const command of running) assert.ok(!command.includes(REPOSITORY) || command.startsWith(process.execPath) || command.startsWith("node"), command);
-    agent.kill("SIGTERM");
-    assert.equal(await exited, 0, output);
-    await eventually("everything to be gone", () => processesUnder(temporary).length === 0);
-    assert.deepEqual(readdirSync(temporary), []);
-  } finally {
-    agent.kill("SIGKILL");
-    await exited;
-  }
-});
+test(
+  "the release's dev agent runs a raw_exec job: its log worker, its log keeper, its templates are its own",
+  { timeout: 90_000 },
+  async () => {
+    const port = await freePort();
+    const config = join(own.path, "ports.hcl");
+    writeFileSync(config, `ports {\n  http = ${port}\n  rpc = ${await freePort()}\n  serf = ${await freePort()}\n}\n`);
+    const temporary = join(own.path, "tmp");
+    mkdirSync(temporary);
+    const environment = {
+      ...process.env,
+      PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`,
+      TMPDIR: temporary,
+      NOMAD_ADDR: `http://127.0.0.1:${port}`,
+    };
+    const agent = spawn(join(release, "bin", "drover"), ["agent", "-dev", "-config", config], {
+      cwd: "/",
+      env: environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    agent.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    agent.stderr.on("data", (data: Buffer) => (output += data.toString()));
+    const exited = new Promise<number | null>((resolve) => agent.on("exit", resolve));
+    const cli = (...words: readonly string[]) => run(join(release, "bin", "drover"), words, { cwd: "/", env: environment });
+    try {
+      await eventually(
+        "the node to be ready",
+        async () => agent.exitCode !== null || /eligible +ready/.test((await cli("node", "status")).stdout),
+        40_000,
+      );
+      assert.equal(agent.exitCode, null, output);
+      const file = join(own.path, "said.nomad.hcl");
+      writeFileSync(
+        file,
+        'job "said" {\n  group "g" {\n    task "t" {\n      driver = "raw_exec"\n      config {\n        command = "/bin/sh"\n        args    = ["-c", "echo from the release; exec sleep 600"]\n      }\n    }\n  }\n}\n',
+      );
+      const started = await cli("job", "run", file);
+      assert.equal(started.code, 0, started.stdout + started.stderr + output);
+      await eventually("the task's words", async () => (await cli("alloc", "logs", "-job", "said")).stdout === "from the release\n");
+      const running = processesUnder(temporary).map((each) => each.command);
+      assert.ok(
+        running.some((command) => command.includes(join(release, "dist", "log-keeper.js"))),
+        running.join("\n"),
+      );
+      for (const command of running)
+        assert.ok(!command.includes(REPOSITORY) || command.startsWith(process.execPath) || command.startsWith("node"), command);
+      agent.kill("SIGTERM");
+      assert.equal(await exited, 0, output);
+      await eventually("everything to be gone", () => processesUnder(temporary).length === 0);
+      assert.deepEqual(readdirSync(temporary), []);
+    } finally {
+      agent.kill("SIGKILL");
+      await exited;
+    }
+  },
+);

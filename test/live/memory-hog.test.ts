@@ -7,7 +7,11 @@ interface State {
   readonly State: string;
   readonly Failed: boolean;
   readonly Restarts: number;
-  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string; readonly Details: Readonly<Record<string, string>> }[];
+  readonly Events: readonly {
+    readonly Type: string;
+    readonly DisplayMessage: string;
+    readonly Details: Readonly<Record<string, string>>;
+  }[];
 }
 
 let agent: RealAgent;
@@ -18,13 +22,24 @@ after(() => agent.remove());
 
 test("a memory hog at 32 MB is killed, marked failed with OOM as the reason, and restarted by policy", async () => {
   const Job = {
-    ID: "hog", Type: "service", Datacenters: ["*"],
-    TaskGroups: [{
-      Name: "g",
-      RestartPolicy: { Attempts: 1, Delay: 1e9, Interval: 60e9, Mode: "fail" },
-      ReschedulePolicy: { Attempts: 0, Unlimited: false },
-      Tasks: [{ Name: "t", Driver: "exec", Config: { command: "/usr/bin/perl", args: ["-e", "my @all; while (1) { push @all, 'x' x 1048576 }"] }, Resources: { CPU: 100, MemoryMB: 32 } }],
-    }],
+    ID: "hog",
+    Type: "service",
+    Datacenters: ["*"],
+    TaskGroups: [
+      {
+        Name: "g",
+        RestartPolicy: { Attempts: 1, Delay: 1e9, Interval: 60e9, Mode: "fail" },
+        ReschedulePolicy: { Attempts: 0, Unlimited: false },
+        Tasks: [
+          {
+            Name: "t",
+            Driver: "exec",
+            Config: { command: "/usr/bin/perl", args: ["-e", "my @all; while (1) { push @all, 'x' x 1048576 }"] },
+            Resources: { CPU: 100, MemoryMB: 32 },
+          },
+        ],
+      },
+    ],
   };
   const response = await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) });
   assert.equal(response.status, 200, await response.text());

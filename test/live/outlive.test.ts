@@ -9,7 +9,12 @@ interface TaskState {
   readonly State: string;
   readonly Failed: boolean;
   readonly Restarts: number;
-  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string; readonly ExitCode?: number; readonly Details: Readonly<Record<string, string>> }[];
+  readonly Events: readonly {
+    readonly Type: string;
+    readonly DisplayMessage: string;
+    readonly ExitCode?: number;
+    readonly Details: Readonly<Record<string, string>>;
+  }[];
 }
 interface Stub {
   readonly ID: string;
@@ -28,11 +33,24 @@ const counter = (lines: number, andThen: string) => `i=0; while [ $i -lt ${lines
 
 async function register(id: string, driver: string, script: string, more: object = {}): Promise<void> {
   const Job = {
-    ID: id, Type: "batch", Datacenters: ["*"],
-    TaskGroups: [{
-      Name: "g", RestartPolicy: { Attempts: 0, Mode: "fail" },
-      Tasks: [{ Name: "t", Driver: driver, Config: { command: "/bin/sh", args: ["-c", script] }, Resources: { CPU: 50, MemoryMB: 64 }, ...more }],
-    }],
+    ID: id,
+    Type: "batch",
+    Datacenters: ["*"],
+    TaskGroups: [
+      {
+        Name: "g",
+        RestartPolicy: { Attempts: 0, Mode: "fail" },
+        Tasks: [
+          {
+            Name: "t",
+            Driver: driver,
+            Config: { command: "/bin/sh", args: ["-c", script] },
+            Resources: { CPU: 50, MemoryMB: 64 },
+            ...more,
+          },
+        ],
+      },
+    ],
   };
   const response = await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) });
   assert.equal(response.status, 200, await response.text());
@@ -46,7 +64,9 @@ async function allocation(job: string, status: string): Promise<Stub> {
 }
 
 function pidsOf(job: string): number[] {
-  return processesUnder(`NOMAD_JOB_ID=${job}`).map((each) => each.pid).toSorted((left, right) => left - right);
+  return processesUnder(`NOMAD_JOB_ID=${job}`)
+    .map((each) => each.pid)
+    .toSorted((left, right) => left - right);
 }
 
 async function allLogs(id: string): Promise<string[]> {

@@ -90,23 +90,32 @@ test("a port that is none is refused by name", async () => {
   assert.match(stderr, /^drover: [^\n]*"http"[^\n]*\n$/);
 });
 
-test("without runc and conmon it says so and still works", { skip: process.getuid?.() !== 0 ? "hiding programs of the machine needs root" : false }, async () => {
-  const port = await freePort();
-  // In a mount namespace of its own both programs are files nobody can run.
-  const cover = temporaryDirectory("cover");
-  const path = join(cover.path, "not-a-program");
-  writeFileSync(path, "", { mode: 0o644 });
-  const hide = 'for name in runc conmon; do for folder in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin; do [ ! -e $folder/$name ] || mount --bind "$0" $folder/$name; done; done';
-  try {
-    const { code, stdout, stderr } = await run("unshare", ["--mount", "sh", "-c", `set -e; ${hide}; exec sh "$@"`, path, SCRIPT, `-port=${port}`, "-once"], {
-      env: environment(),
-      timeoutMs: 90_000,
-    });
-    assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /^Not here: exec \(.*runc.*\)/m);
-    assert.match(stdout, /^hello world/m);
-    await assertNothingLeft(port);
-  } finally {
-    cover.remove();
-  }
-});
+test(
+  "without runc and conmon it says so and still works",
+  { skip: process.getuid?.() !== 0 ? "hiding programs of the machine needs root" : false },
+  async () => {
+    const port = await freePort();
+    // In a mount namespace of its own both programs are files nobody can run.
+    const cover = temporaryDirectory("cover");
+    const path = join(cover.path, "not-a-program");
+    writeFileSync(path, "", { mode: 0o644 });
+    const hide =
+      'for name in runc conmon; do for folder in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin; do [ ! -e $folder/$name ] || mount --bind "$0" $folder/$name; done; done';
+    try {
+      const { code, stdout, stderr } = await run(
+        "unshare",
+        ["--mount", "sh", "-c", `set -e; ${hide}; exec sh "$@"`, path, SCRIPT, `-port=${port}`, "-once"],
+        {
+          env: environment(),
+          timeoutMs: 90_000,
+        },
+      );
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, /^Not here: exec \(.*runc.*\)/m);
+      assert.match(stdout, /^hello world/m);
+      await assertNothingLeft(port);
+    } finally {
+      cover.remove();
+    }
+  },
+);

@@ -35,9 +35,18 @@ export function temporaryDirectory(name: string): { readonly path: string; remov
 }
 
 /** Runs a program to its end; its output is kept apart. */
-export function run(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number } = {}): Promise<CommandResult> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number } = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd ?? REPOSITORY, env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"], timeout: options.timeoutMs ?? 60_000 });
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? REPOSITORY,
+      env: options.env ?? process.env,
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: options.timeoutMs ?? 60_000,
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
@@ -123,11 +132,15 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
     ended.catch(() => undefined);
     await Promise.race([
       ended,
-      eventually("the agent to answer with a ready node", async () => {
-        const response = await fetch(`${address}/v1/nodes`, { signal: AbortSignal.timeout(2000) });
-        const nodes = (await response.json()) as { Status: string }[];
-        return nodes.some((node) => node.Status === "ready");
-      }, 30_000).catch((error: unknown) => {
+      eventually(
+        "the agent to answer with a ready node",
+        async () => {
+          const response = await fetch(`${address}/v1/nodes`, { signal: AbortSignal.timeout(2000) });
+          const nodes = (await response.json()) as { Status: string }[];
+          return nodes.some((node) => node.Status === "ready");
+        },
+        30_000,
+      ).catch((error: unknown) => {
         throw new Error(`${error instanceof Error ? error.message : String(error)}\n${printed}`);
       }),
     ]);
@@ -142,7 +155,8 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
       return child.pid as number;
     },
     output: () => printed,
-    cli: (...args) => run(process.execPath, [options.program ?? MAIN, ...args], { env: { ...process.env, NOMAD_ADDR: address, TZ: "UTC" } }),
+    cli: (...args) =>
+      run(process.execPath, [options.program ?? MAIN, ...args], { env: { ...process.env, NOMAD_ADDR: address, TZ: "UTC" } }),
     async get<T>(path: string) {
       const response = await fetch(address + path);
       assert.equal(response.status, 200, `${path}: ${response.status}`);

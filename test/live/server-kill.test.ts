@@ -49,8 +49,12 @@ async function register(job: string, version: number): Promise<Acknowledged | un
   const wantsNothing = job.endsWith("0") || job.endsWith("5");
   const body = {
     Job: {
-      ID: job, Datacenters: ["nowhere"], Meta: { version: String(version) },
-      TaskGroups: [{ Name: "g", Count: wantsNothing ? 0 : 1, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }],
+      ID: job,
+      Datacenters: ["nowhere"],
+      Meta: { version: String(version) },
+      TaskGroups: [
+        { Name: "g", Count: wantsNothing ? 0 : 1, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] },
+      ],
     },
     Submission: { Source: source(job, version), Format: "hcl2" },
   };
@@ -69,7 +73,11 @@ async function register(job: string, version: number): Promise<Acknowledged | un
 }
 
 /** Writers write until the server is gone; it is killed once `killAfter` writes were acknowledged and `delayMs` have passed. */
-async function writeUntilKilled(life: number, killAfter: number, delayMs: number): Promise<{ asked: Set<string>; acknowledged: Acknowledged[] }> {
+async function writeUntilKilled(
+  life: number,
+  killAfter: number,
+  delayMs: number,
+): Promise<{ asked: Set<string>; acknowledged: Acknowledged[] }> {
   const asked = new Set<string>();
   const acknowledged: Acknowledged[] = [];
   let killed: Promise<void> | undefined;
@@ -101,7 +109,9 @@ async function writeUntilKilled(life: number, killAfter: number, delayMs: number
 async function assertWhole(asked: Iterable<string>, acknowledged: readonly Acknowledged[]): Promise<void> {
   const jobs = new Map((await agent.get<JobAnswer[]>("/v1/jobs")).map((each) => [each.ID, each]));
   const evaluations = await agent.get<EvaluationAnswer[]>("/v1/evaluations");
-  const registered = new Set(evaluations.filter((each) => each.TriggeredBy === "job-register").map((each) => `${each.JobID} ${each.JobModifyIndex}`));
+  const registered = new Set(
+    evaluations.filter((each) => each.TriggeredBy === "job-register").map((each) => `${each.JobID} ${each.JobModifyIndex}`),
+  );
   const ids = new Map(evaluations.map((each) => [each.ID, each]));
 
   for (const each of acknowledged) {
@@ -111,7 +121,8 @@ async function assertWhole(asked: Iterable<string>, acknowledged: readonly Ackno
     assert.equal(ids.get(each.evaluation)?.JobID, each.job, `acknowledged evaluation of ${each.job} is gone`);
     assert.equal(ids.get(each.evaluation)?.JobModifyIndex, each.index);
   }
-  for (const evaluation of evaluations) assert.ok(jobs.has(evaluation.JobID), `evaluation ${evaluation.ID} without its job ${evaluation.JobID}`);
+  for (const evaluation of evaluations)
+    assert.ok(jobs.has(evaluation.JobID), `evaluation ${evaluation.ID} without its job ${evaluation.JobID}`);
 
   for (const id of asked) {
     const job = jobs.get(id);
@@ -120,7 +131,11 @@ async function assertWhole(asked: Iterable<string>, acknowledged: readonly Ackno
       continue;
     }
     const { Versions: versions } = await agent.get<{ Versions: VersionAnswer[] }>(`/v1/job/${id}/versions`);
-    assert.deepEqual(versions.map((each) => each.Version), Array.from(versions, (_, index) => versions.length - 1 - index), id);
+    assert.deepEqual(
+      versions.map((each) => each.Version),
+      Array.from(versions, (_, index) => versions.length - 1 - index),
+      id,
+    );
     assert.equal(versions[0]?.JobModifyIndex, job.JobModifyIndex, id);
     const agreed = acknowledged.filter((each) => each.job === id);
     for (const each of agreed) assert.equal(versions.find((version) => version.Version === each.version)?.JobModifyIndex, each.index, id);
@@ -133,32 +148,45 @@ async function assertWhole(asked: Iterable<string>, acknowledged: readonly Ackno
   }
 }
 
-test(`After each of ${KILLS} SIGKILLs of the agent under HTTP writes every acknowledged job is there, whole, and its task untouched`, { timeout: 60_000 + 15_000 * KILLS }, async (context) => {
-  const sleeper = { ID: "sleeper", Datacenters: ["*"], TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["86400"] } }] }] };
-  assert.equal((await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: sleeper }) })).status, 200);
-  const pids = () => processesUnder("NOMAD_JOB_ID=sleeper").filter((each) => each.command.startsWith("/bin/sleep")).map((each) => each.pid);
-  const [pid] = await eventually("the sleeping task", () => (pids().length === 1 ? pids() : undefined));
+test(
+  `After each of ${KILLS} SIGKILLs of the agent under HTTP writes every acknowledged job is there, whole, and its task untouched`,
+  { timeout: 60_000 + 15_000 * KILLS },
+  async (context) => {
+    const sleeper = {
+      ID: "sleeper",
+      Datacenters: ["*"],
+      TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["86400"] } }] }],
+    };
+    assert.equal((await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: sleeper }) })).status, 200);
+    const pids = () =>
+      processesUnder("NOMAD_JOB_ID=sleeper")
+        .filter((each) => each.command.startsWith("/bin/sleep"))
+        .map((each) => each.pid);
+    const [pid] = await eventually("the sleeping task", () => (pids().length === 1 ? pids() : undefined));
 
-  const random = createSeededRandom(20_260_301);
-  const asked = new Set<string>();
-  const acknowledged: Acknowledged[] = [];
-  const restartsMs: number[] = [];
-  let unanswered = 0;
-  for (let life = 0; life < KILLS; life++) {
-    const written = await writeUntilKilled(life, random.integer(80), random.integer(15));
-    const startedMs = performance.now();
-    await agent.restart();
-    restartsMs.push(performance.now() - startedMs);
-    for (const job of written.asked) asked.add(job);
-    acknowledged.push(...written.acknowledged);
-    unanswered += written.asked.size - new Set(written.acknowledged.map((each) => each.job)).size;
-    // What this life wrote in full detail, all earlier lives by the lists.
-    await assertWhole(written.asked, acknowledged);
-  }
-  await assertWhole(asked, acknowledged);
-  assert.deepEqual(pids(), [pid], "the task did not outlive the kills as it was");
-  const slowestMs = Math.max(...restartsMs);
-  context.diagnostic(`${KILLS} kills, ${acknowledged.length} acknowledged writes, ${unanswered} jobs without an answer, slowest restart ${Math.round(slowestMs)} ms`);
-  assert.ok(acknowledged.length > KILLS && unanswered > 0, "the kills never met a write");
-  assert.ok(slowestMs < RESTART_LIMIT_MS, `a restart took ${Math.round(slowestMs)} ms`);
-});
+    const random = createSeededRandom(20_260_301);
+    const asked = new Set<string>();
+    const acknowledged: Acknowledged[] = [];
+    const restartsMs: number[] = [];
+    let unanswered = 0;
+    for (let life = 0; life < KILLS; life++) {
+      const written = await writeUntilKilled(life, random.integer(80), random.integer(15));
+      const startedMs = performance.now();
+      await agent.restart();
+      restartsMs.push(performance.now() - startedMs);
+      for (const job of written.asked) asked.add(job);
+      acknowledged.push(...written.acknowledged);
+      unanswered += written.asked.size - new Set(written.acknowledged.map((each) => each.job)).size;
+      // What this life wrote in full detail, all earlier lives by the lists.
+      await assertWhole(written.asked, acknowledged);
+    }
+    await assertWhole(asked, acknowledged);
+    assert.deepEqual(pids(), [pid], "the task did not outlive the kills as it was");
+    const slowestMs = Math.max(...restartsMs);
+    context.diagnostic(
+      `${KILLS} kills, ${acknowledged.length} acknowledged writes, ${unanswered} jobs without an answer, slowest restart ${Math.round(slowestMs)} ms`,
+    );
+    assert.ok(acknowledged.length > KILLS && unanswered > 0, "the kills never met a write");
+    assert.ok(slowestMs < RESTART_LIMIT_MS, `a restart took ${Math.round(slowestMs)} ms`);
+  },
+);

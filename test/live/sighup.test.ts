@@ -25,7 +25,12 @@ const since = () => agent.output().slice(read);
 
 /** Something happens that the agent tells about at level DEBUG. */
 async function makeDebugLines(): Promise<void> {
-  const Job = { ID: "spoken-of", Type: "batch", Datacenters: ["*"], TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }] };
+  const Job = {
+    ID: "spoken-of",
+    Type: "batch",
+    Datacenters: ["*"],
+    TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }],
+  };
   assert.equal((await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) })).status, 200);
   await eventually("the job's task to end", async () => {
     const [allocation] = await agent.get<{ ClientStatus: string }[]>("/v1/job/spoken-of/allocations");
@@ -52,7 +57,10 @@ test("SIGHUP takes over a changed log_level: DEBUG lines appear, without a resta
 test("SIGHUP with a broken file keeps the old configuration and says where it is broken", async () => {
   writeFileSync(path, CONFIG("ERROR").replace("client {", "cleint {"));
   process.kill(agent.pid, "SIGHUP");
-  const line = await eventually("the agent to complain", () => /^.*\[ERROR\].*could not be read again, the old one stays.*$/m.exec(since())?.[0]);
+  const line = await eventually(
+    "the agent to complain",
+    () => /^.*\[ERROR\].*could not be read again, the old one stays.*$/m.exec(since())?.[0],
+  );
   assert.match(line, /10-all\.hcl:\d+:\d+: /);
   assert.match(line, /cleint/);
   await makeDebugLines();

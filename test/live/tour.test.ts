@@ -4,7 +4,16 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, freePort, mountsUnder, processesUnder, REPOSITORY, run, temporaryDirectory, type CommandResult } from "./real-agent.ts";
+import {
+  eventually,
+  freePort,
+  mountsUnder,
+  processesUnder,
+  REPOSITORY,
+  run,
+  temporaryDirectory,
+  type CommandResult,
+} from "./real-agent.ts";
 
 interface Block {
   readonly background: boolean;
@@ -14,7 +23,10 @@ interface Block {
 /** Blocks fenced as `sh tour` or `sh tour background`. */
 function blocksOf(path: string): Block[] {
   const text = readFileSync(join(REPOSITORY, path), "utf8");
-  return [...text.matchAll(/^```sh tour( background)?\n([^]*?)^```$/gm)].map((match) => ({ background: match[1] !== undefined, text: match[2] as string }));
+  return [...text.matchAll(/^```sh tour( background)?\n([^]*?)^```$/gm)].map((match) => ({
+    background: match[1] !== undefined,
+    text: match[2] as string,
+  }));
 }
 
 const own = temporaryDirectory("tour");
@@ -30,16 +42,26 @@ before(async () => {
   const [start, ...more] = blocksOf("README.md").filter((block) => block.background);
   assert.ok(start !== undefined && more.length === 0, "README.md starts one agent");
   assert.equal(start.text, "drover agent -dev\n");
-  agent = spawn("sh", ["-ec", `exec ${start.text.trim()} -config ${config}`], { cwd: REPOSITORY, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+  agent = spawn("sh", ["-ec", `exec ${start.text.trim()} -config ${config}`], {
+    cwd: REPOSITORY,
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   agent.stdout?.on("data", (data: Buffer) => (output += data.toString()));
   agent.stderr?.on("data", (data: Buffer) => (output += data.toString()));
-  await eventually("the agent's node to be ready", async () => agent.exitCode !== null || (await get<{ Status: string }[]>("/v1/nodes")).some((node) => node.Status === "ready"), 40_000);
+  await eventually(
+    "the agent's node to be ready",
+    async () => agent.exitCode !== null || (await get<{ Status: string }[]>("/v1/nodes")).some((node) => node.Status === "ready"),
+    40_000,
+  );
   assert.equal(agent.exitCode, null, output);
 });
 
 after(async () => {
   agent.kill("SIGTERM");
-  await eventually("the agent to end", () => agent.exitCode !== null || agent.signalCode !== null, 30_000).catch(() => agent.kill("SIGKILL"));
+  await eventually("the agent to end", () => agent.exitCode !== null || agent.signalCode !== null, 30_000).catch(() =>
+    agent.kill("SIGKILL"),
+  );
   const left = processesUnder(own.path);
   const mounts = mountsUnder(own.path);
   for (const { pid } of left) process.kill(pid, "SIGKILL");
@@ -75,8 +97,12 @@ async function type(text: string): Promise<CommandResult> {
 /** The one process of a job that has a port answers on it. */
 async function answerOf(job: string): Promise<string> {
   return eventually(`job ${job} to answer`, async () => {
-    const [stub] = (await get<{ ID: string; ClientStatus: string }[]>(`/v1/job/${job}/allocations`)).filter((each) => each.ClientStatus === "running");
-    const allocation = await get<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(`/v1/allocation/${stub?.ID ?? "none"}`);
+    const [stub] = (await get<{ ID: string; ClientStatus: string }[]>(`/v1/job/${job}/allocations`)).filter(
+      (each) => each.ClientStatus === "running",
+    );
+    const allocation = await get<{ AllocatedResources: { Shared: { Ports: { HostIP: string; Value: number }[] } } }>(
+      `/v1/allocation/${stub?.ID ?? "none"}`,
+    );
     const [port] = allocation.AllocatedResources.Shared.Ports;
     return (await fetch(`http://${port?.HostIP ?? ""}:${port?.Value ?? 0}/`)).text();
   });
@@ -96,7 +122,10 @@ test("every command of README.md's five minutes does what it says", async () => 
   assert.match(second.stdout, /^[0-9a-f]{8} +[0-9a-f]{8} +web +0 +run +running /m);
   assert.match(second.stdout, /^listening on /m);
   await type(stop.text);
-  await eventually("the sweep to leave nothing", async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n");
+  await eventually(
+    "the sweep to leave nothing",
+    async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n",
+  );
 });
 
 for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
@@ -107,7 +136,10 @@ for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
     const blocks = blocksOf(readme);
     assert.ok(blocks.length > 0, `${readme} has no commands`);
     for (const block of blocks) await type(block.text);
-    await eventually("the lesson to leave no job", async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n");
+    await eventually(
+      "the lesson to leave no job",
+      async () => (await type("drover system gc; drover job status")).stdout === "No running jobs\n",
+    );
   });
 
   for (const file of globSync(join("examples", name, "*.nomad.hcl"), { cwd: REPOSITORY }).toSorted()) {

@@ -20,11 +20,17 @@ before(async () => {
 after(() => agent.remove());
 
 test("the agent logs one JSON object a line, as log_json asks", () => {
-  const lines = agent.output().split("\n").filter((line) => line.startsWith("{"));
+  const lines = agent
+    .output()
+    .split("\n")
+    .filter((line) => line.startsWith("{"));
   assert.ok(lines.length > 0, agent.output());
   for (const line of lines) {
     const entry = JSON.parse(line) as Record<string, unknown>;
-    assert.ok(typeof entry["@message"] === "string" && typeof entry["@level"] === "string" && typeof entry["@timestamp"] === "string", line);
+    assert.ok(
+      typeof entry["@message"] === "string" && typeof entry["@level"] === "string" && typeof entry["@timestamp"] === "string",
+      line,
+    );
   }
 });
 
@@ -79,7 +85,10 @@ test("an unchanged job plans as no change and exits 0, a changed one exits 1", a
   const same = await agent.cli("job", "plan", JOB);
   assert.equal(same.code, 0, same.stdout);
   const changed = join(agent.configDirectory, "..", "changed.nomad");
-  writeFileSync(changed, readFileSync(JOB, "utf8").replace('driver = "exec"', 'driver = "exec"\n      env {\n        COLOUR = "blue"\n      }'));
+  writeFileSync(
+    changed,
+    readFileSync(JOB, "utf8").replace('driver = "exec"', 'driver = "exec"\n      env {\n        COLOUR = "blue"\n      }'),
+  );
   const different = await agent.cli("job", "plan", changed);
   assert.equal(different.code, 1, different.stdout);
   assert.match(different.stdout, /^\+\/- Job: "hello"$/m);
@@ -95,8 +104,14 @@ test("job status lists the job and shows it with its allocation", async () => {
   assert.equal(shown.code, 0);
   assert.match(shown.stdout, /^ID +=? ?hello$/m);
   assert.match(shown.stdout, /^Status +=? ?running$/m);
-  assert.match(shown.stdout, /^Summary\nTask Group +Queued +Starting +Running +Failed +Complete +Lost +Unknown\nexample +0 +0 +1 +0 +0 +0 +0$/m);
-  assert.match(shown.stdout, /^Allocations\nID +Node ID +Task Group +Version +Desired +Status +Created +Modified\n[0-9a-f]{8} +[0-9a-f]{8} +example +0 +run +running /m);
+  assert.match(
+    shown.stdout,
+    /^Summary\nTask Group +Queued +Starting +Running +Failed +Complete +Lost +Unknown\nexample +0 +0 +1 +0 +0 +0 +0$/m,
+  );
+  assert.match(
+    shown.stdout,
+    /^Allocations\nID +Node ID +Task Group +Version +Desired +Status +Created +Modified\n[0-9a-f]{8} +[0-9a-f]{8} +example +0 +run +running /m,
+  );
 });
 
 test("alloc status shows use, address and events, alloc logs what was printed", async () => {
@@ -106,7 +121,10 @@ test("alloc status shows use, address and events, alloc logs what was printed", 
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^Task "server" is "running"$/m);
   assert.match(stdout, /^\d+\/100 MHz +\S+ [KM]iB\/300 MiB +300 MiB +http: \S+:5678$/m);
-  assert.match(stdout, /Started +Task started by client\n[^\n]* Task Setup +Building Task Directory\n[^\n]* Received +Task received by client$/m);
+  assert.match(
+    stdout,
+    /Started +Task started by client\n[^\n]* Task Setup +Building Task Directory\n[^\n]* Received +Task received by client$/m,
+  );
   const logs = await agent.cli("alloc", "logs", allocation.ID.slice(0, 8));
   assert.match(logs.stdout, /^listening on 5678\nanswered\n/);
   const tail = await agent.cli("alloc", "logs", "-tail", "-n", "1", allocation.ID.slice(0, 8));
@@ -122,7 +140,10 @@ test("job stop ends the task and the job is dead (stopped)", async () => {
       () => true,
     ),
   );
-  const line = await eventually("the job to be dead", async () => /^hello .*dead \(stopped\)/m.exec((await agent.cli("job", "status")).stdout)?.[0]);
+  const line = await eventually(
+    "the job to be dead",
+    async () => /^hello .*dead \(stopped\)/m.exec((await agent.cli("job", "status")).stdout)?.[0],
+  );
   assert.match(line, /^hello +service +50 +dead \(stopped\)/);
 });
 

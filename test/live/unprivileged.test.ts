@@ -42,7 +42,14 @@ test("without root a data_dir that belongs to somebody else is refused by name, 
   try {
     if (process.getuid?.() !== 0) chmodSync(theirs.path, 0o500);
     const data = join(theirs.path, "data");
-    const [program, words] = asNobody([process.execPath, join(REPOSITORY, "src", "main.ts"), "agent", "-server", "-bootstrap-expect=1", `-data-dir=${data}`]);
+    const [program, words] = asNobody([
+      process.execPath,
+      join(REPOSITORY, "src", "main.ts"),
+      "agent",
+      "-server",
+      "-bootstrap-expect=1",
+      `-data-dir=${data}`,
+    ]);
     const { code, stdout, stderr } = await run(program, words, { timeoutMs: 30_000 });
     assert.equal(code, 1, stdout + stderr);
     assert.ok(stderr.includes(data), stderr);

@@ -13,7 +13,9 @@ import { test } from "node:test";
 import { JobFileError, parseJob, renderDiagnostic, type ParseRequest } from "#jobspec";
 
 const folder = join(import.meta.dirname, "jobspec");
-const names = readdirSync(folder).filter((name) => name.endsWith(".txt")).sort();
+const names = readdirSync(folder)
+  .filter((name) => name.endsWith(".txt"))
+  .sort();
 const SEPARATOR = "\n----\n";
 
 test("there are at least 25 bad and 15 good inputs", () => {
@@ -46,8 +48,12 @@ function answer(input: string): string {
 }
 
 function requestOf(input: string): ParseRequest {
-  const options = input.split("\n").filter((line) => line.startsWith("#! ")).map((line) => line.slice(3));
-  const after = (word: string): string[] => options.filter((each) => each.startsWith(`${word} `)).map((each) => each.slice(word.length + 1));
+  const options = input
+    .split("\n")
+    .filter((line) => line.startsWith("#! "))
+    .map((line) => line.slice(3));
+  const after = (word: string): string[] =>
+    options.filter((each) => each.startsWith(`${word} `)).map((each) => each.slice(word.length + 1));
   const fileLines = after("-var-file");
   const environment = options.filter((each) => each.startsWith("NOMAD_VAR_")).map((each) => each.split("=") as [string, string]);
   return {

@@ -22,7 +22,13 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
     NodeClass: shape.nodeClass ?? "",
     HTTPAddr: "127.0.0.1:4646",
     TLSEnabled: false,
-    Attributes: { "kernel.name": "linux", "cpu.arch": "amd64", "driver.mock_driver": "1", "unique.hostname": shape.name, ...shape.attributes },
+    Attributes: {
+      "kernel.name": "linux",
+      "cpu.arch": "amd64",
+      "driver.mock_driver": "1",
+      "unique.hostname": shape.name,
+      ...shape.attributes,
+    },
     NodeResources: {
       Cpu: { CpuShares: shape.cpuMHz ?? 4_000, TotalCpuCores: 4, ReservableCpuCores: [0, 1, 2, 3] },
       Memory: { MemoryMB: shape.memoryMB ?? 8_192 },
@@ -36,7 +42,9 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
     Links: {},
     Meta: {},
     CgroupParent: "",
-    Drivers: { mock_driver: { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: "2026-01-01T00:00:00Z" } },
+    Drivers: {
+      mock_driver: { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: "2026-01-01T00:00:00Z" },
+    },
     HostVolumes: {},
     HostNetworks: {},
     DrainStrategy: null,

@@ -29,8 +29,10 @@ const FIRST_SEED = seedOfRun();
 
 for (let run = 0; run < Math.max(1, Math.round(3 * testScale())); run++) {
   const seed = (FIRST_SEED + run) >>> 0;
-  test(`a herd under random jobs, failures and losses keeps its invariants and settles (F4, F6, F7; seed ${seed})`, (t) => play(t, ROOMY, seed));
-  test(`a herd without enough room keeps its invariants, and nobody waits where there is some (F6, F7; seed ${seed})`, (t) => play(t, TIGHT, seed));
+  test(`a herd under random jobs, failures and losses keeps its invariants and settles (F4, F6, F7; seed ${seed})`, (t) =>
+    play(t, ROOMY, seed));
+  test(`a herd without enough room keeps its invariants, and nobody waits where there is some (F6, F7; seed ${seed})`, (t) =>
+    play(t, TIGHT, seed));
 }
 
 async function play(t: TestContext, setting: Setting, seed: number): Promise<void> {
@@ -58,7 +60,10 @@ async function simulate(setting: Setting, seed: number): Promise<void> {
   const shapes = new Map<string, JobShape>();
   try {
     for (let index = 0; index < setting.nodes; index++) {
-      await world.addNode({ name: `n${index}`, memoryMB: setting.memoryMB, nodeClass: index % 3 === 0 ? "large" : "small", datacenter: `dc${index % 2}` }, { stopMs: 500, startMs: 50 });
+      await world.addNode(
+        { name: `n${index}`, memoryMB: setting.memoryMB, nodeClass: index % 3 === 0 ? "large" : "small", datacenter: `dc${index % 2}` },
+        { stopMs: 500, startMs: 50 },
+      );
     }
     for (let step = 0; step < STEPS && broken.length === 0; step++) {
       await happen(world, setting, cutOff, shapes);
@@ -96,9 +101,15 @@ async function happen(
   const id = `job-${random.integer(JOBS)}`;
   const known = shapes.get(id);
   switch (random.integer(12)) {
-    case 0: case 1: case 2: {
+    case 0:
+    case 1:
+    case 2: {
       const shape = known ?? newShape(world, setting, id);
-      const next = { ...shape, count: 1 + random.integer(shape.staticPort === undefined ? 10 : 5), environment: { version: String(random.integer(3)) } };
+      const next = {
+        ...shape,
+        count: 1 + random.integer(shape.staticPort === undefined ? 10 : 5),
+        environment: { version: String(random.integer(3)) },
+      };
       shapes.set(id, next);
       await server.registerJob({ Job: jobOf(next) });
       return;
@@ -110,7 +121,8 @@ async function happen(
       await server.deregisterJob("default", id, { Purge: purge, EvalPriority: 0, NoShutdownDelay: false });
       return;
     }
-    case 4: case 5: {
+    case 4:
+    case 5: {
       const node = pick(nodes.filter((each) => !cutOff.has(each)));
       if (node === undefined || cutOff.size > setting.nodes / 3) return;
       const crash = random.integer(2) === 0;
@@ -126,7 +138,8 @@ async function happen(
       await node.connect();
       return;
     }
-    case 7: case 8: {
+    case 7:
+    case 8: {
       const node = pick(nodes);
       const held = node === undefined ? undefined : pick([...node.allocations].filter(([, { status }]) => status === "running"));
       // A service's task that ends well is restarted where it is: only batch allocations complete.
@@ -188,4 +201,3 @@ async function forget(world: World): Promise<void> {
   const left = [...snapshot.jobs("*"), ...snapshot.allocations(), ...snapshot.evaluations()].map((record) => record.ID);
   assert.deepEqual(left, [], "after stop and gc nothing is left");
 }
-

@@ -35,7 +35,10 @@ function checkNode(snapshot: Snapshot, nodeId: string): void {
   }
   const has = capacityOf(node);
   for (const dimension of ["cpu", "memory", "disk"] as const) {
-    assert.ok(held[dimension] <= has[dimension], `${node.Name} holds ${held[dimension]} of ${has[dimension]} ${dimension} at index ${snapshot.index}`);
+    assert.ok(
+      held[dimension] <= has[dimension],
+      `${node.Name} holds ${held[dimension]} of ${has[dimension]} ${dimension} at index ${snapshot.index}`,
+    );
   }
 }
 
@@ -77,12 +80,20 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job): boolean {
 /** In the end, when nothing more is done to it: what is wanted is there. */
 export function checkSettled(snapshot: Snapshot): void {
   for (const evaluation of snapshot.evaluations()) {
-    assert.notEqual(evaluation.Status, "pending", `evaluation ${evaluation.ID} of ${evaluation.JobID} (${evaluation.TriggeredBy}) still waits`);
+    assert.notEqual(
+      evaluation.Status,
+      "pending",
+      `evaluation ${evaluation.ID} of ${evaluation.JobID} (${evaluation.TriggeredBy}) still waits`,
+    );
   }
   for (const job of snapshot.jobs("*")) {
     const live = [...snapshot.allocationsByJob(job.Namespace, job.ID)].filter((allocation) => !terminal(allocation));
     if (job.Stop) {
-      assert.deepEqual(live.map((allocation) => allocation.Name), [], `stopped job ${job.ID} still has allocations`);
+      assert.deepEqual(
+        live.map((allocation) => allocation.Name),
+        [],
+        `stopped job ${job.ID} still has allocations`,
+      );
       continue;
     }
     if (job.Type !== "service") continue;
@@ -94,7 +105,11 @@ export function checkSettled(snapshot: Snapshot): void {
       const room = [...snapshot.nodes()].filter((node) => fitsOneMore(snapshot, node, job)).map((node) => node.Name);
       if (waits && room.length === 0) continue;
     }
-    assert.equal(running.length, count, `job ${job.ID} wants ${count}, has ${running.length} running of version ${job.Version} (${live.length} live)`);
+    assert.equal(
+      running.length,
+      count,
+      `job ${job.ID} wants ${count}, has ${running.length} running of version ${job.Version} (${live.length} live)`,
+    );
   }
   for (const allocation of snapshot.allocations()) {
     const known = snapshot.job(allocation.Namespace, allocation.JobID);

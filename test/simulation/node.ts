@@ -6,9 +6,7 @@
  *                 │
  *                 └─ heartbeat within every TTL, reconnects when the link is lost
  */
-import type {
-  Allocation, AllocationClientUpdate, AllocationId, ClientStatus, Node, NodeId, TaskState,
-} from "#model";
+import type { Allocation, AllocationClientUpdate, AllocationId, ClientStatus, Node, NodeId, TaskState } from "#model";
 import type { AllocationsChanged, Clock, Link, LinkConnection, NodeServices, Timer } from "#ports";
 
 export interface SimulatedNodeOptions {
@@ -118,11 +116,15 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
 
   async function connect(): Promise<void> {
     const ofLife = life;
-    const opened = await link.connect(node, { allocationsChanged: (change) => ofLife === life && hear(change), services: NO_SERVICES }, () => {
-      if (ofLife !== life) return;
-      disconnect();
-      reconnectTimer = clock.after(RECONNECT_MS, reconnect);
-    });
+    const opened = await link.connect(
+      node,
+      { allocationsChanged: (change) => ofLife === life && hear(change), services: NO_SERVICES },
+      () => {
+        if (ofLife !== life) return;
+        disconnect();
+        reconnectTimer = clock.after(RECONNECT_MS, reconnect);
+      },
+    );
     if (ofLife !== life) return opened.close();
     connection = opened;
     const { HeartbeatTtlMs } = await opened.register(node);
@@ -180,18 +182,30 @@ function updateOf(entry: Held | undefined): AllocationClientUpdate[] {
   const group = allocation.Job.TaskGroups.find((each) => each.Name === allocation.TaskGroup);
   const states = (group?.Tasks ?? []).map((task) => [task.Name, taskState(status)] as const);
   return [
-    { ID: allocation.ID, NodeID: allocation.NodeID, ClientStatus: status, ClientDescription: DESCRIPTIONS[status] ?? "", TaskStates: Object.fromEntries(states) },
+    {
+      ID: allocation.ID,
+      NodeID: allocation.NodeID,
+      ClientStatus: status,
+      ClientDescription: DESCRIPTIONS[status] ?? "",
+      TaskStates: Object.fromEntries(states),
+    },
   ];
 }
 
 const DESCRIPTIONS: Partial<Record<ClientStatus, string>> = {
-  running: "Tasks are running", complete: "All tasks have completed", failed: "Failed tasks",
+  running: "Tasks are running",
+  complete: "All tasks have completed",
+  failed: "Failed tasks",
 };
 
 /** As lean as a task's first report can be, with the three events every real one has. */
 function taskState(status: ClientStatus): TaskState {
   const at = (Type: string, Message: string) => ({ Type, Time: 1.7e18, Message, DisplayMessage: Message, Details: {}, FailsTask: false });
-  const started = [at("Received", "Task received by client"), at("Task Setup", "Building Task Directory"), at("Started", "Task started by client")];
+  const started = [
+    at("Received", "Task received by client"),
+    at("Task Setup", "Building Task Directory"),
+    at("Started", "Task started by client"),
+  ];
   const ended = status === "complete" || status === "failed";
   return {
     State: ended ? "dead" : "running",
@@ -208,8 +222,14 @@ const refuse = (): never => {
   throw new Error("a simulated node has no machine");
 };
 const NO_SERVICES: NodeServices = {
-  listFiles: refuse, statFile: refuse, readFile: refuse, readLogs: refuse, allocationUsage: refuse, hostUsage: refuse,
-  restartAllocation: refuse, signalAllocation: refuse,
+  listFiles: refuse,
+  statFile: refuse,
+  readFile: refuse,
+  readLogs: refuse,
+  allocationUsage: refuse,
+  hostUsage: refuse,
+  restartAllocation: refuse,
+  signalAllocation: refuse,
   collectAllocation: async () => undefined,
   collectAll: async () => undefined,
 };

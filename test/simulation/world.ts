@@ -3,7 +3,15 @@
  * protocol. Every run comes from its seed. Close it when done: nothing of it outlives `close`.
  */
 import { startCluster, type Cluster } from "#cluster";
-import { createMemoryLink, createSeededRandom, createMemoryDisk, openMemorySnapshots, openMemoryLog, type MemoryDisk, type MemoryLink } from "#integrations/memory";
+import {
+  createMemoryLink,
+  createSeededRandom,
+  createMemoryDisk,
+  openMemorySnapshots,
+  openMemoryLog,
+  type MemoryDisk,
+  type MemoryLink,
+} from "#integrations/memory";
 import type { Change } from "#state";
 import type { Random } from "#ports";
 import { startServer, type RunningServer, type ServerOptions } from "#server";
@@ -45,13 +53,19 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
   async function start(): Promise<{ readonly cluster: Cluster; readonly server: RunningServer }> {
     const cluster = await startCluster({
-      log: openMemoryLog(disk), snapshots: openMemorySnapshots(disk), clock, random, freeze: true,
+      log: openMemoryLog(disk),
+      snapshots: openMemorySnapshots(disk),
+      clock,
+      random,
+      freeze: true,
       snapshotEveryEntries: options.snapshotEveryEntries ?? 200,
       warn: (message) => errors.push(message),
     });
     cluster.state.watch.subscribe((change) => options.onChange?.(change, cluster));
     const server = await startServer({
-      cluster, clock, random,
+      cluster,
+      clock,
+      random,
       admission: { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 },
       report: (entry) => void (entry.level === "error" && errors.push(entry)),
       ...options.server,
@@ -68,7 +82,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const link = createMemoryLink({ connect: (...call) => running.server.link.connect(...call) });
 
   return {
-    clock, random, link, disk, nodes, errors,
+    clock,
+    random,
+    link,
+    disk,
+    nodes,
+    errors,
     get cluster() {
       return running.cluster;
     },

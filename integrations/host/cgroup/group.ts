@@ -23,7 +23,10 @@ export function makeGroup(group: string): void {
 
 /** Process ids in the group and the groups below it; [] when it does not exist. */
 export function groupMembers(group: string): number[] {
-  const own = readText(path.join(group, "cgroup.procs")).split("\n").filter((line) => line !== "").map(Number);
+  const own = readText(path.join(group, "cgroup.procs"))
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
   return [...own, ...children(group).flatMap((child) => groupMembers(path.join(group, child)))];
 }
 
@@ -65,7 +68,9 @@ export function removeEmptyGroup(group: string): void {
 
 export function children(group: string): string[] {
   try {
-    return readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(group, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch {
     return [];
   }

@@ -34,8 +34,14 @@ export function resourceUsage(
   const total = percent(now.cpuNs - before.cpuNs);
   return {
     MemoryStats: {
-      RSS: now.rss, Cache: now.cache, Swap: now.swap, Usage: now.usage, MaxUsage: now.maxUsage,
-      KernelUsage: now.kernel, KernelMaxUsage: 0, Measured: now.memoryMeasured,
+      RSS: now.rss,
+      Cache: now.cache,
+      Swap: now.swap,
+      Usage: now.usage,
+      MaxUsage: now.maxUsage,
+      KernelUsage: now.kernel,
+      KernelMaxUsage: 0,
+      Measured: now.memoryMeasured,
     },
     CpuStats: {
       SystemMode: percent(now.systemNs - before.systemNs),

@@ -70,7 +70,8 @@ function walk(root: string, wanted: string, held: Held[], options: BeneathOption
       continue;
     }
     next.close();
-    if (++links > LINKS_MAX) throw new NamedError("FILE_OUTSIDE", `Cannot open "${wanted}": more than ${LINKS_MAX} links`, { statusCode: 403 });
+    if (++links > LINKS_MAX)
+      throw new NamedError("FILE_OUTSIDE", `Cannot open "${wanted}": more than ${LINKS_MAX} links`, { statusCode: 403 });
     const target = linkText(`${here.handle}/${name}`, wanted);
     if (target === undefined) {
       left.unshift(name);
@@ -90,8 +91,12 @@ function hold(file: string, wanted: string, components: readonly string[]): Held
     if (!HAS_PROC) return { components, stats: lstatSync(file), handle: file, close() {} };
     const fd = openSync(file, O_PATH | constants.O_NOFOLLOW);
     return {
-      components, stats: fstatSync(fd), handle: `/proc/self/fd/${fd}`,
-      close() { closeSync(fd); },
+      components,
+      stats: fstatSync(fd),
+      handle: `/proc/self/fd/${fd}`,
+      close() {
+        closeSync(fd);
+      },
     };
   } catch (error) {
     throw openError(error, wanted);

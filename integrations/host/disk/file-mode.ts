@@ -2,7 +2,9 @@
 import type { Stats } from "node:fs";
 import path from "node:path";
 
-export function modeText(stats: Pick<Stats, "mode" | "isDirectory" | "isSymbolicLink" | "isFIFO" | "isSocket" | "isCharacterDevice" | "isBlockDevice">): string {
+export function modeText(
+  stats: Pick<Stats, "mode" | "isDirectory" | "isSymbolicLink" | "isFIFO" | "isSocket" | "isCharacterDevice" | "isBlockDevice">,
+): string {
   const kinds = [
     stats.isDirectory() ? "d" : "",
     stats.isSymbolicLink() ? "L" : "",
@@ -19,15 +21,28 @@ export function modeText(stats: Pick<Stats, "mode" | "isDirectory" | "isSymbolic
 }
 
 const BY_ENDING: Readonly<Record<string, string>> = {
-  ".css": "text/css; charset=utf-8", ".gif": "image/gif", ".htm": "text/html; charset=utf-8", ".html": "text/html; charset=utf-8",
-  ".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".js": "text/javascript; charset=utf-8", ".json": "application/json", ".pdf": "application/pdf",
-  ".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm", ".webp": "image/webp",
+  ".css": "text/css; charset=utf-8",
+  ".gif": "image/gif",
+  ".htm": "text/html; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".jpeg": "image/jpeg",
+  ".jpg": "image/jpeg",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json",
+  ".pdf": "application/pdf",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".webp": "image/webp",
   ".xml": "text/xml; charset=utf-8",
 };
 
 export function contentType(name: string, firstBytes: Uint8Array): string {
   const known = BY_ENDING[path.extname(name).toLowerCase()];
   if (known !== undefined) return known;
-  const isText = firstBytes.every((byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0c || byte === 0x0d || byte === 0x1b);
+  const isText = firstBytes.every(
+    (byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0c || byte === 0x0d || byte === 0x1b,
+  );
   return isText ? "text/plain; charset=utf-8" : "application/octet-stream";
 }

@@ -4,7 +4,21 @@
  * Everything may be repeated, and stops half-way without harm: making looks at what stands there already (also a tmpfs that a
  * reboot took away), removing unmounts first and never follows a link.
  */
-import { chmodSync, chownSync, closeSync, constants, existsSync, fchmodSync, fchownSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import path from "node:path";
 import type { AllocationPlace, TaskDirectories, TaskRequest } from "#ports";
 import { NamedError } from "#std";
@@ -28,7 +42,9 @@ export function makeAllocation(allocationDirectory: string): AllocationPlace {
 
 export async function makeTask(allocationDirectory: string, request: TaskRequest): Promise<TaskDirectories> {
   if (!isFileName(request.task) || request.task === "alloc") {
-    throw new NamedError("DISK_NAME_INVALID", `Cannot make a directory for task "${request.task}": it is no usable directory name`, { statusCode: 400 });
+    throw new NamedError("DISK_NAME_INVALID", `Cannot make a directory for task "${request.task}": it is no usable directory name`, {
+      statusCode: 400,
+    });
   }
   const owner = request.user === "" ? undefined : await findUser(request.user);
   const taskDirectory = path.join(allocationDirectory, request.task);
@@ -60,13 +76,16 @@ export async function removeSecrets(allocationDirectory: string, task: string): 
 export async function removeAllocation(allocationDirectory: string): Promise<void> {
   await unmountBelow(allocationDirectory);
   // The secrets go first: if a crash or a full disk stops the rest, none are left behind.
-  for (const task of childDirectories(allocationDirectory)) rmSync(path.join(allocationDirectory, task, "secrets"), { recursive: true, force: true });
+  for (const task of childDirectories(allocationDirectory))
+    rmSync(path.join(allocationDirectory, task, "secrets"), { recursive: true, force: true });
   rmSync(allocationDirectory, { recursive: true, force: true, maxRetries: 3 });
 }
 
 export function childDirectories(directory: string): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
@@ -108,7 +127,10 @@ function makeDirectory(directory: string, mode: number, owner?: { readonly uid: 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     if (!lstatSync(directory).isDirectory()) {
-      throw new NamedError("DISK_OCCUPIED", `Cannot make directory "${directory}": something else stands there, wanted a directory or nothing`);
+      throw new NamedError(
+        "DISK_OCCUPIED",
+        `Cannot make directory "${directory}": something else stands there, wanted a directory or nothing`,
+      );
     }
   }
   const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

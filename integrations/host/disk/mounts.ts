@@ -12,12 +12,15 @@ export interface Mount {
 
 /** In the order they were mounted. */
 export function parseMountInfo(text: string): Mount[] {
-  return text.split("\n").filter((line) => line !== "").map((line) => {
-    const [before = "", after = ""] = line.split(" - ");
-    const fields = before.split(" ");
-    const [type = "", source = ""] = after.split(" ");
-    return { mountPoint: unescapeOctal(fields[4] ?? ""), device: fields[2] ?? "", type, source: unescapeOctal(source) };
-  });
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [before = "", after = ""] = line.split(" - ");
+      const fields = before.split(" ");
+      const [type = "", source = ""] = after.split(" ");
+      return { mountPoint: unescapeOctal(fields[4] ?? ""), device: fields[2] ?? "", type, source: unescapeOctal(source) };
+    });
 }
 
 export function mounts(): Mount[] {
@@ -30,7 +33,10 @@ export function mounts(): Mount[] {
 
 /** Mount points at or below a directory, innermost and latest first: the order to unmount in. */
 export function mountPointsBelow(directory: string, all: readonly Mount[] = mounts()): string[] {
-  return all.map((mount) => mount.mountPoint).filter((point) => point === directory || point.startsWith(`${directory}/`)).reverse();
+  return all
+    .map((mount) => mount.mountPoint)
+    .filter((point) => point === directory || point.startsWith(`${directory}/`))
+    .reverse();
 }
 
 /** Takes away everything mounted at or below the directory; what is busy is detached and goes when its last user does. */

@@ -24,13 +24,15 @@ export function listFiles(root: string, wanted: string): FileInformation[] {
   const opened = openReadable(root, wanted);
   try {
     if (!opened.stats.isDirectory()) throw wrongKind(wanted, "a directory");
-    return readdirSync(opened.handle).sort().flatMap((name) => {
-      try {
-        return [describe(name, lstatSync(`${opened.handle}/${name}`), () => "")];
-      } catch {
-        return [];
-      }
-    });
+    return readdirSync(opened.handle)
+      .sort()
+      .flatMap((name) => {
+        try {
+          return [describe(name, lstatSync(`${opened.handle}/${name}`), () => "")];
+        } catch {
+          return [];
+        }
+      });
   } finally {
     opened.close();
   }
@@ -89,8 +91,12 @@ export function watchPath(root: string, wanted: string, changed: () => void): Wa
     const opened = openReadable(root, wanted);
     try {
       // The kernel watches the file itself, not its name, so the handle may go.
-      const watcher = watch(opened.handle, { persistent: false }, () => { changed(); });
-      watcher.on("error", () => { watcher.close(); });
+      const watcher = watch(opened.handle, { persistent: false }, () => {
+        changed();
+      });
+      watcher.on("error", () => {
+        watcher.close();
+      });
       watching = watcher;
     } finally {
       opened.close();
@@ -120,7 +126,10 @@ export function readWhole(root: string, wanted: string, maxBytes: number): Uint8
   const fd = openRegular(opened, wanted);
   try {
     const size = fstatSync(fd).size;
-    if (size > maxBytes) throw new NamedError("FILE_TOO_LARGE", `Cannot read "${wanted}": it has ${size} bytes, wanted at most ${maxBytes}`, { statusCode: 400 });
+    if (size > maxBytes)
+      throw new NamedError("FILE_TOO_LARGE", `Cannot read "${wanted}": it has ${size} bytes, wanted at most ${maxBytes}`, {
+        statusCode: 400,
+      });
     const data = Buffer.alloc(size);
     let done = 0;
     for (let count = -1; count !== 0 && done < size;) {
@@ -202,7 +211,9 @@ function doorbell(handle: string, signal: AbortSignal, wanted: boolean): { ring(
     signal.addEventListener("abort", ring);
     try {
       const made = watch(handle, { persistent: false }, ring);
-      made.on("error", () => { made.close(); });
+      made.on("error", () => {
+        made.close();
+      });
       watcher = made;
     } catch {
       // No watches left: the poll serves.

@@ -40,10 +40,26 @@ const OPEN_FILES_SOFT = 65_536;
 
 /** What even a task that may read every file of the chroot must not see. */
 const MASKED = [
-  "/private", "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-  "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
-  "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-",
-  "/etc/drover.d", "/etc/nomad.d", "/etc/consul.d", "/etc/vault.d", "/etc/openbao",
+  "/private",
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/firmware",
+  "/etc/shadow",
+  "/etc/shadow-",
+  "/etc/gshadow",
+  "/etc/gshadow-",
+  "/etc/drover.d",
+  "/etc/nomad.d",
+  "/etc/consul.d",
+  "/etc/vault.d",
+  "/etc/openbao",
 ];
 
 const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
@@ -65,23 +81,29 @@ export function execBundle(request: BundleRequest) {
       env: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
       cwd: request.workDirectory,
       capabilities: {
-        bounding: request.capabilities, effective: request.capabilities, inheritable: request.capabilities,
-        permitted: request.capabilities, ambient: request.capabilities,
+        bounding: request.capabilities,
+        effective: request.capabilities,
+        inheritable: request.capabilities,
+        permitted: request.capabilities,
+        ambient: request.capabilities,
       },
       rlimits: [{ type: "RLIMIT_NOFILE", hard: request.openFilesMax, soft: Math.min(OPEN_FILES_SOFT, request.openFilesMax) }],
       noNewPrivileges: false,
       oomScoreAdj: 0,
     },
     root: { path: request.taskDirectory, readonly: false },
-    mounts: [...systemMounts(request), ...chrootMounts(request.chroot), {
-      destination: "/alloc", type: "bind", source: request.sharedDirectory, options: ["rbind", "rw", "rprivate"],
-    }],
+    mounts: [
+      ...systemMounts(request),
+      ...chrootMounts(request.chroot),
+      {
+        destination: "/alloc",
+        type: "bind",
+        source: request.sharedDirectory,
+        options: ["rbind", "rw", "rprivate"],
+      },
+    ],
     linux: {
-      namespaces: [
-        { type: "mount" },
-        ...(request.hostPids ? [] : [{ type: "pid" }]),
-        ...(request.hostIpc ? [] : [{ type: "ipc" }]),
-      ],
+      namespaces: [{ type: "mount" }, ...(request.hostPids ? [] : [{ type: "pid" }]), ...(request.hostIpc ? [] : [{ type: "ipc" }])],
       // runc finds private unsafe where the old root stays reachable.
       rootfsPropagation: request.noPivotRoot ? "rslave" : "rprivate",
       cgroupsPath: request.cgroupsPath,
@@ -96,13 +118,18 @@ function systemMounts(request: BundleRequest): OciMount[] {
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
     { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
-    { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"] },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
     ...(request.hostIpc
       ? [{ destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["rbind", "rw"] }]
       : [
-        { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"] },
-        { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
-      ]),
+          { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"] },
+          { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+        ]),
     { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
   ];
 }
@@ -112,7 +139,12 @@ function chrootMounts(chroot: readonly ChrootEntry[]): OciMount[] {
   return chroot
     .filter((entry) => entry.kind !== "link")
     .toSorted((a, b) => a.inside.split("/").length - b.inside.split("/").length || (a.inside < b.inside ? -1 : 1))
-    .map((entry) => ({ destination: path.posix.normalize(entry.inside), type: "bind", source: entry.host, options: ["rbind", "ro", "rprivate"] }));
+    .map((entry) => ({
+      destination: path.posix.normalize(entry.inside),
+      type: "bind",
+      source: entry.host,
+      options: ["rbind", "ro", "rprivate"],
+    }));
 }
 
 function resources(request: BundleRequest) {

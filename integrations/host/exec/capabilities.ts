@@ -2,8 +2,19 @@
 import { NamedError } from "#std";
 
 export const DEFAULT_CAPABILITIES: readonly string[] = [
-  "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE",
-  "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+  "CAP_AUDIT_WRITE",
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_FOWNER",
+  "CAP_FSETID",
+  "CAP_KILL",
+  "CAP_MKNOD",
+  "CAP_NET_BIND_SERVICE",
+  "CAP_SETFCAP",
+  "CAP_SETGID",
+  "CAP_SETPCAP",
+  "CAP_SETUID",
+  "CAP_SYS_CHROOT",
 ];
 
 /** Throws DRIVER_TASK_INVALID naming what the operator does not allow. */
@@ -12,10 +23,14 @@ export function chooseCapabilities(add: readonly string[], drop: readonly string
   const added = expand(add, allow);
   const refused = allow.has("CAP_ALL") ? [] : added.filter((each) => !allow.has(each));
   if (refused.length > 0) {
-    throw new NamedError("DRIVER_TASK_INVALID", `Cannot add capabilities "${refused.join(", ")}": this node allows ${[...allow].join(", ")}`, {
-      statusCode: 400,
-      fix: 'Add them to allow_caps of plugin "exec" in the agent\'s configuration.',
-    });
+    throw new NamedError(
+      "DRIVER_TASK_INVALID",
+      `Cannot add capabilities "${refused.join(", ")}": this node allows ${[...allow].join(", ")}`,
+      {
+        statusCode: 400,
+        fix: 'Add them to allow_caps of plugin "exec" in the agent\'s configuration.',
+      },
+    );
   }
   const dropped = new Set(drop.map(capabilityName));
   // "all" takes the default set away; what is added by name stays.

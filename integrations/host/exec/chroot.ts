@@ -30,12 +30,15 @@ export function chrootEntries(wanted: Readonly<Record<string, string>>): ChrootE
   return Object.entries(map).flatMap(([host, place]): ChrootEntry[] => {
     const inside = path.posix.resolve("/", place);
     if (inside === "/" || OWN.some((own) => inside === own || inside.startsWith(`${own}/`))) {
-      throw new NamedError("DRIVER_TASK_INVALID", `Cannot bind "${host}" to "${place}": that place in the chroot is the task's own`, { statusCode: 400 });
+      throw new NamedError("DRIVER_TASK_INVALID", `Cannot bind "${host}" to "${place}": that place in the chroot is the task's own`, {
+        statusCode: 400,
+      });
     }
     try {
       const stats = lstatSync(host);
       // A link among the entries keeps pointing where it did; one to elsewhere would dangle, so what it means is bound.
-      if (stats.isSymbolicLink() && isCovered(readlinkSync(host), host, map)) return [{ host, inside, kind: "link", target: readlinkSync(host) }];
+      if (stats.isSymbolicLink() && isCovered(readlinkSync(host), host, map))
+        return [{ host, inside, kind: "link", target: readlinkSync(host) }];
       return [{ host, inside, kind: stats.isFile() ? "file" : "directory", target: "" }];
     } catch {
       return [];
@@ -66,14 +69,25 @@ export function makeChrootLinks(taskDirectory: string, entries: readonly ChrootE
  * The command's path inside: as given if it is a path; from /local, / or the search path otherwise. A name that is found
  * nowhere stays as it is, and the runtime says so in its own words.
  */
-export function findInside(command: string, taskDirectory: string, searchPath: string | undefined, entries: readonly ChrootEntry[]): string {
+export function findInside(
+  command: string,
+  taskDirectory: string,
+  searchPath: string | undefined,
+  entries: readonly ChrootEntry[],
+): string {
   if (command.startsWith("/")) return command;
-  const inTask = [`/local/${command}`, `/${command}`].find((inside) => isExecutable(path.join(taskDirectory, path.posix.normalize(inside))));
+  const inTask = [`/local/${command}`, `/${command}`].find((inside) =>
+    isExecutable(path.join(taskDirectory, path.posix.normalize(inside))),
+  );
   if (inTask !== undefined) return path.posix.normalize(inTask);
   if (command.includes("/")) return path.posix.resolve("/", command);
-  return (searchPath ?? SEARCH).split(":").filter((directory) => directory.startsWith("/"))
-    .map((directory) => path.posix.join(directory, command))
-    .find((inside) => isExecutable(hostPath(inside, taskDirectory, entries))) ?? command;
+  return (
+    (searchPath ?? SEARCH)
+      .split(":")
+      .filter((directory) => directory.startsWith("/"))
+      .map((directory) => path.posix.join(directory, command))
+      .find((inside) => isExecutable(hostPath(inside, taskDirectory, entries))) ?? command
+  );
 }
 
 /** What a path inside means on the host, as far as the entries tell. */

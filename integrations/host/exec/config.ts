@@ -33,7 +33,8 @@ export function readExecConfig(config: Readonly<Record<string, unknown>>, defaul
   const command = textOf(config["command"]);
   if (command === "") throw invalid(`Cannot start an exec task: config key "command" is missing, wanted a program`);
   const workDirectory = textOf(config["work_dir"]) || "/";
-  if (!workDirectory.startsWith("/")) throw invalid(`Cannot use work_dir "${workDirectory}": it is relative, wanted an absolute path inside the chroot`);
+  if (!workDirectory.startsWith("/"))
+    throw invalid(`Cannot use work_dir "${workDirectory}": it is relative, wanted an absolute path inside the chroot`);
   return {
     command,
     words: textsOf(config["args"]),

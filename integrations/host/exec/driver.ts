@@ -29,7 +29,14 @@ import { DEFAULT_CAPABILITIES, chooseCapabilities } from "./capabilities.ts";
 import { chrootEntries, findInside, makeChrootLinks } from "./chroot.ts";
 import { execConfigSchema, readExecConfig } from "./config.ts";
 import {
-  createExecRecord, execRecord, forgetConfiguration, oomWasSeen, readExecExit, readExecIntent, recordedExecIds, removeExecRecord,
+  createExecRecord,
+  execRecord,
+  forgetConfiguration,
+  oomWasSeen,
+  readExecExit,
+  readExecIntent,
+  recordedExecIds,
+  removeExecRecord,
   writeConfiguration,
 } from "./record.ts";
 import { attendants, conmonOf, containerState, createContainer, deleteContainer, startContainer, type Runtime } from "./runtime.ts";
@@ -73,7 +80,9 @@ export function execDriver(options: ExecOptions): Driver {
     const configuration = await configurationOf(task, options, cgroups, cgroupPathOf(task.id));
     const startedAt = Date.now() * 1e6;
     if (!createExecRecord(record, { version: 1, id: task.id, bootId: bootId(), startedAt })) {
-      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${task.id}": it was started before, wanted a new id`, { statusCode: 409 });
+      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${task.id}": it was started before, wanted a new id`, {
+        statusCode: 409,
+      });
     }
     const runtime = tools();
     try {
@@ -81,7 +90,8 @@ export function execDriver(options: ExecOptions): Driver {
       writeConfiguration(record, configuration);
       await createContainer(runtime, record, task.place);
       const state = containerState(runtime, record.name, bootId());
-      if (state === undefined) throw new NamedError("DRIVER_START_FAILED", `Cannot start task "${task.task}": runc does not know its container`);
+      if (state === undefined)
+        throw new NamedError("DRIVER_START_FAILED", `Cannot start task "${task.task}": runc does not know its container`);
       await startContainer(runtime, record);
       forgetConfiguration(record);
       return handleOf(task.id, state.main, startedAt);
@@ -170,7 +180,9 @@ export function execDriver(options: ExecOptions): Driver {
     },
     signal(handle, signal) {
       if (signalProcess(identityOf(handle), signalName(signal))) return Promise.resolve();
-      return Promise.reject(new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot send "${signal}" to task "${handle.id}": it has ended`, { statusCode: 409 }));
+      return Promise.reject(
+        new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot send "${signal}" to task "${handle.id}": it has ended`, { statusCode: 409 }),
+      );
     },
     usage(handle) {
       if (!isRunning(identityOf(handle))) return Promise.resolve(NOTHING_USED);
@@ -179,7 +191,9 @@ export function execDriver(options: ExecOptions): Driver {
     destroy: (handle) => removeEverything(handle.id),
     list() {
       const prefix = `${NAME}-`;
-      const grouped = children(path.join(membershipRoot(cgroups), parent)).filter((name) => name.startsWith(prefix)).map((name) => idOf(name.slice(prefix.length)));
+      const grouped = children(path.join(membershipRoot(cgroups), parent))
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => idOf(name.slice(prefix.length)));
       return Promise.resolve([...new Set([...recordedExecIds(options.stateDirectory), ...containerNames(root).map(idOf), ...grouped])]);
     },
     sweep: (id) => removeEverything(id),
@@ -193,9 +207,14 @@ function missingParts(cgroups: Cgroups, searchPath: string | undefined): string 
   if (findExecutable("runc", searchPath) === undefined) return "runc is not on PATH: apt install runc";
   if (findExecutable("conmon", searchPath) === undefined) return "conmon is not on PATH: apt install conmon";
   if (!cgroups.writable) return "cgroups are not writable: mount them read-write (in a container: run it privileged)";
-  const controllers = cgroups.version === "v2" ? readText(path.join(cgroups.unified, "cgroup.controllers")).trim().split(" ") : Object.keys(cgroups.controllers);
+  const controllers =
+    cgroups.version === "v2"
+      ? readText(path.join(cgroups.unified, "cgroup.controllers")).trim().split(" ")
+      : Object.keys(cgroups.controllers);
   const lacking = ["cpu", "memory"].filter((each) => !controllers.includes(each));
-  return lacking.length === 0 ? undefined : `cgroup controllers ${lacking.join(" and ")} are not available: enable them in the kernel (cgroup_enable=memory)`;
+  return lacking.length === 0
+    ? undefined
+    : `cgroup controllers ${lacking.join(" and ")} are not available: enable them in the kernel (cgroup_enable=memory)`;
 }
 
 function describe(problem: string | undefined): DriverInfo {
@@ -208,7 +227,11 @@ function describe(problem: string | undefined): DriverInfo {
 async function configurationOf(task: TaskStart, options: ExecOptions, cgroups: Cgroups, cgroupsPath: string) {
   const config = readExecConfig(task.config, { pidMode: options.pidMode ?? "private", ipcMode: options.ipcMode ?? "private" });
   const user = await findUser(task.user === "" ? "nobody" : task.user);
-  const capabilities = chooseCapabilities(config.capabilitiesAdded, config.capabilitiesDropped, options.allowedCapabilities ?? DEFAULT_CAPABILITIES);
+  const capabilities = chooseCapabilities(
+    config.capabilitiesAdded,
+    config.capabilitiesDropped,
+    options.allowedCapabilities ?? DEFAULT_CAPABILITIES,
+  );
   const chroot = chrootEntries(task.chroot);
   makeChrootLinks(task.place.taskDirectory, chroot);
   return execBundle({
@@ -257,7 +280,9 @@ function identityOf(handle: TaskHandle): ProcessIdentity {
 }
 
 function lostReason(main: ProcessIdentity): string {
-  return main.bootId !== bootId() ? "exit status unknown: the machine was restarted while the task ran" : "exit status unknown: the task's conmon was killed";
+  return main.bootId !== bootId()
+    ? "exit status unknown: the machine was restarted while the task ran"
+    : "exit status unknown: the task's conmon was killed";
 }
 
 function readText(file: string): string {

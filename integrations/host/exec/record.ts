@@ -4,7 +4,21 @@
  * The configuration holds the environment, so it lies in memory: `bundle/config.json` is a link to a file in /dev/shm, made
  * after the link (found again by it) and removed when the container stands.
  */
-import { constants, existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import {
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { idOf, nameOf } from "../process/label.ts";
@@ -32,7 +46,8 @@ export function execRecord(stateDirectory: string, id: string): ExecRecord {
   const name = nameOf(id);
   const directory = path.join(path.resolve(stateDirectory), "exec", "tasks", name);
   return {
-    name, directory,
+    name,
+    directory,
     bundle: path.join(directory, "bundle"),
     pidFile: path.join(directory, "pid"),
     conmonPidFile: path.join(directory, "conmon.pid"),

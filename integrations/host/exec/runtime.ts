@@ -23,20 +23,55 @@ const CREATE_TIMEOUT_MS = 60_000;
  * Creates the container under a conmon of its own; resolves with its pid. Nothing of the task runs before `startContainer`.
  * The task's output goes to the pipes it is handed, so it depends on neither conmon nor us.
  */
-export async function createContainer(runtime: Runtime, record: ExecRecord, pipes: { readonly stdoutPath: string; readonly stderrPath: string }): Promise<number> {
+export async function createContainer(
+  runtime: Runtime,
+  record: ExecRecord,
+  pipes: { readonly stdoutPath: string; readonly stderrPath: string },
+): Promise<number> {
   const stdout = openPipe(pipes.stdoutPath);
   let stderr = -1;
   try {
     stderr = openPipe(pipes.stderrPath);
-    const child = spawn(runtime.conmon, [
-      "--api-version", "1", "-c", record.name, "-u", record.name, "-n", record.name, "-r", runtime.runc, "-b", record.bundle,
-      "-p", record.pidFile, "-P", record.conmonPidFile, "--exit-dir", record.exitDirectory, "--persist-dir", record.persistDirectory,
-      "--socket-dir-path", record.directory, "--full-attach", "-l", "passthrough", "--log-level", "error", ...(runtime.noPivotRoot ? ["--no-pivot"] : []),
-      ...["--root", runtime.root, "--log", runtimeLog(record), "--log-format", "json"].flatMap((word) => ["--runtime-arg", word]),
-    ], {
-      detached: true, cwd: "/", env: { PATH: CLEAN_PATH, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
-      stdio: ["ignore", stdout, stderr, "pipe", "pipe"],
-    });
+    const child = spawn(
+      runtime.conmon,
+      [
+        "--api-version",
+        "1",
+        "-c",
+        record.name,
+        "-u",
+        record.name,
+        "-n",
+        record.name,
+        "-r",
+        runtime.runc,
+        "-b",
+        record.bundle,
+        "-p",
+        record.pidFile,
+        "-P",
+        record.conmonPidFile,
+        "--exit-dir",
+        record.exitDirectory,
+        "--persist-dir",
+        record.persistDirectory,
+        "--socket-dir-path",
+        record.directory,
+        "--full-attach",
+        "-l",
+        "passthrough",
+        "--log-level",
+        "error",
+        ...(runtime.noPivotRoot ? ["--no-pivot"] : []),
+        ...["--root", runtime.root, "--log", runtimeLog(record), "--log-format", "json"].flatMap((word) => ["--runtime-arg", word]),
+      ],
+      {
+        detached: true,
+        cwd: "/",
+        env: { PATH: CLEAN_PATH, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+        stdio: ["ignore", stdout, stderr, "pipe", "pipe"],
+      },
+    );
     return await createdPid(child, record);
   } finally {
     closeSync(stdout);
@@ -52,21 +87,29 @@ async function createdPid(child: ReturnType<typeof spawn>, record: ExecRecord): 
   try {
     return await new Promise<number>((resolve, reject) => {
       let text = "";
-      const timer = setTimeout(() => { reject(failed("conmon did not answer in time")); }, CREATE_TIMEOUT_MS);
+      const timer = setTimeout(() => {
+        reject(failed("conmon did not answer in time"));
+      }, CREATE_TIMEOUT_MS);
       const settle = (outcome: number | Error) => {
         clearTimeout(timer);
         if (typeof outcome === "number") resolve(outcome);
         else reject(outcome);
       };
-      child.once("error", (error) => { settle(failed(messageOf(error))); });
+      child.once("error", (error) => {
+        settle(failed(messageOf(error)));
+      });
       begin.on("error", () => {});
-      answers.on("error", (error: Error) => { settle(failed(messageOf(error))); });
+      answers.on("error", (error: Error) => {
+        settle(failed(messageOf(error)));
+      });
       answers.on("data", (data: Buffer) => {
         text += data.toString();
         const end = text.indexOf("\n");
         if (end >= 0) settle(readAnswer(text.slice(0, end), record));
       });
-      answers.once("end", () => { settle(readAnswer(text, record)); });
+      answers.once("end", () => {
+        settle(readAnswer(text, record));
+      });
       begin.write("\0");
     });
   } finally {
@@ -92,7 +135,16 @@ function runtimeLog(record: ExecRecord): string {
 }
 
 export async function startContainer(runtime: Runtime, record: ExecRecord): Promise<void> {
-  const started = await run(runtime.runc, ["--root", runtime.root, "--log", runtimeLog(record), "--log-format", "json", "start", record.name]);
+  const started = await run(runtime.runc, [
+    "--root",
+    runtime.root,
+    "--log",
+    runtimeLog(record),
+    "--log-format",
+    "json",
+    "start",
+    record.name,
+  ]);
   if (started.exitCode !== 0) throw failed(runtimeReason(readText(runtimeLog(record)) || started.stderr));
 }
 
@@ -111,7 +163,10 @@ export interface ContainerState {
 export function containerState(runtime: Runtime, name: string, recordedBootId: string): ContainerState | undefined {
   const directory = path.join(runtime.root, name);
   try {
-    const state = JSON.parse(readFileSync(path.join(directory, "state.json"), "utf8")) as { init_process_pid: number; init_process_start: number };
+    const state = JSON.parse(readFileSync(path.join(directory, "state.json"), "utf8")) as {
+      init_process_pid: number;
+      init_process_start: number;
+    };
     const main = { pid: state.init_process_pid, startTicks: String(state.init_process_start), bootId: recordedBootId };
     return { main, waiting: existsSync(path.join(directory, "exec.fifo")) };
   } catch {
@@ -137,7 +192,6 @@ export function conmonOf(runtime: Runtime, record: ExecRecord): ProcessIdentity 
   if (!words.includes(record.name) || !words.includes(runtime.root)) return undefined;
   return identify(pid);
 }
-
 
 /** Opened without following a link: the pipe must be a pipe, or the null device when logs are off. */
 function openPipe(file: string): number {

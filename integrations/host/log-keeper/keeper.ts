@@ -8,7 +8,18 @@
  * It ends by itself when no agent is connected and nothing is registered. It imports little on purpose: it must be small.
  */
 import {
-  closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
 } from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -104,16 +115,19 @@ export async function runLogKeeper(stateDirectory: string): Promise<void> {
     agents.add(socket);
     clearTimeout(ending);
     socket.setEncoding("utf8");
-    socket.on("data", lineSplitter((line) => {
-      const request = JSON.parse(line) as KeeperRequest;
-      let answer: KeeperAnswer;
-      try {
-        answer = { number: request.number, error: "", ...perform(request.body) };
-      } catch (error) {
-        answer = { number: request.number, error: (error as Error).message };
-      }
-      socket.write(`${JSON.stringify(answer)}\n`);
-    }));
+    socket.on(
+      "data",
+      lineSplitter((line) => {
+        const request = JSON.parse(line) as KeeperRequest;
+        let answer: KeeperAnswer;
+        try {
+          answer = { number: request.number, error: "", ...perform(request.body) };
+        } catch (error) {
+          answer = { number: request.number, error: (error as Error).message };
+        }
+        socket.write(`${JSON.stringify(answer)}\n`);
+      }),
+    );
     socket.on("error", () => {});
     socket.on("close", () => {
       agents.delete(socket);
@@ -126,9 +140,26 @@ export async function runLogKeeper(stateDirectory: string): Promise<void> {
 function openStreams(registration: Registration, buffer: Buffer): Stream[] {
   const directory = openLogDirectory(registration.directory);
   try {
-    const stdout = openStream(registration.stdoutPath, openRotatedFile(directory.handle, `${registration.task}.stdout`, registration), buffer);
-    const stderr = openStream(registration.stderrPath, openRotatedFile(directory.handle, `${registration.task}.stderr`, registration), buffer);
-    return [stdout, { ...stderr, close() { stderr.close(); directory.close(); } }];
+    const stdout = openStream(
+      registration.stdoutPath,
+      openRotatedFile(directory.handle, `${registration.task}.stdout`, registration),
+      buffer,
+    );
+    const stderr = openStream(
+      registration.stderrPath,
+      openRotatedFile(directory.handle, `${registration.task}.stderr`, registration),
+      buffer,
+    );
+    return [
+      stdout,
+      {
+        ...stderr,
+        close() {
+          stderr.close();
+          directory.close();
+        },
+      },
+    ];
   } catch (error) {
     directory.close();
     throw error;
@@ -150,7 +181,12 @@ function openLogDirectory(directory: string): { readonly handle: string; close()
       throw error;
     }
   }
-  return { handle: `/proc/self/fd/${fd}`, close() { closeSync(fd); } };
+  return {
+    handle: `/proc/self/fd/${fd}`,
+    close() {
+      closeSync(fd);
+    },
+  };
 }
 
 function openStream(pipe: string, file: RotatedFile, buffer: Buffer): Stream {
@@ -161,7 +197,9 @@ function openStream(pipe: string, file: RotatedFile, buffer: Buffer): Stream {
     throw new Error(`"${pipe}" is not a pipe`);
   }
   const options = {
-    fd, readable: true, writable: false,
+    fd,
+    readable: true,
+    writable: false,
     onread: {
       buffer,
       callback(count: number): boolean {
@@ -209,13 +247,15 @@ function writeRegistration(places: KeeperPlaces, registration: Registration): vo
 }
 
 function readRegistrations(places: KeeperPlaces): Registration[] {
-  return readdirSync(places.registry).filter((name) => name.endsWith(".json")).flatMap((name) => {
-    try {
-      return [JSON.parse(readFileSync(path.join(places.registry, name), "utf8")) as Registration];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync(places.registry)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => {
+      try {
+        return [JSON.parse(readFileSync(path.join(places.registry, name), "utf8")) as Registration];
+      } catch {
+        return [];
+      }
+    });
 }
 
 function forget(places: KeeperPlaces, registration: Registration | undefined, id: string): void {
@@ -231,7 +271,9 @@ function listen(places: KeeperPlaces, accept: (socket: net.Socket) => void): Pro
       if (error.code !== "EADDRINUSE") return reject(error);
       // Somebody was here before: if it still answers we are one too many, else its socket is only a file.
       const probe = net.connect(address);
-      probe.on("connect", () => { process.exit(0); });
+      probe.on("connect", () => {
+        process.exit(0);
+      });
       probe.on("error", () => {
         unlinkSync(path.join(places.directory, places.socketName));
         server.listen(address, resolve);

@@ -31,17 +31,19 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
   let released = false;
 
   function keeper(): Promise<Keeper> {
-    connection ??= reach(places, entry).then((reached) => {
-      reached.lost(() => {
+    connection ??= reach(places, entry)
+      .then((reached) => {
+        reached.lost(() => {
+          connection = undefined;
+          // What is registered must be read, whether or not anybody calls us.
+          void revive();
+        });
+        return reached;
+      })
+      .catch((error: unknown) => {
         connection = undefined;
-        // What is registered must be read, whether or not anybody calls us.
-        void revive();
+        throw error;
       });
-      return reached;
-    }).catch((error: unknown) => {
-      connection = undefined;
-      throw error;
-    });
     return connection;
   }
 
@@ -66,7 +68,11 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
       });
       const answer = await reached?.call(body);
       if (answer !== undefined) return answer;
-      if (attempt === 3) throw new NamedError("LOG_KEEPER_LOST", `Cannot ${body.call} task logs: the log keeper ended ${attempt + 1} times while it was asked`);
+      if (attempt === 3)
+        throw new NamedError(
+          "LOG_KEEPER_LOST",
+          `Cannot ${body.call} task logs: the log keeper ended ${attempt + 1} times while it was asked`,
+        );
     }
   }
 
@@ -79,13 +85,20 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
     async open(request: TaskLogRequest) {
       const pipes = pipePaths(places, request.id);
       await makePipes(places, [pipes.stdoutPath, pipes.stderrPath]);
-      await checked({
-        call: "open",
-        registration: {
-          ...pipes, id: request.id, directory: request.directory, task: request.task,
-          maxFiles: request.maxFiles, maxFileBytes: request.maxFileSizeMB * 1024 * 1024,
+      await checked(
+        {
+          call: "open",
+          registration: {
+            ...pipes,
+            id: request.id,
+            directory: request.directory,
+            task: request.task,
+            maxFiles: request.maxFiles,
+            maxFileBytes: request.maxFileSizeMB * 1024 * 1024,
+          },
         },
-      }, request.id);
+        request.id,
+      );
       return pipes;
     },
     async drain(id) {
@@ -143,21 +156,32 @@ async function startKeeper(places: KeeperPlaces, entry: readonly string[]): Prom
   const complaints = openSync(path.join(places.directory, "keeper.log"), "w", 0o600);
   try {
     const child = spawn(process.execPath, [...SMALL, ...entry, path.dirname(places.directory)], {
-      detached: true, cwd: "/", env: { PATH: process.env["PATH"] ?? "" }, stdio: ["ignore", complaints, complaints, "pipe"],
+      detached: true,
+      cwd: "/",
+      env: { PATH: process.env["PATH"] ?? "" },
+      stdio: ["ignore", complaints, complaints, "pipe"],
     });
     const ready = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     try {
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => { reject(notStarted("it was not ready in time")); }, READY_TIMEOUT_MS);
+        const timer = setTimeout(() => {
+          reject(notStarted("it was not ready in time"));
+        }, READY_TIMEOUT_MS);
         const settle = (error?: Error) => {
           clearTimeout(timer);
           if (error === undefined) resolve();
           else reject(error);
         };
-        ready.once("data", () => { settle(); });
+        ready.once("data", () => {
+          settle();
+        });
         // Ended without a word: another keeper may have been faster; connecting decides.
-        ready.once("end", () => { settle(); });
-        child.once("error", (error) => { settle(notStarted(messageOf(error))); });
+        ready.once("end", () => {
+          settle();
+        });
+        child.once("error", (error) => {
+          settle(notStarted(messageOf(error)));
+        });
       });
     } finally {
       ready.destroy();
@@ -180,7 +204,9 @@ function notStarted(reason: string): NamedError {
 function connect(places: KeeperPlaces): Promise<Keeper> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(socketAddress(places));
-    socket.once("error", (error) => { reject(notStarted(messageOf(error))); });
+    socket.once("error", (error) => {
+      reject(notStarted(messageOf(error)));
+    });
     socket.once("connect", () => {
       socket.removeAllListeners("error");
       resolve(speak(socket));
@@ -205,13 +231,16 @@ function speak(socket: net.Socket): Keeper {
   });
   socket.on("error", () => {});
   socket.setEncoding("utf8");
-  socket.on("data", lineSplitter((line) => {
-    const answer = JSON.parse(line) as KeeperAnswer;
-    const settle = waiting.get(answer.number);
-    waiting.delete(answer.number);
-    settle?.(answer);
-    if (waiting.size === 0) socket.unref();
-  }));
+  socket.on(
+    "data",
+    lineSplitter((line) => {
+      const answer = JSON.parse(line) as KeeperAnswer;
+      const settle = waiting.get(answer.number);
+      waiting.delete(answer.number);
+      settle?.(answer);
+      if (waiting.size === 0) socket.unref();
+    }),
+  );
   // An idle connection does not keep the agent alive.
   socket.unref();
   return {
@@ -261,7 +290,9 @@ function isPipe(file: string): boolean {
 }
 
 function registered(places: KeeperPlaces): string[] {
-  return listed(places.registry).filter((name) => name.endsWith(".json")).map((name) => idOf(name.slice(0, -".json".length)));
+  return listed(places.registry)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => idOf(name.slice(0, -".json".length)));
 }
 
 function unregisteredPipes(places: KeeperPlaces): string[] {

@@ -50,8 +50,11 @@ export function openRotatedFile(directory: string, base: string, first: Limits):
   function openFrom(wanted: number): void {
     for (index = wanted; ; index++) {
       try {
-        fd = openSync(`${directory}/${base}.${index}`,
-          constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o644);
+        fd = openSync(
+          `${directory}/${base}.${index}`,
+          constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+          0o644,
+        );
       } catch (error) {
         // ELOOP: a link; ENXIO: a pipe nobody reads; EISDIR. Anything else (a full disk, a missing directory) is for the caller.
         if (!["ELOOP", "ENXIO", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "") || index > wanted + 1000) throw error;
@@ -103,7 +106,15 @@ export function openRotatedFile(directory: string, base: string, first: Limits):
           const room = limits.maxFileBytes - size;
           let count = bytesBeforeRotation(rest, room);
           // The line would be split though it fits whole into the next file.
-          if (count === room && count < rest.length && atLineStart && size > 0 && room <= LINE_WINDOW_BYTES && rest.lastIndexOf(0x0a, room - 1) < 0) count = 0;
+          if (
+            count === room &&
+            count < rest.length &&
+            atLineStart &&
+            size > 0 &&
+            room <= LINE_WINDOW_BYTES &&
+            rest.lastIndexOf(0x0a, room - 1) < 0
+          )
+            count = 0;
           if (count > 0) append(rest.subarray(0, count));
           if (count < rest.length) rotate();
           rest = rest.subarray(count);

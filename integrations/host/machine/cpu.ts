@@ -15,7 +15,12 @@ export interface CpuFacts {
 export function cpuFacts(): CpuFacts {
   const allowed = parseCoreList(/^Cpus_allowed_list:\s*(\S+)/m.exec(readText("/proc/self/status"))?.[1] ?? "");
   const cores = allowed.length > 0 ? allowed : os.cpus().map((_, index) => index);
-  return { model: /^model name\s*:\s*(.+)$/m.exec(readText("/proc/cpuinfo"))?.[1] ?? os.cpus()[0]?.model ?? "", cores, mhz: coreMHz(), numa: numaNodes(cores) };
+  return {
+    model: /^model name\s*:\s*(.+)$/m.exec(readText("/proc/cpuinfo"))?.[1] ?? os.cpus()[0]?.model ?? "",
+    cores,
+    mhz: coreMHz(),
+    numa: numaNodes(cores),
+  };
 }
 
 /** MHz of one core: the most it is made for where cpufreq tells, else what it runs at now; 1000 when nothing is known. */
@@ -56,7 +61,10 @@ function numaNodes(cores: readonly number[]): Map<number, readonly number[]> {
     for (const name of readdirSync("/sys/devices/system/node")) {
       const number = /^node(\d+)$/.exec(name)?.[1];
       if (number === undefined) continue;
-      nodes.set(Number(number), parseCoreList(readText(`/sys/devices/system/node/${name}/cpulist`)).filter((core) => cores.includes(core)));
+      nodes.set(
+        Number(number),
+        parseCoreList(readText(`/sys/devices/system/node/${name}/cpulist`)).filter((core) => cores.includes(core)),
+      );
     }
   } catch {
     // No NUMA in this kernel: one node.

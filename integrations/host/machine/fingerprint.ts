@@ -82,7 +82,9 @@ function goArch(): string {
 
 /** The device the directory lies on, "/dev/vda1". */
 function volumeOf(directory: string): string {
-  const above = mounts().filter((mount) => mount.mountPoint === "/" || directory === mount.mountPoint || directory.startsWith(`${mount.mountPoint}/`));
+  const above = mounts().filter(
+    (mount) => mount.mountPoint === "/" || directory === mount.mountPoint || directory.startsWith(`${mount.mountPoint}/`),
+  );
   return above.sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0]?.source ?? "";
 }
 
@@ -94,8 +96,10 @@ function osRelease(): Map<string, string> {
   } catch {
     // Not Linux, or a bare one.
   }
-  return new Map(text.split("\n").flatMap((line) => {
-    const match = /^([A-Z_]+)=(?:"([^"]*)"|(.*))$/.exec(line);
-    return match === null ? [] : [[match[1] as string, match[2] ?? match[3] ?? ""] as const];
-  }));
+  return new Map(
+    text.split("\n").flatMap((line) => {
+      const match = /^([A-Z_]+)=(?:"([^"]*)"|(.*))$/.exec(line);
+      return match === null ? [] : [[match[1] as string, match[2] ?? match[3] ?? ""] as const];
+    }),
+  );
 }

@@ -6,11 +6,19 @@ import { coreMHz } from "./cpu.ts";
 import { machineFingerprint, type FingerprintOptions } from "./fingerprint.ts";
 import { allDiskStats, cpuUsage, memoryUsage, parseCoreTimes, readProc, statsOfDirectory, type CoreTimes } from "./host-usage.ts";
 
-export interface HostMachineOptions extends Pick<FingerprintOptions, "version" | "allocationDirectory">, Partial<Omit<FingerprintOptions, "version" | "allocationDirectory">> {}
+export interface HostMachineOptions
+  extends
+    Pick<FingerprintOptions, "version" | "allocationDirectory">,
+    Partial<Omit<FingerprintOptions, "version" | "allocationDirectory">> {}
 
 export function hostMachine(options: HostMachineOptions): Machine {
   const whole: FingerprintOptions = {
-    networkInterface: "", cpuTotalMHz: 0, memoryTotalMB: 0, minDynamicPort: 20000, maxDynamicPort: 32000, ...options,
+    networkInterface: "",
+    cpuTotalMHz: 0,
+    memoryTotalMB: 0,
+    minDynamicPort: 20000,
+    maxDynamicPort: 32000,
+    ...options,
   };
   let before: readonly CoreTimes[] = [];
   return {

@@ -20,7 +20,9 @@ export function parseCoreTimes(text: string): CoreTimes[] {
     const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, ...more] = (match[2] as string).split(" ").map(Number);
     // Guests are counted in user already.
     const others = more.slice(0, 3).reduce((sum, each) => sum + each, 0);
-    return [{ name: match[1] as string, user: user + nice, system, idle: idle + waiting, total: user + nice + system + idle + waiting + others }];
+    return [
+      { name: match[1] as string, user: user + nice, system, idle: idle + waiting, total: user + nice + system + idle + waiting + others },
+    ];
   });
 }
 
@@ -34,7 +36,11 @@ export function cpuUsage(before: readonly CoreTimes[], now: readonly CoreTimes[]
     const Idle = percent(core.idle, old?.idle ?? 0);
     const TotalPercent = Math.max(0, 100 - Idle);
     return {
-      CPU: core.name, User: percent(core.user, old?.user ?? 0), System: percent(core.system, old?.system ?? 0), Idle, TotalPercent,
+      CPU: core.name,
+      User: percent(core.user, old?.user ?? 0),
+      System: percent(core.system, old?.system ?? 0),
+      Idle,
+      TotalPercent,
       TotalTicks: (TotalPercent / 100) * mhz,
     };
   });
@@ -56,7 +62,11 @@ export function diskStats(device: string, mountPoint: string): DiskStats {
   const Used = (found.blocks - found.bfree) * found.bsize;
   const Available = found.bavail * found.bsize;
   return {
-    Device: device, Mountpoint: mountPoint, Size, Used, Available,
+    Device: device,
+    Mountpoint: mountPoint,
+    Size,
+    Used,
+    Available,
     UsedPercent: Used + Available === 0 ? 0 : (Used / (Used + Available)) * 100,
     InodesUsedPercent: found.files === 0 ? 0 : ((found.files - found.ffree) / found.files) * 100,
   };
@@ -78,7 +88,9 @@ export function allDiskStats(): DiskStats[] {
 
 /** The one the directory lies on. */
 export function statsOfDirectory(directory: string): DiskStats {
-  const above = mounts().filter((mount) => mount.mountPoint === "/" || directory === mount.mountPoint || directory.startsWith(`${mount.mountPoint}/`));
+  const above = mounts().filter(
+    (mount) => mount.mountPoint === "/" || directory === mount.mountPoint || directory.startsWith(`${mount.mountPoint}/`),
+  );
   const mount = above.sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
   return { ...diskStats(mount?.source ?? "", directory), Mountpoint: mount?.mountPoint ?? directory };
 }

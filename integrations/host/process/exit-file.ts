@@ -38,7 +38,9 @@ export function awaitExitFile<Exit>(file: ExitFile<Exit>): Promise<Exit | undefi
     const timer = setInterval(look, POLL_MS);
     try {
       watcher = watch(file.directory, look);
-      watcher.on("error", () => { watcher?.close(); });
+      watcher.on("error", () => {
+        watcher?.close();
+      });
     } catch {
       // No directory, or no inotify watches left: looking now and then is enough.
     }

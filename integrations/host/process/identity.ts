@@ -29,7 +29,10 @@ export function parseProcessStat(line: string): ProcessStat | undefined {
   const close = line.lastIndexOf(")");
   const pid = Number.parseInt(line, 10);
   if (close < 0 || !Number.isInteger(pid)) return undefined;
-  const field = line.slice(close + 2).trimEnd().split(" ");
+  const field = line
+    .slice(close + 2)
+    .trimEnd()
+    .split(" ");
   const startTicks = field[19];
   if (startTicks === undefined) return undefined;
   return {
@@ -73,8 +76,13 @@ export function identify(pid: number): ProcessIdentity | undefined {
 export function isRunning(identity: ProcessIdentity): boolean {
   if (identity.startTicks === "") return answers(identity.pid);
   const stat = processStat(identity.pid);
-  return stat !== undefined && stat.startTicks === identity.startTicks && stat.state !== "Z" && stat.state !== "X" &&
-    identity.bootId === bootId();
+  return (
+    stat !== undefined &&
+    stat.startTicks === identity.startTicks &&
+    stat.state !== "Z" &&
+    stat.state !== "X" &&
+    identity.bootId === bootId()
+  );
 }
 
 /** Sends the signal if exactly this process still runs; false when it does not. */

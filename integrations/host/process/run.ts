@@ -14,9 +14,15 @@ export function run(command: string, words: readonly string[], options: { timeou
     const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], timeout: options.timeoutMs ?? 30_000, killSignal: "SIGKILL" });
     let stdout = "";
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text; });
-    child.on("error", (error) => { resolve({ exitCode: -1, stdout, stderr: error.message }); });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.on("error", (error) => {
+      resolve({ exitCode: -1, stdout, stderr: error.message });
+    });
     child.on("close", (code, signal) => {
       resolve({ exitCode: code ?? -1, stdout, stderr: signal === null ? stderr : `${stderr}killed by ${signal}` });
     });

@@ -7,9 +7,13 @@ export function signalName(text: string): NodeJS.Signals {
   const numbered = Object.entries(constants.signals).find(([, number]) => String(number) === upper)?.[0];
   const name = numbered ?? (upper.startsWith("SIG") ? upper : `SIG${upper}`);
   if (!(name in constants.signals)) {
-    throw new NamedError("DRIVER_SIGNAL_UNKNOWN", `Cannot send signal "${text}": this machine has no such signal, wanted a name as SIGTERM`, {
-      statusCode: 400,
-    });
+    throw new NamedError(
+      "DRIVER_SIGNAL_UNKNOWN",
+      `Cannot send signal "${text}": this machine has no such signal, wanted a name as SIGTERM`,
+      {
+        statusCode: 400,
+      },
+    );
   }
   return name as NodeJS.Signals;
 }

@@ -4,14 +4,18 @@ import { processStat, type ProcessStat } from "./identity.ts";
 
 export function processIds(): number[] {
   try {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
   } catch {
     return [];
   }
 }
 
 export function processTable(): ProcessStat[] {
-  return processIds().map(processStat).filter((stat): stat is ProcessStat => stat !== undefined && stat.state !== "Z");
+  return processIds()
+    .map(processStat)
+    .filter((stat): stat is ProcessStat => stat !== undefined && stat.state !== "Z");
 }
 
 /** The words of the command line; [] for kernel threads and processes that are gone. */

@@ -38,17 +38,31 @@ export function usageMeter(): UsageMeter {
         cpuNs: cpu?.cpuNs ?? userNs + systemNs,
         userNs: cpu?.userNs ?? userNs,
         systemNs: cpu?.systemNs ?? systemNs,
-        throttledPeriods: 0, throttledNs: 0, rss, cache: 0, swap: 0, usage: rss, maxUsage: 0, kernel: 0,
+        throttledPeriods: 0,
+        throttledNs: 0,
+        rss,
+        cache: 0,
+        swap: 0,
+        usage: rss,
+        maxUsage: 0,
+        kernel: 0,
         memoryMeasured: ["RSS", "Usage"],
       });
     },
     ofGroup(id, startedAtMs, sample) {
       return measured(id, startedAtMs, {
         atMs: Date.now(),
-        cpuNs: sample.cpuNs ?? 0, userNs: sample.userNs ?? 0, systemNs: sample.systemNs ?? 0,
-        throttledPeriods: sample.throttledPeriods, throttledNs: sample.throttledNs,
-        rss: sample.rss, cache: sample.cache, swap: sample.swap,
-        usage: sample.memoryUsage ?? 0, maxUsage: sample.memoryMax, kernel: sample.kernel,
+        cpuNs: sample.cpuNs ?? 0,
+        userNs: sample.userNs ?? 0,
+        systemNs: sample.systemNs ?? 0,
+        throttledPeriods: sample.throttledPeriods,
+        throttledNs: sample.throttledNs,
+        rss: sample.rss,
+        cache: sample.cache,
+        swap: sample.swap,
+        usage: sample.memoryUsage ?? 0,
+        maxUsage: sample.memoryMax,
+        kernel: sample.kernel,
         memoryMeasured: ["RSS", "Cache", "Swap", "Usage", "Max Usage", "Kernel Usage"],
       });
     },
@@ -66,5 +80,9 @@ function readCpuStat(file: string): { cpuNs: number; userNs: number; systemNs: n
     return undefined;
   }
   const microseconds = (key: string) => Number(new RegExp(`^${key} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-  return { cpuNs: microseconds("usage_usec") * 1000, userNs: microseconds("user_usec") * 1000, systemNs: microseconds("system_usec") * 1000 };
+  return {
+    cpuNs: microseconds("usage_usec") * 1000,
+    userNs: microseconds("user_usec") * 1000,
+    systemNs: microseconds("system_usec") * 1000,
+  };
 }

@@ -32,10 +32,14 @@ export async function findUser(text: string): Promise<User> {
 export function becomeUser(user: User): string[] {
   if (user.uid === process.getuid?.() && user.gid === process.getgid?.()) return [];
   if (process.getuid?.() !== 0) {
-    throw new NamedError("DRIVER_TASK_INVALID", `Cannot run as user "${user.name || user.uid}": the agent runs as uid ${process.getuid?.()}, wanted root`, {
-      statusCode: 400,
-      fix: "Leave `user` out, or run the agent as root.",
-    });
+    throw new NamedError(
+      "DRIVER_TASK_INVALID",
+      `Cannot run as user "${user.name || user.uid}": the agent runs as uid ${process.getuid?.()}, wanted root`,
+      {
+        statusCode: 400,
+        fix: "Leave `user` out, or run the agent as root.",
+      },
+    );
   }
   const setpriv = findExecutable("setpriv");
   if (setpriv !== undefined) {
@@ -51,16 +55,19 @@ export function becomeUser(user: User): string[] {
 /** Ids of the groups that list the user, beside its own. */
 export function groupsOf(user: User): number[] {
   if (user.name === "") return [];
-  return readText("/etc/group").split("\n").flatMap((line) => {
-    const [, , gid, members] = line.split(":");
-    return members?.split(",").includes(user.name) === true && Number(gid) !== user.gid ? [Number(gid)] : [];
-  });
+  return readText("/etc/group")
+    .split("\n")
+    .flatMap((line) => {
+      const [, , gid, members] = line.split(":");
+      return members?.split(",").includes(user.name) === true && Number(gid) !== user.gid ? [Number(gid)] : [];
+    });
 }
 
 function fromPasswd(who: string): User | undefined {
   for (const line of readText("/etc/passwd").split("\n")) {
     const [name, , uid, gid] = line.split(":");
-    if (name !== undefined && name !== "" && uid !== undefined && (name === who || uid === who)) return { uid: Number(uid), gid: Number(gid), name };
+    if (name !== undefined && name !== "" && uid !== undefined && (name === who || uid === who))
+      return { uid: Number(uid), gid: Number(gid), name };
   }
   return undefined;
 }

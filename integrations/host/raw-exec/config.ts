@@ -32,7 +32,8 @@ export function readRawExecConfig(config: Readonly<Record<string, unknown>>): Ra
     throw invalid(`Cannot use config key "${key}": moving a raw_exec task into a foreign cgroup is not supported, wanted it left out`);
   }
   const command = config["command"];
-  if (typeof command !== "string" || command === "") throw invalid(`Cannot start a raw_exec task: config key "command" is missing, wanted a program`);
+  if (typeof command !== "string" || command === "")
+    throw invalid(`Cannot start a raw_exec task: config key "command" is missing, wanted a program`);
   const adjust = config["oom_score_adj"];
   return {
     command,
@@ -75,7 +76,11 @@ function invalid(message: string): NamedError {
 
 /** An artifact or a template may still bring it: trying again can help. */
 function missing(command: string): NamedError {
-  return new NamedError("DRIVER_COMMAND_MISSING", `Cannot find command "${command}": no such executable file in the task's directory or on PATH`, {
-    statusCode: 400,
-  });
+  return new NamedError(
+    "DRIVER_COMMAND_MISSING",
+    `Cannot find command "${command}": no such executable file in the task's directory or on PATH`,
+    {
+      statusCode: 400,
+    },
+  );
 }

@@ -92,21 +92,37 @@ export function rawExecDriver(options: RawExecOptions): Driver {
   }
 
   async function start(task: TaskStart): Promise<TaskHandle> {
-    if (!options.enabled) throw new NamedError("DRIVER_DISABLED", `Cannot start task "${task.task}": driver "raw_exec" is disabled on this node`, { fix: ENABLE });
+    if (!options.enabled)
+      throw new NamedError("DRIVER_DISABLED", `Cannot start task "${task.task}": driver "raw_exec" is disabled on this node`, {
+        fix: ENABLE,
+      });
     const launch = await prepareLaunch(task, options.deniedEnvironment ?? []);
     const directory = directoryOf(task.id);
     const group = groupOf(task.id);
     const intent: Intent = {
-      version: 1, id: task.id, bootId: bootId(), cgroup: group, marks: marksOf(task), startedAt: Date.now() * 1e6,
+      version: 1,
+      id: task.id,
+      bootId: bootId(),
+      cgroup: group,
+      marks: marksOf(task),
+      startedAt: Date.now() * 1e6,
     };
     if (!createRecord(directory, intent)) {
-      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${task.id}": it was started before, wanted a new id`, { statusCode: 409 });
+      throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${task.id}": it was started before, wanted a new id`, {
+        statusCode: 409,
+      });
     }
     try {
       if (group !== "") makeGroup(group);
-      await launchSupervisor(spawnRequest({
-        ...launch, id: task.id, recordDirectory: directory, cgroupProcs: group === "" ? "" : path.join(group, "cgroup.procs"),
-      }), directory);
+      await launchSupervisor(
+        spawnRequest({
+          ...launch,
+          id: task.id,
+          recordDirectory: directory,
+          cgroupProcs: group === "" ? "" : path.join(group, "cgroup.procs"),
+        }),
+        directory,
+      );
       const main = readRecord(directory)?.main;
       if (main === undefined) throw startFailed(task.task, "its supervisor ended before it began");
       return handleOf(task.id, main, intent);
@@ -126,7 +142,8 @@ export function rawExecDriver(options: RawExecOptions): Driver {
         const [first] = groupOf(id) === "" ? [] : identities(groupMembers(groupOf(id)));
         if (first !== undefined) return handleOf(id, first, { startedAt: Date.now() * 1e6 });
       }
-      const starting = record !== undefined && record.exit === undefined && record.failed === undefined && supervisorOf(directory) !== undefined;
+      const starting =
+        record !== undefined && record.exit === undefined && record.failed === undefined && supervisorOf(directory) !== undefined;
       if (!starting || waitedMs > START_TIMEOUT_MS) break;
       await sleep(10);
     }
@@ -180,7 +197,12 @@ export function rawExecDriver(options: RawExecOptions): Driver {
     destroy: (handle) => removeEverything(handle.id),
     list() {
       const prefix = `${NAME}-`;
-      const labelled = parent === "" ? [] : children(parent).filter((name) => name.startsWith(prefix)).map((name) => idOf(name.slice(prefix.length)));
+      const labelled =
+        parent === ""
+          ? []
+          : children(parent)
+              .filter((name) => name.startsWith(prefix))
+              .map((name) => idOf(name.slice(prefix.length)));
       return Promise.resolve([...new Set([...recordedIds(options.stateDirectory), ...labelled])]);
     },
     sweep: (id) => removeEverything(id),
@@ -200,7 +222,8 @@ async function prepareLaunch(task: TaskStart, denied: readonly string[]) {
   const config = readRawExecConfig(task.config);
   const environment = allowedEnvironment(task.environment, [...denied, ...config.deniedVariables]);
   for (const text of [config.command, ...config.words, ...Object.entries(environment).flat()]) {
-    if (text.includes("\0")) throw new NamedError("DRIVER_TASK_INVALID", `Cannot start task "${task.task}": its command or environment holds a NUL byte`);
+    if (text.includes("\0"))
+      throw new NamedError("DRIVER_TASK_INVALID", `Cannot start task "${task.task}": its command or environment holds a NUL byte`);
   }
   const bash = ["/bin/bash", "/usr/bin/bash"].find(isExecutable);
   return {
@@ -229,17 +252,27 @@ async function launchSupervisor(request: SpawnRequest, directory: string): Promi
     const answer = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     try {
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => { reject(startFailed(directory, "its supervisor did not answer in time")); }, START_TIMEOUT_MS);
+        const timer = setTimeout(() => {
+          reject(startFailed(directory, "its supervisor did not answer in time"));
+        }, START_TIMEOUT_MS);
         const failed = () => startFailed(path.basename(directory), readRecord(directory)?.failed ?? "its supervisor ended before it began");
         const settle = (error?: Error) => {
           clearTimeout(timer);
           if (error === undefined) resolve();
           else reject(error);
         };
-        child.once("error", (error) => { settle(startFailed(path.basename(directory), messageOf(error))); });
-        answer.once("data", (data: Buffer) => { settle(data.toString() === "r" ? undefined : failed()); });
-        answer.once("error", () => { settle(failed()); });
-        answer.once("end", () => { settle(failed()); });
+        child.once("error", (error) => {
+          settle(startFailed(path.basename(directory), messageOf(error)));
+        });
+        answer.once("data", (data: Buffer) => {
+          settle(data.toString() === "r" ? undefined : failed());
+        });
+        answer.once("error", () => {
+          settle(failed());
+        });
+        answer.once("end", () => {
+          settle(failed());
+        });
       });
     } finally {
       answer.destroy();
@@ -316,7 +349,13 @@ function marksOf(task: TaskStart): string[] {
 }
 
 function handleOf(id: TaskId, main: ProcessIdentity, intent: Pick<Intent, "startedAt">): TaskHandle {
-  return { driver: NAME, id, pid: main.pid, startedAt: intent.startedAt, data: { version: 1, startTicks: main.startTicks, bootId: main.bootId } };
+  return {
+    driver: NAME,
+    id,
+    pid: main.pid,
+    startedAt: intent.startedAt,
+    data: { version: 1, startTicks: main.startTicks, bootId: main.bootId },
+  };
 }
 
 function identityOf(handle: TaskHandle): ProcessIdentity {

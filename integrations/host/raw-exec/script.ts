@@ -105,21 +105,35 @@ export function spawnRequest(launch: Launch): SpawnRequest {
   const clears = bash !== undefined && !launch.command.includes("=") ? ["-u", "_", "-u", "SHLVL"] : [];
   const viaEnv = assignments.length > 0 || clears.length > 0 ? ["/usr/bin/env", ...clears, ...assignments] : [];
   const task = [...viaEnv, launch.command, ...launch.words];
-  const enter = launch.becomeUser.length === 0
-    ? { script: PREPARER + ENTRANT, follows: task }
-    : { script: `${PREPARER}exec "$@"`, follows: [...launch.becomeUser, shell, ...flags, "-c", ENTRANT, "drover-task", ...task] };
+  const enter =
+    launch.becomeUser.length === 0
+      ? { script: PREPARER + ENTRANT, follows: task }
+      : { script: `${PREPARER}exec "$@"`, follows: [...launch.becomeUser, shell, ...flags, "-c", ENTRANT, "drover-task", ...task] };
   return {
     command: shell,
     words: [
-      ...flags, "-c", SUPERVISOR, SUPERVISOR_NAME,
-      launch.id, launch.recordDirectory, launch.tools.setsid ? "setsid" : "", [shell, ...flags].join(" "),
-      enter.script, "drover-task",
-      launch.recordDirectory, launch.cgroupProcs, launch.workDirectory, launch.stdoutPath, launch.stderrPath,
+      ...flags,
+      "-c",
+      SUPERVISOR,
+      SUPERVISOR_NAME,
+      launch.id,
+      launch.recordDirectory,
+      launch.tools.setsid ? "setsid" : "",
+      [shell, ...flags].join(" "),
+      enter.script,
+      "drover-task",
+      launch.recordDirectory,
+      launch.cgroupProcs,
+      launch.workDirectory,
+      launch.stdoutPath,
+      launch.stderrPath,
       launch.oomScoreAdjust === undefined ? "" : String(launch.oomScoreAdjust),
       ...enter.follows,
     ],
     environment: { PATH: CLEAN_PATH, ...(bash === undefined ? {} : split.odd) },
-    environmentScript: Object.entries(split.plain).map(([name, value]) => `export ${name}=${quote(value)}\n`).join(""),
+    environmentScript: Object.entries(split.plain)
+      .map(([name, value]) => `export ${name}=${quote(value)}\n`)
+      .join(""),
   };
 }
 
@@ -127,8 +141,28 @@ const CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /** Variables a shell changes, refuses or keeps for itself. */
 const SPECIAL = new Set([
-  "_", "PWD", "OLDPWD", "OPTIND", "LINENO", "PPID", "UID", "EUID", "GROUPS", "SHELLOPTS", "BASHOPTS", "SHLVL", "RANDOM", "SRANDOM",
-  "SECONDS", "EPOCHSECONDS", "EPOCHREALTIME", "HISTCMD", "DIRSTACK", "FUNCNAME", "IFS", "COMP_WORDBREAKS",
+  "_",
+  "PWD",
+  "OLDPWD",
+  "OPTIND",
+  "LINENO",
+  "PPID",
+  "UID",
+  "EUID",
+  "GROUPS",
+  "SHELLOPTS",
+  "BASHOPTS",
+  "SHLVL",
+  "RANDOM",
+  "SRANDOM",
+  "SECONDS",
+  "EPOCHSECONDS",
+  "EPOCHREALTIME",
+  "HISTCMD",
+  "DIRSTACK",
+  "FUNCNAME",
+  "IFS",
+  "COMP_WORDBREAKS",
 ]);
 
 interface SplitEnvironment {

@@ -30,7 +30,8 @@ export function parseAddress(text: string): Address {
   } catch {
     throw invalid(text, "it is not a URL");
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw invalid(text, `"${url.protocol}//" is none of http://, https://, unix://`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw invalid(text, `"${url.protocol}//" is none of http://, https://, unix://`);
   const secure = url.protocol === "https:";
   return {
     text: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`,

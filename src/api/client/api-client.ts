@@ -2,11 +2,33 @@
 import type { Allocation, AllocationUsage, Evaluation, Event, Job, JobSubmission, JobSummary, SchedulerConfiguration } from "#model";
 import type { FileInformation, HostUsage } from "#ports";
 import {
-  endpointPath, type AgentHealthAnswer, type AgentMembersAnswer, type AgentSelfAnswer, type AllocationDetail, type AllocationStub,
-  type EvaluationAnswer, type EvaluationDetail, type JobDeregisterAnswer, type JobPlanAnswer, type JobPlanBody, type JobRegisterAnswer,
-  type JobRegisterBody, type JobStub, type JobValidateAnswer, type JobVersionsAnswer, type JobParseBody, type MetricsAnswer,
-  type NamespaceDetail, type NodeDetail, type NodePoolDetail, type NodeStub, type NodeUpdateAnswer, type SchedulerConfigurationAnswer,
-  type SearchAnswer, type SearchBody, type StreamFrame,
+  endpointPath,
+  type AgentHealthAnswer,
+  type AgentMembersAnswer,
+  type AgentSelfAnswer,
+  type AllocationDetail,
+  type AllocationStub,
+  type EvaluationAnswer,
+  type EvaluationDetail,
+  type JobDeregisterAnswer,
+  type JobPlanAnswer,
+  type JobPlanBody,
+  type JobRegisterAnswer,
+  type JobRegisterBody,
+  type JobStub,
+  type JobValidateAnswer,
+  type JobVersionsAnswer,
+  type JobParseBody,
+  type MetricsAnswer,
+  type NamespaceDetail,
+  type NodeDetail,
+  type NodePoolDetail,
+  type NodeStub,
+  type NodeUpdateAnswer,
+  type SchedulerConfigurationAnswer,
+  type SearchAnswer,
+  type SearchBody,
+  type StreamFrame,
 } from "../contract/mod.ts";
 import type { ApiClientOptions } from "./options.ts";
 import { createRequester, type QueryOptions, type Requester } from "./requester.ts";
@@ -57,7 +79,11 @@ function jobCalls(ask: Requester) {
       ask.delete<JobDeregisterAnswer>(endpointPath("job", { job }), {
         ...query,
         parameters: {
-          ...query.parameters, purge: how.purge, global: how.global, eval_priority: how.evalPriority, no_shutdown_delay: how.noShutdownDelay,
+          ...query.parameters,
+          purge: how.purge,
+          global: how.global,
+          eval_priority: how.evalPriority,
+          no_shutdown_delay: how.noShutdownDelay,
         },
       }),
     evaluate: (job: string, how: { readonly forceReschedule?: boolean } = {}, query?: QueryOptions) =>

@@ -20,7 +20,11 @@ export class ApiError extends NamedError {
 
 /** Nothing came back at all: refused, no such host, time limit, connection lost. `code` API_UNREACHABLE, API_TIMEOUT or API_CONNECTION_LOST. */
 export class ApiUnreachable extends NamedError {
-  constructor(code: "API_UNREACHABLE" | "API_TIMEOUT" | "API_CONNECTION_LOST", message: string, options: { fix?: string; cause?: unknown } = {}) {
+  constructor(
+    code: "API_UNREACHABLE" | "API_TIMEOUT" | "API_CONNECTION_LOST",
+    message: string,
+    options: { fix?: string; cause?: unknown } = {},
+  ) {
     super(code, message, { statusCode: 503, ...options });
     this.name = "ApiUnreachable";
   }

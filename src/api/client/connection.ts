@@ -75,7 +75,12 @@ export async function createConnection(address: Address, tls: TlsFiles): Promise
     return new Promise((resolve, reject) => {
       request.signal?.throwIfAborted();
       let timedOut = false;
-      const outgoing = module.request({ ...options, method: request.method, path: address.basePath + request.target, headers: request.headers });
+      const outgoing = module.request({
+        ...options,
+        method: request.method,
+        path: address.basePath + request.target,
+        headers: request.headers,
+      });
       const timer = setTimeout(() => {
         timedOut = true;
         outgoing.destroy();
@@ -109,7 +114,12 @@ export async function readText(incoming: Incoming, timeoutMs: number, address: A
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new ApiUnreachable("API_TIMEOUT", `Cannot read the answer of the agent at "${address.text}": not complete after ${timeoutMs / 1000} s`));
+      reject(
+        new ApiUnreachable(
+          "API_TIMEOUT",
+          `Cannot read the answer of the agent at "${address.text}": not complete after ${timeoutMs / 1000} s`,
+        ),
+      );
       void iterator.return?.();
     }, timeoutMs);
   });
@@ -132,7 +142,9 @@ async function* chunks(response: http.IncomingMessage, address: Address): AsyncG
   } catch (error) {
     throw error instanceof NamedError
       ? error
-      : new ApiUnreachable("API_CONNECTION_LOST", `Cannot read on from the agent at "${address.text}": the connection broke`, { cause: error });
+      : new ApiUnreachable("API_CONNECTION_LOST", `Cannot read on from the agent at "${address.text}": the connection broke`, {
+          cause: error,
+        });
   }
 }
 
@@ -161,11 +173,15 @@ function timeout(address: Address, request: Outgoing): ApiUnreachable {
 
 function unreachable(address: Address, error: NodeJS.ErrnoException): ApiUnreachable {
   const why =
-    error.code === "ECONNREFUSED" ? "connection refused"
-    : error.code === "ENOTFOUND" ? "no such host"
-    : error.code === "ENOENT" ? "no such socket"
-    : error.code === "ECONNRESET" || error.message === "socket hang up" ? "the connection broke"
-    : messageOf(error);
+    error.code === "ECONNREFUSED"
+      ? "connection refused"
+      : error.code === "ENOTFOUND"
+        ? "no such host"
+        : error.code === "ENOENT"
+          ? "no such socket"
+          : error.code === "ECONNRESET" || error.message === "socket hang up"
+            ? "the connection broke"
+            : messageOf(error);
   return new ApiUnreachable("API_UNREACHABLE", `Cannot reach the agent at "${address.text}": ${why}`, {
     fix: "Start one with `drover agent -dev`, or point -address or NOMAD_ADDR at one that runs.",
     cause: error,

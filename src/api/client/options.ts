@@ -69,6 +69,9 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot read TLS file "${path}": ${messageOf(error)}`, { statusCode: 400, cause: error });
+    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot read TLS file "${path}": ${messageOf(error)}`, {
+      statusCode: 400,
+      cause: error,
+    });
   }
 }

@@ -63,11 +63,16 @@ export function createRequester(options: ApiClientOptions): Requester {
   async function send(method: string, path: string, body: unknown, query: QueryOptions, keepErrors = false) {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const timeoutMs = timeLimit(options, query);
-    const incoming = await (await connect()).open(
+    const incoming = await (
+      await connect()
+    ).open(
       {
         method,
         target: path + queryText(options, query),
-        headers: text === undefined ? headers : { ...headers, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
+        headers:
+          text === undefined
+            ? headers
+            : { ...headers, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
         body: text,
         timeoutMs,
         signal: query.signal,

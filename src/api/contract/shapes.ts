@@ -2,16 +2,38 @@
  * What goes over the wire besides the nouns themselves. nomad.md §3.2–3.5. Types only: nothing is loaded at run time.
  */
 import type {
-  Allocation, AllocMetric, Evaluation, Job, JobDiff, JobSubmission, JobSummary, Node, Resources, SchedulerConfiguration,
+  Allocation,
+  AllocMetric,
+  Evaluation,
+  Job,
+  JobDiff,
+  JobSubmission,
+  JobSummary,
+  Node,
+  Resources,
+  SchedulerConfiguration,
 } from "#model";
 
 /** GET /v1/jobs */
-export interface JobStub
-  extends Pick<
-    Job,
-    "ID" | "ParentID" | "Name" | "Namespace" | "Datacenters" | "NodePool" | "Multiregion" | "Type" | "Priority" | "Stop" | "Status"
-    | "StatusDescription" | "CreateIndex" | "ModifyIndex" | "JobModifyIndex" | "SubmitTime"
-  > {
+export interface JobStub extends Pick<
+  Job,
+  | "ID"
+  | "ParentID"
+  | "Name"
+  | "Namespace"
+  | "Datacenters"
+  | "NodePool"
+  | "Multiregion"
+  | "Type"
+  | "Priority"
+  | "Stop"
+  | "Status"
+  | "StatusDescription"
+  | "CreateIndex"
+  | "ModifyIndex"
+  | "JobModifyIndex"
+  | "SubmitTime"
+> {
   readonly Periodic: boolean;
   readonly ParameterizedJob: boolean;
   readonly JobSummary: JobSummary | null;
@@ -20,14 +42,33 @@ export interface JobStub
 }
 
 /** GET /v1/allocations and every other list of allocations but a node's. */
-export interface AllocationStub
-  extends Pick<
-    Allocation,
-    "ID" | "EvalID" | "Name" | "Namespace" | "NodeID" | "NodeName" | "JobID" | "JobVersion" | "TaskGroup" | "DesiredStatus"
-    | "DesiredDescription" | "DesiredTransition" | "ClientStatus" | "ClientDescription" | "DeploymentStatus" | "FollowupEvalID"
-    | "NextAllocation" | "RescheduleTracker" | "PreemptedAllocations" | "PreemptedByAllocation" | "CreateIndex" | "ModifyIndex"
-    | "CreateTime" | "ModifyTime"
-  > {
+export interface AllocationStub extends Pick<
+  Allocation,
+  | "ID"
+  | "EvalID"
+  | "Name"
+  | "Namespace"
+  | "NodeID"
+  | "NodeName"
+  | "JobID"
+  | "JobVersion"
+  | "TaskGroup"
+  | "DesiredStatus"
+  | "DesiredDescription"
+  | "DesiredTransition"
+  | "ClientStatus"
+  | "ClientDescription"
+  | "DeploymentStatus"
+  | "FollowupEvalID"
+  | "NextAllocation"
+  | "RescheduleTracker"
+  | "PreemptedAllocations"
+  | "PreemptedByAllocation"
+  | "CreateIndex"
+  | "ModifyIndex"
+  | "CreateTime"
+  | "ModifyTime"
+> {
   readonly JobType: string;
   /** null with ?task_states=false. */
   readonly TaskStates: Allocation["TaskStates"] | null;
@@ -42,12 +83,22 @@ export interface AllocationDetail extends Allocation {
 }
 
 /** GET /v1/nodes */
-export interface NodeStub
-  extends Pick<
-    Node,
-    "ID" | "Datacenter" | "Name" | "NodeClass" | "NodePool" | "SchedulingEligibility" | "Status" | "StatusDescription" | "Drivers"
-    | "HostVolumes" | "LastDrain" | "CreateIndex" | "ModifyIndex"
-  > {
+export interface NodeStub extends Pick<
+  Node,
+  | "ID"
+  | "Datacenter"
+  | "Name"
+  | "NodeClass"
+  | "NodePool"
+  | "SchedulingEligibility"
+  | "Status"
+  | "StatusDescription"
+  | "Drivers"
+  | "HostVolumes"
+  | "LastDrain"
+  | "CreateIndex"
+  | "ModifyIndex"
+> {
   readonly Address: string;
   /** With ?os only. */
   readonly Attributes?: Readonly<Record<string, string>>;
@@ -69,8 +120,24 @@ export interface EvaluationDetail extends Evaluation {
 }
 export type EvaluationStub = Pick<
   Evaluation,
-  "ID" | "Priority" | "Type" | "TriggeredBy" | "Namespace" | "JobID" | "NodeID" | "DeploymentID" | "Status" | "StatusDescription"
-  | "WaitUntil" | "NextEval" | "PreviousEval" | "BlockedEval" | "CreateIndex" | "ModifyIndex" | "CreateTime" | "ModifyTime"
+  | "ID"
+  | "Priority"
+  | "Type"
+  | "TriggeredBy"
+  | "Namespace"
+  | "JobID"
+  | "NodeID"
+  | "DeploymentID"
+  | "Status"
+  | "StatusDescription"
+  | "WaitUntil"
+  | "NextEval"
+  | "PreviousEval"
+  | "BlockedEval"
+  | "CreateIndex"
+  | "ModifyIndex"
+  | "CreateTime"
+  | "ModifyTime"
 >;
 
 /** PUT /v1/jobs, PUT /v1/job/:id */
@@ -195,7 +262,17 @@ export interface AgentHealthAnswer {
 }
 
 export const SEARCH_CONTEXTS = [
-  "allocs", "deployment", "evals", "jobs", "nodes", "node_pools", "namespaces", "plugins", "scaling_policy", "vars", "volumes",
+  "allocs",
+  "deployment",
+  "evals",
+  "jobs",
+  "nodes",
+  "node_pools",
+  "namespaces",
+  "plugins",
+  "scaling_policy",
+  "vars",
+  "volumes",
   "host_volumes",
 ] as const;
 export type SearchContext = (typeof SEARCH_CONTEXTS)[number];

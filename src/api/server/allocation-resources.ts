@@ -13,14 +13,22 @@ export function resourcesOf(allocation: Allocation): Pick<AllocationDetail, "Tas
     memory += task.Memory.MemoryMB;
     memoryMax += task.Memory.MemoryMaxMB;
     tasks[name] = {
-      CPU: task.Cpu.CpuShares, Cores: task.Cpu.ReservedCores.length, MemoryMB: task.Memory.MemoryMB, MemoryMaxMB: task.Memory.MemoryMaxMB,
-      DiskMB: 0, Networks: task.Networks as Network[],
+      CPU: task.Cpu.CpuShares,
+      Cores: task.Cpu.ReservedCores.length,
+      MemoryMB: task.Memory.MemoryMB,
+      MemoryMaxMB: task.Memory.MemoryMaxMB,
+      DiskMB: 0,
+      Networks: task.Networks as Network[],
     };
   }
   return {
     TaskResources: tasks,
     Resources: {
-      CPU: cpu, MemoryMB: memory, MemoryMaxMB: memoryMax, DiskMB: given?.Shared.DiskMB ?? 0, Networks: (given?.Shared.Networks ?? []) as Network[],
+      CPU: cpu,
+      MemoryMB: memory,
+      MemoryMaxMB: memoryMax,
+      DiskMB: given?.Shared.DiskMB ?? 0,
+      Networks: (given?.Shared.Networks ?? []) as Network[],
     },
   };
 }

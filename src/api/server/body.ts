@@ -21,7 +21,9 @@ export async function readBody(stream: Readable, declared: number): Promise<Buff
   }
   if (size > BODY_BYTES_MAX) {
     const length = size > DISCARD_BYTES_MAX ? `more than ${DISCARD_BYTES_MAX}` : String(size);
-    throw new NamedError("API_BODY_TOO_LARGE", `Cannot read request body: it has ${length} bytes, at most ${BODY_BYTES_MAX} are taken`, { statusCode: 413 });
+    throw new NamedError("API_BODY_TOO_LARGE", `Cannot read request body: it has ${length} bytes, at most ${BODY_BYTES_MAX} are taken`, {
+      statusCode: 413,
+    });
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }
@@ -96,7 +98,8 @@ function decodeJson(bytes: Buffer): unknown {
     throw badRequest("Cannot read request body: it is not UTF-8 text, wanted a JSON object");
   }
   if (nestingOver(text, NESTING_MAX)) throw badRequest(`Cannot read request body: it is nested more than ${NESTING_MAX} deep`);
-  if (/"(?:_|\\u005f){2}proto(?:_|\\u005f){2}"\s*:/i.test(text)) throw badRequest('Cannot read request body: the key "__proto__" is not allowed');
+  if (/"(?:_|\\u005f){2}proto(?:_|\\u005f){2}"\s*:/i.test(text))
+    throw badRequest('Cannot read request body: the key "__proto__" is not allowed');
   try {
     return JSON.parse(text);
   } catch (error) {

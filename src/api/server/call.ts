@@ -32,7 +32,13 @@ export interface Meta {
 export type Result =
   | { readonly kind: "value"; readonly value: unknown; readonly meta: Meta }
   /** A JSON array, written in slices. `key`: equal keys mean equal text; the text may be kept for the next one who asks. */
-  | { readonly kind: "list"; readonly items: readonly unknown[]; readonly text: (item: never) => string; readonly key?: string; readonly meta: Meta }
+  | {
+      readonly kind: "list";
+      readonly items: readonly unknown[];
+      readonly text: (item: never) => string;
+      readonly key?: string;
+      readonly meta: Meta;
+    }
   /** One JSON object, already text. */
   | { readonly kind: "json"; readonly text: string; readonly meta: Meta }
   | { readonly kind: "text"; readonly text: string; readonly contentType?: string; readonly meta: Meta }

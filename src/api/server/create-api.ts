@@ -60,7 +60,10 @@ function createApp(desk: Desk): FastifyInstance {
   // Clients send JSON under any content type or none, so the body is read as bytes whatever it is called.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => {
-    readBody(payload, Number(payload.headers["content-length"] ?? 0)).then((bytes) => done(null, bytes), (error: Error) => done(error));
+    readBody(payload, Number(payload.headers["content-length"] ?? 0)).then(
+      (bytes) => done(null, bytes),
+      (error: Error) => done(error),
+    );
   });
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply, desk));
   app.setNotFoundHandler((request, reply) => refuse(notFound("Not found"), request, reply, desk));
@@ -69,20 +72,26 @@ function createApp(desk: Desk): FastifyInstance {
     const target = request.raw.url ?? "/";
     const mark = target.indexOf("?");
     const arrived = {
-      method: request.method, path: mark < 0 ? target : target.slice(0, mark), query: request.query, headers: request.headers,
-      body: request.body as Buffer | undefined, response: reply.raw,
+      method: request.method,
+      path: mark < 0 ? target : target.slice(0, mark),
+      query: request.query,
+      headers: request.headers,
+      body: request.body as Buffer | undefined,
+      response: reply.raw,
     };
     return settle(dispatch(matched, arrived, desk), request, reply, desk);
   };
   for (const { name, url } of routablePaths()) {
     app.route({
-      method: METHODS, url,
+      method: METHODS,
+      url,
       handler: (request, reply) => answer(request, reply, { name, parameters: request.params as Record<string, string> }),
     });
   }
   const tails = jobTails();
   app.route({
-    method: METHODS, url: "/v1/job/*",
+    method: METHODS,
+    url: "/v1/job/*",
     handler(request, reply) {
       const target = request.raw.url ?? "/";
       const mark = target.indexOf("?");
@@ -125,7 +134,9 @@ function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, de
   }
   const text = Buffer.from(refusal.text, "utf8");
   response.writeHead(refusal.status, {
-    ...headersOf(desk.context, {}, "text/plain; charset=utf-8"), ...refusal.headers, "x-content-type-options": "nosniff",
+    ...headersOf(desk.context, {}, "text/plain; charset=utf-8"),
+    ...refusal.headers,
+    "x-content-type-options": "nosniff",
     "content-length": String(text.length),
   });
   response.end(request.method === "HEAD" ? undefined : text);

@@ -45,7 +45,11 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   const pretty = query.flag("pretty", false, true);
   const gone = departure(arrived.response, desk.closing);
   const call: Call = {
-    method, path: arrived.path, parameters: matched.parameters, query, namespace: query.text("namespace") || "default",
+    method,
+    path: arrived.path,
+    parameters: matched.parameters,
+    query,
+    namespace: query.text("namespace") || "default",
     body: (optional = false) => decodeBody(arrived.body, optional),
     get signal() {
       return gone();
@@ -53,8 +57,13 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   };
   const result = await handler(call, desk.context);
   await perform(result, {
-    response: arrived.response, options: desk.context, kept: desk.kept, pretty, head: arrived.method === "HEAD",
-    gzip: /\bgzip\b/.test(String(arrived.headers["accept-encoding"] ?? "")), crossOrigin: endpoint.crossOrigin === true,
+    response: arrived.response,
+    options: desk.context,
+    kept: desk.kept,
+    pretty,
+    head: arrived.method === "HEAD",
+    gzip: /\bgzip\b/.test(String(arrived.headers["accept-encoding"] ?? "")),
+    crossOrigin: endpoint.crossOrigin === true,
     get signal() {
       return gone();
     },

@@ -48,7 +48,12 @@ export interface ApiOptions {
   /** For what went wrong inside: an error that is not a NamedError. Never given a token or a body. */
   readonly onFault?: (what: { readonly method: string; readonly path: string; readonly error: unknown }) => void;
   /** After each answer, also one that broke off. The path comes without its query, which may hold what is nobody's business. */
-  readonly onAnswered?: (what: { readonly method: string; readonly path: string; readonly status: number; readonly durationMs: number }) => void;
+  readonly onAnswered?: (what: {
+    readonly method: string;
+    readonly path: string;
+    readonly status: number;
+    readonly durationMs: number;
+  }) => void;
 }
 
 /** One place to listen. */

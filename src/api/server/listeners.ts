@@ -16,8 +16,10 @@ export interface Listeners {
 const KEEP_ALIVE_MS = 75_000;
 /** To send a request's head. Bodies and answers have no limit: blocking queries and streams last. */
 const HEAD_TIMEOUT_MS = 20_000;
-const TOO_MANY = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
-const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nCannot read request: it is not HTTP\n";
+const TOO_MANY =
+  "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
+const BAD_REQUEST =
+  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nCannot read request: it is not HTTP\n";
 
 export function createListeners(how: {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
@@ -120,10 +122,15 @@ async function removeLeftSocket(path: string): Promise<void> {
 function listenFailed(address: ListenAddress, error: NodeJS.ErrnoException): NamedError {
   const shown = "path" in address ? address.path : `${address.host}:${address.port}`;
   const why =
-    error.code === "EADDRINUSE" ? ("path" in address ? "the socket is already in use" : "the port is already in use")
-    : error.code === "EACCES" ? "no permission"
-    : error.code === "EADDRNOTAVAIL" ? "this machine has no such address"
-    : messageOf(error);
+    error.code === "EADDRINUSE"
+      ? "path" in address
+        ? "the socket is already in use"
+        : "the port is already in use"
+      : error.code === "EACCES"
+        ? "no permission"
+        : error.code === "EADDRNOTAVAIL"
+          ? "this machine has no such address"
+          : messageOf(error);
   return new NamedError("API_LISTEN_FAILED", `Cannot listen for HTTP on "${shown}": ${why}`, {
     fix: error.code === "EADDRINUSE" ? "Stop the other program, or set ports { http = … }." : "Set bind_addr or addresses { http = … }.",
     cause: error,

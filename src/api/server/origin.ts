@@ -29,7 +29,9 @@ export function guardOrigin(headers: IncomingHttpHeaders, changes: boolean, guar
 }
 
 function crossOrigin(): NamedError {
-  return new NamedError("API_ORIGIN_REFUSED", "Refused request from another web page: changes are only taken from the same origin", { statusCode: 403 });
+  return new NamedError("API_ORIGIN_REFUSED", "Refused request from another web page: changes are only taken from the same origin", {
+    statusCode: 403,
+  });
 }
 
 function hostPort(origin: string): string | undefined {

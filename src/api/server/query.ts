@@ -50,7 +50,8 @@ export class Query {
     const value = this.text(name);
     if (value === "") return fallback;
     const ns = parseDuration(value);
-    if (ns === undefined || ns < 0) throw badRequest(`Invalid ${name} time: ${JSON.stringify(value.slice(0, 40))} is not a duration such as "10s"`);
+    if (ns === undefined || ns < 0)
+      throw badRequest(`Invalid ${name} time: ${JSON.stringify(value.slice(0, 40))} is not a duration such as "10s"`);
     return ns / 1e6;
   }
 }

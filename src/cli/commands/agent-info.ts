@@ -15,7 +15,8 @@ export const agentInfo: Command = {
     }
     for (const [group, facts] of Object.entries(value.stats).toSorted(([left], [right]) => (left < right ? -1 : 1))) {
       terminal.print(group);
-      for (const [name, fact] of Object.entries(facts).toSorted(([left], [right]) => (left < right ? -1 : 1))) terminal.print(`  ${name} = ${fact}`);
+      for (const [name, fact] of Object.entries(facts).toSorted(([left], [right]) => (left < right ? -1 : 1)))
+        terminal.print(`  ${name} = ${fact}`);
     }
     return 0;
   },

@@ -18,7 +18,8 @@ export const allocRestart: Command = {
     const { flags, api } = context;
     const allocation = await pickAllocation(context);
     const named = flags.text("task") ?? context.arguments[1];
-    if (named !== undefined && flags.flag("all-tasks")) throw new UsageError("The -all-tasks option is not allowed when restarting a specific task");
+    if (named !== undefined && flags.flag("all-tasks"))
+      throw new UsageError("The -all-tasks option is not allowed when restarting a specific task");
     if (named !== undefined) pickTask(allocation, named);
     await api.allocations.restart(allocation.ID, { TaskName: named ?? "", AllTasks: flags.flag("all-tasks") });
     return 0;
@@ -58,7 +59,11 @@ export const allocStop: Command = {
   async run(context) {
     const { flags, api, terminal } = context;
     const allocation = await pickAllocation(context);
-    const { value: body } = await api.allocations.stop(allocation.ID, { noShutdownDelay: flags.flag("no-shutdown-delay") }, { namespace: allocation.Namespace });
+    const { value: body } = await api.allocations.stop(
+      allocation.ID,
+      { noShutdownDelay: flags.flag("no-shutdown-delay") },
+      { namespace: allocation.Namespace },
+    );
     if (flags.flag("detach")) {
       terminal.print(body.EvalID);
       return 0;

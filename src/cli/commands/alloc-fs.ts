@@ -33,12 +33,22 @@ export const allocFs: Command = {
       flags.flag("H") ? each.ModTime : localRfc3339(new Date(each.ModTime)),
     ];
     if (flags.flag("stat")) {
-      terminal.print(table([["Mode", "Size", "Modified Time", "Content Type", "Name"], [...show(file), file.ContentType ?? "", file.Name]]));
+      terminal.print(
+        table([
+          ["Mode", "Size", "Modified Time", "Content Type", "Name"],
+          [...show(file), file.ContentType ?? "", file.Name],
+        ]),
+      );
       return 0;
     }
     if (file.IsDir) {
       const { value: files } = await api.files.list(allocation.ID, path);
-      terminal.print(table([["Mode", "Size", "Modified Time", "Name"], ...files.map((each) => [...show(each), each.IsDir ? `${each.Name}/` : each.Name])]));
+      terminal.print(
+        table([
+          ["Mode", "Size", "Modified Time", "Name"],
+          ...files.map((each) => [...show(each), each.IsDir ? `${each.Name}/` : each.Name]),
+        ]),
+      );
       return 0;
     }
     await printFile(context, allocation.ID, path);

@@ -35,7 +35,11 @@ export const allocStatus: Command = {
       terminal.print(
         `\n${terminal.colours.bold("Allocation Addresses:")}\n${table([
           ["Label", "Dynamic", "Address"],
-          ...ports.map((port) => [`*${port.Label}`, isDynamic(allocation, port.Label) ? "yes" : "no", address(port.HostIP, port.Value) + (port.To > 0 ? ` -> ${port.To}` : "")]),
+          ...ports.map((port) => [
+            `*${port.Label}`,
+            isDynamic(allocation, port.Label) ? "yes" : "no",
+            address(port.HostIP, port.Value) + (port.To > 0 ? ` -> ${port.To}` : ""),
+          ]),
         ])}`,
       );
     }
@@ -88,24 +92,34 @@ function printTask(context: Context, allocation: AllocationDetail, name: string,
   const resources = allocation.AllocatedResources.Tasks[name];
   const used = usage?.Tasks[name]?.ResourceUsage;
   if (resources !== undefined) {
-    const cpu = used === undefined ? `${resources.Cpu.CpuShares} MHz` : `${Math.round(used.CpuStats.TotalTicks)}/${resources.Cpu.CpuShares} MHz`;
+    const cpu =
+      used === undefined ? `${resources.Cpu.CpuShares} MHz` : `${Math.round(used.CpuStats.TotalTicks)}/${resources.Cpu.CpuShares} MHz`;
     const limit = `${resources.Memory.MemoryMB} MiB`;
-    const memory = used === undefined ? limit : `${bytes(used.MemoryStats.Usage > 0 ? used.MemoryStats.Usage : used.MemoryStats.RSS)}/${limit}`;
+    const memory =
+      used === undefined ? limit : `${bytes(used.MemoryStats.Usage > 0 ? used.MemoryStats.Usage : used.MemoryStats.RSS)}/${limit}`;
     const addresses = allocation.AllocatedResources.Shared.Ports.map((port) => `${port.Label}: ${address(port.HostIP, port.Value)}`);
     const [first = "", ...rest] = addresses;
     terminal.print(
-      `Task Resources:\n${table([
-        ["CPU", "Memory", "Disk", "Addresses"],
-        [cpu, memory, `${allocation.AllocatedResources.Shared.DiskMB} MiB`, first],
-        ...rest.map((each) => ["", "", "", each]),
-      ], { blanks: true })}`,
+      `Task Resources:\n${table(
+        [
+          ["CPU", "Memory", "Disk", "Addresses"],
+          [cpu, memory, `${allocation.AllocatedResources.Shared.DiskMB} MiB`, first],
+          ...rest.map((each) => ["", "", "", each]),
+        ],
+        { blanks: true },
+      )}`,
     );
   }
   if (flags.flag("stats") && used !== undefined) {
     terminal.print(
       `\nMemory Stats\n${table([["RSS", "Cache", "Usage", "Max Usage"], [used.MemoryStats.RSS, used.MemoryStats.Cache, used.MemoryStats.Usage, used.MemoryStats.MaxUsage].map(bytes)])}`,
     );
-    terminal.print(`\nCPU Stats\n${table([["Percent", "Throttled Periods", "Throttled Time"], [`${used.CpuStats.Percent.toFixed(2)}%`, String(used.CpuStats.ThrottledPeriods), String(used.CpuStats.ThrottledTime)]])}`);
+    terminal.print(
+      `\nCPU Stats\n${table([
+        ["Percent", "Throttled Periods", "Throttled Time"],
+        [`${used.CpuStats.Percent.toFixed(2)}%`, String(used.CpuStats.ThrottledPeriods), String(used.CpuStats.ThrottledTime)],
+      ])}`,
+    );
   }
   if (state !== undefined) printEvents(context, state);
 }

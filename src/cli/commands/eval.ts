@@ -39,12 +39,22 @@ export const evalStatus: Command = {
         "Related Evaluations",
         table([
           ["ID", "Priority", "Triggered By", "Node ID", "Status", "Description"],
-          ...evaluation.RelatedEvals.map((each) => [each.ID.slice(0, 8), String(each.Priority), each.TriggeredBy, each.NodeID.slice(0, 8), each.Status, each.StatusDescription]),
+          ...evaluation.RelatedEvals.map((each) => [
+            each.ID.slice(0, 8),
+            String(each.Priority),
+            each.TriggeredBy,
+            each.NodeID.slice(0, 8),
+            each.Status,
+            each.StatusDescription,
+          ]),
         ]),
       );
     }
     if (allocations.length > 0) {
-      section("Placed Allocations", allocationTable(allocations, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }));
+      section(
+        "Placed Allocations",
+        allocationTable(allocations, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }),
+      );
     }
     const failures = Object.entries(evaluation.FailedTGAllocs ?? {});
     if (failures.length > 0) {
@@ -57,7 +67,10 @@ export const evalStatus: Command = {
           })
           .join("\n\n"),
       );
-      if (evaluation.BlockedEval !== "") terminal.print(`\nEvaluation ${JSON.stringify(evaluation.BlockedEval.slice(0, 8))} waiting for additional capacity to place remainder`);
+      if (evaluation.BlockedEval !== "")
+        terminal.print(
+          `\nEvaluation ${JSON.stringify(evaluation.BlockedEval.slice(0, 8))} waiting for additional capacity to place remainder`,
+        );
     }
     return 0;
   },
@@ -124,10 +137,20 @@ export const evalList: Command = {
     terminal.print(
       table([
         ["ID", "Priority", "Triggered By", "Job ID", "Namespace", "Node ID", "Status", "Placement Failures"],
-        ...value.map((each) => [short(each.ID), String(each.Priority), each.TriggeredBy, each.JobID, each.Namespace, short(each.NodeID), each.Status, placementFailures(each)]),
+        ...value.map((each) => [
+          short(each.ID),
+          String(each.Priority),
+          each.TriggeredBy,
+          each.JobID,
+          each.Namespace,
+          short(each.NodeID),
+          each.Status,
+          placementFailures(each),
+        ]),
       ]),
     );
-    if (nextToken !== "") terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover eval list -page-token ${nextToken}`);
+    if (nextToken !== "")
+      terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover eval list -page-token ${nextToken}`);
     return 0;
   },
 };

@@ -21,11 +21,19 @@ export const jobInit: Command = {
       for (const [name, about] of Object.entries(TEMPLATES)) terminal.print(`${name.padEnd(8)} ${about}`);
       return 0;
     }
-    if (flags.flag("connect")) throw new NamedError("JOB_TEMPLATE_UNKNOWN", "Cannot write a Connect example: service mesh is not in this version of Drover yet");
+    if (flags.flag("connect"))
+      throw new NamedError("JOB_TEMPLATE_UNKNOWN", "Cannot write a Connect example: service mesh is not in this version of Drover yet");
     const name = flags.text("template") ?? (flags.flag("short") ? "short" : "example");
-    if (!Object.hasOwn(TEMPLATES, name)) throw new NamedError("JOB_TEMPLATE_UNKNOWN", `Cannot write job template ${JSON.stringify(name)}: there are ${Object.keys(TEMPLATES).join(", ")}`);
+    if (!Object.hasOwn(TEMPLATES, name))
+      throw new NamedError(
+        "JOB_TEMPLATE_UNKNOWN",
+        `Cannot write job template ${JSON.stringify(name)}: there are ${Object.keys(TEMPLATES).join(", ")}`,
+      );
     const file = words[0] ?? "example.nomad.hcl";
-    if (existsSync(file)) throw new NamedError("JOB_FILE_EXISTS", `Cannot write ${JSON.stringify(file)}: it already exists`, { fix: "Name another file, or remove it first." });
+    if (existsSync(file))
+      throw new NamedError("JOB_FILE_EXISTS", `Cannot write ${JSON.stringify(file)}: it already exists`, {
+        fix: "Name another file, or remove it first.",
+      });
     writeFileSync(file, readFileSync(templatePath(name)), { flag: "wx" });
     terminal.print(`Example job file written to ${file}`);
     return 0;
@@ -36,6 +44,10 @@ export const jobInit: Command = {
 function templatePath(name: string): string {
   const roots = [import.meta.dirname, join(import.meta.dirname, "..", "..", "..")];
   const path = roots.map((root) => join(root, "templates", "job", `${name}.nomad.hcl`)).find((each) => existsSync(each));
-  if (path === undefined) throw new NamedError("JOB_TEMPLATE_UNKNOWN", `Cannot find the template ${JSON.stringify(name)}: this installation has no templates folder`);
+  if (path === undefined)
+    throw new NamedError(
+      "JOB_TEMPLATE_UNKNOWN",
+      `Cannot find the template ${JSON.stringify(name)}: this installation has no templates folder`,
+    );
   return path;
 }

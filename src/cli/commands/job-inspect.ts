@@ -21,7 +21,7 @@ export const jobInspect: Command = {
     const typed = context.arguments[0];
     if (typed === undefined) throw new UsageError("This command takes one argument: <job>");
     const stub = await resolveJob(context, typed);
-        const inNamespace = { namespace: stub.Namespace };
+    const inNamespace = { namespace: stub.Namespace };
     const wanted = flags.whole("version");
 
     if (flags.flag("hcl")) {
@@ -41,7 +41,11 @@ export const jobInspect: Command = {
       if (wanted === undefined) return (await api.jobs.read(stub.ID, inNamespace)).value;
       const { value: body } = await api.jobs.versions(stub.ID, false, inNamespace);
       const found = body.Versions.find((each) => each.Version === wanted);
-      if (found === undefined) throw new NamedError("JOB_VERSION_UNKNOWN", `Job ${JSON.stringify(stub.ID)} has no version ${wanted}: it has ${body.Versions.map((each) => each.Version).join(", ")}`);
+      if (found === undefined)
+        throw new NamedError(
+          "JOB_VERSION_UNKNOWN",
+          `Job ${JSON.stringify(stub.ID)} has no version ${wanted}: it has ${body.Versions.map((each) => each.Version).join(", ")}`,
+        );
       return found;
     }
   },

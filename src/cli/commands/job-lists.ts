@@ -20,13 +20,23 @@ export const jobAllocs: Command = {
   usage: "job allocs [options] <job>",
   about: "Lists a job's allocations.",
   connects: true,
-  flags: { ...DATA_FLAGS, all: { kind: "boolean", about: "Those of earlier jobs of this name too" }, verbose: { kind: "boolean", about: "Full ids" } },
+  flags: {
+    ...DATA_FLAGS,
+    all: { kind: "boolean", about: "Those of earlier jobs of this name too" },
+    verbose: { kind: "boolean", about: "Full ids" },
+  },
   async run(context) {
     const { flags, terminal } = context;
     const { namespace, id } = await namedJob(context);
-    const { value: body } = await context.api.jobs.allocations(id, { namespace, ...(flags.flag("all") ? { parameters: { all: true } } : {}) });
+    const { value: body } = await context.api.jobs.allocations(id, {
+      namespace,
+      ...(flags.flag("all") ? { parameters: { all: true } } : {}),
+    });
     if (flags.flag("json") || flags.given("t")) printData(terminal, body, flags.text("t"));
-    else terminal.print(allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }));
+    else
+      terminal.print(
+        allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }),
+      );
     return 0;
   },
 };
@@ -80,10 +90,13 @@ export const jobHistory: Command = {
           ["Version", String(job.Version)],
           ["Stable", String(job.Stable)],
           ["Submit Date", timestamp(job.SubmitTime)],
-          ...(job.VersionTag === null ? [] : [["Tag Name", job.VersionTag.Name] as const, ["Tag Description", job.VersionTag.Description] as const]),
+          ...(job.VersionTag === null
+            ? []
+            : [["Tag Name", job.VersionTag.Name] as const, ["Tag Description", job.VersionTag.Description] as const]),
         ]),
       );
-      if (diff !== undefined) terminal.print(`Diff        =\n${renderJobDiff(diff, { colours: terminal.colours, verbose: flags.flag("full") })}`);
+      if (diff !== undefined)
+        terminal.print(`Diff        =\n${renderJobDiff(diff, { colours: terminal.colours, verbose: flags.flag("full") })}`);
     }
     return 0;
   },

@@ -60,7 +60,10 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     }
 
     function printModifyIndex(index: number, path: string): void {
-      const variables = [...flags.list("var").map((pair) => ` -var=${JSON.stringify(pair)}`), ...flags.list("var-file").map((file) => ` -var-file=${file}`)].join("");
+      const variables = [
+        ...flags.list("var").map((pair) => ` -var=${JSON.stringify(pair)}`),
+        ...flags.list("var-file").map((file) => ` -var-file=${file}`),
+      ].join("");
       terminal.print(`${terminal.colours.bold(`Job Modify Index: ${index}`)}
 To submit the job with version verification run:
 

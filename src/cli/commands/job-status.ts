@@ -45,7 +45,14 @@ async function listJobs(context: Context): Promise<number> {
       ["ID", ...(all ? ["Namespace"] : []), "Type", "Priority", "Status", "Submit Date"],
       ...body
         .toSorted((left, right) => (left.ID < right.ID ? -1 : 1))
-        .map((job) => [job.ID, ...(all ? [job.Namespace] : []), jobType(job), String(job.Priority), statusOf(job), timestamp(job.SubmitTime)]),
+        .map((job) => [
+          job.ID,
+          ...(all ? [job.Namespace] : []),
+          jobType(job),
+          String(job.Priority),
+          statusOf(job),
+          timestamp(job.SubmitTime),
+        ]),
     ]),
   );
   return 0;
@@ -88,7 +95,10 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
   if (flags.flag("evals") || flags.flag("verbose")) section("Evaluations", evaluationTable(evaluations.value, flags.flag("verbose")));
   const failure = placementFailure(evaluations.value);
   if (failure !== undefined) section("Placement Failure", failure);
-  section("Allocations", allocationTable(allocations.value, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours, by: "node" }));
+  section(
+    "Allocations",
+    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours, by: "node" }),
+  );
   return 0;
 }
 

@@ -13,7 +13,9 @@ export const jobValidate: Command = {
     const { value: body } = await context.api.jobs.validate(source.job);
     if (body.Error !== "" || body.ValidationErrors.length > 0) {
       const problems = body.ValidationErrors.length > 0 ? body.ValidationErrors : [body.Error];
-      terminal.complain(`Job validation errors:\n${problems.length} error${problems.length === 1 ? "" : "s"} occurred:\n${problems.map((each) => `  * ${each}`).join("\n")}`);
+      terminal.complain(
+        `Job validation errors:\n${problems.length} error${problems.length === 1 ? "" : "s"} occurred:\n${problems.map((each) => `  * ${each}`).join("\n")}`,
+      );
       return 1;
     }
     if (body.Warnings !== "") terminal.print(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`));

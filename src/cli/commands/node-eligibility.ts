@@ -20,7 +20,9 @@ export const nodeEligibility: Command = {
     const id = typed === undefined ? await selfNode(context) : (await resolveNode(context, typed)).ID;
     const eligibility = flags.flag("enable") ? "eligible" : "ineligible";
     await api.nodes.setEligibility(id, eligibility);
-    terminal.print(`Node ${JSON.stringify(id)} scheduling eligibility set: ${eligibility === "eligible" ? "eligible for scheduling" : "ineligible for scheduling"}`);
+    terminal.print(
+      `Node ${JSON.stringify(id)} scheduling eligibility set: ${eligibility === "eligible" ? "eligible for scheduling" : "ineligible for scheduling"}`,
+    );
     return 0;
   },
 };

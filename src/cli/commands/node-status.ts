@@ -74,14 +74,21 @@ async function listNodes(context: Context): Promise<number> {
     ...(flags.flag("allocs") ? [String(running[position])] : []),
   ];
   const header = [
-    "ID", "Node Pool", "DC", "Name", "Class",
+    "ID",
+    "Node Pool",
+    "DC",
+    "Name",
+    "Class",
     ...(flags.flag("os") ? ["OS"] : []),
     ...(verbose ? ["Address", "Version"] : []),
-    "Drain", "Eligibility", "Status",
+    "Drain",
+    "Eligibility",
+    "Status",
     ...(flags.flag("allocs") ? ["Running Allocs"] : []),
   ];
   terminal.print(table([header, ...nodes.map(row)]));
-  if (nextToken !== "") terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover node status -page-token ${nextToken}`);
+  if (nextToken !== "")
+    terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover node status -page-token ${nextToken}`);
   return 0;
 }
 
@@ -107,7 +114,13 @@ async function showNode(context: Context, id: string): Promise<number> {
     section("Node Events", eventTable(node));
     section("Allocated Resources", allocatedResources(node, allocations));
     const used = await allocationsUsage(context, allocations);
-    section("Allocation Resource Utilization", table([["CPU", "Memory"], [`${Math.round(used.cpuMHz)}/${usableCpu(node)} MHz`, `${bytes(used.memoryBytes)}/${mebibytes(usableMemory(node))}`]]));
+    section(
+      "Allocation Resource Utilization",
+      table([
+        ["CPU", "Memory"],
+        [`${Math.round(used.cpuMHz)}/${usableCpu(node)} MHz`, `${bytes(used.memoryBytes)}/${mebibytes(usableMemory(node))}`],
+      ]),
+    );
     section("Host Resource Utilization", host === undefined ? "N/A: the node cannot be asked now" : hostResources(node, host));
   }
   section("Allocations", nodeAllocations(context, allocations));
@@ -120,7 +133,9 @@ async function showNode(context: Context, id: string): Promise<number> {
 }
 
 function facts(context: Context, node: NodeDetail, host: HostUsage | undefined): [string, string][] {
-  const drivers = Object.entries(node.Drivers).filter(([, driver]) => driver.Detected).map(([name, driver]) => (driver.Healthy ? name : `${name} (unhealthy)`));
+  const drivers = Object.entries(node.Drivers)
+    .filter(([, driver]) => driver.Detected)
+    .map(([name, driver]) => (driver.Healthy ? name : `${name} (unhealthy)`));
   const pairs: [string, string][] = [
     ["ID", context.flags.flag("verbose") ? node.ID : node.ID.slice(0, 8)],
     ["Name", node.Name],
@@ -134,7 +149,11 @@ function facts(context: Context, node: NodeDetail, host: HostUsage | undefined):
     ["CSI Drivers", "<none>"],
   ];
   if (host !== undefined) pairs.push(["Uptime", spell(host.Uptime * 1000)]);
-  pairs.push(["Host Volumes", Object.keys(node.HostVolumes).join(",")], ["Host Networks", Object.keys(node.HostNetworks).join(",")], ["Driver Status", drivers.toSorted().join(",")]);
+  pairs.push(
+    ["Host Volumes", Object.keys(node.HostVolumes).join(",")],
+    ["Host Networks", Object.keys(node.HostNetworks).join(",")],
+    ["Driver Status", drivers.toSorted().join(",")],
+  );
   return pairs;
 }
 
@@ -143,7 +162,13 @@ function driverTable(node: NodeDetail): string {
     ["Driver", "Detected", "Healthy", "Message", "Time"],
     ...Object.entries(node.Drivers)
       .toSorted(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, driver]) => [name, String(driver.Detected), String(driver.Healthy), driver.HealthDescription, localRfc3339(new Date(driver.UpdateTime))]),
+      .map(([name, driver]) => [
+        name,
+        String(driver.Detected),
+        String(driver.Healthy),
+        driver.HealthDescription,
+        localRfc3339(new Date(driver.UpdateTime)),
+      ]),
   ]);
 }
 
@@ -180,7 +205,12 @@ function allocatedResources(node: NodeDetail, allocations: readonly Allocation[]
   const diskTotal = node.NodeResources.Disk.DiskMB - node.ReservedResources.Disk.DiskMB;
   return table([
     ["CPU", "Memory", "Disk", "Alloc Count"],
-    [`${cpu}/${usableCpu(node)} MHz`, `${mebibytes(memory)}/${mebibytes(usableMemory(node))}`, `${mebibytes(disk)}/${mebibytes(diskTotal)}`, String(live.length)],
+    [
+      `${cpu}/${usableCpu(node)} MHz`,
+      `${mebibytes(memory)}/${mebibytes(usableMemory(node))}`,
+      `${mebibytes(disk)}/${mebibytes(diskTotal)}`,
+      String(live.length),
+    ],
   ]);
 }
 
@@ -233,8 +263,14 @@ function nodeAllocations(context: Context, allocations: readonly Allocation[]): 
     ...allocations
       .toSorted((left, right) => right.CreateIndex - left.CreateIndex)
       .map((each) => [
-        short(each.ID), short(each.NodeID), each.TaskGroup, String(each.JobVersion), each.DesiredStatus,
-        paintStatus(each.ClientStatus, context.terminal.colours), ago(each.CreateTime, context.nowMs()), ago(each.ModifyTime, context.nowMs()),
+        short(each.ID),
+        short(each.NodeID),
+        each.TaskGroup,
+        String(each.JobVersion),
+        each.DesiredStatus,
+        paintStatus(each.ClientStatus, context.terminal.colours),
+        ago(each.CreateTime, context.nowMs()),
+        ago(each.ModifyTime, context.nowMs()),
       ]),
   ]);
 }

@@ -23,7 +23,18 @@ export const serverMembers: Command = {
     const verbose = flags.flag("verbose") || flags.flag("detailed");
     terminal.print(
       table([
-        ["Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region", ...(verbose ? ["Protocol", "Tags"] : [])],
+        [
+          "Name",
+          "Address",
+          "Port",
+          "Status",
+          "Leader",
+          "Raft Version",
+          "Build",
+          "Datacenter",
+          "Region",
+          ...(verbose ? ["Protocol", "Tags"] : []),
+        ],
         ...value.Members.map((member) => [
           member.Name,
           member.Addr,
@@ -34,7 +45,15 @@ export const serverMembers: Command = {
           member.Tags["build"] ?? "",
           member.Tags["dc"] ?? "",
           member.Tags["region"] ?? "",
-          ...(verbose ? [String(member.ProtocolCur), Object.entries(member.Tags).map(([key, each]) => `${key}=${each}`).toSorted().join(",")] : []),
+          ...(verbose
+            ? [
+                String(member.ProtocolCur),
+                Object.entries(member.Tags)
+                  .map(([key, each]) => `${key}=${each}`)
+                  .toSorted()
+                  .join(","),
+              ]
+            : []),
         ]),
       ]),
     );

@@ -11,7 +11,6 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "agent-info": entry("Show what the agent knows of itself", async () => (await import("./agent-info.ts")).agentInfo),
   "alloc fs": entry("List and read an allocation's files", async () => (await import("./alloc-fs.ts")).allocFs),
@@ -33,7 +32,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "job stop": entry("Stop a job", async () => (await import("./job-stop.ts")).jobStop),
   "job validate": entry("Check a job file", async () => (await import("./job-validate.ts")).jobValidate),
   monitor: entry("Follow an agent's log", async () => (await import("./monitor.ts")).monitor),
-  "node eligibility": entry("Take a node out of scheduling, or back in", async () => (await import("./node-eligibility.ts")).nodeEligibility),
+  "node eligibility": entry(
+    "Take a node out of scheduling, or back in",
+    async () => (await import("./node-eligibility.ts")).nodeEligibility,
+  ),
   "node status": entry("List nodes, or show one", async () => (await import("./node-status.ts")).nodeStatus),
   "operator api": entry("Send a request to the HTTP API", async () => (await import("./operator-api.ts")).operatorApi),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),

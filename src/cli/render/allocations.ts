@@ -37,7 +37,12 @@ export function allocationTable(all: readonly AllocationStub[], options: Allocat
     "Node ID",
     ...(options.verbose ? ["Node Name"] : []),
     ...(options.by === "job" ? ["Job ID"] : []),
-    "Task Group", "Version", "Desired", "Status", "Created", "Modified",
+    "Task Group",
+    "Version",
+    "Desired",
+    "Status",
+    "Created",
+    "Modified",
   ];
   return table([header, ...rows]);
 }

@@ -45,7 +45,11 @@ function task(diff: TaskDiff, style: DiffStyle): string[] {
   return lines;
 }
 
-function content(diff: { readonly Fields: readonly FieldDiff[]; readonly Objects: readonly ObjectDiff[] }, indent: string, style: DiffStyle): string[] {
+function content(
+  diff: { readonly Fields: readonly FieldDiff[]; readonly Objects: readonly ObjectDiff[] },
+  indent: string,
+  style: DiffStyle,
+): string[] {
   const nameWidth = Math.max(0, ...[...diff.Fields, ...diff.Objects].map((each) => each.Name.length));
   const markWidth = Math.max(0, ...[...diff.Fields, ...diff.Objects].map((each) => plainMark(each.Type).length));
   const lines = diff.Fields.map((field) => {

@@ -10,11 +10,14 @@ export function renderMetric(metric: AllocMetric, options: { readonly scores: bo
   for (const [datacenter, count] of Object.entries(metric.NodesAvailable ?? {})) {
     if (count === 0) lines.push(`* No nodes are available in datacenter ${JSON.stringify(datacenter)}`);
   }
-  for (const [name, count] of sorted(metric.ClassFiltered)) lines.push(`* Class ${JSON.stringify(name)}: ${nodes(count)} excluded by filter`);
-  for (const [text, count] of sorted(metric.ConstraintFiltered)) lines.push(`* Constraint ${JSON.stringify(text)}: ${nodes(count)} excluded by filter`);
+  for (const [name, count] of sorted(metric.ClassFiltered))
+    lines.push(`* Class ${JSON.stringify(name)}: ${nodes(count)} excluded by filter`);
+  for (const [text, count] of sorted(metric.ConstraintFiltered))
+    lines.push(`* Constraint ${JSON.stringify(text)}: ${nodes(count)} excluded by filter`);
   if (metric.NodesExhausted > 0) lines.push(`* Resources exhausted on ${nodes(metric.NodesExhausted)}`);
   for (const [name, count] of sorted(metric.ClassExhausted)) lines.push(`* Class ${JSON.stringify(name)} exhausted on ${nodes(count)}`);
-  for (const [name, count] of sorted(metric.DimensionExhausted)) lines.push(`* Dimension ${JSON.stringify(name)} exhausted on ${nodes(count)}`);
+  for (const [name, count] of sorted(metric.DimensionExhausted))
+    lines.push(`* Dimension ${JSON.stringify(name)} exhausted on ${nodes(count)}`);
   for (const quota of metric.QuotaExhausted ?? []) lines.push(`* Quota limit hit ${JSON.stringify(quota)}`);
   const nearest = metric.NearestFit;
   if (nearest !== undefined && nearest !== null) {

@@ -9,7 +9,9 @@ export function localRfc3339(date: Date): string {
   const offsetMinutes = -date.getTimezoneOffset();
   const pad = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, "0");
   const local = new Date(date.getTime() + offsetMinutes * 60_000).toISOString().slice(0, 19);
-  return offsetMinutes === 0 ? `${local}Z` : `${local}${offsetMinutes < 0 ? "-" : "+"}${pad(offsetMinutes / 60)}:${pad(offsetMinutes % 60)}`;
+  return offsetMinutes === 0
+    ? `${local}Z`
+    : `${local}${offsetMinutes < 0 ? "-" : "+"}${pad(offsetMinutes / 60)}:${pad(offsetMinutes % 60)}`;
 }
 
 /** "1h2m ago", the two largest units; "now" never: "0s ago". */

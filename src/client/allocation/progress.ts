@@ -48,7 +48,10 @@ export function clientUpdate(allocation: Allocation, progress: AllocationProgres
   const TaskStates = taskStates(progress);
   const { ClientStatus, ClientDescription } = rollUp(TaskStates);
   // Not over for the servers before the allocation's own steps have exited: what it held (ports, space) is free only then.
-  const early = (ClientStatus === "complete" || ClientStatus === "failed") && ended(TaskStates) && (progress.phase === "running" || progress.phase === "exiting");
+  const early =
+    (ClientStatus === "complete" || ClientStatus === "failed") &&
+    ended(TaskStates) &&
+    (progress.phase === "running" || progress.phase === "exiting");
   return {
     ID: allocation.ID,
     NodeID: allocation.NodeID,

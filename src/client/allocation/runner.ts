@@ -91,7 +91,11 @@ export class AllocationRunner {
   update(allocation: Allocation): void {
     if (this.#detached) return;
     // A job is never changed in place into other tasks; should it come so, the tasks at hand keep their old description.
-    const same = (groupOf(allocation)?.Tasks ?? []).map((task) => task.Name).toSorted().join("\0") === [...this.#tasks.keys()].toSorted().join("\0");
+    const same =
+      (groupOf(allocation)?.Tasks ?? [])
+        .map((task) => task.Name)
+        .toSorted()
+        .join("\0") === [...this.#tasks.keys()].toSorted().join("\0");
     this.#allocation = same ? allocation : { ...allocation, Job: this.#allocation.Job };
     if (this.#progress.phase !== "leaving") this.#world.store.saveAllocation(this.#allocation);
     if (this.#stopping) this.#interruption.resolve();
@@ -147,7 +151,8 @@ export class AllocationRunner {
   restart(name: string, allTasks: boolean): void {
     if (this.phase !== "running" || this.#stopping) throw new NamedError("ALLOCATION_NOT_RUNNING", "Task not running", { statusCode: 500 });
     if (name !== "") {
-      if (!this.task(name).restart("User requested task to restart")) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
+      if (!this.task(name).restart("User requested task to restart"))
+        throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
       return;
     }
     let any = false;
@@ -227,7 +232,8 @@ export class AllocationRunner {
   }
 
   async #live(): Promise<void> {
-    for (const task of this.#tasks.values()) void task.start().catch((thrown: unknown) => this.#report("error", "task runner broke", { problem: messageOf(thrown) }));
+    for (const task of this.#tasks.values())
+      void task.start().catch((thrown: unknown) => this.#report("error", "task runner broke", { problem: messageOf(thrown) }));
     while (!this.#detached && ![...this.#tasks.values()].every((task) => task.dead)) {
       const changed = this.#changed.promise;
       this.#weigh();
@@ -245,13 +251,20 @@ export class AllocationRunner {
     });
     if (this.#stopping && !this.#stopsBegun) {
       this.#stopsBegun = true;
-      void this.#stopInWaves(group.Tasks.filter((task) => roleOf(task) !== "poststop").map((task) => task.Name), null);
+      void this.#stopInWaves(
+        group.Tasks.filter((task) => roleOf(task) !== "poststop").map((task) => task.Name),
+        null,
+      );
     }
     const wishes = groupWishes(members, this.#stopping);
     for (const name of wishes.forgo) this.task(name).kill({ because: null, reason: "" });
     for (const name of wishes.begin) this.task(name).begin();
     const due = wishes.stop.filter((each) => this.task(each.task).machine.killedAt === null);
-    if (due.length > 0 && !this.#stopping) void this.#stopInWaves(due.map((each) => each.task), (due[0] as { cause: Cause }).cause);
+    if (due.length > 0 && !this.#stopping)
+      void this.#stopInWaves(
+        due.map((each) => each.task),
+        (due[0] as { cause: Cause }).cause,
+      );
   }
 
   /** The leader first and alone, then the others together, sidecars last. */

@@ -2,7 +2,11 @@
 import type { DriverCapabilities, TaskPlace } from "#ports";
 import { join } from "node:path";
 
-export function taskPlace(allocationDirectory: string, task: string, pipes: { readonly stdoutPath: string; readonly stderrPath: string }): TaskPlace {
+export function taskPlace(
+  allocationDirectory: string,
+  task: string,
+  pipes: { readonly stdoutPath: string; readonly stderrPath: string },
+): TaskPlace {
   const taskDirectory = join(allocationDirectory, task);
   return {
     allocationDirectory,

@@ -126,7 +126,8 @@ export class TaskRunner {
   /** Undefined when nothing of it runs. */
   async usage(): Promise<ResourceUsage | undefined> {
     const { driver, handle } = this.#context;
-    const runs = (this.machine.phase === "running" || this.machine.phase === "exiting") && this.machine.started && this.machine.exit === null;
+    const runs =
+      (this.machine.phase === "running" || this.machine.phase === "exiting") && this.machine.started && this.machine.exit === null;
     if (!runs || driver === undefined || handle === undefined) return undefined;
     return await driver.usage(handle);
   }
@@ -206,7 +207,9 @@ export class TaskRunner {
   async #enter(): Promise<void> {
     this.#context.handle = undefined;
     const interrupted = () => this.#detached || this.machine.killedAt !== null;
-    const entered = await enterSteps(taskPipeline, this.#context, this.#needs.world.killPoint, interrupted, (step, thrown) => this.#failed(step, thrown));
+    const entered = await enterSteps(taskPipeline, this.#context, this.#needs.world.killPoint, interrupted, (step, thrown) =>
+      this.#failed(step, thrown),
+    );
     if (this.#detached) return;
     if (entered && this.#context.handle !== undefined) this.#started(this.#context.handle);
     else this.#apply({ type: "interrupted" });
@@ -230,7 +233,10 @@ export class TaskRunner {
       const failure = await unwindSteps(taskPipeline, this.#context, moment, world.killPoint);
       if (this.#detached) return;
       if (failure === undefined) break;
-      this.#report("warn", `task could not be ${moment === "exit" ? "stopped" : "tidied up"}`, { step: failure.step, problem: messageOf(failure.thrown) });
+      this.#report("warn", `task could not be ${moment === "exit" ? "stopped" : "tidied up"}`, {
+        step: failure.step,
+        problem: messageOf(failure.thrown),
+      });
       // A process that may still run is never called dead.
       if (attempt >= TIDY_TRIES_MAX && failure.step !== "process" && failure.step !== "remains") break;
       await this.#sleep(wait);
@@ -322,6 +328,10 @@ export class TaskRunner {
   }
 
   #report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#needs.world.report({ level, message, fields: { alloc_id: this.#needs.allocation().ID, task: this.#needs.task().Name, ...fields } });
+    this.#needs.world.report({
+      level,
+      message,
+      fields: { alloc_id: this.#needs.allocation().ID, task: this.#needs.task().Name, ...fields },
+    });
   }
 }

@@ -14,7 +14,12 @@ export interface Pressure {
 }
 
 /** How many of the ended ones must go now. Pure. Under pressure one at a time: measured again after each. */
-export function excess(total: number, ended: number, pressure: Pressure, limits: { readonly diskUsagePercent: number; readonly inodeUsagePercent: number; readonly allocationsMax: number }): number {
+export function excess(
+  total: number,
+  ended: number,
+  pressure: Pressure,
+  limits: { readonly diskUsagePercent: number; readonly inodeUsagePercent: number; readonly allocationsMax: number },
+): number {
   if (ended === 0) return 0;
   const tooMany = Math.max(0, total - limits.allocationsMax);
   const tight = pressure.diskUsedPercent > limits.diskUsagePercent || pressure.inodesUsedPercent > limits.inodeUsagePercent;
@@ -58,9 +63,11 @@ export class Collector {
       this.#again = true;
       return this.#busy;
     }
-    this.#busy = this.#collectExcess().catch((thrown: unknown) => {
-      this.#world.report({ level: "warn", message: "garbage could not be collected", fields: { problem: messageOf(thrown) } });
-    }).finally(() => (this.#busy = undefined));
+    this.#busy = this.#collectExcess()
+      .catch((thrown: unknown) => {
+        this.#world.report({ level: "warn", message: "garbage could not be collected", fields: { problem: messageOf(thrown) } });
+      })
+      .finally(() => (this.#busy = undefined));
     return this.#busy;
   }
 

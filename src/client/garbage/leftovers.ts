@@ -62,11 +62,16 @@ export class Leftovers {
     for (const stranger of strangers.toSorted((a, b) => b.attempt - a.attempt)) {
       const task = group.Tasks.find((each) => each.Name === stranger.task);
       const taken = tasks[stranger.task]?.handle !== null;
-      const adopted = task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task.LogConfig?.Disabled === true);
+      const adopted =
+        task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task.LogConfig?.Disabled === true);
       if (adopted === undefined) await this.#sweepOne(stranger);
       else tasks[stranger.task] = adopted;
     }
-    this.#world.report({ level: "warn", message: "allocation found on the machine though it was forgotten: adopted", fields: { alloc_id: allocation.ID } });
+    this.#world.report({
+      level: "warn",
+      message: "allocation found on the machine though it was forgotten: adopted",
+      fields: { alloc_id: allocation.ID },
+    });
     return { ...fresh, phase: "running", tasks };
   }
 
@@ -86,16 +91,25 @@ export class Leftovers {
     for (const id of await taskLogs.list().catch((thrown: unknown) => this.#failed("list", "log keeper", thrown))) {
       if (!wanted.has(id.slice(0, id.indexOf(".")) as AllocationId)) await taskLogs.close(id);
     }
-    const names = await disk.listDirectories(settings.allocationDirectory).catch((thrown: unknown) => this.#failed("list", settings.allocationDirectory, thrown));
+    const names = await disk
+      .listDirectories(settings.allocationDirectory)
+      .catch((thrown: unknown) => this.#failed("list", settings.allocationDirectory, thrown));
     for (const name of names) {
       // Only what can be ours: allocations are named by UUIDs.
       if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name) || wanted.has(name as AllocationId)) continue;
-      await disk.removeAllocation(join(settings.allocationDirectory, name)).catch((thrown: unknown) => this.#failed("remove", name, thrown));
+      await disk
+        .removeAllocation(join(settings.allocationDirectory, name))
+        .catch((thrown: unknown) => this.#failed("remove", name, thrown));
       this.#world.report({ level: "info", message: "directory of a forgotten allocation removed", fields: { alloc_id: name } });
     }
   }
 
-  async #adoptTask(allocation: Allocation, directory: string, stranger: Stranger, logsDisabled: boolean): Promise<TaskProgress | undefined> {
+  async #adoptTask(
+    allocation: Allocation,
+    directory: string,
+    stranger: Stranger,
+    logsDisabled: boolean,
+  ): Promise<TaskProgress | undefined> {
     const pipe = (stream: string) => (logsDisabled ? "/dev/null" : join(directory, "alloc", "logs", `.${stranger.task}.${stream}.fifo`));
     const place = taskPlace(directory, stranger.task, { stdoutPath: pipe("stdout"), stderrPath: pipe("stderr") });
     const handle = await stranger.driver.find(taskId(stranger), place);
@@ -103,12 +117,19 @@ export class Leftovers {
     const fresh = newTaskMachine(this.#world.clock.nowNs());
     // What the servers last heard of it is the best memory there is.
     const told = allocation.TaskStates[stranger.task];
-    const state = told !== undefined && told.State === "running" ? told : { ...fresh.state, State: "running" as const, StartedAt: new Date(handle.startedAt / 1e6).toISOString() };
+    const state =
+      told !== undefined && told.State === "running"
+        ? told
+        : { ...fresh.state, State: "running" as const, StartedAt: new Date(handle.startedAt / 1e6).toISOString() };
     return { machine: { ...fresh, phase: "running", attempt: stranger.attempt, started: true, state }, handle, place };
   }
 
   async #sweepOne(stranger: Stranger): Promise<void> {
-    this.#world.report({ level: "info", message: "leftover of a task swept", fields: { task_id: stranger.id, driver: stranger.driver.name } });
+    this.#world.report({
+      level: "info",
+      message: "leftover of a task swept",
+      fields: { task_id: stranger.id, driver: stranger.driver.name },
+    });
     await stranger.driver.sweep(stranger.id).catch((thrown: unknown) => this.#failed("sweep", stranger.id, thrown));
   }
 

@@ -5,7 +5,11 @@ import { messageOf } from "#std";
 import type { ClientSettings } from "../settings.ts";
 
 export async function fingerprint(
-  machine: Machine, drivers: readonly Driver[], settings: ClientSettings, identity: StoredIdentity, clock: Clock,
+  machine: Machine,
+  drivers: readonly Driver[],
+  settings: ClientSettings,
+  identity: StoredIdentity,
+  clock: Clock,
 ): Promise<Node> {
   const [measured, ...infos] = await Promise.all([machine.fingerprint(), ...drivers.map((driver) => driverInfo(driver, clock))]);
   const described = Object.fromEntries(drivers.map((driver, index) => [driver.name, infos[index] as DriverInfo]));
@@ -17,13 +21,22 @@ async function driverInfo(driver: Driver, clock: Clock): Promise<DriverInfo> {
   try {
     return await driver.fingerprint();
   } catch (thrown) {
-    return { Attributes: {}, Detected: false, Healthy: false, HealthDescription: messageOf(thrown), UpdateTime: new Date(clock.nowMs()).toISOString() };
+    return {
+      Attributes: {},
+      Detected: false,
+      Healthy: false,
+      HealthDescription: messageOf(thrown),
+      UpdateTime: new Date(clock.nowMs()).toISOString(),
+    };
   }
 }
 
 /** Pure. */
 export function describeNode(
-  measured: MachineFingerprint, drivers: Readonly<Record<string, DriverInfo>>, settings: ClientSettings, identity: StoredIdentity,
+  measured: MachineFingerprint,
+  drivers: Readonly<Record<string, DriverInfo>>,
+  settings: ClientSettings,
+  identity: StoredIdentity,
 ): Node {
   const attributes: Record<string, string> = { ...measured.Attributes };
   for (const [name, info] of Object.entries(drivers)) {

@@ -104,7 +104,11 @@ export class Reporter {
     } catch (thrown) {
       if (!this.#closed) for (const id of ids) this.#due.add(id);
       delayMs = RETRY_MS;
-      this.#needs.report({ level: "warn", message: "allocation updates were not taken, trying again", fields: { problem: messageOf(thrown) } });
+      this.#needs.report({
+        level: "warn",
+        message: "allocation updates were not taken, trying again",
+        fields: { problem: messageOf(thrown) },
+      });
     } finally {
       this.#flushing = false;
       this.#lastFlushMs = this.#needs.clock.nowMs();

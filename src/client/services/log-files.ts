@@ -19,7 +19,11 @@ export function logFiles(entries: readonly FileInformation[], task: string, type
 }
 
 /** Where reading begins: a file and a byte in it. Undefined when there is no file yet. Offsets beyond an end stop there. */
-export function logPosition(files: readonly LogFile[], origin: "start" | "end", offset: number): { readonly number: number; readonly offset: number } | undefined {
+export function logPosition(
+  files: readonly LogFile[],
+  origin: "start" | "end",
+  offset: number,
+): { readonly number: number; readonly offset: number } | undefined {
   const first = files[0];
   const last = files.at(-1);
   if (first === undefined || last === undefined) return undefined;

@@ -21,7 +21,11 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
     statFile: async (id, path) => await disk.stat(find(id).directory, path),
     async *readFile(request, signal) {
       const { directory } = find(request.AllocationId);
-      yield* disk.read(directory, { path: request.Path, origin: request.Origin, offset: request.Offset, limit: request.Limit, follow: request.Follow }, signal);
+      yield* disk.read(
+        directory,
+        { path: request.Path, origin: request.Origin, offset: request.Offset, limit: request.Limit, follow: request.Follow },
+        signal,
+      );
     },
     async *readLogs(request, signal) {
       yield* readLogs(find(request.AllocationId), disk, clock, request, signal);
@@ -31,12 +35,18 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
     // eslint-disable-next-line require-await -- refusals reject, they do not throw
     restartAllocation: async (id, task, allTasks) => find(id).restart(task, allTasks),
     signalAllocation: async (id, task, signal) => {
-      if (!/^SIG[A-Z0-9+-]+$/.test(signal)) throw new NamedError("SIGNAL_UNKNOWN", `Cannot send signal ${JSON.stringify(signal)}: it has no such name here`, { statusCode: 400 });
+      if (!/^SIG[A-Z0-9+-]+$/.test(signal))
+        throw new NamedError("SIGNAL_UNKNOWN", `Cannot send signal ${JSON.stringify(signal)}: it has no such name here`, {
+          statusCode: 400,
+        });
       await find(id).signal(task, signal);
     },
     collectAllocation: async (id) => {
       const runner = find(id);
-      if (!runner.isOver) throw new NamedError("ALLOCATION_NOT_TERMINAL", `Cannot collect allocation "${id}": it is still running, must have ended`, { statusCode: 400 });
+      if (!runner.isOver)
+        throw new NamedError("ALLOCATION_NOT_TERMINAL", `Cannot collect allocation "${id}": it is still running, must have ended`, {
+          statusCode: 400,
+        });
       await herd.remove(runner);
     },
     collectAll: async () => await collector.collectAll(),

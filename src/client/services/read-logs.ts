@@ -13,11 +13,17 @@ import { logFiles, LOGS_DIRECTORY, logPosition } from "./log-files.ts";
 const LOOK_AGAIN_MS = 1_000;
 
 export async function* readLogs(
-  runner: AllocationRunner, disk: Disk, clock: Clock, request: LogRead, signal: AbortSignal,
+  runner: AllocationRunner,
+  disk: Disk,
+  clock: Clock,
+  request: LogRead,
+  signal: AbortSignal,
 ): AsyncGenerator<FileFrame, void, undefined> {
   const task = runner.task(request.Task);
   if (request.Type !== "stdout" && request.Type !== "stderr") {
-    throw new NamedError("LOG_TYPE_UNKNOWN", `Cannot read logs of type ${JSON.stringify(request.Type)}: must be stdout or stderr`, { statusCode: 400 });
+    throw new NamedError("LOG_TYPE_UNKNOWN", `Cannot read logs of type ${JSON.stringify(request.Type)}: must be stdout or stderr`, {
+      statusCode: 400,
+    });
   }
   const files = async () => logFiles(await disk.list(runner.directory, LOGS_DIRECTORY).catch(nothingYet), request.Task, request.Type);
   const first = await files();
@@ -37,7 +43,11 @@ export async function* readLogs(
       const here = known.find((file) => file.number === number);
       if (here !== undefined) {
         try {
-          for await (const frame of disk.read(runner.directory, { path: here.path, origin: "start", offset: position.offset, limit: -1, follow: false }, signal)) {
+          for await (const frame of disk.read(
+            runner.directory,
+            { path: here.path, origin: "start", offset: position.offset, limit: -1, follow: false },
+            signal,
+          )) {
             if (frame.Data.length === 0) continue;
             position = { number, offset: frame.Offset + frame.Data.length };
             yield frame;

@@ -8,7 +8,9 @@ export async function allocationUsage(runner: AllocationRunner, only: string, cl
   const names = only === "" ? [...runner.tasks.keys()] : [only];
   const measured = await Promise.all(names.map(async (name) => [name, await runner.task(name).usage()] as const));
   const Timestamp = clock.nowNs();
-  const tasks = measured.flatMap(([name, usage]) => (usage === undefined ? [] : [[name, { ResourceUsage: usage, Timestamp, Pids: null } satisfies TaskUsage] as const]));
+  const tasks = measured.flatMap(([name, usage]) =>
+    usage === undefined ? [] : [[name, { ResourceUsage: usage, Timestamp, Pids: null } satisfies TaskUsage] as const],
+  );
   return { ResourceUsage: sumUsage(tasks.map(([, usage]) => usage.ResourceUsage)), Tasks: Object.fromEntries(tasks), Timestamp };
 }
 
@@ -16,11 +18,17 @@ export async function allocationUsage(runner: AllocationRunner, only: string, cl
 export function sumUsage(usages: readonly ResourceUsage[]): ResourceUsage {
   return {
     MemoryStats: {
-      ...sum<MemoryUsage>(usages.map((each) => each.MemoryStats), ["RSS", "Cache", "Swap", "Usage", "MaxUsage", "KernelUsage", "KernelMaxUsage"]),
+      ...sum<MemoryUsage>(
+        usages.map((each) => each.MemoryStats),
+        ["RSS", "Cache", "Swap", "Usage", "MaxUsage", "KernelUsage", "KernelMaxUsage"],
+      ),
       Measured: union(usages.map((each) => each.MemoryStats.Measured)),
     },
     CpuStats: {
-      ...sum<CpuUsage>(usages.map((each) => each.CpuStats), ["SystemMode", "UserMode", "TotalTicks", "ThrottledPeriods", "ThrottledTime", "Percent"]),
+      ...sum<CpuUsage>(
+        usages.map((each) => each.CpuStats),
+        ["SystemMode", "UserMode", "TotalTicks", "ThrottledPeriods", "ThrottledTime", "Percent"],
+      ),
       Measured: union(usages.map((each) => each.CpuStats.Measured)),
     },
     DeviceStats: usages.flatMap((each) => each.DeviceStats),

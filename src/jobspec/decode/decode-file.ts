@@ -11,22 +11,46 @@ import { readLocals } from "./locals.ts";
 import { readVariables } from "./variables.ts";
 
 const FORMS: ReadonlyMap<string, JsonForm> = new Map([
-  ["job", "labelled"], ["variable", "labelled"], ["variables", "block"], ["locals", "block"],
+  ["job", "labelled"],
+  ["variable", "labelled"],
+  ["variables", "block"],
+  ["locals", "block"],
 ]);
 
 /** The job; undefined when errors were found before it could be read. */
 export function decodeFile(decoding: Decoding, body: Body, request: ParseRequest, functions: Scope["functions"]): Decoded | undefined {
   const plain: Scope = {
-    names: new Map(), functions, unknownRoots: "keep", hints: new Map([["var", variables], ["local", locals]]), allowance: new Allowance(),
+    names: new Map(),
+    functions,
+    unknownRoots: "keep",
+    hints: new Map([
+      ["var", variables],
+      ["local", locals],
+    ]),
+    allowance: new Allowance(),
   };
   const blocks = readRoot(decoding, body, plain);
-  const values = readVariables(decoding, blocks.filter((block) => block.type === "variable" || block.type === "variables"), request, plain);
+  const values = readVariables(
+    decoding,
+    blocks.filter((block) => block.type === "variable" || block.type === "variables"),
+    request,
+    plain,
+  );
   const withVariables = childScope(plain, [["var", values]]);
   // Without their values, everything that refers to them would fail as well.
   if (decoding.errors.length > 0) return undefined;
-  const names = readLocals(decoding, blocks.filter((block) => block.type === "locals"), withVariables);
+  const names = readLocals(
+    decoding,
+    blocks.filter((block) => block.type === "locals"),
+    withVariables,
+  );
   if (decoding.errors.length > 0) return undefined;
-  return decodeJob(decoding, body, blocks.filter((block) => block.type === "job"), childScope(withVariables, [["local", names]]));
+  return decodeJob(
+    decoding,
+    body,
+    blocks.filter((block) => block.type === "job"),
+    childScope(withVariables, [["local", names]]),
+  );
 }
 
 function readRoot(decoding: Decoding, body: Body, scope: Scope): readonly ScopedBlock[] {
@@ -42,7 +66,11 @@ function readRoot(decoding: Decoding, body: Body, scope: Scope): readonly Scoped
     if (FORMS.has(block.type)) continue;
     const hint = didYouMean(block.type, FORMS.keys());
     const misplaced = ["group", "task"].includes(block.type) ? `${block.type} belongs inside job "name" { … }. ` : "";
-    decoding.error(block.typeRange, `Unknown block "${block.type}" at the top of a job file`, `${hint}${misplaced}A job file holds job, variable, variables and locals blocks.`);
+    decoding.error(
+      block.typeRange,
+      `Unknown block "${block.type}" at the top of a job file`,
+      `${hint}${misplaced}A job file holds job, variable, variables and locals blocks.`,
+    );
   }
   return blocks;
 }

@@ -39,7 +39,15 @@ function jsonFormOf(key: Key | undefined): JsonForm {
   return "block";
 }
 
-function decodeAttribute(decoding: Decoding, keys: Keys, noun: string, attribute: Attribute, scope: Scope, result: Decoded, written: Written): void {
+function decodeAttribute(
+  decoding: Decoding,
+  keys: Keys,
+  noun: string,
+  attribute: Attribute,
+  scope: Scope,
+  result: Decoded,
+  written: Written,
+): void {
   const key = keys.get(attribute.name);
   if (key === undefined) return unknown(decoding, keys, noun, "attribute", attribute.name, attribute.nameRange);
   written.keys.set(key.hcl, attribute.nameRange);
@@ -122,7 +130,15 @@ function decodeNested(decoding: Decoding, key: Key, block: ScopedBlock): Decoded
   return decodeNoun(decoding, key.nested as TSchema, key.hcl, block.body, block.scope, block.headRange);
 }
 
-function decodeLabelled(decoding: Decoding, key: Key, noun: string, block: ScopedBlock, label: string | undefined, result: Decoded, written: Written): void {
+function decodeLabelled(
+  decoding: Decoding,
+  key: Key,
+  noun: string,
+  block: ScopedBlock,
+  label: string | undefined,
+  result: Decoded,
+  written: Written,
+): void {
   const property = key.label as string;
   const nested = decodeNested(decoding, key, block);
   const decoded = label === undefined ? nested : { [property]: label, ...nested };
@@ -150,14 +166,20 @@ function mapOf(result: Decoded, key: Key): Decoded {
 /** `env { KEY = value }`: the attributes are the entries. */
 function decodeMapBlock(decoding: Decoding, key: Key, block: ScopedBlock, result: Decoded): void {
   const { attributes, blocks } = readBody(decoding, block.body, block.scope, () => "attribute");
-  for (const each of blocks) decoding.error(each.headRange, `Block "${each.type}" has no place in ${key.hcl}`, `${key.hcl} holds entries: ${each.type} = "value".`);
+  for (const each of blocks)
+    decoding.error(each.headRange, `Block "${each.type}" has no place in ${key.hcl}`, `${key.hcl} holds entries: ${each.type} = "value".`);
   const map = mapOf(result, key);
   for (const attribute of attributes) {
     const value = decoding.evaluate(attribute.expression, block.scope);
     if (value === undefined || value === null) continue;
     const converted = convertValue(new Map([[attribute.name, value]]), key.schema, false);
     if ("value" in converted) setProperty(map, attribute.name, (converted.value as Decoded)[attribute.name]);
-    else decoding.error(attribute.expression.range, `${attribute.name} must be a string, got ${explain(converted.got).got}`, `${key.hcl} is a map of strings; jsonencode(…) makes text of lists and maps.`);
+    else
+      decoding.error(
+        attribute.expression.range,
+        `${attribute.name} must be a string, got ${explain(converted.got).got}`,
+        `${key.hcl} is a map of strings; jsonencode(…) makes text of lists and maps.`,
+      );
   }
 }
 

@@ -26,7 +26,10 @@ export class Decoding {
   /** The same mistake at the same place (a body that was made twice) counts once. */
   add(diagnostic: Diagnostic): void {
     const { start, summary } = diagnostic;
-    const known = this.errors.some((each) => each.summary === summary && each.start.line === start.line && each.start.column === start.column && each.start.file === start.file);
+    const known = this.errors.some(
+      (each) =>
+        each.summary === summary && each.start.line === start.line && each.start.column === start.column && each.start.file === start.file,
+    );
     if (!known && this.errors.length < ERRORS_MAX) this.errors.push(diagnostic);
   }
 

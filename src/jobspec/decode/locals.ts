@@ -9,7 +9,8 @@ export function readLocals(decoding: Decoding, blocks: readonly Block[], scope: 
   const attributes = new Map<string, Attribute>();
   for (const block of blocks) {
     const body = readBody(decoding, block.body, scope, () => "attribute");
-    for (const each of body.blocks) decoding.error(each.headRange, `Block "${each.type}" has no place in locals`, "locals hold name = value lines.");
+    for (const each of body.blocks)
+      decoding.error(each.headRange, `Block "${each.type}" has no place in locals`, "locals hold name = value lines.");
     for (const attribute of body.attributes) {
       if (attributes.has(attribute.name)) decoding.error(attribute.nameRange, `Local "${attribute.name}" is declared twice`);
       else attributes.set(attribute.name, attribute);
@@ -53,8 +54,12 @@ function needsOf(attributes: ReadonlyMap<string, Attribute>, name: string): stri
 }
 
 function finish(
-  decoding: Decoding, attributes: ReadonlyMap<string, Attribute>, name: string, values: Map<string, Value>,
-  state: ReadonlyMap<string, string>, scope: Scope,
+  decoding: Decoding,
+  attributes: ReadonlyMap<string, Attribute>,
+  name: string,
+  values: Map<string, Value>,
+  state: ReadonlyMap<string, string>,
+  scope: Scope,
 ): "done" | "failed" {
   const attribute = attributes.get(name) as Attribute;
   const needs = referencesTo("local", attribute.expression);
@@ -62,7 +67,11 @@ function finish(
   if ([...needs].some((each) => state.get(each) === "failed")) return "failed";
   const unknown = [...needs].find((each) => !attributes.has(each));
   if (unknown !== undefined) {
-    decoding.error(attribute.expression.range, `Unknown name "local.${unknown}"`, `${didYouMean(unknown, attributes.keys())}Declare it in locals { ${unknown} = … }.`);
+    decoding.error(
+      attribute.expression.range,
+      `Unknown name "local.${unknown}"`,
+      `${didYouMean(unknown, attributes.keys())}Declare it in locals { ${unknown} = … }.`,
+    );
     return "failed";
   }
   const value = decoding.evaluate(attribute.expression, childScope(scope, [["local", values]]));

@@ -2,7 +2,23 @@
  * A body as its reader sees it: attributes, and blocks each with the scope it is evaluated in. `dynamic` blocks are expanded,
  * JSON objects become blocks where the reader expects blocks.
  */
-import { childScope, describe, entriesOf, isList, isMap, jsonBody, toText, type Attribute, type Block, type Body, type Expression, type Label, type Range, type Scope, type Value } from "../hcl/mod.ts";
+import {
+  childScope,
+  describe,
+  entriesOf,
+  isList,
+  isMap,
+  jsonBody,
+  toText,
+  type Attribute,
+  type Block,
+  type Body,
+  type Expression,
+  type Label,
+  type Range,
+  type Scope,
+  type Value,
+} from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 
 export interface ScopedBlock extends Block {
@@ -35,7 +51,11 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
   const attributes = new Map(body.attributes.map((each) => [each.name, each]));
   for (const attribute of body.attributes) {
     if (!["for_each", "iterator", "labels"].includes(attribute.name)) {
-      decoding.error(attribute.nameRange, `Unknown attribute "${attribute.name}" in dynamic`, "It knows for_each, iterator, labels and a content block.");
+      decoding.error(
+        attribute.nameRange,
+        `Unknown attribute "${attribute.name}" in dynamic`,
+        "It knows for_each, iterator, labels and a content block.",
+      );
     }
   }
   const forEach = attributes.get("for_each");
@@ -53,7 +73,15 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
   const iterator = iteratorName(attributes.get("iterator")?.expression) ?? type.text;
   const labels = attributes.get("labels")?.expression;
   return items.flatMap(([key, value]) => {
-    const inner = childScope(scope, [[iterator, new Map<string, Value>([["key", key], ["value", value]])]]);
+    const inner = childScope(scope, [
+      [
+        iterator,
+        new Map<string, Value>([
+          ["key", key],
+          ["value", value],
+        ]),
+      ],
+    ]);
     const made = labels === undefined ? content.labels : readLabels(decoding, labels, inner);
     if (made === undefined) return [];
     return [{ ...block, type: type.text, typeRange: type.range, labels: made, body: content.body, scope: inner }];
@@ -107,7 +135,8 @@ function blocksOf(attribute: Attribute, form: JsonForm): Block[] | undefined {
   }
   const body = jsonBody(expression);
   if (body === undefined) return undefined;
-  const labelled = form === "labelled" || (form === "either" && body.attributes.length > 0 && body.attributes.every((each) => isObjects(each.expression)));
+  const labelled =
+    form === "labelled" || (form === "either" && body.attributes.length > 0 && body.attributes.every((each) => isObjects(each.expression)));
   if (!labelled) return [blockOf(attribute, [], body)];
   const blocks: Block[] = [];
   for (const each of body.attributes) {

@@ -29,25 +29,31 @@ const vaultKey = keyOf("vault", "$vault", block(Vault, { hcl: "vault" }));
 const secretKey = keyOf("secret", "$secrets", labelled(Secret, { hcl: "secret", label: "Name" }));
 
 const RULES: ReadonlyMap<TSchema, Rule> = new Map<TSchema, Rule>([
-  [Job, {
-    extra: [
-      keyOf("id", "ID", text({ hcl: "id" })),
-      keyOf("task", "$tasks", labelled(Task, { hcl: "task", label: "Name" })),
-      vaultKey,
-      secretKey,
-    ],
-    finish: finishJob,
-  }],
+  [
+    Job,
+    {
+      extra: [
+        keyOf("id", "ID", text({ hcl: "id" })),
+        keyOf("task", "$tasks", labelled(Task, { hcl: "task", label: "Name" })),
+        vaultKey,
+        secretKey,
+      ],
+      finish: finishJob,
+    },
+  ],
   [TaskGroup, { extra: [vaultKey, secretKey], finish: (group) => inherit(group, tasksOf(group)) }],
   [Task, { extra: [], finish: splitIdentities }],
-  [Constraint, {
-    extra: [
-      ...operatorKeys,
-      keyOf("distinct_hosts", "$distinct_hosts", flag({ hcl: "distinct_hosts" })),
-      keyOf("distinct_property", "$distinct_property", text({ hcl: "distinct_property" })),
-    ],
-    finish: finishConstraint,
-  }],
+  [
+    Constraint,
+    {
+      extra: [
+        ...operatorKeys,
+        keyOf("distinct_hosts", "$distinct_hosts", flag({ hcl: "distinct_hosts" })),
+        keyOf("distinct_property", "$distinct_property", text({ hcl: "distinct_property" })),
+      ],
+      finish: finishConstraint,
+    },
+  ],
   [Affinity, { extra: operatorKeys, finish: takeOperators }],
   [LogConfig, { extra: [keyOf("enabled", "$enabled", flag({ hcl: "enabled" }))], finish: finishLogs }],
   [PeriodicConfig, { extra: [], finish: finishPeriodic }],
@@ -89,10 +95,20 @@ function splitIdentities(task: Decoded, context: RuleContext): void {
   const isDefault = (each: Decoded): boolean => [undefined, "", "default"].includes(each["Name"] as string | undefined);
   const own = all.filter(isDefault);
   const others = all.filter((each) => !isDefault(each));
-  if (own.length > 1) context.decoding.error(context.rangeOf("identity"), "Two identity blocks have no name", 'At most one is the default; give the others a name: identity { name = "…" }.');
+  if (own.length > 1)
+    context.decoding.error(
+      context.rangeOf("identity"),
+      "Two identity blocks have no name",
+      'At most one is the default; give the others a name: identity { name = "…" }.',
+    );
   const names = others.map((each) => each["Name"]);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) context.decoding.error(context.rangeOf("identity"), `Two identity blocks are called "${String(twice)}"`, "Each needs a name of its own.");
+  if (twice !== undefined)
+    context.decoding.error(
+      context.rangeOf("identity"),
+      `Two identity blocks are called "${String(twice)}"`,
+      "Each needs a name of its own.",
+    );
   delete task["Identities"];
   if (own[0] !== undefined) task["Identity"] = own[0];
   if (others.length > 0) task["Identities"] = others;
@@ -116,7 +132,11 @@ function finishConstraint(constraint: Decoded, context: RuleContext): void {
 function takeOperators(constraint: Decoded, context: RuleContext): void {
   const given = OPERATORS.filter((name) => constraint[`$${name}`] !== undefined);
   if (given.length > 1) {
-    context.decoding.error(context.rangeOf(given[1] as string), `"${given[0]}" and "${given[1]}" in one block`, "One block has one operator; write two blocks.");
+    context.decoding.error(
+      context.rangeOf(given[1] as string),
+      `"${given[0]}" and "${given[1]}" in one block`,
+      "One block has one operator; write two blocks.",
+    );
   }
   for (const name of given) {
     constraint["Operand"] = name;

@@ -45,7 +45,8 @@ function given(converted: unknown, wanted: string, value: Value): Converted {
 }
 
 function convertDuration(value: Value): Converted {
-  const nanoseconds = typeof value === "number" && Number.isInteger(value) ? value : typeof value === "string" ? parseDuration(value) : undefined;
+  const nanoseconds =
+    typeof value === "number" && Number.isInteger(value) ? value : typeof value === "string" ? parseDuration(value) : undefined;
   return given(nanoseconds, 'a duration such as "30s" or "1h30m"', value);
 }
 
@@ -83,5 +84,8 @@ export function setProperty(target: Record<string, unknown>, key: string, value:
 /** What was found, for a message; a name only the client knows explains itself. */
 export function explain(got: Value): { got: string; detail: string } {
   const unknown = typeof got === "string" && got.includes("${");
-  return { got: kindOf(got) === "null" ? "null" : describe(got), detail: unknown ? "That name is only known on the client, after placement: it can stand in text only." : "" };
+  return {
+    got: kindOf(got) === "null" ? "null" : describe(got),
+    detail: unknown ? "That name is only known on the client, after placement: it can stand in text only." : "",
+  };
 }

@@ -8,8 +8,27 @@
 import { didYouMean, nearest } from "#std";
 import type { ParseRequest } from "../contract.ts";
 import {
-  childScope, convertTo, ConversionFailure, HclFailure, isList, isMap, kindOf, parseBody, parseLoneExpression, readType,
-  referencesTo, SourceText, toBool, toText, type Attribute, type Block, type Expression, type Range, type Scope, type Value, type ValueType,
+  childScope,
+  convertTo,
+  ConversionFailure,
+  HclFailure,
+  isList,
+  isMap,
+  kindOf,
+  parseBody,
+  parseLoneExpression,
+  readType,
+  referencesTo,
+  SourceText,
+  toBool,
+  toText,
+  type Attribute,
+  type Block,
+  type Expression,
+  type Range,
+  type Scope,
+  type Value,
+  type ValueType,
 } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { readBody } from "./read-body.ts";
@@ -32,7 +51,12 @@ interface Given {
 const ATTRIBUTES = ["description", "default", "type"];
 
 /** The value of every declared variable. */
-export function readVariables(decoding: Decoding, blocks: readonly Block[], request: ParseRequest, scope: Scope): ReadonlyMap<string, Value> {
+export function readVariables(
+  decoding: Decoding,
+  blocks: readonly Block[],
+  request: ParseRequest,
+  scope: Scope,
+): ReadonlyMap<string, Value> {
   const declarations = declare(decoding, blocks, scope);
   const given = collect(decoding, request, declarations, scope);
   const values = new Map<string, Value>();
@@ -44,7 +68,11 @@ export function readVariables(decoding: Decoding, blocks: readonly Block[], requ
       validate(decoding, declaration, value, scope);
     } else if (source === undefined && !declaration.hasDefault) {
       const { name } = declaration;
-      decoding.error(declaration.range, `Variable "${name}" has no value`, `Give it a default, or a value: -var ${name}=…, a -var-file, NOMAD_VAR_${name}.`);
+      decoding.error(
+        declaration.range,
+        `Variable "${name}" has no value`,
+        `Give it a default, or a value: -var ${name}=…, a -var-file, NOMAD_VAR_${name}.`,
+      );
     }
   }
   return values;
@@ -57,7 +85,12 @@ function declare(decoding: Decoding, blocks: readonly Block[], scope: Scope): Ma
   const add = (declaration: Declaration): void => {
     const before = declarations.get(declaration.name);
     if (before === undefined) declarations.set(declaration.name, declaration);
-    else decoding.error(declaration.range, `Variable "${declaration.name}" is declared twice`, `It is declared on line ${before.range.source.positionAt(before.range.start).line} already.`);
+    else
+      decoding.error(
+        declaration.range,
+        `Variable "${declaration.name}" is declared twice`,
+        `It is declared on line ${before.range.source.positionAt(before.range.start).line} already.`,
+      );
   };
   for (const block of blocks) {
     if (block.type === "variables") for (const declaration of declareOld(decoding, block, scope)) add(declaration);
@@ -82,24 +115,37 @@ function declareOne(decoding: Decoding, block: Block, scope: Scope): Declaration
     return undefined;
   }
   if (!/^[\p{ID_Start}_][\p{ID_Continue}-]*$/u.test(label.text)) {
-    decoding.error(label.range, `"${label.text}" is no name for a variable`, "A name begins with a letter or _ and goes on with letters, digits, _ and -.");
+    decoding.error(
+      label.range,
+      `"${label.text}" is no name for a variable`,
+      "A name begins with a letter or _ and goes on with letters, digits, _ and -.",
+    );
     return undefined;
   }
   const { attributes, blocks } = readBody(decoding, block.body, scope, (key) => (key === "validation" ? "block" : "attribute"));
   const known = new Map(attributes.map((each) => [each.name, each]));
   for (const each of attributes) {
     if (!ATTRIBUTES.includes(each.name)) {
-      decoding.error(each.nameRange, `Unknown attribute "${each.name}" in variable`, `${didYouMean(each.name, ATTRIBUTES)}variable knows ${ATTRIBUTES.join(", ")} and validation blocks.`);
+      decoding.error(
+        each.nameRange,
+        `Unknown attribute "${each.name}" in variable`,
+        `${didYouMean(each.name, ATTRIBUTES)}variable knows ${ATTRIBUTES.join(", ")} and validation blocks.`,
+      );
     }
   }
   for (const each of blocks) {
-    if (each.type !== "validation") decoding.error(each.typeRange, `Unknown block "${each.type}" in variable`, "variable knows validation blocks.");
+    if (each.type !== "validation")
+      decoding.error(each.typeRange, `Unknown block "${each.type}" in variable`, "variable knows validation blocks.");
   }
   const written = known.get("type");
   const type = written === undefined ? undefined : readTypeOf(decoding, written);
   const fallback = readDefault(decoding, label.text, known.get("default"), type, scope);
   return {
-    name: label.text, range: block.headRange, type: type ?? typeOf(fallback), fallback, hasDefault: known.has("default"),
+    name: label.text,
+    range: block.headRange,
+    type: type ?? typeOf(fallback),
+    fallback,
+    hasDefault: known.has("default"),
     validations: blocks.filter((each) => each.type === "validation"),
   };
 }
@@ -108,7 +154,12 @@ function readTypeOf(decoding: Decoding, attribute: Attribute): ValueType | undef
   const { expression } = attribute;
   try {
     // In JSON a type is text.
-    const text = expression.kind === "literal" && expression.range.source.text[expression.range.start] === '"' && attribute.nameRange.source.text[attribute.nameRange.start] === '"' ? expression.value : undefined;
+    const text =
+      expression.kind === "literal" &&
+      expression.range.source.text[expression.range.start] === '"' &&
+      attribute.nameRange.source.text[attribute.nameRange.start] === '"'
+        ? expression.value
+        : undefined;
     const parsed = typeof text === "string" ? parseLoneExpression(text, expression.range.source.name).expression : expression;
     return readType(parsed ?? expression);
   } catch (thrown) {
@@ -118,7 +169,13 @@ function readTypeOf(decoding: Decoding, attribute: Attribute): ValueType | undef
   }
 }
 
-function readDefault(decoding: Decoding, name: string, attribute: Attribute | undefined, type: ValueType | undefined, scope: Scope): Value | undefined {
+function readDefault(
+  decoding: Decoding,
+  name: string,
+  attribute: Attribute | undefined,
+  type: ValueType | undefined,
+  scope: Scope,
+): Value | undefined {
   if (attribute === undefined) return undefined;
   const value = decoding.evaluate(attribute.expression, { ...scope, unknownRoots: "refuse" });
   if (value === undefined || type === undefined) return value;
@@ -136,7 +193,9 @@ function typeOf(value: Value | undefined): ValueType | undefined {
 function convertGiven(decoding: Decoding, value: Value, type: ValueType, range: Range, summary: string): Value | undefined {
   try {
     // A list keeps items of several types when nobody said otherwise.
-    return (type.kind === "list" || type.kind === "map") && type.of.kind === "any" && kindOf(value) === type.kind ? value : convertTo(value, type);
+    return (type.kind === "list" || type.kind === "map") && type.of.kind === "any" && kindOf(value) === type.kind
+      ? value
+      : convertTo(value, type);
   } catch (thrown) {
     if (!(thrown instanceof ConversionFailure)) throw thrown;
     decoding.error(range, summary, `${thrown.message}.`);
@@ -146,7 +205,12 @@ function convertGiven(decoding: Decoding, value: Value, type: ValueType, range: 
 
 /* Values from outside */
 
-function collect(decoding: Decoding, request: ParseRequest, declarations: ReadonlyMap<string, Declaration>, scope: Scope): Map<string, Given> {
+function collect(
+  decoding: Decoding,
+  request: ParseRequest,
+  declarations: ReadonlyMap<string, Declaration>,
+  scope: Scope,
+): Map<string, Given> {
   const given = new Map<string, Given>();
   const add = (name: string, value: Given, from: string): void => {
     if (declarations.has(name)) given.set(name, value);
@@ -170,7 +234,14 @@ function collect(decoding: Decoding, request: ParseRequest, declarations: Readon
   return given;
 }
 
-function complain(decoding: Decoding, request: ParseRequest, name: string, range: Range, from: string, declarations: ReadonlyMap<string, Declaration>): void {
+function complain(
+  decoding: Decoding,
+  request: ParseRequest,
+  name: string,
+  range: Range,
+  from: string,
+  declarations: ReadonlyMap<string, Declaration>,
+): void {
   const near = nearest(name, declarations.keys());
   const detail = near === undefined ? `Declare it in the job file: variable "${name}" {}.` : `Did you mean "${near}"?`;
   const summary = `Variable "${name}" is given by ${from} but not declared`;
@@ -182,7 +253,10 @@ function readVariableFile(decoding: Decoding, file: { readonly name: string; rea
   const { body, diagnostics } = parseBody(file.text, file.name);
   for (const diagnostic of diagnostics) decoding.add(diagnostic);
   for (const block of body.blocks) {
-    const detail = block.type === "variable" ? "Variables are declared in the job file; here they get values: name = value." : "A variable file holds name = value lines.";
+    const detail =
+      block.type === "variable"
+        ? "Variables are declared in the job file; here they get values: name = value."
+        : "A variable file holds name = value lines.";
     decoding.error(block.headRange, `Block "${block.type}" has no place in a variable file`, detail);
   }
   return body.attributes;
@@ -210,7 +284,13 @@ function givenText(decoding: Decoding, from: string, text: string, offset: numbe
   };
 }
 
-function readExpression(decoding: Decoding, declaration: Declaration, expression: Expression, range: Range, scope: Scope): Value | undefined {
+function readExpression(
+  decoding: Decoding,
+  declaration: Declaration,
+  expression: Expression,
+  range: Range,
+  scope: Scope,
+): Value | undefined {
   const value = decoding.evaluate(expression, { ...scope, unknownRoots: "refuse" });
   if (value === undefined || declaration.type === undefined) return value;
   return convertGiven(decoding, value, declaration.type, range, misfit(declaration, range.source.name));
@@ -235,12 +315,17 @@ function validate(decoding: Decoding, declaration: Declaration, value: Value, sc
     }
     const others = [...referencesTo("var", condition.expression)].filter((each) => each !== name);
     if (others.length > 0) {
-      decoding.error(condition.expression.range, `The condition of variable "${name}" refers to var.${others[0]}`, `It may refer to var.${name} only.`);
+      decoding.error(
+        condition.expression.range,
+        `The condition of variable "${name}" refers to var.${others[0]}`,
+        `It may refer to var.${name} only.`,
+      );
       continue;
     }
     const said = decoding.evaluate(message.expression, inner);
     const sentence = said === undefined ? undefined : toText(said);
-    if (said !== undefined && (sentence === undefined || sentence.trim() === "")) decoding.error(message.expression.range, "error_message must be a sentence");
+    if (said !== undefined && (sentence === undefined || sentence.trim() === ""))
+      decoding.error(message.expression.range, "error_message must be a sentence");
     const result = decoding.evaluate(condition.expression, inner);
     if (result === undefined) continue;
     const holds = toBool(result);

@@ -28,7 +28,10 @@ const UPDATE_WORDS: readonly (readonly [keyof DesiredUpdates, string])[] = [
 
 /** `updates` by group name, from the scheduler's dry run. Pure: the diff given is not changed. */
 export function annotateDiff(diff: JobDiff, updates: Readonly<Record<string, DesiredUpdates>>): JobDiff {
-  return { ...diff, TaskGroups: diff.TaskGroups.map((group) => annotateGroup(group, Object.hasOwn(updates, group.Name) ? updates[group.Name] : undefined)) };
+  return {
+    ...diff,
+    TaskGroups: diff.TaskGroups.map((group) => annotateGroup(group, Object.hasOwn(updates, group.Name) ? updates[group.Name] : undefined)),
+  };
 }
 
 function annotateGroup(group: TaskGroupDiff, updates: DesiredUpdates | undefined): TaskGroupDiff {

@@ -123,7 +123,11 @@ class BodyReader {
     const name = parseQuoted(parser, opening);
     if (name.kind !== "literal") failAt(name.range, "A name cannot be computed", "Write it out.");
     if (!parser.hcl1) {
-      failAt(name.range, "Names are not quoted here", `Write ${String(name.value)} without quotes, or make this a map: name = { "key" = value }.`);
+      failAt(
+        name.range,
+        "Names are not quoted here",
+        `Write ${String(name.value)} without quotes, or make this a map: name = { "key" = value }.`,
+      );
     }
     if (parser.take("=") || parser.take(":")) return this.#readAttribute(String(name.value), name.range);
     return this.#readBlock(String(name.value), name.range);
@@ -144,11 +148,15 @@ class BodyReader {
       else if (token.kind === "quote") {
         parser.read();
         const label = parseQuoted(parser, range);
-        if (label.kind !== "literal") failAt(label.range, "A label cannot be computed", 'Labels are plain text; a "dynamic" block can compute them.');
+        if (label.kind !== "literal")
+          failAt(label.range, "A label cannot be computed", 'Labels are plain text; a "dynamic" block can compute them.');
         labels.push({ text: String(label.value), range: label.range });
       } else if (parser.at("{")) break;
       else {
-        const detail = labels.length === 0 ? `To set ${type}, write "${type} = value"; to open a block, "${type} {".` : `A block opens with "{" on the same line.`;
+        const detail =
+          labels.length === 0
+            ? `To set ${type}, write "${type} = value"; to open a block, "${type} {".`
+            : `A block opens with "{" on the same line.`;
         failAt(range, `Expected "${labels.length === 0 ? "=" : "{"}" after "${type}", found ${nameToken(token)}`, detail);
       }
     }
@@ -176,7 +184,9 @@ class BodyReader {
     if (token.kind === "newline" || token.kind === "end" || parser.at("}") || parser.hcl1) return;
     const after = item.kind === "block" ? `block "${item.type}"` : `the value of "${item.name}"`;
     const detail =
-      token.text === "," ? "Items of a block are separated by new lines, not commas." : "Each attribute and each block begins on a line of its own.";
+      token.text === ","
+        ? "Items of a block are separated by new lines, not commas."
+        : "Each attribute and each block begins on a line of its own.";
     failAt(parser.range(token), `Expected a new line after ${after}, found ${nameToken(token)}`, detail);
   }
 

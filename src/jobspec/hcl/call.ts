@@ -73,6 +73,11 @@ function toTextOrNull(value: Value): string | null | undefined {
 }
 
 const NAMES: Readonly<Record<Parameter["kind"], string>> = {
-  any: "a value", string: "a string", number: "a number", bool: "true or false", list: "a list", map: "a map",
+  any: "a value",
+  string: "a string",
+  number: "a number",
+  bool: "true or false",
+  list: "a list",
+  map: "a map",
   strings: "a list of strings",
 };

@@ -106,7 +106,11 @@ function evaluateFor(expression: For, scope: Scope): Value {
     if (key === undefined) failAt(expression.key.range, "A key of a map must be a string");
     if (expression.group) groups.set(key, [...(groups.get(key) ?? []), value]);
     else if (map.has(key)) {
-      failAt(expression.key.range, `Two items give the key "${key}"`, 'With "..." after the value, values of the same key are put in a list.');
+      failAt(
+        expression.key.range,
+        `Two items give the key "${key}"`,
+        'With "..." after the value, values of the same key are put in a list.',
+      );
     } else map.set(key, value);
   }
   if (expression.key === undefined) return items;
@@ -165,7 +169,7 @@ function rootOf(expression: Expression): Expression | undefined {
 
 function unknownRoot(expression: Expression, root: Expression & { kind: "variable" }, scope: Scope): Value {
   if (scope.unknownRoots === "keep") {
-    for (let at = expression; at.kind !== "variable"; ) {
+    for (let at = expression; at.kind !== "variable";) {
       if (at.kind === "index" && at.key.kind !== "literal") {
         failAt(at.key.range, `"${root.name}" is only known on the client: what is between [ ] must be written out`);
       }
@@ -196,10 +200,15 @@ function getAttribute(of: Value, expression: Expression & { kind: "get" }, scope
 function getIndex(of: Value, key: Value, expression: Expression & { kind: "index" }): Value {
   if (of !== null && isList(of)) {
     const index = toNumber(key);
-    if (index === undefined || !Number.isInteger(index)) failAt(expression.key.range, `An index of a list must be a whole number, got ${describe(key)}`);
+    if (index === undefined || !Number.isInteger(index))
+      failAt(expression.key.range, `An index of a list must be a whole number, got ${describe(key)}`);
     const value = of[index];
     if (value === undefined) {
-      failAt(expression.key.range, `There is no item ${index}: the list has ${of.length} item${of.length === 1 ? "" : "s"}`, "Items are counted from 0.");
+      failAt(
+        expression.key.range,
+        `There is no item ${index}: the list has ${of.length} item${of.length === 1 ? "" : "s"}`,
+        "Items are counted from 0.",
+      );
     }
     return value;
   }

@@ -5,7 +5,12 @@ import { parseHeredoc, parseQuoted } from "./template.ts";
 import type { BinaryOperator, Element, Expression, ObjectItem } from "./tree.ts";
 
 const PRECEDENCE: readonly (readonly BinaryOperator[])[] = [
-  ["||"], ["&&"], ["==", "!="], ["<", "<=", ">", ">="], ["+", "-"], ["*", "/", "%"],
+  ["||"],
+  ["&&"],
+  ["==", "!="],
+  ["<", "<=", ">", ">="],
+  ["+", "-"],
+  ["*", "/", "%"],
 ];
 
 export function parseExpression(parser: Parser): Expression {
@@ -78,7 +83,11 @@ function parseDot(parser: Parser, of: Expression, attributesOnly: boolean): Expr
     }, of);
   }
   if (token.text === "*" && token.kind === "punctuation" && !attributesOnly) return parseSplat(parser, of, parser.range(token), true);
-  failAt(parser.range(token), `Expected a name after ".", found ${nameToken(token)}`, 'A name that is no plain word is written ["like this"].');
+  failAt(
+    parser.range(token),
+    `Expected a name after ".", found ${nameToken(token)}`,
+    'A name that is no plain word is written ["like this"].',
+  );
 }
 
 function parseBrackets(parser: Parser, of: Expression): Expression {
@@ -130,7 +139,7 @@ function parseTerm(parser: Parser): Expression {
 
 function valueHint(found: string): string {
   if (found === "=") return "One = assigns, == compares.";
-  return 'A value is text in quotes, a number, true, false, null, a list [ … ], a map { … } or an expression.';
+  return "A value is text in quotes, a number, true, false, null, a list [ … ], a map { … } or an expression.";
 }
 
 function parseWord(parser: Parser, name: string, range: Range): Expression {
@@ -180,7 +189,11 @@ function parseTuple(parser: Parser, opening: Range): Expression {
       if (!parser.take(",")) break;
     }
     if (!parser.at("]") && parser.peek().kind !== "end") {
-      failAt(parser.range(parser.peek()), `Expected "," or "]" in a list, found ${nameToken(parser.peek())}`, "Items of a list are separated by commas.");
+      failAt(
+        parser.range(parser.peek()),
+        `Expected "," or "]" in a list, found ${nameToken(parser.peek())}`,
+        "Items of a list are separated by commas.",
+      );
     }
     const range = { ...opening, end: expectClosing(parser, "]", opening) };
     return { kind: "tuple", items, range, depth: parser.depthOver(range, items) };
@@ -217,7 +230,7 @@ function isKeyNamedFor(parser: Parser): boolean {
 }
 
 function parseObjectItem(parser: Parser, opening: Range): ObjectItem {
-  if (parser.peek().kind === "end") failAt(opening, 'Map is never closed', 'Close it with "}".');
+  if (parser.peek().kind === "end") failAt(opening, "Map is never closed", 'Close it with "}".');
   const written = parseExpression(parser);
   // A bare word is a name, not a reference; (word) in parentheses refers.
   const word = written.kind === "variable" ? written.name : written.kind === "literal" && written.value === null ? "null" : undefined;
@@ -226,7 +239,7 @@ function parseObjectItem(parser: Parser, opening: Range): ObjectItem {
     failAt(key.range, "A key of a map is a plain name", "In quotes it is taken as it is, in parentheses it is computed.");
   }
   if (!parser.take("=") && !parser.take(":")) {
-    if (parser.peek().kind === "end") failAt(opening, 'Map is never closed', 'Close it with "}".');
+    if (parser.peek().kind === "end") failAt(opening, "Map is never closed", 'Close it with "}".');
     failAt(parser.range(parser.peek()), `Expected "=" after the key of a map, found ${nameToken(parser.peek())}`);
   }
   return { key, value: parseExpression(parser) };
@@ -236,14 +249,25 @@ function parseFor(parser: Parser, opening: Range, closing: "]" | "}"): Expressio
   parser.read();
   const first = readForName(parser);
   const second = parser.take(",") ? readForName(parser) : undefined;
-  if (!parser.take("in")) failAt(parser.range(parser.peek()), `Expected "in", found ${nameToken(parser.peek())}`, "Write [for item in list : value].");
+  if (!parser.take("in"))
+    failAt(parser.range(parser.peek()), `Expected "in", found ${nameToken(parser.peek())}`, "Write [for item in list : value].");
   const collection = parseExpression(parser);
-  if (!parser.take(":")) failAt(parser.range(parser.peek()), `Expected ":" before the result, found ${nameToken(parser.peek())}`, "Write [for item in list : value].");
+  if (!parser.take(":"))
+    failAt(
+      parser.range(parser.peek()),
+      `Expected ":" before the result, found ${nameToken(parser.peek())}`,
+      "Write [for item in list : value].",
+    );
   const result = parseExpression(parser);
   let key: Expression | undefined;
   let value = result;
   if (closing === "}") {
-    if (!parser.take("=>")) failAt(parser.range(parser.peek()), `Expected "=>" between key and value, found ${nameToken(parser.peek())}`, "Write {for item in list : key => value}.");
+    if (!parser.take("=>"))
+      failAt(
+        parser.range(parser.peek()),
+        `Expected "=>" between key and value, found ${nameToken(parser.peek())}`,
+        "Write {for item in list : key => value}.",
+      );
     key = result;
     value = parseExpression(parser);
   } else if (parser.at("=>")) {
@@ -253,8 +277,16 @@ function parseFor(parser: Parser, opening: Range, closing: "]" | "}"): Expressio
   const condition = parser.take("if") ? parseExpression(parser) : undefined;
   const range = { ...opening, end: expectClosing(parser, closing, opening) };
   return {
-    kind: "for", keyName: second === undefined ? undefined : first, valueName: second ?? first, collection, key, value, group, condition,
-    range, depth: parser.depthOver(range, [collection, key, value, condition]),
+    kind: "for",
+    keyName: second === undefined ? undefined : first,
+    valueName: second ?? first,
+    collection,
+    key,
+    value,
+    group,
+    condition,
+    range,
+    depth: parser.depthOver(range, [collection, key, value, condition]),
   };
 }
 

@@ -14,7 +14,14 @@ const NESTING_MAX = 200;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /[A-Za-z_][\w-]*/y;
 const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t",
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
 };
 
 export function parseJsonBody(source: SourceText): ParsedBody {
@@ -132,7 +139,8 @@ class JsonReader {
     if (character !== ",") this.#failInside(start, what, `"," or "${closing}"`);
     const comma = this.#at++;
     this.#skipSpace();
-    if (this.#text[this.#at] === closing) failAt({ source: this.#source, start: comma, end: comma + 1 }, 'JSON has no "," after the last item', "Remove it.");
+    if (this.#text[this.#at] === closing)
+      failAt({ source: this.#source, start: comma, end: comma + 1 }, 'JSON has no "," after the last item', "Remove it.");
     return true;
   }
 
@@ -157,7 +165,8 @@ class JsonReader {
         this.#at += 6;
       } else {
         const plain = ESCAPES[letter];
-        if (plain === undefined) failAt({ source: this.#source, start: this.#at, end: this.#at + 2 }, `Unknown escape "\\${letter.trim()}"`);
+        if (plain === undefined)
+          failAt({ source: this.#source, start: this.#at, end: this.#at + 2 }, `Unknown escape "\\${letter.trim()}"`);
         value += plain;
         this.#at += 2;
       }

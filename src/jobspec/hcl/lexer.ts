@@ -5,14 +5,7 @@
 import { errorAt, failAt, type Range, type SourceText } from "./source.ts";
 import type { Diagnostic } from "../contract.ts";
 
-export type TokenKind =
-  | "identifier"
-  | "number"
-  | "quote"
-  | "heredoc"
-  | "newline"
-  | "end"
-  | "punctuation";
+export type TokenKind = "identifier" | "number" | "quote" | "heredoc" | "newline" | "end" | "punctuation";
 
 export interface Token {
   readonly kind: TokenKind;
@@ -99,9 +92,7 @@ export class Lexer {
   #skipBlockComment(): void {
     const close = this.source.text.indexOf("*/", this.position + 2);
     if (close === -1) {
-      this.diagnostics.push(
-        errorAt(this.range(this.position, this.position + 2), "Comment is never closed", 'Close it with "*/".'),
-      );
+      this.diagnostics.push(errorAt(this.range(this.position, this.position + 2), "Comment is never closed", 'Close it with "*/".'));
       this.position = this.source.text.length;
     } else this.position = close + 2;
   }

@@ -22,6 +22,19 @@ export { Allowance } from "./allowance.ts";
 export { childScope, type FunctionTable, type Scope } from "./scope.ts";
 export { convertTo, ConversionFailure, formatType, readType, type ValueType } from "./type-expression.ts";
 export {
-  describe, entriesOf, formatNumber, fromPlain, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, type ListValue, type MapValue, type Value,
+  describe,
+  entriesOf,
+  formatNumber,
+  fromPlain,
+  isList,
+  isMap,
+  kindOf,
+  toBool,
+  toNumber,
+  toPlain,
+  toText,
+  type ListValue,
+  type MapValue,
+  type Value,
 } from "./value.ts";
 export { makeFunctions, type FunctionOptions } from "./functions/mod.ts";

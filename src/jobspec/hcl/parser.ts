@@ -59,7 +59,8 @@ export class Parser {
 
   /** Runs with newlines counted as tokens, or not, one bracket deeper. */
   inside<T>(newlines: boolean, opening: Range, read: () => T): T {
-    if (this.#nesting >= NESTING_MAX) failAt(opening, `Nested more than ${NESTING_MAX} levels deep`, "Flatten it, or give the inner parts names with locals.");
+    if (this.#nesting >= NESTING_MAX)
+      failAt(opening, `Nested more than ${NESTING_MAX} levels deep`, "Flatten it, or give the inner parts names with locals.");
     this.#nesting++;
     this.#switchNewlines(() => this.#newlines.push(newlines));
     try {

@@ -20,8 +20,7 @@ export function endOfItem(text: string, start: number, failed: number): number {
       at = endOfHeredoc(text, at);
       // What looked like items below is the heredoc's text.
       if (at === text.length) return at;
-    }
-    else {
+    } else {
       if (character === "{" || character === "[" || character === "(") depth++;
       else if (character === "}" || character === "]" || character === ")") {
         // A closing brace of the block around it ends the item too.

@@ -68,9 +68,7 @@ export function define<A extends readonly unknown[]>(
 
 function readParameter(text: string): Parameter {
   const [name = "", kind = "any"] = text.split(": ");
-  return kind.endsWith("?")
-    ? { name, kind: kind.slice(0, -1) as ParameterKind, nullable: true }
-    : { name, kind: kind as ParameterKind };
+  return kind.endsWith("?") ? { name, kind: kind.slice(0, -1) as ParameterKind, nullable: true } : { name, kind: kind as ParameterKind };
 }
 
 export type { MapValue, Value };

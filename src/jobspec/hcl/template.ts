@@ -6,8 +6,7 @@ import { failAt, type Range } from "./source.ts";
 import type { Expression } from "./tree.ts";
 
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\" };
-const SHELL_HINT =
-  'If "${…}" belongs to another language (a shell script, say), write "$${…}" and it is passed on as it is.';
+const SHELL_HINT = 'If "${…}" belongs to another language (a shell script, say), write "$${…}" and it is passed on as it is.';
 
 /** The parser stands behind the opening quote; it ends behind the closing one. */
 export function parseQuoted(parser: Parser, opening: Range): Expression {
@@ -234,13 +233,15 @@ const DIRECTIVES: Readonly<Record<string, ((parser: Parser) => Directive) | unde
 function readFor(parser: Parser): Directive {
   const first = readName(parser);
   const second = parser.take(",") ? readName(parser) : undefined;
-  if (!parser.take("in")) failAt(parser.range(parser.peek()), `Expected "in", found ${nameToken(parser.peek())}`, "Write %{ for item in list }.");
+  if (!parser.take("in"))
+    failAt(parser.range(parser.peek()), `Expected "in", found ${nameToken(parser.peek())}`, "Write %{ for item in list }.");
   const collection = parser.parseExpression(parser);
   return { kind: "for", key: second === undefined ? undefined : first, value: second ?? first, collection };
 }
 
 function readName(parser: Parser): string {
   const token = parser.read();
-  if (token.kind !== "identifier") failAt(parser.range(token), `Expected a name, found ${nameToken(token)}`, "Write %{ for item in list }.");
+  if (token.kind !== "identifier")
+    failAt(parser.range(token), `Expected a name, found ${nameToken(token)}`, "Write %{ for item in list }.");
   return token.text;
 }

@@ -155,5 +155,19 @@ export interface Parentheses extends Node {
 }
 
 export type Expression =
-  | Literal | Template | Wrapped | Tuple | ObjectExpression | For | Variable | GetAttribute | Index | Splat | Element
-  | Conditional | Binary | Unary | Call | Parentheses;
+  | Literal
+  | Template
+  | Wrapped
+  | Tuple
+  | ObjectExpression
+  | For
+  | Variable
+  | GetAttribute
+  | Index
+  | Splat
+  | Element
+  | Conditional
+  | Binary
+  | Unary
+  | Call
+  | Parentheses;

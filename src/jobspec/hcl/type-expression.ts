@@ -101,7 +101,8 @@ export function convertTo(value: Value, type: ValueType): Value {
     }
     case "tuple":
       if (!isList(value)) fail("tuple required", value);
-      if (value.length !== type.items.length) throw new ConversionFailure(`tuple of ${type.items.length} required, got ${value.length} items`);
+      if (value.length !== type.items.length)
+        throw new ConversionFailure(`tuple of ${type.items.length} required, got ${value.length} items`);
       return value.map((item, index) => within(`item ${index}`, () => convertTo(item, type.items[index] as ValueType)));
     case "map":
       return convertMap(value, type.of);
@@ -124,7 +125,10 @@ function convertObject(value: Value, fields: ReadonlyMap<string, ValueType>): Va
   for (const [name, inner] of fields) {
     const given = value.get(name);
     if (given === undefined) throw new ConversionFailure(`attribute "${name}" is required`);
-    result.set(name, within(`attribute "${name}"`, () => convertTo(given, inner)));
+    result.set(
+      name,
+      within(`attribute "${name}"`, () => convertTo(given, inner)),
+    );
   }
   return result;
 }

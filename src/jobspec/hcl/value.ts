@@ -135,7 +135,9 @@ export function withoutDoubles(items: ListValue): Value[] {
 export function keyOf(value: Value): string {
   if (isList(value)) return `[${value.map(keyOf).join(",")}]`;
   if (value !== null && isMap(value)) {
-    return `{${entriesOf(value).map(([key, inner]) => `${JSON.stringify(key)}:${keyOf(inner)}`).join(",")}}`;
+    return `{${entriesOf(value)
+      .map(([key, inner]) => `${JSON.stringify(key)}:${keyOf(inner)}`)
+      .join(",")}}`;
   }
   return JSON.stringify(value);
 }

@@ -56,7 +56,8 @@ function resourcesOf(group: TaskGroup, oversubscription: boolean): AllocatedReso
     Tasks[task.Name] = {
       Cpu: { CpuShares: (wanted?.Cores ?? 0) > 0 ? 0 : (wanted?.CPU ?? 0), ReservedCores: [] },
       Memory: { MemoryMB: wanted?.MemoryMB ?? 0, MemoryMaxMB: oversubscription ? (wanted?.MemoryMaxMB ?? 0) : 0 },
-      Networks: [], Devices: [],
+      Networks: [],
+      Devices: [],
     };
     TaskLifecycles[task.Name] = task.Lifecycle;
   }

@@ -40,24 +40,38 @@ type Comparison = (left: string | undefined, right: string | undefined) => boole
 /** `rightIsLiteral`: what is read from the right side is read once. */
 function comparison(operand: string, rightIsLiteral: boolean): Comparison {
   switch (operand) {
-    case "=": case "==": case "is":
+    case "=":
+    case "==":
+    case "is":
       return (left, right) => left !== undefined && left === right;
-    case "!=": case "not":
+    case "!=":
+    case "not":
       return (left, right) => left !== right;
-    case "<": return ordered((order) => order < 0);
-    case "<=": return ordered((order) => order <= 0);
-    case ">": return ordered((order) => order > 0);
-    case ">=": return ordered((order) => order >= 0);
-    case "is_set": return (left) => left !== undefined;
-    case "is_not_set": return (left) => left === undefined;
-    case "set_contains": case "set_contains_all":
+    case "<":
+      return ordered((order) => order < 0);
+    case "<=":
+      return ordered((order) => order <= 0);
+    case ">":
+      return ordered((order) => order > 0);
+    case ">=":
+      return ordered((order) => order >= 0);
+    case "is_set":
+      return (left) => left !== undefined;
+    case "is_not_set":
+      return (left) => left === undefined;
+    case "set_contains":
+    case "set_contains_all":
       return both((left, right) => subset(listOf(right), listOf(left)));
     case "set_contains_any":
       return both((left, right) => overlaps(listOf(right), listOf(left)));
-    case "regexp": return prepared(compileRegExp, rightIsLiteral);
-    case "version": return prepared((right) => versionTest(right, "version"), rightIsLiteral);
-    case "semver": return prepared((right) => versionTest(right, "semver"), rightIsLiteral);
-    default: return () => false;
+    case "regexp":
+      return prepared(compileRegExp, rightIsLiteral);
+    case "version":
+      return prepared((right) => versionTest(right, "version"), rightIsLiteral);
+    case "semver":
+      return prepared((right) => versionTest(right, "semver"), rightIsLiteral);
+    default:
+      return () => false;
   }
 }
 

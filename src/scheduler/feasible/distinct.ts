@@ -15,7 +15,10 @@ export interface Distinct {
 
 /** Allocations of the job that count: those of it that hold room, after this plan's stops. */
 export function distinctRules(
-  job: Job, group: TaskGroup, holding: Iterable<Pick<Allocation, "NodeID" | "TaskGroup">>, nodeOf: (id: string) => Node | undefined,
+  job: Job,
+  group: TaskGroup,
+  holding: Iterable<Pick<Allocation, "NodeID" | "TaskGroup">>,
+  nodeOf: (id: string) => Node | undefined,
 ): readonly Distinct[] {
   const rules = [
     ...job.Constraints.map((constraint) => ruleOf(constraint, "job")),

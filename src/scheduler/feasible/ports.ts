@@ -36,13 +36,20 @@ export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: T
       chosen.add(value);
       values.set(port.Label, value);
       Ports.push({
-        Label: port.Label, Value: value, To: port.To === -1 ? value : port.To, HostIP: address?.IP ?? "", IgnoreCollision: port.IgnoreCollision,
+        Label: port.Label,
+        Value: value,
+        To: port.To === -1 ? value : port.To,
+        HostIP: address?.IP ?? "",
+        IgnoreCollision: port.IgnoreCollision,
       });
     }
     const given = (port: Network["DynamicPorts"][number]) => ({ ...port, Value: values.get(port.Label) ?? port.Value });
     Networks.push({
-      ...network, Device: address?.Device ?? "", IP: address?.IP ?? "",
-      ReservedPorts: network.ReservedPorts.map(given), DynamicPorts: network.DynamicPorts.map(given),
+      ...network,
+      Device: address?.Device ?? "",
+      IP: address?.IP ?? "",
+      ReservedPorts: network.ReservedPorts.map(given),
+      DynamicPorts: network.DynamicPorts.map(given),
     });
   }
   return { Networks, Ports };

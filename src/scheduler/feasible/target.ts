@@ -13,11 +13,16 @@ export function compileTarget(text: string): Target {
   const reference = referenceOf(text);
   if (reference === undefined) return () => text;
   switch (reference) {
-    case "node.unique.id": return (node) => node.ID;
-    case "node.unique.name": return (node) => node.Name;
-    case "node.datacenter": return (node) => node.Datacenter;
-    case "node.class": return (node) => node.NodeClass;
-    case "node.pool": return (node) => node.NodePool;
+    case "node.unique.id":
+      return (node) => node.ID;
+    case "node.unique.name":
+      return (node) => node.Name;
+    case "node.datacenter":
+      return (node) => node.Datacenter;
+    case "node.class":
+      return (node) => node.NodeClass;
+    case "node.pool":
+      return (node) => node.NodePool;
   }
   if (reference.startsWith("attr.")) return entryOf("Attributes", reference.slice("attr.".length));
   if (reference.startsWith("meta.")) return entryOf("Meta", reference.slice("meta.".length));

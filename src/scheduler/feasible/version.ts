@@ -21,7 +21,8 @@ export interface Version {
 type Flavour = "version" | "semver";
 type Operator = "=" | "!=" | ">" | "<" | ">=" | "<=" | "~>";
 
-const LOOSE = /^v?(\d+(?:\.\d+)*)(?:-(\d+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*)|-?([A-Za-z\-~]+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*))?(?:\+[0-9A-Za-z\-~]+(?:\.[0-9A-Za-z\-~]+)*)?$/;
+const LOOSE =
+  /^v?(\d+(?:\.\d+)*)(?:-(\d+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*)|-?([A-Za-z\-~]+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*))?(?:\+[0-9A-Za-z\-~]+(?:\.[0-9A-Za-z\-~]+)*)?$/;
 const STRICT = /^v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 
 /** Undefined when it is not a version. */
@@ -54,11 +55,16 @@ function holds(version: Version, operator: Operator, wanted: Version, flavour: F
   if (operator === "!=") return order !== 0;
   if (flavour === "version" && !prereleaseAdmitted(version, wanted)) return false;
   switch (operator) {
-    case ">": return order > 0;
-    case "<": return order < 0;
-    case ">=": return order >= 0;
-    case "<=": return order <= 0;
-    case "~>": return order >= 0 && pessimistic(version, wanted);
+    case ">":
+      return order > 0;
+    case "<":
+      return order < 0;
+    case ">=":
+      return order >= 0;
+    case "<=":
+      return order <= 0;
+    case "~>":
+      return order >= 0 && pessimistic(version, wanted);
   }
 }
 

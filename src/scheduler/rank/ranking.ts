@@ -70,7 +70,12 @@ export class Ranking {
     this.#neighbours = new Map(input.neighbours);
     this.#shortfalls = Array.from({ length: slots.length }, () => undefined);
     this.#affinities = affinity === undefined ? undefined : Float64Array.from(slots, (slot) => affinity(this.#nodeAt(slot)));
-    this.#spreads = spreads.map((rule) => spreadColumn(rule, slots.map((slot) => this.#nodeAt(slot))));
+    this.#spreads = spreads.map((rule) =>
+      spreadColumn(
+        rule,
+        slots.map((slot) => this.#nodeAt(slot)),
+      ),
+    );
     this.#applied = new Uint8Array(slots.length);
     this.#ranks = Uint32Array.from(slots, (slot) => draw.rank(slot));
     slots.forEach((slot, position) => this.#positions.set(slot, position));
@@ -227,8 +232,10 @@ export class Ranking {
     const { ledger, ask, algorithm } = this.#input;
     return fitness(
       algorithm,
-      (ledger.cpuUsed[slot] as number) + ask.cpuAt(slot), ledger.columns.cpuTotal[slot] as number,
-      (ledger.memoryUsed[slot] as number) + ask.memory, ledger.columns.memoryTotal[slot] as number,
+      (ledger.cpuUsed[slot] as number) + ask.cpuAt(slot),
+      ledger.columns.cpuTotal[slot] as number,
+      (ledger.memoryUsed[slot] as number) + ask.memory,
+      ledger.columns.memoryTotal[slot] as number,
     );
   }
 
@@ -243,7 +250,7 @@ export class Ranking {
     const boost = this.#spreads.reduce((sum, { rule, values, valueAt }) => sum + rule.boost(values[valueAt[position] as number]), 0);
     const own = this.#ownScore(position, penalty);
     const Scores: Record<string, number> = {
-      "binpack": this.#fitnessOf(slot),
+      binpack: this.#fitnessOf(slot),
       "job-anti-affinity": this.#crowding(slot),
       "node-affinity": this.#affinities?.[position] ?? 0,
       "node-reschedule-penalty": penalty * PENALTY,

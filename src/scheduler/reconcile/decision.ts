@@ -38,7 +38,14 @@ export interface GroupDecision {
 }
 
 export const NO_UPDATES: DesiredUpdates = {
-  Ignore: 0, Place: 0, Migrate: 0, Stop: 0, InPlaceUpdate: 0, DestructiveUpdate: 0, Canary: 0, Preemptions: 0,
+  Ignore: 0,
+  Place: 0,
+  Migrate: 0,
+  Stop: 0,
+  InPlaceUpdate: 0,
+  DestructiveUpdate: 0,
+  Canary: 0,
+  Preemptions: 0,
 };
 
 /** StatusDescription texts of stopped allocations, as users know them. nomad.md §6.5. */

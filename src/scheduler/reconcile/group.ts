@@ -34,7 +34,11 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
   const updates = compareVersions(input, held);
   const names = new Names(job.ID, group.Name, indexes);
   const place = (fields: Partial<Place> & Pick<Place, "name">): Place => ({
-    group, previous: null, stop: null, avoidPreviousNode: false, ...fields,
+    group,
+    previous: null,
+    stop: null,
+    avoidPreviousNode: false,
+    ...fields,
   });
   const after = (allocation: Allocation, name: string, when: "tried" | "placed", description: string): Place =>
     place({ name, previous: allocation, stop: { stop: stopOf(allocation, description), when } });
@@ -45,10 +49,13 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
   for (const allocation of byIndex(standing.lost)) {
     if (present >= count) stops.push(stopOf(allocation, DESCRIPTIONS.lost, "lost"));
     else {
-      replaced.push(place({
-        name: names.again(allocation.Name), previous: allocation,
-        stop: { stop: stopOf(allocation, DESCRIPTIONS.lost, "lost"), when: "tried" },
-      }));
+      replaced.push(
+        place({
+          name: names.again(allocation.Name),
+          previous: allocation,
+          stop: { stop: stopOf(allocation, DESCRIPTIONS.lost, "lost"), when: "tried" },
+        }),
+      );
       present++;
     }
   }
@@ -71,12 +78,18 @@ export function reconcileGroup(input: GroupInput): GroupDecision {
     for (let made = 0; made < fresh; made++) yield place({ name: names.next() });
   }
   return {
-    name: group.Name, stops, inPlace: updates.inPlace, places: places(),
+    name: group.Name,
+    stops,
+    inPlace: updates.inPlace,
+    places: places(),
     updates: {
       ...NO_UPDATES,
       Ignore: updates.same + updates.destroy.length - destroyed.length,
-      Place: replaced.length + fresh, Migrate: moved.length, Stop: stops.length + standing.lost.length - lostStops(stops),
-      InPlaceUpdate: updates.inPlace.length, DestructiveUpdate: destroyed.length,
+      Place: replaced.length + fresh,
+      Migrate: moved.length,
+      Stop: stops.length + standing.lost.length - lostStops(stops),
+      InPlaceUpdate: updates.inPlace.length,
+      DestructiveUpdate: destroyed.length,
     },
   };
 }
@@ -153,6 +166,8 @@ function indexesOf(...lists: readonly (readonly Allocation[])[]): Set<number> {
 function byIndex(allocations: readonly Allocation[]): Allocation[] {
   return allocations
     .map((allocation) => ({ allocation, index: allocationIndex(allocation.Name) }))
-    .sort((a, b) => a.index - b.index || a.allocation.CreateIndex - b.allocation.CreateIndex || (a.allocation.ID < b.allocation.ID ? -1 : 1))
+    .sort(
+      (a, b) => a.index - b.index || a.allocation.CreateIndex - b.allocation.CreateIndex || (a.allocation.ID < b.allocation.ID ? -1 : 1),
+    )
     .map(({ allocation }) => allocation);
 }

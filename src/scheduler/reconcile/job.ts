@@ -55,14 +55,19 @@ function withAbandoned(decisions: readonly GroupDecision[], abandoned: readonly 
     (byGroup.get(name) ?? []).map((allocation) => ({ allocation, description: allocation.DesiredDescription, clientStatus: "lost" }));
   const known = decisions.map((decision) => ({ ...decision, stops: [...decision.stops, ...stopsOf(decision.name)] }));
   const others = [...byGroup.keys()].filter((name) => !decisions.some((decision) => decision.name === name));
-  return [...known, ...others.map((name): GroupDecision => ({ name, stops: stopsOf(name), places: [], inPlace: [], updates: { ...NO_UPDATES } }))];
+  return [
+    ...known,
+    ...others.map((name): GroupDecision => ({ name, stops: stopsOf(name), places: [], inPlace: [], updates: { ...NO_UPDATES } })),
+  ];
 }
 
 function stopGroup(name: string, allocations: readonly Allocation[], nodeOf: JobInput["nodeOf"]): GroupDecision {
-  const stops = allocations.filter((allocation) => !terminal(allocation)).map((allocation): Stop => {
-    const status = nodeOf(allocation.NodeID)?.Status ?? "down";
-    const lost = status === "down" || status === "disconnected";
-    return { allocation, description: lost ? DESCRIPTIONS.lost : DESCRIPTIONS.notNeeded, clientStatus: lost ? "lost" : "" };
-  });
+  const stops = allocations
+    .filter((allocation) => !terminal(allocation))
+    .map((allocation): Stop => {
+      const status = nodeOf(allocation.NodeID)?.Status ?? "down";
+      const lost = status === "down" || status === "disconnected";
+      return { allocation, description: lost ? DESCRIPTIONS.lost : DESCRIPTIONS.notNeeded, clientStatus: lost ? "lost" : "" };
+    });
   return { name, stops, places: [], inPlace: [], updates: { ...NO_UPDATES, Stop: stops.length } };
 }

@@ -49,7 +49,13 @@ export interface EvaluationQueue {
   /** When the next delayed one is due; undefined: none. */
   nextDueMs(): number | undefined;
   knows(id: string): boolean;
-  counts(): { readonly ready: number; readonly inHand: number; readonly pending: number; readonly delayed: number; readonly failed: number };
+  counts(): {
+    readonly ready: number;
+    readonly inHand: number;
+    readonly pending: number;
+    readonly delayed: number;
+    readonly failed: number;
+  };
 }
 
 type Place = "delayed" | "pending" | "ready" | "in hand" | "failed";
@@ -228,7 +234,13 @@ export function createEvaluationQueue(): EvaluationQueue {
     },
 
     knows: (id) => entries.has(id),
-    counts: () => ({ ready: counts.ready, inHand: counts["in hand"], pending: counts.pending, delayed: counts.delayed, failed: counts.failed }),
+    counts: () => ({
+      ready: counts.ready,
+      inHand: counts["in hand"],
+      pending: counts.pending,
+      delayed: counts.delayed,
+      failed: counts.failed,
+    }),
   };
   return queue;
 }

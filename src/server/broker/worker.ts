@@ -54,7 +54,7 @@ export async function work(parts: WorkerParts): Promise<void> {
 
 async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
   const { context, turns } = parts;
-  for (let attempts = 0; ; ) {
+  for (let attempts = 0; ;) {
     await turns.turn();
     parts.closing.throwIfAborted();
     const snapshot = context.cluster.state.snapshot();
@@ -79,7 +79,11 @@ async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
   }
 }
 
-async function submit(parts: WorkerParts, plan: Plan, records: readonly Evaluation[]): Promise<{ readonly full: boolean; readonly progress: boolean }> {
+async function submit(
+  parts: WorkerParts,
+  plan: Plan,
+  records: readonly Evaluation[],
+): Promise<{ readonly full: boolean; readonly progress: boolean }> {
   const arrived = parts.turns.depart(plan.Placements.length + plan.InPlaceUpdates.length + plan.Stops.length);
   try {
     const result = await parts.applier.submit(plan, records);
@@ -139,7 +143,11 @@ function gaveUp(context: ServerContext, evaluation: Evaluation, attempts: number
     ModifyTime: nowNs,
   });
   const failed: Evaluation = {
-    ...evaluation, Status: "failed", StatusDescription: `maximum attempts reached (${attempts})`, BlockedEval: blocked.ID, ModifyTime: nowNs,
+    ...evaluation,
+    Status: "failed",
+    StatusDescription: `maximum attempts reached (${attempts})`,
+    BlockedEval: blocked.ID,
+    ModifyTime: nowNs,
   };
   return [failed, blocked];
 }
@@ -151,7 +159,12 @@ function sameFindings(before: Evaluation, after: Evaluation): boolean {
 
 function findings(evaluation: Evaluation): unknown {
   const groups = Object.entries(evaluation.FailedTGAllocs).map(([name, metric]) => [
-    name, metric.NodesEvaluated, metric.NodesFiltered, metric.NodesExhausted, metric.ConstraintFiltered, metric.DimensionExhausted,
+    name,
+    metric.NodesEvaluated,
+    metric.NodesFiltered,
+    metric.NodesExhausted,
+    metric.ConstraintFiltered,
+    metric.DimensionExhausted,
   ]);
   return [groups, evaluation.QueuedAllocations, evaluation.ClassEligibility, evaluation.EscapedComputedClass];
 }

@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import type { Node } from "#model";
 
-export function computedClass(node: Pick<Node, "Datacenter" | "NodeClass" | "NodePool" | "Attributes" | "Meta" | "NodeResources" | "Drivers">): string {
+export function computedClass(
+  node: Pick<Node, "Datacenter" | "NodeClass" | "NodePool" | "Attributes" | "Meta" | "NodeResources" | "Drivers">,
+): string {
   const seen = [
     node.Datacenter,
     node.NodeClass,
@@ -13,7 +15,9 @@ export function computedClass(node: Pick<Node, "Datacenter" | "NodeClass" | "Nod
     shared(node.Attributes),
     shared(node.Meta),
     // Drover's addition: a driver that turns unhealthy leaves no attribute, and must still change what fits here.
-    Object.entries(node.Drivers).map(([name, info]) => [name, info.Detected && info.Healthy]).sort(byKey),
+    Object.entries(node.Drivers)
+      .map(([name, info]) => [name, info.Detected && info.Healthy])
+      .sort(byKey),
     node.NodeResources.Devices,
   ];
   return `v1:${createHash("sha256").update(JSON.stringify(seen)).digest("base64url").slice(0, 22)}`;

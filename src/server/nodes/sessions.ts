@@ -50,7 +50,13 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
     const gone = complete ? [] : [...session.gone];
     session.changed = new Map();
     session.gone = new Set();
-    session.end.allocationsChanged({ ClusterId: cluster.clusterId, Index: cluster.state.index, Complete: complete, Changed: changed, Gone: gone });
+    session.end.allocationsChanged({
+      ClusterId: cluster.clusterId,
+      Index: cluster.state.index,
+      Complete: complete,
+      Changed: changed,
+      Gone: gone,
+    });
   }
 
   function mark(session: Session): void {
@@ -92,7 +98,8 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
 
   async function register(session: Session, described: Node): Promise<number> {
     requireOpen(session);
-    if (described.ID !== session.id || !sameSecret(described.SecretID, session.secret)) throw linkRefused("register node: another node's id or secret");
+    if (described.ID !== session.id || !sameSecret(described.SecretID, session.secret))
+      throw linkRefused("register node: another node's id or secret");
     const stored = storedNode(context, session);
     const admitted = admitNode(described, stored, clock.nowMs());
     if (stored === undefined || !sameNode(stored, admitted)) {
@@ -138,7 +145,14 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
         end(old, "replaced by a new connection of the same node");
       }
       const session: Session = {
-        id: node.ID, secret: node.SecretID, end: nodeEnd, closed, synced: false, changed: new Map(), gone: new Set(), over: false,
+        id: node.ID,
+        secret: node.SecretID,
+        end: nodeEnd,
+        closed,
+        synced: false,
+        changed: new Map(),
+        gone: new Set(),
+        over: false,
       };
       sessions.set(node.ID, session);
       const connection: LinkConnection = {

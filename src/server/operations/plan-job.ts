@@ -37,10 +37,16 @@ export async function planJob(context: ServerContext, request: PlanRequest): Pro
 
 /** The job as the state would hold it: an unchanged one keeps its version. */
 function asRegistered(wanted: Job, stored: Job | undefined, index: number): Job {
-  if (stored === undefined) return { ...wanted, Status: "pending", Version: 0, CreateIndex: index, ModifyIndex: index, JobModifyIndex: index };
+  if (stored === undefined)
+    return { ...wanted, Status: "pending", Version: 0, CreateIndex: index, ModifyIndex: index, JobModifyIndex: index };
   if (!stored.Stop && sameJobSpec(stored, wanted)) return stored;
   return {
-    ...wanted, Status: stored.Status, Version: stored.Version + 1, CreateIndex: stored.CreateIndex, ModifyIndex: index, JobModifyIndex: index,
+    ...wanted,
+    Status: stored.Status,
+    Version: stored.Version + 1,
+    CreateIndex: stored.CreateIndex,
+    ModifyIndex: index,
+    JobModifyIndex: index,
   };
 }
 
@@ -67,7 +73,8 @@ function withJob(snapshot: Snapshot, job: Job): Snapshot {
   const isIt = (namespace: string, id: string) => namespace === job.Namespace && id === job.ID;
   const overlay: Partial<Snapshot> = {
     job: (namespace, id) => (isIt(namespace, id) ? job : snapshot.job(namespace, id)),
-    jobVersion: (namespace, id, version) => (isIt(namespace, id) && version === job.Version ? job : snapshot.jobVersion(namespace, id, version)),
+    jobVersion: (namespace, id, version) =>
+      isIt(namespace, id) && version === job.Version ? job : snapshot.jobVersion(namespace, id, version),
   };
   return new Proxy(snapshot, {
     get(target, key) {

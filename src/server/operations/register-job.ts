@@ -52,7 +52,9 @@ export function admitRequested(
   const admitted = admitJob(request.Job, context.admission);
   const { Namespace, Region } = admitted.job;
   if (request.namespace !== undefined && request.namespace !== "" && request.namespace !== Namespace) {
-    throw badRequest(`Cannot register job "${admitted.job.ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`);
+    throw badRequest(
+      `Cannot register job "${admitted.job.ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`,
+    );
   }
   if (request.region !== undefined && request.region !== "" && Region !== "global" && request.region !== Region) {
     throw badRequest(`Cannot register job "${admitted.job.ID}": the request names region "${request.region}", the job "${Region}"`);

@@ -12,7 +12,11 @@ export async function setSchedulerConfiguration(
   if (algorithm !== "binpack" && algorithm !== "spread") {
     throw badRequest(`Cannot set the scheduler configuration: SchedulerAlgorithm "${String(algorithm)}" is not one of "binpack", "spread"`);
   }
-  const outcome = await context.cluster.propose({ type: "scheduler-configuration", Configuration: configuration, EnforceIndex: enforceIndex });
+  const outcome = await context.cluster.propose({
+    type: "scheduler-configuration",
+    Configuration: configuration,
+    EnforceIndex: enforceIndex,
+  });
   if (!outcome.ok && outcome.code !== "conflict") throw refused(outcome);
   return { Updated: outcome.ok, Index: outcome.index };
 }

@@ -53,7 +53,9 @@ export function createGarbageCollector(context: ServerContext, policy: GarbagePo
     if (closed) return;
     timer = context.clock.after(policy.intervalMs, () => {
       void collect(() => cutoffsByAge(policy, context.clock.nowNs()))
-        .catch((thrown: unknown) => context.report({ level: "error", message: "cannot collect garbage", fields: { error: messageOf(thrown) } }))
+        .catch((thrown: unknown) =>
+          context.report({ level: "error", message: "cannot collect garbage", fields: { error: messageOf(thrown) } }),
+        )
         .then(schedule);
     });
   }
@@ -92,7 +94,12 @@ async function reap(context: ServerContext, garbage: Garbage): Promise<void> {
       return stored !== undefined && stored.Status === "dead" && stored.JobModifyIndex === job.JobModifyIndex;
     });
     if (dead.length === 0) continue;
-    await commit(context, { type: "reap", Jobs: dead.map(({ job: { Namespace, ID } }) => ({ Namespace, ID })), Evaluations: [], Allocations: [] });
+    await commit(context, {
+      type: "reap",
+      Jobs: dead.map(({ job: { Namespace, ID } }) => ({ Namespace, ID })),
+      Evaluations: [],
+      Allocations: [],
+    });
     allocations = [...allocations, ...dead.flatMap((each) => each.allocations)];
     evaluations = [...evaluations, ...dead.flatMap((each) => each.evaluations)];
   }

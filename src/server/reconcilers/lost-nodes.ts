@@ -35,7 +35,11 @@ export async function markNodesLost(context: ServerContext, ids: readonly NodeId
     });
     context.report({ level: "warn", message: "nodes missed their heartbeat and are down", fields: { nodes: lost } });
   } catch (thrown) {
-    context.report({ level: "error", message: "cannot record lost nodes: trying again", fields: { nodes: lost, error: messageOf(thrown) } });
+    context.report({
+      level: "error",
+      message: "cannot record lost nodes: trying again",
+      fields: { nodes: lost, error: messageOf(thrown) },
+    });
     context.clock.after(RETRY_MS, () => lost.forEach(rearm));
   }
 }

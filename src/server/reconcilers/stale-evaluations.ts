@@ -50,7 +50,10 @@ export function createStaleEvaluations(context: ServerContext, broker: () => Bro
     const failed = broker().failed();
     try {
       while (canceled.length > 0) {
-        const part = canceled.slice(0, PER_COMMAND_MAX).flatMap((evaluation) => waiting(context, evaluation)).map(cancel);
+        const part = canceled
+          .slice(0, PER_COMMAND_MAX)
+          .flatMap((evaluation) => waiting(context, evaluation))
+          .map(cancel);
         if (part.length > 0) await commit(context, { type: "evaluations-upsert", Evaluations: part });
         canceled.splice(0, PER_COMMAND_MAX);
       }
@@ -62,7 +65,11 @@ export function createStaleEvaluations(context: ServerContext, broker: () => Bro
       return true;
     } catch (thrown) {
       unwritten = canceled;
-      context.report({ level: "error", message: "cannot record the end of stale evaluations: trying again", fields: { error: messageOf(thrown) } });
+      context.report({
+        level: "error",
+        message: "cannot record the end of stale evaluations: trying again",
+        fields: { error: messageOf(thrown) },
+      });
       return false;
     }
   }
@@ -89,7 +96,13 @@ function cancel(evaluation: Evaluation): Evaluation {
 
 function failedAndFollowUp(context: ServerContext, evaluation: Evaluation): Evaluation[] {
   const waitMs = FOLLOW_UP_MIN_MS + context.random.integer(FOLLOW_UP_SPREAD_MS);
-  const job = { Namespace: evaluation.Namespace, ID: evaluation.JobID, Type: evaluation.Type, Priority: evaluation.Priority, JobModifyIndex: evaluation.JobModifyIndex };
+  const job = {
+    Namespace: evaluation.Namespace,
+    ID: evaluation.JobID,
+    Type: evaluation.Type,
+    Priority: evaluation.Priority,
+    JobModifyIndex: evaluation.JobModifyIndex,
+  };
   const followUp = evaluationFor(context, job, "failed-follow-up", {
     PreviousEval: evaluation.ID,
     Wait: waitMs * 1_000_000,

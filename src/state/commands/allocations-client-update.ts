@@ -42,7 +42,9 @@ function reported(draft: Draft, allocation: Allocation, update: AllocationClient
 
 /** The same states in less memory: equal texts once, nothing kept of the message they came in. */
 export function compactStates(
-  states: Readonly<Record<string, TaskState>>, allocation: Pick<Allocation, "TaskStates">, interned: Interned,
+  states: Readonly<Record<string, TaskState>>,
+  allocation: Pick<Allocation, "TaskStates">,
+  interned: Interned,
 ): Readonly<Record<string, TaskState>> {
   const compact: Record<string, TaskState> = {};
   for (const task of Object.keys(states)) {
@@ -51,7 +53,9 @@ export function compactStates(
     compact[interned.text(task)] = {
       ...state,
       State: interned.text(state.State),
-      Events: sharedIfEmpty(state.Events.map((event, at) => (sameEvent(known[at], event) ? (known[at] as TaskEvent) : compactEvent(event, interned)))),
+      Events: sharedIfEmpty(
+        state.Events.map((event, at) => (sameEvent(known[at], event) ? (known[at] as TaskEvent) : compactEvent(event, interned))),
+      ),
     };
   }
   return sharedIfEmpty(compact);

@@ -29,7 +29,9 @@ export function applyJobDeregister(draft: Draft, command: JobDeregister): Refusa
     storeEvaluation(draft, command.Evaluation, stored.job);
     return undefined;
   }
-  const job = stored.job.Stop ? stored.job : putVersion(draft, stored, { ...stored.job, Stop: true }, stored.versions[0]?.submission ?? null);
+  const job = stored.job.Stop
+    ? stored.job
+    : putVersion(draft, stored, { ...stored.job, Stop: true }, stored.versions[0]?.submission ?? null);
   for (const group of Object.keys(stored.summary.Summary)) draft.setQueued(job.Namespace, job.ID, group, 0);
   storeEvaluation(draft, command.Evaluation, job);
   return undefined;

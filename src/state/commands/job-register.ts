@@ -31,9 +31,11 @@ export function applyJobRegister(draft: Draft, command: JobRegister): Refusal | 
 function enforce(wanted: number | null, job: Job | undefined): Refusal | undefined {
   if (wanted === null || wanted === (job?.JobModifyIndex ?? 0)) return undefined;
   const found =
-    job === undefined ? "the job does not exist"
-    : wanted === 0 ? "the job exists already"
-    : `the job is at modify index ${job.JobModifyIndex}`;
+    job === undefined
+      ? "the job does not exist"
+      : wanted === 0
+        ? "the job exists already"
+        : `the job is at modify index ${job.JobModifyIndex}`;
   return { code: "conflict", reason: `Enforcing job modify index ${wanted}: ${found}` };
 }
 

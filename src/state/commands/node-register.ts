@@ -8,10 +8,13 @@ type NodeRegister = Extract<Command, { type: "node-register" }>;
 export function applyNodeRegister(draft: Draft, command: NodeRegister): Refusal | undefined {
   const stored = draft.tables.nodes.get(command.Node.ID);
   const message =
-    stored === undefined ? "Node registered"
-    : stored.Status === "down" || stored.Status === "disconnected" ? "Node re-registered"
-    : undefined;
-  const event = message === undefined ? null : { Message: message, Subsystem: "Cluster", Details: {}, Timestamp: timestamp(draft), CreateIndex: 0 };
+    stored === undefined
+      ? "Node registered"
+      : stored.Status === "down" || stored.Status === "disconnected"
+        ? "Node re-registered"
+        : undefined;
+  const event =
+    message === undefined ? null : { Message: message, Subsystem: "Cluster", Details: {}, Timestamp: timestamp(draft), CreateIndex: 0 };
   draft.putNode({
     ...command.Node,
     SchedulingEligibility: stored?.SchedulingEligibility ?? command.Node.SchedulingEligibility,

@@ -4,7 +4,17 @@
  * Placements belong to the stored version of the plan's job (the log holds only its name and version). A plan whose job version or
  * node is gone by now is refused whole; the evaluation is then tried again. An allocation that was stopped in the meantime is not revived.
  */
-import { type Allocation, type AllocationId, clientTerminal, type Job, type Node, type Plan, type PlannedAllocation, type PlannedStop, serverTerminal } from "#model";
+import {
+  type Allocation,
+  type AllocationId,
+  clientTerminal,
+  type Job,
+  type Node,
+  type Plan,
+  type PlannedAllocation,
+  type PlannedStop,
+  serverTerminal,
+} from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
 import { sharedIfEmpty } from "../interned.ts";
@@ -21,7 +31,10 @@ export function applyPlan(draft: Draft, command: PlanApply): Refusal | undefined
   for (const placement of plan.Placements) {
     const node = draft.tables.nodes.get(placement.NodeID);
     if (node === undefined || node.Status === "down") {
-      return { code: "invalid", reason: `Cannot place "${placement.Name}": node "${placement.NodeID}" is ${node === undefined ? "gone" : "down"}` };
+      return {
+        code: "invalid",
+        reason: `Cannot place "${placement.Name}": node "${placement.NodeID}" is ${node === undefined ? "gone" : "down"}`,
+      };
     }
   }
   for (const stop of plan.Stops) applyStop(draft, stop);

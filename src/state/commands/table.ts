@@ -31,7 +31,7 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "plan-apply": { version: 1, apply: applyPlan },
   "allocations-client-update": { version: 1, apply: applyAllocationsClientUpdate },
   "allocations-desired-transition": { version: 1, apply: applyAllocationsDesiredTransition },
-  "reap": { version: 1, apply: applyReap },
+  reap: { version: 1, apply: applyReap },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

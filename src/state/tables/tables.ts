@@ -7,9 +7,7 @@
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
-import type {
-  Allocation, AllocationId, Evaluation, Job, JobSubmission, JobSummary, Node, SchedulerConfiguration,
-} from "#model";
+import type { Allocation, AllocationId, Evaluation, Job, JobSubmission, JobSummary, Node, SchedulerConfiguration } from "#model";
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
 import type { Outcome, TableName } from "../contract.ts";
@@ -82,5 +80,10 @@ export class Tables {
 }
 
 const UNTOUCHED: TableIndexes = {
-  "jobs": 1, "job-summaries": 1, "nodes": 1, "allocations": 1, "evaluations": 1, "scheduler-configuration": 1,
+  jobs: 1,
+  "job-summaries": 1,
+  nodes: 1,
+  allocations: 1,
+  evaluations: 1,
+  "scheduler-configuration": 1,
 };

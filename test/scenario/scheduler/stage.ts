@@ -50,7 +50,9 @@ export function stage(): (line: string) => string {
       const most = Number(words.find((word) => word.startsWith("max="))?.slice(4) ?? "500");
       const blocked: Partial<Evaluation> = words.includes("blocked") ? { Status: "blocked", TriggeredBy: "queued-allocs" } : {};
       const evaluation = anEvaluation(job, {
-        ID: `evaluation-${evaluations++}` as Evaluation["ID"], AnnotatePlan: words.includes("dry"), ...blocked,
+        ID: `evaluation-${evaluations++}` as Evaluation["ID"],
+        AnnotatePlan: words.includes("dry"),
+        ...blocked,
       });
       const lines: string[] = [];
       for (;;) {
@@ -71,9 +73,20 @@ export function stage(): (line: string) => string {
       }
     },
     client: ([name, status]) => {
-      const states = status === "complete" || status === "failed"
-        ? { main: { State: "dead" as const, Failed: status === "failed", Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [] } }
-        : {};
+      const states =
+        status === "complete" || status === "failed"
+          ? {
+              main: {
+                State: "dead" as const,
+                Failed: status === "failed",
+                Restarts: 0,
+                LastRestart: null,
+                StartedAt: null,
+                FinishedAt: null,
+                Events: [],
+              },
+            }
+          : {};
       world.change(named(name as string).ID, { ClientStatus: status as Allocation["ClientStatus"], TaskStates: states });
       return "";
     },
@@ -82,10 +95,13 @@ export function stage(): (line: string) => string {
       return "";
     },
     allocations: () => [...world.allocations.values()].map(allocationLine).join("\n"),
-    scores: () => (last?.Placements[0]?.Metrics?.ScoreMetaData ?? []).map((score) => {
-      const parts = Object.entries(score.Scores).map(([name, value]) => `${name} ${round(value)}`);
-      return `${short(score.NodeID)} ${round(score.NormScore)} = mean of ${parts.join(", ")}`;
-    }).join("\n"),
+    scores: () =>
+      (last?.Placements[0]?.Metrics?.ScoreMetaData ?? [])
+        .map((score) => {
+          const parts = Object.entries(score.Scores).map(([name, value]) => `${name} ${round(value)}`);
+          return `${short(score.NodeID)} ${round(score.NormScore)} = mean of ${parts.join(", ")}`;
+        })
+        .join("\n"),
     configure: (_, text) => {
       world.configuration = { ...DEFAULT_SCHEDULER_CONFIGURATION, ...(JSON.parse(text) as object) };
       return "";
@@ -104,29 +120,43 @@ function nodeFrom(name: string, words: readonly string[], old: Node | undefined)
   const values = Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]));
   const numbers = ["cpu", "memory", "disk", "cores"].filter((key) => values[key] !== undefined).map((key) => [key, Number(values[key])]);
   const under = (prefix: string) =>
-    Object.fromEntries(Object.entries(values).filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]));
+    Object.fromEntries(
+      Object.entries(values)
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, value]) => [key.slice(prefix.length), value]),
+    );
   const given = (key: string, field: string) => (values[key] === undefined ? {} : { [field]: values[key] });
-  const base = old ?? aNode(name, {
-    ...Object.fromEntries(numbers), ...given("reserved", "reservedPorts"),
-    ...(values["drivers"] === undefined ? {} : { drivers: values["drivers"].split(",").filter(Boolean) }),
-    ...(values["ports"] === undefined ? {} : { dynamicPorts: values["ports"].split("-").map(Number) as [number, number] }),
-  });
+  const base =
+    old ??
+    aNode(name, {
+      ...Object.fromEntries(numbers),
+      ...given("reserved", "reservedPorts"),
+      ...(values["drivers"] === undefined ? {} : { drivers: values["drivers"].split(",").filter(Boolean) }),
+      ...(values["ports"] === undefined ? {} : { dynamicPorts: values["ports"].split("-").map(Number) as [number, number] }),
+    });
   return {
-    ...base, ...given("dc", "Datacenter"), ...given("pool", "NodePool"), ...given("class", "NodeClass"), ...given("status", "Status"),
-    ...given("eligible", "SchedulingEligibility"), Attributes: { ...base.Attributes, ...under("attr.") }, Meta: { ...base.Meta, ...under("meta.") },
+    ...base,
+    ...given("dc", "Datacenter"),
+    ...given("pool", "NodePool"),
+    ...given("class", "NodeClass"),
+    ...given("status", "Status"),
+    ...given("eligible", "SchedulingEligibility"),
+    Attributes: { ...base.Attributes, ...under("attr.") },
+    Meta: { ...base.Meta, ...under("meta.") },
     ...(old === undefined ? { ComputedClass: `class-${values["dc"] ?? "dc1"}-${JSON.stringify([under("attr."), under("meta.")])}` } : {}),
   };
 }
 
 function jobFrom(written: Record<string, unknown>): Job {
-  const groups = (written["TaskGroups"] as Record<string, unknown>[] | undefined) ?? [written["group"] as Record<string, unknown> ?? {}];
+  const groups = (written["TaskGroups"] as Record<string, unknown>[] | undefined) ?? [(written["group"] as Record<string, unknown>) ?? {}];
   const { group: _, ...fields } = written;
   return aJob({ ...(placed(fields) as object), TaskGroups: groups.map(groupFrom) });
 }
 
 function groupFrom({ ports, env, sticky, ...fields }: Record<string, unknown>): TaskGroup {
   const group = aGroup({
-    ...placed(fields), ...(ports === undefined ? {} : { Networks: [aNetwork(ports as Record<string, number>)] }),
+    ...placed(fields),
+    ...(ports === undefined ? {} : { Networks: [aNetwork(ports as Record<string, number>)] }),
   });
   return {
     ...group,
@@ -155,8 +185,10 @@ function placed(fields: Record<string, unknown>): Record<string, unknown> {
 function planLines(plan: Plan, world: World): string[] {
   const about = (id: string) => world.allocations.get(id)?.Name ?? id;
   return [
-    ...plan.Stops.map((stop) =>
-      `stop   ${about(stop.ID)} on ${short(stop.NodeID)}: ${stop.DesiredDescription}${stop.ClientStatus === "" ? "" : ` [${stop.ClientStatus}]`}`),
+    ...plan.Stops.map(
+      (stop) =>
+        `stop   ${about(stop.ID)} on ${short(stop.NodeID)}: ${stop.DesiredDescription}${stop.ClientStatus === "" ? "" : ` [${stop.ClientStatus}]`}`,
+    ),
     ...plan.InPlaceUpdates.map((update) => `update ${update.Name} on ${short(update.NodeID)} to version ${update.JobVersion}`),
     ...plan.Placements.map((placement) => {
       const ports = placement.AllocatedResources.Shared.Ports.map((port) => ` ${port.Label}=${port.Value}`).join("");
@@ -170,12 +202,21 @@ function planLines(plan: Plan, world: World): string[] {
 }
 
 function countsText(updates: DesiredUpdates): string {
-  return Object.entries(updates).filter(([, count]) => count !== 0).map(([name, count]) => `${name} ${count}`).join(", ") || "nothing";
+  return (
+    Object.entries(updates)
+      .filter(([, count]) => count !== 0)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ") || "nothing"
+  );
 }
 
 function evaluationLines(evaluation: Evaluation): string[] {
-  const queued = Object.entries(evaluation.QueuedAllocations).filter(([, count]) => count > 0).map(([group, count]) => ` queued ${group}=${count}`);
-  const annotated = Object.entries(evaluation.PlanAnnotations?.DesiredTGUpdates ?? {}).map(([group, updates]) => `annotated ${group}: ${countsText(updates)}`);
+  const queued = Object.entries(evaluation.QueuedAllocations)
+    .filter(([, count]) => count > 0)
+    .map(([group, count]) => ` queued ${group}=${count}`);
+  const annotated = Object.entries(evaluation.PlanAnnotations?.DesiredTGUpdates ?? {}).map(
+    ([group, updates]) => `annotated ${group}: ${countsText(updates)}`,
+  );
   return [
     `${evaluation.Status}${evaluation.StatusDescription === "" ? "" : ` "${evaluation.StatusDescription}"`}${queued.join("")}`,
     ...annotated,
@@ -186,15 +227,21 @@ function evaluationLines(evaluation: Evaluation): string[] {
 
 function metricLines(group: string, metric: AllocMetric): string[] {
   const counts = (title: string, map: Readonly<Record<string, number>>) =>
-    Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)).map(([text, count]) => `  ${title} ${count}: ${text}`);
+    Object.entries(map)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([text, count]) => `  ${title} ${count}: ${text}`);
   return [
     `failed ${group}: ${metric.NodesEvaluated} evaluated of ${metric.NodesInPool} in pool ${metric.NodePool}, ` +
       `${metric.NodesFiltered} filtered, ${metric.NodesExhausted} exhausted, ${metric.CoalescedFailures} more like it`,
-    ...counts("available", metric.NodesAvailable), ...counts("constraint", metric.ConstraintFiltered), ...counts("class", metric.ClassFiltered),
+    ...counts("available", metric.NodesAvailable),
+    ...counts("constraint", metric.ConstraintFiltered),
+    ...counts("class", metric.ClassFiltered),
     ...counts("dimension", metric.DimensionExhausted),
-    ...(metric.NearestFit === null || metric.NearestFit === undefined ? [] : [
-      `  nearest ${metric.NearestFit.NodeName}: ${metric.NearestFit.Dimension}, wanted ${metric.NearestFit.Wanted}, free ${metric.NearestFit.Free}`,
-    ]),
+    ...(metric.NearestFit === null || metric.NearestFit === undefined
+      ? []
+      : [
+          `  nearest ${metric.NearestFit.NodeName}: ${metric.NearestFit.Dimension}, wanted ${metric.NearestFit.Wanted}, free ${metric.NearestFit.Free}`,
+        ]),
   ];
 }
 
@@ -205,7 +252,12 @@ function createdLine(evaluation: Evaluation): string {
 function classesText(evaluation: Evaluation): string {
   if (evaluation.EscapedComputedClass) return "any node may unblock it";
   const classes = Object.entries(evaluation.ClassEligibility);
-  return `classes ${classes.map(([name, eligible]) => `${name} ${eligible ? "may" : "never"}`).sort().join(", ") || "none known"}`;
+  return `classes ${
+    classes
+      .map(([name, eligible]) => `${name} ${eligible ? "may" : "never"}`)
+      .sort()
+      .join(", ") || "none known"
+  }`;
 }
 
 function allocationLine(allocation: Allocation): string {

@@ -8,13 +8,19 @@ import { readFileSync, writeFileSync } from "node:fs";
 /** Runs every block of the file through `act`, which gets the input lines and answers the output. */
 export function playTranscript(path: string, act: (line: string) => string): void {
   const recorded = readFileSync(path, "utf8");
-  const played = recorded.trim().split(/\n\s*\n/).map((block) => {
-    const lines = (block.split(/^----$/m)[0] as string).trimEnd().split("\n");
-    const commands = lines.filter((line) => !line.startsWith("#") && line !== "");
-    if (commands.length === 0) return lines.join("\n");
-    const output = joined(commands).map(act).filter((text) => text !== "").join("\n");
-    return `${lines.join("\n")}\n----${output === "" ? "" : `\n${output}`}`;
-  });
+  const played = recorded
+    .trim()
+    .split(/\n\s*\n/)
+    .map((block) => {
+      const lines = (block.split(/^----$/m)[0] as string).trimEnd().split("\n");
+      const commands = lines.filter((line) => !line.startsWith("#") && line !== "");
+      if (commands.length === 0) return lines.join("\n");
+      const output = joined(commands)
+        .map(act)
+        .filter((text) => text !== "")
+        .join("\n");
+      return `${lines.join("\n")}\n----${output === "" ? "" : `\n${output}`}`;
+    });
   const now = `${played.join("\n\n")}\n`;
   if (process.env["DROVER_RECORD"] === "1") writeFileSync(path, now);
   else assert.equal(now, recorded, `${path} tells another story; DROVER_RECORD=1 records it`);

@@ -17,7 +17,9 @@ const known = existsSync(fixture) ? (JSON.parse(readFileSync(fixture, "utf8")) a
 const more = process.argv[2] === undefined ? [] : (JSON.parse(readFileSync(process.argv[2], "utf8")) as string[]);
 const expressions = [...new Set([...known, ...more])];
 const input = expressions.map((each) => JSON.stringify(each)).join("\n");
-const lines = execFileSync("go", ["run", "."], { cwd: import.meta.dirname, input, encoding: "utf8", maxBuffer: 1 << 28 }).trim().split("\n");
+const lines = execFileSync("go", ["run", "."], { cwd: import.meta.dirname, input, encoding: "utf8", maxBuffer: 1 << 28 })
+  .trim()
+  .split("\n");
 const answers = lines.map((line, index) => ({ expression: expressions[index], ...(JSON.parse(line) as object) }));
 writeFileSync(fixture, `[\n${answers.map((each) => `  ${JSON.stringify(each)}`).join(",\n")}\n]\n`);
 console.log(`${answers.length} answers in ${fixture}`);

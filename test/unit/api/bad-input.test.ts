@@ -83,7 +83,10 @@ test("Paths that leave the allocation never reach the node", async () => {
   const before = world.services.calls.length;
   for (const path of ["../etc/passwd", "/../x", "alloc/../../x", "..", "/alloc/./../../../root"]) {
     for (const verb of ["ls", "stat", "cat", "readat", "stream"]) {
-      const response = await world.api.inject({ method: "GET", url: `/v1/client/fs/${verb}/a1?offset=0&limit=1&path=${encodeURIComponent(path)}` });
+      const response = await world.api.inject({
+        method: "GET",
+        url: `/v1/client/fs/${verb}/a1?offset=0&limit=1&path=${encodeURIComponent(path)}`,
+      });
       assert.equal(response.statusCode, 403, `${verb} ${path}`);
       assert.match(response.body, /escapes the allocation directory/);
     }
@@ -151,14 +154,29 @@ test("Writes with wrong words are refused before the server is asked", async () 
 });
 
 test("Whatever the path, query and body: an answer below 500, in text, without a stack", async () => {
-  const word = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom("v1", "job", "jobs", "node", "..", "%2e%2e", "%00", "client", "fs", "cat", "*", ":id"));
+  const word = fc.oneof(
+    fc.string({ maxLength: 12 }),
+    fc.constantFrom("v1", "job", "jobs", "node", "..", "%2e%2e", "%00", "client", "fs", "cat", "*", ":id"),
+  );
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom("GET", "PUT", "DELETE"), fc.array(word, { maxLength: 6 }), fc.string({ maxLength: 30 }), fc.string({ maxLength: 40 }), async (method, words, query, body) => {
-      const url = `/${words.map((each) => encodeURI(each.replaceAll(/[\ud800-\udfff]/g, "")).replaceAll("?", "").replaceAll("#", "")).join("/")}?${encodeURI(query.replaceAll(/[\ud800-\udfff]/g, "")).replaceAll("#", "")}`;
-      const response = await world.api.inject({ method: method as "GET", url, ...(method === "PUT" ? { payload: body } : {}) });
-      assert.ok(response.statusCode < 500 || response.statusCode === 501, `${method} ${url} → ${response.statusCode} ${response.body}`);
-      if (response.statusCode >= 400) assert.doesNotMatch(response.body, /\n\s+at /);
-    }),
+    fc.asyncProperty(
+      fc.constantFrom("GET", "PUT", "DELETE"),
+      fc.array(word, { maxLength: 6 }),
+      fc.string({ maxLength: 30 }),
+      fc.string({ maxLength: 40 }),
+      async (method, words, query, body) => {
+        const url = `/${words
+          .map((each) =>
+            encodeURI(each.replaceAll(/[\ud800-\udfff]/g, ""))
+              .replaceAll("?", "")
+              .replaceAll("#", ""),
+          )
+          .join("/")}?${encodeURI(query.replaceAll(/[\ud800-\udfff]/g, "")).replaceAll("#", "")}`;
+        const response = await world.api.inject({ method: method as "GET", url, ...(method === "PUT" ? { payload: body } : {}) });
+        assert.ok(response.statusCode < 500 || response.statusCode === 501, `${method} ${url} → ${response.statusCode} ${response.body}`);
+        if (response.statusCode >= 400) assert.doesNotMatch(response.body, /\n\s+at /);
+      },
+    ),
     { numRuns: 150 * testScale() },
   );
   assert.deepEqual(world.faults, []);

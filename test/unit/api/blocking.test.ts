@@ -22,7 +22,10 @@ test("A query at the state's index waits for the change and carries it", async (
   const index = world.state.write("jobs", () => (world.state.jobs = [...world.state.jobs, aJob("later")]));
   const response = await pending;
   assert.equal(response.headers["x-nomad-index"], String(index));
-  assert.deepEqual(response.json<{ ID: string }[]>().map((job) => job.ID), ["later", "web"]);
+  assert.deepEqual(
+    response.json<{ ID: string }[]>().map((job) => job.ID),
+    ["later", "web"],
+  );
 });
 
 test("A change between the read and the wait is not lost", async () => {

@@ -34,7 +34,12 @@ test("Every endpoint refuses the methods it does not list with 405 and Invalid m
   for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
     const url = endpoint.path.replace(/:\w+/g, "x");
     const methods: readonly string[] = endpoint.methods;
-    for (const [method, means] of [["PATCH", ""], ["POST", "PUT"], ["DELETE", "DELETE"], ["GET", "GET"]] as const) {
+    for (const [method, means] of [
+      ["PATCH", ""],
+      ["POST", "PUT"],
+      ["DELETE", "DELETE"],
+      ["GET", "GET"],
+    ] as const) {
       if (methods.includes(means)) continue;
       const response = await world.api.inject({ method, url });
       assert.ok([405, 501].includes(response.statusCode), `${method} ${name}: ${response.statusCode} ${response.body}`);
@@ -80,7 +85,10 @@ test("HEAD answers as GET does, without a body", async () => {
 });
 
 test("pretty is indented, gzip is packed when accepted, and both say the same", async () => {
-  world.state.write("jobs", () => (world.state.jobs = [...world.state.jobs, ...Array.from({ length: 40 }, (_, at) => aJob(`filler-${at}`))]));
+  world.state.write(
+    "jobs",
+    () => (world.state.jobs = [...world.state.jobs, ...Array.from({ length: 40 }, (_, at) => aJob(`filler-${at}`))]),
+  );
   const plain = (await get("/v1/jobs")).json();
   assert.match((await get("/v1/job/web?pretty")).body, /^\{\n {4}"ID": "web"/);
   assert.deepEqual((await get("/v1/jobs?pretty=TRUE")).json(), plain);
@@ -93,7 +101,15 @@ test("pretty is indented, gzip is packed when accepted, and both say the same", 
 
 test("Booleans, numbers and durations in the query are read strictly", async () => {
   for (const value of ["true", "True", "TRUE", "t", "1"]) assert.equal((await get(`/v1/jobs?pretty=${value}`)).statusCode, 200);
-  for (const query of ["pretty=yes", "index=-1", "index=abc", "index=1&wait=abc", "per_page=x", "per_page=1e3", "index=99999999999999999999"]) {
+  for (const query of [
+    "pretty=yes",
+    "index=-1",
+    "index=abc",
+    "index=1&wait=abc",
+    "per_page=x",
+    "per_page=1e3",
+    "index=99999999999999999999",
+  ]) {
     assert.equal((await get(`/v1/jobs?${query}`)).statusCode, 400, query);
   }
 });
@@ -123,7 +139,8 @@ test("A node's path is decoded once too", async () => {
 });
 
 test("Pages of other sites cannot change anything, nor reach a loopback agent by a name of their own", async () => {
-  const put = (headers: Record<string, string>) => world.api.inject({ method: "PUT", url: "/v1/system/gc", headers: { host: "127.0.0.1:4646", ...headers } });
+  const put = (headers: Record<string, string>) =>
+    world.api.inject({ method: "PUT", url: "/v1/system/gc", headers: { host: "127.0.0.1:4646", ...headers } });
   assert.equal((await put({})).statusCode, 200);
   assert.equal((await put({ origin: "http://127.0.0.1:4646" })).statusCode, 200);
   assert.equal((await put({ origin: "http://evil.example" })).statusCode, 403);
@@ -131,7 +148,8 @@ test("Pages of other sites cannot change anything, nor reach a loopback agent by
   assert.equal((await put({ "sec-fetch-site": "cross-site" })).statusCode, 403);
   assert.equal((await get("/v1/jobs", { host: "evil.example:4646" })).statusCode, 403);
   assert.equal((await get("/v1/client/gc", { host: "localhost", "sec-fetch-site": "cross-site" })).statusCode, 403);
-  for (const host of ["localhost:4646", "127.0.0.1", "[::1]:4646", "drover.localhost"]) assert.equal((await get("/v1/jobs", { host })).statusCode, 200, host);
+  for (const host of ["localhost:4646", "127.0.0.1", "[::1]:4646", "drover.localhost"])
+    assert.equal((await get("/v1/jobs", { host })).statusCode, 200, host);
 });
 
 test("Only client reads answer other origins", async () => {

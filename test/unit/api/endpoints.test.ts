@@ -60,7 +60,11 @@ test("A job is told apart by namespace", async () => {
 
 test("Registering passes on what was asked for and answers with the evaluation", async () => {
   const answer = await ask<{ EvalID: string }>("PUT", "/v1/jobs?namespace=default&region=global", {
-    Job: { ID: "x", Extra: 1 }, EnforceIndex: true, JobModifyIndex: 5, PreserveCounts: true, EvalPriority: 60,
+    Job: { ID: "x", Extra: 1 },
+    EnforceIndex: true,
+    JobModifyIndex: 5,
+    PreserveCounts: true,
+    EvalPriority: 60,
     Submission: { Source: "job", Format: "hcl2", VariableFlags: { a: "b" }, Variables: "" },
   });
   assert.equal(answer.EvalID, "e9");
@@ -68,8 +72,14 @@ test("Registering passes on what was asked for and answers with the evaluation",
     operation: "registerJob",
     arguments: [
       {
-        Job: { ID: "x", Extra: 1 }, EnforceIndex: true, JobModifyIndex: 5, PreserveCounts: true, EvalPriority: 60, namespace: "default",
-        region: "global", Submission: { Source: "job", Format: "hcl2", VariableFlags: { a: "b" }, Variables: "" },
+        Job: { ID: "x", Extra: 1 },
+        EnforceIndex: true,
+        JobModifyIndex: 5,
+        PreserveCounts: true,
+        EvalPriority: 60,
+        namespace: "default",
+        region: "global",
+        Submission: { Source: "job", Format: "hcl2", VariableFlags: { a: "b" }, Variables: "" },
       },
     ],
   });
@@ -117,7 +127,10 @@ test("Versions come with the differences between neighbours when asked", async (
   assert.equal(plain.Versions.length, 3);
   assert.equal(plain.Diffs, null);
   const { Diffs } = await ask<{ Diffs: { Type: string }[] }>("GET", "/v1/job/v/versions?diffs=true");
-  assert.deepEqual(Diffs.map((diff) => diff.Type), ["Edited", "Edited"]);
+  assert.deepEqual(
+    Diffs.map((diff) => diff.Type),
+    ["Edited", "Edited"],
+  );
   world.state.jobs = before;
 });
 
@@ -142,7 +155,10 @@ test("Nodes show resources and the system only when asked", async () => {
 
 test("Nodes are evaluated, closed, opened and purged", async () => {
   assert.deepEqual(await ask("PUT", "/v1/node/n1/eligibility", { Eligibility: "ineligible" }), {
-    EvalIDs: ["e9"], EvalCreateIndex: 11, NodeModifyIndex: 3, Index: 11,
+    EvalIDs: ["e9"],
+    EvalCreateIndex: 11,
+    NodeModifyIndex: 3,
+    Index: 11,
   });
   assert.deepEqual(lastAsked()?.arguments, ["n1", "ineligible"]);
   await ask("PUT", "/v1/node/n1/evaluate");
@@ -151,7 +167,11 @@ test("Nodes are evaluated, closed, opened and purged", async () => {
 });
 
 test("An allocation comes with its job and with its resources in the older form too", async () => {
-  const allocation = await ask<{ Job: { ID: string }; TaskResources: Record<string, { CPU: number }>; Resources: { MemoryMB: number; DiskMB: number } }>("GET", "/v1/allocation/a1");
+  const allocation = await ask<{
+    Job: { ID: string };
+    TaskResources: Record<string, { CPU: number }>;
+    Resources: { MemoryMB: number; DiskMB: number };
+  }>("GET", "/v1/allocation/a1");
   assert.equal(allocation.Job.ID, "web");
   assert.equal(allocation.TaskResources["t"]?.CPU, 100);
   assert.deepEqual([allocation.Resources.MemoryMB, allocation.Resources.DiskMB], [300, 300]);
@@ -167,11 +187,16 @@ test("An allocation comes with its job and with its resources in the older form 
 test("An evaluation comes with its relatives when asked, however they are linked", async () => {
   const before = world.state.evaluations;
   world.state.evaluations = [
-    anEvaluation("e1", { NextEval: "e2" }), anEvaluation("e2", { PreviousEval: "e1", BlockedEval: "e3", CreateIndex: 7 }), anEvaluation("e3", { CreateIndex: 8 }),
+    anEvaluation("e1", { NextEval: "e2" }),
+    anEvaluation("e2", { PreviousEval: "e1", BlockedEval: "e3", CreateIndex: 7 }),
+    anEvaluation("e3", { CreateIndex: 8 }),
   ];
   assert.equal((await ask<{ RelatedEvals: null }>("GET", "/v1/evaluation/e1")).RelatedEvals, null);
   const { RelatedEvals } = await ask<{ RelatedEvals: { ID: string }[] }>("GET", "/v1/evaluation/e1?related=true");
-  assert.deepEqual(RelatedEvals.map((one) => one.ID), ["e2", "e3"]);
+  assert.deepEqual(
+    RelatedEvals.map((one) => one.ID),
+    ["e2", "e3"],
+  );
   assert.deepEqual(await ask("GET", "/v1/evaluations/count"), { Count: 3 });
   assert.equal((await ask<{ ID: string }[]>("GET", "/v1/evaluation/e1/allocations"))[0]?.ID, "a1");
   world.state.evaluations = before;
@@ -180,7 +205,10 @@ test("An evaluation comes with its relatives when asked, however they are linked
 test("Search finds ids by prefix, twenty of a kind, and says when there are more", async () => {
   const before = world.state.jobs;
   world.state.jobs = Array.from({ length: 25 }, (_, at) => aJob(`web-${at}`));
-  const found = await ask<{ Matches: Record<string, string[]>; Truncations: Record<string, boolean> }>("PUT", "/v1/search", { Prefix: "web", Context: "jobs" });
+  const found = await ask<{ Matches: Record<string, string[]>; Truncations: Record<string, boolean> }>("PUT", "/v1/search", {
+    Prefix: "web",
+    Context: "jobs",
+  });
   assert.equal(found.Matches["jobs"]?.length, 20);
   assert.equal(found.Truncations["jobs"], true);
   assert.equal(found.Matches["nodes"], undefined);
@@ -213,7 +241,10 @@ test("Health is 200 when all is well and 500 when a part is not or is not here",
 
 test("Built-in namespaces and node pools are there", async () => {
   assert.equal((await ask<{ Name: string }[]>("GET", "/v1/namespaces"))[0]?.Name, "default");
-  assert.deepEqual((await ask<{ Name: string }[]>("GET", "/v1/node/pools")).map((pool) => pool.Name), ["all", "default"]);
+  assert.deepEqual(
+    (await ask<{ Name: string }[]>("GET", "/v1/node/pools")).map((pool) => pool.Name),
+    ["all", "default"],
+  );
   assert.equal((await ask<{ Name: string }>("GET", "/v1/node/pool/all")).Name, "all");
   assert.equal((await ask<unknown[]>("GET", "/v1/node/pool/all/nodes")).length, 1);
   assert.equal((await ask<unknown[]>("GET", "/v1/node/pool/default/jobs")).length, 1);
@@ -222,7 +253,10 @@ test("Built-in namespaces and node pools are there", async () => {
 test("The scheduler's configuration is read and set", async () => {
   const { SchedulerConfig } = await ask<{ SchedulerConfig: { SchedulerAlgorithm: string } }>("GET", "/v1/operator/scheduler/configuration");
   assert.equal(SchedulerConfig.SchedulerAlgorithm, "binpack");
-  await ask("PUT", "/v1/operator/scheduler/configuration?cas=4", { SchedulerAlgorithm: "spread", PreemptionConfig: { SystemSchedulerEnabled: true } });
+  await ask("PUT", "/v1/operator/scheduler/configuration?cas=4", {
+    SchedulerAlgorithm: "spread",
+    PreemptionConfig: { SystemSchedulerEnabled: true },
+  });
   assert.equal(lastAsked()?.arguments[1], 4);
   assert.equal((lastAsked()?.arguments[0] as { SchedulerAlgorithm: string } | undefined)?.SchedulerAlgorithm, "spread");
 });
@@ -242,7 +276,10 @@ test("A task is restarted and signalled on its node", async () => {
 });
 
 test("Metrics are gauges with labels, as JSON and for Prometheus", async () => {
-  const { Gauges, Timestamp } = await ask<{ Gauges: { Name: string; Value: number; Labels: Record<string, string> }[]; Timestamp: string }>("GET", "/v1/metrics");
+  const { Gauges, Timestamp } = await ask<{ Gauges: { Name: string; Value: number; Labels: Record<string, string> }[]; Timestamp: string }>(
+    "GET",
+    "/v1/metrics",
+  );
   assert.match(Timestamp, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC$/);
   assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.job_summary.running")?.Value, 1);
   assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.evaluations_ready")?.Value, 3);

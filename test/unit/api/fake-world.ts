@@ -6,7 +6,14 @@ import { once, EventEmitter } from "node:events";
 import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
 import type { Cluster } from "#cluster";
 import {
-  DEFAULT_SCHEDULER_CONFIGURATION, newEvaluation, type Allocation, type Evaluation, type Event, type Job, type JobSummary, type Node,
+  DEFAULT_SCHEDULER_CONFIGURATION,
+  newEvaluation,
+  type Allocation,
+  type Evaluation,
+  type Event,
+  type Job,
+  type JobSummary,
+  type Node,
 } from "#model";
 import { admitJob } from "#jobspec";
 import type { FileFrame, NodeServices } from "#ports";
@@ -19,48 +26,118 @@ const ADMISSION = { defaultNamespace: "default", defaultRegion: "global", priori
 export function aJob(id: string, fields: Record<string, unknown> = {}): Job {
   const job = admitJob(
     {
-      ID: id, Name: id, Type: "batch", Datacenters: ["dc1"],
+      ID: id,
+      Name: id,
+      Type: "batch",
+      Datacenters: ["dc1"],
       TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "mock", Config: {} }] }],
     },
     ADMISSION,
   ).job;
-  return { ...job, Status: "running", SubmitTime: 1_790_000_000_123_456_768, CreateIndex: 5, ModifyIndex: 7, JobModifyIndex: 5, ...fields } as Job;
+  return {
+    ...job,
+    Status: "running",
+    SubmitTime: 1_790_000_000_123_456_768,
+    CreateIndex: 5,
+    ModifyIndex: 7,
+    JobModifyIndex: 5,
+    ...fields,
+  } as Job;
 }
 
 export function anAllocation(id: string, job: Job, fields: Record<string, unknown> = {}): Allocation {
   return {
-    ID: id, Namespace: job.Namespace, EvalID: "e1", Name: `${job.ID}.g[0]`, NodeID: "n1", NodeName: "one", JobID: job.ID, JobVersion: job.Version,
-    Job: job, TaskGroup: "g",
+    ID: id,
+    Namespace: job.Namespace,
+    EvalID: "e1",
+    Name: `${job.ID}.g[0]`,
+    NodeID: "n1",
+    NodeName: "one",
+    JobID: job.ID,
+    JobVersion: job.Version,
+    Job: job,
+    TaskGroup: "g",
     AllocatedResources: {
       Tasks: { t: { Cpu: { CpuShares: 100, ReservedCores: [] }, Memory: { MemoryMB: 300, MemoryMaxMB: 0 }, Networks: [], Devices: [] } },
-      TaskLifecycles: {}, Shared: { DiskMB: 300, Networks: [], Ports: [] },
+      TaskLifecycles: {},
+      Shared: { DiskMB: 300, Networks: [], Ports: [] },
     },
-    Metrics: null, DesiredStatus: "run", DesiredDescription: "", DesiredTransition: {}, ClientStatus: "running", ClientDescription: "",
+    Metrics: null,
+    DesiredStatus: "run",
+    DesiredDescription: "",
+    DesiredTransition: {},
+    ClientStatus: "running",
+    ClientDescription: "",
     TaskStates: { t: { State: "running", Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [] } },
-    DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "", PreviousAllocation: "", NextAllocation: "", RescheduleTracker: null,
-    PreemptedAllocations: [], PreemptedByAllocation: "", CreateIndex: 8, ModifyIndex: 9, AllocModifyIndex: 8,
-    CreateTime: 1_790_000_000_000_000_000, ModifyTime: 1_790_000_000_000_000_000, ...fields,
+    DeploymentID: "",
+    DeploymentStatus: null,
+    FollowupEvalID: "",
+    PreviousAllocation: "",
+    NextAllocation: "",
+    RescheduleTracker: null,
+    PreemptedAllocations: [],
+    PreemptedByAllocation: "",
+    CreateIndex: 8,
+    ModifyIndex: 9,
+    AllocModifyIndex: 8,
+    CreateTime: 1_790_000_000_000_000_000,
+    ModifyTime: 1_790_000_000_000_000_000,
+    ...fields,
   } as unknown as Allocation;
 }
 
 export function anEvaluation(id: string, fields: Record<string, unknown> = {}): Evaluation {
   return newEvaluation({
-    ID: id, Namespace: "default", Priority: 50, Type: "batch", TriggeredBy: "job-register", JobID: "web", CreateIndex: 6, ModifyIndex: 6, ...fields,
+    ID: id,
+    Namespace: "default",
+    Priority: 50,
+    Type: "batch",
+    TriggeredBy: "job-register",
+    JobID: "web",
+    CreateIndex: 6,
+    ModifyIndex: 6,
+    ...fields,
   } as unknown as Evaluation);
 }
 
 export function aNode(id: string, fields: Record<string, unknown> = {}): Node {
   return {
-    ID: id, SecretID: "5ecr3t-of-the-node", Datacenter: "dc1", Name: `name-${id}`, NodePool: "default", NodeClass: "", HTTPAddr: "127.0.0.1:4646",
-    TLSEnabled: false, Attributes: { "os.name": "debian", "unique.hostname": "h" },
+    ID: id,
+    SecretID: "5ecr3t-of-the-node",
+    Datacenter: "dc1",
+    Name: `name-${id}`,
+    NodePool: "default",
+    NodeClass: "",
+    HTTPAddr: "127.0.0.1:4646",
+    TLSEnabled: false,
+    Attributes: { "os.name": "debian", "unique.hostname": "h" },
     NodeResources: {
-      Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] }, Memory: { MemoryMB: 4096 }, Disk: { DiskMB: 10_000 }, Networks: [],
-      Devices: [], MinDynamicPort: 20_000, MaxDynamicPort: 32_000,
+      Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] },
+      Memory: { MemoryMB: 4096 },
+      Disk: { DiskMB: 10_000 },
+      Networks: [],
+      Devices: [],
+      MinDynamicPort: 20_000,
+      MaxDynamicPort: 32_000,
     },
     ReservedResources: { Cpu: { CpuShares: 0 }, Memory: { MemoryMB: 0 }, Disk: { DiskMB: 0 }, Networks: { ReservedHostPorts: "" } },
-    Links: {}, Meta: {}, CgroupParent: "", Drivers: {}, HostVolumes: {}, HostNetworks: {}, DrainStrategy: null, SchedulingEligibility: "eligible",
-    Status: "ready", StatusDescription: "", StatusUpdatedAt: 1_790_000_000, Events: [], LastDrain: null, ComputedClass: "c", CreateIndex: 2,
-    ModifyIndex: 3, ...fields,
+    Links: {},
+    Meta: {},
+    CgroupParent: "",
+    Drivers: {},
+    HostVolumes: {},
+    HostNetworks: {},
+    DrainStrategy: null,
+    SchedulingEligibility: "eligible",
+    Status: "ready",
+    StatusDescription: "",
+    StatusUpdatedAt: 1_790_000_000,
+    Events: [],
+    LastDrain: null,
+    ComputedClass: "c",
+    CreateIndex: 2,
+    ModifyIndex: 3,
+    ...fields,
   } as unknown as Node;
 }
 
@@ -73,7 +150,12 @@ export class FakeState {
   evaluations: readonly Evaluation[] = [];
   index = 10;
   readonly moved: Record<TableName, number> = {
-    jobs: 10, "job-summaries": 10, nodes: 10, allocations: 10, evaluations: 10, "scheduler-configuration": 1,
+    jobs: 10,
+    "job-summaries": 10,
+    nodes: 10,
+    allocations: 10,
+    evaluations: 10,
+    "scheduler-configuration": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** Runs between a read of the API and the wait that follows it. */
@@ -160,7 +242,8 @@ export class EventSource {
   }
   async *read(_options: unknown, signal: AbortSignal) {
     for (let at = 0; ; at++) {
-      if (this.lagged) throw new NamedError("EVENT_STREAM_LAGGED", "Cannot follow the event stream: the reader fell behind, resume from index 42");
+      if (this.lagged)
+        throw new NamedError("EVENT_STREAM_LAGGED", "Cannot follow the event stream: the reader fell behind, resume from index 42");
       while (at >= this.batches.length) {
         try {
           await once(this.#news, "news", { signal });
@@ -206,15 +289,22 @@ export class FakeNode implements NodeServices {
   async allocationUsage() {
     const usage = {
       MemoryStats: { RSS: 1, Cache: 0, Swap: 0, Usage: 1, MaxUsage: 1, KernelUsage: 0, KernelMaxUsage: 0, Measured: [] },
-      CpuStats: { SystemMode: 0, UserMode: 0, TotalTicks: 0.5, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 1.5, Measured: [] }, DeviceStats: [],
+      CpuStats: { SystemMode: 0, UserMode: 0, TotalTicks: 0.5, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 1.5, Measured: [] },
+      DeviceStats: [],
     };
     return { ResourceUsage: usage, Tasks: {}, Timestamp: 1_790_000_000_000_000_000 };
   }
   async hostUsage() {
     const disk = { Device: "/dev/x", Mountpoint: "/", Size: 1, Used: 1, Available: 1, UsedPercent: 1, InodesUsedPercent: 1 };
     return {
-      Memory: { Total: 1, Available: 1, Used: 1, Free: 1 }, CPU: [], DiskStats: [disk], AllocDirStats: disk, DeviceStats: [], Uptime: 1,
-      CPUTicksConsumed: 0.5, Timestamp: 1_790_000_000_000_000_000,
+      Memory: { Total: 1, Available: 1, Used: 1, Free: 1 },
+      CPU: [],
+      DiskStats: [disk],
+      AllocDirStats: disk,
+      DeviceStats: [],
+      Uptime: 1,
+      CPUTicksConsumed: 0.5,
+      Timestamp: 1_790_000_000_000_000_000,
     };
   }
   async restartAllocation(id: string, task: string, all: boolean) {
@@ -243,8 +333,17 @@ export const CLOCK: ApiOptions["clock"] = {
 
 function agentFacts(): AgentFacts {
   const member = {
-    Name: "one.global", Addr: "127.0.0.1", Port: 4648, Tags: { region: "global", dc: "dc1", port: "4647" }, Status: "alive", ProtocolMin: 1,
-    ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+    Name: "one.global",
+    Addr: "127.0.0.1",
+    Port: 4648,
+    Tags: { region: "global", dc: "dc1", port: "4647" },
+    Status: "alive",
+    ProtocolMin: 1,
+    ProtocolMax: 5,
+    ProtocolCur: 2,
+    DelegateMin: 2,
+    DelegateMax: 5,
+    DelegateCur: 4,
   };
   return {
     version: "0.1.0",
@@ -274,7 +373,11 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
     [
       "web",
       {
-        JobID: job.ID, Namespace: job.Namespace, Children: { Pending: 0, Running: 0, Dead: 0 }, CreateIndex: 5, ModifyIndex: 9,
+        JobID: job.ID,
+        Namespace: job.Namespace,
+        Children: { Pending: 0, Running: 0, Dead: 0 },
+        CreateIndex: 5,
+        ModifyIndex: 9,
         Summary: { g: { Queued: 0, Complete: 0, Failed: 0, Running: 1, Starting: 0, Lost: 0, Unknown: 0 } },
       },
     ],
@@ -283,7 +386,9 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
   state.allocations = [anAllocation("a1", job)];
   state.evaluations = [anEvaluation("e1", { Status: "complete" })];
   const cluster = {
-    clusterId: "c", leads: true, leaderAddress: "127.0.0.1:4647",
+    clusterId: "c",
+    leads: true,
+    leaderAddress: "127.0.0.1:4647",
     read: async () => state.snapshot(),
     state: {
       get index() {
@@ -301,14 +406,31 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
       if (operation === "statistics") return () => ({ EvaluationsReady: 3 });
       return async (...given: unknown[]) => {
         asked.push({ operation, arguments: given });
-        if (operation === "planJob") return { Annotations: null, FailedTGAllocs: {}, JobModifyIndex: 5, CreatedEvals: [], Diff: null, NextPeriodicLaunch: null, Warnings: "" };
+        if (operation === "planJob")
+          return {
+            Annotations: null,
+            FailedTGAllocs: {},
+            JobModifyIndex: 5,
+            CreatedEvals: [],
+            Diff: null,
+            NextPeriodicLaunch: null,
+            Warnings: "",
+          };
         return answer;
       };
     },
   });
   const api = createApi({
-    server, cluster, localNode: null, agent: agentFacts(), clock: CLOCK, random: { fraction: () => 0, integer: () => 0, uuid: () => "u" }, region: "global",
-    datacenter: "dc1", onFault: ({ error }) => faults.push(error), ...more,
+    server,
+    cluster,
+    localNode: null,
+    agent: agentFacts(),
+    clock: CLOCK,
+    random: { fraction: () => 0, integer: () => 0, uuid: () => "u" },
+    region: "global",
+    datacenter: "dc1",
+    onFault: ({ error }) => faults.push(error),
+    ...more,
   });
   return { api, state, asked, faults, events, services };
 }

@@ -18,7 +18,10 @@ after(() => world.api.close());
 async function filtered(expression: string): Promise<string> {
   const response = await world.api.inject({ method: "GET", url: `/v1/jobs?filter=${encodeURIComponent(expression)}` });
   assert.equal(response.statusCode, 200, `${expression}: ${response.body}`);
-  return response.json<{ ID: string }[]>().map((job) => job.ID).join(" ");
+  return response
+    .json<{ ID: string }[]>()
+    .map((job) => job.ID)
+    .join(" ");
 }
 
 const MEANINGS: readonly (readonly [expression: string, ids: string])[] = [
@@ -52,10 +55,10 @@ const MEANINGS: readonly (readonly [expression: string, ids: string])[] = [
   ["Meta is empty", "beta"],
   ["Meta.team is empty", "beta"],
   ['"team" in Meta', "alpha gamma-1"],
-  ['Type == batch and Priority == 20', "gamma-1"],
-  ['Type == service or Priority == 20', "alpha gamma-1"],
-  ['Type == service or Type == batch and Priority == 20', "alpha gamma-1"],
-  ['(Type == service or Type == batch) and Priority == 20', "gamma-1"],
+  ["Type == batch and Priority == 20", "gamma-1"],
+  ["Type == service or Priority == 20", "alpha gamma-1"],
+  ["Type == service or Type == batch and Priority == 20", "alpha gamma-1"],
+  ["(Type == service or Type == batch) and Priority == 20", "gamma-1"],
   ["not Type == batch", "alpha"],
   ["not (Type == batch or Priority == 50)", ""],
   ["not not Type == batch", "beta gamma-1"],
@@ -68,7 +71,8 @@ const MEANINGS: readonly (readonly [expression: string, ids: string])[] = [
   ["  ID   ==   alpha  ", "alpha"],
 ];
 
-for (const [expression, ids] of MEANINGS) test(`The filter ${expression} leaves ${ids || "nothing"}`, async () => assert.equal(await filtered(expression), ids));
+for (const [expression, ids] of MEANINGS)
+  test(`The filter ${expression} leaves ${ids || "nothing"}`, async () => assert.equal(await filtered(expression), ids));
 
 const REFUSALS: readonly (readonly [expression: string, reason: RegExp])[] = [
   ["ID ==", /it ends, wanted a value at column 6/],

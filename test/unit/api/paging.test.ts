@@ -15,7 +15,10 @@ async function pages(url: string, between?: () => void): Promise<string[]> {
   const ids: string[] = [];
   let token = "";
   for (let count = 0; count < 1000; count++) {
-    const response = await world.api.inject({ method: "GET", url: `${url}${token === "" ? "" : `&next_token=${encodeURIComponent(token)}`}` });
+    const response = await world.api.inject({
+      method: "GET",
+      url: `${url}${token === "" ? "" : `&next_token=${encodeURIComponent(token)}`}`,
+    });
     assert.equal(response.statusCode, 200, response.body);
     ids.push(...response.json<{ ID: string }[]>().map((one) => one.ID));
     token = String(response.headers["x-nomad-nexttoken"] ?? "");
@@ -42,18 +45,26 @@ for (const [list, add] of Object.entries(LISTS)) {
     test(`Pages of ${list}${reverse ? " in reverse" : ""} are the set, each once, whatever is written between them`, async () => {
       const ids = fc.uniqueArray(fc.stringMatching(/^[a-z0-9]{1,4}$/), { minLength: 1, maxLength: 30 });
       await fc.assert(
-        fc.asyncProperty(ids, fc.integer({ min: 1, max: 7 }), fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 5 }), async (all, perPage, indexes) => {
-          world.state.write("jobs", () => (world.state.jobs = []));
-          world.state.allocations = [];
-          world.state.evaluations = [];
-          // Few create indexes for many items: pages must not repeat or drop those that share one (F27).
-          for (const [at, id] of all.entries()) add(id, indexes[at % Math.max(1, indexes.length)] ?? 1);
-          let extra = 0;
-          const write = () => add(`zz-${extra++}`, 2);
-          const seen = await pages(`/v1/${list}?per_page=${perPage}&reverse=${reverse}`, extra < 5 ? () => extra < 5 && write() : undefined);
-          assert.equal(new Set(seen).size, seen.length, "nothing twice");
-          assert.deepEqual(seen.filter((id) => !id.startsWith("zz-")).sort(), all.toSorted(), "nothing lost");
-        }),
+        fc.asyncProperty(
+          ids,
+          fc.integer({ min: 1, max: 7 }),
+          fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 5 }),
+          async (all, perPage, indexes) => {
+            world.state.write("jobs", () => (world.state.jobs = []));
+            world.state.allocations = [];
+            world.state.evaluations = [];
+            // Few create indexes for many items: pages must not repeat or drop those that share one (F27).
+            for (const [at, id] of all.entries()) add(id, indexes[at % Math.max(1, indexes.length)] ?? 1);
+            let extra = 0;
+            const write = () => add(`zz-${extra++}`, 2);
+            const seen = await pages(
+              `/v1/${list}?per_page=${perPage}&reverse=${reverse}`,
+              extra < 5 ? () => extra < 5 && write() : undefined,
+            );
+            assert.equal(new Set(seen).size, seen.length, "nothing twice");
+            assert.deepEqual(seen.filter((id) => !id.startsWith("zz-")).sort(), all.toSorted(), "nothing lost");
+          },
+        ),
         { numRuns: 15 * testScale() },
       );
     });
@@ -75,7 +86,12 @@ test("A token of no list is refused", async () => {
 
 test("Prefix, filter and namespace narrow a list before its pages are cut", async () => {
   world.state.evaluations = Array.from({ length: 20 }, (_, at) =>
-    anEvaluation(`${at % 2 === 0 ? "a" : "b"}${at}`, { CreateIndex: at, Status: at < 10 ? "complete" : "pending", JobID: at % 4 === 0 ? "web" : "api" }));
+    anEvaluation(`${at % 2 === 0 ? "a" : "b"}${at}`, {
+      CreateIndex: at,
+      Status: at < 10 ? "complete" : "pending",
+      JobID: at % 4 === 0 ? "web" : "api",
+    }),
+  );
   assert.equal((await pages("/v1/evaluations?per_page=3&prefix=a")).length, 10);
   assert.equal((await pages(`/v1/evaluations?per_page=3&filter=${encodeURIComponent("Status == pending")}`)).length, 10);
   assert.equal((await pages("/v1/evaluations?per_page=3&job=web&status=pending")).length, 2);
@@ -87,7 +103,9 @@ test("Prefix, filter and namespace narrow a list before its pages are cut", asyn
 
 test("A list of 20,000 allocations is written without holding the event loop (F60)", async () => {
   const job = aJob("web");
-  world.state.allocations = Array.from({ length: 20_000 }, (_, at) => anAllocation(String(at).padStart(8, "0"), job, { CreateIndex: at % 50 }));
+  world.state.allocations = Array.from({ length: 20_000 }, (_, at) =>
+    anAllocation(String(at).padStart(8, "0"), job, { CreateIndex: at % 50 }),
+  );
   // CPU time of this thread between two turns of the loop: what other programs take of the machine does not count.
   const cpuMs = () => (process.threadCpuUsage().user + process.threadCpuUsage().system) / 1000;
   let worst = 0;
@@ -101,7 +119,9 @@ test("A list of 20,000 allocations is written without holding the event loop (F6
   };
   tick();
   const [opened] = await world.api.listen([{ host: "127.0.0.1", port: 0 }]);
-  const response = await fetch(`http://127.0.0.1:${(opened as { port: number }).port}/v1/allocations`, { headers: { "accept-encoding": "identity" } });
+  const response = await fetch(`http://127.0.0.1:${(opened as { port: number }).port}/v1/allocations`, {
+    headers: { "accept-encoding": "identity" },
+  });
   let bytes = 0;
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) bytes += chunk.length;
   over = true;

@@ -146,12 +146,17 @@ test("The client rejects with the status, the plain reason, the code and how to 
     assert.deepEqual([error.status, error.text, error.message, error.code], [404, "job not found", "job not found", "API_NOT_FOUND"]);
     return true;
   });
-  await assert.rejects(client.request.get("/v1/metrics?format=prometheus"), (error: ApiError) => /prometheus_metrics/.test(error.fix ?? ""));
+  await assert.rejects(client.request.get("/v1/metrics?format=prometheus"), (error: ApiError) =>
+    /prometheus_metrics/.test(error.fix ?? ""),
+  );
 });
 
 test("The client says so when no agent answers, none answers in time, or it is told to stop", async () => {
   const nobody = createApiClient({ address: "http://127.0.0.1:1" });
-  await assert.rejects(nobody.jobs.list(), (error: ApiUnreachable) => error instanceof ApiUnreachable && /connection refused/.test(error.message));
+  await assert.rejects(
+    nobody.jobs.list(),
+    (error: ApiUnreachable) => error instanceof ApiUnreachable && /connection refused/.test(error.message),
+  );
   await assert.rejects(client.jobs.list({ index: 10, waitMs: 30_000, timeoutMs: 50 }), /no answer within 0.05 s/);
   const stop = new AbortController();
   const pending = client.jobs.list({ index: 10, waitMs: 30_000, signal: stop.signal });
@@ -177,7 +182,10 @@ test("Addresses are read in every form a user writes, and wrong ones explained",
   assert.equal(parseAddress("unix:///run/x.sock").socketPath, "/run/x.sock");
   assert.equal(parseAddress("https://nomad.example").port, 443);
   assert.throws(() => parseAddress("ftp://x"), /none of http/);
-  assert.throws(() => parseAddress("http://user:secret@bad host"), (error: Error) => !/secret/.test(error.message));
+  assert.throws(
+    () => parseAddress("http://user:secret@bad host"),
+    (error: Error) => !/secret/.test(error.message),
+  );
 });
 
 test("A unix socket serves its owner alone, takes over a socket left behind, and leaves other files alone", async () => {
@@ -201,11 +209,17 @@ test("A unix socket serves its owner alone, takes over a socket left behind, and
 
 test("A port in use refuses the whole listen, and nothing stays open", async () => {
   const second = createWorld();
-  await assert.rejects(second.api.listen([{ host: "127.0.0.1", port: 0 }, { host: "127.0.0.1", port }]), (error: Error & { code: string }) => {
-    assert.equal(error.code, "API_LISTEN_FAILED");
-    assert.match(error.message, /port is already in use/);
-    return true;
-  });
+  await assert.rejects(
+    second.api.listen([
+      { host: "127.0.0.1", port: 0 },
+      { host: "127.0.0.1", port },
+    ]),
+    (error: Error & { code: string }) => {
+      assert.equal(error.code, "API_LISTEN_FAILED");
+      assert.match(error.message, /port is already in use/);
+      return true;
+    },
+  );
   assert.deepEqual(second.api.addresses, []);
   await second.api.close();
 });
@@ -216,7 +230,9 @@ test("One client's connections are bounded, with 429 for those too many", async 
   const sockets = [1, 2].map(() => connect((opened as { port: number }).port, "127.0.0.1"));
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
   const status = await new Promise<number | undefined>((resolve, reject) => {
-    httpRequest({ host: "127.0.0.1", port: (opened as { port: number }).port, path: "/v1/jobs" }, (response) => resolve(response.statusCode))
+    httpRequest({ host: "127.0.0.1", port: (opened as { port: number }).port, path: "/v1/jobs" }, (response) =>
+      resolve(response.statusCode),
+    )
       .on("error", reject)
       .end();
   });

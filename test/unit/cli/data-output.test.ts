@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderTemplate } from "../../../src/cli/data-output.ts";
 
-const data = [{ ID: "a", Status: "running", Meta: { x: "1" } }, { ID: "b", Status: "", Meta: {} }];
+const data = [
+  { ID: "a", Status: "running", Meta: { x: "1" } },
+  { ID: "b", Status: "", Meta: {} },
+];
 
 test("renderTemplate() reads paths, ranges and conditions", () => {
   assert.equal(renderTemplate("{{range .}}{{.ID}}:{{if .Status}}{{.Status}}{{end}} {{end}}", data), "a:running b: ");

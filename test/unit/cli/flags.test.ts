@@ -52,6 +52,9 @@ for (const [words, message] of [
   [["-constructor"], "flag provided but not defined: -constructor"],
 ] as const) {
   test(`parseFlags() refuses ${words.join(" ")} by name`, () => {
-    assert.throws(() => parseFlags(words, TABLE), (error) => error instanceof UsageError && error.message === message);
+    assert.throws(
+      () => parseFlags(words, TABLE),
+      (error) => error instanceof UsageError && error.message === message,
+    );
   });
 }

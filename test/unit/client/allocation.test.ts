@@ -61,7 +61,9 @@ describe("an allocation on its node", () => {
   test("the leader's end stops the others: Leader Task Dead, Killing, Terminated, Killed", async () => {
     const stage = createStage();
     await stage.agent();
-    stage.server.put(anAllocation("a", { type: "batch", tasks: [{ Name: "lead", Leader: true, Config: { run_for: SECOND } }, { Name: "side" }] }));
+    stage.server.put(
+      anAllocation("a", { type: "batch", tasks: [{ Name: "lead", Leader: true, Config: { run_for: SECOND } }, { Name: "side" }] }),
+    );
     await stage.clock.advance(5 * SECOND);
     assert.deepEqual(stage.events(A, "side"), ["Received", "Task Setup", "Started", "Leader Task Dead", "Killing", "Terminated", "Killed"]);
     assert.equal(stage.told(A)?.ClientStatus, "complete");
@@ -71,9 +73,19 @@ describe("an allocation on its node", () => {
     const stage = createStage();
     await stage.agent();
     const RestartPolicy = { Attempts: 0, Interval: 5 * NANOSECONDS, Delay: NANOSECONDS, Mode: "fail", RenderTemplates: false };
-    stage.server.put(anAllocation("a", { tasks: [{ Name: "bad", RestartPolicy, Config: { run_for: SECOND, exit_code: 3 } }, { Name: "good" }] }));
+    stage.server.put(
+      anAllocation("a", { tasks: [{ Name: "bad", RestartPolicy, Config: { run_for: SECOND, exit_code: 3 } }, { Name: "good" }] }),
+    );
     await stage.clock.advance(5 * SECOND);
-    assert.deepEqual(stage.events(A, "good"), ["Received", "Task Setup", "Started", "Sibling Task Failed", "Killing", "Terminated", "Killed"]);
+    assert.deepEqual(stage.events(A, "good"), [
+      "Received",
+      "Task Setup",
+      "Started",
+      "Sibling Task Failed",
+      "Killing",
+      "Terminated",
+      "Killed",
+    ]);
     assert.deepEqual(stage.events(A, "bad"), ["Received", "Task Setup", "Started", "Terminated", "Not Restarting"]);
     assert.equal(stage.told(A)?.TaskStates["good"]?.Failed, false);
     assert.equal(stage.told(A)?.ClientStatus, "failed");
@@ -142,7 +154,10 @@ describe("an allocation on its node", () => {
     stage.server.put(anAllocation("a", { tasks: [{ Config: { run_for: SECOND, oom: true } }] }));
     await stage.clock.advance(2 * SECOND);
     const event = stage.told(A)?.TaskStates["main"]?.Events.find((each) => each.Type === "Terminated");
-    assert.equal(event?.DisplayMessage, 'Exit Code: 137, Signal: 9, Exit Message: "OOM Killed: the task went over its memory limit of 32 MiB"');
+    assert.equal(
+      event?.DisplayMessage,
+      'Exit Code: 137, Signal: 9, Exit Message: "OOM Killed: the task went over its memory limit of 32 MiB"',
+    );
     assert.equal(event?.Details["oom_killed"], "true");
   });
 
@@ -162,7 +177,10 @@ describe("an allocation on its node", () => {
     });
     stage.server.put(allocation);
     await stage.clock.advance(30 * SECOND);
-    assert.deepEqual(stage.machine.everStarted.map((id) => id.split(".")[1]), ["before", "beside", "main", "post", "after"]);
+    assert.deepEqual(
+      stage.machine.everStarted.map((id) => id.split(".")[1]),
+      ["before", "beside", "main", "post", "after"],
+    );
     assert.equal(stage.told(A)?.ClientStatus, "complete");
     assert.ok(stage.events(A, "beside").includes("Main Tasks Dead"));
   });
@@ -228,12 +246,17 @@ describe("garbage", () => {
     await stage.clock.advance(SECOND);
     stage.server.forget(A, B);
     await stage.clock.advance(SECOND);
-    assert.equal(stage.machine.processes.size + stage.machine.directories.size + stage.machine.pipes.size + stage.memory.allocations.size, 0);
+    assert.equal(
+      stage.machine.processes.size + stage.machine.directories.size + stage.machine.pipes.size + stage.memory.allocations.size,
+      0,
+    );
   });
 
   test("the oldest ended allocations go when there are too many; those that run stay", async () => {
     const stage = createStage();
-    await stage.agent({ settings: { garbage: { intervalMs: 60_000, diskUsagePercent: 80, inodeUsagePercent: 70, allocationsMax: 3, parallel: 2 } } });
+    await stage.agent({
+      settings: { garbage: { intervalMs: 60_000, diskUsagePercent: 80, inodeUsagePercent: 70, allocationsMax: 3, parallel: 2 } },
+    });
     stage.server.put(anAllocation("f"));
     for (const letter of ["a", "b", "c", "d"]) {
       stage.server.put(anAllocation(letter, { type: "batch", tasks: [{ Config: { run_for: 0 } }] }));

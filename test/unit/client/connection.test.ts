@@ -20,7 +20,9 @@ describe("a node and its servers", () => {
 
   test("registers with its drivers fingerprinted and the operator's words", async () => {
     const stage = createStage();
-    await stage.agent({ settings: { meta: { rack: "r1" }, nodeClass: "big", reserved: { cpuMHz: 100, memoryMB: 64, diskMB: 0, ports: "22" } } });
+    await stage.agent({
+      settings: { meta: { rack: "r1" }, nodeClass: "big", reserved: { cpuMHz: 100, memoryMB: 64, diskMB: 0, ports: "22" } },
+    });
     await stage.clock.advance(SECOND);
     const node = stage.server.registered[0];
     assert.equal(node?.Status, "ready");
@@ -95,7 +97,9 @@ describe("a node and its servers", () => {
     await stage.agent();
     await stage.clock.advance(10 * SECOND);
     assert.equal(stage.machine.processes.get(`${A}.main.0`)?.exit, undefined);
-    assert.ok(stage.reports.some((each) => each.includes('this node belongs to \\"cluster\\"') || each.includes('this node belongs to "cluster"')));
+    assert.ok(
+      stage.reports.some((each) => each.includes('this node belongs to \\"cluster\\"') || each.includes('this node belongs to "cluster"')),
+    );
   });
 
   test("what the servers believe wrongly is said again: lost or unknown, but it runs", async () => {
@@ -130,9 +134,17 @@ describe("judge()", () => {
     ["refuses another", [{ clusterId: "d", index: 0 }, change({}), []], { obey: false }],
     ["refuses what is older", [{ clusterId: "c", index: 11 }, change({}), []], { obey: false }],
     ["takes what is as old", [{ clusterId: "c", index: 10 }, change({}), []], { obey: true, gone: [] }],
-    ["lets go of what a complete set lacks", [{ clusterId: "c", index: 1 }, change({ Complete: true }), [id("x")]], { obey: true, gone: ["x"] }],
+    [
+      "lets go of what a complete set lacks",
+      [{ clusterId: "c", index: 1 }, change({ Complete: true }), [id("x")]],
+      { obey: true, gone: ["x"] },
+    ],
     ["keeps what a change does not mention", [{ clusterId: "c", index: 1 }, change({}), [id("x")]], { obey: true, gone: [] }],
-    ["lets go of what is named gone", [{ clusterId: "c", index: 1 }, change({ Gone: [id("x")] }), [id("x"), id("y")]], { obey: true, gone: ["x"] }],
+    [
+      "lets go of what is named gone",
+      [{ clusterId: "c", index: 1 }, change({ Gone: [id("x")] }), [id("x"), id("y")]],
+      { obey: true, gone: ["x"] },
+    ],
   ];
   for (const [name, given, expected] of table) {
     test(name, () => {

@@ -13,7 +13,10 @@ test("ended allocations go when there are too many, never more than have ended",
 });
 
 test("under pressure of space or inodes they go one at a time, also when there are few", () => {
-  for (const tight of [{ ...calm, diskUsedPercent: 80.1 }, { ...calm, inodesUsedPercent: 70.1 }]) {
+  for (const tight of [
+    { ...calm, diskUsedPercent: 80.1 },
+    { ...calm, inodesUsedPercent: 70.1 },
+  ]) {
     assert.equal(excess(2, 2, tight, limits), 1);
     assert.equal(excess(5, 4, tight, limits), 2);
     assert.equal(excess(2, 0, tight, limits), 0);

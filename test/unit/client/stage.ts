@@ -7,7 +7,18 @@ import Type from "typebox";
 import type { Allocation, AllocationClientUpdate, AllocationId, Job, Node, NodeId, Task } from "#model";
 import { NamedError } from "#std";
 import type {
-  ClientStore, Disk, Driver, FileInformation, Link, Machine, NodeEnd, StoredIdentity, TaskExit, TaskHandle, TaskLogs, TaskStart,
+  ClientStore,
+  Disk,
+  Driver,
+  FileInformation,
+  Link,
+  Machine,
+  NodeEnd,
+  StoredIdentity,
+  TaskExit,
+  TaskHandle,
+  TaskLogs,
+  TaskStart,
 } from "#ports";
 import { CLIENT_DEFAULTS, startClient, type Client, type ClientSettings } from "#client";
 import { createSimulatedClock, type SimulatedClock } from "../../simulation/clock.ts";
@@ -55,7 +66,11 @@ export interface FakeMachine {
 export interface Stage {
   readonly clock: SimulatedClock;
   readonly machine: FakeMachine;
-  readonly memory: { allocations: Map<string, { allocation: string; progress: string | undefined }>; facts: Map<string, string>; identity: StoredIdentity | undefined };
+  readonly memory: {
+    allocations: Map<string, { allocation: string; progress: string | undefined }>;
+    facts: Map<string, string>;
+    identity: StoredIdentity | undefined;
+  };
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
@@ -98,7 +113,11 @@ export function createStage(seed = 1): Stage {
   const reports: string[] = [];
   let life = 0;
   return {
-    clock, machine, memory, server, reports,
+    clock,
+    machine,
+    memory,
+    server,
+    reports,
     agent: async ({ settings = {}, dieAt, closeAt } = {}) => {
       const made: { agent?: Agent } = {};
       let closed = false;
@@ -117,7 +136,14 @@ export function createStage(seed = 1): Stage {
         store: guard(createStore(memory)),
         clock: guard(clock as SimulatedClock),
         random: createSeededRandom(seed * 1000 + life++),
-        settings: { ...CLIENT_DEFAULTS, name: "here", allocationDirectory: "/alloc", hostEnvironment: { PATH: "/bin" }, hostVariablesDenied: [], ...settings },
+        settings: {
+          ...CLIENT_DEFAULTS,
+          name: "here",
+          allocationDirectory: "/alloc",
+          hostEnvironment: { PATH: "/bin" },
+          hostVariablesDenied: [],
+          ...settings,
+        },
         report: ({ message, fields }) => reports.push(`${message} ${JSON.stringify(fields)}`),
         killPoint: (name) => {
           if (name === dieAt && !mortality.dead) kill();
@@ -131,7 +157,8 @@ export function createStage(seed = 1): Stage {
       return made.agent;
     },
     told: (id) => server.updates.findLast(({ update }) => update.ID === id)?.update,
-    events: (id, task = "main") => (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
+    events: (id, task = "main") =>
+      (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
   };
 }
 
@@ -142,11 +169,24 @@ function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }
       const value: unknown = Reflect.get(target, key, receiver);
       if (typeof value !== "function") return value;
       return (...words: unknown[]): unknown => {
-        const result: unknown = mortality.dead && !["nowMs", "nowNs"].includes(String(key)) ? undefined : (value as (...w: unknown[]) => unknown).apply(target, words);
-        if (mortality.dead && result === undefined) return key === "after" ? { cancel: () => {} } : key === "allocations" ? [] : ["saveFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key)) ? undefined : new Promise(() => {});
+        const result: unknown =
+          mortality.dead && !["nowMs", "nowNs"].includes(String(key))
+            ? undefined
+            : (value as (...w: unknown[]) => unknown).apply(target, words);
+        if (mortality.dead && result === undefined)
+          return key === "after"
+            ? { cancel: () => {} }
+            : key === "allocations"
+              ? []
+              : ["saveFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key))
+                ? undefined
+                : new Promise(() => {});
         if (result instanceof Promise) {
           return new Promise((resolve, reject) => {
-            result.then((answer: unknown) => mortality.dead || resolve(answer), (thrown: unknown) => mortality.dead || reject(thrown as Error));
+            result.then(
+              (answer: unknown) => mortality.dead || resolve(answer),
+              (thrown: unknown) => mortality.dead || reject(thrown as Error),
+            );
           });
         }
         if (key === "after") return result;
@@ -158,21 +198,33 @@ function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }
 
 const HOST: Machine = {
   bootId: "boot",
-  fingerprint: () => Promise.resolve({
-    Attributes: { "kernel.name": "linux", "os.signals": "SIGHUP,SIGINT" },
-    NodeResources: {
-      Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] }, Memory: { MemoryMB: 4096 }, Disk: { DiskMB: 10_000 }, Networks: [], Devices: [],
-      MinDynamicPort: 0, MaxDynamicPort: 0,
-    },
-    CgroupParent: "drover",
-  }),
+  fingerprint: () =>
+    Promise.resolve({
+      Attributes: { "kernel.name": "linux", "os.signals": "SIGHUP,SIGINT" },
+      NodeResources: {
+        Cpu: { CpuShares: 4000, TotalCpuCores: 2, ReservableCpuCores: [0, 1] },
+        Memory: { MemoryMB: 4096 },
+        Disk: { DiskMB: 10_000 },
+        Networks: [],
+        Devices: [],
+        MinDynamicPort: 0,
+        MaxDynamicPort: 0,
+      },
+      CgroupParent: "drover",
+    }),
   usage: () => Promise.reject(new Error("nobody asks")),
 };
 
 function createMachine(): FakeMachine {
   const processes = new Map<string, FakeProcess>();
   return {
-    processes, everStarted: [], directories: new Set(), secrets: new Set(), pipes: new Set(), files: new Map(), diskFull: false,
+    processes,
+    everStarted: [],
+    directories: new Set(),
+    secrets: new Set(),
+    pipes: new Set(),
+    files: new Map(),
+    diskFull: false,
     end(id, exitCode) {
       const found = processes.get(id);
       assert.ok(found !== undefined, `no process ${id}`);
@@ -197,24 +249,51 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
     name,
     capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
     configSchema: Type.Object({
-      run_for: Type.Integer({ default: -1 }), exit_code: Type.Integer({ default: 0 }), start_error: Type.String({ default: "" }),
-      hopeless: Type.Boolean({ default: false }), oom: Type.Boolean({ default: false }), stubborn: Type.Boolean({ default: false }),
+      run_for: Type.Integer({ default: -1 }),
+      exit_code: Type.Integer({ default: 0 }),
+      start_error: Type.String({ default: "" }),
+      hopeless: Type.Boolean({ default: false }),
+      oom: Type.Boolean({ default: false }),
+      stubborn: Type.Boolean({ default: false }),
     }),
-    fingerprint: () => Promise.resolve({ Attributes: { [`driver.${name}.version`]: "1" }, Detected: true, Healthy: true, HealthDescription: "", UpdateTime: "" }),
+    fingerprint: () =>
+      Promise.resolve({
+        Attributes: { [`driver.${name}.version`]: "1" },
+        Detected: true,
+        Healthy: true,
+        HealthDescription: "",
+        UpdateTime: "",
+      }),
     start: (start) => {
       const config = start.config as Behaviour;
       if ((config.start_error ?? "") !== "") {
-        return Promise.reject(new NamedError(config.hopeless === true ? "DRIVER_TASK_INVALID" : "DRIVER_START_FAILED", config.start_error as string));
+        return Promise.reject(
+          new NamedError(config.hopeless === true ? "DRIVER_TASK_INVALID" : "DRIVER_START_FAILED", config.start_error as string),
+        );
       }
       assert.ok(!machine.everStarted.includes(start.id), `${start.id} is started twice`);
       machine.everStarted.push(start.id);
       const made: FakeProcess = {
-        id: start.id, pid: machine.everStarted.length, startedAt: clock.nowNs(), config, start, exit: undefined, ended: Promise.withResolvers(), signals: [],
+        id: start.id,
+        pid: machine.everStarted.length,
+        startedAt: clock.nowNs(),
+        config,
+        start,
+        exit: undefined,
+        ended: Promise.withResolvers(),
+        signals: [],
       };
       machine.processes.set(start.id, made);
       const runFor = config.run_for ?? -1;
       if (runFor >= 0) {
-        clock.after(runFor, () => endProcess(made, { exitCode: config.oom === true ? 137 : (config.exit_code ?? 0), oomKilled: config.oom === true, signal: config.oom === true ? 9 : 0, finishedAt: clock.nowNs() }));
+        clock.after(runFor, () =>
+          endProcess(made, {
+            exitCode: config.oom === true ? 137 : (config.exit_code ?? 0),
+            oomKilled: config.oom === true,
+            signal: config.oom === true ? 9 : 0,
+            finishedAt: clock.nowNs(),
+          }),
+        );
       }
       return Promise.resolve(handleOf(made));
     },
@@ -233,10 +312,12 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
       machine.processes.get(handle.id)?.signals.push(signal);
       return Promise.resolve();
     },
-    usage: () => Promise.resolve({
-      MemoryStats: { RSS: 10, Cache: 1, Swap: 0, Usage: 11, MaxUsage: 12, KernelUsage: 0, KernelMaxUsage: 0, Measured: ["RSS", "Usage"] },
-      CpuStats: { SystemMode: 1, UserMode: 2, TotalTicks: 100, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 3, Measured: ["Percent"] }, DeviceStats: [],
-    }),
+    usage: () =>
+      Promise.resolve({
+        MemoryStats: { RSS: 10, Cache: 1, Swap: 0, Usage: 11, MaxUsage: 12, KernelUsage: 0, KernelMaxUsage: 0, Measured: ["RSS", "Usage"] },
+        CpuStats: { SystemMode: 1, UserMode: 2, TotalTicks: 100, ThrottledPeriods: 0, ThrottledTime: 0, Percent: 3, Measured: ["Percent"] },
+        DeviceStats: [],
+      }),
     destroy: (handle) => {
       const found = machine.processes.get(handle.id);
       assert.ok(found === undefined || found.exit !== undefined, "destroyed while it runs");
@@ -259,13 +340,22 @@ function createDisk(machine: FakeMachine): Disk {
     makeAllocation: (directory) => {
       if (machine.diskFull) return Promise.reject(new Error("ENOSPC: no space left on device"));
       machine.directories.add(directory);
-      return Promise.resolve({ allocationDirectory: directory, sharedDirectory: `${directory}/alloc`, logsDirectory: `${directory}/alloc/logs` });
+      return Promise.resolve({
+        allocationDirectory: directory,
+        sharedDirectory: `${directory}/alloc`,
+        logsDirectory: `${directory}/alloc/logs`,
+      });
     },
     makeTask: (directory, { task }) => {
       assert.ok(machine.directories.has(directory), "the allocation's directory comes first");
       machine.secrets.add(`${directory}/${task}/secrets`);
       const at = (name: string) => `${directory}/${task}/${name}`;
-      return Promise.resolve({ taskDirectory: `${directory}/${task}`, localDirectory: at("local"), secretsDirectory: at("secrets"), privateDirectory: at("private") });
+      return Promise.resolve({
+        taskDirectory: `${directory}/${task}`,
+        localDirectory: at("local"),
+        secretsDirectory: at("secrets"),
+        privateDirectory: at("private"),
+      });
     },
     removeSecrets: (directory, task) => Promise.resolve(void machine.secrets.delete(`${directory}/${task}/secrets`)),
     removeAllocation: (directory) => {
@@ -273,9 +363,16 @@ function createDisk(machine: FakeMachine): Disk {
       for (const each of machine.secrets) if (each.startsWith(`${directory}/`)) machine.secrets.delete(each);
       return Promise.resolve();
     },
-    listDirectories: (directory) => Promise.resolve([...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1))),
+    listDirectories: (directory) =>
+      Promise.resolve(
+        [...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1)),
+      ),
     list: (root, path) => Promise.resolve(machine.files.get(`${root}/${path}`) ?? []),
-    stat: unused, read: unused as never, watch: () => ({ close: () => {} }), write: unused, readWhole: unused,
+    stat: unused,
+    read: unused as never,
+    watch: () => ({ close: () => {} }),
+    write: unused,
+    readWhole: unused,
     usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
     treeBytes: () => Promise.resolve(0),
   };
@@ -307,12 +404,17 @@ function createStore(memory: Stage["memory"]): ClientStore {
       open();
       memory.facts.set(name, JSON.stringify(value));
     },
-    allocations: () => [...memory.allocations.values()].map((row) => ({
-      allocation: JSON.parse(row.allocation) as Allocation, progress: row.progress === undefined ? undefined : (JSON.parse(row.progress) as unknown),
-    })),
+    allocations: () =>
+      [...memory.allocations.values()].map((row) => ({
+        allocation: JSON.parse(row.allocation) as Allocation,
+        progress: row.progress === undefined ? undefined : (JSON.parse(row.progress) as unknown),
+      })),
     saveAllocation: (allocation) => {
       open();
-      memory.allocations.set(allocation.ID, { progress: memory.allocations.get(allocation.ID)?.progress, allocation: JSON.stringify(allocation) });
+      memory.allocations.set(allocation.ID, {
+        progress: memory.allocations.get(allocation.ID)?.progress,
+        allocation: JSON.stringify(allocation),
+      });
     },
     saveProgress: (id, progress) => {
       open();
@@ -331,7 +433,16 @@ function createServer(clock: SimulatedClock): FakeServer {
   let closed: ((reason: string) => void) | undefined;
   const ttlMs = 10_000;
   const server: FakeServer = {
-    updates: [], registered: [], heartbeats: 0, ttlMs, refuseUpdates: false, refuse: false, clusterId: "cluster", index: 10, allocations: new Map(), end: undefined,
+    updates: [],
+    registered: [],
+    heartbeats: 0,
+    ttlMs,
+    refuseUpdates: false,
+    refuse: false,
+    clusterId: "cluster",
+    index: 10,
+    allocations: new Map(),
+    end: undefined,
     put(...allocations) {
       server.index++;
       for (const each of allocations) server.allocations.set(each.ID, { ...each, AllocModifyIndex: server.index });
@@ -341,7 +452,13 @@ function createServer(clock: SimulatedClock): FakeServer {
     forget(...ids) {
       server.index++;
       for (const id of ids) server.allocations.delete(id);
-      server.end?.allocationsChanged({ ClusterId: server.clusterId, Index: server.index, Complete: false, Changed: [], Gone: ids as AllocationId[] });
+      server.end?.allocationsChanged({
+        ClusterId: server.clusterId,
+        Index: server.index,
+        Complete: false,
+        Changed: [],
+        Gone: ids as AllocationId[],
+      });
     },
     lose() {
       const tell = closed;
@@ -362,7 +479,13 @@ function createServer(clock: SimulatedClock): FakeServer {
           if (server.end !== end) {
             server.end = end;
             closed = mine;
-            end.allocationsChanged({ ClusterId: server.clusterId, Index: server.index, Complete: true, Changed: [...server.allocations.values()], Gone: [] });
+            end.allocationsChanged({
+              ClusterId: server.clusterId,
+              Index: server.index,
+              Complete: true,
+              Changed: [...server.allocations.values()],
+              Gone: [],
+            });
           }
           return Promise.resolve({ HeartbeatTtlMs: ttlMs });
         },
@@ -375,7 +498,8 @@ function createServer(clock: SimulatedClock): FakeServer {
           for (const update of updates) {
             server.updates.push({ atMs: clock.nowMs(), update: JSON.parse(JSON.stringify(update)) as AllocationClientUpdate });
             const known = server.allocations.get(update.ID);
-            if (known !== undefined) server.allocations.set(update.ID, { ...known, ClientStatus: update.ClientStatus, TaskStates: update.TaskStates });
+            if (known !== undefined)
+              server.allocations.set(update.ID, { ...known, ClientStatus: update.ClientStatus, TaskStates: update.TaskStates });
           }
           return Promise.resolve();
         },
@@ -402,19 +526,54 @@ export interface AllocationShape extends Partial<Omit<Allocation, "ID" | "Job">>
 }
 
 /** An allocation of one group on this node; tasks run the mock driver until stopped unless said otherwise. */
-export function anAllocation(letter: string, { type = "service", tasks = [{}], group = {}, job = {}, ...fields }: AllocationShape = {}): Allocation {
+export function anAllocation(
+  letter: string,
+  { type = "service", tasks = [{}], group = {}, job = {}, ...fields }: AllocationShape = {},
+): Allocation {
   const made = tasks.map((task) => aTask({ Driver: "mock", ...task, Config: { ...task.Config } }));
   const theGroup = aGroup({ Name: "web", Tasks: made, ...group });
   return {
-    ID: allocationId(letter), Namespace: "default", EvalID: "e", Name: "app.web[0]", NodeID: "n" as NodeId, NodeName: "here", JobID: "app", JobVersion: 0,
-    Job: aJob({ Type: type, TaskGroups: [theGroup], ...job }), TaskGroup: "web",
+    ID: allocationId(letter),
+    Namespace: "default",
+    EvalID: "e",
+    Name: "app.web[0]",
+    NodeID: "n" as NodeId,
+    NodeName: "here",
+    JobID: "app",
+    JobVersion: 0,
+    Job: aJob({ Type: type, TaskGroups: [theGroup], ...job }),
+    TaskGroup: "web",
     AllocatedResources: {
-      Tasks: Object.fromEntries(made.map((task) => [task.Name, { Cpu: { CpuShares: 100, ReservedCores: [] }, Memory: { MemoryMB: 32, MemoryMaxMB: 0 }, Networks: [], Devices: [] }])),
-      TaskLifecycles: {}, Shared: { DiskMB: 10, Networks: [], Ports: [] },
+      Tasks: Object.fromEntries(
+        made.map((task) => [
+          task.Name,
+          { Cpu: { CpuShares: 100, ReservedCores: [] }, Memory: { MemoryMB: 32, MemoryMaxMB: 0 }, Networks: [], Devices: [] },
+        ]),
+      ),
+      TaskLifecycles: {},
+      Shared: { DiskMB: 10, Networks: [], Ports: [] },
     },
-    Metrics: null, DesiredStatus: "run", DesiredDescription: "", DesiredTransition: {}, ClientStatus: "pending", ClientDescription: "", TaskStates: {},
-    DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "", PreviousAllocation: "", NextAllocation: "", RescheduleTracker: null, PreemptedAllocations: [],
-    PreemptedByAllocation: "", CreateIndex: 1, ModifyIndex: 1, AllocModifyIndex: 1, CreateTime: 0, ModifyTime: 0, ...fields,
+    Metrics: null,
+    DesiredStatus: "run",
+    DesiredDescription: "",
+    DesiredTransition: {},
+    ClientStatus: "pending",
+    ClientDescription: "",
+    TaskStates: {},
+    DeploymentID: "",
+    DeploymentStatus: null,
+    FollowupEvalID: "",
+    PreviousAllocation: "",
+    NextAllocation: "",
+    RescheduleTracker: null,
+    PreemptedAllocations: [],
+    PreemptedByAllocation: "",
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    AllocModifyIndex: 1,
+    CreateTime: 0,
+    ModifyTime: 0,
+    ...fields,
   } as unknown as Allocation;
 }
 

@@ -9,7 +9,13 @@ const B = allocationId("b");
 
 /** What is left of anything. */
 function remains(stage: Stage): unknown[] {
-  return [...stage.machine.processes.keys(), ...stage.machine.directories, ...stage.machine.secrets, ...stage.machine.pipes, ...stage.memory.allocations.keys()];
+  return [
+    ...stage.machine.processes.keys(),
+    ...stage.machine.directories,
+    ...stage.machine.secrets,
+    ...stage.machine.pipes,
+    ...stage.memory.allocations.keys(),
+  ];
 }
 
 describe("an agent that is killed and started again", () => {
@@ -87,7 +93,10 @@ describe("an agent that is killed and started again", () => {
     await stage.agent();
     await stage.clock.advance(20 * SECOND);
     const state = stage.told(A)?.TaskStates["main"];
-    assert.deepEqual(state?.Events.map((event) => event.Type), ["Received", "Task Setup", "Started", "Terminated", "Restarting", "Started"]);
+    assert.deepEqual(
+      state?.Events.map((event) => event.Type),
+      ["Received", "Task Setup", "Started", "Terminated", "Restarting", "Started"],
+    );
     assert.match(state?.Events[3]?.DisplayMessage ?? "", /exit status unknown/);
     assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`, `${A}.main.1`]);
   });
@@ -208,12 +217,17 @@ async function story(how: { readonly dieAt?: string; readonly closeAt?: string }
   await stage.agent();
   await stage.clock.advance(60 * SECOND);
   // `start` itself refuses an id that was started before (the stage asserts it); here: who runs now?
-  const running = [...stage.machine.processes.values()].filter((each) => each.exit === undefined).map((each) => each.id.split(".").slice(0, 2).join("."));
+  const running = [...stage.machine.processes.values()]
+    .filter((each) => each.exit === undefined)
+    .map((each) => each.id.split(".").slice(0, 2).join("."));
   const wantsC = stage.server.allocations.has(allocationId("c"));
   assert.deepEqual(running, wantsC ? [`${allocationId("c")}.main`] : []);
   if (wantsC) {
     assert.equal(stage.told(A)?.ClientStatus, "failed");
-    const codes = stage.told(A)?.TaskStates["main"]?.Events.filter((event) => event.Type === "Terminated").map((event) => event.ExitCode);
+    const codes = stage
+      .told(A)
+      ?.TaskStates["main"]?.Events.filter((event) => event.Type === "Terminated")
+      .map((event) => event.ExitCode);
     assert.deepEqual(codes, [9, 9], "no exit code is lost");
     assert.equal(stage.told(A)?.TaskStates["main"]?.Restarts, 1);
     assert.equal(stage.told(B)?.ClientStatus, "complete");

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startCluster, type ClusterOptions } from "#cluster";
-import { createMemoryDisk, createSeededRandom, createVirtualClock, openMemoryLog, openMemorySnapshots, type MemoryDisk } from "#integrations/memory";
+import {
+  createMemoryDisk,
+  createSeededRandom,
+  createVirtualClock,
+  openMemoryLog,
+  openMemorySnapshots,
+  type MemoryDisk,
+} from "#integrations/memory";
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import type { Command } from "#state";
 import { DEFAULT, evaluation, job } from "../state/nouns.ts";
@@ -10,12 +17,22 @@ let seed = 1;
 
 function options(disk: MemoryDisk, with_: Partial<ClusterOptions> = {}): ClusterOptions {
   return {
-    log: openMemoryLog(disk), snapshots: openMemorySnapshots(disk), clock: createVirtualClock(), random: createSeededRandom(seed++), freeze: true, ...with_,
+    log: openMemoryLog(disk),
+    snapshots: openMemorySnapshots(disk),
+    clock: createVirtualClock(),
+    random: createSeededRandom(seed++),
+    freeze: true,
+    ...with_,
   };
 }
 
 const register = (id: string): Command => ({
-  type: "job-register", Job: job(id), Submission: null, Evaluation: evaluation(`e-${id}`, id), EnforceIndex: null, PreserveCounts: false,
+  type: "job-register",
+  Job: job(id),
+  Submission: null,
+  Evaluation: evaluation(`e-${id}`, id),
+  EnforceIndex: null,
+  PreserveCounts: false,
 });
 
 /** Turns of the event loop, enough for anything that can happen to have happened. */
@@ -72,7 +89,10 @@ test("Everything proposed during one append goes into the next", async () => {
   await Promise.all([first, ...rest]);
   assert.deepEqual(sizes, [1, 256, 44]);
   const indexes = (await Promise.all(rest)).map(({ index }) => index);
-  assert.deepEqual(indexes, Array.from({ length: 300 }, (_, n) => n + 3));
+  assert.deepEqual(
+    indexes,
+    Array.from({ length: 300 }, (_, n) => n + 3),
+  );
   gate = Promise.withResolvers();
   await cluster.close();
 });
@@ -86,7 +106,9 @@ test("A batch is closed by its bytes, and one large command goes alone (F21)", a
     ...(register(id) as Extract<Command, { type: "job-register" }>),
     Submission: { Source: "x".repeat(kilobytes * 1024), Format: "hcl2", VariableFlags: {}, Variables: "" },
   });
-  await Promise.all([large("a", 200), large("b", 200), large("c", 1000), large("d", 10), large("e", 10)].map((each) => cluster.propose(each)));
+  await Promise.all(
+    [large("a", 200), large("b", 200), large("c", 1000), large("d", 10), large("e", 10)].map((each) => cluster.propose(each)),
+  );
   assert.deepEqual(sizes, [1, 1, 1, 2]);
   await assert.rejects(cluster.propose(large("f", 9 * 1024)), { code: "COMMAND_TOO_LARGE", statusCode: 413 });
   assert.equal((await cluster.read()).job(DEFAULT, "f"), undefined);
@@ -230,7 +252,9 @@ test("A snapshot that cannot be written is a warning; writes go on", async () =>
   const disk = createMemoryDisk();
   const warnings: string[] = [];
   const broken = { ...openMemorySnapshots(disk), save: () => Promise.reject(new Error("disk full")) };
-  const cluster = await startCluster(options(disk, { snapshots: broken, snapshotEveryEntries: 5, warn: (message) => void warnings.push(message) }));
+  const cluster = await startCluster(
+    options(disk, { snapshots: broken, snapshotEveryEntries: 5, warn: (message) => void warnings.push(message) }),
+  );
   for (let n = 0; n < 12; n++) await cluster.propose(register(`j${n}`));
   await turns();
   assert.match(warnings[0] ?? "", /Cannot write snapshot: disk full/);
@@ -239,7 +263,11 @@ test("A snapshot that cannot be written is a warning; writes go on", async () =>
 
 test("A refused command is an answer, not an error", async () => {
   const cluster = await startCluster(options(createMemoryDisk()));
-  const outcome = await cluster.propose({ type: "scheduler-configuration", Configuration: DEFAULT_SCHEDULER_CONFIGURATION, EnforceIndex: 77 });
+  const outcome = await cluster.propose({
+    type: "scheduler-configuration",
+    Configuration: DEFAULT_SCHEDULER_CONFIGURATION,
+    EnforceIndex: 77,
+  });
   assert.equal(outcome.ok ? "" : outcome.code, "conflict");
   await cluster.close();
 });

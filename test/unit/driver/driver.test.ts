@@ -31,7 +31,8 @@ describe("checkConfig()", () => {
     ["one of several words", { command: "x", mode: "host" }, { command: "x", mode: "host" }],
     ["nothing given is the default", { command: "x", adjust: null }, { command: "x" }],
   ];
-  for (const [name, given, expected] of good) test(name, () => assert.deepEqual(checkConfig("d", schema, given), { ...defaults, ...expected }));
+  for (const [name, given, expected] of good)
+    test(name, () => assert.deepEqual(checkConfig("d", schema, given), { ...defaults, ...expected }));
 
   const bad: readonly [string, Record<string, unknown>, RegExp][] = [
     ["a slip", { comand: "x" }, /"config.comand".*did you mean "command"\?/],
@@ -46,7 +47,8 @@ describe("checkConfig()", () => {
     ["an unknown word", { command: "x", mode: "bridge" }, /"config.mode"/],
     ["a slip inside a block", { command: "x", auth: { usr: "u", password: "p" } }, /"config.auth.usr".*did you mean "user"\?/],
   ];
-  for (const [name, given, message] of bad) test(`refuses ${name}`, () => assert.throws(() => checkConfig("d", schema, given), { code: "TASK_CONFIG_INVALID", message }));
+  for (const [name, given, message] of bad)
+    test(`refuses ${name}`, () => assert.throws(() => checkConfig("d", schema, given), { code: "TASK_CONFIG_INVALID", message }));
 });
 
 describe("task ids", () => {
@@ -59,12 +61,16 @@ describe("task ids", () => {
       { numRuns: 300 * testScale() },
     );
   });
-  for (const foreign of ["", "x", "a.b", "a.b.c", ".b.1"]) test(`${JSON.stringify(foreign)} is none of ours`, () => assert.equal(parseTaskId(foreign), undefined));
+  for (const foreign of ["", "x", "a.b", "a.b.c", ".b.1"])
+    test(`${JSON.stringify(foreign)} is none of ours`, () => assert.equal(parseTaskId(foreign), undefined));
 });
 
 test("an unknown driver is named, with the nearest", () => {
   const registry = driverRegistry([{ name: "raw_exec" } as Driver, { name: "exec" } as Driver]);
-  assert.throws(() => registry.choose("rawexec"), { code: "DRIVER_UNKNOWN", message: /this node has raw_exec, exec; did you mean "raw_exec"\?/ });
+  assert.throws(() => registry.choose("rawexec"), {
+    code: "DRIVER_UNKNOWN",
+    message: /this node has raw_exec, exec; did you mean "raw_exec"\?/,
+  });
 });
 
 test("a key every object inherits is no option of a driver", () => {
@@ -78,7 +84,8 @@ test("what becomes of a task after the agent was away: found, it is adopted; gon
     return (await reattach(driver, "a.web.0" as TaskId, {} as TaskPlace, machine as TaskMachine, 7)).what;
   };
   const exit = { exitCode: 0, signal: 0, oomKilled: false, error: "", finishedAt: 1 };
-  for (const phase of ["entering", "running", "exiting"] as const) assert.equal(await after({ phase, started: true, exit: null }, handle), "adopt", phase);
+  for (const phase of ["entering", "running", "exiting"] as const)
+    assert.equal(await after({ phase, started: true, exit: null }, handle), "adopt", phase);
   assert.equal(await after({ phase: "entering", started: false, exit: null }), "start");
   assert.equal(await after({ phase: "running", started: true, exit: null }), "unknown", "an end nobody saw");
   assert.equal(await after({ phase: "exiting", started: true, exit: null }), "unknown");

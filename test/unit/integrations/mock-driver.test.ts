@@ -4,7 +4,15 @@ import { createVirtualClock, mockDriver } from "#integrations/memory";
 import type { TaskPlace } from "#ports";
 import { taskStart } from "../../conformance/driver.ts";
 
-const place: TaskPlace = { allocationDirectory: "", sharedDirectory: "", taskDirectory: "", secretsDirectory: "", privateDirectory: "", stdoutPath: "", stderrPath: "" };
+const place: TaskPlace = {
+  allocationDirectory: "",
+  sharedDirectory: "",
+  taskDirectory: "",
+  secretsDirectory: "",
+  privateDirectory: "",
+  stdoutPath: "",
+  stderrPath: "",
+};
 
 test("errors at start are recoverable only when the config says so", async () => {
   const driver = mockDriver({ clock: createVirtualClock() });

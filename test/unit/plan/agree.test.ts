@@ -37,7 +37,10 @@ test("over random clusters a plan is refused only for what another took, and nev
       assertSound(world.snapshot());
     }
   });
-  assert(conflicts > 10 || process.env["DROVER_TEST_SEED"] !== undefined, `only ${conflicts} conflicts: the clusters are too large to tell anything`);
+  assert(
+    conflicts > 10 || process.env["DROVER_TEST_SEED"] !== undefined,
+    `only ${conflicts} conflicts: the clusters are too large to tell anything`,
+  );
 });
 
 function plan(world: World, chance: Chance, id: string, newId: () => string): Plan | null {

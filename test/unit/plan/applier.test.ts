@@ -22,13 +22,16 @@ function stage(world: World, inFlightMax?: number) {
     cluster: {
       state: { snapshot: () => world.snapshot() } as State,
       propose: (command) =>
-        new Promise((answer, fail) => proposed.push({
-          command: command as PlanApply, fail,
-          answer: (outcome) => {
-            if (outcome.ok) world.commit((command as PlanApply).Plan);
-            answer(outcome);
-          },
-        })),
+        new Promise((answer, fail) =>
+          proposed.push({
+            command: command as PlanApply,
+            fail,
+            answer: (outcome) => {
+              if (outcome.ok) world.commit((command as PlanApply).Plan);
+              answer(outcome);
+            },
+          }),
+        ),
     },
   });
   return { applier, proposed };
@@ -55,7 +58,10 @@ test("a plan that holds is proposed with its evaluations and answered with its i
   const { applier, proposed } = stage(world);
   const job = jobOf(world, "a", 100);
   const result = applier.submit(planFor(world, job), done(job));
-  assert.deepEqual(proposed[0]?.command.Evaluations.map((each) => each.Status), ["complete"]);
+  assert.deepEqual(
+    proposed[0]?.command.Evaluations.map((each) => each.Status),
+    ["complete"],
+  );
   assert.equal(applier.inFlight, 1);
   proposed[0]?.answer({ ok: true, index: 42 });
   assert.deepEqual(await result, { Index: 42, Rejected: {}, Full: true });
@@ -68,10 +74,17 @@ test("plans follow one another into the log without waiting, and the later sees 
   const [a, b, c] = [jobOf(world, "a", 200), jobOf(world, "b", 200), jobOf(world, "c", 100)];
   const plans = [a, b, c].map((job) => ({ job, plan: planFor(world, job) }));
   const results = plans.map(({ job, plan }) => applier.submit(plan, done(job)));
-  assert.deepEqual(proposed.map((each) => each.command.Plan.Job?.ID), ["a", "c"], "b found no room beside a and never reached the log");
+  assert.deepEqual(
+    proposed.map((each) => each.command.Plan.Job?.ID),
+    ["a", "c"],
+    "b found no room beside a and never reached the log",
+  );
   assert.deepEqual(await results[1], { Index: 0, Rejected: { "node-m1": "memory" }, Full: false });
   for (const each of proposed) each.answer({ ok: true, index: 7 });
-  assert.deepEqual((await Promise.all([results[0], results[2]])).map((result) => result?.Full), [true, true]);
+  assert.deepEqual(
+    (await Promise.all([results[0], results[2]])).map((result) => result?.Full),
+    [true, true],
+  );
 });
 
 test("evaluations are left out of the entry when something was refused", async () => {
@@ -83,7 +96,10 @@ test("evaluations are left out of the entry when something was refused", async (
   const { applier, proposed } = stage(world);
   const result = applier.submit(plan, done(job));
   assert.deepEqual(proposed[0]?.command.Evaluations, []);
-  assert.deepEqual(proposed[0]?.command.Plan.Placements, plan.Placements.filter((placement) => placement.NodeName === "m1"));
+  assert.deepEqual(
+    proposed[0]?.command.Plan.Placements,
+    plan.Placements.filter((placement) => placement.NodeName === "m1"),
+  );
   proposed[0]?.answer({ ok: true, index: 9 });
   assert.deepEqual(await result, { Index: 9, Rejected: { "node-m2": "node does not exist" }, Full: false });
 });
@@ -98,7 +114,10 @@ test("while the log is full the most important plan waits first in line", async 
     proposed[next]?.answer({ ok: true, index: next });
     await settled();
   }
-  assert.deepEqual(proposed.map((each) => each.command.Plan.Job?.ID), ["a", "high", "high2", "low"]);
+  assert.deepEqual(
+    proposed.map((each) => each.command.Plan.Job?.ID),
+    ["a", "high", "high2", "low"],
+  );
   await Promise.all(results);
 });
 

@@ -93,11 +93,22 @@ test("an update whose new place is refused keeps the old allocation running, and
   // The old web goes from m1 to m2, and other takes its room on m1.
   const right = [{ LTarget: "${meta.side}", Operand: "=", RTarget: "right" }];
   const left = [{ LTarget: "${meta.side}", Operand: "=", RTarget: "left" }];
-  const next = world.addJob(aJob({
-    TaskGroups: [aGroup({ memory: 200, Constraints: right, Meta: { v: "2" } }), aGroup({ Name: "other", memory: 200, Constraints: left })],
-  }));
+  const next = world.addJob(
+    aJob({
+      TaskGroups: [
+        aGroup({ memory: 200, Constraints: right, Meta: { v: "2" } }),
+        aGroup({ Name: "other", memory: 200, Constraints: left }),
+      ],
+    }),
+  );
   const plan = planFor(world, next);
-  assert.deepEqual(plan.Placements.map((placement) => [placement.TaskGroup, placement.NodeName]), [["web", "m2"], ["other", "m1"]]);
+  assert.deepEqual(
+    plan.Placements.map((placement) => [placement.TaskGroup, placement.NodeName]),
+    [
+      ["web", "m2"],
+      ["other", "m1"],
+    ],
+  );
   world.nodes.delete("node-m2");
   const verified = verifyPlan(world.snapshot(), plan);
   assert.deepEqual(verified.Rejected, { "node-m2": "node does not exist", "node-m1": "memory" });
@@ -113,7 +124,10 @@ test("what was lost is marked lost even if its replacement is refused", () => {
   const plan = planFor(world, job);
   world.nodes.delete("node-m2");
   const verified = verifyPlan(world.snapshot(), plan);
-  assert.deepEqual(verified.Plan.Stops.map((stop) => stop.ClientStatus), ["lost"]);
+  assert.deepEqual(
+    verified.Plan.Stops.map((stop) => stop.ClientStatus),
+    ["lost"],
+  );
   assert.equal(verified.Plan.Placements.length, 0);
 });
 

@@ -18,7 +18,10 @@ export class Book {
   do(command: Command): Outcome {
     const index = this.#state.index + 1;
     return this.#state.apply(index, {
-      version: commandVersion(command.type) as number, time: index * 1e9, requestId: `request-${index}`, command,
+      version: commandVersion(command.type) as number,
+      time: index * 1e9,
+      requestId: `request-${index}`,
+      command,
     });
   }
 
@@ -31,7 +34,12 @@ export class Book {
   }
   stopJob(job: Job): void {
     this.#must({
-      type: "job-deregister", Namespace: job.Namespace as Namespace, JobID: job.ID as JobId, Purge: false, NoShutdownDelay: false, Evaluation: null,
+      type: "job-deregister",
+      Namespace: job.Namespace as Namespace,
+      JobID: job.ID as JobId,
+      Purge: false,
+      NoShutdownDelay: false,
+      Evaluation: null,
     });
   }
   nodeStatus(node: Node, Status: Node["Status"]): void {
@@ -67,9 +75,18 @@ export class Book {
       const slot = columns.slotOf(node.ID) as number;
       const held = [...snapshot.allocationsByNode(node.ID)].filter((allocation) => !clientTerminal(allocation));
       const used = held.map((allocation) => holdingOf(allocation.AllocatedResources));
-      assert.equal(columns.cpuUsed[slot], used.reduce((sum, each) => sum + each.cpu, 0));
-      assert.equal(columns.memoryUsed[slot], used.reduce((sum, each) => sum + each.memory, 0));
-      assert.equal(columns.diskUsed[slot], used.reduce((sum, each) => sum + each.disk, 0));
+      assert.equal(
+        columns.cpuUsed[slot],
+        used.reduce((sum, each) => sum + each.cpu, 0),
+      );
+      assert.equal(
+        columns.memoryUsed[slot],
+        used.reduce((sum, each) => sum + each.memory, 0),
+      );
+      assert.equal(
+        columns.diskUsed[slot],
+        used.reduce((sum, each) => sum + each.disk, 0),
+      );
     }
   }
 }

@@ -18,11 +18,19 @@ export function chanceFrom(seed: number): Chance {
 
 export function anyNode(chance: Chance, name: string): Node {
   return aNode(name, {
-    cpu: 500 * (1 + chance.below(6)), memory: 256 * (1 + chance.below(6)), disk: 100 * (1 + chance.below(5)), cores: 1 + chance.below(4),
-    Datacenter: chance.pick(["dc1", "dc2"]), NodeClass: chance.pick(["", "big", "small"]), Meta: { rack: `r${chance.below(3)}` },
-    Status: chance.once(8) ? "down" : "ready", SchedulingEligibility: chance.once(8) ? "ineligible" : "eligible",
-    NodePool: chance.once(8) ? "gpu" : "default", drivers: chance.once(8) ? [] : ["raw_exec"],
-    reservedPorts: chance.once(3) ? "8080,20001" : "", dynamicPorts: [20_000, 20_000 + chance.below(6)],
+    cpu: 500 * (1 + chance.below(6)),
+    memory: 256 * (1 + chance.below(6)),
+    disk: 100 * (1 + chance.below(5)),
+    cores: 1 + chance.below(4),
+    Datacenter: chance.pick(["dc1", "dc2"]),
+    NodeClass: chance.pick(["", "big", "small"]),
+    Meta: { rack: `r${chance.below(3)}` },
+    Status: chance.once(8) ? "down" : "ready",
+    SchedulingEligibility: chance.once(8) ? "ineligible" : "eligible",
+    NodePool: chance.once(8) ? "gpu" : "default",
+    drivers: chance.once(8) ? [] : ["raw_exec"],
+    reservedPorts: chance.once(3) ? "8080,20001" : "",
+    dynamicPorts: [20_000, 20_000 + chance.below(6)],
   });
 }
 
@@ -37,12 +45,16 @@ const CONSTRAINTS: readonly Constraint[] = [
 export function anyGroup(chance: Chance, name: string): TaskGroup {
   const ports = [{ http: 8080 }, { a: 0 }, { http: 8080, a: 0, b: 0 }];
   return aGroup({
-    Name: name, Count: chance.below(6), disk: 10 + chance.below(60),
+    Name: name,
+    Count: chance.below(6),
+    disk: 10 + chance.below(60),
     Tasks: [aTask({ cpu: 100 + chance.below(900), memory: 32 + chance.below(500), cores: chance.once(10) ? 1 : 0 })],
     Networks: chance.once(3) ? [aNetwork(chance.pick(ports))] : [],
     Constraints: chance.once(3) ? [chance.pick(CONSTRAINTS)] : [],
     Affinities: chance.once(4) ? [{ LTarget: "${meta.rack}", Operand: "=", RTarget: "r1", Weight: 50 - chance.below(100) }] : [],
-    Spreads: chance.once(4) ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.once(2) ? [] : [{ Value: "r1", Percent: 60 }] }] : [],
+    Spreads: chance.once(4)
+      ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.once(2) ? [] : [{ Value: "r1", Percent: 60 }] }]
+      : [],
     Meta: chance.once(3) ? { color: chance.pick(["red", "blue"]) } : {},
   });
 }
@@ -50,9 +62,15 @@ export function anyGroup(chance: Chance, name: string): TaskGroup {
 export function anyJob(chance: Chance, id: string): Job {
   const groups = ["web", "db"].slice(0, 1 + chance.below(2));
   return aJob({
-    ID: id, Name: id, Type: chance.pick(["service", "batch"]), Priority: 1 + chance.below(100), AllAtOnce: chance.once(12),
-    Datacenters: chance.pick([["*"], ["dc1"], ["dc*"]]), NodePool: chance.once(6) ? "all" : "default",
-    Constraints: chance.once(5) ? [chance.pick(CONSTRAINTS)] : [], TaskGroups: groups.map((name) => anyGroup(chance, name)),
+    ID: id,
+    Name: id,
+    Type: chance.pick(["service", "batch"]),
+    Priority: 1 + chance.below(100),
+    AllAtOnce: chance.once(12),
+    Datacenters: chance.pick([["*"], ["dc1"], ["dc*"]]),
+    NodePool: chance.once(6) ? "all" : "default",
+    Constraints: chance.once(5) ? [chance.pick(CONSTRAINTS)] : [],
+    TaskGroups: groups.map((name) => anyGroup(chance, name)),
   });
 }
 
@@ -64,7 +82,10 @@ export function withSeeds(runs: number, act: (chance: Chance, seed: number) => v
     try {
       act(chanceFrom(seed), seed);
     } catch (thrown) {
-      throw new Error(`seed ${seed}: ${thrown instanceof Error ? thrown.message : String(thrown)} (DROVER_TEST_SEED=${seed} runs it alone)`, { cause: thrown });
+      throw new Error(
+        `seed ${seed}: ${thrown instanceof Error ? thrown.message : String(thrown)} (DROVER_TEST_SEED=${seed} runs it alone)`,
+        { cause: thrown },
+      );
     }
   }
 }

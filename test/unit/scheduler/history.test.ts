@@ -35,7 +35,8 @@ function disturb(book: Book, chance: Chance): void {
     () => void book.addJob(anyJob(chance, `job${chance.below(4)}`)),
     () => {
       const job = jobs.length === 0 ? undefined : chance.pick(jobs);
-      if (job !== undefined) book.addJob({ ...job, TaskGroups: job.TaskGroups.map((group) => (chance.once(2) ? group : anyGroup(chance, group.Name))) });
+      if (job !== undefined)
+        book.addJob({ ...job, TaskGroups: job.TaskGroups.map((group) => (chance.once(2) ? group : anyGroup(chance, group.Name))) });
     },
     () => jobs.length > 0 && book.stopJob(chance.pick(jobs)),
     () => book.nodeStatus(chance.pick(nodes), chance.pick(["ready", "ready", "down"])),
@@ -56,10 +57,19 @@ function disturb(book: Book, chance: Chance): void {
 function report(book: Book, allocation: Allocation, status: ClientStatus): void {
   const over = status === "complete" || status === "failed";
   book.report({
-    ID: allocation.ID, NodeID: allocation.NodeID, ClientStatus: status, ClientDescription: "",
+    ID: allocation.ID,
+    NodeID: allocation.NodeID,
+    ClientStatus: status,
+    ClientDescription: "",
     TaskStates: {
       main: {
-        State: over ? "dead" : "running", Failed: status === "failed", Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [],
+        State: over ? "dead" : "running",
+        Failed: status === "failed",
+        Restarts: 0,
+        LastRestart: null,
+        StartedAt: null,
+        FinishedAt: null,
+        Events: [],
       },
     },
   });
@@ -107,7 +117,10 @@ function assertReached(book: Book, { Namespace, ID }: Job, result: ScheduleResul
     const missing = Math.max(0, (group.Count ?? 1) - current.length);
     const replaceable = current.filter((allocation) => waitsForSuccessor(allocation, job)).length;
     assert(current.filter((allocation) => !terminal(allocation)).length <= (group.Count ?? 1), `${group.Name}: too many`);
-    assert(queued >= missing && queued <= missing + replaceable, `${group.Name}: ${missing} missing, ${replaceable} to be replaced, ${queued} queued`);
+    assert(
+      queued >= missing && queued <= missing + replaceable,
+      `${group.Name}: ${missing} missing, ${replaceable} to be replaced, ${queued} queued`,
+    );
     assert.equal(queued > 0, result.Evaluation.FailedTGAllocs[group.Name] !== undefined);
   }
 }

@@ -12,7 +12,11 @@ export function living(allocations: Iterable<Allocation>): Allocation[] {
 export function assertSound(snapshot: Snapshot): void {
   for (const node of snapshot.nodes()) assertNotOvercommitted(node, living(snapshot.allocationsByNode(node.ID)));
   const names = living(snapshot.allocations()).map((allocation) => `${allocation.Namespace} ${allocation.Name}`);
-  assert.deepEqual(names.filter((name, at) => names.indexOf(name) !== at), [], "(job, group, index) is unique among the living (F7)");
+  assert.deepEqual(
+    names.filter((name, at) => names.indexOf(name) !== at),
+    [],
+    "(job, group, index) is unique among the living (F7)",
+  );
   for (const allocation of snapshot.allocations()) {
     assert.equal(allocation.Name, `${allocation.JobID}.${allocation.TaskGroup}[${allocationIndex(allocation.Name)}]`);
   }
@@ -30,11 +34,20 @@ function assertNotOvercommitted(node: Node, held: readonly Allocation[]): void {
   assert.equal(new Set(ports).size, ports.length, `${node.Name}: a port twice`);
   assert.equal(new Set(cores).size, cores.length, `${node.Name}: a core twice`);
   const reserved = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
-  assert.deepEqual(ports.filter((port) => reserved.has(port)), [], `${node.Name}: a reserved port`);
+  assert.deepEqual(
+    ports.filter((port) => reserved.has(port)),
+    [],
+    `${node.Name}: a reserved port`,
+  );
   for (const allocation of held) {
     for (const { Label, Value } of allocation.AllocatedResources.Shared.Ports) {
-      const isStatic = allocation.AllocatedResources.Shared.Networks.some((network) => network.ReservedPorts.some((port) => port.Label === Label));
-      assert(isStatic || (Value >= has.MinDynamicPort && Value < has.MaxDynamicPort), `${node.Name}: ${Label}=${Value} is not in the range`);
+      const isStatic = allocation.AllocatedResources.Shared.Networks.some((network) =>
+        network.ReservedPorts.some((port) => port.Label === Label),
+      );
+      assert(
+        isStatic || (Value >= has.MinDynamicPort && Value < has.MaxDynamicPort),
+        `${node.Name}: ${Label}=${Value} is not in the range`,
+      );
     }
   }
 }

@@ -84,5 +84,9 @@ test("a core that another holds does not fit, and the reason counts the free one
   assert.equal(ledger.shortfall(0, claim), undefined);
   ledger.take(0, { ...claim, cores: [1] });
   assert.deepEqual(ledger.shortfall(0, claim), { dimension: "cores", wanted: 2, free: 1 });
-  assert.deepEqual(ledger.shortfall(0, { ...claim, cores: [9] }), { dimension: "cores", wanted: 1, free: 0 }, "a core the node does not have");
+  assert.deepEqual(
+    ledger.shortfall(0, { ...claim, cores: [9] }),
+    { dimension: "cores", wanted: 1, free: 0 },
+    "a core the node does not have",
+  );
 });

@@ -4,8 +4,11 @@ import { EphemeralDisk, Job, newEvaluation, Resources, Task, TaskGroup } from "#
 import type { Evaluation, Network, Node } from "#model";
 
 const BLANK = {
-  job: Value.Create(Job) as Job, group: Value.Create(TaskGroup) as TaskGroup, task: Value.Create(Task) as Task,
-  resources: Value.Create(Resources) as Resources, disk: Value.Create(EphemeralDisk) as EphemeralDisk,
+  job: Value.Create(Job) as Job,
+  group: Value.Create(TaskGroup) as TaskGroup,
+  task: Value.Create(Task) as Task,
+  resources: Value.Create(Resources) as Resources,
+  disk: Value.Create(EphemeralDisk) as EphemeralDisk,
 };
 
 /** No nulls where a canonical job has a value. */
@@ -17,17 +20,37 @@ export function aTask(fields: Partial<Task> & { cpu?: number; memory?: number; c
 
 export function aGroup(fields: Partial<TaskGroup> & { cpu?: number; memory?: number; cores?: number; disk?: number } = {}): TaskGroup {
   const { cpu, memory, cores, disk = 10, ...rest } = fields;
-  const asked = { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }), ...(cores === undefined ? {} : { cores }) };
+  const asked = {
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(cores === undefined ? {} : { cores }),
+  };
   return {
-    ...BLANK.group, Name: "web", Count: 1, Tasks: [aTask(asked)],
-    EphemeralDisk: { ...BLANK.disk, SizeMB: disk }, ...rest,
+    ...BLANK.group,
+    Name: "web",
+    Count: 1,
+    Tasks: [aTask(asked)],
+    EphemeralDisk: { ...BLANK.disk, SizeMB: disk },
+    ...rest,
   };
 }
 
 export function aJob(fields: Partial<Omit<Job, "ID" | "Namespace">> & { ID?: string } = {}): Job {
   const made = {
-    ...BLANK.job, ID: "app", Name: "app", Namespace: "default", Type: "service", Priority: 50, Datacenters: ["*"],
-    NodePool: "default", Version: 0, CreateIndex: 1, ModifyIndex: 1, JobModifyIndex: 1, TaskGroups: [aGroup()], ...fields,
+    ...BLANK.job,
+    ID: "app",
+    Name: "app",
+    Namespace: "default",
+    Type: "service",
+    Priority: 50,
+    Datacenters: ["*"],
+    NodePool: "default",
+    Version: 0,
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    JobModifyIndex: 1,
+    TaskGroups: [aGroup()],
+    ...fields,
   };
   return made as Job;
 }
@@ -37,9 +60,17 @@ export function aNetwork(ports: Readonly<Record<string, number>>, fields: Partia
   const port = (Label: string) => ({ Label, Value: ports[Label] as number, To: 0, HostNetwork: "default", IgnoreCollision: false });
   const labels = Object.keys(ports);
   return {
-    Mode: "host", Device: "", CIDR: "", IP: "", Hostname: "", MBits: null, DNS: null, CNI: null,
+    Mode: "host",
+    Device: "",
+    CIDR: "",
+    IP: "",
+    Hostname: "",
+    MBits: null,
+    DNS: null,
+    CNI: null,
     ReservedPorts: labels.filter((label) => (ports[label] as number) > 0).map(port),
-    DynamicPorts: labels.filter((label) => ports[label] === 0).map(port), ...fields,
+    DynamicPorts: labels.filter((label) => ports[label] === 0).map(port),
+    ...fields,
   };
 }
 
@@ -54,21 +85,59 @@ export interface NodeShape {
 }
 
 export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShape = {}): Node {
-  const { cpu = 4000, memory = 8192, disk = 10_000, cores = 4, reservedPorts = "", dynamicPorts = [20_000, 32_000], drivers = ["raw_exec"], ...rest } = fields;
+  const {
+    cpu = 4000,
+    memory = 8192,
+    disk = 10_000,
+    cores = 4,
+    reservedPorts = "",
+    dynamicPorts = [20_000, 32_000],
+    drivers = ["raw_exec"],
+    ...rest
+  } = fields;
   const node = {
-    ID: `node-${name}`, SecretID: "", Datacenter: "dc1", Name: name, NodePool: "default", NodeClass: "", HTTPAddr: "", TLSEnabled: false,
+    ID: `node-${name}`,
+    SecretID: "",
+    Datacenter: "dc1",
+    Name: name,
+    NodePool: "default",
+    NodeClass: "",
+    HTTPAddr: "",
+    TLSEnabled: false,
     Attributes: { "kernel.name": "linux", "unique.hostname": name },
     NodeResources: {
-      Cpu: { CpuShares: cpu, TotalCpuCores: cores, ReservableCpuCores: [...Array(cores).keys()] }, Memory: { MemoryMB: memory },
-      Disk: { DiskMB: disk }, Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1000 }], Devices: [],
-      MinDynamicPort: dynamicPorts[0], MaxDynamicPort: dynamicPorts[1],
+      Cpu: { CpuShares: cpu, TotalCpuCores: cores, ReservableCpuCores: [...Array(cores).keys()] },
+      Memory: { MemoryMB: memory },
+      Disk: { DiskMB: disk },
+      Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1000 }],
+      Devices: [],
+      MinDynamicPort: dynamicPorts[0],
+      MaxDynamicPort: dynamicPorts[1],
     },
     ReservedResources: {
-      Cpu: { CpuShares: 0 }, Memory: { MemoryMB: 0 }, Disk: { DiskMB: 0 }, Networks: { ReservedHostPorts: reservedPorts },
+      Cpu: { CpuShares: 0 },
+      Memory: { MemoryMB: 0 },
+      Disk: { DiskMB: 0 },
+      Networks: { ReservedHostPorts: reservedPorts },
     },
-    Links: {}, Meta: {}, CgroupParent: "", HostVolumes: {}, HostNetworks: {}, DrainStrategy: null, SchedulingEligibility: "eligible",
-    Drivers: Object.fromEntries(drivers.map((driver) => [driver, { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "", UpdateTime: "" }])),
-    Status: "ready", StatusDescription: "", StatusUpdatedAt: 0, Events: [], LastDrain: null, ComputedClass: "", CreateIndex: 1, ModifyIndex: 1,
+    Links: {},
+    Meta: {},
+    CgroupParent: "",
+    HostVolumes: {},
+    HostNetworks: {},
+    DrainStrategy: null,
+    SchedulingEligibility: "eligible",
+    Drivers: Object.fromEntries(
+      drivers.map((driver) => [driver, { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "", UpdateTime: "" }]),
+    ),
+    Status: "ready",
+    StatusDescription: "",
+    StatusUpdatedAt: 0,
+    Events: [],
+    LastDrain: null,
+    ComputedClass: "",
+    CreateIndex: 1,
+    ModifyIndex: 1,
     ...rest,
   } as unknown as Node;
   return node.ComputedClass === "" ? { ...node, ComputedClass: classOf(node) } : node;
@@ -82,8 +151,13 @@ function classOf(node: Node): string {
 
 export function anEvaluation(job: Pick<Job, "ID" | "Namespace" | "Type" | "Priority">, fields: Partial<Evaluation> = {}): Evaluation {
   return newEvaluation({
-    ID: "e0000000" as Evaluation["ID"], Namespace: job.Namespace, Priority: job.Priority, Type: job.Type, TriggeredBy: "job-register",
-    JobID: job.ID, ...fields,
+    ID: "e0000000" as Evaluation["ID"],
+    Namespace: job.Namespace,
+    Priority: job.Priority,
+    Type: job.Type,
+    TriggeredBy: "job-register",
+    JobID: job.ID,
+    ...fields,
   });
 }
 

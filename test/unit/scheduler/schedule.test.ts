@@ -59,7 +59,8 @@ test("the scores it shows are those the slow one counts", () => {
     for (const shown of first.Metrics?.ScoreMetaData ?? []) {
       const counted = slow.find((node) => node.nodeId === shown.NodeID);
       // A node that only turns out to have no port left is shown, too.
-      if (counted !== undefined) assert(Math.abs(counted.score - shown.NormScore) < 1e-9, `${shown.NodeID}: ${counted.score}, shown ${shown.NormScore}`);
+      if (counted !== undefined)
+        assert(Math.abs(counted.score - shown.NormScore) < 1e-9, `${shown.NodeID}: ${counted.score}, shown ${shown.NormScore}`);
     }
   });
 });
@@ -82,7 +83,10 @@ test("evaluations planned side by side deal equal nodes out differently, the sam
   const nodeFor = (id: string) => schedule(snapshot, { ...anEvaluation(job), ID: id as never }, options()).Plan?.Placements[0]?.NodeID;
   const chosen = Array.from({ length: 20 }, (_, i) => nodeFor(`evaluation-${i}`));
   assert(new Set(chosen).size > 10, `${new Set(chosen).size} different nodes of 20`);
-  assert.deepEqual(Array.from({ length: 20 }, (_, i) => nodeFor(`evaluation-${i}`)), chosen);
+  assert.deepEqual(
+    Array.from({ length: 20 }, (_, i) => nodeFor(`evaluation-${i}`)),
+    chosen,
+  );
 });
 
 test("ports carry the node's address, and `to` follows the host port when it is -1", () => {
@@ -91,13 +95,15 @@ test("ports carry the node's address, and `to` follows the host port when it is 
   const network = aNetwork({ http: 8080, admin: 0 });
   const Networks = [{ ...network, DynamicPorts: network.DynamicPorts.map((port) => ({ ...port, To: -1 })) }];
   const job = world.addJob(aJob({ TaskGroups: [aGroup({ Networks })] }));
-  const { Shared } = schedule(world.snapshot(), anEvaluation(job), options()).Plan?.Placements[0]?.AllocatedResources ?? assert.fail("not placed");
+  const { Shared } =
+    schedule(world.snapshot(), anEvaluation(job), options()).Plan?.Placements[0]?.AllocatedResources ?? assert.fail("not placed");
   const [http, admin] = Shared.Ports;
   assert.deepEqual(http, { Label: "http", Value: 8080, To: 0, HostIP: "10.0.0.1", IgnoreCollision: false });
   assert.equal(admin?.To, admin?.Value);
-  assert.deepEqual(Shared.Networks.map(({ IP, Device, ReservedPorts, DynamicPorts }) => [IP, Device, ReservedPorts[0]?.Value, DynamicPorts[0]?.Value]), [
-    ["10.0.0.1", "eth0", 8080, admin?.Value],
-  ]);
+  assert.deepEqual(
+    Shared.Networks.map(({ IP, Device, ReservedPorts, DynamicPorts }) => [IP, Device, ReservedPorts[0]?.Value, DynamicPorts[0]?.Value]),
+    [["10.0.0.1", "eth0", 8080, admin?.Value]],
+  );
 });
 
 test("a port that may collide is given out again", () => {
@@ -130,7 +136,10 @@ test("a job that was purged is stopped", () => {
   world.commit(placed);
   world.jobs.delete(job.ID);
   const result = schedule(world.snapshot(), anEvaluation(job), options());
-  assert.deepEqual(result.Plan?.Stops.map((stop) => stop.ID), placed.Placements.map((placement) => placement.ID));
+  assert.deepEqual(
+    result.Plan?.Stops.map((stop) => stop.ID),
+    placed.Placements.map((placement) => placement.ID),
+  );
   assert.equal(result.Plan?.Job, null);
   assert.equal(result.Evaluation.Status, "complete");
 });
@@ -142,5 +151,8 @@ test("a group named as objects' own members are is a group like any other: what 
   const job = world.addJob(aJob({ TaskGroups: [aGroup({ Name: "constructor" }), aGroup({ Name: "web", Constraints: [windows] })] }));
   const result = schedule(world.snapshot(), anEvaluation(job), options());
   assert.deepEqual(result.Evaluation.QueuedAllocations, { constructor: 0, web: 1 });
-  assert.deepEqual(result.Created.map((blocked) => blocked.ClassEligibility), [{ "v1:a": false }]);
+  assert.deepEqual(
+    result.Created.map((blocked) => blocked.ClassEligibility),
+    [{ "v1:a": false }],
+  );
 });

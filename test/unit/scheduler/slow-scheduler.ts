@@ -18,7 +18,9 @@ export function feasibleNodes(snapshot: Snapshot, job: Job, group: TaskGroup, pl
   const all: Placed[] = [...[...snapshot.allocations()].filter((allocation) => !clientTerminal(allocation)), ...placed];
   const own = all.filter((each) => each.JobID === job.ID);
   return [...snapshot.nodes()]
-    .filter((node) => isCandidate(node, job) && passes(node, job, group) && isDistinct(node, job, group, own, snapshot) && fits(node, group, all))
+    .filter(
+      (node) => isCandidate(node, job) && passes(node, job, group) && isDistinct(node, job, group, own, snapshot) && fits(node, group, all),
+    )
     .map((node) => ({ nodeId: node.ID, score: scoreOf(node, job, group, all, snapshot) }));
 }
 
@@ -37,10 +39,14 @@ function passes(node: Node, job: Job, group: TaskGroup): boolean {
 function holds(node: Node, { LTarget, Operand, RTarget }: Constraint | Affinity): boolean {
   const value = valueOf(node, LTarget);
   switch (Operand) {
-    case "=": return value === RTarget;
-    case "!=": return value !== RTarget;
-    case "regexp": return value !== undefined && new RegExp(RTarget).test(value);
-    default: return true;
+    case "=":
+      return value === RTarget;
+    case "!=":
+      return value !== RTarget;
+    case "regexp":
+      return value !== undefined && new RegExp(RTarget).test(value);
+    default:
+      return true;
   }
 }
 
@@ -52,15 +58,18 @@ function valueOf(node: Node, target: string): string | undefined {
 
 function isDistinct(node: Node, job: Job, group: TaskGroup, own: readonly Placed[], snapshot: Snapshot): boolean {
   const scopes = [
-    { constraints: job.Constraints, others: own }, { constraints: group.Constraints, others: own.filter((each) => each.TaskGroup === group.Name) },
+    { constraints: job.Constraints, others: own },
+    { constraints: group.Constraints, others: own.filter((each) => each.TaskGroup === group.Name) },
   ];
-  return scopes.every(({ constraints, others }) => constraints.every((constraint) => {
-    if (constraint.Operand === "distinct_hosts") return !others.some((other) => other.NodeID === node.ID);
-    if (constraint.Operand !== "distinct_property") return true;
-    const value = valueOf(node, constraint.LTarget);
-    const same = others.filter((other) => valueOf(snapshot.node(other.NodeID) as Node, constraint.LTarget) === value);
-    return value !== undefined && same.length < Number(constraint.RTarget);
-  }));
+  return scopes.every(({ constraints, others }) =>
+    constraints.every((constraint) => {
+      if (constraint.Operand === "distinct_hosts") return !others.some((other) => other.NodeID === node.ID);
+      if (constraint.Operand !== "distinct_property") return true;
+      const value = valueOf(node, constraint.LTarget);
+      const same = others.filter((other) => valueOf(snapshot.node(other.NodeID) as Node, constraint.LTarget) === value);
+      return value !== undefined && same.length < Number(constraint.RTarget);
+    }),
+  );
 }
 
 function fits(node: Node, group: TaskGroup, all: readonly Placed[]): boolean {
@@ -91,7 +100,8 @@ function asked(node: Node, group: TaskGroup): { cpu: number; memory: number; dis
     (task.Resources?.Cores ?? 0) > 0 ? (task.Resources?.Cores ?? 0) * Math.floor(CpuShares / TotalCpuCores) : (task.Resources?.CPU ?? 0);
   return {
     cpu: group.Tasks.reduce((sum, task) => sum + cpuOf(task), 0),
-    memory: group.Tasks.reduce((sum, task) => sum + (task.Resources?.MemoryMB ?? 0), 0), disk: group.EphemeralDisk?.SizeMB ?? 0,
+    memory: group.Tasks.reduce((sum, task) => sum + (task.Resources?.MemoryMB ?? 0), 0),
+    disk: group.EphemeralDisk?.SizeMB ?? 0,
   };
 }
 
@@ -108,13 +118,20 @@ function scoreOf(node: Node, job: Job, group: TaskGroup, all: readonly Placed[],
   const collisions = mates.filter((each) => each.NodeID === node.ID).length;
   if (collisions > 0) scores.push(-(collisions + 1) / (group.Count ?? 1));
   const weights = group.Affinities.reduce((sum, affinity) => sum + Math.abs(affinity.Weight), 0);
-  if (weights > 0) scores.push(group.Affinities.filter((affinity) => holds(node, affinity)).reduce((sum, affinity) => sum + affinity.Weight, 0) / weights);
+  if (weights > 0)
+    scores.push(group.Affinities.filter((affinity) => holds(node, affinity)).reduce((sum, affinity) => sum + affinity.Weight, 0) / weights);
   const spread = group.Spreads.reduce((sum, each) => sum + spreadBoost(node, group, each, mates, snapshot), 0);
   if (spread !== 0) scores.push(spread);
   return scores.reduce((sum, score) => sum + score, 0) / scores.length;
 }
 
-function spreadBoost(node: Node, group: TaskGroup, spread: TaskGroup["Spreads"][number], mates: readonly Placed[], snapshot: Snapshot): number {
+function spreadBoost(
+  node: Node,
+  group: TaskGroup,
+  spread: TaskGroup["Spreads"][number],
+  mates: readonly Placed[],
+  snapshot: Snapshot,
+): number {
   const value = valueOf(node, spread.Attribute);
   const whole = group.Spreads.reduce((sum, each) => sum + each.Weight, 0);
   const count = group.Count ?? 1;

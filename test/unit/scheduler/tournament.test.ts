@@ -21,7 +21,10 @@ test("after any changes the champion is the one a look at all finds", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(score, fc.nat(5)), { maxLength: 33 }), changes, (entries, later) => {
       const ranks = Uint32Array.from(entries, ([, rank]) => rank);
-      const tournament = new Tournament(Float64Array.from(entries, ([each]) => each), ranks);
+      const tournament = new Tournament(
+        Float64Array.from(entries, ([each]) => each),
+        ranks,
+      );
       assert.equal(tournament.best(), slowBest(tournament.scores, ranks));
       for (const [index, value] of later) {
         if (index >= entries.length) continue;

@@ -33,7 +33,8 @@ export class World {
     this.index++;
     for (const stop of plan.Stops) {
       this.change(stop.ID, {
-        DesiredStatus: stop.DesiredStatus, DesiredDescription: stop.DesiredDescription,
+        DesiredStatus: stop.DesiredStatus,
+        DesiredDescription: stop.DesiredDescription,
         ...(stop.ClientStatus === "" ? {} : { ClientStatus: stop.ClientStatus }),
       });
     }
@@ -41,7 +42,13 @@ export class World {
       if (this.allocations.has(placed.PreviousAllocation)) this.change(placed.PreviousAllocation, { NextAllocation: placed.ID });
       const CreateIndex = this.allocations.get(placed.ID)?.CreateIndex ?? this.index;
       this.allocations.set(placed.ID, {
-        ...placed, Job: plan.Job as Job, CreateIndex, ModifyIndex: this.index, AllocModifyIndex: this.index, CreateTime: 0, ModifyTime: 0,
+        ...placed,
+        Job: plan.Job as Job,
+        CreateIndex,
+        ModifyIndex: this.index,
+        AllocModifyIndex: this.index,
+        CreateTime: 0,
+        ModifyTime: 0,
       });
     }
   }
@@ -54,7 +61,10 @@ export class World {
 
   snapshot(): Snapshot {
     const world = {
-      nodes: new Map(this.nodes), jobs: new Map(this.jobs), allocations: new Map(this.allocations), configuration: this.configuration,
+      nodes: new Map(this.nodes),
+      jobs: new Map(this.jobs),
+      allocations: new Map(this.allocations),
+      configuration: this.configuration,
     };
     const all = [...world.allocations.values()];
     const byNode = Map.groupBy(all, (allocation) => allocation.NodeID as string);
@@ -80,20 +90,28 @@ export class World {
 function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly Allocation[]>): Columns {
   const slots = new Map(nodes.map((node, slot) => [node.ID as string, slot]));
   const holding = nodes.map((node) => (byNode.get(node.ID) ?? []).filter((allocation) => !clientTerminal(allocation)));
-  const ports = nodes.map((node, slot) => new Set([
-    ...parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts),
-    ...(holding[slot] ?? []).flatMap((allocation) => allocation.AllocatedResources.Shared.Ports.map((port) => port.Value)),
-  ]));
+  const ports = nodes.map(
+    (node, slot) =>
+      new Set([
+        ...parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts),
+        ...(holding[slot] ?? []).flatMap((allocation) => allocation.AllocatedResources.Shared.Ports.map((port) => port.Value)),
+      ]),
+  );
   const total = (of: (node: Node) => number) => Float64Array.from(nodes, of);
   const used = (of: (holding: ReturnType<typeof holdingOf>) => number) =>
     Float64Array.from(holding, (held) => held.reduce((sum, allocation) => sum + of(holdingOf(allocation.AllocatedResources)), 0));
   return {
-    length: nodes.length, nodes, slotOf: (id) => slots.get(id),
+    length: nodes.length,
+    nodes,
+    slotOf: (id) => slots.get(id),
     cpuTotal: total((node) => node.NodeResources.Cpu.CpuShares - node.ReservedResources.Cpu.CpuShares),
     memoryTotal: total((node) => node.NodeResources.Memory.MemoryMB - node.ReservedResources.Memory.MemoryMB),
     diskTotal: total((node) => node.NodeResources.Disk.DiskMB - node.ReservedResources.Disk.DiskMB),
-    cpuUsed: used((each) => each.cpu), memoryUsed: used((each) => each.memory), diskUsed: used((each) => each.disk),
+    cpuUsed: used((each) => each.cpu),
+    memoryUsed: used((each) => each.memory),
+    diskUsed: used((each) => each.disk),
     portInUse: (slot, port) => ports[slot]?.has(port) === true,
-    portsUsed: Uint32Array.from(ports, (each) => each.size), version: new Uint32Array(nodes.length),
+    portsUsed: Uint32Array.from(ports, (each) => each.size),
+    version: new Uint32Array(nodes.length),
   };
 }

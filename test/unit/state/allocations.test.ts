@@ -20,9 +20,18 @@ test("A placement refers to the very version it was placed with, stamped with in
   hand.register(job("a", { Priority: 99 }), "e2");
   assert.equal(hand.allocation("a1").Job.Priority, 50);
   const snapshot = hand.state.snapshot();
-  assert.deepEqual([...snapshot.allocationsByJob(DEFAULT, "a")].map((each) => each.ID), ["a1"]);
-  assert.deepEqual([...snapshot.allocationsByNode("n1")].map((each) => each.ID), ["a1"]);
-  assert.deepEqual([...snapshot.allocationsByEvaluation("e1")].map((each) => each.ID), ["a1"]);
+  assert.deepEqual(
+    [...snapshot.allocationsByJob(DEFAULT, "a")].map((each) => each.ID),
+    ["a1"],
+  );
+  assert.deepEqual(
+    [...snapshot.allocationsByNode("n1")].map((each) => each.ID),
+    ["a1"],
+  );
+  assert.deepEqual(
+    [...snapshot.allocationsByEvaluation("e1")].map((each) => each.ID),
+    ["a1"],
+  );
 });
 
 test("Two allocations of one version share one Job object", () => {
@@ -45,7 +54,8 @@ test("A plan for a version that is gone is refused whole, its evaluations too", 
 
 test("A plan onto a node that is gone or down is refused whole; stops there are fine", () => {
   const hand = placed();
-  for (const outcome of [hand.place("a", "n9", ["a2"]), (down(hand), hand.place("a", "n1", ["a2"]))]) assert.equal(outcome.ok ? "" : outcome.code, "invalid");
+  for (const outcome of [hand.place("a", "n9", ["a2"]), (down(hand), hand.place("a", "n1", ["a2"]))])
+    assert.equal(outcome.ok ? "" : outcome.code, "invalid");
   assert.equal(hand.plan(plan(null, { Stops: [stop("a1", "n1", { ClientStatus: "lost" })] })).ok, true);
   assert.deepEqual([hand.allocation("a1").DesiredStatus, hand.allocation("a1").ClientStatus], ["stop", "lost"]);
 });
@@ -66,8 +76,15 @@ test("A stop sets what is desired and leaves the node's word, unless the servers
   hand.report("a2", "failed");
   hand.plan(plan(null, { Stops: [stop("a2", "n1", { ClientStatus: "lost" })] }));
   assert.equal(hand.allocation("a2").ClientStatus, "failed");
-  hand.plan(plan(null, { Stops: [stop("a1", "n1", { DesiredDescription: "alloc is lost since its node is down", ClientStatus: "lost" }), stop("nobody", "n1")] }));
-  assert.deepEqual([hand.allocation("a1").ClientStatus, hand.allocation("a1").DesiredDescription], ["lost", "alloc not needed due to job update"]);
+  hand.plan(
+    plan(null, {
+      Stops: [stop("a1", "n1", { DesiredDescription: "alloc is lost since its node is down", ClientStatus: "lost" }), stop("nobody", "n1")],
+    }),
+  );
+  assert.deepEqual(
+    [hand.allocation("a1").ClientStatus, hand.allocation("a1").DesiredDescription],
+    ["lost", "alloc not needed due to job update"],
+  );
 });
 
 test("An allocation stopped in the meantime is not revived by an update in place (F9)", () => {
@@ -83,21 +100,34 @@ test("An update in place moves the version and the evaluation, and keeps what th
   hand.report("a1", "running", { TaskStates: { main: taskState("running") } });
   const before = hand.allocation("a1");
   hand.register(job("a", { Priority: 60 }), "e2");
-  hand.plan(plan(hand.job("a"), {
-    InPlaceUpdates: [placement("a1", "a", "n1", { EvalID: "e2" as EvaluationId, JobVersion: 1, AllocatedResources: resources(200) }), placement("unknown", "a", "n1")],
-  }));
+  hand.plan(
+    plan(hand.job("a"), {
+      InPlaceUpdates: [
+        placement("a1", "a", "n1", { EvalID: "e2" as EvaluationId, JobVersion: 1, AllocatedResources: resources(200) }),
+        placement("unknown", "a", "n1"),
+      ],
+    }),
+  );
   const after = hand.allocation("a1");
   assert.deepEqual([after.JobVersion, after.Job.Priority, after.EvalID, after.ClientStatus], [1, 60, "e2", "running"]);
   assert.deepEqual(after.TaskStates, before.TaskStates);
   assert.deepEqual([after.CreateIndex, after.CreateTime, after.AllocModifyIndex], [before.CreateIndex, before.CreateTime, hand.index]);
   assert.deepEqual([...hand.state.snapshot().allocationsByEvaluation("e1")], []);
-  assert.deepEqual([...hand.state.snapshot().allocationsByEvaluation("e2")].map((each) => each.ID), ["a1"]);
+  assert.deepEqual(
+    [...hand.state.snapshot().allocationsByEvaluation("e2")].map((each) => each.ID),
+    ["a1"],
+  );
   assert.equal(hand.state.snapshot().allocation("unknown"), undefined);
 });
 
 test("A replacement and what it replaces know each other", () => {
   const hand = placed();
-  hand.plan(plan(hand.job("a"), { Stops: [stop("a1", "n1")], Placements: [placement("a2", "a", "n1", { PreviousAllocation: "a1" as AllocationId })] }));
+  hand.plan(
+    plan(hand.job("a"), {
+      Stops: [stop("a1", "n1")],
+      Placements: [placement("a2", "a", "n1", { PreviousAllocation: "a1" as AllocationId })],
+    }),
+  );
   assert.equal(hand.allocation("a1").NextAllocation, "a2");
   assert.equal(hand.allocation("a1").DesiredStatus, "stop");
   assert.equal(hand.allocation("a2").PreviousAllocation, "a1");
@@ -145,28 +175,59 @@ test("Reaping takes what is over, and nothing that came back to life", () => {
   hand.report("a1", "complete");
   hand.evaluations(evaluation("e1", "a", { Status: "complete" }), evaluation("e2", "a"));
   hand.write({
-    type: "reap", Jobs: [{ Namespace: DEFAULT, ID: "a" as JobId }, { Namespace: DEFAULT, ID: "nobody" as JobId }],
-    Evaluations: ["e1", "e2", "e3"] as EvaluationId[], Allocations: ["a1", "a2", "a3"] as AllocationId[],
+    type: "reap",
+    Jobs: [
+      { Namespace: DEFAULT, ID: "a" as JobId },
+      { Namespace: DEFAULT, ID: "nobody" as JobId },
+    ],
+    Evaluations: ["e1", "e2", "e3"] as EvaluationId[],
+    Allocations: ["a1", "a2", "a3"] as AllocationId[],
   });
   const snapshot = hand.state.snapshot();
-  assert.deepEqual([...snapshot.allocations()].map((each) => each.ID), ["a2"]);
-  assert.deepEqual([...snapshot.evaluations()].map((each) => each.ID), ["e2"]);
+  assert.deepEqual(
+    [...snapshot.allocations()].map((each) => each.ID),
+    ["a2"],
+  );
+  assert.deepEqual(
+    [...snapshot.evaluations()].map((each) => each.ID),
+    ["e2"],
+  );
   assert.equal(snapshot.job(DEFAULT, "a")?.Status, "running");
-  assert.deepEqual([...snapshot.allocationsByJob(DEFAULT, "a")].map((each) => each.ID), ["a2"]);
+  assert.deepEqual(
+    [...snapshot.allocationsByJob(DEFAULT, "a")].map((each) => each.ID),
+    ["a2"],
+  );
 });
 
 test("A node that registers again keeps creation, eligibility and its last ten events", () => {
   const hand = new Hand();
   hand.node(node("n1"));
   hand.write({
-    type: "node-eligibility", NodeID: "n1" as NodeId, Eligibility: "ineligible",
-    Event: { Message: "Node marked as ineligible for scheduling", Subsystem: "Cluster", Details: {}, Timestamp: "2026-01-01T00:00:00Z", CreateIndex: 0 },
+    type: "node-eligibility",
+    NodeID: "n1" as NodeId,
+    Eligibility: "ineligible",
+    Event: {
+      Message: "Node marked as ineligible for scheduling",
+      Subsystem: "Cluster",
+      Details: {},
+      Timestamp: "2026-01-01T00:00:00Z",
+      CreateIndex: 0,
+    },
     Evaluations: [],
   });
   hand.node(node("n1", { Attributes: { "kernel.name": "linux" } }));
   const again = hand.state.snapshot().node("n1");
-  assert.deepEqual([again?.CreateIndex, again?.ModifyIndex, again?.SchedulingEligibility, again?.Attributes["kernel.name"]], [2, 4, "ineligible", "linux"]);
-  assert.deepEqual(again?.Events.map((each) => [each.Message, each.CreateIndex]), [["Node registered", 2], ["Node marked as ineligible for scheduling", 3]]);
+  assert.deepEqual(
+    [again?.CreateIndex, again?.ModifyIndex, again?.SchedulingEligibility, again?.Attributes["kernel.name"]],
+    [2, 4, "ineligible", "linux"],
+  );
+  assert.deepEqual(
+    again?.Events.map((each) => [each.Message, each.CreateIndex]),
+    [
+      ["Node registered", 2],
+      ["Node marked as ineligible for scheduling", 3],
+    ],
+  );
   for (let n = 0; n < 7; n++) {
     down(hand);
     hand.node(node("n1"));
@@ -187,6 +248,7 @@ test("Commands about nodes that are not there are missing", () => {
     hand.write({ type: "node-status", NodeIDs: [ID], Status: "down", Event: null, Evaluations: [evaluation("e1", "a")] }),
     hand.write({ type: "node-eligibility", NodeID: ID, Eligibility: "eligible", Event: null, Evaluations: [evaluation("e1", "a")] }),
     hand.write({ type: "node-purge", NodeIDs: [ID], Evaluations: [evaluation("e1", "a")] }),
-  ]) assert.equal(outcome.ok ? "" : outcome.code, "missing");
+  ])
+    assert.equal(outcome.ok ? "" : outcome.code, "missing");
   assert.equal(hand.state.snapshot().evaluation("e1"), undefined);
 });

@@ -14,7 +14,8 @@ test("A throw halfway through a command is a recorded fault, and nothing of the 
   // The second placement has no resources: the first is written before the fault shows, in the columns at the latest.
   const broken = placement("a3", "a", "n1", { DesiredTransition: null as never });
   const outcome = hand.plan(plan(hand.job("a"), { Stops: [stop("a1", "n1")], Placements: [placement("a2", "a", "n1"), broken] }), [
-    null as never, evaluation("e9", "a"),
+    null as never,
+    evaluation("e9", "a"),
   ]);
   assert.equal(outcome.ok ? "" : outcome.code, "fault");
   const after = hand.state.snapshot();
@@ -22,7 +23,10 @@ test("A throw halfway through a command is a recorded fault, and nothing of the 
   assert.equal(after.allocation("a1"), before.allocation("a1"));
   assert.equal(after.allocation("a2"), undefined);
   assert.equal(after.evaluation("e9"), undefined);
-  assert.equal(after.tableIndex("allocations", "evaluations", "jobs", "job-summaries"), before.tableIndex("allocations", "evaluations", "jobs", "job-summaries"));
+  assert.equal(
+    after.tableIndex("allocations", "evaluations", "jobs", "job-summaries"),
+    before.tableIndex("allocations", "evaluations", "jobs", "job-summaries"),
+  );
   assert.deepEqual(after.jobSummary(DEFAULT, "a"), before.jobSummary(DEFAULT, "a"));
   assert.deepEqual([...after.columns().cpuUsed], used);
   assert.equal(hand.place("a", "n1", ["a4"]).ok, true);
@@ -32,9 +36,16 @@ test("Commands made of nonsense are refused, one and all, and the state goes on"
   const hand = new Hand();
   hand.register(job("a"));
   const nonsense: unknown[] = [
-    { type: "job-register" }, { type: "job-register", Job: null }, { type: "plan-apply", Plan: null }, { type: "plan-apply", Plan: { Placements: 3 } },
-    { type: "evaluations-upsert", Evaluations: [null] }, { type: "allocations-client-update", Updates: [{}, null] }, { type: "reap" },
-    { type: "node-register", Node: undefined }, { type: "node-purge", NodeIDs: "all" }, { type: "allocations-desired-transition" },
+    { type: "job-register" },
+    { type: "job-register", Job: null },
+    { type: "plan-apply", Plan: null },
+    { type: "plan-apply", Plan: { Placements: 3 } },
+    { type: "evaluations-upsert", Evaluations: [null] },
+    { type: "allocations-client-update", Updates: [{}, null] },
+    { type: "reap" },
+    { type: "node-register", Node: undefined },
+    { type: "node-purge", NodeIDs: "all" },
+    { type: "allocations-desired-transition" },
   ];
   for (const command of nonsense) {
     const outcome = hand.write(command as Command);
@@ -46,7 +57,14 @@ test("Commands made of nonsense are refused, one and all, and the state goes on"
 
 test("A repeated request id gets the first outcome and changes nothing but the index", () => {
   const hand = new Hand();
-  const command: Command = { type: "job-register", Job: job("a"), Submission: null, Evaluation: null, EnforceIndex: 0, PreserveCounts: false };
+  const command: Command = {
+    type: "job-register",
+    Job: job("a"),
+    Submission: null,
+    Evaluation: null,
+    EnforceIndex: 0,
+    PreserveCounts: false,
+  };
   const first = hand.write(command, "request");
   const digest = hand.state.snapshot().tableIndex("jobs");
   assert.deepEqual(hand.write(command, "request"), first);
@@ -105,14 +123,31 @@ const through = (command: Command): Command =>
 test("Every command survives the codec, and each entry can be read alone, in any order", () => {
   const evaluations = [evaluation("e1", "a", { ClassEligibility: { "v1:1": true } })];
   const commands: Command[] = [
-    { type: "job-register", Job: job("a", { Meta: { a: "1", "": "ü" } }), Submission: { Source: "x", Format: "hcl2", VariableFlags: {}, Variables: "" }, Evaluation: evaluations[0] ?? null, EnforceIndex: 0, PreserveCounts: true },
+    {
+      type: "job-register",
+      Job: job("a", { Meta: { a: "1", "": "ü" } }),
+      Submission: { Source: "x", Format: "hcl2", VariableFlags: {}, Variables: "" },
+      Evaluation: evaluations[0] ?? null,
+      EnforceIndex: 0,
+      PreserveCounts: true,
+    },
     { type: "job-deregister", Namespace: DEFAULT, JobID: "a" as never, Purge: true, NoShutdownDelay: false, Evaluation: null },
     { type: "node-register", Node: node("n1"), Evaluations: evaluations },
     { type: "node-status", NodeIDs: ["n1" as never], Status: "down", Event: null, Evaluations: [] },
     { type: "node-eligibility", NodeID: "n1" as never, Eligibility: "ineligible", Event: null, Evaluations: [] },
     { type: "node-purge", NodeIDs: ["n1" as never], Evaluations: [] },
     { type: "evaluations-upsert", Evaluations: evaluations },
-    { type: "allocations-client-update", Updates: [1, 2, 3].map((n) => ({ ID: `a${n}` as never, NodeID: "n1" as never, ClientStatus: "running", ClientDescription: "", TaskStates: {} })), Evaluations: [] },
+    {
+      type: "allocations-client-update",
+      Updates: [1, 2, 3].map((n) => ({
+        ID: `a${n}` as never,
+        NodeID: "n1" as never,
+        ClientStatus: "running",
+        ClientDescription: "",
+        TaskStates: {},
+      })),
+      Evaluations: [],
+    },
     { type: "allocations-desired-transition", Transitions: { a1: { Migrate: true } }, Evaluations: [] },
     { type: "reap", Jobs: [{ Namespace: DEFAULT, ID: "a" as never }], Evaluations: ["e1" as never], Allocations: ["a1" as never] },
   ];

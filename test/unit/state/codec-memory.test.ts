@@ -13,8 +13,12 @@ test("an id kept of an entry does not keep the entry's other texts", () => {
   const collect = runInNewContext("gc") as () => void;
   const codec = createCodec();
   const read = (entry: number): string => {
-    const Evaluations = Array.from({ length: EVALUATIONS_EACH }, (_, at) => evaluation(`evaluation-${entry}-${at}-${"x".repeat(80)}`, `job-${entry}-${at}`));
-    const { command } = codec.decode(codec.encode({ version: 1, time: 0, requestId: "r", command: { type: "evaluations-upsert", Evaluations } }));
+    const Evaluations = Array.from({ length: EVALUATIONS_EACH }, (_, at) =>
+      evaluation(`evaluation-${entry}-${at}-${"x".repeat(80)}`, `job-${entry}-${at}`),
+    );
+    const { command } = codec.decode(
+      codec.encode({ version: 1, time: 0, requestId: "r", command: { type: "evaluations-upsert", Evaluations } }),
+    );
     assert(command.type === "evaluations-upsert");
     return command.Evaluations[EVALUATIONS_EACH / 2]?.ID as string;
   };

@@ -33,7 +33,13 @@ test("A changed specification is the next version; creation stays", () => {
   hand.register(job("a", { Priority: 70 }), "e2", { Submission: { Source: "two", Format: "hcl2", VariableFlags: {}, Variables: "" } });
   const snapshot = hand.state.snapshot();
   assert.deepEqual([hand.job("a").Version, hand.job("a").CreateIndex, hand.job("a").JobModifyIndex], [1, 2, 3]);
-  assert.deepEqual(snapshot.jobVersions(DEFAULT, "a").map((each) => [each.Version, each.Priority]), [[1, 70], [0, 50]]);
+  assert.deepEqual(
+    snapshot.jobVersions(DEFAULT, "a").map((each) => [each.Version, each.Priority]),
+    [
+      [1, 70],
+      [0, 50],
+    ],
+  );
   assert.equal(snapshot.submission(DEFAULT, "a", 0)?.Source, "one");
   assert.equal(snapshot.submission(DEFAULT, "a", 1)?.Source, "two");
 });
@@ -45,7 +51,10 @@ test("Six versions are kept, and older ones that an allocation still runs", () =
   hand.place("a", "n1", ["a1"]);
   for (let priority = 51; priority < 60; priority++) hand.register(job("a", { Priority: priority }));
   const snapshot = hand.state.snapshot();
-  assert.deepEqual(snapshot.jobVersions(DEFAULT, "a").map((each) => each.Version), [9, 8, 7, 6, 5, 4]);
+  assert.deepEqual(
+    snapshot.jobVersions(DEFAULT, "a").map((each) => each.Version),
+    [9, 8, 7, 6, 5, 4],
+  );
   assert.equal(snapshot.jobVersion(DEFAULT, "a", 0)?.Priority, 50);
   assert.equal(snapshot.jobVersion(DEFAULT, "a", 1), undefined);
   assert.equal(snapshot.submission(DEFAULT, "a", 0), undefined);
@@ -55,7 +64,11 @@ test("An enforced index that does not match is a conflict, and nothing changes",
   const hand = new Hand();
   hand.register(job("a"));
   const before = hand.state.snapshot();
-  for (const [wanted, id] of [[0, "a"], [7, "a"], [3, "missing"]] as const) {
+  for (const [wanted, id] of [
+    [0, "a"],
+    [7, "a"],
+    [3, "missing"],
+  ] as const) {
     const outcome = hand.register(job(id, { Priority: 99 }), "e9", { EnforceIndex: wanted });
     assert.equal(outcome.ok, false);
     assert.equal(outcome.ok ? "" : outcome.code, "conflict");
@@ -74,14 +87,27 @@ test("PreserveCounts keeps the counts of groups that exist", () => {
   const hand = new Hand();
   hand.register(job("a", { TaskGroups: [group("web", 5), group("old", 2)] }));
   hand.register(job("a", { TaskGroups: [group("web", 1), group("new", 3)] }), "e2", { PreserveCounts: true });
-  assert.deepEqual(hand.job("a").TaskGroups.map((each) => [each.Name, each.Count]), [["web", 5], ["new", 3]]);
+  assert.deepEqual(
+    hand.job("a").TaskGroups.map((each) => [each.Name, each.Count]),
+    [
+      ["web", 5],
+      ["new", 3],
+    ],
+  );
 });
 
 test("Stopping a job is a new version; running it again, another", () => {
   const hand = new Hand();
   hand.register(job("a"));
   hand.evaluations(evaluation("e1", "a", { Status: "complete" }));
-  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as JobId, Purge: false, NoShutdownDelay: false, Evaluation: evaluation("e2", "a") });
+  hand.write({
+    type: "job-deregister",
+    Namespace: DEFAULT,
+    JobID: "a" as JobId,
+    Purge: false,
+    NoShutdownDelay: false,
+    Evaluation: evaluation("e2", "a"),
+  });
   assert.deepEqual([hand.job("a").Stop, hand.job("a").Version, hand.job("a").Status, hand.job("a").JobModifyIndex], [true, 1, "dead", 4]);
   assert.equal(hand.state.snapshot().evaluation("e2")?.JobModifyIndex, 4);
   hand.register(job("a"), "e3");
@@ -93,7 +119,14 @@ test("Purging a job removes its record, versions, summary and submissions, and l
   hand.node(node("n1"));
   hand.register(job("a"), "e1", { Submission: { Source: "one", Format: "hcl2", VariableFlags: {}, Variables: "" } });
   hand.place("a", "n1", ["a1"]);
-  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as JobId, Purge: true, NoShutdownDelay: false, Evaluation: evaluation("e2", "a") });
+  hand.write({
+    type: "job-deregister",
+    Namespace: DEFAULT,
+    JobID: "a" as JobId,
+    Purge: true,
+    NoShutdownDelay: false,
+    Evaluation: evaluation("e2", "a"),
+  });
   const snapshot = hand.state.snapshot();
   assert.equal(snapshot.job(DEFAULT, "a"), undefined);
   assert.equal(snapshot.jobSummary(DEFAULT, "a"), undefined);
@@ -136,7 +169,14 @@ test("A stopped job runs on until its allocations are told to stop", () => {
   hand.node(node("n1"));
   hand.register(job("a"));
   hand.place("a", "n1", ["a1"]);
-  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as JobId, Purge: false, NoShutdownDelay: false, Evaluation: evaluation("e2", "a") });
+  hand.write({
+    type: "job-deregister",
+    Namespace: DEFAULT,
+    JobID: "a" as JobId,
+    Purge: false,
+    NoShutdownDelay: false,
+    Evaluation: evaluation("e2", "a"),
+  });
   assert.equal(hand.job("a").Status, "running");
   hand.plan(plan(null, { Stops: [stop("a1", "n1")] }), [evaluation("e2", "a", { Status: "complete" })]);
   assert.equal(hand.job("a").Status, "dead");
@@ -185,7 +225,12 @@ test("The summary counts allocations by what they do; history outlives garbage c
 
 test("Jobs are listed by namespace and prefix, in order, from any place on", () => {
   const hand = new Hand();
-  for (const [ns, id] of [["default", "ab"], ["default", "a"], ["prod", "aa"], ["default", "b"]] as const) {
+  for (const [ns, id] of [
+    ["default", "ab"],
+    ["default", "a"],
+    ["prod", "aa"],
+    ["default", "b"],
+  ] as const) {
     hand.register(job(id, { Namespace: ns as never }), null);
   }
   const snapshot = hand.state.snapshot();

@@ -1,7 +1,20 @@
 /** Nouns for tests of the state: small, whole, and nothing in them that a test has not asked for. */
 import type {
-  AllocatedResources, Allocation, AllocationId, Evaluation, EvaluationId, Job, JobId, Namespace, Node, NodeId, Plan, PlannedAllocation, PlannedStop,
-  TaskGroup, TaskState,
+  AllocatedResources,
+  Allocation,
+  AllocationId,
+  Evaluation,
+  EvaluationId,
+  Job,
+  JobId,
+  Namespace,
+  Node,
+  NodeId,
+  Plan,
+  PlannedAllocation,
+  PlannedStop,
+  TaskGroup,
+  TaskState,
 } from "#model";
 import { DEFAULT_NAMESPACE, Job as JobSchema, newEvaluation, TaskGroup as TaskGroupSchema } from "#model";
 import { createVirtualClock } from "#integrations/memory";
@@ -15,71 +28,165 @@ export function group(name: string, count = 1, with_: Partial<TaskGroup> = {}): 
 export function job(id: string, with_: Partial<Job> = {}): Job {
   return {
     ...(Value.Create(JobSchema) as Job),
-    ID: id as JobId, Name: id, Namespace: DEFAULT_NAMESPACE, Type: "service", Priority: 50, Datacenters: ["dc1"], TaskGroups: [group("web")],
+    ID: id as JobId,
+    Name: id,
+    Namespace: DEFAULT_NAMESPACE,
+    Type: "service",
+    Priority: 50,
+    Datacenters: ["dc1"],
+    TaskGroups: [group("web")],
     ...with_,
   };
 }
 
 export function evaluation(id: string, jobId: string, with_: Partial<Evaluation> = {}): Evaluation {
   return newEvaluation({
-    ID: id as EvaluationId, Namespace: DEFAULT_NAMESPACE, Priority: 50, Type: "service", TriggeredBy: "job-register", JobID: jobId as JobId, ...with_,
+    ID: id as EvaluationId,
+    Namespace: DEFAULT_NAMESPACE,
+    Priority: 50,
+    Type: "service",
+    TriggeredBy: "job-register",
+    JobID: jobId as JobId,
+    ...with_,
   });
 }
 
 export function node(id: string, with_: Partial<Node> = {}): Node {
   return {
-    ID: id as NodeId, SecretID: `secret-${id}`, Datacenter: "dc1", Name: `name-${id}`, NodePool: "default", NodeClass: "", HTTPAddr: "127.0.0.1:4646",
-    TLSEnabled: false, Attributes: {},
+    ID: id as NodeId,
+    SecretID: `secret-${id}`,
+    Datacenter: "dc1",
+    Name: `name-${id}`,
+    NodePool: "default",
+    NodeClass: "",
+    HTTPAddr: "127.0.0.1:4646",
+    TLSEnabled: false,
+    Attributes: {},
     NodeResources: {
-      Cpu: { CpuShares: 4000, TotalCpuCores: 4, ReservableCpuCores: [] }, Memory: { MemoryMB: 8192 }, Disk: { DiskMB: 50_000 }, Networks: [],
-      Devices: [], MinDynamicPort: 20_000, MaxDynamicPort: 32_000,
+      Cpu: { CpuShares: 4000, TotalCpuCores: 4, ReservableCpuCores: [] },
+      Memory: { MemoryMB: 8192 },
+      Disk: { DiskMB: 50_000 },
+      Networks: [],
+      Devices: [],
+      MinDynamicPort: 20_000,
+      MaxDynamicPort: 32_000,
     },
     ReservedResources: {
-      Cpu: { CpuShares: 100 }, Memory: { MemoryMB: 256 }, Disk: { DiskMB: 1000 }, Networks: { ReservedHostPorts: "22,20000-20001" },
+      Cpu: { CpuShares: 100 },
+      Memory: { MemoryMB: 256 },
+      Disk: { DiskMB: 1000 },
+      Networks: { ReservedHostPorts: "22,20000-20001" },
     },
-    Links: {}, Meta: {}, CgroupParent: "", Drivers: {}, HostVolumes: {}, HostNetworks: {}, DrainStrategy: null, SchedulingEligibility: "eligible",
-    Status: "ready", StatusDescription: "", StatusUpdatedAt: 0, Events: [], LastDrain: null, ComputedClass: "v1:1", CreateIndex: 0, ModifyIndex: 0,
+    Links: {},
+    Meta: {},
+    CgroupParent: "",
+    Drivers: {},
+    HostVolumes: {},
+    HostNetworks: {},
+    DrainStrategy: null,
+    SchedulingEligibility: "eligible",
+    Status: "ready",
+    StatusDescription: "",
+    StatusUpdatedAt: 0,
+    Events: [],
+    LastDrain: null,
+    ComputedClass: "v1:1",
+    CreateIndex: 0,
+    ModifyIndex: 0,
     ...with_,
   };
 }
 
 export function resources(cpu = 100, memory = 64, disk = 10, ports: readonly number[] = []): AllocatedResources {
   return {
-    Tasks: { main: { Cpu: { CpuShares: cpu, ReservedCores: [] }, Memory: { MemoryMB: memory, MemoryMaxMB: 0 }, Networks: [], Devices: [] } },
+    Tasks: {
+      main: { Cpu: { CpuShares: cpu, ReservedCores: [] }, Memory: { MemoryMB: memory, MemoryMaxMB: 0 }, Networks: [], Devices: [] },
+    },
     TaskLifecycles: { main: null },
-    Shared: { DiskMB: disk, Networks: [], Ports: ports.map((Value, at) => ({ Label: `p${at}`, Value, To: 0, HostIP: "", IgnoreCollision: false })) },
+    Shared: {
+      DiskMB: disk,
+      Networks: [],
+      Ports: ports.map((Value, at) => ({ Label: `p${at}`, Value, To: 0, HostIP: "", IgnoreCollision: false })),
+    },
   };
 }
 
 export function placement(id: string, jobId: string, nodeId: string, with_: Partial<PlannedAllocation> = {}): PlannedAllocation {
   return {
-    ID: id as AllocationId, Namespace: DEFAULT_NAMESPACE, EvalID: "e1" as EvaluationId, Name: `${jobId}.web[0]`, NodeID: nodeId as NodeId,
-    NodeName: `name-${nodeId}`, JobID: jobId as JobId, JobVersion: 0, TaskGroup: "web", AllocatedResources: resources(), Metrics: null,
-    DesiredStatus: "run", DesiredDescription: "", DesiredTransition: {}, ClientStatus: "pending", ClientDescription: "", TaskStates: {},
-    DeploymentID: "", DeploymentStatus: null, FollowupEvalID: "", PreviousAllocation: "", NextAllocation: "", RescheduleTracker: null,
-    PreemptedAllocations: [], PreemptedByAllocation: "",
+    ID: id as AllocationId,
+    Namespace: DEFAULT_NAMESPACE,
+    EvalID: "e1" as EvaluationId,
+    Name: `${jobId}.web[0]`,
+    NodeID: nodeId as NodeId,
+    NodeName: `name-${nodeId}`,
+    JobID: jobId as JobId,
+    JobVersion: 0,
+    TaskGroup: "web",
+    AllocatedResources: resources(),
+    Metrics: null,
+    DesiredStatus: "run",
+    DesiredDescription: "",
+    DesiredTransition: {},
+    ClientStatus: "pending",
+    ClientDescription: "",
+    TaskStates: {},
+    DeploymentID: "",
+    DeploymentStatus: null,
+    FollowupEvalID: "",
+    PreviousAllocation: "",
+    NextAllocation: "",
+    RescheduleTracker: null,
+    PreemptedAllocations: [],
+    PreemptedByAllocation: "",
     ...with_,
   };
 }
 
 export function stop(id: string, nodeId: string, with_: Partial<PlannedStop> = {}): PlannedStop {
   return {
-    ID: id as AllocationId, NodeID: nodeId as NodeId, DesiredStatus: "stop", DesiredDescription: "alloc not needed due to job update",
-    ClientStatus: "", FollowupEvalID: "", ...with_,
+    ID: id as AllocationId,
+    NodeID: nodeId as NodeId,
+    DesiredStatus: "stop",
+    DesiredDescription: "alloc not needed due to job update",
+    ClientStatus: "",
+    FollowupEvalID: "",
+    ...with_,
   };
 }
 
 export function plan(of: Job | null, with_: Partial<Plan> = {}): Plan {
   return {
-    EvalID: "e1" as EvaluationId, Priority: 50, Job: of, AllAtOnce: false, Stops: [], Placements: [], InPlaceUpdates: [], Annotations: null,
-    SnapshotIndex: 0, ...with_,
+    EvalID: "e1" as EvaluationId,
+    Priority: 50,
+    Job: of,
+    AllAtOnce: false,
+    Stops: [],
+    Placements: [],
+    InPlaceUpdates: [],
+    Annotations: null,
+    SnapshotIndex: 0,
+    ...with_,
   };
 }
 
 export function taskState(state: TaskState["State"], with_: Partial<TaskState> = {}): TaskState {
   return {
-    State: state, Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null,
-    Events: [{ Type: "Received", Time: 1_700_000_000_000_000_000, Message: "", DisplayMessage: "Task received by client", Details: {}, FailsTask: false }],
+    State: state,
+    Failed: false,
+    Restarts: 0,
+    LastRestart: null,
+    StartedAt: null,
+    FinishedAt: null,
+    Events: [
+      {
+        Type: "Received",
+        Time: 1_700_000_000_000_000_000,
+        Message: "",
+        DisplayMessage: "Task received by client",
+        Details: {},
+        FailsTask: false,
+      },
+    ],
     ...with_,
   };
 }
@@ -121,10 +228,15 @@ export class Hand {
     const stored = this.state.snapshot().allocation(id);
     return this.write({
       type: "allocations-client-update",
-      Updates: [{
-        ID: id as AllocationId, NodeID: (with_.NodeID ?? stored?.NodeID ?? "n1") as NodeId, ClientStatus: status, ClientDescription: "",
-        TaskStates: with_.TaskStates ?? {},
-      }],
+      Updates: [
+        {
+          ID: id as AllocationId,
+          NodeID: (with_.NodeID ?? stored?.NodeID ?? "n1") as NodeId,
+          ClientStatus: status,
+          ClientDescription: "",
+          TaskStates: with_.TaskStates ?? {},
+        },
+      ],
       Evaluations: [],
     });
   }

@@ -11,23 +11,39 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
   const nodeId = () => `node-${random.integer(5)}` as NodeId;
   const evaluationId = () => `eval-${random.integer(30)}`;
   const someEvaluations = () =>
-    chance(60) ? [evaluation(evaluationId(), jobId, {
-      Status: some(["pending", "blocked", "complete", "canceled", "failed"] as const),
-      QueuedAllocations: chance(50) ? { web: random.integer(5), api: random.integer(3) } : {},
-    })] : [];
+    chance(60)
+      ? [
+          evaluation(evaluationId(), jobId, {
+            Status: some(["pending", "blocked", "complete", "canceled", "failed"] as const),
+            QueuedAllocations: chance(50) ? { web: random.integer(5), api: random.integer(3) } : {},
+          }),
+        ]
+      : [];
   const stored = [...snapshot.allocations()];
-  const someAllocation = (): Pick<Allocation, "ID" | "NodeID"> => (stored.length > 0 && chance(95) ? some(stored) : { ID: "unknown" as never, NodeID: nodeId() });
+  const someAllocation = (): Pick<Allocation, "ID" | "NodeID"> =>
+    stored.length > 0 && chance(95) ? some(stored) : { ID: "unknown" as never, NodeID: nodeId() };
   const someResources = (): AllocatedResources =>
-    resources(random.integer(20) * 10, random.integer(20) * 16, random.integer(9) * 10, Array.from({ length: random.integer(3) }, () => 19_998 + random.integer(40)));
-  const planned = (id: string, onto: string, of: Job | null): PlannedAllocation => placement(id, jobId, onto, {
-    EvalID: evaluationId() as EvaluationId, JobVersion: of?.Version ?? 0, TaskGroup: some(["web", "api"]), AllocatedResources: someResources(),
-    PreviousAllocation: stored.length > 0 && chance(30) ? some(stored).ID : "",
-  });
+    resources(
+      random.integer(20) * 10,
+      random.integer(20) * 16,
+      random.integer(9) * 10,
+      Array.from({ length: random.integer(3) }, () => 19_998 + random.integer(40)),
+    );
+  const planned = (id: string, onto: string, of: Job | null): PlannedAllocation =>
+    placement(id, jobId, onto, {
+      EvalID: evaluationId() as EvaluationId,
+      JobVersion: of?.Version ?? 0,
+      TaskGroup: some(["web", "api"]),
+      AllocatedResources: someResources(),
+      PreviousAllocation: stored.length > 0 && chance(30) ? some(stored).ID : "",
+    });
   const makers: Record<Command["type"], () => Command> = {
     "job-register": () => ({
       type: "job-register",
       Job: job(jobId, {
-        Priority: 50 + random.integer(3), Type: some(["service", "batch", "system"]), ParentID: jobId === "job-3" ? "job-0" : "",
+        Priority: 50 + random.integer(3),
+        Type: some(["service", "batch", "system"]),
+        ParentID: jobId === "job-3" ? "job-0" : "",
         TaskGroups: [group("web", 1 + random.integer(2)), ...(chance(50) ? [group("api")] : [])],
       }),
       Submission: chance(50) ? { Source: `source ${random.integer(9)}`, Format: "hcl2", VariableFlags: {}, Variables: "" } : null,
@@ -36,7 +52,11 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       PreserveCounts: chance(20),
     }),
     "job-deregister": () => ({
-      type: "job-deregister", Namespace: DEFAULT, JobID: jobId as never, Purge: chance(30), NoShutdownDelay: chance(20),
+      type: "job-deregister",
+      Namespace: DEFAULT,
+      JobID: jobId as never,
+      Purge: chance(30),
+      NoShutdownDelay: chance(20),
       Evaluation: chance(80) ? evaluation(evaluationId(), jobId) : null,
     }),
     "node-register": () => ({
@@ -44,18 +64,36 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       Node: node(nodeId(), {
         Status: some(["ready", "initializing"]),
         ReservedResources: {
-          Cpu: { CpuShares: random.integer(3) * 50 }, Memory: { MemoryMB: 64 }, Disk: { DiskMB: 10 },
+          Cpu: { CpuShares: random.integer(3) * 50 },
+          Memory: { MemoryMB: 64 },
+          Disk: { DiskMB: 10 },
           Networks: { ReservedHostPorts: some(["", "22", "20000-20005", "20010,22"]) },
         },
       }),
       Evaluations: someEvaluations(),
     }),
-    "node-status": () => ({ type: "node-status", NodeIDs: [nodeId()], Status: some(["ready", "down", "disconnected"] as const), Event: null, Evaluations: someEvaluations() }),
-    "node-eligibility": () => ({ type: "node-eligibility", NodeID: nodeId(), Eligibility: some(["eligible", "ineligible"] as const), Event: null, Evaluations: [] }),
+    "node-status": () => ({
+      type: "node-status",
+      NodeIDs: [nodeId()],
+      Status: some(["ready", "down", "disconnected"] as const),
+      Event: null,
+      Evaluations: someEvaluations(),
+    }),
+    "node-eligibility": () => ({
+      type: "node-eligibility",
+      NodeID: nodeId(),
+      Eligibility: some(["eligible", "ineligible"] as const),
+      Event: null,
+      Evaluations: [],
+    }),
     "node-purge": () => ({ type: "node-purge", NodeIDs: [nodeId(), ...(chance(20) ? [nodeId()] : [])], Evaluations: someEvaluations() }),
     "evaluations-upsert": () => ({ type: "evaluations-upsert", Evaluations: [...someEvaluations(), ...someEvaluations()] }),
     "plan-apply": () => {
-      const of = chance(10) ? null : chance(80) ? (snapshot.job(DEFAULT, jobId) ?? null) : (remembered.find((each) => each.ID === jobId) ?? null);
+      const of = chance(10)
+        ? null
+        : chance(80)
+          ? (snapshot.job(DEFAULT, jobId) ?? null)
+          : (remembered.find((each) => each.ID === jobId) ?? null);
       return {
         type: "plan-apply",
         Plan: plan(of, {
@@ -64,7 +102,8 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
             return stop(ID, NodeID, { ClientStatus: some(["", "", "lost", "unknown"] as const) });
           }),
           Placements: of === null ? [] : Array.from({ length: random.integer(4) }, () => planned(random.uuid(), nodeId(), of)),
-          InPlaceUpdates: of === null ? [] : stored.filter((each) => each.JobID === jobId && chance(20)).map((each) => planned(each.ID, each.NodeID, of)),
+          InPlaceUpdates:
+            of === null ? [] : stored.filter((each) => each.JobID === jobId && chance(20)).map((each) => planned(each.ID, each.NodeID, of)),
         }),
         Evaluations: someEvaluations(),
       };
@@ -74,16 +113,21 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       Updates: Array.from({ length: random.integer(5) }, () => {
         const { ID, NodeID } = someAllocation();
         return {
-          ID, NodeID: chance(95) ? NodeID : nodeId(), ClientStatus: some(["pending", "running", "running", "complete", "failed", "unknown"] as const),
-          ClientDescription: some(["", "Tasks are running"]), TaskStates: chance(50) ? { main: taskState(some(["running", "dead"])) } : {},
+          ID,
+          NodeID: chance(95) ? NodeID : nodeId(),
+          ClientStatus: some(["pending", "running", "running", "complete", "failed", "unknown"] as const),
+          ClientDescription: some(["", "Tasks are running"]),
+          TaskStates: chance(50) ? { main: taskState(some(["running", "dead"])) } : {},
         };
       }),
       Evaluations: someEvaluations(),
     }),
     "allocations-desired-transition": () => ({
-      type: "allocations-desired-transition", Transitions: { [someAllocation().ID]: some([{ Migrate: true }, { Reschedule: true }]) }, Evaluations: someEvaluations(),
+      type: "allocations-desired-transition",
+      Transitions: { [someAllocation().ID]: some([{ Migrate: true }, { Reschedule: true }]) },
+      Evaluations: someEvaluations(),
     }),
-    "reap": () => ({
+    reap: () => ({
       type: "reap",
       Jobs: chance(50) ? [{ Namespace: DEFAULT, ID: jobId as never }] : [],
       Evaluations: [evaluationId() as EvaluationId, evaluationId() as EvaluationId],
@@ -96,6 +140,14 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     }),
   };
   const types = Object.keys(makers) as Command["type"][];
-  const frequent: Command["type"][] = ["plan-apply", "plan-apply", "plan-apply", "allocations-client-update", "allocations-client-update", "node-register", "job-register"];
+  const frequent: Command["type"][] = [
+    "plan-apply",
+    "plan-apply",
+    "plan-apply",
+    "allocations-client-update",
+    "allocations-client-update",
+    "node-register",
+    "job-register",
+  ];
   return makers[some([...types, ...frequent])]();
 }

@@ -40,7 +40,10 @@ test("Tables are watched apart, and no table's index is below 1 (F3)", () => {
   hand.register(job("a"), null);
   hand.evaluations(evaluation("e1", "a"));
   const snapshot = hand.state.snapshot();
-  assert.deepEqual([snapshot.tableIndex("nodes"), snapshot.tableIndex("jobs"), snapshot.tableIndex("evaluations"), snapshot.tableIndex("allocations")], [2, 3, 4, 1]);
+  assert.deepEqual(
+    [snapshot.tableIndex("nodes"), snapshot.tableIndex("jobs"), snapshot.tableIndex("evaluations"), snapshot.tableIndex("allocations")],
+    [2, 3, 4, 1],
+  );
   assert.equal(snapshot.tableIndex("nodes", "jobs"), 3);
 });
 
@@ -75,12 +78,28 @@ test("Listeners hear what was written and what is gone, in order, and can leave"
   hand.node(node("n1"));
   hand.register(job("a"));
   hand.place("a", "n1", ["a1"]);
-  assert.deepEqual(changes.map((change) => [change.index, change.command.type]), [[2, "node-register"], [3, "job-register"], [4, "plan-apply"]]);
-  assert.deepEqual(changes[2]?.allocations.map((each) => each.ID), ["a1"]);
-  assert.deepEqual(changes[2]?.jobs.map((each) => each.Status), ["running"]);
+  assert.deepEqual(
+    changes.map((change) => [change.index, change.command.type]),
+    [
+      [2, "node-register"],
+      [3, "job-register"],
+      [4, "plan-apply"],
+    ],
+  );
+  assert.deepEqual(
+    changes[2]?.allocations.map((each) => each.ID),
+    ["a1"],
+  );
+  assert.deepEqual(
+    changes[2]?.jobs.map((each) => each.Status),
+    ["running"],
+  );
   hand.report("a1", "complete");
   hand.write({ type: "reap", Jobs: [], Evaluations: [], Allocations: ["a1" as never] });
-  assert.deepEqual(changes[4]?.goneAllocations.map((each) => each.ID), ["a1"]);
+  assert.deepEqual(
+    changes[4]?.goneAllocations.map((each) => each.ID),
+    ["a1"],
+  );
   hand.write({ type: "node-purge", NodeIDs: ["n1" as NodeId], Evaluations: [] });
   assert.deepEqual(changes[5]?.goneNodes, ["n1"]);
   leave();
@@ -88,9 +107,16 @@ test("Listeners hear what was written and what is gone, in order, and can leave"
   assert.equal(changes.length, 6);
 });
 
-const everything = (fromIndex: number): Parameters<EventStream["read"]>[0] => ({ topics: new Map([["*", ["*"]]]), namespace: "*", fromIndex });
+const everything = (fromIndex: number): Parameters<EventStream["read"]>[0] => ({
+  topics: new Map([["*", ["*"]]]),
+  namespace: "*",
+  fromIndex,
+});
 
-async function take(stream: AsyncIterable<{ Index: number; Events: readonly Event[] }>, count: number): Promise<{ Index: number; Events: readonly Event[] }[]> {
+async function take(
+  stream: AsyncIterable<{ Index: number; Events: readonly Event[] }>,
+  count: number,
+): Promise<{ Index: number; Events: readonly Event[] }[]> {
   const taken: { Index: number; Events: readonly Event[] }[] = [];
   for await (const batch of stream) {
     taken.push(batch);
@@ -106,12 +132,15 @@ test("Events carry the record under its topic; an allocation without its job, a 
   hand.place("a", "n1", ["a1"]);
   hand.report("a1", "running");
   const batches = await take(hand.state.events.read(everything(1), new AbortController().signal), 4);
-  assert.deepEqual(batches.map(({ Index, Events }) => [Index, ...Events.map((each) => `${each.Topic} ${each.Type} ${each.Key}`)]), [
-    [2, "Node NodeRegistration n1"],
-    [3, "Job JobRegistered a", "Evaluation JobRegistered e1"],
-    [4, "Job PlanResult a", "Allocation PlanResult a1"],
-    [5, "Allocation AllocationUpdated a1"],
-  ]);
+  assert.deepEqual(
+    batches.map(({ Index, Events }) => [Index, ...Events.map((each) => `${each.Topic} ${each.Type} ${each.Key}`)]),
+    [
+      [2, "Node NodeRegistration n1"],
+      [3, "Job JobRegistered a", "Evaluation JobRegistered e1"],
+      [4, "Job PlanResult a", "Allocation PlanResult a1"],
+      [5, "Allocation AllocationUpdated a1"],
+    ],
+  );
   const [registered, , placed] = batches;
   assert.partialDeepStrictEqual(registered?.Events[0]?.Payload["Node"], { ID: "n1", SecretID: "" });
   const allocation = placed?.Events[1]?.Payload["Allocation"] as Record<string, unknown>;
@@ -126,9 +155,21 @@ test("Events are filtered by topic, key, filter key and namespace, and start fro
   hand.register(job("a"), "e1");
   hand.register(job("b", { Namespace: "prod" as never }), "e2");
   const keys = async (topics: [string, string[]][], namespace: string, count: number) =>
-    (await take(hand.state.events.read({ topics: new Map(topics), namespace, fromIndex: 1 }, new AbortController().signal), count)).flatMap(({ Events }) => Events.map((each) => each.Key));
+    (await take(hand.state.events.read({ topics: new Map(topics), namespace, fromIndex: 1 }, new AbortController().signal), count)).flatMap(
+      ({ Events }) => Events.map((each) => each.Key),
+    );
   assert.deepEqual(await keys([["Job", ["*"]]], "*", 2), ["a", "b"]);
-  assert.deepEqual(await keys([["Job", ["*"]], ["Node", ["*"]]], DEFAULT, 2), ["n1", "a"]);
+  assert.deepEqual(
+    await keys(
+      [
+        ["Job", ["*"]],
+        ["Node", ["*"]],
+      ],
+      DEFAULT,
+      2,
+    ),
+    ["n1", "a"],
+  );
   assert.deepEqual(await keys([["Evaluation", ["a"]]], "*", 1), ["e1"]);
   assert.deepEqual(await keys([["*", ["e2"]]], "*", 1), ["e2"]);
   const fromNow = take(hand.state.events.read(everything(0), new AbortController().signal), 1);

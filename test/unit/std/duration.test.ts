@@ -5,8 +5,21 @@ import { formatDuration, parseDuration } from "#std";
 
 test("parseDuration() reads Go durations", () => {
   const table: [string, number | undefined][] = [
-    ["0", 0], ["30s", 30e9], ["1h15m", 4500e9], ["1.5h", 5400e9], [".5s", 0.5e9], ["100ms", 1e8], ["-2m", -120e9], ["1us", 1e3],
-    ["1µs", 1e3], ["", undefined], ["5", undefined], ["5 s", undefined], ["1h-5m", undefined], ["abc", undefined], ["s", undefined],
+    ["0", 0],
+    ["30s", 30e9],
+    ["1h15m", 4500e9],
+    ["1.5h", 5400e9],
+    [".5s", 0.5e9],
+    ["100ms", 1e8],
+    ["-2m", -120e9],
+    ["1us", 1e3],
+    ["1µs", 1e3],
+    ["", undefined],
+    ["5", undefined],
+    ["5 s", undefined],
+    ["1h-5m", undefined],
+    ["abc", undefined],
+    ["s", undefined],
   ];
   for (const [text, ns] of table) assert.equal(parseDuration(text), ns, text);
 });

@@ -5,7 +5,15 @@ import { didYouMean, nearest } from "#std";
 const WORDS = ["command", "args", "count", "job run", "job plan"];
 
 test("A slip of the hand finds its word: a letter too few, too many, another, two swapped, the wrong case", () => {
-  const slips = { comand: "command", commmand: "command", commend: "command", cuont: "count", ARGS: "args", arg: "args", "job rnu": "job run" };
+  const slips = {
+    comand: "command",
+    commmand: "command",
+    commend: "command",
+    cuont: "count",
+    ARGS: "args",
+    arg: "args",
+    "job rnu": "job run",
+  };
   for (const [slip, meant] of Object.entries(slips)) assert.equal(nearest(slip, WORDS), meant, slip);
 });
 

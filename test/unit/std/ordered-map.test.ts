@@ -29,12 +29,24 @@ function assertSame(map: OrderedMap<number>, model: SortedArray, probe: string):
   assert.equal(map.size, model.entries.length);
   assert.deepEqual([...map.range()], model.entries);
   assert.deepEqual([...map.range(undefined, { reverse: true })], model.entries.toReversed());
-  assert.deepEqual([...map.range(probe)], model.entries.filter(([key]) => key >= probe));
-  assert.deepEqual([...map.range(probe, { exclusive: true })], model.entries.filter(([key]) => key > probe));
+  assert.deepEqual(
+    [...map.range(probe)],
+    model.entries.filter(([key]) => key >= probe),
+  );
+  assert.deepEqual(
+    [...map.range(probe, { exclusive: true })],
+    model.entries.filter(([key]) => key > probe),
+  );
   assert.deepEqual([...map.range(probe, { reverse: true })], model.entries.filter(([key]) => key <= probe).reverse());
   assert.deepEqual([...map.range(probe, { reverse: true, exclusive: true })], model.entries.filter(([key]) => key < probe).reverse());
-  assert.deepEqual([...map.keys(probe)], model.entries.filter(([key]) => key.startsWith(probe)).map(([key]) => key));
-  assert.deepEqual([...map.values(probe)], model.entries.filter(([key]) => key.startsWith(probe)).map(([, value]) => value));
+  assert.deepEqual(
+    [...map.keys(probe)],
+    model.entries.filter(([key]) => key.startsWith(probe)).map(([key]) => key),
+  );
+  assert.deepEqual(
+    [...map.values(probe)],
+    model.entries.filter(([key]) => key.startsWith(probe)).map(([, value]) => value),
+  );
   assert.equal(map.get(probe), model.entries.find(([key]) => key === probe)?.[1]);
 }
 

@@ -7,7 +7,15 @@ import { aTask } from "../scheduler/nouns.ts";
 function state(word: string): TaskState {
   const [State, how] = word.split(" ") as [TaskState["State"], string | undefined];
   const ran = State !== "pending" && how !== "unborn";
-  return { State, Failed: how === "failed", Restarts: 0, LastRestart: null, StartedAt: ran ? "2026-01-01T00:00:00Z" : null, FinishedAt: null, Events: [] };
+  return {
+    State,
+    Failed: how === "failed",
+    Restarts: 0,
+    LastRestart: null,
+    StartedAt: ran ? "2026-01-01T00:00:00Z" : null,
+    FinishedAt: null,
+    Events: [],
+  };
 }
 /** `name:role[!]` → state; `!` leads; "pending" waits. */
 function members(shape: Readonly<Record<string, string>>): GroupMember[] {
@@ -33,7 +41,12 @@ describe("groupWishes()", () => {
     ["poststop is forgone when no main task ever ran", { "a:main": "dead unborn", "z:poststop": "pending" }, true, { forgo: ["z"] }],
     ["a failed task stops its sibling", { "a:main": "dead failed", "b:main": "running" }, false, { stop: ["b sibling"] }],
     ["a failed poststop stops nobody", { "a:main": "dead", "z:poststop": "dead failed" }, false, {}],
-    ["a dead leader stops the rest", { "a:main!": "dead", "b:main": "running", "s:sidecar": "running" }, false, { stop: ["b leader", "s leader"] }],
+    [
+      "a dead leader stops the rest",
+      { "a:main!": "dead", "b:main": "running", "s:sidecar": "running" },
+      false,
+      { stop: ["b leader", "s leader"] },
+    ],
     ["a dead follower stops nobody", { "a:main!": "running", "b:main": "dead" }, false, {}],
     ["only sidecars are left", { "a:main": "dead", "s:sidecar": "running" }, false, { stop: ["s main"] }],
     ["nothing begins once killed", { "a:main": "pending", "p:poststart": "pending" }, true, { forgo: ["a", "p"] }],
@@ -48,7 +61,9 @@ describe("groupWishes()", () => {
 });
 
 test("stopOrder(): the leader alone, the others together, sidecars last, poststop never", () => {
-  const tasks = members({ "s:sidecar": "running", "a:main": "running", "l:main!": "running", "z:poststop": "pending" }).map((each) => each.task);
+  const tasks = members({ "s:sidecar": "running", "a:main": "running", "l:main!": "running", "z:poststop": "pending" }).map(
+    (each) => each.task,
+  );
   assert.deepEqual(stopOrder(tasks), [["l"], ["a"], ["s"]]);
 });
 
@@ -64,7 +79,10 @@ describe("rollUp()", () => {
   ];
   for (const [states, ClientStatus, ClientDescription] of table) {
     test(`${states.join(" + ") || "nothing"} → ${ClientStatus}`, () => {
-      assert.deepEqual(rollUp(Object.fromEntries(states.map((word, index) => [String(index), state(word)]))), { ClientStatus, ClientDescription });
+      assert.deepEqual(rollUp(Object.fromEntries(states.map((word, index) => [String(index), state(word)]))), {
+        ClientStatus,
+        ClientDescription,
+      });
     });
   }
 });
@@ -77,7 +95,11 @@ describe("what a task says", () => {
     ["started", taskEvents.started(1), "Task started by client"],
     ["ended", taskEvents.terminated(1, exit, 1), "Exit Code: 0"],
     ["ended by a signal", taskEvents.terminated(1, { ...exit, exitCode: 137, signal: 9 }, 1), "Exit Code: 137, Signal: 9"],
-    ["ended unseen", taskEvents.terminated(1, { ...exit, error: "exit status unknown: gone" }, 1), 'Exit Code: 0, Exit Message: "exit status unknown: gone"'],
+    [
+      "ended unseen",
+      taskEvents.terminated(1, { ...exit, error: "exit status unknown: gone" }, 1),
+      'Exit Code: 0, Exit Message: "exit status unknown: gone"',
+    ],
     ["restarting", taskEvents.restarting(1, "Restart within policy", 15.2e9), "Task restarting in 15.2s"],
     ["restarting for a reason", taskEvents.restarting(1, "why", 0), "why - Task restarting in 0s"],
     ["not restarting", taskEvents.notRestarting(1, ""), "Task exceeded restart policy"],

@@ -6,15 +6,28 @@ import { newTaskMachine, stepTask, taskEvents, type StepFacts, type TaskInput, t
 import { testScale } from "../../scale.ts";
 
 const FACTS: StepFacts = {
-  nowNs: 1_767_225_600e9, jitter: 0, memoryLimitMB: 32, killTimeoutNs: 5e9,
+  nowNs: 1_767_225_600e9,
+  jitter: 0,
+  memoryLimitMB: 32,
+  killTimeoutNs: 5e9,
   rules: { attempts: 2, intervalNs: 1800e9, delayNs: 15e9, mode: "fail", onSuccess: true },
 };
 const EXIT = { exitCode: 1, signal: 0, oomKilled: false, error: "", finishedAt: 0 };
 const KILL: TaskInput = { type: "kill", order: { because: null, reason: "" } };
 const FAILURE: TaskInput = { type: "enter-failed", event: taskEvents.driverFailure(1, "no"), failure: { problem: "no", hopeless: false } };
 const INPUTS: readonly TaskInput[] = [
-  { type: "begin" }, FAILURE, { type: "interrupted" }, { type: "started" }, { type: "ended", exit: EXIT }, { type: "exited" }, { type: "cooled" }, { type: "left" }, KILL,
-  { type: "restart", reason: "asked" }, { type: "revive", reason: "asked" }, { type: "doom", event: taskEvents.setupFailure(1, "no") },
+  { type: "begin" },
+  FAILURE,
+  { type: "interrupted" },
+  { type: "started" },
+  { type: "ended", exit: EXIT },
+  { type: "exited" },
+  { type: "cooled" },
+  { type: "left" },
+  KILL,
+  { type: "restart", reason: "asked" },
+  { type: "revive", reason: "asked" },
+  { type: "doom", event: taskEvents.setupFailure(1, "no") },
 ];
 
 const run = (...inputs: TaskInput[]): TaskMachine => inputs.reduce((machine, input) => stepTask(machine, input, FACTS), newTaskMachine(1));
@@ -53,13 +66,26 @@ describe("the machine of a task", () => {
   test("killed while it was being started: it is announced, then stopped, and not restarted", () => {
     const machine = run({ type: "begin" }, KILL, { type: "started" });
     assert.equal(machine.phase, "exiting");
-    const after = [{ type: "ended", exit: EXIT }, { type: "exited" }, { type: "left" }].reduce((each, input) => stepTask(each, input as TaskInput, FACTS), machine);
-    assert.deepEqual(after.state.Events.map((event) => event.Type), ["Received", "Task Setup", "Started", "Killing", "Terminated", "Killed"]);
+    const after = [{ type: "ended", exit: EXIT }, { type: "exited" }, { type: "left" }].reduce(
+      (each, input) => stepTask(each, input as TaskInput, FACTS),
+      machine,
+    );
+    assert.deepEqual(
+      after.state.Events.map((event) => event.Type),
+      ["Received", "Task Setup", "Started", "Killing", "Terminated", "Killed"],
+    );
     assert.equal(after.state.Failed, false);
   });
 
   test("a kill in the middle of a restart somebody asked for wins", () => {
-    const machine = run({ type: "begin" }, { type: "started" }, { type: "restart", reason: "asked" }, KILL, { type: "ended", exit: EXIT }, { type: "exited" });
+    const machine = run(
+      { type: "begin" },
+      { type: "started" },
+      { type: "restart", reason: "asked" },
+      KILL,
+      { type: "ended", exit: EXIT },
+      { type: "exited" },
+    );
     assert.equal(machine.phase, "leaving");
   });
 

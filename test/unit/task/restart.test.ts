@@ -13,9 +13,21 @@ const WINDOW = (count: number, ago = 0): RestartCount => ({ count, intervalStart
 describe("decideRestart()", () => {
   const table: readonly [string, Partial<RestartRules>, RestartCount, Partial<RestartQuestion>, object][] = [
     ["a killed task stops, whatever else holds", {}, NO_RESTARTS, { killed: true, asked: "x" }, { what: "stop" }],
-    ["an asked restart is at once and uncounted", {}, WINDOW(2), { asked: "User asked" }, { what: "again", delayNs: 0, reason: "User asked" }],
+    [
+      "an asked restart is at once and uncounted",
+      {},
+      WINDOW(2),
+      { asked: "User asked" },
+      { what: "again", delayNs: 0, reason: "User asked" },
+    ],
     ["no attempts, ended well, need not go on", { attempts: 0, onSuccess: false }, NO_RESTARTS, { succeeded: true }, { what: "done" }],
-    ["no attempts, a service that ended well", { attempts: 0 }, NO_RESTARTS, { succeeded: true }, { what: "fail", reason: "Policy allows no restarts" }],
+    [
+      "no attempts, a service that ended well",
+      { attempts: 0 },
+      NO_RESTARTS,
+      { succeeded: true },
+      { what: "fail", reason: "Policy allows no restarts" },
+    ],
     ["no attempts, failed", { attempts: 0 }, NO_RESTARTS, {}, { what: "fail", reason: "Policy allows no restarts" }],
     ["a hopeless start is not tried again", {}, NO_RESTARTS, { hopeless: true }, { what: "fail", reason: "Error was unrecoverable" }],
     ["a batch that ended well is done", { onSuccess: false }, NO_RESTARTS, { succeeded: true }, { what: "done" }],
@@ -23,8 +35,20 @@ describe("decideRestart()", () => {
     ["the first failure runs again after the delay", {}, NO_RESTARTS, {}, AGAIN],
     ["jitter adds up to a quarter", {}, NO_RESTARTS, { jitter: 0.5 }, { ...AGAIN, delayNs: 15 * SECOND * 1.125 }],
     ["the last allowed attempt", {}, WINDOW(1), {}, AGAIN],
-    ["one too many fails, with the policy's words", {}, WINDOW(2), {}, { what: "fail", reason: 'Exceeded allowed attempts 2 in interval 30m0s and mode is "fail"' }],
-    ["one too many in mode delay waits for the interval's end", { mode: "delay" }, WINDOW(2, 600 * SECOND), {}, { what: "again", delayNs: 1200 * SECOND, reason: "Exceeded allowed attempts, applying a delay" }],
+    [
+      "one too many fails, with the policy's words",
+      {},
+      WINDOW(2),
+      {},
+      { what: "fail", reason: 'Exceeded allowed attempts 2 in interval 30m0s and mode is "fail"' },
+    ],
+    [
+      "one too many in mode delay waits for the interval's end",
+      { mode: "delay" },
+      WINDOW(2, 600 * SECOND),
+      {},
+      { what: "again", delayNs: 1200 * SECOND, reason: "Exceeded allowed attempts, applying a delay" },
+    ],
     ["a new interval forgets the old count", {}, WINDOW(2, 1801 * SECOND), {}, AGAIN],
   ];
   for (const [name, rules, before, question, expected] of table) {

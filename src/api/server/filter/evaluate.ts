@@ -53,7 +53,11 @@ function matches(match: Match, value: Scope, source: string): boolean {
 
 function compare(match: Match, found: unknown, source: string): boolean {
   const wrong = (wanted: string) =>
-    filterError(source, -1, `"${match.selector.join(".")}" is ${Array.isArray(found) ? "a list" : `a ${found === null ? "null" : typeof found}`}, ${wanted}`);
+    filterError(
+      source,
+      -1,
+      `"${match.selector.join(".")}" is ${Array.isArray(found) ? "a list" : `a ${found === null ? "null" : typeof found}`}, ${wanted}`,
+    );
   if (match.comparison === "empty") {
     if (found === undefined || found === null || found === "") return true;
     if (typeof found === "object") return Object.keys(found).length === 0;

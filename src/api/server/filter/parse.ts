@@ -140,7 +140,10 @@ class Parser {
   #selector(): readonly string[] {
     const first = this.#next();
     if (first.kind === "string" && first.text.startsWith("/")) {
-      return first.text.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+      return first.text
+        .slice(1)
+        .split("/")
+        .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
     }
     if (first.kind !== "word") throw this.#unexpected("a field", first);
     const path = [first.text];

@@ -54,7 +54,18 @@ function quoted(source: string, at: number): { token: Token; end: number } | und
   return { token: { kind: "string", text: unescape(source, at, source.slice(at + 1, end)), at }, end: end + 1 };
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", '"': '"', "\\": "\\", "'": "'", a: "\x07", b: "\b", f: "\f", v: "\v" };
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  '"': '"',
+  "\\": "\\",
+  "'": "'",
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+};
 
 function unescape(source: string, at: number, text: string): string {
   return text.replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/gs, (all, hex?: string, unicode?: string, plain?: string) => {

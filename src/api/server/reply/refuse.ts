@@ -25,7 +25,12 @@ export function refusalOf(error: unknown): Refusal {
   }
   const status = statusOf(error);
   if (status >= 400 && status < 500) return { status, text: (error as Error).message, headers: {}, fault: false };
-  return { status: 500, text: "Internal error: the agent's log has the details", headers: { [HEADERS.errorCode]: "API_FAULT" }, fault: true };
+  return {
+    status: 500,
+    text: "Internal error: the agent's log has the details",
+    headers: { [HEADERS.errorCode]: "API_FAULT" },
+    fault: true,
+  };
 }
 
 /** Errors of the HTTP layer (bad URL, …) carry a status of their own. */

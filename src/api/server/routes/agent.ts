@@ -16,7 +16,10 @@ export function withoutSecrets(of: unknown): unknown {
   if (Array.isArray(of)) return of.map(withoutSecrets);
   if (typeof of !== "object" || of === null) return of;
   return Object.fromEntries(
-    Object.entries(of).map(([name, inner]) => [name, secret(name) && typeof inner === "string" && inner !== "" ? "<redacted>" : withoutSecrets(inner)]),
+    Object.entries(of).map(([name, inner]) => [
+      name,
+      secret(name) && typeof inner === "string" && inner !== "" ? "<redacted>" : withoutSecrets(inner),
+    ]),
   );
 }
 
@@ -40,7 +43,13 @@ export const readHealth: Handler = (call, context) => {
   const health = context.agent.health();
   const absent = { ok: false, message: `${type} not enabled` };
   const asked =
-    type === "" ? health : type === "server" ? { server: health.server ?? absent } : type === "client" ? { client: health.client ?? absent } : undefined;
+    type === ""
+      ? health
+      : type === "server"
+        ? { server: health.server ?? absent }
+        : type === "client"
+          ? { client: health.client ?? absent }
+          : undefined;
   if (asked === undefined) throw badRequest(`Invalid type ${JSON.stringify(type)}, wanted "server" or "client"`);
   const ok = Object.values(asked).every((part) => part.ok);
   return value(asked, { status: ok ? 200 : 500 });
@@ -56,7 +65,11 @@ export const monitor: Handler = (call, context) => {
     kind: "stream",
     contentType: plain ? "text/plain; charset=utf-8" : "application/json",
     chunks: beating(plain ? lines : framed(lines), {
-      beat: plain ? "" : "{}", firstAfterMs: FIRST_HEARTBEAT_MS, everyMs: HEARTBEAT_MS, clock: context.clock, signal: call.signal,
+      beat: plain ? "" : "{}",
+      firstAfterMs: FIRST_HEARTBEAT_MS,
+      everyMs: HEARTBEAT_MS,
+      clock: context.clock,
+      signal: call.signal,
     }),
   };
 };

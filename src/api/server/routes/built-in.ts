@@ -13,7 +13,13 @@ export const NAMESPACES: readonly NamespaceDetail[] = [
 ];
 
 const pool = (Name: string, Description: string): NodePoolDetail => ({
-  Name, Description, Meta: null, NodeIdentityTTL: 0, SchedulerConfiguration: null, CreateIndex: 1, ModifyIndex: 1,
+  Name,
+  Description,
+  Meta: null,
+  NodeIdentityTTL: 0,
+  SchedulerConfiguration: null,
+  CreateIndex: 1,
+  ModifyIndex: 1,
 });
 export const NODE_POOLS: readonly NodePoolDetail[] = [
   pool("all", "Node pool with all nodes in the cluster."),
@@ -29,7 +35,10 @@ function listed(all: readonly { readonly Name: string }[], call: Call) {
     answer() {
       const filter = call.query.text("filter");
       const matches = filter === "" ? () => true : compileFilter(filter);
-      return value(all.filter((one) => one.Name.startsWith(call.query.text("prefix")) && matches(one)), { index: 1 });
+      return value(
+        all.filter((one) => one.Name.startsWith(call.query.text("prefix")) && matches(one)),
+        { index: 1 },
+      );
     },
   };
 }

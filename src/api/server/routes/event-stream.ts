@@ -14,8 +14,24 @@ import { requireCluster } from "../require.ts";
 const HEARTBEAT_MS = 30_000;
 
 const TOPICS: readonly string[] = [
-  "*", "Deployment", "Evaluation", "Allocation", "Job", "Node", "NodePool", "ACLPolicy", "ACLToken", "ACLRole", "ACLAuthMethod", "ACLBindingRule",
-  "Service", "HostVolume", "CSIVolume", "CSIPlugin", "Operator", "Variable",
+  "*",
+  "Deployment",
+  "Evaluation",
+  "Allocation",
+  "Job",
+  "Node",
+  "NodePool",
+  "ACLPolicy",
+  "ACLToken",
+  "ACLRole",
+  "ACLAuthMethod",
+  "ACLBindingRule",
+  "Service",
+  "HostVolume",
+  "CSIVolume",
+  "CSIPlugin",
+  "Operator",
+  "Variable",
 ];
 
 export const streamEvents: Handler = (call, context) => {
@@ -44,7 +60,8 @@ function topicsOf(call: Call): ReadonlyMap<string, readonly string[]> {
     const colon = text.indexOf(":");
     const topic = colon < 0 ? text : text.slice(0, colon);
     const key = colon < 0 ? "*" : text.slice(colon + 1) || "*";
-    if (!TOPICS.includes(topic)) throw badRequest(`Invalid topic ${JSON.stringify(topic.slice(0, 80))}, wanted one of ${TOPICS.join(", ")}`);
+    if (!TOPICS.includes(topic))
+      throw badRequest(`Invalid topic ${JSON.stringify(topic.slice(0, 80))}, wanted one of ${TOPICS.join(", ")}`);
     topics.set(topic, [...(topics.get(topic) ?? []), key]);
   }
   return topics.size === 0 ? new Map([["*", ["*"]]]) : topics;

@@ -41,7 +41,11 @@ export const readFileAt: Handler = async (call, context) => {
 
 export const streamFile: Handler = async (call, context) => {
   const request: FileRead = {
-    AllocationId: idOf(call), Path: pathOf(call), Origin: originOf(call), Offset: call.query.whole("offset", 0), Limit: -1,
+    AllocationId: idOf(call),
+    Path: pathOf(call),
+    Origin: originOf(call),
+    Offset: call.query.whole("offset", 0),
+    Limit: -1,
     Follow: call.query.flag("follow", true, true),
   };
   return framed((await nodeOf(call, context)).readFile(request, call.signal), call, context);
@@ -53,7 +57,11 @@ export const readLogs: Handler = async (call, context) => {
   const type = call.query.text("type");
   if (type !== "stdout" && type !== "stderr") throw badRequest("must provide log type (stdout/stderr)");
   const request: LogRead = {
-    AllocationId: idOf(call), Task: task, Type: type, Origin: originOf(call), Offset: call.query.whole("offset", 0),
+    AllocationId: idOf(call),
+    Task: task,
+    Type: type,
+    Origin: originOf(call),
+    Offset: call.query.whole("offset", 0),
     Follow: call.query.flag("follow", false, true),
   };
   return framed((await nodeOf(call, context)).readLogs(request, call.signal), call, context);
@@ -84,7 +92,9 @@ async function* textsOf(frames: AsyncIterable<FileFrame>): AsyncGenerator<string
 export function frameText(frame: FileFrame): string {
   return JSON.stringify({
     ...(frame.Offset === 0 ? {} : { Offset: frame.Offset }),
-    ...(frame.Data.length === 0 ? {} : { Data: Buffer.from(frame.Data.buffer, frame.Data.byteOffset, frame.Data.length).toString("base64") }),
+    ...(frame.Data.length === 0
+      ? {}
+      : { Data: Buffer.from(frame.Data.buffer, frame.Data.byteOffset, frame.Data.length).toString("base64") }),
     ...(frame.File === "" ? {} : { File: frame.File }),
     ...(frame.FileEvent === "" ? {} : { FileEvent: frame.FileEvent }),
   });
@@ -113,9 +123,13 @@ function pathOf(call: Call, fallback?: string): string {
     if (part === "..") depth--;
     else if (part !== "" && part !== ".") depth++;
     if (depth < 0) {
-      throw new NamedError("API_PATH_ESCAPES", `Cannot read file ${JSON.stringify(path.slice(0, 200))}: the path escapes the allocation directory`, {
-        statusCode: 403,
-      });
+      throw new NamedError(
+        "API_PATH_ESCAPES",
+        `Cannot read file ${JSON.stringify(path.slice(0, 200))}: the path escapes the allocation directory`,
+        {
+          statusCode: 403,
+        },
+      );
     }
   }
   return path;

@@ -29,8 +29,13 @@ export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, c
 function shapeKey(call: Call): string {
   const { query } = call;
   return JSON.stringify([
-    call.namespace, query.text("prefix"), query.text("filter"), query.text("per_page"), query.text("next_token"),
-    query.flag("reverse", false, true), query.flag("meta", false, true),
+    call.namespace,
+    query.text("prefix"),
+    query.text("filter"),
+    query.text("per_page"),
+    query.text("next_token"),
+    query.flag("reverse", false, true),
+    query.flag("meta", false, true),
   ]);
 }
 
@@ -99,7 +104,11 @@ export const parseJobText: Handler = (call, context) => {
   });
   if (!body.flag("Canonicalize")) return value(job);
   const admitted = admitJob(job, {
-    defaultNamespace: "default", defaultRegion: context.region, priorityDefault: 50, priorityMax: 100, countMax: 50_000,
+    defaultNamespace: "default",
+    defaultRegion: context.region,
+    priorityDefault: 50,
+    priorityMax: 100,
+    countMax: 50_000,
   });
   return json(context.texts.job(admitted.job));
 };

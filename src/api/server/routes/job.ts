@@ -37,7 +37,10 @@ export const deregisterJob: Handler = async (call, context) => {
     EvalPriority: priority,
     NoShutdownDelay: call.query.flag("no_shutdown_delay", false, true),
   });
-  return value({ VolumeEvalID: "", VolumeEvalIndex: 0, ...answer, LastContact: 0, KnownLeader: true, NextToken: "" }, { index: answer.Index });
+  return value(
+    { VolumeEvalID: "", VolumeEvalIndex: 0, ...answer, LastContact: 0, KnownLeader: true, NextToken: "" },
+    { index: answer.Index },
+  );
 };
 
 export const planJob: Handler = async (call, context) => {
@@ -66,7 +69,8 @@ export const listAllocations: Handler = reading(["allocations"], (snapshot, call
     async answer() {
       // Without ?all those of an older job of the same name are left out: it was purged and registered anew.
       const job = snapshot.job(call.namespace, idOf(call));
-      const current = (allocation: Allocation) => job === undefined || allocation.Job === undefined || allocation.Job.CreateIndex === job.CreateIndex;
+      const current = (allocation: Allocation) =>
+        job === undefined || allocation.Job === undefined || allocation.Job.CreateIndex === job.CreateIndex;
       const keep = call.query.flag("all", false, true) ? undefined : current;
       const found = await page(call, snapshot.allocationsByJob(call.namespace, idOf(call)), byCreateIndex<Allocation>(), keep);
       const shape = stubShape(call);
@@ -111,7 +115,9 @@ export const listVersions: Handler = reading(["jobs"], (snapshot, call, context)
         ? versions.slice(0, -1).map((version, at) => diffJobs(versions[at + 1] ?? null, version, { contextual: false }))
         : null;
       const texts = versions.map((version) => context.texts.job(version)).join(",");
-      return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, { index });
+      return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, {
+        index,
+      });
     },
   };
 });
@@ -125,7 +131,13 @@ export const readSubmission: Handler = reading(["jobs"], (snapshot, call) => {
       const submission = snapshot.submission(call.namespace, idOf(call), version);
       if (submission === undefined) throw notFound("job source not found");
       return value(
-        { ...submission, Namespace: call.namespace, JobID: idOf(call), Version: version, JobModifyIndex: modifyIndexOf(snapshot, call, version) },
+        {
+          ...submission,
+          Namespace: call.namespace,
+          JobID: idOf(call),
+          Version: version,
+          JobModifyIndex: modifyIndexOf(snapshot, call, version),
+        },
         { index },
       );
     },
@@ -145,7 +157,9 @@ export const listActions: Handler = reading(["jobs"], (snapshot, call) => {
     answer() {
       if (job === undefined) throw notFound("job not found");
       const actions = job.TaskGroups.flatMap((group) =>
-        group.Tasks.flatMap((task) => task.Actions.map((action) => ({ Name: action.Name, TaskName: task.Name, TaskGroupName: group.Name }))),
+        group.Tasks.flatMap((task) =>
+          task.Actions.map((action) => ({ Name: action.Name, TaskName: task.Name, TaskGroupName: group.Name })),
+        ),
       );
       return value(actions, { index });
     },

@@ -10,7 +10,10 @@ export const readMetrics: Handler = async (call, context) => {
   const format = call.query.text("format");
   if (format !== "" && format !== "prometheus") throw badRequest(`Invalid format ${JSON.stringify(format)}, wanted "prometheus" or none`);
   if (format === "prometheus" && context.prometheus !== true) {
-    throw new NamedError("API_PROMETHEUS_OFF", "Prometheus is not enabled", { statusCode: 415, fix: "Set telemetry { prometheus_metrics = true }." });
+    throw new NamedError("API_PROMETHEUS_OFF", "Prometheus is not enabled", {
+      statusCode: 415,
+      fix: "Set telemetry { prometheus_metrics = true }.",
+    });
   }
   const gauges = await gaugesOf(context);
   if (format === "") return value(answerOf(gauges, context.clock.nowMs()));
@@ -19,7 +22,10 @@ export const readMetrics: Handler = async (call, context) => {
 };
 
 function answerOf(gauges: readonly Gauge[], nowMs: number): MetricsAnswer {
-  const timestamp = new Date(nowMs).toISOString().replace("T", " ").replace(/\.\d+Z$/, " +0000 UTC");
+  const timestamp = new Date(nowMs)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, " +0000 UTC");
   return { Timestamp: timestamp, Gauges: gauges, Points: [], Counters: [], Samples: [] };
 }
 

@@ -66,7 +66,9 @@ function updated(answer: { readonly EvalIDs: readonly string[]; readonly Index: 
   const node = context.cluster?.state.snapshot().node(idOf(call));
   return value(
     {
-      EvalIDs: answer.EvalIDs, EvalCreateIndex: answer.EvalIDs.length === 0 ? 0 : answer.Index, NodeModifyIndex: node?.ModifyIndex ?? answer.Index,
+      EvalIDs: answer.EvalIDs,
+      EvalCreateIndex: answer.EvalIDs.length === 0 ? 0 : answer.Index,
+      NodeModifyIndex: node?.ModifyIndex ?? answer.Index,
       Index: answer.Index,
     },
     { index: answer.Index },

@@ -9,7 +9,8 @@ import { NAMESPACES, NODE_POOLS } from "./built-in.ts";
 type Finder = (snapshot: Snapshot, call: Call, prefix: string) => Iterable<string>;
 
 const inNamespace = (call: Call, of: { readonly Namespace: string }) => call.namespace === "*" || of.Namespace === call.namespace;
-const names = (all: readonly { readonly Name: string }[], prefix: string) => all.map((one) => one.Name).filter((name) => name.startsWith(prefix));
+const names = (all: readonly { readonly Name: string }[], prefix: string) =>
+  all.map((one) => one.Name).filter((name) => name.startsWith(prefix));
 
 /** Kinds this version has nothing of are not here. */
 const FINDERS: Partial<Readonly<Record<SearchContext, Finder>>> = {
@@ -45,7 +46,10 @@ export const search: Handler = async (call, context) => {
     matches[kind] = found.slice(0, SEARCH_RESULTS_MAX);
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
   }
-  return value({ Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true }, { index: snapshot.index });
+  return value(
+    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true },
+    { index: snapshot.index },
+  );
 };
 
 function firstOf(ids: Iterable<string>, count: number): string[] {

@@ -5,7 +5,10 @@ import { requireCluster } from "../require.ts";
 export const readLeader: Handler = (_call, context) => value(requireCluster(context).leaderAddress, indexed(context.cluster?.state.index));
 export const listPeers: Handler = (_call, context) => {
   requireCluster(context);
-  return value(context.agent.members().map((member) => addressOf(member.Addr, member.Tags["port"] ?? String(member.Port))), indexed(context.cluster?.state.index));
+  return value(
+    context.agent.members().map((member) => addressOf(member.Addr, member.Tags["port"] ?? String(member.Port))),
+    indexed(context.cluster?.state.index),
+  );
 };
 export const listRegions: Handler = (_call, context) => value([context.region], indexed(context.cluster?.state.index));
 

@@ -16,7 +16,10 @@ export const readSchedulerConfiguration: Handler = reading(["scheduler-configura
   return {
     index,
     answer: () =>
-      value({ SchedulerConfig: snapshot.schedulerConfiguration(), Index: index, LastContact: 0, KnownLeader: true, NextToken: "" }, { index }),
+      value(
+        { SchedulerConfig: snapshot.schedulerConfiguration(), Index: index, LastContact: 0, KnownLeader: true, NextToken: "" },
+        { index },
+      ),
   };
 });
 

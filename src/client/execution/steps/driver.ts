@@ -12,7 +12,10 @@ export const driver: Step<ExecutionContext> = {
       context.driver = context.world.drivers.choose(context.task().Driver);
     } catch (thrown) {
       if (!(thrown instanceof NamedError)) throw thrown;
-      throw new EnterFailure(taskEvents.driverFailure(context.world.clock.nowNs(), thrown.message), { problem: thrown.message, hopeless: true });
+      throw new EnterFailure(taskEvents.driverFailure(context.world.clock.nowNs(), thrown.message), {
+        problem: thrown.message,
+        hopeless: true,
+      });
     }
   },
 };

@@ -29,8 +29,12 @@ function requireAllowedUser({ user, world, task }: ExecutionContext, driver: str
   // "0" and "root:wheel" are root by other names.
   const name = user.split(":")[0] as string;
   if (!deniedUsers.includes(name) && !(name === "0" && deniedUsers.includes("root"))) return;
-  throw new NamedError("TASK_USER_DENIED", `Cannot run task "${task().Name}" as user "${user}": running as this user is disallowed on this node`, {
-    statusCode: 403,
-    fix: "Leave `user` out, name another, or change client options user.denylist",
-  });
+  throw new NamedError(
+    "TASK_USER_DENIED",
+    `Cannot run task "${task().Name}" as user "${user}": running as this user is disallowed on this node`,
+    {
+      statusCode: 403,
+      fix: "Leave `user` out, name another, or change client options user.denylist",
+    },
+  );
 }

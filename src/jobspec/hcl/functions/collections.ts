@@ -2,7 +2,19 @@
 import { define, FunctionFailure, type FunctionTable } from "../scope.ts";
 import { sortSet } from "../type-expression.ts";
 import {
-  entriesOf, equalValues, describe, isList, isMap, keyOf, toNumber, toText, unify, withoutDoubles, type ListValue, type MapValue, type Value,
+  entriesOf,
+  equalValues,
+  describe,
+  isList,
+  isMap,
+  keyOf,
+  toNumber,
+  toText,
+  unify,
+  withoutDoubles,
+  type ListValue,
+  type MapValue,
+  type Value,
 } from "../value.ts";
 
 /** Results longer than this are refused: a few words could fill the memory. */
@@ -21,7 +33,10 @@ export const COLLECTIONS: FunctionTable = new Map([
   ["index", define(["collection: any", "key: any"], index)],
   ["keys", define(["inputMap: map"], (map: MapValue) => entriesOf(map).map(([key]) => key))],
   ["length", define(["collection: any"], length)],
-  ["lookup", define(["inputMap: map", "key: string", "default: any?"], (map: MapValue, key: string, otherwise: Value) => map.get(key) ?? otherwise)],
+  [
+    "lookup",
+    define(["inputMap: map", "key: string", "default: any?"], (map: MapValue, key: string, otherwise: Value) => map.get(key) ?? otherwise),
+  ],
   ["merge", define([], merge, "maps: any?")],
   ["range", define(["first: number"], range, "more: number")],
   ["reverse", define(["list: list"], (list: ListValue) => list.toReversed())],
@@ -126,7 +141,8 @@ function intersection(...sets: ListValue[]): Value {
 
 function product(...sets: ListValue[]): Value {
   if (sets.length < 2) throw new FunctionFailure("wants at least two lists");
-  if (sets.reduce((count, set) => count * set.length, 1) > ITEMS_MAX) throw new FunctionFailure(`the result has more than ${ITEMS_MAX} items`);
+  if (sets.reduce((count, set) => count * set.length, 1) > ITEMS_MAX)
+    throw new FunctionFailure(`the result has more than ${ITEMS_MAX} items`);
   return sets.reduce<Value[][]>((rows, set) => rows.flatMap((row) => set.map((item) => [...row, item])), [[]]);
 }
 
@@ -138,6 +154,7 @@ function slice(list: ListValue, start: number, end: number): Value {
 }
 
 function zip(keys: (string | null)[], values: ListValue): Value {
-  if (keys.length !== values.length) throw new FunctionFailure(`${keys.length} keys and ${values.length} values: there must be as many of each`);
+  if (keys.length !== values.length)
+    throw new FunctionFailure(`${keys.length} keys and ${values.length} values: there must be as many of each`);
   return new Map(keys.map((key, at) => [key ?? "", values[at] as Value]));
 }

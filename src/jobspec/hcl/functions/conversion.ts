@@ -46,4 +46,8 @@ const convert: LazyFunction = {
   },
 };
 
-export const CONVERSION: FunctionTable = new Map([["try", tryFirst], ["can", can], ["convert", convert]]);
+export const CONVERSION: FunctionTable = new Map([
+  ["try", tryFirst],
+  ["can", can],
+  ["convert", convert],
+]);

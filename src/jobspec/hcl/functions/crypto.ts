@@ -2,13 +2,19 @@
 import { constants, createHash, privateDecrypt } from "node:crypto";
 import { define, FunctionFailure, type FunctionTable } from "../scope.ts";
 
-const hash = (algorithm: string) =>
-  define(["str: string"], (text: string) => createHash(algorithm).update(text, "utf8").digest("hex"));
+const hash = (algorithm: string) => define(["str: string"], (text: string) => createHash(algorithm).update(text, "utf8").digest("hex"));
 
 export const CRYPTO: FunctionTable = new Map([
-  ["bcrypt", define(["str: string"], () => {
-    throw new FunctionFailure("not available in this version");
-  }, "cost: number")],
+  [
+    "bcrypt",
+    define(
+      ["str: string"],
+      () => {
+        throw new FunctionFailure("not available in this version");
+      },
+      "cost: number",
+    ),
+  ],
   ["md5", hash("md5")],
   ["rsadecrypt", define(["ciphertext: string", "privatekey: string"], decryptRsa)],
   ["sha1", hash("sha1")],

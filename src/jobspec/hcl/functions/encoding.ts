@@ -12,9 +12,12 @@ export const ENCODING: FunctionTable = new Map([
   ["jsondecode", define(["str: string"], decodeJson)],
   ["jsonencode", define(["val: any?"], encodeJson)],
   ["urlencode", define(["str: string"], encodeUrl)],
-  ["yamldecode", define(["src: string"], () => {
-    throw new FunctionFailure("not available in this version");
-  })],
+  [
+    "yamldecode",
+    define(["src: string"], () => {
+      throw new FunctionFailure("not available in this version");
+    }),
+  ],
   ["yamlencode", define(["value: any?"], encodeYaml)],
 ]);
 

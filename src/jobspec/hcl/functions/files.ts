@@ -45,7 +45,8 @@ function read(path: string, written: string): Buffer {
   } catch (thrown) {
     if (thrown instanceof FunctionFailure) throw thrown;
     const { code } = thrown as { code?: string };
-    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code === "EACCES" ? "permission denied" : String(code);
+    const why =
+      code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code === "EACCES" ? "permission denied" : String(code);
     throw new FunctionFailure(`cannot read "${written}": ${why}; looked at ${path}`, 0);
   }
 }
@@ -66,6 +67,8 @@ function exists(path: string, written: string): boolean {
 }
 
 function filesIn(folder: string, pattern: string): string[] {
-  const found = globSync(pattern, { cwd: folder }).filter((path) => statSync(join(folder, path), { throwIfNoEntry: false })?.isFile() === true);
+  const found = globSync(pattern, { cwd: folder }).filter(
+    (path) => statSync(join(folder, path), { throwIfNoEntry: false })?.isFile() === true,
+  );
   return found.map((path) => path.split("\\").join(posix.sep)).sort(compareText);
 }

@@ -26,12 +26,14 @@ export function format(pattern: string, given: ListValue): string {
     next = index + 1;
     used = Math.max(used, next);
     const value = given[index];
-    if (value === undefined) throw new FunctionFailure(`not enough arguments for "${raw}": wants number ${index + 1}, got ${given.length}`, 0);
+    if (value === undefined)
+      throw new FunctionFailure(`not enough arguments for "${raw}": wants number ${index + 1}, got ${given.length}`, 0);
     const verb: Verb = { raw, flags, width: Number(width ?? -1), precision: precision === undefined ? -1 : Number(precision), mode };
     if (verb.width > WIDTH_MAX || verb.precision > 100) throw new FunctionFailure(`"${raw}" is too wide`, 0);
     return formatOne(verb, value, index);
   });
-  if (used < given.length && !pattern.includes("[")) throw new FunctionFailure(`too many arguments: only ${used} used by the format`, used + 1);
+  if (used < given.length && !pattern.includes("["))
+    throw new FunctionFailure(`too many arguments: only ${used} used by the format`, used + 1);
   return result;
 }
 
@@ -41,7 +43,12 @@ export function formatList(pattern: string, given: ListValue): Value {
   const length = lengths[0] ?? 1;
   if (lengths.some((each) => each !== length)) throw new FunctionFailure(`lists must be of one length, got ${lengths.join(" and ")}`);
   const at = (value: Value, index: number): Value => (value !== null && isList(value) ? (value[index] as Value) : value);
-  return Array.from({ length }, (_, index) => format(pattern, given.map((value) => at(value, index))));
+  return Array.from({ length }, (_, index) =>
+    format(
+      pattern,
+      given.map((value) => at(value, index)),
+    ),
+  );
 }
 
 function formatOne(verb: Verb, value: Value, index: number): string {
@@ -58,7 +65,13 @@ function formatOne(verb: Verb, value: Value, index: number): string {
     case "s":
     case "q": {
       const text = toText(value) ?? fail("a string");
-      const cut = verb.precision > 0 ? [...new Intl.Segmenter("en").segment(text)].slice(0, verb.precision).map((each) => each.segment).join("") : text;
+      const cut =
+        verb.precision > 0
+          ? [...new Intl.Segmenter("en").segment(text)]
+              .slice(0, verb.precision)
+              .map((each) => each.segment)
+              .join("")
+          : text;
       return pad(verb, verb.mode === "q" ? encodeJson(cut) : cut);
     }
     case "b":

@@ -21,7 +21,11 @@ export function identifierFunctions(randomUuid: () => string): FunctionTable {
 function uuidFromName(namespace: string, name: string): string {
   const space = Object.hasOwn(NAMESPACES, namespace) ? (NAMESPACES[namespace] as string) : namespace;
   if (!UUID.test(space)) throw new FunctionFailure(`namespace must be a UUID or one of ${Object.keys(NAMESPACES).join(", ")}`, 0);
-  const bytes = createHash("sha1").update(Buffer.from(space.replaceAll("-", ""), "hex")).update(name, "utf8").digest().subarray(0, 16);
+  const bytes = createHash("sha1")
+    .update(Buffer.from(space.replaceAll("-", ""), "hex"))
+    .update(name, "utf8")
+    .digest()
+    .subarray(0, 16);
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x50;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");

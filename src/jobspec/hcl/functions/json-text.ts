@@ -6,7 +6,10 @@ const ESCAPED = /[<>&\u2028\u2029]/g;
 export function encodeJson(value: Value): string {
   if (value === null) return "null";
   if (isList(value)) return `[${value.map(encodeJson).join(",")}]`;
-  if (isMap(value)) return `{${entriesOf(value).map(([key, inner]) => `${encodeText(key)}:${encodeJson(inner)}`).join(",")}}`;
+  if (isMap(value))
+    return `{${entriesOf(value)
+      .map(([key, inner]) => `${encodeText(key)}:${encodeJson(inner)}`)
+      .join(",")}}`;
   if (typeof value === "number") return formatNumber(value);
   return typeof value === "boolean" ? String(value) : encodeText(value);
 }

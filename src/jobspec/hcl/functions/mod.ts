@@ -19,6 +19,17 @@ export interface FunctionOptions {
 
 export function makeFunctions(options: FunctionOptions): FunctionTable {
   const files = options.folder === undefined ? refusedFileFunctions() : fileFunctions(options.folder);
-  const themes = [STRINGS, COLLECTIONS, NUMBERS, ENCODING, CRYPTO, TIME, NETWORK, identifierFunctions(options.randomUuid), files, CONVERSION];
+  const themes = [
+    STRINGS,
+    COLLECTIONS,
+    NUMBERS,
+    ENCODING,
+    CRYPTO,
+    TIME,
+    NETWORK,
+    identifierFunctions(options.randomUuid),
+    files,
+    CONVERSION,
+  ];
   return new Map(themes.flatMap((theme) => [...theme]));
 }

@@ -30,8 +30,9 @@ function readPrefix(text: string): Prefix {
 function readAddress(text: string, bits: number): bigint {
   if (bits === 32) return text.split(".").reduce((value, part) => (value << 8n) | BigInt(part), 0n);
   const [plain = ""] = text.split("%");
-  const dotted = plain.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
-    `${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`,
+  const dotted = plain.replace(
+    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+    (_, a, b, c, d) => `${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`,
   );
   const [head = "", tail] = dotted.split("::");
   const left = head === "" ? [] : head.split(":");
@@ -47,7 +48,10 @@ function writeAddress(address: bigint, bits: number): string {
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
   if (longest === "") return groups.join(":");
   const text = `:${groups.join(":")}:`;
-  return text.replace(`:${longest}:`, "::").replace(/^:(?!:)/, "").replace(/([^:]):$/, "$1");
+  return text
+    .replace(`:${longest}:`, "::")
+    .replace(/^:(?!:)/, "")
+    .replace(/([^:]):$/, "$1");
 }
 
 function hostOf(text: string, number: number): string {
@@ -70,7 +74,8 @@ function netmaskOf(text: string): string {
 function subnetOf(text: string, newBits: number, number: number): string {
   const prefix = readPrefix(text);
   const length = prefix.length + bitsOf(newBits, 1);
-  if (length > prefix.bits) throw new FunctionFailure(`not enough remaining address space for a subnet with a prefix of ${length} bits after ${text}`, 1);
+  if (length > prefix.bits)
+    throw new FunctionFailure(`not enough remaining address space for a subnet with a prefix of ${length} bits after ${text}`, 1);
   if (!Number.isInteger(number) || number < 0 || BigInt(number) >= 1n << BigInt(newBits)) {
     throw new FunctionFailure(`prefix extension of ${newBits} does not accommodate a subnet numbered ${number}`, 2);
   }
@@ -87,13 +92,15 @@ function subnetsOf(text: string, ...newBits: number[]): string[] {
     if (bits < 1 || length > prefix.bits) throw new FunctionFailure(`cannot extend the prefix by ${bits} bits`, index + 1);
     const size = 1n << BigInt(prefix.bits - length);
     const start = ((next + size - 1n) / size) * size;
-    if (start + size > end) throw new FunctionFailure(`not enough remaining address space for a subnet with a prefix of ${length} bits`, index + 1);
+    if (start + size > end)
+      throw new FunctionFailure(`not enough remaining address space for a subnet with a prefix of ${length} bits`, index + 1);
     next = start + size;
     return `${writeAddress(start, prefix.bits)}/${length}`;
   });
 }
 
 function bitsOf(value: number, argument: number): number {
-  if (!Number.isInteger(value) || value < 0 || value > 128) throw new FunctionFailure("newbits must be a whole number from 0 to 128", argument);
+  if (!Number.isInteger(value) || value < 0 || value > 128)
+    throw new FunctionFailure("newbits must be a whole number from 0 to 128", argument);
   return value;
 }

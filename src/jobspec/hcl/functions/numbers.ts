@@ -7,8 +7,14 @@ export const NUMBERS: FunctionTable = new Map([
   ["ceil", define(["num: number"], (value: number) => Math.ceil(value) + 0)],
   ["floor", define(["num: number"], (value: number) => Math.floor(value))],
   ["log", define(["num: number", "base: number"], (value: number, base: number) => finite(Math.log(value) / Math.log(base)))],
-  ["max", define(["number: number"], (...values: number[]) => values.reduce((one, other) => (other > one ? other : one)), "numbers: number")],
-  ["min", define(["number: number"], (...values: number[]) => values.reduce((one, other) => (other < one ? other : one)), "numbers: number")],
+  [
+    "max",
+    define(["number: number"], (...values: number[]) => values.reduce((one, other) => (other > one ? other : one)), "numbers: number"),
+  ],
+  [
+    "min",
+    define(["number: number"], (...values: number[]) => values.reduce((one, other) => (other < one ? other : one)), "numbers: number"),
+  ],
   ["parseint", define(["number: any", "base: number"], parseInteger)],
   ["pow", define(["num: number", "power: number"], (value: number, power: number) => finite(value ** power))],
   ["signum", define(["num: number"], (value: number) => Math.sign(value))],

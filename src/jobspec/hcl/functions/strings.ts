@@ -8,19 +8,34 @@ export const STRINGS: FunctionTable = new Map([
   ["chomp", define(["str: string"], (text: string) => text.replace(/(?:\r\n?|\n)+$/, ""))],
   ["format", define(["format: string"], (pattern: string, ...given: ListValue) => format(pattern, given), "args: any?")],
   ["formatlist", define(["format: string"], (pattern: string, ...given: ListValue) => formatList(pattern, given), "args: any?")],
-  ["indent", define(["spaces: number", "str: string"], (spaces: number, text: string) => text.replaceAll("\n", `\n${" ".repeat(countOf(spaces, 0))}`))],
+  [
+    "indent",
+    define(["spaces: number", "str: string"], (spaces: number, text: string) =>
+      text.replaceAll("\n", `\n${" ".repeat(countOf(spaces, 0))}`),
+    ),
+  ],
   ["join", define(["separator: string", "list: strings"], join, "lists: strings")],
   ["lower", define(["str: string"], (text: string) => mapCharacters(text, (each) => each.toLowerCase()))],
   ["regex_replace", define(["str: string", "pattern: string", "replace: string"], replaceByPattern)],
   ["replace", define(["str: string", "substr: string", "replace: string"], replace)],
   ["sort", define(["list: strings"], (list: (string | null)[]) => texts(list).sort(compareText))],
-  ["split", define(["separator: string", "str: string"], (separator: string, text: string) => (separator === "" ? [...text] : text.split(separator)))],
+  [
+    "split",
+    define(["separator: string", "str: string"], (separator: string, text: string) =>
+      separator === "" ? [...text] : text.split(separator),
+    ),
+  ],
   ["strlen", define(["str: string"], (text: string) => characters(text).length)],
   ["strrev", define(["str: string"], (text: string) => characters(text).reverse().join(""))],
   ["substr", define(["str: string", "offset: number", "length: number"], substring)],
   ["title", define(["str: string"], title)],
   ["trim", define(["str: string", "cutset: string"], trim)],
-  ["trimprefix", define(["str: string", "prefix: string"], (text: string, prefix: string) => (text.startsWith(prefix) ? text.slice(prefix.length) : text))],
+  [
+    "trimprefix",
+    define(["str: string", "prefix: string"], (text: string, prefix: string) =>
+      text.startsWith(prefix) ? text.slice(prefix.length) : text,
+    ),
+  ],
   ["trimspace", define(["str: string"], (text: string) => text.trim())],
   ["trimsuffix", define(["str: string", "suffix: string"], trimSuffix)],
   ["upper", define(["str: string"], (text: string) => mapCharacters(text, (each) => each.toUpperCase()))],

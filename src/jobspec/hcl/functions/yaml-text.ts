@@ -11,7 +11,9 @@ function lines(value: Value, depth: number): string {
     return value.map((item) => `${indent}- ${lines(item, depth + 1).trimStart()}`).join("\n");
   }
   if (value !== null && isMap(value) && value.size > 0) {
-    return entriesOf(value).map(([key, inner]) => `${indent}${quote(key)}:${member(inner, depth)}`).join("\n");
+    return entriesOf(value)
+      .map(([key, inner]) => `${indent}${quote(key)}:${member(inner, depth)}`)
+      .join("\n");
   }
   return scalar(value, depth);
 }

@@ -194,9 +194,18 @@ test("a data_dir that cannot be made or written says which folder is in the way"
   const entries = (opt: MemoryEntry, more: Record<string, MemoryEntry> = {}) => memoryDisk({ "/etc/d/a.hcl": BASE, "/opt": opt, ...more });
   const directory = (writable: boolean): MemoryEntry => ({ kind: "directory", writable });
   assert.doesNotThrow(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(true)) }));
-  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(false)) }), /a\.hcl:1:12: data_dir.* cannot be created: "\/opt" is not writable/);
-  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries({ kind: "file", text: "" }) }), /cannot be created: "\/opt" is not a directory/);
-  assert.throws(() => load({ "a.hcl": BASE }, [], { disk: entries(directory(true), { "/opt/d": directory(false) }) }), /data_dir.* is not writable/);
+  assert.throws(
+    () => load({ "a.hcl": BASE }, [], { disk: entries(directory(false)) }),
+    /a\.hcl:1:12: data_dir.* cannot be created: "\/opt" is not writable/,
+  );
+  assert.throws(
+    () => load({ "a.hcl": BASE }, [], { disk: entries({ kind: "file", text: "" }) }),
+    /cannot be created: "\/opt" is not a directory/,
+  );
+  assert.throws(
+    () => load({ "a.hcl": BASE }, [], { disk: entries(directory(true), { "/opt/d": directory(false) }) }),
+    /data_dir.* is not writable/,
+  );
 });
 
 test("the machine's own disk tells links, files and directories apart", (context) => {

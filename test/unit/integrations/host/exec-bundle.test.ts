@@ -11,24 +11,52 @@ import { readExecConfig } from "../../../../integrations/host/exec/config.ts";
 const MB = 1024 * 1024;
 
 const request: BundleRequest = {
-  taskDirectory: "/allocs/a/web", sharedDirectory: "/allocs/a/alloc", command: "/bin/sh", words: ["-c", "true"], environment: { A: "1" },
-  workDirectory: "/", user: { uid: 65534, gid: 65534, groups: [] }, capabilities: ["CAP_CHOWN"],
+  taskDirectory: "/allocs/a/web",
+  sharedDirectory: "/allocs/a/alloc",
+  command: "/bin/sh",
+  words: ["-c", "true"],
+  environment: { A: "1" },
+  workDirectory: "/",
+  user: { uid: 65534, gid: 65534, groups: [] },
+  capabilities: ["CAP_CHOWN"],
   chroot: [
     { host: "/bin", inside: "/bin", kind: "link", target: "usr/bin" },
     { host: "/run/systemd/resolve", inside: "/run/systemd/resolve", kind: "directory", target: "" },
     { host: "/usr", inside: "/usr", kind: "directory", target: "" },
   ],
-  noPivotRoot: false, hostPids: false, hostIpc: false, cgroupsPath: "/drover/1/exec-a", cgroupVersion: 1, cpuMHz: 500, memoryMB: 64, memoryMaxMB: 0, cores: [], openFilesMax: 20000,
+  noPivotRoot: false,
+  hostPids: false,
+  hostIpc: false,
+  cgroupsPath: "/drover/1/exec-a",
+  cgroupVersion: 1,
+  cpuMHz: 500,
+  memoryMB: 64,
+  memoryMaxMB: 0,
+  cores: [],
+  openFilesMax: 20000,
 };
 
 test("the task is alone with its processes, its IPC and its mounts; network and host name are the machine's", () => {
-  assert.deepEqual(execBundle(request).linux.namespaces.map((each) => each.type), ["mount", "pid", "ipc"]);
-  assert.deepEqual(execBundle({ ...request, hostPids: true, hostIpc: true }).linux.namespaces.map((each) => each.type), ["mount"]);
+  assert.deepEqual(
+    execBundle(request).linux.namespaces.map((each) => each.type),
+    ["mount", "pid", "ipc"],
+  );
+  assert.deepEqual(
+    execBundle({ ...request, hostPids: true, hostIpc: true }).linux.namespaces.map((each) => each.type),
+    ["mount"],
+  );
 });
 
 test("host directories come in read-only, outer ones first, links not at all; /alloc is writable", () => {
   const binds = execBundle(request).mounts.filter((mount) => mount.type === "bind");
-  assert.deepEqual(binds.map((mount) => [mount.destination, mount.options.includes("ro")]), [["/usr", true], ["/run/systemd/resolve", true], ["/alloc", false]]);
+  assert.deepEqual(
+    binds.map((mount) => [mount.destination, mount.options.includes("ro")]),
+    [
+      ["/usr", true],
+      ["/run/systemd/resolve", true],
+      ["/alloc", false],
+    ],
+  );
 });
 
 test("the agent's private directory, the host's passwords and tokens in configuration are masked", () => {
@@ -46,8 +74,10 @@ test("memory is a hard limit; memory_max raises it and keeps what was asked for;
 
 test("CPU is shares within the kernel's bounds; cores pin", () => {
   const cpu = (more: Partial<BundleRequest>) => execBundle({ ...request, ...more }).linux.resources.cpu;
-  assert.deepEqual([cpu({}), cpu({ cpuMHz: 1 }), cpu({ cpuMHz: 1e6 }), cpu({ cores: [1, 3] })],
-    [{ shares: 500 }, { shares: 2 }, { shares: 262144 }, { shares: 500, cpus: "1,3" }]);
+  assert.deepEqual(
+    [cpu({}), cpu({ cpuMHz: 1 }), cpu({ cpuMHz: 1e6 }), cpu({ cores: [1, 3] })],
+    [{ shares: 500 }, { shares: 2 }, { shares: 262144 }, { shares: 500, cpus: "1,3" }],
+  );
 });
 
 test("open files never exceed what we may have ourselves", () => {
@@ -83,10 +113,24 @@ test("links among the chroot's entries stay links, one that would dangle is boun
     symlinkSync("elsewhere", path.join(host, "opt"));
     writeFileSync(path.join(host, "file"), "");
     const at = (name: string) => path.join(host, name);
-    const entries = chrootEntries({ [at("usr")]: at("usr"), [at("bin")]: at("bin"), [at("opt")]: "/opt", [at("file")]: "/file", [at("none")]: "/none" });
-    assert.deepEqual(entries.map((each) => [path.relative(host, each.host), each.kind, each.target]),
-      [["usr", "directory", ""], ["bin", "link", "usr/bin"], ["opt", "directory", ""], ["file", "file", ""]]);
-    for (const own of ["/", "/alloc", "/local/x", "/../secrets", "/proc"]) assert.throws(() => chrootEntries({ "/usr": own }), { code: "DRIVER_TASK_INVALID" }, own);
+    const entries = chrootEntries({
+      [at("usr")]: at("usr"),
+      [at("bin")]: at("bin"),
+      [at("opt")]: "/opt",
+      [at("file")]: "/file",
+      [at("none")]: "/none",
+    });
+    assert.deepEqual(
+      entries.map((each) => [path.relative(host, each.host), each.kind, each.target]),
+      [
+        ["usr", "directory", ""],
+        ["bin", "link", "usr/bin"],
+        ["opt", "directory", ""],
+        ["file", "file", ""],
+      ],
+    );
+    for (const own of ["/", "/alloc", "/local/x", "/../secrets", "/proc"])
+      assert.throws(() => chrootEntries({ "/usr": own }), { code: "DRIVER_TASK_INVALID" }, own);
     const task = at("task");
     mkdirSync(task);
     for (let again = 0; again < 2; again++) makeChrootLinks(task, [{ host: "/bin", inside: "/bin", kind: "link", target: "usr/bin" }]);
@@ -103,8 +147,10 @@ test("a command is looked up in /local, then along the search path as the chroot
     writeFileSync(path.join(task, "local", "mine"), "", { mode: 0o755 });
     const entries = chrootEntries({ "/usr": "/usr" });
     const find = (command: string, searchPath?: string) => findInside(command, task, searchPath, entries);
-    assert.deepEqual([find("mine"), find("env"), find("/x"), find("local/other"), find("no-such"), find("env", "/nowhere")],
-      ["/local/mine", "/usr/bin/env", "/x", "/local/other", "no-such", "env"]);
+    assert.deepEqual(
+      [find("mine"), find("env"), find("/x"), find("local/other"), find("no-such"), find("env", "/nowhere")],
+      ["/local/mine", "/usr/bin/env", "/x", "/local/other", "no-such", "env"],
+    );
   } finally {
     rmSync(task, { recursive: true, force: true });
   }

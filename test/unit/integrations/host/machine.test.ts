@@ -31,21 +31,32 @@ test("CPU percentages are between two looks, and guests are not counted twice", 
   const now = parseCoreTimes("cpu  9 9\ncpu0 150 0 75 870 55 0 0 0 60 0\nintr 1\n");
   assert.deepEqual(before, [{ name: "cpu0", user: 100, system: 50, idle: 850, total: 1000 }]);
   const [core] = cpuUsage(before, now, 2000);
-  assert.deepEqual(core === undefined ? [] : [core.User, core.System, core.Idle, core.TotalPercent, core.TotalTicks].map((each) => Math.round(each * 10) / 10),
-    [33.3, 16.7, 50, 50, 1000]);
+  assert.deepEqual(
+    core === undefined
+      ? []
+      : [core.User, core.System, core.Idle, core.TotalPercent, core.TotalTicks].map((each) => Math.round(each * 10) / 10),
+    [33.3, 16.7, 50, 50, 1000],
+  );
 });
 
 test("memory in use is what is not available", () => {
-  assert.deepEqual(memoryUsage("MemTotal: 100 kB\nMemFree: 10 kB\nMemAvailable: 40 kB\n"), { Total: 102400, Free: 10240, Available: 40960, Used: 61440 });
+  assert.deepEqual(memoryUsage("MemTotal: 100 kB\nMemFree: 10 kB\nMemAvailable: 40 kB\n"), {
+    Total: 102400,
+    Free: 10240,
+    Available: 40960,
+    Used: 61440,
+  });
 });
 
 test("mount points are found below a directory, innermost first, spaces and all", () => {
-  const all = parseMountInfo([
-    "1 0 254:0 / / rw shared:1 - ext4 /dev/vda rw",
-    "2 1 0:30 / /a\\040b rw - tmpfs x rw",
-    "3 2 0:31 / /a\\040b/secrets rw - tmpfs drover-secrets rw,size=1m",
-    "4 1 0:32 / /a\\040bc rw - tmpfs x rw",
-  ].join("\n"));
+  const all = parseMountInfo(
+    [
+      "1 0 254:0 / / rw shared:1 - ext4 /dev/vda rw",
+      "2 1 0:30 / /a\\040b rw - tmpfs x rw",
+      "3 2 0:31 / /a\\040b/secrets rw - tmpfs drover-secrets rw,size=1m",
+      "4 1 0:32 / /a\\040bc rw - tmpfs x rw",
+    ].join("\n"),
+  );
   assert.deepEqual(mountPointsBelow("/a b", all), ["/a b/secrets", "/a b"]);
   assert.deepEqual([all[2]?.source, all[2]?.type, all[2]?.device], ["drover-secrets", "tmpfs", "0:31"]);
 });
@@ -56,7 +67,16 @@ test("the machine tells what it is, quickly", async () => {
   const found = await machine.fingerprint();
   const usage = await machine.usage();
   assert.ok(performance.now() - before < 1000);
-  for (const key of ["cpu.arch", "cpu.totalcompute", "kernel.name", "memory.totalbytes", "os.name", "unique.hostname", "unique.storage.bytesfree", "os.signals"]) {
+  for (const key of [
+    "cpu.arch",
+    "cpu.totalcompute",
+    "kernel.name",
+    "memory.totalbytes",
+    "os.name",
+    "unique.hostname",
+    "unique.storage.bytesfree",
+    "os.signals",
+  ]) {
     assert.ok((found.Attributes[key] ?? "") !== "", key);
   }
   assert.equal(found.Attributes["nomad.version"], "2.0.6");
@@ -66,6 +86,15 @@ test("the machine tells what it is, quickly", async () => {
 });
 
 test("what the operator says about the machine counts more than what is measured", async () => {
-  const found = await hostMachine({ version: "x", allocationDirectory: tmpdir(), cpuTotalMHz: 1234, memoryTotalMB: 512, networkInterface: "lo" }).fingerprint();
-  assert.deepEqual([found.NodeResources.Cpu.CpuShares, found.NodeResources.Memory.MemoryMB, found.NodeResources.Networks[0]?.Device], [1234, 512, "lo"]);
+  const found = await hostMachine({
+    version: "x",
+    allocationDirectory: tmpdir(),
+    cpuTotalMHz: 1234,
+    memoryTotalMB: 512,
+    networkInterface: "lo",
+  }).fingerprint();
+  assert.deepEqual(
+    [found.NodeResources.Cpu.CpuShares, found.NodeResources.Memory.MemoryMB, found.NodeResources.Networks[0]?.Device],
+    [1234, 512, "lo"],
+  );
 });

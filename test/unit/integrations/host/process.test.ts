@@ -10,7 +10,17 @@ test("a process whose name looks like the end of its own field is read right", (
   const line = "42 (a) S 1) Z 7 42 43 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 1 0 98765 1000 33 1 1\n";
   const stat = parseProcessStat(line);
   assert.deepEqual(
-    [stat?.pid, stat?.state, stat?.parent, stat?.group, stat?.session, stat?.userTicks, stat?.systemTicks, stat?.startTicks, stat?.residentPages],
+    [
+      stat?.pid,
+      stat?.state,
+      stat?.parent,
+      stat?.group,
+      stat?.session,
+      stat?.userTicks,
+      stat?.systemTicks,
+      stat?.startTicks,
+      stat?.residentPages,
+    ],
     [42, "Z", 7, 42, 43, 5, 6, "98765", 33],
   );
   assert.equal(parseProcessStat("nonsense"), undefined);
@@ -26,10 +36,15 @@ test("a pid that was used again is not the process we know", () => {
 });
 
 test("names of any id are fit for files, cgroups and runc, and lead back", () => {
-  fc.assert(fc.property(fc.string({ unit: "grapheme" }).filter((text) => text.isWellFormed()), (id) => {
-    assert.match(nameOf(id), /^[A-Za-z0-9._+-]*$/);
-    assert.equal(idOf(nameOf(id)), id);
-  }));
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "grapheme" }).filter((text) => text.isWellFormed()),
+      (id) => {
+        assert.match(nameOf(id), /^[A-Za-z0-9._+-]*$/);
+        assert.equal(idOf(nameOf(id)), id);
+      },
+    ),
+  );
   assert.notEqual(ownerLabel("/a"), ownerLabel("/b"));
   assert.equal(ownerLabel("/a/../a"), ownerLabel("/a"));
 });

@@ -7,8 +7,18 @@ import { allowedEnvironment, readRawExecConfig } from "../../../../integrations/
 import { testScale } from "../../../scale.ts";
 
 const launch: Launch = {
-  id: "a.web.0", recordDirectory: "/state/a.web.0", cgroupProcs: "/sys/fs/cgroup/x/cgroup.procs", workDirectory: "/task", stdoutPath: "/out", stderrPath: "/err",
-  oomScoreAdjust: undefined, becomeUser: [], command: "/bin/echo", words: ["hi"], environment: {}, tools: { setsid: true, bash: "/bin/bash" },
+  id: "a.web.0",
+  recordDirectory: "/state/a.web.0",
+  cgroupProcs: "/sys/fs/cgroup/x/cgroup.procs",
+  workDirectory: "/task",
+  stdoutPath: "/out",
+  stderrPath: "/err",
+  oomScoreAdjust: undefined,
+  becomeUser: [],
+  command: "/bin/echo",
+  words: ["hi"],
+  environment: {},
+  tools: { setsid: true, bash: "/bin/bash" },
 };
 
 test("no variable stands on the supervisor's command line, and none reaches its own environment", () => {
@@ -34,12 +44,17 @@ test("a function that comes as a variable never reaches bash", () => {
 
 test("whatever a value holds, the shell takes it as it is", () => {
   const value = fc.string({ unit: "binary", maxLength: 60 }).filter((text) => !text.includes("\0") && text.isWellFormed());
-  fc.assert(fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
-    const environment = Object.fromEntries(values.map((each, index) => [`V${index}`, each]));
-    const script = spawnRequest({ ...launch, environment }).environmentScript;
-    const told = spawnSync("/bin/sh", ["-c", 'eval "$(cat)"; exec /usr/bin/env -0'], { input: script, env: {} }).stdout.toString().split("\0");
-    for (const [name, each] of Object.entries(environment)) assert.ok(told.includes(`${name}=${each}`), JSON.stringify(each));
-  }), { numRuns: Math.round(25 * testScale()) });
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
+      const environment = Object.fromEntries(values.map((each, index) => [`V${index}`, each]));
+      const script = spawnRequest({ ...launch, environment }).environmentScript;
+      const told = spawnSync("/bin/sh", ["-c", 'eval "$(cat)"; exec /usr/bin/env -0'], { input: script, env: {} })
+        .stdout.toString()
+        .split("\0");
+      for (const [name, each] of Object.entries(environment)) assert.ok(told.includes(`${name}=${each}`), JSON.stringify(each));
+    }),
+    { numRuns: Math.round(25 * testScale()) },
+  );
 });
 
 test("config keys that are not done are refused by name, a missing command too", () => {

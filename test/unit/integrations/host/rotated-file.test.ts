@@ -21,30 +21,33 @@ test("a chunk is cut after the last line that fits, or at the limit when that li
 
 test("whatever arrives in whatever pieces, files hold it in order, within the limit, in whole lines where lines are short", () => {
   const line = fc.string({ unit: "grapheme-ascii", maxLength: 60 }).map((text) => `${text.replaceAll("\n", "")}\n`);
-  fc.assert(fc.property(fc.array(line, { maxLength: 200 }), fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }), (lines, sizes) => {
-    const directory = mkdtempSync(path.join(tmpdir(), "drover-rotate-"));
-    try {
-      const limits = { maxFiles: 1000, maxFileBytes: 500 };
-      let file = openRotatedFile(directory, "web.stdout", limits);
-      const all = Buffer.from(lines.join(""));
-      for (let at = 0, turn = 0; at < all.length; turn++) {
-        const size = sizes[turn % sizes.length] as number;
-        file.write(all.subarray(at, at + size));
-        at += size;
-        if (turn % 7 === 6) {
-          file.close();
-          file = openRotatedFile(directory, "web.stdout", limits);
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 200 }), fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }), (lines, sizes) => {
+      const directory = mkdtempSync(path.join(tmpdir(), "drover-rotate-"));
+      try {
+        const limits = { maxFiles: 1000, maxFileBytes: 500 };
+        let file = openRotatedFile(directory, "web.stdout", limits);
+        const all = Buffer.from(lines.join(""));
+        for (let at = 0, turn = 0; at < all.length; turn++) {
+          const size = sizes[turn % sizes.length] as number;
+          file.write(all.subarray(at, at + size));
+          at += size;
+          if (turn % 7 === 6) {
+            file.close();
+            file = openRotatedFile(directory, "web.stdout", limits);
+          }
         }
+        file.close();
+        const names = readdirSync(directory).toSorted((a, b) => Number(a.split(".")[2]) - Number(b.split(".")[2]));
+        const parts = names.map((name) => readFileSync(path.join(directory, name)));
+        assert.equal(Buffer.concat(parts).toString(), lines.join(""));
+        for (const part of parts) assert.ok(part.length <= limits.maxFileBytes);
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
       }
-      file.close();
-      const names = readdirSync(directory).toSorted((a, b) => Number(a.split(".")[2]) - Number(b.split(".")[2]));
-      const parts = names.map((name) => readFileSync(path.join(directory, name)));
-      assert.equal(Buffer.concat(parts).toString(), lines.join(""));
-      for (const part of parts) assert.ok(part.length <= limits.maxFileBytes);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
-  }), { numRuns: Math.round(30 * testScale()) });
+    }),
+    { numRuns: Math.round(30 * testScale()) },
+  );
 });
 
 test("only the newest files are kept, also when the limit is lowered", () => {

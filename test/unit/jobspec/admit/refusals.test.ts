@@ -120,7 +120,11 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ],
   ["an unknown operator", constraint("${attr.x}", "~", "1"), /unknown operator "~"/],
   ["a broken expression", constraint("${attr.x}", "regexp", "(a"), /not a regular expression/],
-  ["a look-ahead in a pattern", constraint("${attr.kernel.name}", "regexp", "(?=a)"), /not a regular expression: back-references and look-around/],
+  [
+    "a look-ahead in a pattern",
+    constraint("${attr.kernel.name}", "regexp", "(?=a)"),
+    /not a regular expression: back-references and look-around/,
+  ],
   ["a broken version", constraint("${attr.x}", "version", "newest"), /"newest" is not a version constraint/],
   ["a constraint without attribute", constraint("", "=", "1"), /attribute is missing/],
   ["distinct_hosts in a task", task({ Constraints: [{ Operand: "distinct_hosts" }] }), /job or group level only/],

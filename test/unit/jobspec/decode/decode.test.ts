@@ -25,7 +25,8 @@ function mistakesOf(text: string, given: Partial<ParseRequest> = {}): string[] {
   }
   return [];
 }
-const inTask = (text: string): Plain => jobOf(`job "j" {\n group "g" {\n task "t" {\n${text}\n}\n}\n}`)["TaskGroups"]?.[0]?.["Tasks"]?.[0] as Plain;
+const inTask = (text: string): Plain =>
+  jobOf(`job "j" {\n group "g" {\n task "t" {\n${text}\n}\n}\n}`)["TaskGroups"]?.[0]?.["Tasks"]?.[0] as Plain;
 const inJob = (text: string): Plain => jobOf(`job "j" {\n${text}\n}`);
 
 describe("values are converted where the language converts them", () => {
@@ -47,7 +48,10 @@ describe("values are converted where the language converts them", () => {
     assert.deepEqual(inJob("priority = null"), { ID: "j", Name: "j" });
   });
   test("a static port may be text, in the group and in resources", () => {
-    assert.deepEqual(inTask('resources {\n network {\n port "http" {\n static = "5678"\n}\n}\n}')["Resources"]?.["Networks"]?.[0]?.["DynamicPorts"], [{ Label: "http", Value: 5678 }]);
+    assert.deepEqual(
+      inTask('resources {\n network {\n port "http" {\n static = "5678"\n}\n}\n}')["Resources"]?.["Networks"]?.[0]?.["DynamicPorts"],
+      [{ Label: "http", Value: 5678 }],
+    );
   });
 });
 
@@ -80,9 +84,14 @@ describe("vault and secret are inherited", () => {
   test("by tasks that have none, the nearest first", () => {
     const groups = jobOf(text)["TaskGroups"] as unknown as Plain[];
     const tasks = groups.flatMap((group) => group["Tasks"] as unknown as Plain[]);
-    assert.deepEqual(tasks.map((task) => [task["Name"], task["Vault"]?.["Role"], (task["Secrets"] as unknown as Plain[]).map((each) => each["Path"])]), [
-      ["a", "group", ["job"]], ["b", "task", ["task"]], ["c", "job", ["job"]],
-    ]);
+    assert.deepEqual(
+      tasks.map((task) => [task["Name"], task["Vault"]?.["Role"], (task["Secrets"] as unknown as Plain[]).map((each) => each["Path"])]),
+      [
+        ["a", "group", ["job"]],
+        ["b", "task", ["task"]],
+        ["c", "job", ["job"]],
+      ],
+    );
   });
   test("and leave nothing on the job or the group", () => {
     const job = jobOf(text);
@@ -100,13 +109,17 @@ describe("constraint shorthands", () => {
   }
   test("distinct_hosts may be quoted, distinct_property names the attribute", () => {
     assert.deepEqual(inJob('constraint {\n distinct_hosts = "true"\n}')["Constraints"], [{ Operand: "distinct_hosts", RTarget: "true" }]);
-    assert.deepEqual(inJob('constraint {\n distinct_property = "${meta.rack}"\n}')["Constraints"], [{ Operand: "distinct_property", LTarget: "${meta.rack}" }]);
+    assert.deepEqual(inJob('constraint {\n distinct_property = "${meta.rack}"\n}')["Constraints"], [
+      { Operand: "distinct_property", LTarget: "${meta.rack}" },
+    ]);
   });
 });
 
 describe("driver config is free", () => {
   test("blocks become lists of maps, labels maps around them", () => {
-    const { Config } = inTask('config {\n port_map {\n db = 1\n}\n m "a" {\n x = 1\n}\n m "a" {\n x = 2\n}\n labels = {\n "a.b" = "c"\n}\n}');
+    const { Config } = inTask(
+      'config {\n port_map {\n db = 1\n}\n m "a" {\n x = 1\n}\n m "a" {\n x = 2\n}\n labels = {\n "a.b" = "c"\n}\n}',
+    );
     assert.deepEqual(Config, { port_map: [{ db: 1 }], m: [{ a: [{ x: 1 }] }, { a: [{ x: 2 }] }], labels: { "a.b": "c" } });
   });
   test("a key named __proto__ is a key like any other", () => {
@@ -118,7 +131,10 @@ describe("driver config is free", () => {
 
 describe("variables", () => {
   const text = 'variable "v" {\n type = string\n default = "default"\n}\njob "j" {\n region = var.v\n}';
-  const files = [{ name: "one", text: 'v = "file one"' }, { name: "two", text: 'v = "file two"' }];
+  const files = [
+    { name: "one", text: 'v = "file one"' },
+    { name: "two", text: 'v = "file two"' },
+  ];
   const environment = { NOMAD_VAR_v: "environment", NOMAD_VAR_other: "ignored" };
 
   test("default < environment < files in order < -var in order", () => {
@@ -129,7 +145,13 @@ describe("variables", () => {
   });
   test("text, numbers and untyped values are taken literally; the rest is read as an expression", () => {
     const typed = (type: string, value: string): unknown =>
-      JSON.parse(String(jobOf(`variable "v" {\n ${type}\n}\njob "j" {\n meta = { v = jsonencode(var.v) }\n}`, { variables: [`v=${value}`] })["Meta"]?.["v"]));
+      JSON.parse(
+        String(
+          jobOf(`variable "v" {\n ${type}\n}\njob "j" {\n meta = { v = jsonencode(var.v) }\n}`, { variables: [`v=${value}`] })["Meta"]?.[
+            "v"
+          ],
+        ),
+      );
     assert.equal(typed("type = string", '"quoted" = x'), '"quoted" = x');
     assert.equal(typed("type = number", "5"), 5);
     assert.equal(typed("", "[1]"), "[1]");
@@ -165,7 +187,13 @@ describe("JobFileError", () => {
       assert.ok(thrown instanceof JobFileError);
       assert.equal(thrown.code, "JOB_FILE_INVALID");
       assert.equal(thrown.statusCode, 400);
-      assert.deepEqual(thrown.diagnostics.map((each) => each.start), [{ file: "job.nomad", line: 2, column: 3 }, { file: "job.nomad", line: 3, column: 3 }]);
+      assert.deepEqual(
+        thrown.diagnostics.map((each) => each.start),
+        [
+          { file: "job.nomad", line: 2, column: 3 },
+          { file: "job.nomad", line: 3, column: 3 },
+        ],
+      );
       assert.match(thrown.message, /^job\.nomad:2:3: .*\n\s+2 \|   a = 1\n/);
       assert.match(thrown.message, /\njob\.nomad:3:3: /);
     }

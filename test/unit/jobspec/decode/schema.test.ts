@@ -45,7 +45,12 @@ function writeValue(schema: Shape, key: string, duration: boolean, form: string,
   if (form === "map") return [`${key} {\n${indent}  K = "v"\n${indent}}`, { K: "v" }];
   if (form === "free") {
     const lists = Object.values(shape.patternProperties ?? {})[0]?.type === "array";
-    return lists ? [`${key} {\n${indent}  K = ["v"]\n${indent}}`, { K: ["v"] }] : [`${key} {\n${indent}  K = [1]\n${indent}  inner {\n${indent}    x = true\n${indent}  }\n${indent}}`, { K: [1], inner: [{ x: true }] }];
+    return lists
+      ? [`${key} {\n${indent}  K = ["v"]\n${indent}}`, { K: ["v"] }]
+      : [
+          `${key} {\n${indent}  K = [1]\n${indent}  inner {\n${indent}    x = true\n${indent}  }\n${indent}}`,
+          { K: [1], inner: [{ x: true }] },
+        ];
   }
   if (duration) return [`${key} = "1m30s"`, 90_000_000_000];
   switch (shape.type) {

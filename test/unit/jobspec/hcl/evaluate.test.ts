@@ -4,7 +4,15 @@ import { describe, test } from "node:test";
 import { Allowance, evaluate, makeFunctions, parseLoneExpression, toPlain, tryEvaluate, type Scope, type Value } from "#jobspec/hcl";
 
 const scope: Scope = {
-  names: new Map<string, Value>([["var", new Map<string, Value>([["name", "web"], ["list", [1, 2]]])]]),
+  names: new Map<string, Value>([
+    [
+      "var",
+      new Map<string, Value>([
+        ["name", "web"],
+        ["list", [1, 2]],
+      ]),
+    ],
+  ]),
   functions: makeFunctions({ randomUuid: () => "random" }),
   unknownRoots: "keep",
   hints: new Map([["var", "Declare NAME."]]),
@@ -78,7 +86,10 @@ describe("one evaluation makes no more than its allowance", () => {
   });
 
   test("loops in loops", () => {
-    assert.match(mistake("[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c if false]]]", bounded()), /more than 1000000 times/);
+    assert.match(
+      mistake("[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c if false]]]", bounded()),
+      /more than 1000000 times/,
+    );
   });
 
   test("a pattern that would take for ever", () => {

@@ -23,8 +23,14 @@ function answer(text: string, table: FunctionTable = functions): unknown {
 }
 
 test("every function of the language is there", () => {
-  assert.deepEqual(ALL.filter((name) => !functions.has(name)), []);
-  assert.deepEqual([...functions.keys()].filter((name) => !ALL.includes(name)), []);
+  assert.deepEqual(
+    ALL.filter((name) => !functions.has(name)),
+    [],
+  );
+  assert.deepEqual(
+    [...functions.keys()].filter((name) => !ALL.includes(name)),
+    [],
+  );
 });
 
 describe("published values", () => {

@@ -37,7 +37,9 @@ for (const answer of answers) {
 
 /** Object keys in order: only content counts. */
 function normal(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, inner: unknown) => (isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort()) : inner)));
+  return JSON.parse(
+    JSON.stringify(value, (_, inner: unknown) => (isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort()) : inner)),
+  );
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -56,10 +58,25 @@ function evaluateText(text: string): { value: unknown } | { error: string } {
 }
 
 function scope(): Scope {
-  const object = (id: string, port: number): Value => new Map<string, Value>([["id", id], ["ports", [port]]]);
+  const object = (id: string, port: number): Value =>
+    new Map<string, Value>([
+      ["id", id],
+      ["ports", [port]],
+    ]);
   const variables = new Map<string, Value>([
-    ["name", "web"], ["count", 3], ["yes", true], ["nothing", null], ["list", ["a", "b", "c"]],
-    ["map", new Map([["x", "1"], ["y", "2"]])], ["objects", [object("i1", 80), object("i2", 81)]],
+    ["name", "web"],
+    ["count", 3],
+    ["yes", true],
+    ["nothing", null],
+    ["list", ["a", "b", "c"]],
+    [
+      "map",
+      new Map([
+        ["x", "1"],
+        ["y", "2"],
+      ]),
+    ],
+    ["objects", [object("i1", 80), object("i2", 81)]],
   ]);
   return {
     names: new Map([["var", variables]]),

@@ -5,7 +5,10 @@ import { evaluateConstant, jsonBody, parseBody, renderDiagnostic, textOf, type B
 
 function parse(text: string, options?: ParseOptions): Body {
   const { body, diagnostics } = parseBody(text, "file.hcl", options);
-  assert.deepEqual(diagnostics.map((each) => renderDiagnostic(each, text)), []);
+  assert.deepEqual(
+    diagnostics.map((each) => renderDiagnostic(each, text)),
+    [],
+  );
   return body;
 }
 function mistakes(text: string, options?: ParseOptions): string[] {
@@ -21,7 +24,13 @@ describe("a body", () => {
     assert.ok(attribute && block);
     assert.equal(textOf(attribute.range), "a = 1 + 2");
     assert.equal(textOf(attribute.expression.range), "1 + 2");
-    assert.deepEqual(block.labels.map((label) => [label.text, textOf(label.range)]), [["one", '"one"'], ["two", "two"]]);
+    assert.deepEqual(
+      block.labels.map((label) => [label.text, textOf(label.range)]),
+      [
+        ["one", '"one"'],
+        ["two", "two"],
+      ],
+    );
     assert.equal(textOf(block.headRange), 'server "one" two');
     const inner = block.body.attributes[0];
     assert.ok(inner);
@@ -30,12 +39,18 @@ describe("a body", () => {
   });
 
   test("counts columns in characters, not in units of the machine", () => {
-    assert.deepEqual(mistakes('a = "👍👍" b'), ["1:10 Expected a new line after the value of \"a\", found \"b\""]);
+    assert.deepEqual(mistakes('a = "👍👍" b'), ['1:10 Expected a new line after the value of "a", found "b"']);
   });
 
   test("reads comments, Windows lines and a byte order mark", () => {
     const body = parse("\uFEFF# one\r\na = 1 // two\r\n/* three\r\n*/ b = /* four */ 2\r\n");
-    assert.deepEqual(body.attributes.map((each) => [each.name, evaluateConstant(each.expression)]), [["a", 1], ["b", 2]]);
+    assert.deepEqual(
+      body.attributes.map((each) => [each.name, evaluateConstant(each.expression)]),
+      [
+        ["a", 1],
+        ["b", 2],
+      ],
+    );
   });
 
   test("reads a one-line block", () => {
@@ -45,13 +60,22 @@ describe("a body", () => {
 
 describe("a mistake costs the item it is in", () => {
   test("the items before and after it are read", () => {
-    const { body } = parseBody('a = 1\nb = [1 2]\nc = 3\nd {\n  e = \n  f = 4\n}\n', "f");
-    assert.deepEqual(body.attributes.map((each) => each.name), ["a", "c"]);
-    assert.deepEqual(body.blocks[0]?.body.attributes.map((each) => each.name), ["f"]);
+    const { body } = parseBody("a = 1\nb = [1 2]\nc = 3\nd {\n  e = \n  f = 4\n}\n", "f");
+    assert.deepEqual(
+      body.attributes.map((each) => each.name),
+      ["a", "c"],
+    );
+    assert.deepEqual(
+      body.blocks[0]?.body.attributes.map((each) => each.name),
+      ["f"],
+    );
   });
 
   test("each mistake is found, in the order of the text", () => {
-    assert.deepEqual(mistakes("a = \nb == 1\nc = 'x'\n").map((each) => each.split(" ")[0]), ["1:5", "2:3", "3:5"]);
+    assert.deepEqual(
+      mistakes("a = \nb == 1\nc = 'x'\n").map((each) => each.split(" ")[0]),
+      ["1:5", "2:3", "3:5"],
+    );
   });
 
   test("no more than 20 are shown", () => {
@@ -61,7 +85,10 @@ describe("a mistake costs the item it is in", () => {
   test("a list that spans lines is skipped as a whole", () => {
     const { body, diagnostics } = parseBody('a = [\n  "x" "y",\n  "z",\n]\nb = 1\n', "f");
     assert.equal(diagnostics.length, 1);
-    assert.deepEqual(body.attributes.map((each) => each.name), ["b"]);
+    assert.deepEqual(
+      body.attributes.map((each) => each.name),
+      ["b"],
+    );
   });
 });
 
@@ -70,8 +97,17 @@ describe("HCL1 leniency", () => {
 
   test("quoted names and several items on a line are read when asked for", () => {
     const body = parse(text, { hcl1: true });
-    assert.deepEqual(body.attributes.map((each) => each.name), ["quoted"]);
-    assert.deepEqual(body.blocks.map((each) => [each.type, each.body.attributes.map((attribute) => attribute.name)]), [["ports", ["http", "rpc"]], ["meta", ["a.b"]]]);
+    assert.deepEqual(
+      body.attributes.map((each) => each.name),
+      ["quoted"],
+    );
+    assert.deepEqual(
+      body.blocks.map((each) => [each.type, each.body.attributes.map((attribute) => attribute.name)]),
+      [
+        ["ports", ["http", "rpc"]],
+        ["meta", ["a.b"]],
+      ],
+    );
   });
 
   test("and refused otherwise", () => {
@@ -110,7 +146,7 @@ describe("a rendered diagnostic", () => {
     const [diagnostic] = parseBody(text, "job.nomad").diagnostics;
     assert.equal(
       renderDiagnostic(diagnostic!, text),
-      'job.nomad:1:6: Single quotes are not used here\n   1 | \ta = \'x\'\n     | \t    ^\nWrite text between double quotes: "…".',
+      "job.nomad:1:6: Single quotes are not used here\n   1 | \ta = 'x'\n     | \t    ^\nWrite text between double quotes: \"…\".",
     );
     assert.equal(renderDiagnostic(diagnostic!), 'job.nomad:1:6: Single quotes are not used here\nWrite text between double quotes: "…".');
   });
@@ -119,7 +155,10 @@ describe("a rendered diagnostic", () => {
     const text = `a = "${"x".repeat(5000)}\u001b[2J" 'y'`;
     const [diagnostic] = parseBody(text, "f").diagnostics;
     const rendered = renderDiagnostic(diagnostic!, text);
-    assert.ok(rendered.split("\n").every((line) => line.length < 160), rendered);
+    assert.ok(
+      rendered.split("\n").every((line) => line.length < 160),
+      rendered,
+    );
     assert.ok(!rendered.includes("\u001b"));
   });
 });

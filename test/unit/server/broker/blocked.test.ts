@@ -7,8 +7,16 @@ import { testScale } from "../../../scale.ts";
 
 function blockedEvaluation(id: string, more: Partial<Evaluation> = {}): Evaluation {
   return newEvaluation({
-    ID: id as EvaluationId, Namespace: "default" as Namespace, Priority: 50, Type: "service", TriggeredBy: "queued-allocs",
-    JobID: `job-of-${id}` as JobId, Status: "blocked", SnapshotIndex: 10, CreateIndex: 10, ...more,
+    ID: id as EvaluationId,
+    Namespace: "default" as Namespace,
+    Priority: 50,
+    Type: "service",
+    TriggeredBy: "queued-allocs",
+    JobID: `job-of-${id}` as JobId,
+    Status: "blocked",
+    SnapshotIndex: 10,
+    CreateIndex: 10,
+    ...more,
   });
 }
 const room = (index: number, ...classes: string[]) => ({ classes: new Set(classes), nodes: new Set<string>(), index });
@@ -34,7 +42,10 @@ test("an evaluation that was planned before room appeared is tried again at once
 
 test("one evaluation waits per job: the older one is the duplicate, whichever comes first", () => {
   const blocked = createBlocked();
-  const [old, young] = [blockedEvaluation("old", { JobID: "web" as JobId, CreateIndex: 1 }), blockedEvaluation("young", { JobID: "web" as JobId, CreateIndex: 2 })];
+  const [old, young] = [
+    blockedEvaluation("old", { JobID: "web" as JobId, CreateIndex: 1 }),
+    blockedEvaluation("young", { JobID: "web" as JobId, CreateIndex: 2 }),
+  ];
   blocked.block(old);
   assert.equal(blocked.block(young).duplicate?.ID, "old");
   assert.equal(blocked.block(old).duplicate?.ID, "old");
@@ -76,7 +87,10 @@ test("whatever the order of blocking and room, an evaluation never waits through
         } else {
           const eligibility = Object.fromEntries(each.unfit.map((name) => [name, false]));
           const evaluation = blockedEvaluation(`e${index}`, {
-            JobID: `job${each.job}` as JobId, CreateIndex: index, SnapshotIndex: index - each.lag, ClassEligibility: eligibility,
+            JobID: `job${each.job}` as JobId,
+            CreateIndex: index,
+            SnapshotIndex: index - each.lag,
+            ClassEligibility: eligibility,
           });
           const { missed, duplicate } = blocked.block(evaluation);
           if (duplicate !== undefined) waiting.delete(duplicate.ID);

@@ -44,7 +44,8 @@ test("room that appeared while no server ran is found after the restart", () =>
     assert.ok(held !== undefined);
     // Its end is on record, but the broker that would have woken the other one is gone before it could.
     await world.cluster.propose({
-      type: "allocations-client-update", Evaluations: [],
+      type: "allocations-client-update",
+      Evaluations: [],
       Updates: [{ ID: held.ID, NodeID: held.NodeID, ClientStatus: "complete", ClientDescription: "", TaskStates: {} }],
     });
     await world.restartServer();
@@ -58,7 +59,9 @@ test("a job changed while it waits for room waits once: the older evaluation is 
       await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, environment: { version } }) });
       await world.clock.advance(5_000);
     }
-    const waited = [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].filter((evaluation) => evaluation.TriggeredBy === "queued-allocs");
+    const waited = [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].filter(
+      (evaluation) => evaluation.TriggeredBy === "queued-allocs",
+    );
     assert.deepEqual(waited.map((evaluation) => evaluation.Status).sort(), ["blocked", "canceled", "canceled"]);
     assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1);
   }));
@@ -172,7 +175,12 @@ test("large jobs take turns, and one that is stopped while it waits for its turn
     await Promise.all(ids.map((id) => world.server.registerJob({ Job: jobOf({ id, count: 600 }) })));
     await Promise.all(["c", "d", "e"].map((id) => world.server.deregisterJob("default", id, { ...stop, Purge: true })));
     await world.clock.advance(5_000);
-    const counts = ids.map((id) => statuses(world, id).split(" ").filter((each) => each === "running").length);
+    const counts = ids.map(
+      (id) =>
+        statuses(world, id)
+          .split(" ")
+          .filter((each) => each === "running").length,
+    );
     assert.deepEqual(counts, [600, 600, 0, 0, 0, 600]);
     const { "broker.total_unacked": inHand, "broker.total_ready": ready } = world.server.statistics();
     assert.deepEqual([inHand, ready], [0, 0]);

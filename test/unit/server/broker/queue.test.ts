@@ -7,8 +7,13 @@ import { testScale } from "../../../scale.ts";
 
 function evaluation(id: string, more: Partial<Evaluation> = {}): Evaluation {
   return newEvaluation({
-    ID: id as EvaluationId, Namespace: "default" as Namespace, Priority: 50, Type: "service", TriggeredBy: "job-register",
-    JobID: `job-of-${id}` as JobId, ...more,
+    ID: id as EvaluationId,
+    Namespace: "default" as Namespace,
+    Priority: 50,
+    Type: "service",
+    TriggeredBy: "job-register",
+    JobID: `job-of-${id}` as JobId,
+    ...more,
   });
 }
 const ofJob = (job: string) => ({ JobID: job as JobId });
@@ -24,14 +29,25 @@ test("the queue hands out higher priorities first and older ones first within a 
 
 test("a second evaluation of a job waits until the first is accepted, and only the newest of those that wait runs", () => {
   const queue = createEvaluationQueue();
-  for (const [id, index] of [["a", 1], ["b", 2], ["c", 3], ["d", 4]] as const) {
+  for (const [id, index] of [
+    ["a", 1],
+    ["b", 2],
+    ["c", 3],
+    ["d", 4],
+  ] as const) {
     queue.offer(evaluation(id, { ...ofJob("web"), CreateIndex: index, ModifyIndex: index }), 0);
   }
   assert.equal(queue.take(0)?.evaluation.ID, "a");
   assert.equal(queue.take(0), undefined);
   queue.accept("a", 0);
   assert.equal(queue.take(0)?.evaluation.ID, "d");
-  assert.deepEqual(queue.takeSuperseded().map((each) => each.ID).sort(), ["b", "c"]);
+  assert.deepEqual(
+    queue
+      .takeSuperseded()
+      .map((each) => each.ID)
+      .sort(),
+    ["b", "c"],
+  );
   assert.deepEqual(queue.takeSuperseded(), []);
 });
 
@@ -49,7 +65,10 @@ test("a refused evaluation comes back after 1 s, then 20 s, and is failed the th
   assert.equal(queue.take(21_000)?.attempt, DELIVERIES_MAX);
   queue.refuse("a", 21_000);
   assert.equal(queue.take(1e9), undefined);
-  assert.deepEqual(queue.failed().map((each) => each.ID), ["a"]);
+  assert.deepEqual(
+    queue.failed().map((each) => each.ID),
+    ["a"],
+  );
   queue.accept("a", 1e9);
   assert.equal(queue.take(1e9)?.evaluation.ID, "b");
 });

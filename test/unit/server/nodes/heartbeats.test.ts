@@ -10,9 +10,16 @@ const id = (name: string) => name as NodeId;
 
 test("the TTL grows with the number of nodes and is spread over twice its least", () => {
   const random = createSeededRandom(1);
-  for (const [nodes, leastMs] of [[1, 10_000], [500, 10_000], [5_000, 100_000]] as const) {
+  for (const [nodes, leastMs] of [
+    [1, 10_000],
+    [500, 10_000],
+    [5_000, 100_000],
+  ] as const) {
     const ttls = Array.from({ length: 200 }, () => heartbeatTtlMs(DEFAULT_HEARTBEAT_POLICY, nodes, random));
-    assert.ok(Math.min(...ttls) >= leastMs && Math.max(...ttls) <= 2 * leastMs, `${nodes} nodes: ${Math.min(...ttls)} to ${Math.max(...ttls)}`);
+    assert.ok(
+      Math.min(...ttls) >= leastMs && Math.max(...ttls) <= 2 * leastMs,
+      `${nodes} nodes: ${Math.min(...ttls)} to ${Math.max(...ttls)}`,
+    );
     assert.ok(new Set(ttls).size > 100, "they do not come together");
   }
 });
@@ -21,7 +28,11 @@ test("a node that shows life in time is not missed; one that does not is, once",
   const clock = createVirtualClock();
   const missed: NodeId[] = [];
   const heartbeats = createHeartbeats({
-    clock, random: createSeededRandom(2), policy: DEFAULT_HEARTBEAT_POLICY, nodeCount: () => 2, onMissed: (ids) => missed.push(...ids),
+    clock,
+    random: createSeededRandom(2),
+    policy: DEFAULT_HEARTBEAT_POLICY,
+    nodeCount: () => 2,
+    onMissed: (ids) => missed.push(...ids),
   });
   heartbeats.arm(id("silent"));
   for (let passed = 0; passed < 200_000; passed += 5_000) {
@@ -40,7 +51,10 @@ test("a server that was stopped itself gives every node another full time instea
   const heartbeats = createHeartbeats({
     // As a suspended machine: timers run, late.
     clock: { ...clock, nowMs: () => clock.nowMs() + stalledMs },
-    random: createSeededRandom(3), policy: DEFAULT_HEARTBEAT_POLICY, nodeCount: () => 2, onMissed: (ids) => missed.push(...ids),
+    random: createSeededRandom(3),
+    policy: DEFAULT_HEARTBEAT_POLICY,
+    nodeCount: () => 2,
+    onMissed: (ids) => missed.push(...ids),
   });
   heartbeats.arm(id("a"));
   heartbeats.arm(id("b"));
@@ -89,8 +103,14 @@ test("after a server restart nobody is down that reconnects within its time, and
     world.link.refuse(false);
     await world.clock.advance(60_000);
     const snapshot = world.cluster.state.snapshot();
-    assert.deepEqual([...snapshot.nodes()].filter((node) => node.Status !== "ready").map((node) => node.Name), []);
-    assert.deepEqual([...snapshot.allocations()].map((each) => `${each.ID} ${each.NodeID} ${each.ClientStatus}`), before);
+    assert.deepEqual(
+      [...snapshot.nodes()].filter((node) => node.Status !== "ready").map((node) => node.Name),
+      [],
+    );
+    assert.deepEqual(
+      [...snapshot.allocations()].map((each) => `${each.ID} ${each.NodeID} ${each.ClientStatus}`),
+      before,
+    );
   }));
 
 test("a node that died while no server ran is found out after the restart", () =>

@@ -40,19 +40,30 @@ test("the first word on every connection is the node's complete set; after that 
     await connection.register(node);
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 2 }) });
     await world.clock.advance(1_000);
-    assert.deepEqual(first.heard.map((each) => [each.Complete, each.Changed.length]), [[true, 0], [false, 2]]);
+    assert.deepEqual(
+      first.heard.map((each) => [each.Complete, each.Changed.length]),
+      [
+        [true, 0],
+        [false, 2],
+      ],
+    );
     for (const { ClusterId, Index } of first.heard) assert.ok(ClusterId === world.cluster.clusterId && Index > 0);
     // Its own words do not come back to it.
     const ids = first.heard[1]?.Changed.map((each) => each.ID) ?? [];
     await Promise.all([
-      connection.updateAllocations(ids.map((ID) => ({ ID, NodeID: node.ID, ClientStatus: "running" as const, ClientDescription: "", TaskStates: {} }))),
+      connection.updateAllocations(
+        ids.map((ID) => ({ ID, NodeID: node.ID, ClientStatus: "running" as const, ClientDescription: "", TaskStates: {} })),
+      ),
       world.clock.advance(1_000),
     ]);
     assert.equal(first.heard.length, 2);
     const second = listener();
     await (await world.link.connect(node, second.end, () => undefined)).register(node);
     await world.clock.advance(10);
-    assert.deepEqual(second.heard.map((each) => [each.Complete, each.Changed.map(({ ClientStatus }) => ClientStatus)]), [[true, ["running", "running"]]]);
+    assert.deepEqual(
+      second.heard.map((each) => [each.Complete, each.Changed.map(({ ClientStatus }) => ClientStatus)]),
+      [[true, ["running", "running"]]],
+    );
   }));
 
 test("a second connection of a node ends the first; another secret gets nowhere", () =>
@@ -62,7 +73,10 @@ test("a second connection of a node ends the first; another secret gets nowhere"
     const first = await world.link.connect(node, listener().end, (reason) => ends.push(reason));
     await first.register(node);
     const thief = { ...node, SecretID: "guessed" };
-    await assert.rejects(world.link.connect(thief, listener().end, () => undefined), refused);
+    await assert.rejects(
+      world.link.connect(thief, listener().end, () => undefined),
+      refused,
+    );
     assert.deepEqual(ends, []);
     const second = await world.link.connect(node, listener().end, () => undefined);
     assert.equal(ends.length, 1);
@@ -77,10 +91,13 @@ test("a refusal never repeats a secret", () =>
   inside({}, async (world) => {
     const node = nodeOf(world.random, { name: "n1" });
     await (await world.link.connect(node, listener().end, () => undefined)).register(node);
-    await assert.rejects(world.link.connect({ ...node, SecretID: "guessed-secret" }, listener().end, () => undefined), (thrown: unknown) => {
-      const text = String((thrown as Error).stack);
-      return !text.includes("guessed-secret") && !text.includes(node.SecretID);
-    });
+    await assert.rejects(
+      world.link.connect({ ...node, SecretID: "guessed-secret" }, listener().end, () => undefined),
+      (thrown: unknown) => {
+        const text = String((thrown as Error).stack);
+        return !text.includes("guessed-secret") && !text.includes(node.SecretID);
+      },
+    );
   }));
 
 test("a node cannot speak for another node's allocations", () =>
@@ -124,7 +141,10 @@ test("an ineligible node gets nothing new; made eligible it is used", () =>
     await world.server.setNodeEligibility(node.id, "eligible");
     await world.clock.advance(1_000);
     assert.equal(node.allocations.size, 1);
-    const events = world.cluster.state.snapshot().node(node.id)?.Events.map((event) => event.Message);
+    const events = world.cluster.state
+      .snapshot()
+      .node(node.id)
+      ?.Events.map((event) => event.Message);
     assert.deepEqual(events, ["Node registered", "Node marked as ineligible for scheduling", "Node marked as eligible for scheduling"]);
   }));
 
@@ -138,7 +158,10 @@ test("a purged node's allocations are placed elsewhere", () =>
     await world.server.purgeNode(node.id);
     await world.clock.advance(1_000);
     assert.equal(world.cluster.state.snapshot().node(node.id), undefined);
-    assert.deepEqual([...other.allocations.values()].map(({ status }) => status), ["running"]);
+    assert.deepEqual(
+      [...other.allocations.values()].map(({ status }) => status),
+      ["running"],
+    );
   }));
 
 test("computedClass() ignores what is unique to a node and notices everything else", () =>
@@ -149,7 +172,11 @@ test("computedClass() ignores what is unique to a node and notices everything el
     const driver = node.Drivers["mock_driver"];
     assert.ok(driver !== undefined);
     const others: Partial<Node>[] = [
-      { Datacenter: "dc9" }, { NodeClass: "large" }, { NodePool: "gpu" }, { Meta: { rack: "1" } }, { Attributes: { ...node.Attributes, "cpu.arch": "arm64" } },
+      { Datacenter: "dc9" },
+      { NodeClass: "large" },
+      { NodePool: "gpu" },
+      { Meta: { rack: "1" } },
+      { Attributes: { ...node.Attributes, "cpu.arch": "arm64" } },
       { Drivers: { mock_driver: { ...driver, Healthy: false } } },
     ];
     for (const other of others) assert.notEqual(computedClass(node), computedClass({ ...node, ...other }), JSON.stringify(other));

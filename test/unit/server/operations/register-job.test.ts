@@ -41,13 +41,20 @@ test("registerJob() of an unchanged job makes no new version and touches no allo
 test("a stale check-index is refused with the words clients look for, and nothing changes", () =>
   inside({}, async (world) => {
     await world.addNode({ name: "n1" });
-    const { JobModifyIndex } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), EnforceIndex: true, JobModifyIndex: 0 });
+    const { JobModifyIndex } = await world.server.registerJob({
+      Job: jobOf({ id: "web", count: 1 }),
+      EnforceIndex: true,
+      JobModifyIndex: 0,
+    });
     await world.clock.advance(1_000);
     const before = world.cluster.state.snapshot();
     const changed = jobOf({ id: "web", count: 3 });
     for (const [stale, words] of [
       [0, "Enforcing job modify index 0: job already exists"],
-      [JobModifyIndex + 7, `Enforcing job modify index ${JobModifyIndex + 7}: job exists with conflicting job modify index: ${JobModifyIndex}`],
+      [
+        JobModifyIndex + 7,
+        `Enforcing job modify index ${JobModifyIndex + 7}: job exists with conflicting job modify index: ${JobModifyIndex}`,
+      ],
     ] as const) {
       await assert.rejects(world.server.registerJob({ Job: changed, EnforceIndex: true, JobModifyIndex: stale }), (thrown: unknown) => {
         assert.ok(code("JOB_INDEX_CONFLICT", 409)(thrown));
@@ -73,7 +80,11 @@ test("of a hundred concurrent registrations that enforce the same index exactly 
     const { JobModifyIndex } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
     const results = await Promise.allSettled(
       Array.from({ length: 100 }, (_, index) =>
-        world.server.registerJob({ Job: jobOf({ id: "web", count: 1, environment: { try: String(index) } }), EnforceIndex: true, JobModifyIndex }),
+        world.server.registerJob({
+          Job: jobOf({ id: "web", count: 1, environment: { try: String(index) } }),
+          EnforceIndex: true,
+          JobModifyIndex,
+        }),
       ),
     );
     const won = results.flatMap((result, index) => (result.status === "fulfilled" ? [index] : []));
@@ -89,7 +100,10 @@ test("a job that cannot be admitted, or is meant for another namespace, is refus
     const before = world.cluster.state.index;
     await assert.rejects(world.server.registerJob({ Job: { ID: "bad job" } }), code("JOB_INVALID", 400));
     await assert.rejects(world.server.registerJob({ Job: "not a job" }), code("JOB_INVALID", 400));
-    await assert.rejects(world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), namespace: "other" }), code("REQUEST_INVALID", 400));
+    await assert.rejects(
+      world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), namespace: "other" }),
+      code("REQUEST_INVALID", 400),
+    );
     assert.equal(world.cluster.state.index, before);
   }));
 
@@ -108,7 +122,8 @@ test("an update that must replace leaves the group at its count in the new versi
     await world.clock.advance(2_000);
     const all = [...world.cluster.state.snapshot().allocationsByJob("default", "web")];
     assert.deepEqual(all.map((each) => `v${each.JobVersion} ${each.DesiredStatus} ${each.ClientStatus}`).sort(), [
-      ...Array(4).fill("v0 stop complete"), ...Array(4).fill("v1 run running"),
+      ...Array(4).fill("v0 stop complete"),
+      ...Array(4).fill("v1 run running"),
     ]);
   }));
 

@@ -37,7 +37,10 @@ test("a purged job is gone at once and its allocations stop all the same", () =>
     await world.server.deregisterJob("default", "web", { ...stop, Purge: true });
     await world.clock.advance(1_000);
     assert.equal(world.cluster.state.snapshot().job("default", "web"), undefined);
-    assert.deepEqual([...node.allocations.values()].map(({ status }) => status), ["complete", "complete"]);
+    assert.deepEqual(
+      [...node.allocations.values()].map(({ status }) => status),
+      ["complete", "complete"],
+    );
   }));
 
 test("a stopped allocation is replaced by another of the same name", () =>
@@ -71,7 +74,10 @@ test("a failed allocation is recorded with an evaluation, and tried again when a
     await world.server.evaluateJob("default", "web", { ForceReschedule: true });
     await world.clock.advance(1_000);
     const live = [...world.cluster.state.snapshot().allocationsByJob("default", "web")].filter((each) => each.ClientStatus === "running");
-    assert.deepEqual(live.map((each) => [each.Name, each.PreviousAllocation]), [["web.group[0]", old.ID]]);
+    assert.deepEqual(
+      live.map((each) => [each.Name, each.PreviousAllocation]),
+      [["web.group[0]", old.ID]],
+    );
   }));
 
 test("what does not exist is answered with 404", () =>

@@ -27,7 +27,13 @@ test("a forced collection takes what is over and leaves what runs", () =>
     await world.clock.advance(1_000);
     await world.server.collectGarbage();
     const snapshot = world.cluster.state.snapshot();
-    assert.deepEqual([...snapshot.allocations()].map((each) => [each.JobVersion, each.ClientStatus]), [[1, "running"], [1, "running"]]);
+    assert.deepEqual(
+      [...snapshot.allocations()].map((each) => [each.JobVersion, each.ClientStatus]),
+      [
+        [1, "running"],
+        [1, "running"],
+      ],
+    );
     assert.equal([...snapshot.evaluations()].length, 1, "the evaluation whose allocations run stays");
     await world.clock.advance(60_000);
     assert.equal(statuses(world, "web"), "running running");
@@ -78,7 +84,11 @@ test("collections that overlap each leave a clean state", () =>
     await world.clock.advance(1_000);
     for (const id of ["a", "b", "c"]) await world.server.deregisterJob("default", id, stop);
     await world.clock.advance(1_000);
-    await Promise.all([world.server.collectGarbage(), world.server.collectGarbage(), world.server.registerJob({ Job: jobOf({ id: "a", count: 1 }) })]);
+    await Promise.all([
+      world.server.collectGarbage(),
+      world.server.collectGarbage(),
+      world.server.registerJob({ Job: jobOf({ id: "a", count: 1 }) }),
+    ]);
     await world.clock.advance(1_000);
     const jobs = [...world.cluster.state.snapshot().jobs("*")].map((job) => job.ID);
     assert.ok(jobs.length <= 1, jobs.join());
