@@ -77,8 +77,12 @@ function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
     }
   });
   return new Promise((resolve) => {
+    let told = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
+        // Whoever asks twice means now; what is left is found again at the next start.
+        if (told) process.exit(1);
+        told = true;
         log.write("INFO", "agent", "caught signal", { signal });
         resolve();
       });
