@@ -40,13 +40,20 @@ export interface Answer {
 const NODES = Number(process.argv[2] ?? 500);
 const LOOP_RESOLUTION_MS = 2;
 
+// The parent may go at any moment, while this starts too: nothing stays of it then.
+if (process.send !== undefined && !process.connected) process.exit(1);
+const opened: (() => Promise<void> | void)[] = [];
+process.on("disconnect", () => void end());
 const folder = mkdtempSync(join(tmpdir(), "drover-placements-"));
 const clock = createHostClock({ keepAlive: true });
 const random = createHostRandom();
-const tell = (answer: Answer): void => void process.send?.(answer);
+const tell = (answer: Answer): void => {
+  if (process.connected) process.send?.(answer);
+};
 
 const log = await openSqliteLog({ path: join(folder, "log.sqlite"), clusterId: random.uuid() });
 const cluster = await startCluster({ log, snapshots: openSnapshotStore(join(folder, "snapshots")), clock, random });
+opened.push(() => cluster.close());
 const server = await startServer({
   cluster,
   clock,
@@ -54,7 +61,9 @@ const server = await startServer({
   admission: { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 },
   report: ({ level, message, fields }) => level === "error" && console.error(message, fields),
 });
+opened.push(() => server.close());
 const api = createApi({ server, cluster, localNode: null, agent: facts(), clock, random, region: "global", datacenter: "dc1" });
+opened.push(() => api.close());
 const [listening] = await api.listen([{ host: "127.0.0.1", port: 0 }]);
 if (listening === undefined || "path" in listening) throw new Error("the API does not listen");
 
@@ -62,10 +71,10 @@ const link = createMemoryLink(server.link);
 const nodes = Array.from({ length: NODES }, (_, index) =>
   createMockNode(nodeOf(random, { name: `node-${index}`, cpuMHz: 40_000, memoryMB: 65_536 }), link, clock),
 );
+for (const node of nodes) opened.push(() => node.close());
 await Promise.all(nodes.map((node) => node.connect()));
 
 watch(cluster);
-process.on("disconnect", () => void end());
 tell({ address: `http://${listening.host}:${listening.port}` });
 
 /** Counts what the state says is placed and running, and answers the parent. */
@@ -133,10 +142,7 @@ async function settledMemory(): Promise<Answer> {
 
 async function end(): Promise<void> {
   try {
-    for (const node of nodes) node.close();
-    await api.close();
-    await server.close();
-    await cluster.close();
+    for (const close of opened.toReversed()) await close();
   } finally {
     rmSync(folder, { recursive: true, force: true });
     process.exit(0);
