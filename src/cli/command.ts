@@ -46,6 +46,6 @@ export const CONNECTION_FLAGS: FlagTable = {
 export const DISPLAY_FLAGS: FlagTable = {
   "no-color": { kind: "boolean", about: "Plain text; NOMAD_CLI_NO_COLOR" },
   "force-color": { kind: "boolean", about: "Colour also when the output is no terminal; NOMAD_CLI_FORCE_COLOR" },
-  help: { kind: "boolean", about: "Show this" },
-  h: { kind: "boolean", about: "Show this" },
+  help: { kind: "boolean", about: "Show this; -h for short" },
+  h: { kind: "boolean", about: "" },
 };

@@ -17,6 +17,9 @@ export function printData(terminal: Terminal, data: unknown, template: string | 
  * Anything else is refused by name. The whole language comes with task templates.
  */
 export function renderTemplate(template: string, data: unknown): string {
+  const opened = template.lastIndexOf("{{");
+  if (opened > template.lastIndexOf("}}"))
+    throw new UsageError(`template: ${JSON.stringify(template.slice(opened))} is not closed: want }}`);
   const parts = template.split(/\{\{-?\s*([\s\S]*?)\s*-?\}\}/);
   const [text, rest] = renderParts(parts, 0, data);
   if (rest < parts.length) throw new UsageError("template: {{end}} without {{range}} or {{if}}");

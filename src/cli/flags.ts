@@ -58,6 +58,10 @@ export function parseFlags(words: readonly string[], table: FlagTable): ParsedFl
     check(name, flag, value);
     values.set(name, flag.kind === "list" ? [...(values.get(name) ?? []), value] : [value]);
   }
+  // Read as an argument it would do something else than was meant: `job stop web -purge` would stop "web", and not purge it.
+  const late =
+    words[at - 1] === "--" ? undefined : words.slice(at).find((word) => Object.hasOwn(table, /^--?([^=]+)/.exec(word)?.[1] ?? ""));
+  if (late !== undefined) throw new UsageError(`flags come before arguments: move ${late} before ${JSON.stringify(words[at])}`);
   const last = (name: string): string | undefined => values.get(name)?.at(-1);
   return {
     arguments: words.slice(at),

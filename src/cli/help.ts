@@ -37,6 +37,7 @@ export function commandHelp(command: Command): string {
 
 function flagList(flags: FlagTable): string {
   return Object.entries(flags)
+    .filter(([, flag]) => flag.about !== "")
     .map(
       ([name, flag]) =>
         `  -${name}${flag.kind === "boolean" ? "" : `=<${flag.value ?? flag.kind}>`}\n${indent(wrap(flag.about, 96), "    ")}`,

@@ -35,6 +35,8 @@ export async function runCommand(
     const { installCompletion } = await import("./completion.ts");
     return installCompletion({ remove: first.endsWith("uninstall"), environment });
   }
+  // `drover help job run` is `drover job run -h`.
+  if (first === "help" && words.length > 1) return runCommand([...words.slice(1), "-h"], environment);
   if (first === undefined || /^--?(h|help)$/.test(first) || first === "help") {
     process.stdout.write(overview());
     return first === undefined ? 127 : 0;
@@ -62,7 +64,8 @@ async function completeLine(line: string, environment: Readonly<Record<string, s
 
 function findCommand(words: readonly string[]): { load: () => Promise<Command>; rest: readonly string[] } | undefined {
   for (const length of [3, 2, 1]) {
-    const entry = COMMANDS[words.slice(0, length).join(" ")];
+    const name = words.slice(0, length).join(" ");
+    const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (entry !== undefined && words.length >= length) return { load: entry.load, rest: words.slice(length) };
   }
   return undefined;
@@ -75,8 +78,10 @@ function explainUnknown(words: readonly string[]): number {
     process.stdout.write(group);
     return second === undefined ? 1 : 0;
   }
-  const asked = group === undefined ? (words[0] as string) : `${words[0] as string} ${second as string}`;
-  const near = nearest(asked, Object.keys(COMMANDS));
+  const both = second === undefined || second.startsWith("-") ? undefined : `${words[0] as string} ${second}`;
+  const asked = group === undefined ? (words[0] as string) : (both as string);
+  const near =
+    (both === undefined ? undefined : nearest(both, Object.keys(COMMANDS))) ?? nearest(asked, ["agent", ...Object.keys(COMMANDS)]);
   process.stderr.write(
     `drover: no command ${JSON.stringify(asked)}${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}\nSee "drover -h" for all commands.\n`,
   );

@@ -46,6 +46,13 @@ export async function selfNode(context: Context): Promise<string> {
   return id;
 }
 
+export function versionUnknown(job: string, wanted: number, versions: readonly { readonly Version: number }[]): NamedError {
+  return new NamedError(
+    "JOB_VERSION_UNKNOWN",
+    `Job ${JSON.stringify(job)} has no version ${wanted}: it has ${versions.map((each) => each.Version).join(", ")}`,
+  );
+}
+
 function uuidPrefix(typed: string, noun: string): string {
   // A shell pattern's trailing dots or a full id copied with them are not worth a failure.
   const prefix = typed.trim().toLowerCase();

@@ -67,7 +67,8 @@ export const evalStatus: Command = {
           })
           .join("\n\n"),
       );
-      if (evaluation.BlockedEval !== "")
+      const waiting = (evaluation.RelatedEvals ?? []).find((each) => each.ID === evaluation.BlockedEval);
+      if (waiting?.Status === "blocked")
         terminal.print(
           `\nEvaluation ${JSON.stringify(evaluation.BlockedEval.slice(0, 8))} waiting for additional capacity to place remainder`,
         );

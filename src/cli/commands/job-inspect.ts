@@ -1,10 +1,9 @@
 /** `drover job inspect`: nomad.md §4.3. */
 import type { Job } from "#model";
-import { NamedError } from "#std";
 import type { Command } from "../command.ts";
 import { printData, DATA_FLAGS } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
-import { resolveJob } from "../resolve.ts";
+import { resolveJob, versionUnknown } from "../resolve.ts";
 
 export const jobInspect: Command = {
   usage: "job inspect [options] <job>",
@@ -41,11 +40,7 @@ export const jobInspect: Command = {
       if (wanted === undefined) return (await api.jobs.read(stub.ID, inNamespace)).value;
       const { value: body } = await api.jobs.versions(stub.ID, false, inNamespace);
       const found = body.Versions.find((each) => each.Version === wanted);
-      if (found === undefined)
-        throw new NamedError(
-          "JOB_VERSION_UNKNOWN",
-          `Job ${JSON.stringify(stub.ID)} has no version ${wanted}: it has ${body.Versions.map((each) => each.Version).join(", ")}`,
-        );
+      if (found === undefined) throw versionUnknown(stub.ID, wanted, body.Versions);
       return found;
     }
   },

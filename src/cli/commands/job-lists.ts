@@ -7,7 +7,7 @@ import { allocationTable } from "../render/allocations.ts";
 import { keyValues } from "../render/columns.ts";
 import { renderJobDiff } from "../render/diff.ts";
 import { timestamp } from "../render/time.ts";
-import { resolveJob } from "../resolve.ts";
+import { resolveJob, versionUnknown } from "../resolve.ts";
 
 async function namedJob(context: Context): Promise<{ namespace: string; id: string }> {
   const typed = context.arguments[0];
@@ -55,7 +55,7 @@ export const jobEval: Command = {
     const { namespace, id } = await namedJob(context);
     const { value: body } = await context.api.jobs.evaluate(id, { forceReschedule: flags.flag("force-reschedule") }, { namespace });
     if (flags.flag("detach")) {
-      terminal.print(`Created eval ID: ${JSON.stringify(body.EvalID.slice(0, 8))} `);
+      terminal.print(`Created eval ID: ${JSON.stringify(flags.flag("verbose") ? body.EvalID : body.EvalID.slice(0, 8))}`);
       return 0;
     }
     return monitorEvaluation(context, body.EvalID, { verbose: flags.flag("verbose") });
@@ -78,6 +78,7 @@ export const jobHistory: Command = {
     const { value: body } = await context.api.jobs.versions(id, flags.flag("p"), { namespace });
     const wanted = flags.whole("version");
     const versions = body.Versions.filter((each) => wanted === undefined || each.Version === wanted);
+    if (wanted !== undefined && versions.length === 0) throw versionUnknown(id, wanted, body.Versions);
     if (flags.flag("json") || flags.given("t")) {
       printData(terminal, versions, flags.text("t"));
       return 0;

@@ -10,18 +10,27 @@ export const operatorApi: Command = {
   flags: {
     X: { kind: "text", value: "method", about: "GET (default), PUT (default with a body), DELETE" },
     filter: { kind: "text", value: "expression", about: "A filter expression" },
+    dryrun: { kind: "boolean", about: "Print the same request for curl instead of sending it" },
     verbose: { kind: "boolean", about: "Say what is asked" },
   },
   async run(context) {
     const { flags, terminal, api } = context;
     const target = context.arguments[0];
     if (target === undefined) throw new UsageError("A path or URL is required");
-    const text = await bodyText(context.arguments[1], () => terminal.readInput());
+    const text = flags.flag("dryrun") ? context.arguments[1] : await bodyText(context.arguments[1], () => terminal.readInput());
     const url = new URL(target, "http://agent");
     const path = url.pathname.startsWith("/v1/") ? url.pathname : `/v1${url.pathname}`;
     const method = (flags.text("X") ?? (text === undefined ? "GET" : "PUT")).toUpperCase();
     const filter = flags.text("filter");
     const query = { parameters: Object.fromEntries(url.searchParams), ...(filter === undefined ? {} : { filter }) };
+    if (flags.flag("dryrun")) {
+      if (filter !== undefined) url.searchParams.set("filter", filter);
+      const token = (flags.text("token") ?? context.environment["NOMAD_TOKEN"] ?? "") === "" ? "" : ` -H "X-Nomad-Token: $NOMAD_TOKEN"`;
+      const body =
+        context.arguments[1] === undefined ? "" : ` --data ${shellWord(context.arguments[1] === "-" ? "@-" : context.arguments[1])}`;
+      terminal.print(`curl -X ${method}${token}${body} ${shellWord(`${api.address}${path}${url.search}`)}`);
+      return 0;
+    }
     if (flags.flag("verbose")) terminal.complain(`> ${method} ${api.address}${path}${url.search}`);
     switch (method) {
       case "GET":
@@ -40,6 +49,10 @@ export const operatorApi: Command = {
     }
   },
 };
+
+function shellWord(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
 
 async function bodyText(word: string | undefined, readInput: () => Promise<string>): Promise<string | undefined> {
   if (word === undefined) return undefined;

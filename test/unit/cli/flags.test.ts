@@ -23,10 +23,10 @@ test("parseFlags() takes no value after a boolean", () => {
   assert.equal(parseFlags(["-detach=false"], TABLE).flag("detach"), false);
 });
 
-test("parseFlags() ends at the first word that is not a flag, as Go does", () => {
-  const parsed = parseFlags(["job.hcl", "-detach"], TABLE);
-  assert.equal(parsed.flag("detach"), false);
-  assert.deepEqual(parsed.arguments, ["job.hcl", "-detach"]);
+test("parseFlags() ends at the first word that is not a flag, as Go does; a flag after it is refused, not read as an argument", () => {
+  assert.deepEqual(parseFlags(["-detach", "job.hcl", "-unknown"], TABLE).arguments, ["job.hcl", "-unknown"]);
+  assert.deepEqual(parseFlags(["--", "job.hcl", "-detach"], TABLE).arguments, ["job.hcl", "-detach"]);
+  assert.throws(() => parseFlags(["job.hcl", "-detach"], TABLE), { message: 'flags come before arguments: move -detach before "job.hcl"' });
 });
 
 test("parseFlags() takes - as an argument and -- as the end of flags", () => {

@@ -1,0 +1,126 @@
+/**
+ * The command line as a person sees it, recorded: each test/scenario/cli/*.txt is a session on one real agent (one after the other).
+ *
+ *   # a remark
+ *   $ drover job status web        typed into sh, in a folder holding test/scenario/cli/files
+ *   $ wait web running             not a command: waits until the job's allocations are so ("gone": the job is forgotten)
+ *   ----
+ *   what both print, and [exit N] unless 0
+ *
+ * Ids, times, ports, indexes and what depends on the machine's size are replaced by tokens of the same width, so that columns stay
+ * columns. DROVER_RECORD=1 writes what is printed now into the files: read the difference before committing it.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually, REPOSITORY, run, startRealAgent, temporaryDirectory, type RealAgent } from "../live/real-agent.ts";
+import { createMask } from "./cli/mask.ts";
+
+const FOLDER = join(import.meta.dirname, "cli");
+const RECORD = process.env["DROVER_RECORD"] === "1";
+/** Shell functions a session may use: the id of a job's only (or newest) allocation, of its first evaluation, of the node. */
+const PRELUDE = `
+alloc() { drover operator api "/v1/job/$1/allocations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => r.CreateIndex - l.CreateIndex)[0].ID)'; }
+evaluation() { drover operator api "/v1/job/$1/evaluations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => l.CreateIndex - r.CreateIndex)[0].ID)'; }
+node_id() { drover node status -t '{{range .}}{{.ID}}{{end}}'; }
+`;
+
+const own = temporaryDirectory("scenario-cli");
+let agent: RealAgent;
+
+before(async () => {
+  // The packed program says the same and starts four times as fast.
+  const packed = await run(process.execPath, [join(REPOSITORY, "scripts", "pack.ts"), join(own.path, "dist")], { timeoutMs: 120_000 });
+  assert.equal(packed.code, 0, packed.stderr);
+  mkdirSync(join(own.path, "bin"));
+  const program = join(own.path, "bin", "drover");
+  writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${join(own.path, "dist", "main.js")} "$@"\n`);
+  chmodSync(program, 0o755);
+  cpSync(join(FOLDER, "files"), join(own.path, "work"), { recursive: true });
+  agent = await startRealAgent({
+    config: {
+      "10-all.hcl":
+        'name = "node-one"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\nclient {\n  enabled = true\n  network_interface = "lo"\n  cpu_total_compute = 4000\n  memory_total_mb = 4096\n  options = {\n    "driver.allowlist" = "raw_exec"\n  }\n}\nplugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n',
+    },
+  });
+});
+after(async () => {
+  own.remove();
+  await agent.remove();
+});
+
+/** "web running", "web dead", "web gone". */
+async function wait(job: string, wanted: string): Promise<void> {
+  await eventually(`job ${job} to be ${wanted}`, async () => {
+    if (wanted === "gone") return (await agent.request(`/v1/job/${job}`)).status === 404;
+    const evaluations = await agent.get<{ Status: string }[]>(`/v1/job/${job}/evaluations`);
+    if (evaluations.some((each) => each.Status === "pending")) return false;
+    const allocations = await agent.get<{ ClientStatus: string; DesiredStatus: string; Events?: unknown }[]>(`/v1/job/${job}/allocations`);
+    if (wanted === "stopped") return allocations.every((each) => each.ClientStatus === "complete" || each.ClientStatus === "failed");
+    const current = allocations.filter((each) => each.DesiredStatus === "run");
+    const replaced = allocations.filter((each) => each.DesiredStatus !== "run").every((each) => each.ClientStatus !== "running");
+    return replaced && current.length > 0 && current.every((each) => each.ClientStatus === wanted);
+  });
+}
+
+async function answer(command: string): Promise<string> {
+  const waiting = /^wait (\S+) (\S+)$/.exec(command);
+  if (waiting !== null) {
+    await wait(waiting[1] as string, waiting[2] as string);
+    return "";
+  }
+  const env = {
+    PATH: `${join(own.path, "bin")}:${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`,
+    HOME: own.path,
+    NOMAD_ADDR: agent.address,
+    TZ: "UTC",
+    LC_ALL: "C",
+  };
+  const { code, stdout } = await run("sh", ["-c", `${PRELUDE}\nexec 2>&1\n${command}`], {
+    cwd: join(own.path, "work"),
+    env,
+    timeoutMs: 30_000,
+  });
+  return stdout.replace(/\n$/, "") + (code === 0 ? "" : `${stdout === "" ? "" : "\n"}[exit ${code}]`);
+}
+
+interface Step {
+  readonly remarks: string;
+  readonly command: string;
+  /** As recorded. */
+  readonly printed: string;
+}
+
+/** Steps are set apart by a blank line before a remark or a "$ ". */
+function stepsOf(text: string): Step[] {
+  return text
+    .trimEnd()
+    .split(/\n+(?=(?:# .*\n)*\$ )/)
+    .map((block) => {
+      const [head = "", ...printed] = block.split("\n----\n");
+      const lines = head.split("\n");
+      const command = lines.find((line) => line.startsWith("$ ")) ?? "";
+      return {
+        remarks: lines
+          .filter((line) => line.startsWith("# "))
+          .map((line) => `${line}\n`)
+          .join(""),
+        command: command.slice(2),
+        printed: printed.join("\n----\n").replace(/\n?----$/, ""),
+      };
+    });
+}
+
+for (const path of globSync("*.txt", { cwd: FOLDER }).toSorted()) {
+  test(`the session ${basename(path, ".txt")} prints what is recorded`, { timeout: 240_000 }, async () => {
+    const mask = createMask({ port: agent.port, directory: own.path });
+    const parts: string[] = [];
+    for (const { remarks, command, printed } of stepsOf(readFileSync(join(FOLDER, path), "utf8"))) {
+      const now = mask(await answer(command)).trimEnd();
+      parts.push(`${remarks}$ ${command}\n----\n${now === "" ? "" : `${now}\n`}`);
+      if (!RECORD) assert.equal(`$ ${command}\n${now}`, `$ ${command}\n${printed.trimEnd()}`);
+    }
+    if (RECORD) writeFileSync(join(FOLDER, path), parts.join("\n"));
+  });
+}
