@@ -23,7 +23,7 @@ export async function planJob(context: ServerContext, request: PlanRequest): Pro
   const stored = snapshot.job(wanted.Namespace, wanted.ID);
   const result = dryRun(context, snapshot, asRegistered(wanted, stored, snapshot.index + 1));
   const annotations = result.Plan?.Annotations ?? result.Evaluation.PlanAnnotations;
-  const diff = request.Diff ? diffJobs(stored ?? null, wanted, { contextual: false }) : null;
+  const diff = request.Diff ? diffJobs(stored ?? null, wanted, { contextual: true }) : null;
   return {
     Annotations: annotations,
     FailedTGAllocs: result.Evaluation.FailedTGAllocs,

@@ -112,7 +112,7 @@ export const listVersions: Handler = reading(["jobs"], (snapshot, call, context)
     answer() {
       if (versions.length === 0) throw notFound("job versions not found");
       const diffs = call.query.flag("diffs", false, true)
-        ? versions.slice(0, -1).map((version, at) => diffJobs(versions[at + 1] ?? null, version, { contextual: false }))
+        ? versions.slice(0, -1).map((version, at) => diffJobs(versions[at + 1] ?? null, version, { contextual: true }))
         : null;
       const texts = versions.map((version) => context.texts.job(version)).join(",");
       return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, {
