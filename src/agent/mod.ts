@@ -13,4 +13,3 @@
  * Read next: config/mod.ts, wire.ts, run.ts.
  */
 export { runAgent } from "./run.ts";
-export { startAgent, type RunningAgent } from "./wire.ts";

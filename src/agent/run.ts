@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { NamedError, VERSION, messageOf } from "#std";
 import { AGENT_FLAGS, ConfigError, loadConfig, machineConfigDisk, parseAgentFlags, type AgentFlags, type Config } from "./config/mod.ts";
 import { createLog, type AgentLog } from "./log.ts";
-import { startAgent, type RunningAgent } from "./wire.ts";
+import type { RunningAgent } from "./wire.ts";
 
 export async function runAgent(words: readonly string[]): Promise<number> {
   if (words.some((word) => /^--?(h|help)$/.test(word))) {
@@ -27,6 +27,8 @@ export async function runAgent(words: readonly string[]): Promise<number> {
       now: () => new Date(),
     });
     if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
+    // Loaded when there is something to start: help and a refused configuration answer at once.
+    const { startAgent } = await import("./wire.ts");
     const agent = await startAgent(config, { log, environment: process.env });
     if (!config.log.json) process.stdout.write(banner(config, agent));
     log.write("INFO", "agent", "agent started", {

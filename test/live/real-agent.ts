@@ -176,8 +176,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
     async remove() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exited;
-      await sweepProcesses(directory.path);
-      unmountUnder(directory.path);
+      await sweepUnder(directory.path);
       directory.remove();
     },
   };
@@ -212,6 +211,12 @@ export function mountsUnder(path: string): string[] {
     .split("\n")
     .map((line) => line.split(" ")[1] ?? "")
     .filter((mount) => mount.startsWith(path));
+}
+
+/** Ends every process of the folder and undoes every mount below it: what a test that failed in the middle may have left. */
+export async function sweepUnder(path: string): Promise<void> {
+  await sweepProcesses(path);
+  unmountUnder(path);
 }
 
 async function sweepProcesses(path: string): Promise<void> {
