@@ -1,7 +1,7 @@
 /**
  * The command line as a person sees it, recorded: each test/scenario/cli/*.txt is a session on one real agent (one after the other).
  *
- *   # a remark
+ *   ## a remark
  *   $ drover job status web        typed into sh, in a folder holding test/scenario/cli/files
  *   $ wait web running             not a command: waits until the job's allocations are so ("gone": the job is forgotten)
  *   ----
@@ -92,24 +92,18 @@ interface Step {
   readonly printed: string;
 }
 
-/** Steps are set apart by a blank line before a remark or a "$ ". */
+/** Remarks stand right above a command; a line of output never begins with "$ " or "## ". */
 function stepsOf(text: string): Step[] {
-  return text
-    .trimEnd()
-    .split(/\n+(?=(?:# .*\n)*\$ )/)
-    .map((block) => {
-      const [head = "", ...printed] = block.split("\n----\n");
-      const lines = head.split("\n");
-      const command = lines.find((line) => line.startsWith("$ ")) ?? "";
-      return {
-        remarks: lines
-          .filter((line) => line.startsWith("# "))
-          .map((line) => `${line}\n`)
-          .join(""),
-        command: command.slice(2),
-        printed: printed.join("\n----\n").replace(/\n?----$/, ""),
-      };
-    });
+  const steps: { remarks: string; command: string; printed: string }[] = [];
+  let remarks = "";
+  for (const line of text.split("\n")) {
+    if (line.startsWith("$ ")) {
+      steps.push({ remarks, command: line.slice(2), printed: "" });
+      remarks = "";
+    } else if (line.startsWith("## ")) remarks += `${line}\n`;
+    else if (line !== "----") (steps.at(-1) ?? { printed: "" }).printed += `${line}\n`;
+  }
+  return steps;
 }
 
 for (const path of globSync("*.txt", { cwd: FOLDER }).toSorted()) {
