@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, mountsUnder, processesUnder, startRealAgent, type RealAgent } from "./real-agent.ts";
+import { controlGroupsOf, eventually, mountsUnder, processesUnder, startRealAgent, type RealAgent } from "./real-agent.ts";
 
 interface TaskState {
   readonly State: string;
@@ -137,4 +137,5 @@ test("stopping jobs and collecting garbage leaves no process, mount or file of t
   await eventually("the allocation directories to go", () => readdirSync(join(agent.dataDirectory, "alloc")).length === 0);
   assert.deepEqual(mountsUnder(agent.dataDirectory), []);
   for (const id of ids) assert.deepEqual(processesUnder(id), []);
+  assert.deepEqual(controlGroupsOf(agent.dataDirectory), []);
 });

@@ -1,11 +1,12 @@
 /** The real program on free ports, for live tests: start it, talk to it with the real CLI, kill it, and leave nothing. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ownerLabel } from "../../integrations/host/process/label.ts";
 import { eventually } from "../eventually.ts";
 
 export { eventually };
@@ -177,6 +178,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exited;
       await sweepUnder(directory.path);
+      for (const group of controlGroupsOf(dataDirectory).toReversed()) rmdirSync(group);
       directory.remove();
     },
   };
@@ -211,6 +213,22 @@ export function mountsUnder(path: string): string[] {
     .split("\n")
     .map((line) => line.split(" ")[1] ?? "")
     .filter((mount) => mount.startsWith(path));
+}
+
+/** Control groups that the drivers of the agent with this data directory made, parents first, in every hierarchy. */
+export function controlGroupsOf(dataDirectory: string): string[] {
+  const labels = ["raw_exec", "exec"].map((driver) => ownerLabel(join(dataDirectory, "client", driver)));
+  const roots = readdirSync("/sys/fs/cgroup", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const below = (group: string): string[] => [
+    group,
+    ...readdirSync(group, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => below(join(group, entry.name))),
+  ];
+  return ["", ...roots.map((entry) => entry.name)]
+    .flatMap((root) => labels.map((label) => join("/sys/fs/cgroup", root, "drover", label)))
+    .filter((group) => existsSync(group))
+    .flatMap(below);
 }
 
 /** Ends every process of the folder and undoes every mount below it: what a test that failed in the middle may have left. */
