@@ -26,6 +26,8 @@ export async function runAgent(words: readonly string[]): Promise<number> {
       output: (line) => process.stdout.write(line),
       now: () => new Date(),
     });
+    // Listened for from here on: told to stop while it starts, it starts up and stops in order, and leaves nothing.
+    const stopped = untilStopped(log, load);
     if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
     // Loaded when there is something to start: help and a refused configuration answer at once.
     const { startAgent } = await import("./wire.ts");
@@ -39,7 +41,7 @@ export async function runAgent(words: readonly string[]): Promise<number> {
       data_dir: config.dataDirectory,
     });
     speakOnce(config, log);
-    await untilStopped(log, load);
+    await stopped;
     log.write("INFO", "agent", config.dev ? "stopping, with every task" : "stopping; tasks run on");
     await agent.close({ stopTasks: config.dev });
     return 0;

@@ -119,3 +119,25 @@ test(
     }
   },
 );
+
+test("a dev agent told to stop while it starts stops in order and leaves nothing", async () => {
+  const config = temporaryDirectory("dev-ports");
+  const port = await freePort();
+  const path = join(config.path, "ports.hcl");
+  writeFileSync(path, `ports {\n  http = ${port}\n  rpc = ${await freePort()}\n  serf = ${await freePort()}\n}\n`);
+  const agent = spawn(process.execPath, [join(REPOSITORY, "src", "main.ts"), "agent", "-dev", "-config", path], {
+    env: environment(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const exited = new Promise<number | null>((resolve) => agent.on("exit", resolve));
+    await new Promise<void>((resolve) => agent.stdout.once("data", () => resolve()));
+    assert.equal(readdirSync(own.path).length, 1, "its data folder is there by now");
+    agent.kill("SIGTERM");
+    assert.equal(await exited, 0);
+    await assertNothingLeft(port);
+  } finally {
+    agent.kill("SIGKILL");
+    config.remove();
+  }
+});
