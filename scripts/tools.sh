@@ -13,6 +13,7 @@ want conmon conmon
 want docker-compose docker-compose
 want setpriv util-linux
 want ps procps
+want curl curl
 
 if [ -n "$missing" ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
