@@ -24,6 +24,7 @@ import { createMemoryLink, mockDriver } from "#integrations/memory";
 import type { Clock, Driver, Link, NodeServices, Random } from "#ports";
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
+import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
 import { makerDisk } from "./maker-disk.ts";
 import { agentFacts } from "./facts.ts";
@@ -228,27 +229,6 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
     },
   });
 }
-
-/** nomad.md §2.1: never handed on to a task. */
-const HOST_VARIABLES_DENIED = [
-  "CONSUL_TOKEN",
-  "CONSUL_HTTP_TOKEN",
-  "CONSUL_HTTP_TOKEN_FILE",
-  "NOMAD_TOKEN",
-  "VAULT_TOKEN",
-  "CONSUL_LICENSE",
-  "CONSUL_LICENSE_PATH",
-  "NOMAD_LICENSE",
-  "NOMAD_LICENSE_PATH",
-  "VAULT_LICENSE",
-  "VAULT_LICENSE_PATH",
-  "AWS_ACCESS_KEY_ID",
-  "AWS_SECRET_ACCESS_KEY",
-  "AWS_SESSION_TOKEN",
-  "AWS_METADATA_URL",
-  "GOOGLE_APPLICATION_CREDENTIALS",
-  "GOOGLE_OAUTH_ACCESS_TOKEN",
-] as const;
 
 function drivers(config: Config, stateDirectory: string): readonly Driver[] {
   const { exec, rawExec } = config.drivers;

@@ -4,40 +4,17 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { rawExecDriver } from "#integrations/host";
-import type { Driver, TaskExit, TaskStart } from "#ports";
 import { taskStart } from "../conformance/driver.ts";
-import { hostWorld, type HostWorld } from "../conformance/host-world.ts";
+import { hostWorld } from "../conformance/host-world.ts";
+import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";
 const shell = (text: string) => ({ command: "/bin/sh", args: ["-c", text] });
 
-function check(sentence: string, body: (world: HostWorld, driver: Driver) => Promise<void>): void {
-  test(`raw_exec: ${sentence}`, { timeout: 60_000 }, async () => {
-    const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: true }));
-    const driver = world.open();
-    try {
-      await body(world, driver);
-    } finally {
-      for (const id of await driver.list()) await driver.sweep(id);
-      const left = await world.left();
-      await world.remove();
-      assert.deepEqual(left, []);
-    }
-  });
-}
+const check = (sentence: string, body: DriverCheck) =>
+  checkDriver(`raw_exec: ${sentence}`, "none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: true }), body);
 
-async function run(
-  world: HostWorld,
-  driver: Driver,
-  config: Record<string, unknown>,
-  more: Partial<TaskStart> = {},
-): Promise<{ exit: TaskExit; text: string }> {
-  const handle = await driver.start(taskStart(world, ID, config, more));
-  const exit = await driver.wait(handle, world.place);
-  const text = world.printed();
-  await driver.destroy(handle, world.place);
-  return { exit, text };
-}
+const run = runOnce(ID);
 
 const runs = (pid: number) => {
   try {

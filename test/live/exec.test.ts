@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execDriver, type ExecOptions } from "#integrations/host";
 import { DEFAULT_CAPABILITIES } from "../../integrations/host/exec/capabilities.ts";
-import type { Driver, TaskExit, TaskStart } from "#ports";
 import { driverConformance, taskStart } from "../conformance/driver.ts";
-import { hostWorld, processesNaming, type HostWorld } from "../conformance/host-world.ts";
+import { hostWorld, processesNaming } from "../conformance/host-world.ts";
+import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
 
 const shell = (text: string) => ({ command: "sh", args: ["-c", text] });
 
@@ -26,33 +25,10 @@ driverConformance({
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";
 
-function check(sentence: string, body: (world: HostWorld, driver: Driver) => Promise<void>, options: Partial<ExecOptions> = {}): void {
-  test(`exec: ${sentence}`, { timeout: 60_000 }, async () => {
-    const world = await hostWorld("chroot", (stateDirectory) => execDriver({ stateDirectory, ...options }));
-    const driver = world.open();
-    try {
-      await body(world, driver);
-    } finally {
-      for (const id of await driver.list()) await driver.sweep(id);
-      const left = await world.left();
-      await world.remove();
-      assert.deepEqual(left, []);
-    }
-  });
-}
+const check = (sentence: string, body: DriverCheck, options: Partial<ExecOptions> = {}) =>
+  checkDriver(`exec: ${sentence}`, "chroot", (stateDirectory) => execDriver({ stateDirectory, ...options }), body);
 
-async function run(
-  world: HostWorld,
-  driver: Driver,
-  config: Record<string, unknown>,
-  more: Partial<TaskStart> = {},
-): Promise<{ exit: TaskExit; text: string }> {
-  const handle = await driver.start(taskStart(world, ID, config, more));
-  const exit = await driver.wait(handle, world.place);
-  const text = world.printed();
-  await driver.destroy(handle, world.place);
-  return { exit, text };
-}
+const run = runOnce(ID);
 
 check("the task is process 1 and sees only itself; pid_mode host shows the machine", async (world, driver) => {
   const alone = await run(world, driver, shell("echo $$; ls /proc | grep -c '^[0-9]'"));

@@ -26,7 +26,6 @@ export type {
   AgentSelfAnswer,
   AllocationDetail,
   AllocationStub,
-  DesiredCounts,
   EvaluationAnswer,
   EvaluationDetail,
   EvaluationStub,

@@ -10,6 +10,7 @@ import type {
   JobSubmission,
   JobSummary,
   Node,
+  PlanAnnotations,
   Resources,
   SchedulerConfiguration,
 } from "#model";
@@ -184,10 +185,7 @@ export interface JobPlanBody {
   readonly PolicyOverride?: boolean;
 }
 export interface JobPlanAnswer {
-  readonly Annotations: {
-    readonly DesiredTGUpdates: Readonly<Record<string, DesiredCounts>>;
-    readonly PreemptedAllocs: readonly unknown[];
-  } | null;
+  readonly Annotations: PlanAnnotations | null;
   readonly FailedTGAllocs: Readonly<Record<string, AllocMetric>>;
   readonly JobModifyIndex: number;
   readonly CreatedEvals: readonly Evaluation[];
@@ -195,16 +193,6 @@ export interface JobPlanAnswer {
   /** RFC 3339, or null when the job is not periodic. */
   readonly NextPeriodicLaunch: string | null;
   readonly Warnings: string;
-}
-export interface DesiredCounts {
-  readonly Ignore: number;
-  readonly Place: number;
-  readonly Migrate: number;
-  readonly Stop: number;
-  readonly InPlaceUpdate: number;
-  readonly DestructiveUpdate: number;
-  readonly Canary: number;
-  readonly Preemptions: number;
 }
 /** PUT /v1/validate/job */
 export interface JobValidateAnswer {
