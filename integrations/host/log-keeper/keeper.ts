@@ -2,8 +2,8 @@
  * The log keeper: the process that reads what tasks print and writes it into rotated files. One per node, detached; agents come
  * and go. It holds every pipe open for reading and writing, so no task ever sees EPIPE or the end of its output.
  *
- * What is read is written in the same breath (synchronously, O_APPEND): killed at any moment it loses nothing that is not
- * still in a pipe. It knows its registrations from disk, so a restarted keeper goes on where the last one was killed.
+ * What is read is written in the same breath (synchronously, O_APPEND). Killed, it leaves everything it has not yet taken in the
+ * pipes; only a kill that falls between one read and its write costs that piece, 64 KiB at the most. It knows its registrations from disk, so a restarted keeper goes on where the last one was killed.
  *
  * It ends by itself when no agent is connected and nothing is registered. It imports little on purpose: it must be small.
  */

@@ -1,9 +1,10 @@
 /**
  * The agent's side of the log keeper: finds it alive or starts it, calls it, and starts another one when it was killed.
- * Nothing is lost meanwhile: tasks write into pipes that the next keeper opens again.
+ * Nothing is lost meanwhile: tasks write into pipes that the next keeper opens again, and the agent holds them open as well, so
+ * that what a task printed last survives a keeper that was killed before the task ended.
  */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -27,8 +28,20 @@ const READY_TIMEOUT_MS = 10_000;
 export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
   const places = keeperPlaces(options.stateDirectory);
   const entry = options.entry ?? [fileURLToPath(new URL("./main.ts", import.meta.url))];
+  const held = new Map<string, readonly number[]>();
   let connection: Promise<Keeper> | undefined;
   let released = false;
+
+  function hold(id: string): void {
+    if (held.has(id)) return;
+    const pipes = pipePaths(places, id);
+    held.set(id, [pipes.stdoutPath, pipes.stderrPath].filter(isPipe).map(openPipe));
+  }
+
+  function letGo(id: string): void {
+    for (const fd of held.get(id) ?? []) closeSync(fd);
+    held.delete(id);
+  }
 
   function keeper(): Promise<Keeper> {
     connection ??= reach(places, entry)
@@ -85,6 +98,7 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
     async open(request: TaskLogRequest) {
       const pipes = pipePaths(places, request.id);
       await makePipes(places, [pipes.stdoutPath, pipes.stderrPath]);
+      hold(request.id);
       await checked(
         {
           call: "open",
@@ -107,11 +121,13 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
     async close(id) {
       const pipes = pipePaths(places, id);
       if (existsSync(registryFile(places, id))) await checked({ call: "close", id }, id);
+      letGo(id);
       // Made by an agent that was killed before it could register them.
       for (const pipe of [pipes.stdoutPath, pipes.stderrPath]) rmSync(pipe, { force: true });
     },
     async list() {
       const ids = registered(places);
+      for (const id of ids) hold(id);
       // A keeper that was killed while no agent lived is started again by the first look.
       if (ids.length > 0) await keeper();
       return [...new Set([...ids, ...unregisteredPipes(places)])];
@@ -126,8 +142,14 @@ export function keptTaskLogs(options: KeptTaskLogsOptions): TaskLogs {
         (await connection?.catch(() => undefined))?.detach();
       }
       connection = undefined;
+      for (const id of held.keys()) letGo(id);
     },
   };
+}
+
+/** For reading and writing: it waits for nobody, and there is always a reader and a writer. */
+function openPipe(pipe: string): number {
+  return openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW);
 }
 
 interface Keeper {
