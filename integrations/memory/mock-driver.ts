@@ -121,7 +121,11 @@ export function mockDriver(options: MockDriverOptions): Driver {
 
   return {
     name: "mock_driver",
-    capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec: () =>
+      Promise.reject(
+        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
+      ),
     configSchema: config,
     fingerprint: () =>
       Promise.resolve({

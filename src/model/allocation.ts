@@ -23,11 +23,18 @@ export interface AllocatedPort {
   readonly IgnoreCollision: boolean;
 }
 
+export interface AllocatedDevice {
+  readonly Vendor: string;
+  readonly Type: string;
+  readonly Name: string;
+  readonly DeviceIDs: readonly string[];
+}
+
 export interface AllocatedTaskResources {
   readonly Cpu: { readonly CpuShares: number; readonly ReservedCores: readonly number[] };
   readonly Memory: { readonly MemoryMB: number; readonly MemoryMaxMB: number };
   readonly Networks: readonly Network[];
-  readonly Devices: readonly unknown[];
+  readonly Devices: readonly AllocatedDevice[];
 }
 
 export interface AllocatedResources {
@@ -85,6 +92,22 @@ export interface RescheduleEvent {
   readonly Delay: number;
 }
 
+/** nomad.md §6.5, items 4, 7 and 8. */
+export interface AllocationStateChange {
+  readonly Field: "client_status";
+  /** A client status, or "reconnected". */
+  readonly Value: string;
+  /** Unix nanoseconds. */
+  readonly Time: number;
+}
+
+/** Is an allocation of a deployment (or a migration) well? Decided by its node, once. nomad.md §2.8. */
+export interface AllocationHealth {
+  readonly Healthy: boolean;
+  /** RFC 3339 */
+  readonly Timestamp: string;
+}
+
 export interface Allocation {
   readonly ID: AllocationId;
   readonly Namespace: Namespace;
@@ -113,6 +136,8 @@ export interface Allocation {
     readonly ModifyIndex: number;
   } | null;
   readonly FollowupEvalID: EvaluationId | "";
+  /** When it was taken for unknown and when its node came back: newest last. */
+  readonly AllocStates: readonly AllocationStateChange[];
   readonly PreviousAllocation: AllocationId | "";
   readonly NextAllocation: AllocationId | "";
   readonly RescheduleTracker: { readonly Events: readonly RescheduleEvent[] } | null;
@@ -135,6 +160,8 @@ export interface AllocationClientUpdate {
   readonly ClientStatus: ClientStatus;
   readonly ClientDescription: string;
   readonly TaskStates: Readonly<Record<string, TaskState>>;
+  /** Absent or null: no verdict yet, or none wanted. */
+  readonly DeploymentStatus?: AllocationHealth | null;
 }
 
 /** The node has finished with it: nothing of it runs or will run. */

@@ -12,12 +12,53 @@ export interface NodeNetwork {
   readonly MBits: number;
 }
 
+/** A group of alike devices of a node. nomad.md §1.9. */
+export interface NodeDevice {
+  readonly Vendor: string;
+  readonly Type: string;
+  readonly Name: string;
+  readonly Instances: readonly {
+    readonly ID: string;
+    readonly Healthy: boolean;
+    readonly HealthDescription: string;
+    readonly Locality: { readonly PciBusID: string } | null;
+  }[];
+  readonly Attributes: Readonly<Record<string, DeviceAttribute>>;
+}
+
+/** One of the four is set; numbers may have a unit ("GiB", "MHz"). */
+export interface DeviceAttribute {
+  readonly String?: string;
+  readonly Int?: number;
+  readonly Float?: number;
+  readonly Bool?: boolean;
+  readonly Unit?: string;
+}
+
+/** How a node is emptied. nomad.md §6.11. Nanoseconds. */
+export interface DrainStrategy {
+  /** -1: force at once; 0: no deadline. */
+  readonly Deadline: number;
+  readonly IgnoreSystemJobs: boolean;
+  /** RFC 3339; the zero time "0001-01-01T00:00:00Z" when there is none. */
+  readonly ForceDeadline: string;
+  readonly StartedAt: string;
+}
+
+export interface LastDrain {
+  readonly StartedAt: string;
+  readonly UpdatedAt: string;
+  readonly Status: "draining" | "complete" | "canceled";
+  readonly AccessorID: string;
+  readonly Meta: Readonly<Record<string, string>>;
+}
+
 export interface NodeResources {
   readonly Cpu: { readonly CpuShares: number; readonly TotalCpuCores: number; readonly ReservableCpuCores: readonly number[] };
   readonly Memory: { readonly MemoryMB: number };
   readonly Disk: { readonly DiskMB: number };
   readonly Networks: readonly NodeNetwork[];
-  readonly Devices: readonly unknown[];
+  readonly Devices: readonly NodeDevice[];
   readonly MinDynamicPort: number;
   readonly MaxDynamicPort: number;
 }
@@ -67,7 +108,8 @@ export interface Node {
   readonly Drivers: Readonly<Record<string, DriverInfo>>;
   readonly HostVolumes: Readonly<Record<string, { readonly Name: string; readonly Path: string; readonly ReadOnly: boolean }>>;
   readonly HostNetworks: Readonly<Record<string, unknown>>;
-  readonly DrainStrategy: null;
+  /** null: not draining. */
+  readonly DrainStrategy: DrainStrategy | null;
   readonly SchedulingEligibility: Eligibility;
   readonly Status: NodeStatus;
   readonly StatusDescription: string;
@@ -75,7 +117,7 @@ export interface Node {
   readonly StatusUpdatedAt: number;
   /** Newest last, at most NODE_EVENTS_MAX. */
   readonly Events: readonly NodeEvent[];
-  readonly LastDrain: null;
+  readonly LastDrain: LastDrain | null;
   /** Nodes of one class are alike to every constraint that does not name a unique attribute. */
   readonly ComputedClass: string;
   readonly CreateIndex: number;

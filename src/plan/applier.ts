@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import type { Cluster } from "#cluster";
-import type { Evaluation, Plan, PlanResult } from "#model";
+import { type Evaluation, type Plan, planIsEmpty, type PlanResult } from "#model";
 import { NamedError } from "#std";
 import { planQueue } from "./queue.ts";
 import { verifyPlan } from "./verify.ts";
@@ -58,7 +58,7 @@ export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: Plan
   // Runs without a break up to the proposal: between a look at the state and the note that the plan is in flight nothing comes.
   const commit = async ({ plan, evaluations }: Submission): Promise<PlanResult> => {
     const { Plan: kept, Rejected, Full } = verifyPlan(cluster.state.snapshot(), plan, [...inFlight]);
-    if (!Full && isEmpty(kept)) return { Index: 0, Rejected, Full };
+    if (!Full && planIsEmpty(kept)) return { Index: 0, Rejected, Full };
     inFlight.add(kept);
     try {
       const outcome = await cluster.propose({ type: "plan-apply", Plan: kept, Evaluations: Full ? evaluations : [] });
@@ -88,10 +88,6 @@ export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: Plan
       for (let left = queue.pop(); left !== undefined; left = queue.pop()) left.fail(closedError(left.plan));
     },
   };
-}
-
-function isEmpty(plan: Plan): boolean {
-  return plan.Stops.length + plan.Placements.length + plan.InPlaceUpdates.length === 0;
 }
 
 function closedError(plan: Plan): NamedError {

@@ -76,7 +76,27 @@ export interface TaskExit {
   readonly finishedAt: number;
 }
 
+/** A command in a living task, beside its own process: same root, namespaces, cgroup, user and environment. */
+export interface TaskExec {
+  readonly command: readonly string[];
+  readonly tty: boolean;
+}
+
+export interface ExecSession {
+  /** Chunks as they come, both streams; with a tty all is stdout. Ends when both are closed. */
+  readonly output: AsyncIterable<{ readonly stream: "stdout" | "stderr"; readonly data: Uint8Array }>;
+  write(data: Uint8Array): void;
+  end(): void;
+  resize(height: number, width: number): void;
+  /** Resolves with the exit code (128 + signal when killed) once it ended. */
+  readonly exited: Promise<number>;
+  /** Ends it and everything it started. */
+  kill(): void;
+}
+
 export interface DriverCapabilities {
+  /** `exec` is there. */
+  readonly exec: boolean;
   /** none: host paths in NOMAD_*_DIR; chroot: /alloc /local /secrets. */
   readonly isolation: "none" | "chroot" | "image";
   /** "SIGINT", "SIGTERM" */
@@ -100,6 +120,8 @@ export interface Driver {
   /** Signal, then after timeoutMs kill everything of the task. Resolves when nothing of it runs. */
   stop(handle: TaskHandle, place: TaskPlace, how: { readonly signal: string; readonly timeoutMs: number }): Promise<void>;
   signal(handle: TaskHandle, signal: string): Promise<void>;
+  /** Rejects with NamedError DRIVER_EXEC_UNSUPPORTED (400) when the driver cannot. */
+  exec(handle: TaskHandle, place: TaskPlace, exec: TaskExec): Promise<ExecSession>;
   usage(handle: TaskHandle): Promise<ResourceUsage>;
   /** After the end: removes what is left outside the task's directory, and the driver's files in privateDirectory. */
   destroy(handle: TaskHandle, place: TaskPlace): Promise<void>;

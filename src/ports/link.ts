@@ -91,6 +91,45 @@ export interface HostUsage {
   readonly Timestamp: number;
 }
 
+/** A command to run inside a living task. */
+export interface ExecRequest {
+  readonly AllocationId: AllocationId;
+  readonly Task: string;
+  readonly Command: readonly string[];
+  readonly Tty: boolean;
+}
+
+export type ExecInput =
+  | { readonly kind: "stdin"; readonly data: Uint8Array }
+  | { readonly kind: "stdin-end" }
+  | { readonly kind: "size"; readonly height: number; readonly width: number };
+
+export type ExecOutput =
+  | { readonly kind: "stdout" | "stderr"; readonly data: Uint8Array }
+  | { readonly kind: "exited"; readonly exitCode: number };
+
+/** A check of a task as the node sees it; GET /v1/client/allocation/:id/checks. Empty until checks have a runner (services). */
+export interface CheckResult {
+  readonly ID: string;
+  readonly Check: string;
+  readonly Group: string;
+  readonly Task: string;
+  readonly Service: string;
+  readonly Mode: string;
+  readonly Status: "pending" | "success" | "failure";
+  readonly StatusCode: number;
+  readonly Output: string;
+  /** Unix seconds. */
+  readonly Timestamp: number;
+}
+
+/** Metadata of a node: what its configuration says, what was set since, and both together. */
+export interface NodeMetadata {
+  readonly Meta: Readonly<Record<string, string>>;
+  readonly Dynamic: Readonly<Record<string, string | null>>;
+  readonly Static: Readonly<Record<string, string>>;
+}
+
 /**
  * What a node does for the API when asked. Failures are NamedErrors with the HTTP status to answer: 404 for an unknown
  * allocation, task or file; 403 for a path outside the allocation or under secrets/ or private/; 400 for a bad argument.
@@ -106,6 +145,12 @@ export interface NodeServices {
   hostUsage(): Promise<HostUsage>;
   restartAllocation(allocationId: AllocationId, task: string, allTasks: boolean): Promise<void>;
   signalAllocation(allocationId: AllocationId, task: string, signal: string): Promise<void>;
+  /** Ends with `exited`, or rejects; abort kills what was started. Input may go on after the task has closed its end. */
+  exec(request: ExecRequest, input: AsyncIterable<ExecInput>, signal: AbortSignal): AsyncIterable<ExecOutput>;
+  checks(allocationId: AllocationId): Promise<Readonly<Record<string, CheckResult>>>;
+  metadata(): Promise<NodeMetadata>;
+  /** null takes a key away. Kept across restarts of the agent; the node registers anew. */
+  changeMetadata(changes: Readonly<Record<string, string | null>>): Promise<NodeMetadata>;
   /** Remove one terminal allocation's remains from the machine, or all of them. */
   collectAllocation(allocationId: AllocationId): Promise<void>;
   collectAll(): Promise<void>;

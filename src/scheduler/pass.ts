@@ -89,6 +89,7 @@ export class Pass {
       DesiredDescription: description,
       ClientStatus: clientStatus,
       FollowupEvalID: "",
+      PreemptedByAllocation: "",
     });
   }
 

@@ -184,6 +184,7 @@ export class GroupPlacer {
       DeploymentID: "",
       DeploymentStatus: null,
       FollowupEvalID: "",
+      AllocStates: NONE,
       PreviousAllocation: place.previous?.ID ?? "",
       NextAllocation: "",
       RescheduleTracker: trackerOf(place, options.nowNs),

@@ -77,6 +77,9 @@ function planOf(pass: Pass, decisions: readonly GroupDecision[]): Plan | null {
     Stops: stops,
     Placements: placements,
     InPlaceUpdates: inPlace,
+    Notes: [],
+    Deployment: null,
+    DeploymentUpdates: [],
     Annotations: annotationsOf(decisions),
     SnapshotIndex: snapshot.index,
   };

@@ -4,8 +4,12 @@
  */
 import type {
   AllocationId,
+  DeploymentId,
   EvaluationId,
   Job,
+  JobId,
+  JobWhy,
+  ScalingEvent,
   JobDiff,
   JobSubmission,
   NodeId,
@@ -49,7 +53,8 @@ export interface JobPlanResponse {
   readonly JobModifyIndex: number;
   readonly CreatedEvals: readonly Evaluation[];
   readonly Diff: JobDiff | null;
-  readonly NextPeriodicLaunch: null;
+  /** RFC 3339, or null: not periodic. */
+  readonly NextPeriodicLaunch: string | null;
   readonly Warnings: string;
 }
 export interface JobValidateResponse {
@@ -59,8 +64,106 @@ export interface JobValidateResponse {
   readonly Warnings: string;
 }
 
+export interface DispatchRequest {
+  /** Raw bytes, base64; "" for none. */
+  readonly Payload: string;
+  readonly Meta: Readonly<Record<string, string>>;
+  /** "": always a new child. A token used before for this parent answers with the child it made. */
+  readonly IdempotencyToken: string;
+  readonly IdPrefixTemplate: string;
+  /** 0: the parent's. */
+  readonly Priority: number;
+}
+export interface DispatchResponse extends EvalResponse {
+  readonly DispatchedJobID: JobId;
+  readonly JobCreateIndex: number;
+}
+
+export interface ScaleRequest {
+  /** null: only an event. */
+  readonly Count: number | null;
+  readonly Group: string;
+  readonly Message: string;
+  readonly Error: boolean;
+  readonly Meta: Readonly<Record<string, unknown>>;
+  readonly JobModifyIndex: number | null;
+}
+/** GET /v1/job/:id/scale */
+export interface ScaleStatus {
+  readonly JobID: JobId;
+  readonly Namespace: string;
+  readonly JobCreateIndex: number;
+  readonly JobModifyIndex: number;
+  readonly JobStopped: boolean;
+  readonly TaskGroups: Readonly<
+    Record<
+      string,
+      {
+        readonly Desired: number;
+        readonly Placed: number;
+        readonly Running: number;
+        readonly Healthy: number;
+        readonly Unhealthy: number;
+        readonly Events: readonly ScalingEvent[];
+      }
+    >
+  >;
+}
+
+export interface DeploymentResponse extends EvalResponse {
+  readonly DeploymentModifyIndex: number;
+  /** The version it rolled back to, when it did. */
+  readonly RevertedJobVersion: number | null;
+}
+
+export interface DrainRequest {
+  /** null: stop draining. Nanoseconds; Deadline -1 forces, 0 has no end. */
+  readonly Drain: { readonly Deadline: number; readonly IgnoreSystemJobs: boolean } | null;
+  readonly MarkEligible: boolean;
+  readonly Meta: Readonly<Record<string, string>>;
+}
+
 export interface Server {
   readonly cluster: Cluster;
+  // Versions of a job.
+  revertJob(
+    namespace: string,
+    id: string,
+    version: number,
+    options: { readonly EnforcePriorVersion: number | null },
+  ): Promise<RegisterResponse>;
+  setJobStability(namespace: string, id: string, version: number, stable: boolean): Promise<{ readonly Index: number }>;
+  /** `version` null: the current one. */
+  tagJobVersion(
+    namespace: string,
+    id: string,
+    tag: { readonly Name: string; readonly Description: string; readonly Version: number | null },
+  ): Promise<{ readonly Index: number }>;
+  untagJobVersion(namespace: string, id: string, name: string): Promise<{ readonly Index: number }>;
+  // Deployments.
+  promoteDeployment(id: DeploymentId, groups: readonly string[] | null): Promise<DeploymentResponse>;
+  pauseDeployment(id: DeploymentId, pause: boolean): Promise<DeploymentResponse>;
+  failDeployment(id: DeploymentId): Promise<DeploymentResponse>;
+  setDeploymentHealth(id: DeploymentId, healthy: readonly AllocationId[], unhealthy: readonly AllocationId[]): Promise<DeploymentResponse>;
+  // Batch and scaling.
+  dispatchJob(namespace: string, id: string, request: DispatchRequest): Promise<DispatchResponse>;
+  forcePeriodic(namespace: string, id: string): Promise<EvalResponse>;
+  scaleJob(namespace: string, id: string, request: ScaleRequest): Promise<EvalResponse & { readonly JobModifyIndex: number }>;
+  scaleStatus(namespace: string, id: string): ScaleStatus;
+  /** When a periodic job runs next, unix seconds, `count` of them; empty when it is not periodic, disabled or stopped. */
+  nextLaunches(job: Job, count: number): readonly number[];
+  // Nodes.
+  drainNode(id: NodeId, request: DrainRequest): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
+  // Namespaces and node pools: created or replaced whole.
+  upsertNamespace(record: unknown): Promise<{ readonly Index: number }>;
+  deleteNamespace(name: string): Promise<{ readonly Index: number }>;
+  upsertNodePool(pool: unknown): Promise<{ readonly Index: number }>;
+  deleteNodePool(name: string): Promise<{ readonly Index: number }>;
+  // Evaluations.
+  /** Allowed only while the broker is paused. Resolves with how many were removed. */
+  deleteEvaluations(ids: readonly EvaluationId[]): Promise<{ readonly Count: number; readonly Index: number }>;
+  /** Why what is wanted is not running. NamedError JOB_NOT_FOUND (404), unless something is remembered of a job that is gone. */
+  explainJob(namespace: string, id: string): JobWhy;
   registerJob(request: RegisterRequest): Promise<RegisterResponse>;
   planJob(request: {
     readonly Job: unknown;
@@ -75,7 +178,7 @@ export interface Server {
     options: { readonly Purge: boolean; readonly EvalPriority: number; readonly NoShutdownDelay: boolean },
   ): Promise<EvalResponse & { readonly JobModifyIndex: number }>;
   evaluateJob(namespace: string, id: string, options: { readonly ForceReschedule: boolean }): Promise<EvalResponse>;
-  stopAllocation(id: AllocationId, options: { readonly NoShutdownDelay: boolean }): Promise<EvalResponse>;
+  stopAllocation(id: AllocationId, options: { readonly NoShutdownDelay: boolean; readonly Reschedule?: boolean }): Promise<EvalResponse>;
   evaluateNode(id: NodeId): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
   setNodeEligibility(id: NodeId, eligibility: Eligibility): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;
   purgeNode(id: NodeId): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }>;

@@ -4,6 +4,7 @@ import type { AdmissionContext } from "#jobspec";
 import type { Cluster } from "#cluster";
 import type { NodeId } from "#model";
 import type { Clock, Link, Random } from "#ports";
+import { NamedError } from "#std";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createTurns } from "./broker/turns.ts";
 import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
@@ -90,6 +91,26 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
     collectGarbage: () => collectGarbage(context, garbage, sessions),
     nodeServices: (id) => sessions.services(id),
+    revertJob: absent,
+    setJobStability: absent,
+    tagJobVersion: absent,
+    untagJobVersion: absent,
+    promoteDeployment: absent,
+    pauseDeployment: absent,
+    failDeployment: absent,
+    setDeploymentHealth: absent,
+    dispatchJob: absent,
+    forcePeriodic: absent,
+    scaleJob: absent,
+    scaleStatus: absent,
+    nextLaunches: () => [],
+    drainNode: absent,
+    upsertNamespace: absent,
+    deleteNamespace: absent,
+    upsertNodePool: absent,
+    deleteNodePool: absent,
+    deleteEvaluations: absent,
+    explainJob: absent,
     statistics: () => ({
       ...broker.statistics(),
       "heartbeat.active": heartbeats.armed,
@@ -107,6 +128,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all(workers);
     },
   };
+}
+
+/** Operations that are on their way; none is left when the last has landed. */
+function absent(): never {
+  throw new NamedError("NOT_YET", "Cannot do that: this server does not support it yet", { statusCode: 501 });
 }
 
 /** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */

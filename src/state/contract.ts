@@ -6,8 +6,12 @@ import type {
   Allocation,
   AllocationClientUpdate,
   AllocationId,
+  Deployment,
+  DeploymentId,
+  DeploymentUpdate,
   DesiredTransition,
   DesiredUpdates,
+  DrainStrategy,
   Eligibility,
   Evaluation,
   EvaluationId,
@@ -16,12 +20,17 @@ import type {
   JobId,
   JobSubmission,
   JobSummary,
+  LastDrain,
   Namespace,
+  NamespaceRecord,
   Node,
   NodeEvent,
   NodeId,
+  NodePool,
   NodeStatus,
   Plan,
+  Reason,
+  ScalingEvent,
   SchedulerConfiguration,
 } from "#model";
 import type { Clock } from "#ports";
@@ -38,6 +47,88 @@ export type Command =
       readonly EnforceIndex: number | null;
       /** Keep the stored counts / resources of existing groups. */
       readonly PreserveCounts: boolean;
+      /** Something was scaled: kept with the job, in the same entry. */
+      readonly ScalingEvent?: { readonly Group: string; readonly Event: ScalingEvent };
+      /**
+       * The job is the child of a periodic one, launched for this tick (unix seconds): noted in the same entry, so no tick is
+       * launched twice (F19). Never moves back.
+       */
+      readonly PeriodicLaunch?: PeriodicLaunch;
+    }
+  | {
+      /** A periodic job's tick was passed over on purpose (overlap, missed): note it. */
+      readonly type: "periodic-launch";
+      readonly Launch: PeriodicLaunch;
+    }
+  | {
+      /** An event alone: autoscalers say why they did nothing. Missing job or group: refused. */
+      readonly type: "scaling-event";
+      readonly Namespace: Namespace;
+      readonly JobID: JobId;
+      readonly Group: string;
+      readonly Event: ScalingEvent;
+    }
+  | {
+      readonly type: "job-stability";
+      readonly Namespace: Namespace;
+      readonly JobID: JobId;
+      readonly Version: number;
+      readonly Stable: boolean;
+    }
+  | {
+      /** Description null: take the tag away. A name already on another version is refused ("conflict"). */
+      readonly type: "job-version-tag";
+      readonly Namespace: Namespace;
+      readonly JobID: JobId;
+      readonly Version: number;
+      readonly Name: string;
+      readonly Description: string | null;
+    }
+  | {
+      /** The end, a pause or the resumption of a deployment. One that is not active any more is refused ("conflict"). Success marks its version stable. */
+      readonly type: "deployment-status";
+      readonly Update: DeploymentUpdate;
+      /** auto_revert: registered as a new version in the same entry; not if the job has changed since the deployment's version. */
+      readonly Rollback: Job | null;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      /** Canaries become ordinary. Groups null: all. Refused ("invalid") unless enough canaries of each are healthy. */
+      readonly type: "deployment-promote";
+      readonly DeploymentID: DeploymentId;
+      readonly Groups: readonly string[] | null;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      /** Verdicts given by a person (health_check = "manual", or over the nodes'). */
+      readonly type: "deployment-allocation-health";
+      readonly DeploymentID: DeploymentId;
+      readonly Healthy: readonly AllocationId[];
+      readonly Unhealthy: readonly AllocationId[];
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | {
+      readonly type: "node-drain";
+      readonly NodeID: NodeId;
+      /** null: stop draining. */
+      readonly DrainStrategy: DrainStrategy | null;
+      /** With a strategy the node turns ineligible; without, eligible only if this is true. */
+      readonly MarkEligible: boolean;
+      readonly LastDrain: LastDrain | null;
+      readonly Event: NodeEvent | null;
+      readonly Evaluations: readonly Evaluation[];
+    }
+  | { readonly type: "namespaces-upsert"; readonly Namespaces: readonly NamespaceRecord[] }
+  | {
+      /** Refused ("invalid") for "default" and for those that hold jobs which are not dead. */
+      readonly type: "namespaces-delete";
+      readonly Names: readonly string[];
+    }
+  | { readonly type: "node-pools-upsert"; readonly NodePools: readonly NodePool[] }
+  | {
+      /** Refused ("invalid") for built-in ones and for those with nodes or jobs. */
+      readonly type: "node-pools-delete";
+      readonly Names: readonly string[];
     }
   | {
       readonly type: "job-deregister";
@@ -87,10 +178,21 @@ export type Command =
       readonly Jobs: readonly { readonly Namespace: Namespace; readonly ID: JobId }[];
       readonly Evaluations: readonly EvaluationId[];
       readonly Allocations: readonly AllocationId[];
+      readonly Deployments?: readonly DeploymentId[];
+      /** What of the records that go shall still be told (`job why`), by job. */
+      readonly Past?: readonly { readonly Namespace: Namespace; readonly JobID: JobId; readonly Reasons: readonly Reason[] }[];
     }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
+
+export interface PeriodicLaunch {
+  readonly Namespace: Namespace;
+  /** The periodic job. */
+  readonly JobID: JobId;
+  /** The tick, unix seconds. */
+  readonly Launch: number;
+}
 
 /** A command as it stands in the log. */
 export interface Envelope {
@@ -115,7 +217,18 @@ export type Outcome =
     };
 
 /** Tables whose last change is counted apart (X-Nomad-Index of their endpoints). */
-export type TableName = "jobs" | "job-summaries" | "nodes" | "allocations" | "evaluations" | "scheduler-configuration";
+export type TableName =
+  | "jobs"
+  | "job-summaries"
+  | "nodes"
+  | "allocations"
+  | "evaluations"
+  | "deployments"
+  | "namespaces"
+  | "node-pools"
+  | "scaling-events"
+  | "periodic-launches"
+  | "scheduler-configuration";
 
 /**
  * A frozen view of the state. Cheap to take (O(1)), valid for ever, never changes.
@@ -150,10 +263,41 @@ export interface Snapshot {
   evaluations(prefix?: string): Iterable<Evaluation>;
   evaluationsByJob(namespace: string, jobId: string): Iterable<Evaluation>;
 
+  deployment(id: string): Deployment | undefined;
+  deployments(prefix?: string): Iterable<Deployment>;
+  /** Newest first (CreateIndex). */
+  deploymentsByJob(namespace: string, jobId: string): readonly Deployment[];
+  /** The active one, or undefined; there is never more than one. */
+  activeDeployment(namespace: string, jobId: string): Deployment | undefined;
+  /** All active ones, in id order: what the deployment watcher looks at. Cost: their number. */
+  activeDeployments(): Iterable<Deployment>;
+  allocationsByDeployment(deploymentId: string): Iterable<Allocation>;
+
+  /** Always holds "default". */
+  namespaces(prefix?: string): Iterable<NamespaceRecord>;
+  namespace(name: string): NamespaceRecord | undefined;
+  /** Always holds "all" and "default". */
+  nodePools(prefix?: string): Iterable<NodePool>;
+  nodePool(name: string): NodePool | undefined;
+
+  /** Group → events, newest first. */
+  scalingEvents(namespace: string, jobId: string): Readonly<Record<string, readonly ScalingEvent[]>>;
+  /** The last tick that was launched or passed over, unix seconds. */
+  periodicLaunch(namespace: string, jobId: string): number | undefined;
+  /** Children of a periodic or parameterized job, id order. */
+  childJobs(namespace: string, parentId: string): Iterable<Job>;
+  /** What was wrong with records that have been collected, newest first; also of jobs that are gone. */
+  pastReasons(namespace: string, jobId: string): readonly Reason[];
+
   schedulerConfiguration(): SchedulerConfiguration;
 
   /** The scheduler's columns at this index. Only valid until the next `apply`: use them without awaiting (asserted). */
   columns(): Columns;
+}
+
+/** What `Columns.devicesUsed` holds. */
+export function deviceKey(vendor: string, type: string, name: string, instance: string): string {
+  return `${vendor}/${type}/${name}/${instance}`;
 }
 
 /**
@@ -174,6 +318,10 @@ export interface Columns {
   readonly diskUsed: Float64Array;
   /** Host ports in use by allocations or reserved on the node. */
   portInUse(slot: number, port: number): boolean;
+  /** CPU ids that allocations have reserved. */
+  coresUsed(slot: number): ReadonlySet<number>;
+  /** `<vendor>/<type>/<name>/<instance id>` of devices in use; `deviceKey`. */
+  devicesUsed(slot: number): ReadonlySet<string>;
   /** How many dynamic ports are free is bounded by this count of used ports in the dynamic range. */
   readonly portsUsed: Uint32Array;
   /** Raised whenever anything of the slot changes. */
@@ -197,6 +345,7 @@ export interface Change {
   readonly nodes: readonly Node[];
   readonly allocations: readonly Allocation[];
   readonly evaluations: readonly Evaluation[];
+  readonly deployments: readonly Deployment[];
   /** Records removed. */
   readonly goneAllocations: readonly Allocation[];
   readonly goneNodes: readonly NodeId[];

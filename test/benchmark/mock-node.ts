@@ -147,6 +147,10 @@ const NO_SERVICES: NodeServices = {
   hostUsage: refuse,
   restartAllocation: refuse,
   signalAllocation: refuse,
+  exec: refuse,
+  checks: refuse,
+  metadata: refuse,
+  changeMetadata: refuse,
   collectAllocation: refuse,
   collectAll: refuse,
 };

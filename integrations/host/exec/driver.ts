@@ -162,7 +162,11 @@ export function execDriver(options: ExecOptions): Driver {
 
   return {
     name: NAME,
-    capabilities: { isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody" },
+    capabilities: { exec: false, isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody" },
+    exec: () =>
+      Promise.reject(
+        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
+      ),
     configSchema: execConfigSchema,
     fingerprint: () => Promise.resolve(describe(missingParts(cgroups, options.searchPath))),
     start,

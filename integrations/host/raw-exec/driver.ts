@@ -170,7 +170,11 @@ export function rawExecDriver(options: RawExecOptions): Driver {
 
   return {
     name: NAME,
-    capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec: () =>
+      Promise.reject(
+        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
+      ),
     configSchema: rawExecConfigSchema,
     fingerprint: () => Promise.resolve(describe(options.enabled)),
     start,

@@ -41,6 +41,14 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
         });
       await find(id).signal(task, signal);
     },
+    exec: () => {
+      throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in a task: this node cannot do it yet", { statusCode: 400 });
+    },
+    checks: async (id) => (find(id), {}),
+    metadata: async () => ({ Meta: {}, Dynamic: {}, Static: {} }),
+    changeMetadata: () => {
+      throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot change metadata: this node cannot do it yet", { statusCode: 400 });
+    },
     collectAllocation: async (id) => {
       const runner = find(id);
       if (!runner.isOver)

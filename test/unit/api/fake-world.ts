@@ -155,6 +155,11 @@ export class FakeState {
     nodes: 10,
     allocations: 10,
     evaluations: 10,
+    deployments: 1,
+    namespaces: 1,
+    "node-pools": 1,
+    "scaling-events": 1,
+    "periodic-launches": 1,
     "scheduler-configuration": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);
@@ -264,6 +269,18 @@ export class FakeNode implements NodeServices {
   /** How often a chunk of the endless file was taken. */
   endlessTaken = 0;
 
+  exec(): never {
+    throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot exec here", { statusCode: 400 });
+  }
+  async checks() {
+    return {};
+  }
+  async metadata() {
+    return { Meta: {}, Dynamic: {}, Static: {} };
+  }
+  async changeMetadata() {
+    return { Meta: {}, Dynamic: {}, Static: {} };
+  }
   async listFiles(_id: string, path: string) {
     this.calls.push(`ls ${path}`);
     return [{ Name: "alloc", IsDir: true, Size: 0, FileMode: "drwxr-xr-x", ModTime: "2026-01-01T00:00:00Z" }];

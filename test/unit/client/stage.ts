@@ -247,7 +247,11 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
   const handleOf = (of: FakeProcess): TaskHandle => ({ driver: name, id: of.id, data: {}, pid: of.pid, startedAt: of.startedAt });
   return {
     name,
-    capabilities: { isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec: () =>
+      Promise.reject(
+        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
+      ),
     configSchema: Type.Object({
       run_for: Type.Integer({ default: -1 }),
       exit_code: Type.Integer({ default: 0 }),

@@ -112,6 +112,8 @@ function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly 
     diskUsed: used((each) => each.disk),
     portInUse: (slot, port) => ports[slot]?.has(port) === true,
     portsUsed: Uint32Array.from(ports, (each) => each.size),
+    coresUsed: () => new Set(),
+    devicesUsed: () => new Set(),
     version: new Uint32Array(nodes.length),
   };
 }

@@ -16,7 +16,7 @@ import type {
   TaskGroup,
   TaskState,
 } from "#model";
-import { DEFAULT_NAMESPACE, Job as JobSchema, newEvaluation, TaskGroup as TaskGroupSchema } from "#model";
+import { newPlan, DEFAULT_NAMESPACE, Job as JobSchema, newEvaluation, TaskGroup as TaskGroupSchema } from "#model";
 import { createVirtualClock } from "#integrations/memory";
 import { commandVersion, createState, type Command, type Outcome, type State } from "#state";
 import { Value } from "typebox/value";
@@ -133,6 +133,7 @@ export function placement(id: string, jobId: string, nodeId: string, with_: Part
     DeploymentID: "",
     DeploymentStatus: null,
     FollowupEvalID: "",
+    AllocStates: [],
     PreviousAllocation: "",
     NextAllocation: "",
     RescheduleTracker: null,
@@ -150,23 +151,13 @@ export function stop(id: string, nodeId: string, with_: Partial<PlannedStop> = {
     DesiredDescription: "alloc not needed due to job update",
     ClientStatus: "",
     FollowupEvalID: "",
+    PreemptedByAllocation: "",
     ...with_,
   };
 }
 
 export function plan(of: Job | null, with_: Partial<Plan> = {}): Plan {
-  return {
-    EvalID: "e1" as EvaluationId,
-    Priority: 50,
-    Job: of,
-    AllAtOnce: false,
-    Stops: [],
-    Placements: [],
-    InPlaceUpdates: [],
-    Annotations: null,
-    SnapshotIndex: 0,
-    ...with_,
-  };
+  return newPlan({ EvalID: "e1" as EvaluationId, Priority: 50, Job: of, ...with_ });
 }
 
 export function taskState(state: TaskState["State"], with_: Partial<TaskState> = {}): TaskState {
