@@ -1,60 +1,78 @@
-/** Time that passes only when told to. Tasks run in the order of their times, those of one time in the order they were asked for. */
+/**
+ * Time that passes only when told to. Tasks run in the order of their times, those of one time in the order they were asked for, and
+ * between two tasks everything happens that needs no time: a day passes in moments, and in the same order every time.
+ */
 import type { Clock, Timer } from "#ports";
+import { createHeap } from "#std";
 
 export interface VirtualClock extends Clock {
-  /** Moves time on, running what falls due on the way; between tasks, promises get to settle. */
+  /** Moves time on, running what falls due on the way. */
   advance(byMs: number): Promise<void>;
+  /** Lets everything happen that needs no time. */
+  settle(): Promise<void>;
   /** Tasks not yet run. */
   readonly pending: number;
+}
+
+export interface VirtualClockOptions {
+  /** Unix milliseconds. */
+  readonly startMs?: number;
+  /** Turns of the event loop after which whatever can happen without time has happened: as many as the longest chain of them. */
+  readonly settleTurns?: number;
 }
 
 interface Task {
   readonly dueMs: number;
   readonly order: number;
-  readonly run: () => void;
+  /** undefined: cancelled. */
+  run: (() => void) | undefined;
 }
 
-/** `startMs`: unix milliseconds. */
-export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
+export function createVirtualClock({ startMs = 1_700_000_000_000, settleTurns = 1 }: VirtualClockOptions = {}): VirtualClock {
   let nowMs = startMs;
   let order = 0;
-  const tasks = new Set<Task>();
-  const after = (delayMs: number, run: () => void): Timer => {
+  let pending = 0;
+  const tasks = createHeap<Task>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order));
+
+  function after(delayMs: number, run: () => void): Timer {
     const task: Task = { dueMs: nowMs + Math.max(0, delayMs), order: order++, run };
-    tasks.add(task);
-    return { cancel: () => void tasks.delete(task) };
-  };
-  const nextDue = (limitMs: number): Task | undefined => {
-    let first: Task | undefined;
-    for (const task of tasks) {
-      if (task.dueMs > limitMs) continue;
-      if (first === undefined || task.dueMs < first.dueMs || (task.dueMs === first.dueMs && task.order < first.order)) first = task;
-    }
-    return first;
-  };
+    tasks.push(task);
+    pending++;
+    return {
+      cancel() {
+        if (task.run !== undefined) pending--;
+        task.run = undefined;
+      },
+    };
+  }
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < settleTurns; turn++) await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+
   return {
     nowMs: () => nowMs,
     nowNs: () => nowMs * 1e6,
     after,
     sleep: (delayMs) => new Promise((resolve) => void after(delayMs, resolve)),
+    settle,
     get pending() {
-      return tasks.size;
+      return pending;
     },
     async advance(byMs) {
       const limitMs = nowMs + byMs;
-      await settled();
-      for (let task = nextDue(limitMs); task !== undefined; task = nextDue(limitMs)) {
-        tasks.delete(task);
-        nowMs = task.dueMs;
-        task.run();
-        await settled();
+      await settle();
+      for (let task = tasks.peek(); task !== undefined && task.dueMs <= limitMs; task = tasks.peek()) {
+        tasks.pop();
+        const { run } = task;
+        if (run === undefined) continue;
+        task.run = undefined;
+        pending--;
+        nowMs = Math.max(nowMs, task.dueMs);
+        run();
+        await settle();
       }
       nowMs = limitMs;
+      await settle();
     },
   };
-}
-
-/** A turn of the event loop: everything that can go on without time passing has. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -18,7 +18,7 @@
  */
 import assert from "node:assert";
 import { jobKey, type Evaluation } from "#model";
-import { createHeap, type Heap } from "../heap.ts";
+import { createHeap, type Heap } from "#std";
 
 export const DELIVERIES_MAX = 3;
 const FIRST_REFUSAL_DELAY_MS = 1_000;

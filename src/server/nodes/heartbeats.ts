@@ -10,7 +10,7 @@
  * A server that was stopped itself (suspended machine, a long stall) has heard nobody meanwhile and must not blame the nodes: when a
  * wake-up comes far too late, everybody gets a fresh deadline (F4).
  */
-import { createHeap } from "../heap.ts";
+import { createHeap } from "#std";
 import type { Clock, Random, Timer } from "#ports";
 import type { NodeId } from "#model";
 

@@ -159,10 +159,10 @@ test("What is applied is what the log holds: changing the command after proposin
 
 test("Time in the log never goes back, whatever the clock does and across restarts", async () => {
   const disk = createMemoryDisk();
-  const ahead = await startCluster(options(disk, { clock: createVirtualClock(2_000_000_000_000) }));
+  const ahead = await startCluster(options(disk, { clock: createVirtualClock({ startMs: 2_000_000_000_000 }) }));
   await ahead.propose(register("a"));
   await ahead.close();
-  const behind = await startCluster(options(disk, { clock: createVirtualClock(1_000_000_000_000) }));
+  const behind = await startCluster(options(disk, { clock: createVirtualClock({ startMs: 1_000_000_000_000 }) }));
   await behind.propose(register("b"));
   const snapshot = behind.state.snapshot();
   assert.equal(snapshot.job(DEFAULT, "b")?.SubmitTime, snapshot.job(DEFAULT, "a")?.SubmitTime);

@@ -157,7 +157,7 @@ test(
     const digests: string[] = [];
     const { state, log } = run(seed, (each, at) => void (at % 50 === 0 && digests.push(each.digest())));
     const codec = createCodec();
-    const clock = createVirtualClock(5);
+    const clock = createVirtualClock({ startMs: 5 });
     let other = createState({ clock, freeze: true });
     for (const [offset, bytes] of log.entries()) {
       const index = offset + 1;
