@@ -42,6 +42,19 @@ function* checkScaling(place: Place, group: TaskGroup): Iterable<Finding> {
     yield problem(place, "Count", `count is ${count}, must be within scaling's min and max, ${minimum} to ${scaling.Max}`);
 }
 
+/** Step: memory_max means something only where the cluster oversubscribes memory. */
+export function* checkOversubscription({ job, context }: Admission): Iterable<Finding> {
+  const pool = context.nodePool?.(job.NodePool)?.SchedulerConfiguration?.MemoryOversubscriptionEnabled ?? null;
+  if (pool ?? context.memoryOversubscription ?? false) return;
+  for (const [g, group] of job.TaskGroups.entries()) {
+    for (const [t, task] of group.Tasks.entries()) {
+      if ((task.Resources?.MemoryMaxMB ?? 0) === 0) continue;
+      const text = "memory oversubscription is not enabled: memory_max is kept but not used, memory is the limit";
+      yield warning(taskPlace(job, g, t), "Resources.MemoryMaxMB", text);
+    }
+  }
+}
+
 export function* checkSizes({ job }: Admission): Iterable<Finding> {
   for (const [g, group] of job.TaskGroups.entries()) {
     const place = groupPlace(job, g);

@@ -6,7 +6,7 @@
 import type { Step } from "./admission.ts";
 import { checkGroupNames, checkJobNames } from "./check-names.ts";
 import { checkPolicies } from "./check-policies.ts";
-import { checkCounts, checkSizes } from "./check-sizes.ts";
+import { checkCounts, checkOversubscription, checkSizes } from "./check-sizes.ts";
 import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
 import { checkLater } from "./later.ts";
 import { settlePolicies } from "./policies.ts";
@@ -25,6 +25,7 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check groups and tasks by name", check: checkGroupNames },
   { name: "check counts", check: checkCounts },
   { name: "check resources and limits", check: checkSizes },
+  { name: "check memory oversubscription", check: checkOversubscription },
   { name: "check policies", check: checkPolicies },
   { name: "check ports", check: checkPorts },
   { name: "check placement", check: checkPlacement },
