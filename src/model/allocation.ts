@@ -80,6 +80,8 @@ export interface TaskState {
 
 export interface DesiredTransition {
   readonly Migrate?: boolean;
+  /** With Migrate, of a drained batch job: stop it and let it count as done; nothing takes its place. nomad.md §6.5 items 4 and 15. */
+  readonly MigrateDisablePlacement?: boolean;
   readonly Reschedule?: boolean;
   readonly ForceReschedule?: boolean;
   readonly NoShutdownDelay?: boolean;
