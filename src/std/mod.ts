@@ -1,8 +1,8 @@
 /**
  * The tiny standard library: what the language lacks and every room may use.
  *
- * What comes in: nothing; it imports nothing outside this folder. What goes out: errors with a stable code, Go's duration
- * strings, patterns in bounded time, "did you mean", an ordered map whose copies are free, a heap, the version.
+ * What comes in: nothing; it imports nothing outside this folder but croner. What goes out: errors with a stable code, Go's duration
+ * strings, patterns in bounded time, "did you mean", an ordered map whose copies are free, a heap, cron's next run, the version.
  *
  * Invariants: pure, no domain words, no effects. Never here: anything only one room uses.
  *
@@ -15,3 +15,4 @@ export { VERSION } from "./version.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export { OrderedMap, type RangeOptions } from "./ordered-map.ts";
 export { createHeap, type Heap } from "./heap.ts";
+export { parseCron, type CronSchedule } from "./cron/cron.ts";
