@@ -43,3 +43,8 @@ function phaseOf(lifecycle: unknown): Phase {
   if (Hook === "prestart") return Sidecar === true ? "sidecar" : "prestart";
   return Hook === "poststop" ? "poststop" : "main";
 }
+
+/** One instance of a device, as columns and the scheduler name it. */
+export function deviceKey(vendor: string, type: string, name: string, instance: string): string {
+  return `${vendor}/${type}/${name}/${instance}`;
+}

@@ -286,6 +286,8 @@ export interface Snapshot {
   periodicLaunch(namespace: string, jobId: string): number | undefined;
   /** Children of a periodic or parameterized job, id order. */
   childJobs(namespace: string, parentId: string): Iterable<Job>;
+  /** The child that was dispatched with this idempotency token; a second one is refused ("conflict"). */
+  dispatchedJob(namespace: string, parentId: string, token: string): Job | undefined;
   /** What was wrong with records that have been collected, newest first; also of jobs that are gone. */
   pastReasons(namespace: string, jobId: string): readonly Reason[];
 
@@ -296,9 +298,7 @@ export interface Snapshot {
 }
 
 /** What `Columns.devicesUsed` holds. */
-export function deviceKey(vendor: string, type: string, name: string, instance: string): string {
-  return `${vendor}/${type}/${name}/${instance}`;
-}
+export { deviceKey } from "#model";
 
 /**
  * Nodes as typed arrays, one slot per node; slots of purged nodes are reused. Kept up to date by apply in O(changed
