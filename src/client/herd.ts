@@ -9,7 +9,7 @@ import { clientTerminal, serverTerminal, type Allocation, type AllocationId } fr
 import type { AllocationsChanged } from "#ports";
 import { messageOf } from "#std";
 import { AllocationRunner } from "./allocation/runner.ts";
-import { clientUpdate, groupOf, newProgress, type AllocationProgress } from "./allocation/progress.ts";
+import { clientUpdate, groupOf, newProgress, readProgress, type AllocationProgress } from "./allocation/progress.ts";
 import type { Leftovers } from "./garbage/leftovers.ts";
 import { judge, NOTHING_SEEN, type Seen } from "./node/obedience.ts";
 import type { Reported } from "./node/reporter.ts";
@@ -55,7 +55,7 @@ export class Herd {
         });
         continue;
       }
-      this.#add(allocation, (progress as AllocationProgress | undefined) ?? newProgress(group, this.#needs.world.clock.nowNs()));
+      this.#add(allocation, progress === undefined ? newProgress(group, this.#needs.world.clock.nowNs()) : readProgress(progress));
     }
   }
 

@@ -148,6 +148,17 @@ export function failedRestoring(time: number, problem: string): TaskEvent {
   });
 }
 
+/** The verdict a deployment waits for, when it is a bad one. */
+export function allocationUnhealthy(time: number, why: string): TaskEvent {
+  return event("Alloc Unhealthy", time, why, { Message: why, Details: { message: why } });
+}
+
+/** Something done for the task beside its process went wrong; it runs nevertheless. */
+export function hookFailed(time: number, hook: string, problem: string): TaskEvent {
+  const message = `${hook}: ${problem}`;
+  return event("Task hook failed", time, message, { Message: message, Details: { task_hook: hook, message: problem } });
+}
+
 /** Anything else the driver wants to tell. */
 export function driverMessage(time: number, message: string): TaskEvent {
   return event("Driver", time, message, { Message: message, Details: { driver_message: message } });

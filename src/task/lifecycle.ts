@@ -29,6 +29,8 @@ export interface GroupWishes {
   /** Tasks that wait and never will begin. */
   readonly forgo: readonly string[];
   readonly stop: readonly { readonly task: string; readonly cause: Cause }[];
+  /** The group is on its way out: nothing of it is to be called back. */
+  readonly ending: boolean;
 }
 
 export interface GroupMember {
@@ -38,7 +40,8 @@ export interface GroupMember {
   readonly waiting: boolean;
 }
 
-export function groupWishes(members: readonly GroupMember[], killed: boolean): GroupWishes {
+/** `killed`: the whole group is to end; `forgoPoststop`: and without its last words. */
+export function groupWishes(members: readonly GroupMember[], killed: boolean, forgoPoststop = false): GroupWishes {
   const begin: string[] = [];
   const forgo: string[] = [];
   const stop: { task: string; cause: Cause }[] = [];
@@ -63,7 +66,7 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
     roleOf(each.task) === "sidecar" ? each.state.State === "running" || each.state.StartedAt !== null : dead(each) && !each.state.Failed,
   );
   const mainsStarted = mains.every((each) => each.state.State === "running" || each.state.StartedAt !== null);
-  const mainsEverStarted = mains.some((each) => each.state.StartedAt !== null);
+  const mainsEverStarted = mains.some((each) => each.state.StartedAt !== null || each.state.Restarts > 0);
   const nothingElseLives = members.every((each) => roleOf(each.task) === "poststop" || roleOf(each.task) === "sidecar" || dead(each));
 
   for (const each of members) {
@@ -71,7 +74,8 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
     const name = each.task.Name;
     if (dead(each)) continue;
     if (role === "poststop") {
-      if (each.waiting && ending && nothingElseLives) (mainsEverStarted ? begin : forgo).push(name);
+      if (each.waiting && forgoPoststop) forgo.push(name);
+      else if (each.waiting && ending && nothingElseLives) (mainsEverStarted ? begin : forgo).push(name);
       continue;
     }
     if (ending) {
@@ -89,7 +93,7 @@ export function groupWishes(members: readonly GroupMember[], killed: boolean): G
     else if (role === "main" && prestartReady) begin.push(name);
     else if (role === "poststart" && prestartReady && mainsStarted) begin.push(name);
   }
-  return { begin, forgo, stop };
+  return { begin, forgo, stop, ending };
 }
 
 /** The waves in which a group is stopped: the leader first and alone, then the others, sidecars last. Poststop tasks are not stopped. */

@@ -12,7 +12,7 @@
  *           └─────────────────────────────────► leaving ◄──────────────────────────┘
  *                                                  │ left            ▲ revive
  *                                                  ▼                 │ (restart of all tasks)
- *                                                 dead ──────────────┴──► entering
+ *                                                 dead ──────────────┴──► waiting
  *
  *   phase      who holds it must
  *   entering   run the set-up steps; start the process as `attempt`
@@ -57,6 +57,8 @@ export interface TaskMachine {
   readonly killedAt: number | null;
   /** The reason of a restart somebody asked for. */
   readonly asked: string | null;
+  /** After that restart it waits for its turn in the group, as at first. Absent in what older agents stored. */
+  readonly fromStart?: boolean;
   readonly exit: TaskExit | null;
   readonly failure: SetUpFailure | null;
   /** Unix nanoseconds. */
@@ -75,7 +77,8 @@ export type TaskInput =
   | { readonly type: "cooled" }
   | { readonly type: "left" }
   | { readonly type: "kill"; readonly order: KillOrder }
-  | { readonly type: "restart"; readonly reason: string }
+  /** `fromStart`: its whole group begins anew, so it waits for its turn. */
+  | { readonly type: "restart"; readonly reason: string; readonly fromStart?: boolean }
   | { readonly type: "revive"; readonly reason: string }
   /** It can never begin: what its allocation needs could not be made. */
   | { readonly type: "doom"; readonly event: TaskEvent }
@@ -135,7 +138,10 @@ export function stepTask(machine: TaskMachine, input: TaskInput, facts: StepFact
       return killed(machine, input.order, facts);
     case "restart":
       if (machine.phase !== "running") return machine;
-      return told({ ...machine, phase: "exiting", asked: input.reason }, say.restartSignaled(facts.nowNs, input.reason));
+      return told(
+        { ...machine, phase: "exiting", asked: input.reason, fromStart: input.fromStart === true },
+        say.restartSignaled(facts.nowNs, input.reason),
+      );
     case "exited":
       return machine.phase === "exiting" ? exited(machine, facts) : machine;
     case "cooled":
@@ -220,6 +226,10 @@ function exited(machine: TaskMachine, facts: StepFacts): TaskMachine {
         Restarts: counted.state.Restarts + 1,
         LastRestart: rfc3339(facts.nowNs),
       };
+      if (machine.asked !== null && machine.fromStart === true) {
+        const again = nextAttempt({ ...counted, state: { ...state, StartedAt: null } });
+        return told({ ...again, phase: "waiting" }, say.restarting(facts.nowNs, decision.reason, decision.delayNs));
+      }
       return told(
         { ...counted, phase: "cooling", coolUntil: facts.nowNs + decision.delayNs, state },
         say.restarting(facts.nowNs, decision.reason, decision.delayNs),
@@ -235,6 +245,7 @@ function nextAttempt(machine: TaskMachine): TaskMachine {
     attempt: machine.attempt + 1,
     started: false,
     asked: null,
+    fromStart: false,
     exit: null,
     failure: null,
     coolUntil: 0,
@@ -247,11 +258,12 @@ function revived(machine: TaskMachine, reason: string, facts: StepFacts): TaskMa
     ...machine.state,
     State: "pending",
     Failed: false,
+    StartedAt: null,
     FinishedAt: null,
     Restarts: machine.state.Restarts + 1,
     LastRestart: rfc3339(facts.nowNs),
   };
-  const again = nextAttempt({ ...machine, killedAt: null, count: NO_RESTARTS, state });
+  const again: TaskMachine = { ...nextAttempt({ ...machine, killedAt: null, count: NO_RESTARTS, state }), phase: "waiting" };
   return told(told(again, say.restartSignaled(facts.nowNs, reason)), say.restarting(facts.nowNs, reason, 0));
 }
 

@@ -1,5 +1,5 @@
 /** What the steps of an allocation see. */
-import type { Allocation, AllocationId } from "#model";
+import type { Allocation, AllocationId, TaskEvent } from "#model";
 import type { ClientWorld } from "../world.ts";
 
 export interface AllocationContext {
@@ -14,4 +14,6 @@ export interface AllocationContext {
   readonly interrupted: () => boolean;
   /** Resolves when `interrupted` becomes true. */
   readonly interruption: Promise<void>;
+  /** Something each task of it should say. */
+  readonly tellTasks: (event: TaskEvent) => void;
 }

@@ -10,6 +10,7 @@
 import type { Allocation, AllocationClientUpdate, TaskGroup, TaskState } from "#model";
 import type { TaskHandle, TaskPlace } from "#ports";
 import { newTaskMachine, rollUp, type TaskMachine } from "#task";
+import type { HealthWatched } from "../health/health.ts";
 
 export type AllocationPhase = "entering" | "running" | "exiting" | "over" | "leaving";
 
@@ -21,6 +22,14 @@ export interface TaskProgress {
   readonly place: TaskPlace | null;
 }
 
+/**
+ * Why this node ended an allocation by itself, though the servers want it to run:
+ * `overtime`: max_run_duration is over; `alone`: no server was heard of for disconnect.stop_on_client_after.
+ */
+export type Halt = "overtime" | "alone";
+
+export const OVERTIME_DESCRIPTION = "allocation exceeded max_run_duration";
+
 export interface AllocationProgress {
   readonly phase: AllocationPhase;
   /** The servers know the task states as they are here. */
@@ -29,6 +38,11 @@ export interface AllocationProgress {
   readonly unwanted: boolean;
   /** Unix milliseconds; 0 while it is not over. The oldest are collected first. */
   readonly overAt: number;
+  /** Unix nanoseconds from which max_run_duration counts: its steps were entered. 0 before. */
+  readonly begunAt: number;
+  readonly halted: Halt | null;
+  /** null: nobody asked for a word on its health yet. */
+  readonly health: HealthWatched | null;
   readonly tasks: Readonly<Record<string, TaskProgress>>;
 }
 
@@ -36,17 +50,25 @@ export function newProgress(group: TaskGroup, nowNs: number): AllocationProgress
   const tasks = Object.fromEntries(
     group.Tasks.map((task) => [task.Name, { machine: newTaskMachine(nowNs), handle: null, place: null } satisfies TaskProgress]),
   );
-  return { phase: "entering", acknowledged: false, unwanted: false, overAt: 0, tasks };
+  return { phase: "entering", acknowledged: false, unwanted: false, overAt: 0, begunAt: 0, halted: null, health: null, tasks };
 }
 
 export function taskStates(progress: AllocationProgress): Record<string, TaskState> {
   return Object.fromEntries(Object.entries(progress.tasks).map(([name, task]) => [name, task.machine.state]));
 }
 
+/** As it was stored, also by an agent that knew fewer fields. */
+export function readProgress(stored: unknown): AllocationProgress {
+  const older: Pick<AllocationProgress, "begunAt" | "halted" | "health"> = { begunAt: 0, halted: null, health: null };
+  return Object.assign(older, stored as AllocationProgress);
+}
+
 /** What the servers are to be told. */
 export function clientUpdate(allocation: Allocation, progress: AllocationProgress): AllocationClientUpdate {
   const TaskStates = taskStates(progress);
-  const { ClientStatus, ClientDescription } = rollUp(TaskStates);
+  const rolled = rollUp(TaskStates);
+  const overtime = progress.halted === "overtime" && rolled.ClientStatus === "complete";
+  const { ClientStatus, ClientDescription } = overtime ? { ...rolled, ClientDescription: OVERTIME_DESCRIPTION } : rolled;
   // Not over for the servers before the allocation's own steps have exited: what it held (ports, space) is free only then.
   const early =
     (ClientStatus === "complete" || ClientStatus === "failed") &&
@@ -57,7 +79,14 @@ export function clientUpdate(allocation: Allocation, progress: AllocationProgres
     NodeID: allocation.NodeID,
     ...(early ? { ClientStatus: "running" as const, ClientDescription: "Tasks are running" } : { ClientStatus, ClientDescription }),
     TaskStates,
+    ...verdict(allocation, progress),
   };
+}
+
+/** Once: what the servers were told they may have overruled since. */
+function verdict(allocation: Allocation, { health }: AllocationProgress): Pick<AllocationClientUpdate, "DeploymentStatus"> {
+  if (health === null || health.healthy === null || health.told || health.deployment !== allocation.DeploymentID) return {};
+  return { DeploymentStatus: { Healthy: health.healthy, Timestamp: health.timestamp } };
 }
 
 function ended(states: Readonly<Record<string, TaskState>>): boolean {

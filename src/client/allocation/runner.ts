@@ -7,13 +7,23 @@
  */
 import { serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
 import { messageOf, NamedError } from "#std";
-import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type KillOrder } from "#task";
+import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type GroupWishes, type KillOrder } from "#task";
 import { join } from "node:path";
 import { TaskRunner } from "../execution/runner.ts";
+import { HealthWatch } from "../health/watch.ts";
 import { enterSteps, unwindSteps } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { AllocationContext } from "./context.ts";
-import { groupOf, taskStates, type AllocationPhase, type AllocationProgress, type TaskProgress } from "./progress.ts";
+import {
+  groupOf,
+  OVERTIME_DESCRIPTION,
+  taskStates,
+  type AllocationPhase,
+  type AllocationProgress,
+  type Halt,
+  type TaskProgress,
+} from "./progress.ts";
+import { RunLimit } from "./run-limit.ts";
 import { allocationPipeline } from "./steps/list.ts";
 
 const RETRY_FIRST_MS = 500;
@@ -39,6 +49,8 @@ export class AllocationRunner {
   readonly #context: AllocationContext;
   readonly #interruption = Promise.withResolvers<void>();
   readonly #overPromise = Promise.withResolvers<void>();
+  readonly #health: HealthWatch;
+  readonly #limit: RunLimit;
   #allocation: Allocation;
   #progress: AllocationProgress;
   #stopWanted = false;
@@ -62,7 +74,30 @@ export class AllocationRunner {
       over: needs.over,
       interrupted: () => this.#detached || this.#stopping,
       interruption: this.#interruption.promise,
+      tellTasks: (event) => {
+        for (const task of this.#tasks.values()) task.tell(event);
+      },
     };
+    this.#health = new HealthWatch({
+      clock: needs.world.clock,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      states: () => taskStates(this.#progress),
+      watched: () => this.#progress.health,
+      save: (health) => {
+        this.#store({ ...this.#progress, health, acknowledged: this.#progress.acknowledged && health.healthy === null });
+        if (health.healthy !== null) this.#needs.changed(this, true);
+      },
+      unhealthy: (why) => this.#context.tellTasks(taskEvents.allocationUnhealthy(this.#world.clock.nowNs(), why)),
+    });
+    this.#limit = new RunLimit({
+      clock: needs.world.clock,
+      endsAtNs: () => {
+        const limitNs = this.#group.MaxRunDuration;
+        return limitNs > 0 && this.phase === "running" && !this.#stopping ? this.#progress.begunAt + limitNs : undefined;
+      },
+      over: () => this.halt("overtime"),
+    });
   }
 
   get id(): AllocationId {
@@ -105,8 +140,25 @@ export class AllocationRunner {
 
   /** The servers know the states as they were when `progress` was told. */
   acknowledge(progress: AllocationProgress): void {
-    if (this.#detached || this.#progress.tasks !== progress.tasks || this.#progress.phase !== progress.phase) return;
-    this.#store({ ...this.#progress, acknowledged: true });
+    if (this.#detached) return;
+    const now = this.#progress;
+    const current = now.tasks === progress.tasks && now.phase === progress.phase && now.health === progress.health;
+    const judged = now.health !== null && now.health === progress.health && now.health.healthy !== null && !now.health.told;
+    if (!current && !judged) return;
+    this.#store({
+      ...now,
+      acknowledged: current || now.acknowledged,
+      health: judged && now.health !== null ? { ...now.health, told: true } : now.health,
+    });
+  }
+
+  /** This node ends it by itself, whatever the servers want; kept across restarts of the agent. */
+  halt(why: Halt): void {
+    if (this.#detached || this.isOver || this.#progress.halted !== null) return;
+    this.#report("warn", why === "overtime" ? OVERTIME_DESCRIPTION : "no server was heard of for too long: allocation stopped", {});
+    this.#store({ ...this.#progress, halted: why });
+    this.#interruption.resolve();
+    this.#nudge();
   }
 
   /** Stop it whatever the servers said last, and remove everything when it is over. */
@@ -133,6 +185,8 @@ export class AllocationRunner {
   detach(): void {
     this.#detached = true;
     this.#interruption.resolve();
+    this.#health.stop();
+    this.#limit.stop();
     for (const task of this.#tasks.values()) task.detach();
     this.#nudge();
   }
@@ -149,7 +203,9 @@ export class AllocationRunner {
 
   /** As `alloc restart`: one task, all that run, or with `allTasks` the dead ones too. Rejects with TASK_NOT_RUNNING. */
   restart(name: string, allTasks: boolean): void {
-    if (this.phase !== "running" || this.#stopping) throw new NamedError("ALLOCATION_NOT_RUNNING", "Task not running", { statusCode: 500 });
+    // Whoever is on the way out is not called back (F9).
+    if (this.phase !== "running" || this.#stopping || this.#wishes().ending)
+      throw new NamedError("ALLOCATION_NOT_RUNNING", "Task not running", { statusCode: 500 });
     if (name !== "") {
       if (!this.task(name).restart("User requested task to restart"))
         throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
@@ -157,9 +213,10 @@ export class AllocationRunner {
     }
     let any = false;
     const reason = allTasks ? "User requested all tasks to restart" : "User requested running tasks to restart";
-    for (const task of this.#tasks.values()) {
-      if (task.restart(reason)) any = true;
-      else if (allTasks && task.dead) {
+    for (const [name, task] of this.#tasks) {
+      // With all tasks the group goes through its whole life again: each waits for its turn.
+      if (task.restart(reason, allTasks)) any = true;
+      else if (allTasks && task.dead && this.#roleOf(name) !== "poststop") {
         task.revive(reason);
         any = true;
       }
@@ -176,7 +233,7 @@ export class AllocationRunner {
   }
 
   get #stopping(): boolean {
-    return this.#stopWanted || this.#progress.unwanted || serverTerminal(this.#allocation);
+    return this.#stopWanted || this.#progress.unwanted || this.#progress.halted !== null || serverTerminal(this.#allocation);
   }
 
   get #group(): TaskGroup {
@@ -227,7 +284,7 @@ export class AllocationRunner {
       this.#report("error", "allocation could not be set up", { step: step.name, problem });
     });
     if (this.#detached) return;
-    this.#store({ ...this.#progress, phase: "running" });
+    this.#store({ ...this.#progress, phase: "running", begunAt: this.#world.clock.nowNs() });
     if (problem !== undefined) for (const task of this.#tasks.values()) task.doom(problem);
   }
 
@@ -239,16 +296,15 @@ export class AllocationRunner {
       this.#weigh();
       await changed;
     }
-    if (!this.#detached) this.#setPhase("exiting");
+    if (this.#detached) return;
+    this.#setPhase("exiting");
+    this.#health.stop();
+    this.#limit.stop();
   }
 
   /** Who may begin, who must stop, as things stand. */
   #weigh(): void {
     const group = this.#group;
-    const members = group.Tasks.map((task) => {
-      const machine = this.task(task.Name).machine;
-      return { task, state: machine.state, waiting: machine.phase === "waiting" };
-    });
     if (this.#stopping && !this.#stopsBegun) {
       this.#stopsBegun = true;
       void this.#stopInWaves(
@@ -256,7 +312,10 @@ export class AllocationRunner {
         null,
       );
     }
-    const wishes = groupWishes(members, this.#stopping);
+    if (this.#progress.halted === "overtime") {
+      for (const task of group.Tasks) if (roleOf(task) === "poststop") this.task(task.Name).kill(this.#order(null));
+    }
+    const wishes = this.#wishes();
     for (const name of wishes.forgo) this.task(name).kill({ because: null, reason: "" });
     for (const name of wishes.begin) this.task(name).begin();
     const due = wishes.stop.filter((each) => this.task(each.task).machine.killedAt === null);
@@ -265,6 +324,19 @@ export class AllocationRunner {
         due.map((each) => each.task),
         (due[0] as { cause: Cause }).cause,
       );
+  }
+
+  #wishes(): GroupWishes {
+    const members = this.#group.Tasks.map((task) => {
+      const machine = this.task(task.Name).machine;
+      return { task, state: machine.state, waiting: machine.phase === "waiting" };
+    });
+    return groupWishes(members, this.#stopping, this.#progress.halted === "overtime");
+  }
+
+  #roleOf(name: string): string {
+    const task = this.#group.Tasks.find((each) => each.Name === name);
+    return task === undefined ? "" : roleOf(task);
   }
 
   /** The leader first and alone, then the others together, sidecars last. */
@@ -279,7 +351,7 @@ export class AllocationRunner {
 
   #order(cause: Cause | null): KillOrder {
     const now = this.#world.clock.nowNs();
-    if (cause === null) return { because: null, reason: "" };
+    if (cause === null) return { because: null, reason: haltReason(this.#progress.halted) };
     if (cause.what === "sibling") return { because: taskEvents.siblingFailed(now, cause.task), reason: "" };
     return { because: cause.what === "leader" ? taskEvents.leaderDead(now) : taskEvents.mainTasksDead(now), reason: "" };
   }
@@ -335,6 +407,10 @@ export class AllocationRunner {
   }
 
   #nudge(): void {
+    if (this.phase === "running" && !this.#detached) {
+      this.#limit.look();
+      this.#health.look();
+    }
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
   }
@@ -342,4 +418,9 @@ export class AllocationRunner {
   #report(level: "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void {
     this.#world.report({ level, message, fields: { alloc_id: this.id, ...fields } });
   }
+}
+
+function haltReason(halted: Halt | null): string {
+  if (halted === "overtime") return OVERTIME_DESCRIPTION;
+  return halted === "alone" ? "no server was heard of for longer than disconnect.stop_on_client_after" : "";
 }

@@ -4,7 +4,7 @@
  *
  * The process is watched from the moment it is known to run, in whatever phase: its end is recorded once, by whoever sees it.
  */
-import type { Allocation, ResourceUsage, Task, TaskGroup } from "#model";
+import type { Allocation, ResourceUsage, Task, TaskEvent, TaskGroup } from "#model";
 import { reattach, taskId, unknownExit } from "#driver";
 import { messageOf, NamedError } from "#std";
 import type { TaskHandle, TaskPlace } from "#ports";
@@ -100,10 +100,14 @@ export class TaskRunner {
     this.#apply({ type: "doom", event: taskEvents.setupFailure(this.#now(), problem) });
   }
 
-  /** True when it ran and will run again. */
-  restart(reason: string): boolean {
+  tell(event: TaskEvent): void {
+    this.#apply({ type: "tell", event });
+  }
+
+  /** True when it ran and will run again; `fromStart`: when its turn in the group comes. */
+  restart(reason: string, fromStart = false): boolean {
     if (this.machine.phase !== "running") return false;
-    this.#apply({ type: "restart", reason });
+    this.#apply({ type: "restart", reason, fromStart });
     return true;
   }
 

@@ -72,7 +72,8 @@ export class Leftovers {
       message: "allocation found on the machine though it was forgotten: adopted",
       fields: { alloc_id: allocation.ID },
     });
-    return { ...fresh, phase: "running", tasks };
+    const begun = Object.values(tasks).flatMap(({ handle }) => (handle === null ? [] : [handle.startedAt]));
+    return { ...fresh, phase: "running", begunAt: Math.min(this.#world.clock.nowNs(), ...begun), tasks };
   }
 
   /** Ends whatever of this allocation was found and is not known. */

@@ -1,0 +1,73 @@
+/** Looks at an allocation's health whenever its tasks change or time may decide, and says the verdict once. */
+import type { Allocation, TaskGroup, TaskState } from "#model";
+import type { Clock, Timer } from "#ports";
+import { beginWatch, healthRules, judgeHealth, type HealthWatched } from "./health.ts";
+
+export interface HealthWatchNeeds {
+  readonly clock: Clock;
+  readonly allocation: () => Allocation;
+  readonly group: () => TaskGroup;
+  readonly states: () => Readonly<Record<string, TaskState>>;
+  readonly watched: () => HealthWatched | null;
+  /** Stores it. A verdict is to be told at once. */
+  readonly save: (watched: HealthWatched) => void;
+  /** Why it is not well, for the tasks' events. */
+  readonly unhealthy: (why: string) => void;
+}
+
+export class HealthWatch {
+  readonly #needs: HealthWatchNeeds;
+  #timer: Timer | undefined;
+  #ringsAtNs = 0;
+
+  constructor(needs: HealthWatchNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Something changed. Only while its tasks live. */
+  look(): void {
+    const { clock, allocation, group, states } = this.#needs;
+    const rules = healthRules(allocation(), group());
+    if (rules === undefined) {
+      this.stop();
+      return;
+    }
+    const deployment = allocation().DeploymentID;
+    let watched = this.#needs.watched();
+    if (watched === null || watched.deployment !== deployment) {
+      watched = beginWatch(deployment, clock.nowNs());
+      this.#needs.save(watched);
+    }
+    if (watched.healthy !== null) {
+      this.stop();
+      return;
+    }
+    const verdict = judgeHealth(rules, watched, group().Tasks, states(), clock.nowNs());
+    if (verdict.what === "wait") {
+      this.#wait(verdict.atNs);
+      return;
+    }
+    this.stop();
+    const timestamp = new Date(clock.nowMs()).toISOString();
+    this.#needs.save({ ...watched, healthy: verdict.what === "healthy", timestamp });
+    // After the verdict is kept: an event makes us look again.
+    if (verdict.what === "unhealthy" && deployment !== "") this.#needs.unhealthy(verdict.why);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #wait(atNs: number): void {
+    if (this.#timer !== undefined && this.#ringsAtNs === atNs) return;
+    this.stop();
+    this.#ringsAtNs = atNs;
+    // Rounded up: a timer that rings a moment early would only ring again.
+    const delayMs = Math.max(1, Math.ceil((atNs - this.#needs.clock.nowNs()) / 1e6));
+    this.#timer = this.#needs.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.look();
+    });
+  }
+}
