@@ -50,6 +50,42 @@ export function linkRefused(message: string): NamedError {
   return new NamedError("LINK_REFUSED", message, { statusCode: 403 });
 }
 
+/** nomad.md §3.1: the message is the whole answer. */
+export function deploymentNotFound(id: string): NamedError {
+  return new NamedError("DEPLOYMENT_NOT_FOUND", `deployment not found: "${id}"`, { statusCode: 404 });
+}
+
+/** `verb`: "promote", "set health of allocations for", … */
+export function deploymentTerminal(verb: string, deployment: { readonly ID: string; readonly Status: string }): NamedError {
+  const article = verb.endsWith(" for") ? "a " : "";
+  return new NamedError("DEPLOYMENT_TERMINAL", `can't ${verb} ${article}terminal deployment: "${deployment.ID}" is ${deployment.Status}`, {
+    statusCode: 400,
+  });
+}
+
+export function jobVersionNotFound(namespace: string, id: string, version: number): NamedError {
+  return new NamedError("JOB_VERSION_NOT_FOUND", `job "${id}" in namespace "${namespace}" at version ${version} not found`, {
+    statusCode: 404,
+    fix: `Run \`drover job history ${id}\` to see the versions that are kept.`,
+  });
+}
+
+export function priorVersionConflict(current: number, enforced: number): NamedError {
+  return new NamedError("JOB_VERSION_CONFLICT", `Current job has version ${current}; enforcing version ${enforced}`, { statusCode: 409 });
+}
+
+export function versionTagTaken(id: string, name: string, version: number | undefined): NamedError {
+  const holder = version === undefined ? "another version" : `version ${version}`;
+  return new NamedError("JOB_VERSION_TAG_TAKEN", `tag "${name}" already exists on ${holder} of job "${id}"`, {
+    statusCode: 409,
+    fix: `Remove it first: \`drover job tag unset -name ${name} ${id}\`.`,
+  });
+}
+
+export function versionTagNotFound(id: string, name: string): NamedError {
+  return new NamedError("JOB_VERSION_TAG_NOT_FOUND", `tag "${name}" not found on job "${id}"`, { statusCode: 404 });
+}
+
 /** A command the state refused. A conflict is for the caller to word; this is for the rest. */
 export function refused(outcome: Extract<Outcome, { ok: false }>): NamedError {
   const statusCode = { conflict: 409, missing: 404, invalid: 400, fault: 500 }[outcome.code];

@@ -14,11 +14,15 @@ import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
 import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
 import { createSessions } from "./nodes/sessions.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
+import { failDeployment, pauseDeployment, promoteDeployment, setDeploymentHealth } from "./operations/deployments.ts";
 import { deregisterJob } from "./operations/deregister-job.ts";
+import { drainNode } from "./operations/drain-node.ts";
 import { evaluateJob } from "./operations/evaluate-job.ts";
+import { setJobStability, tagJobVersion, untagJobVersion } from "./operations/job-versions.ts";
 import { evaluateNode, purgeNode, setNodeEligibility } from "./operations/nodes.ts";
 import { planJob } from "./operations/plan-job.ts";
 import { registerJob } from "./operations/register-job.ts";
+import { revertJob } from "./operations/revert-job.ts";
 import { setSchedulerConfiguration } from "./operations/scheduler-configuration.ts";
 import { stopAllocation } from "./operations/stop-allocation.ts";
 import { validateJob } from "./operations/validate-job.ts";
@@ -91,20 +95,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
     collectGarbage: () => collectGarbage(context, garbage, sessions),
     nodeServices: (id) => sessions.services(id),
-    revertJob: absent,
-    setJobStability: absent,
-    tagJobVersion: absent,
-    untagJobVersion: absent,
-    promoteDeployment: absent,
-    pauseDeployment: absent,
-    failDeployment: absent,
-    setDeploymentHealth: absent,
+    revertJob: (namespace, id, version, how) => revertJob(context, namespace, id, version, how),
+    setJobStability: (namespace, id, version, stable) => setJobStability(context, namespace, id, version, stable),
+    tagJobVersion: (namespace, id, tag) => tagJobVersion(context, namespace, id, tag),
+    untagJobVersion: (namespace, id, name) => untagJobVersion(context, namespace, id, name),
+    promoteDeployment: (id, groups) => promoteDeployment(context, id, groups),
+    pauseDeployment: (id, pause) => pauseDeployment(context, id, pause),
+    failDeployment: (id) => failDeployment(context, id),
+    setDeploymentHealth: (id, healthy, unhealthy) => setDeploymentHealth(context, id, healthy, unhealthy),
     dispatchJob: absent,
     forcePeriodic: absent,
     scaleJob: absent,
     scaleStatus: absent,
     nextLaunches: () => [],
-    drainNode: absent,
+    drainNode: (id, request) => drainNode(context, id, request),
     upsertNamespace: absent,
     deleteNamespace: absent,
     upsertNodePool: absent,

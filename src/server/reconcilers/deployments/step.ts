@@ -1,0 +1,167 @@
+/**
+ * What a deployment needs next: a pure step over what the state says of it. Nothing is remembered between steps but the index up to
+ * which health was answered with an evaluation. nomad.md §6.10.
+ *
+ *             ┌────────────────────────────────────────────────────────────────────────────────────┐
+ *             ▼                                                                                    │
+ *   look ──► paused? ── yes ──► wait for somebody                                                  │
+ *             │ no                                                                                 │
+ *             ├─ its job is stopped, gone, or another version (and nobody is about to look) ──► cancelled
+ *             ├─ unhealthy for good: progress_deadline 0, or no reschedule is left for it   ──► failed (rolled back)
+ *             ├─ a group's deadline passed before it was what it should be                  ──► failed (rolled back)
+ *             ├─ all canaries healthy, all their groups auto_promote                        ──► promote ─┤
+ *             ├─ health is news, or something failed that may be placed again               ──► evaluate ┤
+ *             └─ else wait: for news, or for the earliest deadline ──────────────────────────────────────┘
+ *
+ * The scheduler ends it well (`successful` rides on its plan); this machine sees to it that it ends. A group that waits for its
+ * promotion with enough healthy canaries has no deadline: a person may take their time (F12).
+ */
+import {
+  type Allocation,
+  type AllocationId,
+  clientTerminal,
+  type Deployment,
+  DEPLOYMENT_DESCRIPTIONS,
+  type DeploymentGroup,
+  type Job,
+} from "#model";
+import { reschedulesLeft } from "./reschedules-left.ts";
+
+export interface DeploymentView {
+  readonly deployment: Deployment;
+  /** As it is wanted now; undefined: purged. */
+  readonly job: Job | undefined;
+  /** Those that belong to the deployment. */
+  readonly allocations: readonly Allocation[];
+  /** An evaluation of the job waits to be worked off: whatever the scheduler has to say, it will. */
+  readonly evaluationWaits: boolean;
+  /** Verdicts up to this index have been answered with an evaluation. */
+  readonly answeredIndex: number;
+  readonly nowMs: number;
+}
+
+export type DeploymentDecision =
+  | {
+      readonly kind: "end";
+      readonly status: "failed" | "cancelled";
+      readonly description: string;
+      /** auto_revert applies: to the last stable version, if there is one to go to. */
+      readonly rollback: boolean;
+    }
+  | { readonly kind: "promote" }
+  | {
+      readonly kind: "evaluate";
+      /** Failed ones that the scheduler may place again. */
+      readonly reschedule: readonly AllocationId[];
+      /** What `answeredIndex` is once that is on record. */
+      readonly answeredIndex: number;
+    };
+
+export interface DeploymentStep {
+  readonly decision: DeploymentDecision | null;
+  /** When to look again though nothing happened; null: no need. */
+  readonly wakeAtMs: number | null;
+}
+
+/** How soon to look again for the evaluation that should have ended it. */
+const LOOK_AGAIN_MS = 5_000;
+const WAIT: DeploymentStep = { decision: null, wakeAtMs: null };
+
+export function stepDeployment(view: DeploymentView): DeploymentStep {
+  const { deployment, nowMs } = view;
+  if (deployment.Status !== "running" && deployment.Status !== "paused") return WAIT;
+  const outdated = outdatedStep(view);
+  if (outdated !== undefined) return outdated;
+  if (deployment.Status === "paused") return WAIT;
+  const decision = unhealthyForGood(view) ?? deadlinePassed(deployment, nowMs) ?? promotion(view) ?? evaluation(view);
+  return { decision, wakeAtMs: nextDeadlineMs(deployment, nowMs) };
+}
+
+function outdatedStep({ deployment, job, evaluationWaits, nowMs }: DeploymentView): DeploymentStep | undefined {
+  const cancel = (description: string): DeploymentStep => ({
+    decision: { kind: "end", status: "cancelled", description, rollback: false },
+    wakeAtMs: null,
+  });
+  if (job === undefined || job.Stop || job.CreateIndex !== deployment.JobCreateIndex) return cancel(DEPLOYMENT_DESCRIPTIONS.stoppedJob);
+  if (job.Version === deployment.JobVersion) return undefined;
+  // The scheduler does it with its plan; should it not (its evaluation was lost, or failed), nobody waits for ever.
+  return evaluationWaits ? { decision: null, wakeAtMs: nowMs + LOOK_AGAIN_MS } : cancel(DEPLOYMENT_DESCRIPTIONS.newerJob);
+}
+
+/** An unhealthy one is what no later one makes up for: nothing may fail (no progress_deadline), or it is never tried again. */
+function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): DeploymentDecision | undefined {
+  let found = false;
+  let rollback = false;
+  for (const allocation of allocations) {
+    const group = groupOf(deployment, allocation);
+    if (group === undefined || allocation.DeploymentStatus?.Healthy !== false) continue;
+    const forGood = group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs));
+    if (!forGood) continue;
+    found = true;
+    rollback ||= group.AutoRevert;
+  }
+  if (!found) return undefined;
+  return { kind: "end", status: "failed", description: DEPLOYMENT_DESCRIPTIONS.failedAllocations, rollback };
+}
+
+function deadlinePassed(deployment: Deployment, nowMs: number): DeploymentDecision | undefined {
+  const late = Object.values(deployment.TaskGroups).filter((group) => (deadlineMs(group) ?? Infinity) <= nowMs);
+  if (late.length === 0) return undefined;
+  const rollback = late.some((group) => group.AutoRevert);
+  return { kind: "end", status: "failed", description: DEPLOYMENT_DESCRIPTIONS.progressDeadline, rollback };
+}
+
+function nextDeadlineMs(deployment: Deployment, nowMs: number): number | null {
+  const deadlines = Object.values(deployment.TaskGroups).flatMap((group) => deadlineMs(group) ?? []);
+  return deadlines.length === 0 ? null : Math.max(nowMs, Math.min(...deadlines));
+}
+
+/** When a group must have got on; undefined while it need not: done, waiting for its promotion, or nothing placed yet. */
+function deadlineMs(group: DeploymentGroup): number | undefined {
+  if (group.ProgressDeadline === 0 || group.RequireProgressBy === null) return undefined;
+  const awaitsPromotion = group.DesiredCanaries > 0 && !group.Promoted;
+  if (group.HealthyAllocs >= (awaitsPromotion ? group.DesiredCanaries : group.DesiredTotal)) return undefined;
+  const deadline = Date.parse(group.RequireProgressBy);
+  return Number.isNaN(deadline) ? undefined : deadline;
+}
+
+/** Only all together: one group that wants a person's word holds back the others. */
+function promotion({ deployment, allocations }: DeploymentView): DeploymentDecision | undefined {
+  const waiting = Object.values(deployment.TaskGroups).filter((group) => group.DesiredCanaries > 0 && !group.Promoted);
+  if (waiting.length === 0) return undefined;
+  const healthy = new Set<AllocationId>();
+  // One that goes (a drain moves it, F15) is no longer proof of anything.
+  for (const allocation of allocations) {
+    if (allocation.DeploymentStatus?.Healthy === true && allocation.DesiredStatus === "run" && !clientTerminal(allocation)) {
+      healthy.add(allocation.ID);
+    }
+  }
+  const ready = (group: DeploymentGroup) =>
+    group.AutoPromote && group.PlacedCanaries.filter((id) => healthy.has(id)).length >= group.DesiredCanaries;
+  return waiting.every(ready) ? { kind: "promote" } : undefined;
+}
+
+/** A healthy one makes room for the next; a failed one may be placed again. Its own evaluation for neither is certain. */
+function evaluation({ deployment, allocations, answeredIndex }: DeploymentView): DeploymentDecision | null {
+  const reschedule: AllocationId[] = [];
+  let newest = answeredIndex;
+  for (const allocation of allocations) {
+    const group = groupOf(deployment, allocation);
+    if (group === undefined) continue;
+    const verdict = allocation.DeploymentStatus;
+    if (verdict !== null && verdict.Healthy !== null) newest = Math.max(newest, verdict.ModifyIndex);
+    const failed = verdict?.Healthy === false || allocation.ClientStatus === "failed";
+    if (failed && wanted(allocation) && allocation.DesiredTransition.Reschedule !== true) reschedule.push(allocation.ID);
+  }
+  if (reschedule.length === 0 && newest === answeredIndex) return null;
+  return { kind: "evaluate", reschedule, answeredIndex: newest };
+}
+
+function groupOf(deployment: Deployment, allocation: Allocation): DeploymentGroup | undefined {
+  return Object.hasOwn(deployment.TaskGroups, allocation.TaskGroup) ? deployment.TaskGroups[allocation.TaskGroup] : undefined;
+}
+
+/** Nothing has taken its place, and nothing need not. */
+function wanted(allocation: Allocation): boolean {
+  return allocation.DesiredStatus === "run" && allocation.NextAllocation === "";
+}
