@@ -16,10 +16,11 @@ import { verifyPlan } from "./verify.ts";
 export interface PlanApplier {
   /**
    * Resolves when what holds of the plan is durable and applied. The evaluations are stored in the same log entry, and only if the
-   * plan was committed in full; else schedule again from a snapshot at `Index` or later.
+   * plan was committed in full; else schedule again from a snapshot at `Index` or later. What `alongside` makes of the part that is
+   * committed is stored with it in any case: looks at jobs that were preempted, times at which something noted is tried again.
    * Rejects with NamedError LOG_WRITE_FAILED (nothing happened), PLAN_REFUSED (the state refused the entry), PLAN_APPLIER_CLOSED.
    */
-  submit(plan: Plan, evaluations: readonly Evaluation[]): Promise<PlanResult>;
+  submit(plan: Plan, evaluations: readonly Evaluation[], alongside?: (kept: Plan, full: boolean) => readonly Evaluation[]): Promise<PlanResult>;
   /** Plans waiting to be checked, and plans on their way into the log. */
   readonly waiting: number;
   readonly inFlight: number;
@@ -38,6 +39,7 @@ const IN_FLIGHT_MAX = 8;
 interface Submission {
   readonly plan: Plan;
   readonly evaluations: readonly Evaluation[];
+  readonly alongside: (kept: Plan, full: boolean) => readonly Evaluation[];
   readonly settle: (result: PlanResult) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -56,12 +58,13 @@ export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: Plan
   };
 
   // Runs without a break up to the proposal: between a look at the state and the note that the plan is in flight nothing comes.
-  const commit = async ({ plan, evaluations }: Submission): Promise<PlanResult> => {
+  const commit = async ({ plan, evaluations, alongside }: Submission): Promise<PlanResult> => {
     const { Plan: kept, Rejected, Full } = verifyPlan(cluster.state.snapshot(), plan, [...inFlight]);
     if (!Full && planIsEmpty(kept)) return { Index: 0, Rejected, Full };
     inFlight.add(kept);
     try {
-      const outcome = await cluster.propose({ type: "plan-apply", Plan: kept, Evaluations: Full ? evaluations : [] });
+      const Evaluations = [...(Full ? evaluations : []), ...alongside(kept, Full)];
+      const outcome = await cluster.propose({ type: "plan-apply", Plan: kept, Evaluations });
       if (!outcome.ok) throw new NamedError("PLAN_REFUSED", `Cannot apply plan of evaluation "${plan.EvalID}": ${outcome.reason}`);
       return { Index: outcome.index, Rejected, Full };
     } finally {
@@ -71,10 +74,10 @@ export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: Plan
   };
 
   return {
-    submit: (plan, evaluations) =>
+    submit: (plan, evaluations, alongside = () => []) =>
       new Promise((settle, fail) => {
         if (closed) return fail(closedError(plan));
-        queue.push(plan.Priority, { plan, evaluations, settle, fail });
+        queue.push(plan.Priority, { plan, evaluations, alongside, settle, fail });
         pump();
       }),
     get waiting() {

@@ -23,3 +23,4 @@ export type { RunningServer, ServerOptions } from "./server.ts";
 export type { Report } from "./context.ts";
 export type { GarbagePolicy } from "./reconcilers/garbage.ts";
 export type { HeartbeatPolicy } from "./nodes/heartbeats.ts";
+export type { RejectionPolicy } from "./broker/rejections.ts";

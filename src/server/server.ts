@@ -6,6 +6,7 @@ import type { NodeId } from "#model";
 import type { Clock, Link, Random } from "#ports";
 import { NamedError } from "#std";
 import { createBroker, type Broker } from "./broker/broker.ts";
+import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import { createTurns } from "./broker/turns.ts";
 import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
 import type { Report, ServerContext } from "./context.ts";
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly workers?: number;
   readonly garbage?: Partial<GarbagePolicy>;
   readonly heartbeats?: Partial<HeartbeatPolicy>;
+  /** plan_rejection_tracker: off unless enabled. */
+  readonly rejections?: Partial<RejectionPolicy>;
 }
 
 /** The Server of contract.ts, and the door nodes come in by. */
@@ -76,7 +79,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const applier = createPlanApplier({ cluster });
   const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
   const closing = new AbortController();
-  const parts = { context, broker, applier, turns, closing: closing.signal };
+  const rejections = createRejections({ ...DEFAULT_REJECTION_POLICY, ...options.rejections });
+  const parts = { context, broker, applier, turns, rejections, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
   const garbage = createGarbageCollector(context, garbagePolicy);
 

@@ -31,6 +31,7 @@ export interface Blocked {
   /** Those of a job that are kept (in any order). */
   ofJob(namespace: string, jobId: string): readonly Evaluation[];
   withdraw(id: string): void;
+  has(id: string): boolean;
   counts(): { readonly total: number; readonly escaped: number };
 }
 
@@ -115,6 +116,7 @@ export function createBlocked(): Blocked {
       if (evaluation !== undefined) drop(evaluation);
     },
 
+    has: (id) => byId.has(id),
     counts: () => ({ total: byId.size, escaped: escaped.size }),
   };
 }

@@ -13,7 +13,7 @@ import { clientTerminal, type Evaluation } from "#model";
 import type { Clock, Timer } from "#ports";
 import type { Change, Snapshot, State } from "#state";
 import { createBlocked } from "./blocked.ts";
-import { createEvaluationQueue, type Delivery } from "./queue.ts";
+import { createEvaluationQueue, type Delivery, type Position } from "./queue.ts";
 
 /** Room that appears often is offered at most this often: a thousand ending allocations are one occasion, not a thousand. */
 const CAPACITY_EVERY_MS = 50;
@@ -31,6 +31,10 @@ export interface Broker {
   takeSuperseded(): readonly Evaluation[];
   /** Refused too often: to be failed on record, then accepted. */
   failed(): readonly Evaluation[];
+  /** Where an evaluation stands; undefined: nowhere, it is over or unknown. */
+  position(id: string): Position | undefined;
+  /** By configuration: nothing is handed out. */
+  readonly paused: boolean;
   statistics(): Readonly<Record<string, number>>;
   close(): void;
 }
@@ -189,6 +193,10 @@ export function createBroker({ state, clock, onStale }: BrokerOptions): Broker {
       return taken;
     },
     failed: () => queue.failed(),
+    position: (id) => queue.position(id) ?? (blocked.has(id) ? { place: "blocked", ahead: 0, dueMs: null } : undefined),
+    get paused() {
+      return paused;
+    },
     statistics() {
       const { ready, inHand, pending, delayed, failed } = queue.counts();
       const { total, escaped } = blocked.counts();

@@ -31,6 +31,15 @@ export interface Delivery {
   readonly attempt: number;
 }
 
+/** Where an evaluation stands, and how many come before it. */
+export interface Position {
+  readonly place: "ready" | "pending" | "delayed" | "in hand" | "failed" | "blocked";
+  /** Evaluations that are taken before it, as things are: for a pending one the one of its own job, and those before that. */
+  readonly ahead: number;
+  /** Delayed: when it is due, unix milliseconds. */
+  readonly dueMs: number | null;
+}
+
 export interface EvaluationQueue {
   /** An evaluation to be looked at, at once or from its WaitUntil on. Offering a known one again is harmless. */
   offer(evaluation: Evaluation, nowMs: number): void;
@@ -49,6 +58,8 @@ export interface EvaluationQueue {
   /** When the next delayed one is due; undefined: none. */
   nextDueMs(): number | undefined;
   knows(id: string): boolean;
+  /** For people who ask; costs a walk over what is ready. */
+  position(id: string): Position | undefined;
   counts(): {
     readonly ready: number;
     readonly inHand: number;
@@ -148,6 +159,14 @@ export function createEvaluationQueue(): EvaluationQueue {
     }
   }
 
+  function readyBeforeEntry(of: Entry): number {
+    let ahead = 0;
+    for (const entry of entries.values()) {
+      if (entry !== of && entry.place === "ready" && readyBefore(entry.evaluation, of.evaluation)) ahead++;
+    }
+    return ahead;
+  }
+
   function held(id: string): Entry {
     const entry = entries.get(id);
     assert(entry !== undefined && (entry.place === "in hand" || entry.place === "failed"), `evaluation ${id} is in hand`);
@@ -234,6 +253,16 @@ export function createEvaluationQueue(): EvaluationQueue {
     },
 
     knows: (id) => entries.has(id),
+    position(id) {
+      const entry = entries.get(id);
+      if (entry === undefined) return undefined;
+      const { place } = entry;
+      if (place !== "ready" && place !== "pending") return { place, ahead: 0, dueMs: place === "delayed" ? entry.dueMs : null };
+      if (place === "ready") return { place, ahead: readyBeforeEntry(entry), dueMs: null };
+      const holder = lines.get(lineKey(entry.evaluation))?.holder;
+      const ofHolder = holder?.place === "ready" ? readyBeforeEntry(holder) : 0;
+      return { place, ahead: ofHolder + 1, dueMs: null };
+    },
     counts: () => ({
       ready: counts.ready,
       inHand: counts["in hand"],

@@ -13,12 +13,15 @@
  * Plan attempts: service 5, batch 2, counted anew whenever something of a plan was committed. nomad.md §6.1, §6.8.
  */
 import { isDeepStrictEqual } from "node:util";
-import { newEvaluation, type Evaluation, type EvaluationId, type Plan, type ScheduleResult } from "#model";
+import { newEvaluation, type Evaluation, type EvaluationId, type NodeId, type Plan, type ScheduleResult } from "#model";
 import type { PlanApplier } from "#plan";
 import { schedule } from "#scheduler";
 import { messageOf, NamedError } from "#std";
 import { commit, type ServerContext } from "../context.ts";
+import { nodeEvent } from "../nodes/admit.ts";
+import { alongside } from "./alongside.ts";
 import type { Broker } from "./broker.ts";
+import { blamesNode, type Rejections } from "./rejections.ts";
 import type { Turns } from "./turns.ts";
 
 /** Changes a pass makes at most: a few tens of milliseconds of planning, checking and applying. */
@@ -29,6 +32,7 @@ export interface WorkerParts {
   readonly broker: Broker;
   readonly applier: PlanApplier;
   readonly turns: Turns;
+  readonly rejections: Rejections;
   /** The server stops: what is in work is left as it is, the state knows it waits. */
   readonly closing: AbortSignal;
 }
@@ -68,7 +72,7 @@ async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
     });
     if (result.Plan === null) return record(parts, evaluation, result);
 
-    const { full, progress } = await submit(parts, result.Plan, result.More ? [] : recordsOf(parts, result));
+    const { full, progress } = await submit(parts, result.Plan, result.More ? [] : recordsOf(parts, result), result.Created);
     if (full && !result.More) return;
     attempts = progress ? 0 : attempts + 1;
     const attemptsMax = attemptsFor(evaluation);
@@ -83,10 +87,16 @@ async function submit(
   parts: WorkerParts,
   plan: Plan,
   records: readonly Evaluation[],
+  created: readonly Evaluation[],
 ): Promise<{ readonly full: boolean; readonly progress: boolean }> {
-  const arrived = parts.turns.depart(plan.Placements.length + plan.InPlaceUpdates.length + plan.Stops.length);
+  const arrived = parts.turns.depart(plan.Placements.length + plan.InPlaceUpdates.length + plan.Stops.length + plan.Notes.length);
   try {
-    const result = await parts.applier.submit(plan, records);
+    const recorded = new Set<string>(records.map(({ ID }) => ID));
+    // A plan taken apart leaves its records out: then what is created for the part that is kept is told all the same.
+    const result = await parts.applier.submit(plan, records, (kept, full) =>
+      alongside(parts.context, kept, created, full ? recorded : new Set()),
+    );
+    await noteRejections(parts, result.Rejected);
     return { full: result.Full, progress: result.Index > 0 };
   } catch (thrown) {
     // Between check and apply its job or a node went: a lost race like any other.
@@ -94,6 +104,19 @@ async function submit(
     throw thrown;
   } finally {
     arrived();
+  }
+}
+
+/** A node that refuses plan after plan is closed for new allocations, if that is configured. */
+async function noteRejections({ context, rejections }: WorkerParts, rejected: Readonly<Record<string, string>>): Promise<void> {
+  for (const [id, reason] of Object.entries(rejected)) {
+    const nowMs = context.clock.nowMs();
+    if (!blamesNode(reason) || !rejections.refused(id as NodeId, nowMs)) continue;
+    if (context.cluster.state.snapshot().node(id)?.SchedulingEligibility !== "eligible") continue;
+    const event = nodeEvent("Node marked as ineligible for scheduling due to multiple plan rejections", "Scheduler", nowMs);
+    const Event = { ...event, Details: { reason } };
+    await commit(context, { type: "node-eligibility", NodeID: id as NodeId, Eligibility: "ineligible", Event, Evaluations: [] });
+    context.report({ level: "warn", message: "node refuses plan after plan: closed for new allocations", fields: { node: id, reason } });
   }
 }
 
