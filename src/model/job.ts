@@ -120,3 +120,18 @@ export interface JobSummary {
 export function jobKey(job: { readonly Namespace: string; readonly ID: string }): string {
   return `${job.Namespace}\u0000${job.ID}`;
 }
+
+/** Others are dispatched from it. (What was dispatched still shows what it was dispatched from.) */
+export function isParameterized(job: Pick<Job, "ParameterizedJob" | "Dispatched">): boolean {
+  return job.ParameterizedJob !== null && !job.Dispatched;
+}
+
+/** It runs nothing itself: children are launched from it, by time or by request. */
+export function launchesChildren(job: Pick<Job, "Periodic" | "ParameterizedJob" | "Dispatched">): boolean {
+  return job.Periodic !== null || isParameterized(job);
+}
+
+/** Time launches children of it. */
+export function periodicActive(job: Pick<Job, "Periodic" | "ParameterizedJob" | "Dispatched" | "Stop">): boolean {
+  return job.Periodic !== null && job.Periodic.Enabled && !job.Stop && !isParameterized(job);
+}
