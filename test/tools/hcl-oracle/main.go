@@ -1,8 +1,10 @@
-// Evaluates HCL2 expressions with the reference implementation, for comparison: one JSON string a line in, one JSON answer
-// a line out, {"value": …} or {"error": "…"}. Development only: its answers are recorded in test/unit/jobspec/hcl/oracle.json.
+// The reference implementation of HCL2, for comparison: one JSON string a line in, one JSON answer a line out, {"value": …} or
+// {"error": "…"}. Development only: answers are recorded in test/unit/jobspec/hcl/*.json.
 // Functions the reference takes from elsewhere (hashes, base64, CIDR, UUID, files) are tested against known values instead.
 //
-//	go run . < expressions.txt
+//	go run . expression < lines      the value of an expression
+//	go run . file < lines            a file's attributes and blocks: {"attributes": {…}, "blocks": [{"type", "labels", "body"}]}
+//	go run . format < lines          a file as hclfmt writes it
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
 	ctyyaml "github.com/zclconf/go-cty-yaml"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -65,7 +68,59 @@ func answer(text string, context *hcl.EvalContext) (result map[string]any) {
 	return map[string]any{"value": json.RawMessage(encoded)}
 }
 
+func file(text string, context *hcl.EvalContext) (result map[string]any) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			result = map[string]any{"error": fmt.Sprint(thrown)}
+		}
+	}()
+	parsed, diagnostics := hclsyntax.ParseConfig([]byte(text), "file", hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		return map[string]any{"error": diagnostics.Error()}
+	}
+	value, err := body(parsed.Body.(*hclsyntax.Body), context)
+	if err != nil {
+		return map[string]any{"error": err.Error()}
+	}
+	return map[string]any{"value": value}
+}
+
+func body(from *hclsyntax.Body, context *hcl.EvalContext) (map[string]any, error) {
+	attributes := map[string]any{}
+	for name, attribute := range from.Attributes {
+		value, diagnostics := attribute.Expr.Value(context)
+		if diagnostics.HasErrors() {
+			return nil, diagnostics
+		}
+		encoded, err := ctyjson.Marshal(value, value.Type())
+		if err != nil {
+			return nil, err
+		}
+		attributes[name] = json.RawMessage(encoded)
+	}
+	blocks := []any{}
+	for _, block := range from.Blocks {
+		inner, err := body(block.Body, context)
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, map[string]any{"type": block.Type, "labels": append([]string{}, block.Labels...), "body": inner})
+	}
+	return map[string]any{"attributes": attributes, "blocks": blocks}, nil
+}
+
+func format(text string) map[string]any {
+	if _, diagnostics := hclsyntax.ParseConfig([]byte(text), "file", hcl.InitialPos); diagnostics.HasErrors() {
+		return map[string]any{"error": diagnostics.Error()}
+	}
+	return map[string]any{"value": string(hclwrite.Format([]byte(text)))}
+}
+
 func main() {
+	mode := "expression"
+	if len(os.Args) > 1 {
+		mode = os.Args[1]
+	}
 	context := &hcl.EvalContext{
 		Functions: functions(),
 		Variables: map[string]cty.Value{
@@ -90,7 +145,16 @@ func main() {
 			fmt.Fprintln(os.Stderr, "not a JSON string:", lines.Text())
 			os.Exit(1)
 		}
-		if err := out.Encode(answer(text, context)); err != nil {
+		var said map[string]any
+		switch mode {
+		case "file":
+			said = file(text, context)
+		case "format":
+			said = format(text)
+		default:
+			said = answer(text, context)
+		}
+		if err := out.Encode(said); err != nil {
 			os.Exit(1)
 		}
 	}

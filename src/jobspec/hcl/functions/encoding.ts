@@ -4,6 +4,7 @@ import { fromPlain, type Value } from "../value.ts";
 import { decodeCsv } from "./csv.ts";
 import { encodeJson } from "./json-text.ts";
 import { encodeYaml } from "./yaml-text.ts";
+import { decodeYaml } from "./yaml-value.ts";
 
 export const ENCODING: FunctionTable = new Map([
   ["base64decode", define(["str: string"], decodeBase64)],
@@ -12,12 +13,7 @@ export const ENCODING: FunctionTable = new Map([
   ["jsondecode", define(["str: string"], decodeJson)],
   ["jsonencode", define(["val: any?"], encodeJson)],
   ["urlencode", define(["str: string"], encodeUrl)],
-  [
-    "yamldecode",
-    define(["src: string"], () => {
-      throw new FunctionFailure("not available in this version");
-    }),
-  ],
+  ["yamldecode", define(["src: string"], decodeYaml)],
   ["yamlencode", define(["value: any?"], encodeYaml)],
 ]);
 

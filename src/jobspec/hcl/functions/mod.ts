@@ -2,7 +2,7 @@
 import type { FunctionTable } from "../scope.ts";
 import { COLLECTIONS } from "./collections.ts";
 import { CONVERSION } from "./conversion.ts";
-import { CRYPTO } from "./crypto.ts";
+import { cryptoFunctions } from "./crypto.ts";
 import { ENCODING } from "./encoding.ts";
 import { fileFunctions, refusedFileFunctions } from "./files.ts";
 import { identifierFunctions } from "./identifiers.ts";
@@ -24,7 +24,7 @@ export function makeFunctions(options: FunctionOptions): FunctionTable {
     COLLECTIONS,
     NUMBERS,
     ENCODING,
-    CRYPTO,
+    cryptoFunctions(),
     TIME,
     NETWORK,
     identifierFunctions(options.randomUuid),
