@@ -28,6 +28,8 @@ import { setSchedulerConfiguration } from "./operations/scheduler-configuration.
 import { stopAllocation } from "./operations/stop-allocation.ts";
 import { validateJob } from "./operations/validate-job.ts";
 import { createGarbageCollector, DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
+import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
+import { createDrainer } from "./reconcilers/drains/drainer.ts";
 import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 
@@ -52,7 +54,7 @@ export interface RunningServer extends Server {
 }
 
 /** Enough for the log's group commit to have something to group; passes of large plans take turns anyway. */
-const WORKERS_DEFAULT = 4;
+export const WORKERS_DEFAULT = 4;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { cluster, clock, random, admission } = options;
@@ -83,6 +85,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const parts = { context, broker, applier, turns, rejections, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
   const garbage = createGarbageCollector(context, garbagePolicy);
+
+  // What goes on for a while: versions that come, nodes that empty.
+  const deployments = createDeploymentWatcher(context);
+  const drainer = createDrainer(context);
 
   return {
     cluster,
@@ -123,10 +129,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...broker.statistics(),
       "heartbeat.active": heartbeats.armed,
       "nodes.connected": sessions.connected,
+      "nodes.draining": drainer.draining,
+      "deployments.active": deployments.watched,
     }),
     async close() {
       closing.abort();
       garbage.close();
+      deployments.close();
+      drainer.close();
       stale.close();
       broker.close();
       applier.close();

@@ -19,11 +19,11 @@
 import {
   type Allocation,
   type AllocationId,
-  clientTerminal,
   type Deployment,
   DEPLOYMENT_DESCRIPTIONS,
   type DeploymentGroup,
   type Job,
+  terminal,
 } from "#model";
 import { reschedulesLeft } from "./reschedules-left.ts";
 
@@ -68,13 +68,13 @@ const LOOK_AGAIN_MS = 5_000;
 const WAIT: DeploymentStep = { decision: null, wakeAtMs: null };
 
 export function stepDeployment(view: DeploymentView): DeploymentStep {
-  const { deployment, nowMs } = view;
+  const { deployment } = view;
   if (deployment.Status !== "running" && deployment.Status !== "paused") return WAIT;
   const outdated = outdatedStep(view);
   if (outdated !== undefined) return outdated;
   if (deployment.Status === "paused") return WAIT;
-  const decision = unhealthyForGood(view) ?? deadlinePassed(deployment, nowMs) ?? promotion(view) ?? evaluation(view);
-  return { decision, wakeAtMs: nextDeadlineMs(deployment, nowMs) };
+  const decision = unhealthyForGood(view) ?? deadlinePassed(view) ?? promotion(view) ?? evaluation(view);
+  return { decision, wakeAtMs: nextDeadlineMs(view) };
 }
 
 function outdatedStep({ deployment, job, evaluationWaits, nowMs }: DeploymentView): DeploymentStep | undefined {
@@ -104,41 +104,38 @@ function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): D
   return { kind: "end", status: "failed", description: DEPLOYMENT_DESCRIPTIONS.failedAllocations, rollback };
 }
 
-function deadlinePassed(deployment: Deployment, nowMs: number): DeploymentDecision | undefined {
-  const late = Object.values(deployment.TaskGroups).filter((group) => (deadlineMs(group) ?? Infinity) <= nowMs);
+function deadlinePassed(view: DeploymentView): DeploymentDecision | undefined {
+  const late = groupsOf(view).filter((each) => (deadlineMs(each) ?? Infinity) <= view.nowMs);
   if (late.length === 0) return undefined;
-  const rollback = late.some((group) => group.AutoRevert);
+  const rollback = late.some(({ group }) => group.AutoRevert);
   return { kind: "end", status: "failed", description: DEPLOYMENT_DESCRIPTIONS.progressDeadline, rollback };
 }
 
-function nextDeadlineMs(deployment: Deployment, nowMs: number): number | null {
-  const deadlines = Object.values(deployment.TaskGroups).flatMap((group) => deadlineMs(group) ?? []);
-  return deadlines.length === 0 ? null : Math.max(nowMs, Math.min(...deadlines));
+function nextDeadlineMs(view: DeploymentView): number | null {
+  const deadlines = groupsOf(view).flatMap((each) => deadlineMs(each) ?? []);
+  return deadlines.length === 0 ? null : Math.max(view.nowMs, Math.min(...deadlines));
 }
 
 /** When a group must have got on; undefined while it need not: done, waiting for its promotion, or nothing placed yet. */
-function deadlineMs(group: DeploymentGroup): number | undefined {
+function deadlineMs({ group, allocations }: GroupView): number | undefined {
   if (group.ProgressDeadline === 0 || group.RequireProgressBy === null) return undefined;
-  const awaitsPromotion = group.DesiredCanaries > 0 && !group.Promoted;
-  if (group.HealthyAllocs >= (awaitsPromotion ? group.DesiredCanaries : group.DesiredTotal)) return undefined;
+  const enough = awaitsPromotion(group)
+    ? allocations.filter(isHealthyCanary).length >= group.DesiredCanaries
+    : group.HealthyAllocs >= group.DesiredTotal;
+  if (enough) return undefined;
   const deadline = Date.parse(group.RequireProgressBy);
-  return Number.isNaN(deadline) ? undefined : deadline;
+  if (Number.isNaN(deadline)) return undefined;
+  // What was well and had to go (a drain moved it, F15) has its time again: the old deadline may be long past.
+  const again = allocations.filter((each) => each.DeploymentStatus?.Healthy === true && terminal(each)).map((each) => each.ModifyTime / 1e6);
+  return Math.max(deadline, ...again.map((atMs) => atMs + group.ProgressDeadline / 1e6));
 }
 
 /** Only all together: one group that wants a person's word holds back the others. */
-function promotion({ deployment, allocations }: DeploymentView): DeploymentDecision | undefined {
-  const waiting = Object.values(deployment.TaskGroups).filter((group) => group.DesiredCanaries > 0 && !group.Promoted);
-  if (waiting.length === 0) return undefined;
-  const healthy = new Set<AllocationId>();
-  // One that goes (a drain moves it, F15) is no longer proof of anything.
-  for (const allocation of allocations) {
-    if (allocation.DeploymentStatus?.Healthy === true && allocation.DesiredStatus === "run" && !clientTerminal(allocation)) {
-      healthy.add(allocation.ID);
-    }
-  }
-  const ready = (group: DeploymentGroup) =>
-    group.AutoPromote && group.PlacedCanaries.filter((id) => healthy.has(id)).length >= group.DesiredCanaries;
-  return waiting.every(ready) ? { kind: "promote" } : undefined;
+function promotion(view: DeploymentView): DeploymentDecision | undefined {
+  const waiting = groupsOf(view).filter(({ group }) => awaitsPromotion(group));
+  const ready = ({ group, allocations }: GroupView) =>
+    group.AutoPromote && allocations.filter(isHealthyCanary).length >= group.DesiredCanaries;
+  return waiting.length > 0 && waiting.every(ready) ? { kind: "promote" } : undefined;
 }
 
 /** A healthy one makes room for the next; a failed one may be placed again. Its own evaluation for neither is certain. */
@@ -157,11 +154,30 @@ function evaluation({ deployment, allocations, answeredIndex }: DeploymentView):
   return { kind: "evaluate", reschedule, answeredIndex: newest };
 }
 
+interface GroupView {
+  readonly group: DeploymentGroup;
+  readonly allocations: readonly Allocation[];
+}
+
+function groupsOf({ deployment, allocations }: DeploymentView): GroupView[] {
+  const byGroup = Map.groupBy(allocations, ({ TaskGroup }) => TaskGroup);
+  return Object.entries(deployment.TaskGroups).map(([name, group]) => ({ group, allocations: byGroup.get(name) ?? [] }));
+}
+
 function groupOf(deployment: Deployment, allocation: Allocation): DeploymentGroup | undefined {
   return Object.hasOwn(deployment.TaskGroups, allocation.TaskGroup) ? deployment.TaskGroups[allocation.TaskGroup] : undefined;
 }
 
-/** Nothing has taken its place, and nothing need not. */
+function awaitsPromotion(group: DeploymentGroup): boolean {
+  return group.DesiredCanaries > 0 && !group.Promoted;
+}
+
+/** One that goes is no longer proof of anything. */
+function isHealthyCanary(allocation: Allocation): boolean {
+  return allocation.DeploymentStatus?.Canary === true && allocation.DeploymentStatus.Healthy === true && !terminal(allocation);
+}
+
+/** Nothing has taken its place, and something may have to. */
 function wanted(allocation: Allocation): boolean {
   return allocation.DesiredStatus === "run" && allocation.NextAllocation === "";
 }
