@@ -2,15 +2,22 @@
 import type { AgentFacts } from "#api/server";
 import type { Client } from "#client";
 import type { RunningServer } from "#server";
-import { VERSION } from "#std";
+import { NamedError, VERSION } from "#std";
 import type { Config } from "./config/mod.ts";
+import { hostFacts } from "./host-facts.ts";
 import type { AgentLog, LogLevel } from "./log.ts";
+import { takeProfile } from "./profile.ts";
+
+/** Evaluations worked on at the same time. They share a thread, so more than a few win nothing. */
+export const SCHEDULER_WORKERS_DEFAULT = 4;
 
 /** Lines a monitor may be behind before the oldest are dropped. */
 const MONITOR_LINES_MAX = 1024;
 
 export interface FactSources {
   readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly startedAtMs: number;
   readonly log: AgentLog;
   readonly server: RunningServer | undefined;
   readonly client: () => Client | undefined;
@@ -58,8 +65,21 @@ export function agentFacts(sources: FactSources): AgentFacts {
         : {}),
     }),
     stats: () => stats(sources),
+    startedAtMs: sources.startedAtMs,
+    schedulerWorkers: server === undefined ? 0 : (config.server.schedulers ?? SCHEDULER_WORKERS_DEFAULT),
+    host: () => hostFacts(sources.environment, [config.dataDirectory]),
+    reload,
+    profile: takeProfile,
     monitor: (how, signal) => monitorLines(sources.log, how.level.toUpperCase() as LogLevel, how.json, signal),
   };
+}
+
+/** The same way as `kill -HUP`, so that both do the same. Without a listener the signal would end the process. */
+function reload(): void {
+  if (process.listenerCount("SIGHUP") === 0) {
+    throw new NamedError("AGENT_RELOAD_UNAVAILABLE", "Cannot reload agent: nothing in this process listens for SIGHUP", { statusCode: 501 });
+  }
+  process.kill(process.pid, "SIGHUP");
 }
 
 function stats(sources: FactSources): Record<string, Record<string, string>> {

@@ -27,7 +27,7 @@ import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
 import { makerDisk } from "./maker-disk.ts";
-import { agentFacts } from "./facts.ts";
+import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { killPointFrom } from "./kill-point.ts";
 import { reporter, type AgentLog } from "./log.ts";
 import { releaseParts } from "./release.ts";
@@ -131,7 +131,7 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       priorityMax: server.jobPriorityMax,
       countMax: server.jobCountMax,
     },
-    ...(server.schedulers === null ? {} : { workers: server.schedulers }),
+    workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
     garbage: {
       intervalMs: server.jobIntervalMs,
       jobThresholdMs: server.jobThresholdMs,
@@ -147,18 +147,19 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
   });
 }
 
-function openApi({ config, clock, random, log }: Parts, server: RunningServer | undefined, client: () => Client | undefined): Api {
+function openApi({ config, clock, random, log, environment }: Parts, server: RunningServer | undefined, client: () => Client | undefined): Api {
   return createApi({
     server: server ?? null,
     cluster: server?.cluster ?? null,
     localNode: localNode(client),
-    agent: agentFacts({ config, log, server, client }),
+    agent: agentFacts({ config, log, server, client, environment, startedAtMs: clock.nowMs() }),
     clock,
     random,
     region: config.region,
     datacenter: config.datacenter,
     responseHeaders: config.httpHeaders,
     prometheus: config.telemetry.prometheus,
+    debug: config.enableDebug,
     connectionsPerClientMax: config.httpConnectionsPerClientMax,
     hostNames: [config.name],
     onFault: ({ method, path, error }) => log.write("ERROR", "http", "request failed", { method, path, error }),

@@ -14,12 +14,14 @@ export type { Random } from "./random.ts";
 export type { Log, LogEntry, SnapshotStore } from "./log.ts";
 export type {
   AllocationsChanged,
+  CheckResult,
   FileFrame,
   FileInformation,
   FileRead,
   HostUsage,
   Link,
   LinkConnection,
+  NodeMetadata,
   LogRead,
   NodeEnd,
   NodeServices,

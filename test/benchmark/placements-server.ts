@@ -171,6 +171,11 @@ function facts(): AgentFacts {
     serverAddresses: () => [],
     health: () => ({}),
     stats: () => ({}),
+    startedAtMs: 1_790_000_000_000,
+    schedulerWorkers: 2,
+    host: async () => ({ OS: "Linux", Network: [], ResolvConf: "", Hosts: "", Environment: {}, Disk: {} }),
+    reload: () => undefined,
+    profile: async (name) => Buffer.from(name),
     async *monitor() {
       // Nobody watches.
     },

@@ -10,10 +10,11 @@
  *
  * Never here: a table, a colour, a retry policy.
  *
- * Read next: api-client.ts, requester.ts, connection.ts.
+ * Read next: api-client.ts, job-calls.ts, requester.ts, connection.ts.
  */
 export { createApiClient } from "./api-client.ts";
-export type { ApiClient, ReadRange } from "./api-client.ts";
+export type { ApiClient } from "./api-client.ts";
+export type { ReadRange } from "./allocation-calls.ts";
 export type { Answer, QueryOptions } from "./requester.ts";
 export { clientOptions } from "./options.ts";
 export type { ApiClientOptions, ClientFlags } from "./options.ts";

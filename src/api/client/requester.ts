@@ -41,7 +41,7 @@ export interface Requester {
   readonly address: string;
   get<T>(path: string, options?: QueryOptions): Promise<Answer<T>>;
   put<T>(path: string, body?: unknown, options?: QueryOptions): Promise<Answer<T>>;
-  delete<T>(path: string, options?: QueryOptions): Promise<Answer<T>>;
+  delete<T>(path: string, options?: QueryOptions, body?: unknown): Promise<Answer<T>>;
   /** Raw bytes as they come. Ends with the server; leaving the loop or aborting closes the connection. */
   bytes(path: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
   /** JSON objects as they come, heartbeats (`{}`) included. */
@@ -99,11 +99,16 @@ export function createRequester(options: ApiClientOptions): Requester {
     address: address.text,
     get: (path, query) => whole("GET", path, undefined, query),
     put: (path, body, query) => whole("PUT", path, body, query),
-    delete: (path, query) => whole("DELETE", path, undefined, query),
+    delete: (path, query, body) => whole("DELETE", path, body, query),
     bytes: async (path, query = {}) => (await send("GET", path, undefined, query)).incoming.body,
     values: async <T>(path: string, query: QueryOptions = {}) => jsonValues<T>((await send("GET", path, undefined, query)).incoming.body),
     close: () => void connection?.then((open) => open.close()),
   };
+}
+
+/** The query with more in its string; undefined values are left out. */
+export function withParameters(query: QueryOptions = {}, parameters: QueryOptions["parameters"]): QueryOptions {
+  return { ...query, parameters: { ...query.parameters, ...parameters } };
 }
 
 function requestHeaders(options: ApiClientOptions, addressAuth: string | undefined): Record<string, string> {

@@ -1,5 +1,5 @@
 /**
- * Every endpoint of nomad.md §3.2, once: its path, the methods it takes, and whether this version answers it.
+ * Every endpoint of nomad.md §3.2 this version answers, once: its path and the methods it takes. later.ts has the others.
  *
  * In a path `:name` stands for one segment, percent-encoded by the client and decoded once by the server. `:job` may also be
  * written with plain slashes (`/v1/job/team/web/allocations`); a trailing `*` stands for anything below.
@@ -10,15 +10,18 @@ export type Method = "GET" | "PUT" | "DELETE";
 export interface Endpoint {
   readonly path: string;
   readonly methods: readonly Method[];
-  /** Absent: answered. "later": the server says 501 and that it is not in this version. */
-  readonly when?: "later";
   /** Reads may come from any web page (nomad.md §3.1, CORS). */
   readonly crossOrigin?: true;
+  /** The body is bytes, not JSON. */
+  readonly rawBody?: true;
+  /** Spoken over a websocket; a plain request is a 400. */
+  readonly socket?: true;
 }
 
 /** What this version answers. The server has one handler for each name and method (checked by the compiler). */
 export const ENDPOINTS = {
   jobs: { path: "/v1/jobs", methods: ["GET", "PUT"] },
+  "jobs-statuses": { path: "/v1/jobs/statuses", methods: ["GET", "PUT"] },
   "jobs-parse": { path: "/v1/jobs/parse", methods: ["PUT"] },
   job: { path: "/v1/job/:job", methods: ["GET", "PUT", "DELETE"] },
   "job-plan": { path: "/v1/job/:job/plan", methods: ["PUT"] },
@@ -29,31 +32,51 @@ export const ENDPOINTS = {
   "job-deployment": { path: "/v1/job/:job/deployment", methods: ["GET"] },
   "job-summary": { path: "/v1/job/:job/summary", methods: ["GET"] },
   "job-versions": { path: "/v1/job/:job/versions", methods: ["GET"] },
+  "job-version-tag": { path: "/v1/job/:job/versions/:tag/tag", methods: ["PUT", "DELETE"] },
+  "job-revert": { path: "/v1/job/:job/revert", methods: ["PUT"] },
+  "job-stable": { path: "/v1/job/:job/stable", methods: ["PUT"] },
+  "job-dispatch": { path: "/v1/job/:job/dispatch", methods: ["PUT"] },
+  "job-dispatch-payload": { path: "/v1/job/:job/dispatch/payload", methods: ["PUT"], rawBody: true },
+  "job-periodic-force": { path: "/v1/job/:job/periodic/force", methods: ["PUT"] },
+  "job-scale": { path: "/v1/job/:job/scale", methods: ["GET", "PUT"] },
+  /** Drover's own: what is wanted and absent, and why. */
+  "job-why": { path: "/v1/job/:job/why", methods: ["GET"] },
   "job-submission": { path: "/v1/job/:job/submission", methods: ["GET"] },
   "job-services": { path: "/v1/job/:job/services", methods: ["GET"] },
   "job-actions": { path: "/v1/job/:job/actions", methods: ["GET"] },
+  "job-action": { path: "/v1/job/:job/action", methods: ["GET"], socket: true },
   "validate-job": { path: "/v1/validate/job", methods: ["PUT"] },
   nodes: { path: "/v1/nodes", methods: ["GET"] },
   node: { path: "/v1/node/:id", methods: ["GET"] },
   "node-allocations": { path: "/v1/node/:id/allocations", methods: ["GET"] },
   "node-evaluate": { path: "/v1/node/:id/evaluate", methods: ["PUT"] },
   "node-eligibility": { path: "/v1/node/:id/eligibility", methods: ["PUT"] },
+  "node-drain": { path: "/v1/node/:id/drain", methods: ["PUT"] },
   "node-purge": { path: "/v1/node/:id/purge", methods: ["PUT"] },
-  "node-pools": { path: "/v1/node/pools", methods: ["GET"] },
-  "node-pool": { path: "/v1/node/pool/:name", methods: ["GET"] },
+  "node-pools": { path: "/v1/node/pools", methods: ["GET", "PUT"] },
+  "node-pool": { path: "/v1/node/pool/:name", methods: ["GET", "PUT", "DELETE"] },
   "node-pool-nodes": { path: "/v1/node/pool/:name/nodes", methods: ["GET"] },
   "node-pool-jobs": { path: "/v1/node/pool/:name/jobs", methods: ["GET"] },
   allocations: { path: "/v1/allocations", methods: ["GET"] },
   allocation: { path: "/v1/allocation/:id", methods: ["GET"] },
   "allocation-stop": { path: "/v1/allocation/:id/stop", methods: ["PUT"] },
   "allocation-services": { path: "/v1/allocation/:id/services", methods: ["GET"] },
-  evaluations: { path: "/v1/evaluations", methods: ["GET"] },
+  "allocation-checks": { path: "/v1/allocation/:id/checks", methods: ["GET"] },
+  evaluations: { path: "/v1/evaluations", methods: ["GET", "DELETE"] },
   "evaluations-count": { path: "/v1/evaluations/count", methods: ["GET"] },
   evaluation: { path: "/v1/evaluation/:id", methods: ["GET"] },
   "evaluation-allocations": { path: "/v1/evaluation/:id/allocations", methods: ["GET"] },
   deployments: { path: "/v1/deployments", methods: ["GET"] },
   deployment: { path: "/v1/deployment/:id", methods: ["GET"] },
+  "deployment-allocations": { path: "/v1/deployment/allocations/:id", methods: ["GET"] },
+  "deployment-fail": { path: "/v1/deployment/fail/:id", methods: ["PUT"] },
+  "deployment-pause": { path: "/v1/deployment/pause/:id", methods: ["PUT"] },
+  "deployment-promote": { path: "/v1/deployment/promote/:id", methods: ["PUT"] },
+  "deployment-allocation-health": { path: "/v1/deployment/allocation-health/:id", methods: ["PUT"] },
+  "scaling-policies": { path: "/v1/scaling/policies", methods: ["GET"] },
+  "scaling-policy": { path: "/v1/scaling/policy/:id", methods: ["GET"] },
   services: { path: "/v1/services", methods: ["GET"] },
+  service: { path: "/v1/service/:name", methods: ["GET"] },
   "files-ls": { path: "/v1/client/fs/ls/:allocation", methods: ["GET"], crossOrigin: true },
   "files-stat": { path: "/v1/client/fs/stat/:allocation", methods: ["GET"], crossOrigin: true },
   "files-cat": { path: "/v1/client/fs/cat/:allocation", methods: ["GET"], crossOrigin: true },
@@ -64,98 +87,41 @@ export const ENDPOINTS = {
   "client-allocation-restart": { path: "/v1/client/allocation/:id/restart", methods: ["PUT"] },
   "client-allocation-signal": { path: "/v1/client/allocation/:id/signal", methods: ["PUT"] },
   "client-allocation-gc": { path: "/v1/client/allocation/:id/gc", methods: ["GET", "PUT"] },
+  "client-allocation-exec": { path: "/v1/client/allocation/:id/exec", methods: ["GET"], socket: true },
+  "client-allocation-checks": { path: "/v1/client/allocation/:id/checks", methods: ["GET"] },
   "client-stats": { path: "/v1/client/stats", methods: ["GET"], crossOrigin: true },
+  "client-metadata": { path: "/v1/client/metadata", methods: ["GET", "PUT"], crossOrigin: true },
   "client-gc": { path: "/v1/client/gc", methods: ["GET", "PUT"] },
   "agent-self": { path: "/v1/agent/self", methods: ["GET"] },
   "agent-members": { path: "/v1/agent/members", methods: ["GET"] },
   "agent-servers": { path: "/v1/agent/servers", methods: ["GET"] },
   "agent-health": { path: "/v1/agent/health", methods: ["GET"] },
   "agent-monitor": { path: "/v1/agent/monitor", methods: ["GET"] },
+  "agent-host": { path: "/v1/agent/host", methods: ["GET"] },
+  "agent-reload": { path: "/v1/agent/reload", methods: ["PUT"] },
+  "agent-schedulers": { path: "/v1/agent/schedulers", methods: ["GET"] },
+  "agent-schedulers-config": { path: "/v1/agent/schedulers/config", methods: ["GET"] },
+  "agent-profile": { path: "/v1/agent/pprof/:profile", methods: ["GET"] },
   "status-leader": { path: "/v1/status/leader", methods: ["GET"] },
   "status-peers": { path: "/v1/status/peers", methods: ["GET"] },
   regions: { path: "/v1/regions", methods: ["GET"] },
   "system-gc": { path: "/v1/system/gc", methods: ["PUT"] },
+  "system-reconcile-summaries": { path: "/v1/system/reconcile/summaries", methods: ["PUT"] },
   search: { path: "/v1/search", methods: ["PUT"] },
+  "search-fuzzy": { path: "/v1/search/fuzzy", methods: ["PUT"] },
   namespaces: { path: "/v1/namespaces", methods: ["GET"] },
-  namespace: { path: "/v1/namespace/:name", methods: ["GET"] },
+  "namespace-create": { path: "/v1/namespace", methods: ["PUT"] },
+  namespace: { path: "/v1/namespace/:name", methods: ["GET", "PUT", "DELETE"] },
+  "raft-configuration": { path: "/v1/operator/raft/configuration", methods: ["GET"] },
+  "autopilot-configuration": { path: "/v1/operator/autopilot/configuration", methods: ["GET"] },
+  "autopilot-health": { path: "/v1/operator/autopilot/health", methods: ["GET"] },
+  snapshot: { path: "/v1/operator/snapshot", methods: ["GET"] },
   "scheduler-configuration": { path: "/v1/operator/scheduler/configuration", methods: ["GET", "PUT"] },
   "event-stream": { path: "/v1/event/stream", methods: ["GET"] },
   metrics: { path: "/v1/metrics", methods: ["GET"] },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 
 export type EndpointName = keyof typeof ENDPOINTS;
-
-/** What exists in Nomad's API and comes later here. */
-export const LATER_PATHS: readonly string[] = [
-  "/v1/jobs/statuses",
-  "/v1/job/:job/versions/:tag/tag",
-  "/v1/job/:job/revert",
-  "/v1/job/:job/stable",
-  "/v1/job/:job/dispatch",
-  "/v1/job/:job/dispatch/payload",
-  "/v1/job/:job/periodic/force",
-  "/v1/job/:job/scale",
-  "/v1/job/:job/action",
-  "/v1/node/:id/drain",
-  "/v1/allocation/:id/checks",
-  "/v1/deployment/:verb/:id",
-  "/v1/volumes",
-  "/v1/volumes/*",
-  "/v1/volume/*",
-  "/v1/plugins",
-  "/v1/plugin/*",
-  "/v1/service/*",
-  "/v1/client/allocation/:id/exec",
-  "/v1/client/allocation/:id/snapshot",
-  "/v1/client/allocation/:id/checks",
-  "/v1/client/allocation/:id/pause",
-  "/v1/client/metadata",
-  "/v1/client/identity",
-  "/v1/client/identity/*",
-  "/v1/agent/join",
-  "/v1/agent/force-leave",
-  "/v1/agent/host",
-  "/v1/agent/reload",
-  "/v1/agent/monitor/export",
-  "/v1/agent/schedulers",
-  "/v1/agent/schedulers/config",
-  "/v1/agent/keyring/*",
-  "/v1/agent/pprof/*",
-  "/v1/search/fuzzy",
-  "/v1/scaling/policies",
-  "/v1/scaling/policy/*",
-  "/v1/namespace",
-  "/v1/vars",
-  "/v1/var/*",
-  "/v1/operator/raft/*",
-  "/v1/operator/autopilot/*",
-  "/v1/operator/snapshot",
-  "/v1/operator/keyring/*",
-  "/v1/operator/license",
-  "/v1/operator/utilization",
-  "/v1/operator/upgrade-check/*",
-  "/v1/system/reconcile/summaries",
-  "/v1/acl/*",
-  "/.well-known/jwks.json",
-  "/.well-known/openid-configuration",
-  "/v1/quotas",
-  "/v1/quota",
-  "/v1/quota/*",
-  "/v1/quota-usages",
-  "/v1/sentinel/*",
-  "/v1/recommendation",
-  "/v1/recommendation/*",
-  "/v1/recommendations",
-  "/v1/recommendations/*",
-];
-
-/** Methods Nomad takes on a path answered here in part: 501, not 405, so that a client sees a clear answer. */
-export const LATER_METHODS: Partial<Readonly<Record<EndpointName, readonly Method[]>>> = {
-  "node-pools": ["PUT"],
-  "node-pool": ["PUT", "DELETE"],
-  namespace: ["PUT", "DELETE"],
-  evaluations: ["DELETE"],
-};
 
 type Parameters<Path extends string> = Path extends `${infer Head}/${infer Tail}`
   ? Parameters<Head> | Parameters<Tail>

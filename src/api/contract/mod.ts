@@ -15,36 +15,57 @@
  *
  * Read next: endpoints.ts, shapes.ts, then ../client/mod.ts and ../server/mod.ts.
  */
-export { ENDPOINTS, LATER_METHODS, LATER_PATHS, endpointPath } from "./endpoints.ts";
+export { ENDPOINTS, endpointPath } from "./endpoints.ts";
+export { LATER_ENDPOINTS, LATER_METHODS, awaitedText } from "./later.ts";
+export type { Awaited, LaterEndpoint } from "./later.ts";
 export type { Endpoint, EndpointName, Method, PathParameters } from "./endpoints.ts";
 export { HEADERS } from "./headers.ts";
-export { SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes.ts";
+export { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes.ts";
 export type {
   AgentHealthAnswer,
+  AgentHostAnswer,
   AgentMember,
   AgentMembersAnswer,
+  AgentSchedulersAnswer,
+  AgentSchedulersConfigAnswer,
   AgentSelfAnswer,
   AllocationDetail,
   AllocationStub,
+  AutopilotConfigurationAnswer,
+  AutopilotHealthAnswer,
+  DeploymentUpdateAnswer,
   EvaluationAnswer,
   EvaluationDetail,
   EvaluationStub,
+  FuzzyContext,
+  FuzzyMatch,
+  FuzzySearchAnswer,
+  FuzzySearchBody,
   Gauge,
+  JobAction,
   JobDeregisterAnswer,
+  JobDispatchAnswer,
+  JobDispatchBody,
   JobParseBody,
   JobPlanAnswer,
   JobPlanBody,
   JobRegisterAnswer,
   JobRegisterBody,
+  JobScaleBody,
+  JobScaleStatusAnswer,
+  JobStatus,
   JobStub,
+  JobTagAnswer,
   JobValidateAnswer,
   JobVersionsAnswer,
   MetricsAnswer,
-  NamespaceDetail,
   NodeDetail,
+  NodeDrainBody,
   NodePoolDetail,
   NodeStub,
   NodeUpdateAnswer,
+  RaftConfigurationAnswer,
+  ScalingPolicyStub,
   SchedulerConfigurationAnswer,
   SearchAnswer,
   SearchBody,

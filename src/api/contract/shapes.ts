@@ -10,8 +10,11 @@ import type {
   JobSubmission,
   JobSummary,
   Node,
+  NodePool,
   PlanAnnotations,
   Resources,
+  ScalingEvent,
+  ScalingPolicy,
   SchedulerConfiguration,
 } from "#model";
 
@@ -208,7 +211,123 @@ export interface JobVersionsAnswer {
   readonly Diffs: readonly JobDiff[] | null;
 }
 
-/** PUT /v1/node/:id/{evaluate,eligibility,purge} */
+/** PUT …/dispatch */
+export interface JobDispatchBody {
+  /** Base64. */
+  readonly Payload?: string;
+  readonly Meta?: Readonly<Record<string, string>>;
+  readonly IdPrefixTemplate?: string;
+  readonly Priority?: number;
+}
+export interface JobDispatchAnswer extends EvaluationAnswer {
+  readonly DispatchedJobID: string;
+  readonly JobCreateIndex: number;
+}
+/** PUT …/scale */
+export interface JobScaleBody {
+  readonly Count?: number | null;
+  readonly Target: { readonly Group: string };
+  readonly Message?: string;
+  readonly Error?: boolean;
+  readonly Meta?: Readonly<Record<string, unknown>>;
+  readonly PolicyOverride?: boolean;
+  readonly JobModifyIndex?: number;
+}
+/** GET …/scale */
+export interface JobScaleStatusAnswer {
+  readonly JobID: string;
+  readonly Namespace: string;
+  readonly JobCreateIndex: number;
+  readonly JobModifyIndex: number;
+  readonly JobStopped: boolean;
+  readonly TaskGroups: Readonly<
+    Record<
+      string,
+      {
+        readonly Desired: number;
+        readonly Placed: number;
+        readonly Running: number;
+        readonly Healthy: number;
+        readonly Unhealthy: number;
+        readonly Events: readonly ScalingEvent[] | null;
+      }
+    >
+  >;
+}
+/** GET /v1/scaling/policies */
+export type ScalingPolicyStub = Pick<ScalingPolicy, "ID" | "Enabled" | "Type" | "Target" | "CreateIndex" | "ModifyIndex">;
+/** GET …/actions */
+export interface JobAction {
+  readonly Name: string;
+  readonly TaskName: string;
+  readonly TaskGroupName: string;
+}
+/** PUT and DELETE …/versions/:tag/tag */
+export interface JobTagAnswer {
+  readonly Name: string;
+  readonly Description: string;
+  /** Unix nanoseconds. */
+  readonly TaggedTime: number;
+  readonly Index: number;
+}
+/** GET /v1/jobs/statuses */
+export interface JobStatus extends Pick<
+  Job,
+  | "ID"
+  | "Namespace"
+  | "Name"
+  | "Type"
+  | "NodePool"
+  | "Datacenters"
+  | "Priority"
+  | "Version"
+  | "SubmitTime"
+  | "ModifyIndex"
+  | "ParentID"
+  | "Stop"
+  | "Status"
+> {
+  readonly Allocs: readonly {
+    readonly ID: string;
+    readonly Group: string;
+    readonly ClientStatus: string;
+    readonly NodeID: string;
+    readonly DeploymentStatus: { readonly Canary: boolean; readonly Healthy: boolean | null };
+    readonly JobVersion: number;
+    readonly FollowupEvalID: string;
+    readonly HasPausedTask: boolean;
+  }[];
+  readonly GroupCountSum: number;
+  /** Of a periodic or parameterized job, unless its children are listed themselves. */
+  readonly ChildStatuses: readonly string[] | null;
+  readonly LatestDeployment: {
+    readonly ID: string;
+    readonly IsActive: boolean;
+    readonly JobVersion: number;
+    readonly Status: string;
+    readonly StatusDescription: string;
+    readonly AllAutoPromote: boolean;
+    readonly RequiresPromotion: boolean;
+  } | null;
+  readonly IsPack: boolean;
+}
+/** PUT /v1/deployment/{fail,pause,promote,allocation-health}/:id */
+export interface DeploymentUpdateAnswer extends EvaluationAnswer {
+  readonly DeploymentModifyIndex: number;
+  readonly RevertedJobVersion: number | null;
+}
+
+/** PUT /v1/node/:id/drain; DrainSpec null stops draining. */
+export interface NodeDrainBody {
+  readonly DrainSpec: {
+    /** Nanoseconds; -1: force at once; 0: no deadline. */
+    readonly Deadline: number;
+    readonly IgnoreSystemJobs: boolean;
+  } | null;
+  readonly MarkEligible?: boolean;
+  readonly Meta?: Readonly<Record<string, string>>;
+}
+/** PUT /v1/node/:id/{drain,evaluate,eligibility,purge} */
 export interface NodeUpdateAnswer {
   readonly EvalIDs: readonly string[];
   readonly EvalCreateIndex: number;
@@ -242,6 +361,83 @@ export interface AgentSelfAnswer {
   readonly config: Readonly<Record<string, unknown>>;
   readonly member: AgentMember;
   readonly stats: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+/** GET /v1/agent/host: secrets among the variables are blanked. */
+export interface AgentHostAnswer {
+  readonly AgentID: string;
+  readonly HostData: {
+    readonly OS: string;
+    readonly Network: readonly Readonly<Record<string, string>>[];
+    readonly ResolvConf: string;
+    readonly Hosts: string;
+    readonly Environment: Readonly<Record<string, string>>;
+    readonly Disk: Readonly<Record<string, { readonly DiskMB: number; readonly UsedMB: number }>>;
+  };
+}
+/** GET /v1/agent/schedulers/config */
+export interface AgentSchedulersConfigAnswer {
+  readonly server_id: string;
+  readonly num_schedulers: number;
+  readonly enabled_schedulers: readonly string[];
+}
+/** GET /v1/agent/schedulers */
+export interface AgentSchedulersAnswer {
+  readonly server_id: string;
+  readonly schedulers: readonly {
+    readonly id: string;
+    readonly enabled_schedulers: readonly string[];
+    /** RFC 3339 */
+    readonly started: string;
+    readonly status: string;
+    readonly workload_status: string;
+  }[];
+}
+/** GET /v1/operator/raft/configuration */
+export interface RaftConfigurationAnswer {
+  readonly Index: number;
+  readonly Servers: readonly {
+    readonly ID: string;
+    readonly Node: string;
+    readonly Address: string;
+    readonly Leader: boolean;
+    readonly Voter: boolean;
+    readonly RaftProtocol: string;
+  }[];
+}
+/** GET /v1/operator/autopilot/configuration; durations as text. */
+export interface AutopilotConfigurationAnswer {
+  readonly CleanupDeadServers: boolean;
+  readonly LastContactThreshold: string;
+  readonly MaxTrailingLogs: number;
+  readonly MinQuorum: number;
+  readonly ServerStabilizationTime: string;
+  readonly EnableRedundancyZones: boolean;
+  readonly DisableUpgradeMigration: boolean;
+  readonly EnableCustomUpgrades: boolean;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
+}
+/** GET /v1/operator/autopilot/health: 429 with the same body when it is not well. */
+export interface AutopilotHealthAnswer {
+  readonly Healthy: boolean;
+  readonly FailureTolerance: number;
+  readonly Leader: string;
+  readonly Voters: readonly string[];
+  readonly Servers: readonly {
+    readonly ID: string;
+    readonly Name: string;
+    readonly Address: string;
+    readonly SerfStatus: string;
+    readonly Version: string;
+    readonly Leader: boolean;
+    readonly Voter: boolean;
+    readonly LastContact: string;
+    readonly LastTerm: number;
+    readonly LastIndex: number;
+    readonly Healthy: boolean;
+    /** RFC 3339 */
+    readonly StableSince: string;
+  }[];
 }
 /** GET /v1/agent/health: 200 when all are ok, else 500 with the same body. */
 export interface AgentHealthAnswer {
@@ -278,25 +474,43 @@ export interface SearchAnswer {
 }
 export const SEARCH_RESULTS_MAX = 20;
 
-/** GET /v1/namespaces */
-export interface NamespaceDetail {
-  readonly Name: string;
-  readonly Description: string;
-  readonly Meta: Readonly<Record<string, string>> | null;
-  readonly Quota: string;
-  readonly Capabilities: null;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
+/** PUT /v1/search/fuzzy */
+export const FUZZY_CONTEXTS = [
+  "jobs",
+  "groups",
+  "tasks",
+  "services",
+  "images",
+  "commands",
+  "classes",
+  "nodes",
+  "node_pools",
+  "namespaces",
+  "allocs",
+  "evals",
+  "deployment",
+] as const;
+export type FuzzyContext = (typeof FUZZY_CONTEXTS)[number];
+export interface FuzzySearchBody {
+  /** At least two characters. */
+  readonly Text: string;
+  readonly Context?: FuzzyContext | "all" | "";
 }
+export interface FuzzyMatch {
+  /** The name that matched. */
+  readonly ID: string;
+  /** Namespace, job, group, task, as far as it lies in them; for what has a made id that id last. */
+  readonly Scope: readonly string[];
+}
+export interface FuzzySearchAnswer {
+  readonly Matches: Partial<Readonly<Record<FuzzyContext, readonly FuzzyMatch[]>>>;
+  readonly Truncations: Partial<Readonly<Record<FuzzyContext, boolean>>>;
+  readonly Index: number;
+}
+
 /** GET /v1/node/pools */
-export interface NodePoolDetail {
-  readonly Name: string;
-  readonly Description: string;
-  readonly Meta: Readonly<Record<string, string>> | null;
+export interface NodePoolDetail extends NodePool {
   readonly NodeIdentityTTL: number;
-  readonly SchedulerConfiguration: null;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
 }
 /** GET /v1/operator/scheduler/configuration */
 export interface SchedulerConfigurationAnswer {

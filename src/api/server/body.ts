@@ -62,6 +62,31 @@ export class Body {
     return value;
   }
 
+  /** undefined for absent and null. */
+  maybeWhole(name: string): number | undefined {
+    return this.value(name) === undefined ? undefined : this.whole(name);
+  }
+
+  /** [] for absent and null. */
+  texts(name: string): readonly string[] {
+    const value = this.value(name);
+    if (value === undefined) return [];
+    if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) {
+      throw badRequest(`Cannot read request body: field "${name}" is ${nameOf(value)}, wanted a list of strings`);
+    }
+    return value;
+  }
+
+  /** {} for absent and null. */
+  textMap(name: string): Readonly<Record<string, string>> {
+    const fields = this.object(name)?.fields ?? {};
+    const wrong = Object.keys(fields).find((key) => typeof fields[key] !== "string");
+    if (wrong !== undefined) {
+      throw badRequest(`Cannot read request body: field "${name}.${wrong}" is ${nameOf(fields[wrong])}, wanted a string`);
+    }
+    return fields as Readonly<Record<string, string>>;
+  }
+
   object(name: string): Body | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;

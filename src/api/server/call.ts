@@ -17,6 +17,8 @@ export interface Call {
   readonly namespace: string;
   /** The decoded body; throws 400. `optional`: none counts as {}. */
   body(optional?: boolean): Body;
+  /** The body as it came. */
+  bytes(): Buffer;
   /** Aborts when the client has gone or the API closes. */
   readonly signal: AbortSignal;
 }
@@ -43,6 +45,14 @@ export type Result =
   | { readonly kind: "json"; readonly text: string; readonly meta: Meta }
   | { readonly kind: "text"; readonly text: string; readonly contentType?: string; readonly meta: Meta }
   | { readonly kind: "empty"; readonly meta: Meta }
+  /** Never packed again. */
+  | {
+      readonly kind: "bytes";
+      readonly bytes: Uint8Array;
+      readonly contentType: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly meta: Meta;
+    }
   | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<string | Uint8Array> };
 
 export function value(of: unknown, meta: Meta = {}): Result {

@@ -81,11 +81,11 @@ function createApp(desk: Desk): FastifyInstance {
     };
     return settle(dispatch(matched, arrived, desk), request, reply, desk);
   };
-  for (const { name, url } of routablePaths()) {
+  for (const { target, path } of routablePaths()) {
     app.route({
       method: METHODS,
-      url,
-      handler: (request, reply) => answer(request, reply, { name, parameters: request.params as Record<string, string> }),
+      url: path,
+      handler: (request, reply) => answer(request, reply, { target, parameters: request.params as Record<string, string> }),
     });
   }
   const tails = jobTails();

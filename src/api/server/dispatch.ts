@@ -1,12 +1,12 @@
 /** One request: which endpoint, may it, what does it answer. The conventions of nomad.md §3.1 that hold for every endpoint are here. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type Method } from "../contract/mod.ts";
+import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type LaterEndpoint, type Method } from "../contract/mod.ts";
 import { decodeBody } from "./body.ts";
 import type { Call, Context, Handlers } from "./call.ts";
 import { guardOrigin, type Guard } from "./origin.ts";
 import type { Matched } from "./paths.ts";
 import { Query } from "./query.ts";
-import { notInThisVersion } from "./refusal.ts";
+import { enterpriseOnly, notInThisVersion } from "./refusal.ts";
 import type { KeptTexts } from "./reply/kept-texts.ts";
 import { perform } from "./reply/perform.ts";
 import { HANDLERS } from "./routes/table.ts";
@@ -33,13 +33,13 @@ export interface Desk {
 /** Answers on `arrived.response`, or throws what refuse.ts turns into an answer. */
 export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): Promise<void> {
   const method = methodOf(arrived.method);
-  const endpoint: Endpoint | undefined = matched.name === null ? undefined : ENDPOINTS[matched.name];
-  guardOrigin(arrived.headers, method !== "GET" || changesOnGet(matched.name), desk.guard);
-  if (endpoint?.crossOrigin === true && arrived.method === "OPTIONS") return preflight(arrived.response);
-  if (endpoint === undefined || matched.name === null) throw notInThisVersion(`${arrived.method} ${arrived.path}`);
-  if (method === undefined || !endpoint.methods.includes(method)) throw wrongMethod(matched.name, method, arrived);
-  const handler = (HANDLERS[matched.name] as Handlers)[method];
-  if (handler === undefined) throw wrongMethod(matched.name, method, arrived);
+  const { target } = matched;
+  guardOrigin(arrived.headers, method !== "GET" || changesOnGet(target), desk.guard);
+  if (typeof target !== "string") throw later(target, arrived);
+  const endpoint: Endpoint = ENDPOINTS[target];
+  if (endpoint.crossOrigin === true && arrived.method === "OPTIONS") return preflight(arrived.response);
+  const handler = method === undefined ? undefined : (HANDLERS[target] as Handlers)[method];
+  if (method === undefined || handler === undefined) throw wrongMethod(endpoint, method, arrived);
 
   const query = new Query(arrived.query);
   const pretty = query.flag("pretty", false, true);
@@ -51,6 +51,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     query,
     namespace: query.text("namespace") || "default",
     body: (optional = false) => decodeBody(arrived.body, optional),
+    bytes: () => arrived.body ?? Buffer.alloc(0),
     get signal() {
       return gone();
     },
@@ -77,13 +78,17 @@ function methodOf(method: string): Method | undefined {
 }
 
 /** Old clients ask for garbage collection with GET. */
-function changesOnGet(name: EndpointName | null): boolean {
-  return name === "client-gc" || name === "client-allocation-gc";
+function changesOnGet(target: EndpointName | LaterEndpoint): boolean {
+  return target === "client-gc" || target === "client-allocation-gc";
 }
 
-function wrongMethod(name: EndpointName, method: Method | undefined, arrived: Arrived): NamedError {
-  if (method !== undefined && LATER_METHODS[name]?.includes(method) === true) return notInThisVersion(`${arrived.method} ${arrived.path}`);
-  return new NamedError("API_METHOD_INVALID", "Invalid method", { statusCode: 405 });
+function later(of: LaterEndpoint, arrived: Arrived): NamedError {
+  return of.awaited === "enterprise" ? enterpriseOnly() : notInThisVersion(`${arrived.method} ${arrived.path}`, of.why);
+}
+
+function wrongMethod(endpoint: Endpoint, method: Method | undefined, arrived: Arrived): NamedError {
+  const awaited = LATER_METHODS.find((one) => one.path === endpoint.path && method !== undefined && one.methods.includes(method));
+  return awaited === undefined ? new NamedError("API_METHOD_INVALID", "Invalid method", { statusCode: 405 }) : later(awaited, arrived);
 }
 
 /** Made on first use: most requests are answered before anyone could have gone. */

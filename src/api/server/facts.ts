@@ -2,7 +2,7 @@
 import type { Cluster } from "#cluster";
 import type { Clock, NodeServices, Random } from "#ports";
 import type { Server } from "#server";
-import type { AgentHealthAnswer, AgentMember } from "../contract/mod.ts";
+import type { AgentHealthAnswer, AgentHostAnswer, AgentMember } from "../contract/mod.ts";
 
 /** The agent's own part of the answers. Functions are called per request: they must be cheap. */
 export interface AgentFacts {
@@ -19,9 +19,21 @@ export interface AgentFacts {
   /** Of the parts that run here; a part that does not is left out. */
   health(): AgentHealthAnswer;
   stats(): Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** The machine: GET /v1/agent/host. Values of variables that may be secret are blanked. */
+  host(): Promise<AgentHostAnswer["HostData"]>;
+  /** Reads the configuration again, as SIGHUP does. Throws NamedError AGENT_RELOAD_UNAVAILABLE (501) where nobody listens for it. */
+  reload(): void;
+  /** Evaluations worked on at the same time; 0 without a server. */
+  readonly schedulerWorkers: number;
+  readonly startedAtMs: number;
+  /** profile: a CPU profile over so many seconds; heap: who allocates, over so many seconds; cmdline: the arguments, NUL between. */
+  profile(profile: Profile, seconds: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Log lines from now on, each with its newline, at `level` or above. Ends when the signal aborts. Slow readers lose lines, not memory. */
   monitor(how: { readonly level: LogLevel; readonly json: boolean }, signal: AbortSignal): AsyncIterable<string>;
 }
+
+export const PROFILES = ["profile", "heap", "cmdline"] as const;
+export type Profile = (typeof PROFILES)[number];
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -41,6 +53,8 @@ export interface ApiOptions {
   readonly responseHeaders?: Readonly<Record<string, string>>;
   /** telemetry.prometheus_metrics. Default false: ?format=prometheus answers 415. */
   readonly prometheus?: boolean;
+  /** enable_debug. Default false: profiles and the machine's description are refused (403). */
+  readonly debug?: boolean;
   /** limits.http_max_conns_per_client. Default 100; 0: no limit. */
   readonly connectionsPerClientMax?: number;
   /** Names this agent may be called by in a Host header besides IP addresses and localhost, when it listens on loopback only. */

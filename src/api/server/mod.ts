@@ -15,4 +15,4 @@
  */
 export { createApi } from "./create-api.ts";
 export { LOG_LEVELS } from "./facts.ts";
-export type { AgentFacts, Api, ApiOptions, InjectedRequest, InjectedResponse, ListenAddress, LogLevel } from "./facts.ts";
+export type { AgentFacts, Api, ApiOptions, InjectedRequest, InjectedResponse, ListenAddress, LogLevel, Profile } from "./facts.ts";

@@ -1,15 +1,15 @@
 /** Which endpoint a path is, and what its parameters are. Job ids may hold slashes, plain or encoded; everything is decoded once. */
-import { ENDPOINTS, LATER_PATHS, type EndpointName } from "../contract/mod.ts";
+import { ENDPOINTS, LATER_ENDPOINTS, type EndpointName, type LaterEndpoint } from "../contract/mod.ts";
 import { badRequest } from "./refusal.ts";
 
-/** `null`: it is Nomad's, but later here. */
+/** A later endpoint is Nomad's, but not answered here yet. */
 export interface Matched {
-  readonly name: EndpointName | null;
+  readonly target: EndpointName | LaterEndpoint;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 interface JobTail {
-  readonly name: EndpointName | null;
+  readonly target: EndpointName | LaterEndpoint;
   /** What follows the job's id: ["versions", ":tag", "tag"]. */
   readonly parts: readonly string[];
 }
@@ -18,23 +18,21 @@ const JOB_PREFIX = "/v1/job/";
 
 /** Paths below a job, longest first: an id may end like a shorter one. */
 export function jobTails(): readonly JobTail[] {
-  const known = Object.entries(ENDPOINTS).map(([name, endpoint]) => ({ name: name as EndpointName, path: endpoint.path as string }));
-  const later = LATER_PATHS.map((path) => ({ name: null, path }));
-  return [...known, ...later]
+  return targets()
     .filter(({ path }) => path.startsWith(`${JOB_PREFIX}:job`))
-    .map(({ name, path }) => ({ name, parts: path.slice(`${JOB_PREFIX}:job`.length).split("/").slice(1) }))
+    .map(({ target, path }) => ({ target, parts: path.slice(`${JOB_PREFIX}:job`.length).split("/").slice(1) }))
     .sort((a, b) => b.parts.length - a.parts.length);
 }
 
 /** `path` starts with /v1/job/ and is still encoded. Throws 400 for an empty id or a broken escape. */
 export function matchJobPath(path: string, tails: readonly JobTail[]): Matched {
   const segments = path.slice(JOB_PREFIX.length).split("/");
-  for (const { name, parts } of tails) {
+  for (const { target, parts } of tails) {
     const parameters = tailParameters(segments, parts);
     if (parameters === undefined) continue;
     const job = decode(segments.slice(0, segments.length - parts.length).join("/"));
     if (job === "") throw badRequest("Missing job ID");
-    return { name, parameters: { ...parameters, job } };
+    return { target, parameters: { ...parameters, job } };
   }
   throw badRequest("Missing job ID");
 }
@@ -60,8 +58,13 @@ function decode(text: string): string {
 }
 
 /** Of the endpoints that are not below a job: how the router writes them. */
-export function routablePaths(): readonly { readonly name: EndpointName | null; readonly url: string }[] {
-  const known = Object.entries(ENDPOINTS).map(([name, endpoint]) => ({ name: name as EndpointName, url: endpoint.path as string }));
-  const later = LATER_PATHS.map((url) => ({ name: null, url }));
-  return [...known, ...later].filter(({ url }) => !url.startsWith(JOB_PREFIX));
+export function routablePaths(): readonly { readonly target: EndpointName | LaterEndpoint; readonly path: string }[] {
+  return targets().filter(({ path }) => !path.startsWith(JOB_PREFIX));
+}
+
+function targets(): { readonly target: EndpointName | LaterEndpoint; readonly path: string }[] {
+  return [
+    ...Object.entries(ENDPOINTS).map(([name, endpoint]) => ({ target: name as EndpointName, path: endpoint.path as string })),
+    ...LATER_ENDPOINTS.map((later) => ({ target: later, path: later.path })),
+  ];
 }

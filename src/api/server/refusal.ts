@@ -14,6 +14,11 @@ export function serverOnly(): NamedError {
   return new NamedError("API_SERVER_ONLY", "Server only endpoint", { statusCode: 501, fix: "Ask an agent that runs a server." });
 }
 
-export function notInThisVersion(path: string): NamedError {
-  return new NamedError("API_LATER", `${path} is not in this version of Drover yet`, { statusCode: 501 });
+/** `why`: what stands in the way, or "". */
+export function notInThisVersion(path: string, why = ""): NamedError {
+  return new NamedError("API_LATER", `${path} is not in this version of Drover yet${why === "" ? "" : `: ${why}`}`, { statusCode: 501 });
+}
+
+export function enterpriseOnly(): NamedError {
+  return new NamedError("API_ENTERPRISE", "Nomad Enterprise only endpoint", { statusCode: 501 });
 }

@@ -181,7 +181,7 @@ test("An allocation comes with its job and with its resources in the older form 
   assert.ok((await ask<Record<string, unknown>[]>("GET", "/v1/allocations?resources=true"))[0]?.["AllocatedResources"]);
   assert.equal((await ask<{ Job: { ID: string } }[]>("GET", "/v1/node/n1/allocations"))[0]?.Job.ID, "web");
   await ask("PUT", "/v1/allocation/a1/stop?no_shutdown_delay=true");
-  assert.deepEqual(lastAsked()?.arguments, ["a1", { NoShutdownDelay: true }]);
+  assert.deepEqual(lastAsked()?.arguments, ["a1", { NoShutdownDelay: true, Reschedule: false }]);
 });
 
 test("An evaluation comes with its relatives when asked, however they are linked", async () => {

@@ -6,14 +6,19 @@ import { once, EventEmitter } from "node:events";
 import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
 import type { Cluster } from "#cluster";
 import {
+  BUILT_IN_NODE_POOLS,
+  DEFAULT_NAMESPACE_RECORD,
   DEFAULT_SCHEDULER_CONFIGURATION,
   newEvaluation,
   type Allocation,
+  type Deployment,
   type Evaluation,
   type Event,
   type Job,
   type JobSummary,
+  type NamespaceRecord,
   type Node,
+  type NodePool,
 } from "#model";
 import { admitJob } from "#jobspec";
 import type { FileFrame, NodeServices } from "#ports";
@@ -148,6 +153,10 @@ export class FakeState {
   nodes: readonly Node[] = [];
   allocations: readonly Allocation[] = [];
   evaluations: readonly Evaluation[] = [];
+  deployments: readonly Deployment[] = [];
+  namespaces: readonly NamespaceRecord[] = [DEFAULT_NAMESPACE_RECORD];
+  nodePools: readonly NodePool[] = BUILT_IN_NODE_POOLS;
+  configuration = DEFAULT_SCHEDULER_CONFIGURATION;
   index = 10;
   readonly moved: Record<TableName, number> = {
     jobs: 10,
@@ -175,7 +184,9 @@ export class FakeState {
   }
 
   snapshot(): Snapshot {
-    const { jobs, summaries, nodes, allocations, evaluations, index } = this;
+    const { jobs, summaries, nodes, allocations, evaluations, deployments, namespaces, nodePools, configuration, index } = this;
+    const byName = <T extends { Name: string }>(of: readonly T[], prefix = "") =>
+      of.filter((one) => one.Name.startsWith(prefix)).toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
     const moved = { ...this.moved };
     const byKey = <T extends { ID: string }>(of: readonly T[]) => of.toSorted((a, b) => (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0));
     const some = <T extends { ID: string }>(of: readonly T[], prefix = "") => byKey(of.filter((one) => one.ID.startsWith(prefix)));
@@ -203,7 +214,17 @@ export class FakeState {
       evaluation: (id: string) => evaluations.find((one) => one.ID === id),
       evaluations: (prefix?: string) => some(evaluations, prefix),
       evaluationsByJob: (_namespace: string, id: string) => evaluations.filter((one) => one.JobID === id),
-      schedulerConfiguration: () => DEFAULT_SCHEDULER_CONFIGURATION,
+      deployment: (id: string) => deployments.find((one) => one.ID === id),
+      deployments: (prefix?: string) => some(deployments, prefix),
+      deploymentsByJob: (namespace: string, id: string) =>
+        deployments.filter((one) => one.Namespace === namespace && one.JobID === id).toSorted((a, b) => b.CreateIndex - a.CreateIndex),
+      allocationsByDeployment: (id: string) => allocations.filter((one) => one.DeploymentID === id),
+      childJobs: (_namespace: string, id: string) => jobs.filter((job) => job.ParentID === id),
+      namespaces: (prefix?: string) => byName(namespaces, prefix),
+      namespace: (name: string) => namespaces.find((one) => one.Name === name),
+      nodePools: (prefix?: string) => byName(nodePools, prefix),
+      nodePool: (name: string) => nodePools.find((one) => one.Name === name),
+      schedulerConfiguration: () => configuration,
     } as unknown as Snapshot;
   }
 
@@ -370,6 +391,11 @@ function agentFacts(): AgentFacts {
     serverAddresses: () => ["127.0.0.1:4647"],
     health: () => ({ server: { ok: true, message: "ok" }, client: { ok: true, message: "ok" } }),
     stats: () => ({ nomad: { leader: "true" } }),
+    startedAtMs: 1_790_000_000_000,
+    schedulerWorkers: 2,
+    host: async () => ({ OS: "Linux", Network: [], ResolvConf: "", Hosts: "", Environment: {}, Disk: {} }),
+    reload: () => undefined,
+    profile: async (name) => Buffer.from(name),
     async *monitor(how, signal) {
       yield `a line at ${how.level}\n`;
       if (!signal.aborted) await once(signal, "abort");

@@ -58,6 +58,16 @@ export function byId<T extends { readonly ID: string }>(): Order<T> {
   };
 }
 
+/** Namespaces and node pools. */
+export function byName<T extends { readonly Name: string }>(): Order<T> {
+  return {
+    sorted: true,
+    compare: (a, b) => compareText(a.Name, b.Name),
+    token: (item) => item.Name,
+    against: (token) => (item) => compareText(item.Name, token),
+  };
+}
+
 /** Jobs: by namespace and id; the token names the namespace where several are listed. */
 export function byNamespaceAndId<T extends { readonly Namespace: string; readonly ID: string }>(namespace: string): Order<T> {
   const several = namespace === "*";
@@ -75,17 +85,33 @@ export function byNamespaceAndId<T extends { readonly Namespace: string; readonl
   };
 }
 
-/** Allocations and evaluations: oldest first. */
+/** Allocations, evaluations and deployments: oldest first. */
 export function byCreateIndex<T extends { readonly CreateIndex: number; readonly ID: string }>(): Order<T> {
+  return byIndex(
+    (item) => item.CreateIndex,
+    (item) => item.ID,
+  );
+}
+
+/** Job statuses: longest unchanged first. */
+export function byModifyIndex<T extends { readonly ModifyIndex: number; readonly Namespace: string; readonly ID: string }>(): Order<T> {
+  return byIndex(
+    (item) => item.ModifyIndex,
+    (item) => `${item.Namespace}.${item.ID}`,
+  );
+}
+
+/** Several items may share an index, so the name is part of the place. */
+function byIndex<T>(indexOf: (item: T) => number, nameOf: (item: T) => string): Order<T> {
   return {
     sorted: false,
-    compare: (a, b) => a.CreateIndex - b.CreateIndex || compareText(a.ID, b.ID),
-    token: (item) => `${item.CreateIndex}.${item.ID}`,
+    compare: (a, b) => indexOf(a) - indexOf(b) || compareText(nameOf(a), nameOf(b)),
+    token: (item) => `${indexOf(item)}.${nameOf(item)}`,
     against(token) {
-      const match = /^(\d{1,15})\.(.+)$/.exec(token);
+      const match = /^(\d{1,15})\.(.+)$/s.exec(token);
       if (match === null) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
-      const [index, id] = [Number(match[1]), match[2] as string];
-      return (item) => item.CreateIndex - index || compareText(item.ID, id);
+      const [index, name] = [Number(match[1]), match[2] as string];
+      return (item) => indexOf(item) - index || compareText(nameOf(item), name);
     },
   };
 }

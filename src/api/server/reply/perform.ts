@@ -40,6 +40,14 @@ export async function perform(result: Result, to: Answering): Promise<void> {
     case "empty":
       to.response.writeHead(result.meta.status ?? 200, { ...head(to, result.meta, undefined), "content-length": "0" }).end();
       return;
+    case "bytes":
+      to.response.writeHead(result.meta.status ?? 200, {
+        ...head(to, result.meta, result.contentType),
+        ...result.headers,
+        "content-length": String(result.bytes.length),
+      });
+      to.response.end(to.head ? undefined : result.bytes);
+      return;
     case "list":
       return sendList(result, to);
     case "stream":

@@ -58,7 +58,7 @@ export const readHealth: Handler = (call, context) => {
 export const monitor: Handler = (call, context) => {
   const level = (call.query.text("log_level") || "info").toLowerCase();
   if (!LOG_LEVELS.includes(level as LogLevel)) throw badRequest(`Unknown log level: ${level}`);
-  refuseOthers(call.query.text("node_id"), call.query.text("server_id"), context);
+  otherAgentRefused(call.query.text("node_id"), call.query.text("server_id"), context);
   const lines = context.agent.monitor({ level: level as LogLevel, json: call.query.flag("log_json", false, true) }, call.signal);
   const plain = call.query.flag("plain", false, true);
   return {
@@ -74,8 +74,8 @@ export const monitor: Handler = (call, context) => {
   };
 };
 
-/** Logs of this agent only: another one is asked itself. */
-function refuseOthers(nodeId: string, serverId: string, context: Context): void {
+/** Of this agent only: another one is asked itself. */
+export function otherAgentRefused(nodeId: string, serverId: string, context: Context): void {
   if (nodeId !== "" && serverId !== "") throw badRequest("Cannot target node and server simultaneously");
   if (nodeId !== "" && nodeId !== context.localNode?.id) throw notFound(`Unknown node ${JSON.stringify(nodeId)} on this agent`);
   if (serverId !== "" && serverId !== "leader" && serverId !== context.agent.member().Name) {

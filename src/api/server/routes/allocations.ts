@@ -42,6 +42,7 @@ export const readAllocation: Handler = reading(["allocations"], (snapshot, call,
 export const stopAllocation: Handler = async (call, context) => {
   const answer = await requireServer(context).stopAllocation((call.parameters["id"] ?? "") as AllocationId, {
     NoShutdownDelay: call.query.flag("no_shutdown_delay", false, true),
+    Reschedule: call.query.flag("reschedule", false, true),
   });
   return value(answer, { index: answer.Index });
 };

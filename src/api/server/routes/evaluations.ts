@@ -1,5 +1,5 @@
 /** /v1/evaluations, its count, and /v1/evaluation/:id. */
-import type { Evaluation } from "#model";
+import type { Evaluation, EvaluationId } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Call, type Handler } from "../call.ts";
@@ -8,6 +8,7 @@ import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { collect } from "../listing/slices.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { evaluationStub } from "../texts.ts";
+import { requireCluster, requireServer } from "../require.ts";
 import { stubShape } from "./allocations.ts";
 
 export const listEvaluations: Handler = reading(["evaluations"], (snapshot, call, context) => {
@@ -35,6 +36,26 @@ export const countEvaluations: Handler = reading(["evaluations"], (snapshot, cal
     },
   };
 });
+
+/** By EvalIDs, or all that a Filter takes. Allowed only while the broker is paused. */
+export const deleteEvaluations: Handler = async (call, context) => {
+  const server = requireServer(context);
+  const body = call.body();
+  const ids = body.texts("EvalIDs");
+  const filter = body.text("Filter");
+  if ((ids.length === 0) === (filter === "")) {
+    throw badRequest("evals must be deleted by either ID or filter");
+  }
+  const found = filter === "" ? ids : await idsOf(await requireCluster(context).read(), filter, call);
+  const answer = await server.deleteEvaluations(found as readonly EvaluationId[]);
+  return value(answer, { index: answer.Index });
+};
+
+async function idsOf(snapshot: Snapshot, filter: string, call: Call): Promise<readonly string[]> {
+  const matches = compileFilter(filter);
+  const here = (one: Evaluation) => call.namespace === "*" || one.Namespace === call.namespace;
+  return (await collect(snapshot.evaluations(), (one) => here(one) && matches(one))).map((one) => one.ID);
+}
 
 /** What ?prefix, ?job, ?status and ?namespace leave of the evaluations. */
 function asked(snapshot: Snapshot, call: Call): { source: Iterable<Evaluation>; keep: (one: Evaluation) => boolean } {

@@ -7,6 +7,7 @@ import { json, list, value, type Call, type Context, type Handler, type Result }
 import { byNamespaceAndId, page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
 import { requireServer } from "../require.ts";
+import { requestScope } from "./job-of.ts";
 
 export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, call, context) => {
   const index = snapshot.tableIndex("jobs", "job-summaries");
@@ -62,14 +63,6 @@ export function jobOf(body: Body): Body {
   if (job === undefined) throw badRequest("Job must be specified");
   if (job.text("ID") === "" && job.text("Name") === "") throw badRequest("Job ID must be specified");
   return job;
-}
-
-/** Namespace and region of the query string, where it has them. */
-export function requestScope(call: Call): { namespace?: string; region?: string } {
-  const namespace = call.query.text("namespace");
-  const region = call.query.text("region");
-  if (namespace === "*") throw badRequest('Cannot write to namespace "*": a write is to one namespace');
-  return { ...(namespace === "" ? {} : { namespace }), ...(region === "" ? {} : { region }) };
 }
 
 function submissionOf(body: Body): JobSubmission | null {

@@ -1,5 +1,4 @@
 /** /v1/job/:job and what lies below it. */
-import { diffJobs } from "#jobspec";
 import type { Allocation } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
@@ -8,10 +7,11 @@ import { byCreateIndex, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 import { stubShape } from "./allocations.ts";
-import { jobOf, register, requestScope } from "./job-list.ts";
+import { jobOf, register } from "./job-list.ts";
+import { jobIdOf, namespaceOf, requestScope, sameId } from "./job-of.ts";
 
 export const readJob: Handler = reading(["jobs"], (snapshot, call, context) => {
-  const job = snapshot.job(call.namespace, idOf(call));
+  const job = snapshot.job(call.namespace, jobIdOf(call));
   const index = job?.ModifyIndex ?? snapshot.tableIndex("jobs");
   return {
     index,
@@ -32,7 +32,7 @@ export const deregisterJob: Handler = async (call, context) => {
   const server = requireServer(context);
   const priority = call.query.whole("eval_priority", 0);
   if (priority > 100) throw badRequest(`Invalid eval_priority: ${priority} is not between 1 and 100`);
-  const answer = await server.deregisterJob(requestScope(call).namespace ?? "default", idOf(call), {
+  const answer = await server.deregisterJob(namespaceOf(call), jobIdOf(call), {
     Purge: call.query.flag("purge", false, true),
     EvalPriority: priority,
     NoShutdownDelay: call.query.flag("no_shutdown_delay", false, true),
@@ -56,7 +56,7 @@ export const evaluateJob: Handler = async (call, context) => {
   const server = requireServer(context);
   const body = call.body(true);
   sameId(call, body.text("JobID"));
-  const answer = await server.evaluateJob(requestScope(call).namespace ?? "default", idOf(call), {
+  const answer = await server.evaluateJob(namespaceOf(call), jobIdOf(call), {
     ForceReschedule: body.object("EvalOptions")?.flag("ForceReschedule") ?? false,
   });
   return value({ JobModifyIndex: 0, ...answer }, { index: answer.Index });
@@ -68,11 +68,11 @@ export const listAllocations: Handler = reading(["allocations"], (snapshot, call
     index,
     async answer() {
       // Without ?all those of an older job of the same name are left out: it was purged and registered anew.
-      const job = snapshot.job(call.namespace, idOf(call));
+      const job = snapshot.job(call.namespace, jobIdOf(call));
       const current = (allocation: Allocation) =>
         job === undefined || allocation.Job === undefined || allocation.Job.CreateIndex === job.CreateIndex;
       const keep = call.query.flag("all", false, true) ? undefined : current;
-      const found = await page(call, snapshot.allocationsByJob(call.namespace, idOf(call)), byCreateIndex<Allocation>(), keep);
+      const found = await page(call, snapshot.allocationsByJob(call.namespace, jobIdOf(call)), byCreateIndex<Allocation>(), keep);
       const shape = stubShape(call);
       return list(found.items, (allocation) => context.texts.allocationStub(allocation, shape), { index, nextToken: found.nextToken });
     },
@@ -84,7 +84,7 @@ export const listEvaluations: Handler = reading(["evaluations"], (snapshot, call
   return {
     index,
     async answer() {
-      const found = await page(call, snapshot.evaluationsByJob(call.namespace, idOf(call)), byCreateIndex());
+      const found = await page(call, snapshot.evaluationsByJob(call.namespace, jobIdOf(call)), byCreateIndex());
       // Newest first, as clients show them, unless pages were asked for.
       const items = call.query.has("per_page") ? found.items : found.items.toReversed();
       return list(items, context.texts.evaluation, { index, nextToken: found.nextToken });
@@ -93,7 +93,7 @@ export const listEvaluations: Handler = reading(["evaluations"], (snapshot, call
 });
 
 export const readSummary: Handler = reading(["job-summaries"], (snapshot, call) => {
-  const summary = snapshot.jobSummary(call.namespace, idOf(call));
+  const summary = snapshot.jobSummary(call.namespace, jobIdOf(call));
   const index = summary?.ModifyIndex ?? snapshot.tableIndex("job-summaries");
   return {
     index,
@@ -104,37 +104,19 @@ export const readSummary: Handler = reading(["job-summaries"], (snapshot, call) 
   };
 });
 
-export const listVersions: Handler = reading(["jobs"], (snapshot, call, context) => {
-  const versions = snapshot.jobVersions(call.namespace, idOf(call));
-  const index = versions[0]?.ModifyIndex ?? snapshot.tableIndex("jobs");
-  return {
-    index,
-    answer() {
-      if (versions.length === 0) throw notFound("job versions not found");
-      const diffs = call.query.flag("diffs", false, true)
-        ? versions.slice(0, -1).map((version, at) => diffJobs(versions[at + 1] ?? null, version, { contextual: true }))
-        : null;
-      const texts = versions.map((version) => context.texts.job(version)).join(",");
-      return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, {
-        index,
-      });
-    },
-  };
-});
-
 export const readSubmission: Handler = reading(["jobs"], (snapshot, call) => {
   const index = snapshot.tableIndex("jobs");
   return {
     index,
     answer() {
-      const version = call.query.whole("version", snapshot.job(call.namespace, idOf(call))?.Version ?? 0);
-      const submission = snapshot.submission(call.namespace, idOf(call), version);
+      const version = call.query.whole("version", snapshot.job(call.namespace, jobIdOf(call))?.Version ?? 0);
+      const submission = snapshot.submission(call.namespace, jobIdOf(call), version);
       if (submission === undefined) throw notFound("job source not found");
       return value(
         {
           ...submission,
           Namespace: call.namespace,
-          JobID: idOf(call),
+          JobID: jobIdOf(call),
           Version: version,
           JobModifyIndex: modifyIndexOf(snapshot, call, version),
         },
@@ -145,12 +127,12 @@ export const readSubmission: Handler = reading(["jobs"], (snapshot, call) => {
 });
 
 function modifyIndexOf(snapshot: Snapshot, call: Call, version: number): number {
-  return snapshot.jobVersion(call.namespace, idOf(call), version)?.JobModifyIndex ?? 0;
+  return snapshot.jobVersion(call.namespace, jobIdOf(call), version)?.JobModifyIndex ?? 0;
 }
 
 /** Commands a task offers (`action` blocks), by task. */
 export const listActions: Handler = reading(["jobs"], (snapshot, call) => {
-  const job = snapshot.job(call.namespace, idOf(call));
+  const job = snapshot.job(call.namespace, jobIdOf(call));
   const index = job?.ModifyIndex ?? snapshot.tableIndex("jobs");
   return {
     index,
@@ -166,10 +148,8 @@ export const listActions: Handler = reading(["jobs"], (snapshot, call) => {
   };
 });
 
-function idOf(call: Call): string {
-  return call.parameters["job"] ?? "";
-}
-
-function sameId(call: Call, id: string): void {
-  if (id !== "" && id !== idOf(call)) throw badRequest("Job ID does not match");
-}
+/** Drover's own: why what is wanted is not running. Blocking, like any read. */
+export const explainJob: Handler = reading(["jobs", "allocations", "evaluations", "deployments", "nodes"], (snapshot, call, context) => {
+  const index = snapshot.tableIndex("jobs", "allocations", "evaluations", "deployments", "nodes");
+  return { index, answer: () => value(requireServer(context).explainJob(call.namespace, jobIdOf(call)), { index }) };
+});

@@ -60,6 +60,21 @@ export const setEligibility: Handler = async (call, context) => {
   return updated(await server.setNodeEligibility(idOf(call), eligibility satisfies Eligibility), call, context);
 };
 
+/** `DrainSpec` null stops draining; Deadline in nanoseconds, -1 forces, 0 has no end. */
+export const drainNode: Handler = async (call, context) => {
+  const server = requireServer(context);
+  const body = call.body();
+  const named = body.text("NodeID");
+  if (named !== "" && named !== idOf(call)) throw badRequest("Node ID does not match");
+  const spec = body.object("DrainSpec");
+  const answer = await server.drainNode(idOf(call), {
+    Drain: spec === undefined ? null : { Deadline: spec.whole("Deadline"), IgnoreSystemJobs: spec.flag("IgnoreSystemJobs") },
+    MarkEligible: body.flag("MarkEligible"),
+    Meta: body.textMap("Meta"),
+  });
+  return updated(answer, call, context);
+};
+
 export const purgeNode: Handler = async (call, context) => updated(await requireServer(context).purgeNode(idOf(call)), call, context);
 
 function updated(answer: { readonly EvalIDs: readonly string[]; readonly Index: number }, call: Call, context: Context): Result {

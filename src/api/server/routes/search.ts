@@ -4,13 +4,11 @@ import { SEARCH_CONTEXTS, SEARCH_RESULTS_MAX, type SearchContext } from "../../c
 import { value, type Call, type Handler } from "../call.ts";
 import { badRequest } from "../refusal.ts";
 import { requireCluster } from "../require.ts";
-import { NAMESPACES, NODE_POOLS } from "./built-in.ts";
+import { policiesIn } from "./scaling.ts";
 
 type Finder = (snapshot: Snapshot, call: Call, prefix: string) => Iterable<string>;
 
 const inNamespace = (call: Call, of: { readonly Namespace: string }) => call.namespace === "*" || of.Namespace === call.namespace;
-const names = (all: readonly { readonly Name: string }[], prefix: string) =>
-  all.map((one) => one.Name).filter((name) => name.startsWith(prefix));
 
 /** Kinds this version has nothing of are not here. */
 const FINDERS: Partial<Readonly<Record<SearchContext, Finder>>> = {
@@ -26,8 +24,18 @@ const FINDERS: Partial<Readonly<Record<SearchContext, Finder>>> = {
   *nodes(snapshot, _call, prefix) {
     for (const node of snapshot.nodes(prefix)) yield node.ID;
   },
-  namespaces: (_snapshot, _call, prefix) => names(NAMESPACES, prefix),
-  node_pools: (_snapshot, _call, prefix) => names(NODE_POOLS, prefix),
+  *deployment(snapshot, call, prefix) {
+    for (const deployment of snapshot.deployments(prefix)) if (inNamespace(call, deployment)) yield deployment.ID;
+  },
+  *scaling_policy(snapshot, call, prefix) {
+    for (const policy of policiesIn(snapshot, call.namespace)) if (policy.ID.startsWith(prefix)) yield policy.ID;
+  },
+  *namespaces(snapshot, _call, prefix) {
+    for (const namespace of snapshot.namespaces(prefix)) yield namespace.Name;
+  },
+  *node_pools(snapshot, _call, prefix) {
+    for (const pool of snapshot.nodePools(prefix)) yield pool.Name;
+  },
 };
 
 export const search: Handler = async (call, context) => {

@@ -2,19 +2,32 @@
 import type { ENDPOINTS, EndpointName } from "../../contract/mod.ts";
 import type { Handler } from "../call.ts";
 import * as agent from "./agent.ts";
+import * as agentInside from "./agent-inside.ts";
 import * as allocations from "./allocations.ts";
-import * as builtIn from "./built-in.ts";
 import * as client from "./client.ts";
+import * as deployments from "./deployments.ts";
 import * as evaluations from "./evaluations.ts";
 import * as eventStream from "./event-stream.ts";
 import * as files from "./files.ts";
 import * as job from "./job.ts";
+import * as jobBatch from "./job-batch.ts";
 import * as jobList from "./job-list.ts";
+import * as jobScale from "./job-scale.ts";
+import * as jobStatuses from "./job-statuses.ts";
+import * as jobVersions from "./job-versions.ts";
 import * as metrics from "./metrics.ts";
 import * as nodes from "./nodes.ts";
-import * as noneYet from "./none-yet.ts";
+import * as namespaces from "./namespaces.ts";
+import * as nativeServices from "./native-services.ts";
+import * as nodePools from "./node-pools.ts";
+import * as operator from "./operator.ts";
+import * as scaling from "./scaling.ts";
 import * as search from "./search.ts";
+import * as searchFuzzy from "./search-fuzzy.ts";
+import * as snapshot from "./snapshot.ts";
+import * as socketOnly from "./socket-only.ts";
 import * as status from "./status.ts";
+import * as summaries from "./summaries.ts";
 import * as system from "./system.ts";
 
 type HandlerTable = {
@@ -23,6 +36,7 @@ type HandlerTable = {
 
 export const HANDLERS: HandlerTable = {
   jobs: { GET: jobList.listJobs, PUT: jobList.registerJob },
+  "jobs-statuses": { GET: jobStatuses.listStatuses, PUT: jobStatuses.listStatuses },
   "jobs-parse": { PUT: jobList.parseJobText },
   "validate-job": { PUT: jobList.validateJob },
   job: { GET: job.readJob, PUT: job.updateJob, DELETE: job.deregisterJob },
@@ -31,33 +45,52 @@ export const HANDLERS: HandlerTable = {
   "job-allocations": { GET: job.listAllocations },
   "job-evaluations": { GET: job.listEvaluations },
   "job-summary": { GET: job.readSummary },
-  "job-versions": { GET: job.listVersions },
+  "job-versions": { GET: jobVersions.listVersions },
+  "job-version-tag": { PUT: jobVersions.tagVersion, DELETE: jobVersions.untagVersion },
+  "job-revert": { PUT: jobVersions.revertJob },
+  "job-stable": { PUT: jobVersions.setStability },
+  "job-dispatch": { PUT: jobBatch.dispatchJob },
+  "job-dispatch-payload": { PUT: jobBatch.dispatchPayload },
+  "job-periodic-force": { PUT: jobBatch.forcePeriodic },
+  "job-scale": { GET: jobScale.readScale, PUT: jobScale.scaleJob },
+  "job-why": { GET: job.explainJob },
+  "job-action": { GET: socketOnly.refusePlain },
   "job-submission": { GET: job.readSubmission },
   "job-actions": { GET: job.listActions },
-  "job-deployments": { GET: noneYet.listNone },
-  "job-deployment": { GET: noneYet.readNone },
-  "job-services": { GET: noneYet.listNone },
+  "job-deployments": { GET: deployments.listOfJob },
+  "job-deployment": { GET: deployments.readLatestOfJob },
+  "job-services": { GET: nativeServices.listNone },
   nodes: { GET: nodes.listNodes },
   node: { GET: nodes.readNode },
   "node-allocations": { GET: nodes.listAllocationsOf },
   "node-evaluate": { PUT: nodes.evaluateNode },
   "node-eligibility": { PUT: nodes.setEligibility },
+  "node-drain": { PUT: nodes.drainNode },
   "node-purge": { PUT: nodes.purgeNode },
-  "node-pools": { GET: builtIn.listNodePools },
-  "node-pool": { GET: builtIn.readNodePool },
-  "node-pool-nodes": { GET: builtIn.listNodesOfPool },
-  "node-pool-jobs": { GET: builtIn.listJobsOfPool },
+  "node-pools": { GET: nodePools.listNodePools, PUT: nodePools.writeNodePool },
+  "node-pool": { GET: nodePools.readNodePool, PUT: nodePools.writeNodePool, DELETE: nodePools.deleteNodePool },
+  "node-pool-nodes": { GET: nodePools.listNodesOfPool },
+  "node-pool-jobs": { GET: nodePools.listJobsOfPool },
   allocations: { GET: allocations.listAllocations },
   allocation: { GET: allocations.readAllocation },
   "allocation-stop": { PUT: allocations.stopAllocation },
-  "allocation-services": { GET: noneYet.listNone },
-  evaluations: { GET: evaluations.listEvaluations },
+  "allocation-services": { GET: nativeServices.listNone },
+  "allocation-checks": { GET: client.readChecks },
+  evaluations: { GET: evaluations.listEvaluations, DELETE: evaluations.deleteEvaluations },
   "evaluations-count": { GET: evaluations.countEvaluations },
   evaluation: { GET: evaluations.readEvaluation },
   "evaluation-allocations": { GET: evaluations.listAllocationsOf },
-  deployments: { GET: noneYet.listNone },
-  deployment: { GET: noneYet.missingDeployment },
-  services: { GET: noneYet.listNone },
+  deployments: { GET: deployments.listDeployments },
+  deployment: { GET: deployments.readDeployment },
+  "deployment-allocations": { GET: deployments.listAllocationsOf },
+  "deployment-fail": { PUT: deployments.failDeployment },
+  "deployment-pause": { PUT: deployments.pauseDeployment },
+  "deployment-promote": { PUT: deployments.promoteDeployment },
+  "deployment-allocation-health": { PUT: deployments.setHealth },
+  "scaling-policies": { GET: scaling.listPolicies },
+  "scaling-policy": { GET: scaling.readPolicy },
+  services: { GET: nativeServices.listNone },
+  service: { GET: nativeServices.listNone },
   "files-ls": { GET: files.listFiles },
   "files-stat": { GET: files.statFile },
   "files-cat": { GET: files.catFile },
@@ -68,6 +101,9 @@ export const HANDLERS: HandlerTable = {
   "client-allocation-restart": { PUT: client.restartAllocation },
   "client-allocation-signal": { PUT: client.signalAllocation },
   "client-allocation-gc": { GET: client.collectAllocation, PUT: client.collectAllocation },
+  "client-allocation-exec": { GET: socketOnly.refusePlain },
+  "client-allocation-checks": { GET: client.readChecks },
+  "client-metadata": { GET: client.readMetadata, PUT: client.changeMetadata },
   "client-stats": { GET: client.hostUsage },
   "client-gc": { GET: client.collectNode, PUT: client.collectNode },
   "agent-self": { GET: agent.readSelf },
@@ -75,13 +111,25 @@ export const HANDLERS: HandlerTable = {
   "agent-servers": { GET: agent.listServers },
   "agent-health": { GET: agent.readHealth },
   "agent-monitor": { GET: agent.monitor },
+  "agent-host": { GET: agentInside.readHost },
+  "agent-reload": { PUT: agentInside.reload },
+  "agent-schedulers": { GET: agentInside.readSchedulers },
+  "agent-schedulers-config": { GET: agentInside.readSchedulersConfig },
+  "agent-profile": { GET: agentInside.readProfile },
   "status-leader": { GET: status.readLeader },
   "status-peers": { GET: status.listPeers },
   regions: { GET: status.listRegions },
   "system-gc": { PUT: system.collectGarbage },
+  "system-reconcile-summaries": { PUT: summaries.reconcileSummaries },
   search: { PUT: search.search },
-  namespaces: { GET: builtIn.listNamespaces },
-  namespace: { GET: builtIn.readNamespace },
+  "search-fuzzy": { PUT: searchFuzzy.fuzzySearch },
+  namespaces: { GET: namespaces.listNamespaces },
+  "namespace-create": { PUT: namespaces.writeNamespace },
+  namespace: { GET: namespaces.readNamespace, PUT: namespaces.writeNamespace, DELETE: namespaces.deleteNamespace },
+  "raft-configuration": { GET: operator.readRaftConfiguration },
+  "autopilot-configuration": { GET: operator.readAutopilotConfiguration },
+  "autopilot-health": { GET: operator.readAutopilotHealth },
+  snapshot: { GET: snapshot.saveSnapshot },
   "scheduler-configuration": { GET: system.readSchedulerConfiguration, PUT: system.writeSchedulerConfiguration },
   "event-stream": { GET: eventStream.streamEvents },
   metrics: { GET: metrics.readMetrics },

@@ -1,0 +1,142 @@
+/**
+ * What Nomad's API has and this version does not answer: 501 with the reason, so that a client sees a clear answer and
+ * docs/coverage.md says when to expect it.
+ */
+import type { Method } from "./endpoints.ts";
+
+/** The issue that brings it, or "enterprise": Nomad's own community edition answers 501 too. */
+export type Awaited =
+  | "services and identity"
+  | "secrets and variables"
+  | "networks and mesh"
+  | "cluster and access"
+  | "volumes"
+  | "operators"
+  | "enterprise";
+
+export interface LaterEndpoint {
+  /** As in ENDPOINTS; a trailing `*` stands for anything below. */
+  readonly path: string;
+  readonly methods: readonly Method[];
+  readonly awaited: Awaited;
+  /** What stands in the way; "": nothing but time. */
+  readonly why: string;
+}
+
+const later = (awaited: Awaited, why: string, ...paths: readonly (readonly [path: string, methods: string])[]): readonly LaterEndpoint[] =>
+  paths.map(([path, methods]) => ({ path, methods: methods.split(" ") as Method[], awaited, why }));
+
+export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
+  ...later("services and identity", "deregistering needs the service registry", ["/v1/service/:name/:id", "DELETE"]),
+  ...later(
+    "services and identity",
+    "needs the servers' signing keys",
+    ["/.well-known/jwks.json", "GET"],
+    ["/.well-known/openid-configuration", "GET"],
+    ["/v1/client/identity", "GET"],
+    ["/v1/client/identity/renew", "PUT"],
+    ["/v1/operator/keyring/keys", "GET"],
+    ["/v1/operator/keyring/rotate", "PUT"],
+    ["/v1/operator/keyring/key/:id", "DELETE"],
+  ),
+  ...later("secrets and variables", "needs the variables' store", ["/v1/vars", "GET"], ["/v1/var/*", "GET PUT DELETE"]),
+  ...later(
+    "cluster and access",
+    "there is one server",
+    ["/v1/agent/join", "PUT"],
+    ["/v1/agent/force-leave", "PUT"],
+    ["/v1/agent/keyring/list", "GET"],
+    ["/v1/agent/keyring/install", "PUT"],
+    ["/v1/agent/keyring/use", "PUT"],
+    ["/v1/agent/keyring/remove", "PUT"],
+    ["/v1/operator/raft/peer", "DELETE"],
+    ["/v1/operator/raft/transfer-leadership", "PUT"],
+  ),
+  ...later(
+    "cluster and access",
+    "access control is not there yet",
+    ["/v1/acl/bootstrap", "PUT"],
+    ["/v1/acl/policies", "GET"],
+    ["/v1/acl/policy/:name", "GET PUT DELETE"],
+    ["/v1/acl/tokens", "GET"],
+    ["/v1/acl/token", "PUT"],
+    ["/v1/acl/token/:accessor", "GET PUT DELETE"],
+    ["/v1/acl/token/onetime/exchange", "PUT"],
+    ["/v1/acl/roles", "GET"],
+    ["/v1/acl/role", "PUT"],
+    ["/v1/acl/role/:id", "GET PUT DELETE"],
+    ["/v1/acl/role/name/:name", "GET"],
+    ["/v1/acl/auth-methods", "GET"],
+    ["/v1/acl/auth-method", "PUT"],
+    ["/v1/acl/auth-method/:name", "GET PUT DELETE"],
+    ["/v1/acl/binding-rules", "GET"],
+    ["/v1/acl/binding-rule", "PUT"],
+    ["/v1/acl/binding-rule/:id", "GET PUT DELETE"],
+    ["/v1/acl/oidc/auth-url", "PUT"],
+    ["/v1/acl/oidc/complete-auth", "PUT"],
+    ["/v1/acl/login", "PUT"],
+    ["/v1/acl/identity/client-introduction-token", "PUT"],
+  ),
+  ...later(
+    "volumes",
+    "needs volumes",
+    ["/v1/volumes", "GET"],
+    ["/v1/volumes/external", "GET"],
+    ["/v1/volumes/snapshot", "GET PUT DELETE"],
+    ["/v1/volumes/claims", "GET"],
+    ["/v1/volumes/claim/:id", "DELETE"],
+    ["/v1/volume/csi/:id", "GET PUT DELETE"],
+    ["/v1/volume/csi/:id/create", "PUT"],
+    ["/v1/volume/csi/:id/delete", "DELETE"],
+    ["/v1/volume/csi/:id/detach", "DELETE"],
+    ["/v1/volume/host/create", "PUT"],
+    ["/v1/volume/host/register", "PUT"],
+    ["/v1/volume/host/:id", "GET DELETE"],
+    ["/v1/plugins", "GET"],
+    ["/v1/plugin/csi/:id", "GET DELETE"],
+  ),
+  ...later("operators", "the agent logs to standard output: there is no file to export", ["/v1/agent/monitor/export", "GET"]),
+  ...later("operators", "an allocation's disk is not moved between nodes yet", ["/v1/client/allocation/:id/snapshot", "GET"]),
+  ...later("secrets and variables", "there is no Vault token to check", ["/v1/operator/upgrade-check/vault-workload-identity", "GET"]),
+  ...later(
+    "enterprise",
+    "",
+    ["/v1/client/allocation/:id/pause", "GET PUT"],
+    ["/v1/deployment/unblock/:id", "PUT"],
+    ["/v1/operator/license", "GET PUT"],
+    ["/v1/operator/utilization", "PUT"],
+    ["/v1/quotas", "GET"],
+    ["/v1/quota-usages", "GET"],
+    ["/v1/quota", "PUT"],
+    ["/v1/quota/:name", "GET PUT DELETE"],
+    ["/v1/quota/usage/:name", "GET"],
+    ["/v1/sentinel/policies", "GET"],
+    ["/v1/sentinel/policy/:name", "GET PUT DELETE"],
+    ["/v1/recommendations", "GET"],
+    ["/v1/recommendations/apply", "PUT"],
+    ["/v1/recommendation", "PUT"],
+    ["/v1/recommendation/:id", "GET"],
+  ),
+];
+
+/** Methods Nomad takes on a path answered here in part: 501, not 405. */
+export const LATER_METHODS: readonly LaterEndpoint[] = [
+  ...later("cluster and access", "there is one server", ["/v1/agent/servers", "PUT"], ["/v1/operator/autopilot/configuration", "PUT"]),
+  ...later("cluster and access", "restoring is done together with moving a state between logs", ["/v1/operator/snapshot", "PUT"]),
+  ...later("operators", "set server { num_schedulers } and start the agent again", ["/v1/agent/schedulers/config", "PUT"]),
+];
+
+const AWAITED_ISSUES: Readonly<Record<Exclude<Awaited, "enterprise">, string>> = {
+  "services and identity": "Services and identity",
+  "secrets and variables": "KV and secrets in templates",
+  "networks and mesh": "Bridge networking, Docker and the mesh",
+  "cluster and access": "From one machine to a cluster",
+  volumes: "Volumes",
+  operators: "Operators' tools",
+};
+
+/** "later (From one machine to a cluster: there is one server)" */
+export function awaitedText(of: LaterEndpoint): string {
+  if (of.awaited === "enterprise") return "Nomad Enterprise only";
+  return `${AWAITED_ISSUES[of.awaited]}${of.why === "" ? "" : `: ${of.why}`}`;
+}

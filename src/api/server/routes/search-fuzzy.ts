@@ -1,0 +1,109 @@
+/** PUT /v1/search/fuzzy: what has the text anywhere in its name, and where that name stands. nomad.md §3.2. */
+import type { Job } from "#model";
+import type { Snapshot } from "#state";
+import { FUZZY_CONTEXTS, SEARCH_RESULTS_MAX, type FuzzyContext, type FuzzyMatch } from "../../contract/mod.ts";
+import { value, type Call, type Handler } from "../call.ts";
+import { badRequest } from "../refusal.ts";
+import { requireCluster } from "../require.ts";
+
+const TERM_MIN = 2;
+
+interface Candidate {
+  readonly name: string;
+  readonly scope: readonly string[];
+}
+
+/** Kinds whose ids are made by the servers are found by the beginning of the id, the others by a part of the name. */
+const BY_PREFIX: readonly FuzzyContext[] = ["allocs", "evals", "deployment"];
+
+export const fuzzySearch: Handler = async (call, context) => {
+  const body = call.body();
+  const text = body.text("Text").toLowerCase();
+  const wanted = body.text("Context") || "all";
+  if (text.length < TERM_MIN) throw badRequest(`fuzzy search query must be at least ${TERM_MIN} characters, got ${text.length}`);
+  if (wanted !== "all" && !FUZZY_CONTEXTS.includes(wanted as FuzzyContext)) {
+    throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${FUZZY_CONTEXTS.join(", ")}`);
+  }
+  const snapshot = await requireCluster(context).read();
+  const matches: Partial<Record<FuzzyContext, readonly FuzzyMatch[]>> = {};
+  const truncations: Partial<Record<FuzzyContext, boolean>> = {};
+  for (const kind of FUZZY_CONTEXTS) {
+    // Asking for jobs finds what is inside them too.
+    if (wanted !== "all" && wanted !== kind && !(wanted === "jobs" && INSIDE_JOBS.includes(kind))) continue;
+    const found = best(candidates(snapshot, call, kind), text, BY_PREFIX.includes(kind));
+    truncations[kind] = found.length > SEARCH_RESULTS_MAX;
+    if (found.length > 0) matches[kind] = found.slice(0, SEARCH_RESULTS_MAX).map(({ name, scope }) => ({ ID: name, Scope: scope }));
+  }
+  return value(
+    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true },
+    { index: snapshot.index },
+  );
+};
+
+const INSIDE_JOBS: readonly FuzzyContext[] = ["groups", "tasks", "services", "images", "commands", "classes"];
+
+/** The earlier in the name the better, then the shorter name, then by alphabet. */
+function best(all: Iterable<Candidate>, text: string, prefixOnly: boolean): readonly Candidate[] {
+  const found: { readonly candidate: Candidate; readonly at: number }[] = [];
+  for (const candidate of all) {
+    const at = candidate.name.toLowerCase().indexOf(text);
+    if (at === 0 || (at > 0 && !prefixOnly)) found.push({ candidate, at });
+  }
+  const order = (a: Candidate, b: Candidate) => a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return found
+    .sort((a, b) => a.at - b.at || order(a.candidate, b.candidate))
+    .slice(0, SEARCH_RESULTS_MAX + 1)
+    .map(({ candidate }) => candidate);
+}
+
+function* candidates(snapshot: Snapshot, call: Call, kind: FuzzyContext): Generator<Candidate> {
+  const here = (of: { readonly Namespace: string }) => call.namespace === "*" || of.Namespace === call.namespace;
+  switch (kind) {
+    case "jobs":
+      for (const job of snapshot.jobs(call.namespace)) yield { name: job.Name, scope: [job.Namespace, job.ID] };
+      return;
+    case "groups":
+    case "tasks":
+    case "services":
+    case "images":
+    case "commands":
+    case "classes":
+      for (const job of snapshot.jobs(call.namespace)) yield* insideJob(job, kind);
+      return;
+    case "nodes":
+      for (const node of snapshot.nodes()) yield { name: node.Name, scope: [node.ID] };
+      return;
+    case "node_pools":
+      for (const pool of snapshot.nodePools()) yield { name: pool.Name, scope: [] };
+      return;
+    case "namespaces":
+      for (const namespace of snapshot.namespaces()) yield { name: namespace.Name, scope: [] };
+      return;
+    case "allocs":
+      for (const one of snapshot.allocations()) if (here(one)) yield { name: one.Name, scope: [one.Namespace, one.ID] };
+      return;
+    case "evals":
+      for (const one of snapshot.evaluations()) if (here(one)) yield { name: one.ID, scope: [] };
+      return;
+    case "deployment":
+      for (const one of snapshot.deployments()) if (here(one)) yield { name: one.ID, scope: [] };
+      return;
+  }
+}
+
+function* insideJob(job: Job, kind: FuzzyContext): Generator<Candidate> {
+  for (const group of job.TaskGroups) {
+    const inGroup = [job.Namespace, job.ID, group.Name];
+    if (kind === "groups") yield { name: group.Name, scope: [job.Namespace, job.ID] };
+    if (kind === "services") for (const service of group.Services) yield { name: service.Name, scope: inGroup };
+    for (const task of group.Tasks) {
+      const inTask = [...inGroup, task.Name];
+      if (kind === "tasks") yield { name: task.Name, scope: inGroup };
+      if (kind === "services") for (const service of task.Services) yield { name: service.Name, scope: inTask };
+      const config = task.Config as Readonly<Record<string, unknown>> | null;
+      const field = kind === "images" ? "image" : kind === "commands" ? "command" : kind === "classes" ? "class" : undefined;
+      const text = field === undefined ? undefined : config?.[field];
+      if (typeof text === "string" && text !== "") yield { name: text, scope: inTask };
+    }
+  }
+}
