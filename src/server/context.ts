@@ -1,5 +1,5 @@
 /** What every part of the room is given. One value, made in server.ts, so that an operation's needs are its first parameter. */
-import { newEvaluation, type Evaluation, type EvaluationId, type EvaluationTrigger, type Job, type NodeId } from "#model";
+import { jobKey, newEvaluation, type Evaluation, type EvaluationId, type EvaluationTrigger, type Job, type Node, type NodeId } from "#model";
 import type { Clock, Random } from "#ports";
 import type { Cluster } from "#cluster";
 import type { AdmissionContext } from "#jobspec";
@@ -50,17 +50,38 @@ export function evaluationFor(
   });
 }
 
-/** One evaluation for each job that has something on the node (or would have: system jobs), because the node changed. */
-export function evaluationsForNode(context: ServerContext, nodeId: NodeId, nodeModifyIndex: number): Evaluation[] {
-  const snapshot = context.cluster.state.snapshot();
-  const jobs = new Map<string, Pick<Job, "Namespace" | "ID" | "Type" | "Priority" | "JobModifyIndex">>();
-  for (const allocation of snapshot.allocationsByNode(nodeId)) {
-    const key = `${allocation.Namespace}\u0000${allocation.JobID}`;
-    if (!jobs.has(key)) jobs.set(key, snapshot.job(allocation.Namespace, allocation.JobID) ?? allocation.Job);
-  }
-  for (const job of snapshot.jobs("*")) {
-    const key = `${job.Namespace}\u0000${job.ID}`;
-    if ((job.Type === "system" || job.Type === "sysbatch") && !job.Stop) jobs.set(key, job);
-  }
-  return [...jobs.values()].map((job) => evaluationFor(context, job, "node-update", { NodeID: nodeId, NodeModifyIndex: nodeModifyIndex }));
+/**
+ * One evaluation for each job that has something on the node, and each system job that may belong there, because the node changed.
+ * `pool`: the node's, where it is not (yet) what the state says.
+ */
+export function evaluationsForNode(context: ServerContext, nodeId: NodeId, nodeModifyIndex: number, pool?: string): Evaluation[] {
+  const known = context.cluster.state.snapshot().node(nodeId)?.NodePool;
+  return evaluationsForNodes(context, [{ ID: nodeId, NodePool: pool ?? known ?? "default", ModifyIndex: nodeModifyIndex }]);
 }
+
+/** One for each job, however many of the nodes it is on: a look at a job is a look at all of it. */
+export function evaluationsForNodes(
+  context: ServerContext,
+  nodes: readonly Pick<Node, "ID" | "NodePool" | "ModifyIndex">[],
+): Evaluation[] {
+  const snapshot = context.cluster.state.snapshot();
+  const found = new Map<string, { readonly job: EvaluatedJob; readonly node: (typeof nodes)[number] }>();
+  const pools = new Map<string, (typeof nodes)[number]>();
+  for (const node of nodes) {
+    for (const allocation of snapshot.allocationsByNode(node.ID)) {
+      const key = jobKey({ Namespace: allocation.Namespace, ID: allocation.JobID });
+      if (!found.has(key)) found.set(key, { job: snapshot.job(allocation.Namespace, allocation.JobID) ?? allocation.Job, node });
+    }
+    if (!pools.has(node.NodePool)) pools.set(node.NodePool, node);
+  }
+  for (const job of nodes.length === 0 ? [] : snapshot.jobs("*")) {
+    if ((job.Type !== "system" && job.Type !== "sysbatch") || job.Stop || found.has(jobKey(job))) continue;
+    const node = job.NodePool === "all" ? nodes[0] : pools.get(job.NodePool);
+    if (node !== undefined) found.set(jobKey(job), { job, node });
+  }
+  return [...found.values()].map(({ job, node }) =>
+    evaluationFor(context, job, "node-update", { NodeID: node.ID, NodeModifyIndex: node.ModifyIndex }),
+  );
+}
+
+type EvaluatedJob = Pick<Job, "Namespace" | "ID" | "Type" | "Priority" | "JobModifyIndex">;

@@ -30,6 +30,7 @@ import { validateJob } from "./operations/validate-job.ts";
 import { createGarbageCollector, DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
 import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
 import { createDrainer } from "./reconcilers/drains/drainer.ts";
+import { createDisconnectedNodes } from "./reconcilers/lost-nodes-disconnected.ts";
 import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 
@@ -54,7 +55,7 @@ export interface RunningServer extends Server {
 }
 
 /** Enough for the log's group commit to have something to group; passes of large plans take turns anyway. */
-export const WORKERS_DEFAULT = 4;
+const WORKERS_DEFAULT = 4;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { cluster, clock, random, admission } = options;
@@ -89,6 +90,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // What goes on for a while: versions that come, nodes that empty.
   const deployments = createDeploymentWatcher(context);
   const drainer = createDrainer(context);
+  const disconnected = createDisconnectedNodes(context);
 
   return {
     cluster,
@@ -137,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       garbage.close();
       deployments.close();
       drainer.close();
+      disconnected.close();
       stale.close();
       broker.close();
       applier.close();

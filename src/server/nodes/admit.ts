@@ -2,7 +2,7 @@
  * What a node says of itself, and what servers make of it. Pure.
  *
  * Ready is the servers' word: a node is ready once it has told which drivers it has; before that nothing could be placed on it
- * anyway, and `node status` would promise too much. Eligibility and events are the servers' too and survive a new description.
+ * anyway, and `node status` would promise too much. Eligibility, drain and events are the servers' too and survive a new description.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Node, NodeEvent } from "#model";
@@ -14,7 +14,7 @@ export function admitNode(described: Node, stored: Node | undefined, nowMs: numb
   return {
     ...described,
     SchedulingEligibility: stored?.SchedulingEligibility ?? described.SchedulingEligibility,
-    DrainStrategy: null,
+    DrainStrategy: stored?.DrainStrategy ?? null,
     LastDrain: stored?.LastDrain ?? null,
     Status: status,
     StatusDescription: status === "ready" ? "" : "waiting for the node's drivers to be fingerprinted",

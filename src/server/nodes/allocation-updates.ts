@@ -4,9 +4,10 @@
  *
  *   add ──► open batch ──► (at once when it was quiet, else WINDOW_MS after the last flush) ──► one command, or a few ──► resolved
  *
- * A job whose allocation failed gets an evaluation in the same command: it can never be on record as failed with nobody looking.
+ * A job whose allocation failed, or was heard of again, gets an evaluation in the same command: it can never be on record as such with
+ * nobody looking.
  */
-import { type AllocationClientUpdate, type Evaluation, type NodeId } from "#model";
+import { type Allocation, type AllocationClientUpdate, type Evaluation, jobKey, type NodeId } from "#model";
 import type { Timer } from "#ports";
 import { NamedError } from "#std";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
@@ -78,20 +79,31 @@ function known(context: ServerContext, updates: readonly AllocationClientUpdate[
   return updates.filter((update) => snapshot.allocation(update.ID)?.NodeID === update.NodeID);
 }
 
-/** One for each job of which an allocation that should run has failed. The scheduler decides whether and when it is placed again. */
+/**
+ * One for each job of which an allocation that should run has failed, or has come back from the unknown. The scheduler decides whether
+ * and when it is placed again, and which of two that do the same work stays.
+ */
 function evaluationsOf(context: ServerContext, updates: readonly AllocationClientUpdate[]): Evaluation[] {
   const snapshot = context.cluster.state.snapshot();
   const byJob = new Map<string, Evaluation>();
   for (const update of updates) {
-    if (update.ClientStatus !== "failed") continue;
     const allocation = snapshot.allocation(update.ID);
-    if (allocation === undefined || allocation.ClientStatus === "failed" || allocation.DesiredStatus !== "run") continue;
-    const key = `${allocation.Namespace}\u0000${allocation.JobID}`;
+    const trigger = allocation === undefined ? undefined : triggerOf(allocation, update);
+    if (allocation === undefined || trigger === undefined) continue;
+    const key = jobKey({ Namespace: allocation.Namespace, ID: allocation.JobID });
     const job = snapshot.job(allocation.Namespace, allocation.JobID);
-    if (job === undefined || job.Stop || byJob.has(key)) continue;
-    byJob.set(key, evaluationFor(context, job, "alloc-failure"));
+    // Its stop has its own evaluation; one that came back has to be told.
+    if (trigger === "alloc-failure" && (job === undefined || job.Stop)) continue;
+    // Its return says more than its end.
+    if (!byJob.has(key) || trigger === "reconnect") byJob.set(key, evaluationFor(context, job ?? allocation.Job, trigger));
   }
   return [...byJob.values()];
+}
+
+function triggerOf(allocation: Allocation, update: AllocationClientUpdate): "alloc-failure" | "reconnect" | undefined {
+  if (allocation.ClientStatus === "unknown" && update.ClientStatus !== "unknown") return "reconnect";
+  const fails = update.ClientStatus === "failed" && allocation.ClientStatus !== "failed" && allocation.DesiredStatus === "run";
+  return fails ? "alloc-failure" : undefined;
 }
 
 function newBatch(): Batch {

@@ -103,7 +103,7 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
     const stored = storedNode(context, session);
     const admitted = admitNode(described, stored, clock.nowMs());
     if (stored === undefined || !sameNode(stored, admitted)) {
-      const evaluations = evaluationsForNode(context, session.id, cluster.state.index);
+      const evaluations = evaluationsForNode(context, session.id, cluster.state.index, admitted.NodePool);
       await commit(context, { type: "node-register", Node: admitted, Evaluations: evaluations });
       requireOpen(session);
     }
