@@ -5,8 +5,8 @@
 import { messageOf, type OrderedMap } from "#std";
 import { applyCommand } from "./commands/table.ts";
 import type { Envelope, Outcome } from "./contract.ts";
-import { Draft, type Refusal } from "./draft.ts";
-import type { Interned } from "./interned.ts";
+import { Draft, type Kept, type Refusal } from "./draft.ts";
+import { padded } from "./padded.ts";
 import { settle } from "./settle.ts";
 import { OUTCOMES_KEPT, type Tables } from "./tables/tables.ts";
 
@@ -16,14 +16,14 @@ export interface Applied {
   readonly draft: Draft | undefined;
 }
 
-export function applyEntry(tables: Tables, index: number, envelope: Envelope, interned: Interned, freeze: boolean): Applied {
+export function applyEntry(tables: Tables, index: number, envelope: Envelope, kept: Kept): Applied {
   const time = Math.max(tables.time, envelope.time);
   const known = tables.outcomes.get(envelope.requestId);
   if (known !== undefined) {
     close(tables, index, time);
     return { outcome: known, draft: undefined };
   }
-  const draft = new Draft(tables, index, time, interned, freeze);
+  const draft = new Draft(tables, { index, time, version: envelope.version }, kept);
   const refusal = attempt(draft, envelope);
   if (refusal !== undefined) draft.undo();
   const outcome: Outcome = refusal === undefined ? { ok: true, index } : { ok: false, index, ...refusal };
@@ -63,8 +63,4 @@ function oldest(requestIds: OrderedMap<string>, count: number): (readonly [index
     if (entries.length === count) break;
   }
   return entries;
-}
-
-export function padded(index: number): string {
-  return String(Math.max(0, index)).padStart(16, "0");
 }

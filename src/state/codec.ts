@@ -8,9 +8,9 @@
  */
 // This entrance leaves out msgpackr's native reader: its texts are slices of six-kilobyte ones, and a stored id would keep all of that.
 import { Packr } from "msgpackr/pack";
-import type { AllocationClientUpdate, Job, Plan, PlannedAllocation, PlannedStop } from "#model";
+import type { AllocationClientUpdate, Job, Plan, PlannedAllocation, PlannedNote, PlannedStop } from "#model";
 import { messageOf, NamedError } from "#std";
-import { commandVersion } from "./commands/table.ts";
+import { readsVersion } from "./commands/table.ts";
 import type { Command, Envelope } from "./contract.ts";
 import { type PackedOrPlain, packRecords, unpackRecords } from "./packing.ts";
 
@@ -22,11 +22,13 @@ type JobName = Pick<Job, "Namespace" | "ID" | "Version" | "JobModifyIndex">;
 type PlanApply = Extract<Command, { type: "plan-apply" }>;
 type ClientUpdate = Extract<Command, { type: "allocations-client-update" }>;
 
-interface WrittenPlan extends Omit<Plan, "Job" | "Stops" | "Placements" | "InPlaceUpdates"> {
+interface WrittenPlan extends Omit<Plan, "Job" | "Stops" | "Placements" | "InPlaceUpdates" | "Notes"> {
   readonly Job: JobName | null;
   readonly Stops: PackedOrPlain;
   readonly Placements: PackedOrPlain;
   readonly InPlaceUpdates: PackedOrPlain;
+  /** Absent in version 1. */
+  readonly Notes?: PackedOrPlain;
 }
 
 /** Records are written once an entry; without shared structures msgpackr keeps nothing from one pack to the next. */
@@ -53,8 +55,8 @@ export function createCodec(): Codec {
       const [format, version, time, requestId, written] = entry as [unknown, number, number, string, Command];
       if (format !== ENTRY_FORMAT) throw unknownVersion("entry format", format);
       if (typeof written !== "object" || written === null) throw unreadable("it holds no command");
-      if (commandVersion(written.type) !== version) throw unknownVersion(`command "${written.type}" version`, version);
-      return { version, time, requestId, command: fromWritten(written) };
+      if (!readsVersion(written.type, version)) throw unknownVersion(`command "${written.type}" version`, version);
+      return { version, time, requestId, command: completed(fromWritten(written), version) };
     },
   };
 }
@@ -98,6 +100,7 @@ function toWrittenPlan(plan: Plan): WrittenPlan {
     Stops: packRecords(plan.Stops),
     Placements: packRecords(plan.Placements.map(withoutJob)),
     InPlaceUpdates: packRecords(plan.InPlaceUpdates.map(withoutJob)),
+    Notes: packRecords(plan.Notes),
   };
 }
 
@@ -116,6 +119,7 @@ function fromWritten(written: Command): Command {
       Stops: unpackRecords<PlannedStop>(plan.Stops),
       Placements: unpackRecords<PlannedAllocation>(plan.Placements),
       InPlaceUpdates: unpackRecords<PlannedAllocation>(plan.InPlaceUpdates),
+      Notes: plan.Notes === undefined ? [] : unpackRecords<PlannedNote>(plan.Notes),
     };
     return { ...written, Plan: Plan as unknown as Plan } satisfies PlanApply;
   }
@@ -126,4 +130,20 @@ function fromWritten(written: Command): Command {
     } satisfies ClientUpdate;
   }
   return written;
+}
+
+/** A command of an older version in today's shape: what it lacks was not there to be said. */
+function completed(command: Command, version: number): Command {
+  if (command.type !== "plan-apply" || version > 1) return command;
+  const { Plan: plan } = command;
+  const planned = (each: PlannedAllocation): PlannedAllocation => ({ ...each, AllocStates: [] });
+  const Plan: Plan = {
+    ...plan,
+    Stops: plan.Stops.map((stop) => ({ ...stop, PreemptedByAllocation: "" })),
+    Placements: plan.Placements.map(planned),
+    InPlaceUpdates: plan.InPlaceUpdates.map(planned),
+    Deployment: null,
+    DeploymentUpdates: [],
+  };
+  return { ...command, Plan };
 }

@@ -4,8 +4,17 @@
  * Used is what allocations hold that are not client-terminal: one that should stop keeps its room and ports until it has. Not part of
  * the log's content: everything here can be counted again from the tables (`rebuild`), and a test does so after random commands.
  */
-import { type Allocation, type AllocatedResources, clientTerminal, holdingOf, type Node, parsePortRanges } from "#model";
-import type { Columns } from "./contract.ts";
+import {
+  type Allocation,
+  type AllocatedDevice,
+  type AllocatedResources,
+  type AllocatedTaskResources,
+  clientTerminal,
+  holdingOf,
+  type Node,
+  parsePortRanges,
+} from "#model";
+import { type Columns, deviceKey } from "./contract.ts";
 import type { AllocationChange } from "./draft.ts";
 import type { Tables } from "./tables/tables.ts";
 
@@ -16,6 +25,25 @@ export interface ColumnChanges {
   readonly nodes: Iterable<Node>;
   readonly goneNodes: Iterable<Node>;
   readonly allocations: Iterable<AllocationChange>;
+}
+
+const NONE: ReadonlySet<never> = new Set<never>();
+
+/** What is held, and how often: an allocation that has to go may still hold what the next one has been given. */
+class Counted<T> {
+  readonly held = new Set<T>();
+  /** Of those held more than once. */
+  readonly #more = new Map<T, number>();
+
+  add(value: T, sign: 1 | -1): void {
+    const more = this.#more.get(value) ?? 0;
+    if (sign === 1) {
+      if (this.held.has(value)) this.#more.set(value, more + 1);
+      else this.held.add(value);
+    } else if (more > 1) this.#more.set(value, more - 1);
+    else if (more === 1) this.#more.delete(value);
+    else this.held.delete(value);
+  }
 }
 
 export class ColumnStore implements Columns {
@@ -33,6 +61,9 @@ export class ColumnStore implements Columns {
   readonly #free: number[] = [];
   /** Per slot: port → how many allocations use it (more than one with IgnoreCollision). */
   #ports: Map<number, number>[] = [];
+  /** Per slot; most hold none of either, and share that. */
+  #cores: (Counted<number> | undefined)[] = [];
+  #devices: (Counted<string> | undefined)[] = [];
   /** Per slot: ports the node keeps for itself. */
   #reserved: ReadonlySet<number>[] = [];
 
@@ -42,6 +73,14 @@ export class ColumnStore implements Columns {
 
   portInUse(slot: number, port: number): boolean {
     return this.#ports[slot]?.has(port) === true || this.#reserved[slot]?.has(port) === true;
+  }
+
+  coresUsed(slot: number): ReadonlySet<number> {
+    return this.#cores[slot]?.held ?? NONE;
+  }
+
+  devicesUsed(slot: number): ReadonlySet<string> {
+    return this.#devices[slot]?.held ?? NONE;
   }
 
   /** `tables` are those after the entry. */
@@ -88,6 +127,15 @@ export class ColumnStore implements Columns {
     this.memoryUsed[slot] = (this.memoryUsed[slot] as number) + sign * memory;
     this.diskUsed[slot] = (this.diskUsed[slot] as number) + sign * disk;
     for (const port of hostPorts(allocation.AllocatedResources)) this.#countPort(slot, port, sign);
+    for (const name in allocation.AllocatedResources.Tasks) {
+      const task = allocation.AllocatedResources.Tasks[name] as AllocatedTaskResources;
+      for (const core of task.Cpu.ReservedCores) (this.#cores[slot] ??= new Counted()).add(core, sign);
+      for (const device of task.Devices) this.#countDevice(slot, device, sign);
+    }
+  }
+
+  #countDevice(slot: number, { Vendor, Type, Name, DeviceIDs }: AllocatedDevice, sign: 1 | -1): void {
+    for (const id of DeviceIDs) (this.#devices[slot] ??= new Counted()).add(deviceKey(Vendor, Type, Name, id), sign);
   }
 
   #countPort(slot: number, port: number, sign: 1 | -1): void {
@@ -142,6 +190,8 @@ export class ColumnStore implements Columns {
     this.#free.push(slot);
     this.nodes[slot] = undefined;
     this.#ports[slot] = new Map();
+    this.#cores[slot] = undefined;
+    this.#devices[slot] = undefined;
     this.#reserved[slot] = new Set();
     for (const column of [this.cpuTotal, this.memoryTotal, this.diskTotal, this.cpuUsed, this.memoryUsed, this.diskUsed, this.portsUsed]) {
       column[slot] = 0;

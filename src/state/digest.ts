@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Job } from "#model";
 import type { Outcome } from "./contract.ts";
+import { marksOf } from "./marks.ts";
 import type { Tables } from "./tables/tables.ts";
 
 export function digestOf(tables: Tables): string {
@@ -9,9 +10,19 @@ export function digestOf(tables: Tables): string {
   const add = (value: unknown) => void hash.update(canonical(value)).update("\n");
   const specs = new Map<Job, string>();
   add([tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]);
-  addAll(hash, "jobs", tables.jobs.values());
+  hash.update("jobs\n");
+  for (const { job, versions, summary } of tables.jobs.values()) {
+    add([job, summary, versions.map(({ spec, shown, submission }) => [spec, marksOf({ spec, shown }), submission])]);
+  }
   addAll(hash, "nodes", tables.nodes.values());
   addAll(hash, "evaluations", tables.evaluations.values());
+  addAll(hash, "deployments", tables.deployments.values());
+  addAll(hash, "active deployments", tables.activeDeploymentByJob.range());
+  addAll(hash, "namespaces", tables.namespaces.values());
+  addAll(hash, "node pools", tables.nodePools.values());
+  addAll(hash, "scaling events", tables.scalingEvents.range());
+  addAll(hash, "launches", tables.launches.values());
+  addAll(hash, "past", tables.past.range());
   addAll(hash, "tallies", tables.tallies.range());
   hash.update("allocations\n");
   for (const { Job: spec, ...rest } of tables.allocations.values()) {

@@ -9,6 +9,8 @@ import assert from "node:assert/strict";
 import {
   type Allocation,
   type AllocationId,
+  type Deployment,
+  type DeploymentId,
   type Evaluation,
   type EvaluationId,
   jobKey,
@@ -17,12 +19,16 @@ import {
   type Namespace,
   type Node,
   type NodeId,
+  type NodePool,
   terminal,
 } from "#model";
+import type { OrderedMap } from "#std";
 import type { TableName } from "./contract.ts";
+import { DeploymentCounts } from "./deployments.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
 import { Journal } from "./journal.ts";
+import { dropHistory, keepKin } from "./kin.ts";
 import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
@@ -31,6 +37,12 @@ import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 export interface Refusal {
   readonly code: "conflict" | "missing" | "invalid" | "fault";
   readonly reason: string;
+}
+
+/** What outlives an entry. */
+export interface Kept {
+  readonly interned: Interned;
+  readonly freeze: boolean;
 }
 
 interface JobName {
@@ -49,14 +61,20 @@ export class Draft {
   readonly index: number;
   /** Unix nanoseconds. */
   readonly time: number;
+  /** Of the command's format: an entry of an older one means what it meant when it was written. */
+  readonly version: number;
   readonly interned: Interned;
+  readonly journal: Journal;
   readonly #freeze: boolean;
-  readonly #journal: Journal;
 
   readonly jobs = new Map<string, JobRecord>();
   readonly nodes = new Map<NodeId, Node>();
   readonly allocations = new Map<AllocationId, AllocationChange>();
   readonly evaluations = new Map<EvaluationId, Evaluation>();
+  readonly deployments = new Map<DeploymentId, Deployment>();
+  /** Written or gone records that have events but no place in a Change. */
+  readonly nodePools: NodePool[] = [];
+  readonly goneNodePools: NodePool[] = [];
   readonly goneJobs: JobRecord[] = [];
   readonly goneNodes: Node[] = [];
   readonly goneEvaluations: EvaluationId[] = [];
@@ -66,22 +84,37 @@ export class Draft {
   readonly #tallies = new Map<string, MutableTally>();
   readonly #summaries = new Map<string, GroupSummaries>();
 
-  constructor(tables: Tables, index: number, time: number, interned: Interned, freeze: boolean) {
+  readonly #deploymentCounts = new DeploymentCounts();
+
+  constructor(tables: Tables, of: { readonly index: number; readonly time: number; readonly version: number }, kept: Kept) {
     this.tables = tables;
-    this.index = index;
-    this.time = time;
-    this.interned = interned;
-    this.#freeze = freeze;
-    this.#journal = new Journal(tables);
+    this.index = of.index;
+    this.time = of.time;
+    this.version = of.version;
+    this.interned = kept.interned;
+    this.#freeze = kept.freeze;
+    this.journal = new Journal(tables);
   }
 
   /** The tables are as they were before this draft. */
   undo(): void {
-    this.#journal.undo();
+    this.journal.undo();
   }
 
   touchTable(name: TableName): void {
     this.tables.tableIndexes[name] = this.index;
+  }
+
+  /** For tables nothing else hangs on. */
+  set<V extends object>(table: OrderedMap<V>, key: string, value: V, name?: TableName): void {
+    this.#store(value);
+    this.journal.set(table, key, value);
+    if (name !== undefined) this.touchTable(name);
+  }
+
+  delete<V>(table: OrderedMap<V>, key: string, name: TableName): void {
+    this.journal.delete(table, key);
+    this.touchTable(name);
   }
 
   record(namespace: string, id: string): JobRecord | undefined {
@@ -91,16 +124,19 @@ export class Draft {
   putRecord(record: JobRecord): void {
     const key = jobKey(record.job);
     this.#store(record);
-    this.#journal.set(this.tables.jobs, key, record);
+    const before = this.journal.set(this.tables.jobs, key, record);
+    keepKin(this, before?.job, record.job);
     this.jobs.set(key, record);
     this.touchTable("jobs");
     this.touchJob(record.job);
   }
 
-  /** The job, its versions, submissions and summary; allocations and evaluations stay. */
+  /** The job, its versions, submissions, summary, scaling events and launch; allocations, evaluations, deployments and the past stay. */
   dropRecord(record: JobRecord): void {
     const key = jobKey(record.job);
-    this.#journal.delete(this.tables.jobs, key);
+    this.journal.delete(this.tables.jobs, key);
+    keepKin(this, record.job, undefined);
+    dropHistory(this, record.job);
     this.jobs.delete(key);
     this.#summaries.delete(key);
     this.#touched.delete(key);
@@ -111,22 +147,21 @@ export class Draft {
 
   putNode(node: Node): void {
     this.#store(node);
-    this.#journal.set(this.tables.nodes, node.ID, node);
+    this.journal.set(this.tables.nodes, node.ID, node);
     this.nodes.set(node.ID, node);
     this.touchTable("nodes");
   }
 
   dropNode(node: Node): void {
-    this.#journal.delete(this.tables.nodes, node.ID);
+    this.journal.delete(this.tables.nodes, node.ID);
     this.nodes.delete(node.ID);
     this.goneNodes.push(node);
     this.touchTable("nodes");
   }
 
-  /** New or changed. An allocation never moves: job, node and id stay; EvalID may change with an in-place update. */
+  /** New or changed. An allocation never moves: job, node and id stay; EvalID and DeploymentID may change with an in-place update. */
   putAllocation(after: Allocation): void {
-    const { tables } = this;
-    const journal = this.#journal;
+    const { tables, journal } = this;
     this.#store(after);
     const before = journal.set(tables.allocations, after.ID, after);
     journal.setIn(tables.allocationsByJob, jobKeyOf(after), after.ID, after);
@@ -135,16 +170,22 @@ export class Draft {
       if (before !== undefined) journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, after.ID);
       journal.setIn(tables.allocationsByEvaluation, after.EvalID, after.ID, after.ID);
     }
+    if (before?.DeploymentID !== after.DeploymentID) {
+      if (before !== undefined && before.DeploymentID !== "")
+        journal.deleteIn(tables.allocationsByDeployment, before.DeploymentID, after.ID);
+      if (after.DeploymentID !== "") journal.setIn(tables.allocationsByDeployment, after.DeploymentID, after.ID, after.ID);
+    }
+    if (after.DeploymentID !== "") this.#deploymentCounts.note(before, after);
     this.#noteAllocation(after, before, after);
   }
 
   dropAllocation(before: Allocation): void {
-    const { tables } = this;
-    const journal = this.#journal;
+    const { tables, journal } = this;
     journal.delete(tables.allocations, before.ID);
     journal.deleteIn(tables.allocationsByJob, jobKeyOf(before), before.ID);
     journal.deleteIn(tables.allocationsByNode, before.NodeID, before.ID);
     journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, before.ID);
+    if (before.DeploymentID !== "") journal.deleteIn(tables.allocationsByDeployment, before.DeploymentID, before.ID);
     this.#noteAllocation(before, before, undefined);
   }
 
@@ -169,8 +210,8 @@ export class Draft {
     };
     this.#store(evaluation);
     const key = jobKeyOf(evaluation);
-    this.#journal.set(this.tables.evaluations, evaluation.ID, evaluation);
-    this.#journal.setIn(this.tables.evaluationsByJob, key, evaluation.ID, evaluation);
+    this.journal.set(this.tables.evaluations, evaluation.ID, evaluation);
+    this.journal.setIn(this.tables.evaluationsByJob, key, evaluation.ID, evaluation);
     this.evaluations.set(evaluation.ID, evaluation);
     this.touchTable("evaluations");
     const tally = this.tally(evaluation.Namespace, evaluation.JobID);
@@ -181,8 +222,8 @@ export class Draft {
   }
 
   dropEvaluation(before: Evaluation): void {
-    this.#journal.delete(this.tables.evaluations, before.ID);
-    this.#journal.deleteIn(this.tables.evaluationsByJob, jobKeyOf(before), before.ID);
+    this.journal.delete(this.tables.evaluations, before.ID);
+    this.journal.deleteIn(this.tables.evaluationsByJob, jobKeyOf(before), before.ID);
     this.evaluations.delete(before.ID);
     this.goneEvaluations.push(before.ID);
     this.touchTable("evaluations");
@@ -234,15 +275,16 @@ export class Draft {
   /** A record of which only the summary differs: the job itself has not changed. */
   putSummary(record: JobRecord): void {
     this.#store(record);
-    this.#journal.set(this.tables.jobs, jobKey(record.job), record);
+    this.journal.set(this.tables.jobs, jobKey(record.job), record);
     this.touchTable("job-summaries");
   }
 
-  /** Puts the tallies back. */
-  closeTallies(): void {
+  /** Puts the tallies and the deployments' counters back. */
+  closeCounts(): void {
+    this.#deploymentCounts.store(this);
     for (const [key, tally] of this.#tallies) {
-      if (tally.allocations === 0 && tally.evaluations === 0) this.#journal.delete(this.tables.tallies, key);
-      else this.#journal.set(this.tables.tallies, key, tally);
+      if (tally.allocations === 0 && tally.evaluations === 0) this.journal.delete(this.tables.tallies, key);
+      else this.journal.set(this.tables.tallies, key, tally);
     }
   }
 
@@ -273,7 +315,7 @@ export class Draft {
     }
   }
 
-  #store(value: Allocation | Evaluation | Node | JobRecord | JobSummary): void {
+  #store(value: object): void {
     if (this.#freeze) deepFreeze(value);
   }
 }

@@ -2,7 +2,7 @@
  * The event stream: the last entries' changes, as events made when somebody reads them. Readers hold a position, not a queue, so a slow
  * one costs nothing; one that falls behind the buffer is told where to resume (F22). nomad.md §3.4.
  */
-import type { Allocation, Event } from "#model";
+import type { Allocation, Event, NodePool } from "#model";
 import { NamedError } from "#std";
 import type { Change, CommandType, EventStream } from "./contract.ts";
 
@@ -13,9 +13,21 @@ const RECORDS_MAX = 8192;
 const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "job-register": "JobRegistered",
   "job-deregister": "JobDeregistered",
+  "job-stability": "JobRegistered",
+  "job-version-tag": "JobRegistered",
+  "periodic-launch": "JobRegistered",
+  "scaling-event": "JobRegistered",
+  "deployment-status": "DeploymentStatusUpdate",
+  "deployment-promote": "DeploymentPromotion",
+  "deployment-allocation-health": "DeploymentAllocHealth",
   "node-register": "NodeRegistration",
   "node-status": "NodeStreamEvent",
   "node-eligibility": "NodeEligibility",
+  "node-drain": "NodeDrain",
+  "node-pools-upsert": "NodePoolUpserted",
+  "node-pools-delete": "NodePoolDeleted",
+  "namespaces-upsert": "Operator",
+  "namespaces-delete": "Operator",
   "node-purge": "NodeDeregistration",
   "evaluations-upsert": "EvaluationUpdated",
   "plan-apply": "PlanResult",
@@ -27,14 +39,19 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
 
 /** A record that is gone, of which a Change only has the name. */
 export interface Gone {
-  readonly topic: "Job" | "Node";
+  readonly topic: "Job" | "Node" | "NodePool";
   readonly record: object;
 }
 
-/** Of a Change only the records: its command would keep a whole entry alive. */
-interface Buffered extends Pick<Change, "index" | "jobs" | "nodes" | "allocations" | "evaluations"> {
-  readonly type: CommandType;
+/** What has events but no place in a Change. */
+export interface Beside {
+  readonly nodePools: readonly NodePool[];
   readonly gone: readonly Gone[];
+}
+
+/** Of a Change only the records: its command would keep a whole entry alive. */
+interface Buffered extends Pick<Change, "index" | "jobs" | "nodes" | "allocations" | "evaluations" | "deployments">, Beside {
+  readonly type: CommandType;
   readonly records: number;
 }
 
@@ -49,10 +66,11 @@ export class EventBuffer implements EventStream {
     return this.#entries[0]?.index ?? 0;
   }
 
-  append({ command, index, jobs, nodes, allocations, evaluations }: Change, gone: readonly Gone[]): void {
-    const records = jobs.length + nodes.length + allocations.length + evaluations.length + gone.length;
+  append({ command, index, jobs, nodes, allocations, evaluations, deployments }: Change, { nodePools, gone }: Beside): void {
+    const written = { jobs, nodes, allocations, evaluations, deployments, nodePools, gone };
+    const records = Object.values(written).reduce((sum, { length }) => sum + length, 0);
     if (records === 0) return;
-    this.#entries.push({ type: command.type, index, jobs, nodes, allocations, evaluations, gone, records });
+    this.#entries.push({ type: command.type, index, ...written, records });
     this.#records += records;
     while (this.#entries.length > ENTRIES_MAX || (this.#records > RECORDS_MAX && this.#entries.length > 1)) {
       this.#records -= this.#entries.shift()?.records ?? 0;
@@ -116,15 +134,20 @@ function wanted(event: Event, topics: ReadonlyMap<string, readonly string[]>, na
   return false;
 }
 
-type Named = { readonly ID: string; readonly Namespace?: string; readonly JobID?: string; readonly DeploymentID?: string };
+type Named = {
+  readonly ID?: string;
+  readonly Name?: string;
+  readonly Namespace?: string;
+  readonly JobID?: string;
+  readonly DeploymentID?: string;
+};
 
-/** Every record of an entry carries the type of what happened, as Nomad's do. */
+/** Every record of an entry carries the type of what happened, as Nomad's do; where one entry here is two there, each has its own. */
 function eventsOf(entry: Buffered): Event[] {
-  const Type = TYPE_OF[entry.type];
-  const event = (Topic: string, record: Named, payload: unknown = record): Event => ({
+  const event = (Topic: string, record: Named, payload: unknown = record, Type: string = TYPE_OF[entry.type]): Event => ({
     Topic,
     Type,
-    Key: record.ID,
+    Key: record.ID ?? record.Name ?? "",
     Namespace: record.Namespace ?? "",
     FilterKeys: [record.JobID ?? "", record.DeploymentID ?? ""].filter((key) => key !== ""),
     Index: entry.index,
@@ -133,10 +156,17 @@ function eventsOf(entry: Buffered): Event[] {
   return [
     ...entry.jobs.map((job) => event("Job", job)),
     ...entry.nodes.map((node) => event("Node", node, { ...node, SecretID: "" })),
-    ...entry.evaluations.map((evaluation) => event("Evaluation", evaluation)),
+    ...entry.nodePools.map((pool) => event("NodePool", pool, pool, "NodePoolUpserted")),
+    ...entry.evaluations.map((evaluation) => event("Evaluation", evaluation, evaluation, evaluationType(entry.type))),
+    ...entry.deployments.map((deployment) => event("Deployment", deployment)),
     ...entry.allocations.map((allocation) => event("Allocation", allocation, withoutJob(allocation))),
     ...entry.gone.map(({ topic, record }) => event(topic, record as Named, topic === "Node" ? { ...record, SecretID: "" } : record)),
   ];
+}
+
+/** A plan brings the outcome of its evaluation along, which elsewhere is an update of its own. */
+function evaluationType(type: CommandType): string {
+  return type === "plan-apply" ? TYPE_OF["evaluations-upsert"] : TYPE_OF[type];
 }
 
 function withoutJob(allocation: Allocation): Omit<Allocation, "Job"> {

@@ -6,7 +6,7 @@
  *
  * Invariants: apply is deterministic and total: no clock, no chance, no locale; a command is carried out whole or refused whole, and
  * a throw is a recorded refusal. Stored values are never changed, only replaced. What can be derived (tallies, summaries, statuses,
- * indexes, columns) is kept in step by one writer, draft.ts.
+ * deployments' counters, indexes, columns) is kept in step by one writer, draft.ts.
  *
  * Never here: deciding what should happen (server, scheduler, plan), making it durable (cluster), any input or output.
  *
@@ -21,12 +21,14 @@ export type {
   Envelope,
   EventStream,
   Outcome,
+  PeriodicLaunch,
   Snapshot,
   State,
   StateOptions,
   TableName,
   Watch,
 } from "./contract.ts";
+export { deviceKey } from "./contract.ts";
 export { createState, restoreState } from "./state.ts";
 export { createCodec, type Codec } from "./codec.ts";
 export { commandVersion } from "./commands/table.ts";

@@ -9,19 +9,36 @@
  * applies that go on meanwhile write to other pages. Indexes and columns are not saved but made again.
  */
 import { setImmediate } from "node:timers/promises";
-import { type Allocation, type Evaluation, type Job, jobKey, type JobSubmission, type JobSummary, type Node, terminal } from "#model";
+import {
+  type Allocation,
+  type Deployment,
+  type Evaluation,
+  type Job,
+  jobKey,
+  type JobSubmission,
+  type JobSummary,
+  type NamespaceRecord,
+  type Node,
+  type NodePool,
+  terminal,
+} from "#model";
 import { messageOf, NamedError } from "#std";
-import { padded } from "./apply.ts";
 import { createPackr } from "./codec.ts";
-import type { Outcome } from "./contract.ts";
+import { compactStates } from "./commands/allocations-client-update.ts";
+import type { Outcome, PeriodicLaunch } from "./contract.ts";
+import { indexDeployment } from "./deployments.ts";
 import { isOpen } from "./draft.ts";
 import { deepFreeze } from "./freeze.ts";
-import { Interned } from "./interned.ts";
-import { compactStates } from "./commands/allocations-client-update.ts";
-import { type JobRecord, Tables } from "./tables/tables.ts";
+import { Interned, sharedIfEmpty } from "./interned.ts";
+import { indexKin } from "./kin.ts";
+import { type Marks, marksOf, shownWith } from "./marks.ts";
+import { padded } from "./padded.ts";
+import { ageKey } from "./past.ts";
+import { type JobRecord, type Past, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 
-const FORMAT = 1;
+/** Reads every format up to its own. 1: before deployments, namespaces, pools, scaling, launches, the past. */
+const FORMAT = 2;
 const NAME = "drover-state";
 /** Encoded at some 50 MB/s this is one or two milliseconds. */
 const SLICE_BYTES = 64 * 1024;
@@ -29,13 +46,25 @@ const SLICE_BYTES = 64 * 1024;
 interface SavedJob {
   readonly job: Job;
   /** Places in the list of specs. */
-  readonly versions: readonly { readonly spec: number; readonly submission: JobSubmission | null }[];
+  readonly versions: readonly { readonly spec: number; readonly submission: JobSubmission | null; readonly marks?: Marks | null }[];
   readonly summary: JobSummary;
 }
 /** `Job` is a place in the list of specs. */
 type SavedAllocation = Omit<Allocation, "Job"> & { readonly Job: number };
 
-type Kind = "spec" | "job" | "node" | "allocation" | "evaluation" | "outcome";
+type Kind =
+  | "spec"
+  | "job"
+  | "node"
+  | "allocation"
+  | "evaluation"
+  | "deployment"
+  | "namespace"
+  | "node-pool"
+  | "scaling"
+  | "launch"
+  | "past"
+  | "outcome";
 
 /** Pins the tables now; encodes when asked. */
 export function saveTables(tables: Tables): AsyncIterable<Uint8Array> {
@@ -119,12 +148,19 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["node", tables.nodes.values()];
   yield ["evaluation", tables.evaluations.values()];
   yield ["allocation", savedAllocations(tables, specs)];
+  yield ["deployment", tables.deployments.values()];
+  yield ["namespace", tables.namespaces.values()];
+  yield ["node-pool", tables.nodePools.values()];
+  yield ["scaling", tables.scalingEvents.range()];
+  yield ["launch", tables.launches.values()];
+  yield ["past", tables.past.range()];
   yield ["outcome", tables.outcomes.range()];
 }
 
 function* savedJobs(tables: Tables, specs: Specs): Generator<SavedJob> {
   for (const { job, versions, summary } of tables.jobs.values()) {
-    yield { job, versions: versions.map(({ spec, submission }) => ({ spec: specs.place(spec), submission })), summary };
+    const kept = versions.map(({ spec, shown, submission }) => ({ spec: specs.place(spec), submission, marks: marksOf({ spec, shown }) }));
+    yield { job, versions: kept, summary };
   }
 }
 
@@ -171,6 +207,20 @@ class Restoring {
   readonly #tallies = new Map<string, MutableTally>();
   readonly #interned = new Interned();
   readonly #freeze: boolean;
+  readonly #put: Readonly<Record<Kind, (record: unknown) => void>> = {
+    spec: (record) => this.#specs.push(this.#keep(record as Job)),
+    job: (record) => this.#putJob(record as SavedJob),
+    node: (record) => this.#tables.nodes.set((record as Node).ID, this.#keep(record as Node)),
+    evaluation: (record) => this.#putEvaluation(record as Evaluation),
+    allocation: (record) => this.#putAllocation(record as SavedAllocation),
+    deployment: (record) => indexDeployment(this.#tables, this.#keep(record as Deployment)),
+    namespace: (record) => this.#tables.namespaces.set((record as NamespaceRecord).Name, this.#keep(record as NamespaceRecord)),
+    "node-pool": (record) => this.#tables.nodePools.set((record as NodePool).Name, this.#keep(record as NodePool)),
+    scaling: (record) => this.#tables.scalingEvents.set(...this.#keep(record as [string, ScalingHistory])),
+    launch: (record) => this.#putLaunch(record as PeriodicLaunch),
+    past: (record) => this.#putPast(this.#keep(record as [string, Past])),
+    outcome: (record) => this.#putOutcome(record as [string, Outcome]),
+  };
 
   constructor(freeze: boolean) {
     this.#freeze = freeze;
@@ -179,21 +229,18 @@ class Restoring {
   head(value: readonly unknown[]): void {
     const [name, format, index, time, tableIndexes, configuration] = value;
     if (name !== NAME) throw unreadable("it is not a snapshot of a state");
-    if (format !== FORMAT) throw unreadable(`its format ${String(format)} is unknown to this program`);
+    if (typeof format !== "number" || format < 1 || format > FORMAT)
+      throw unreadable(`its format ${String(format)} is unknown to this program`);
     this.#tables.index = index as number;
     this.#tables.time = time as number;
-    this.#tables.tableIndexes = tableIndexes as Tables["tableIndexes"];
+    this.#tables.tableIndexes = { ...UNTOUCHED, ...(tableIndexes as Tables["tableIndexes"]) };
     this.#tables.schedulerConfiguration = deepFreeze(configuration as Tables["schedulerConfiguration"]);
   }
 
   put(kind: Kind, record: unknown): void {
-    if (kind === "spec") this.#specs.push(this.#keep(record as Job));
-    else if (kind === "job") this.#putJob(record as SavedJob);
-    else if (kind === "node") this.#tables.nodes.set((record as Node).ID, this.#keep(record as Node));
-    else if (kind === "evaluation") this.#putEvaluation(record as Evaluation);
-    else if (kind === "allocation") this.#putAllocation(record as SavedAllocation);
-    else if (kind === "outcome") this.#putOutcome(record as [string, Outcome]);
-    else throw unreadable(`it holds "${String(kind)}", unknown to this program`);
+    const put = Object.hasOwn(this.#put, kind) ? this.#put[kind] : undefined;
+    if (put === undefined) throw unreadable(`it holds "${String(kind)}", unknown to this program`);
+    put(record);
   }
 
   finished(): Tables {
@@ -202,9 +249,22 @@ class Restoring {
   }
 
   #putJob(saved: SavedJob): void {
-    const versions = saved.versions.map(({ spec, submission }) => ({ spec: this.#spec(spec), submission }));
+    const versions = saved.versions.map(({ spec, submission, marks }) => {
+      const kept = this.#spec(spec);
+      return { spec: kept, shown: shownWith(kept, marks ?? null), submission };
+    });
     const record: JobRecord = { job: saved.job, versions, summary: saved.summary };
     this.#tables.jobs.set(jobKey(saved.job), this.#keep(record));
+    indexKin(this.#tables, saved.job);
+  }
+
+  #putLaunch(launch: PeriodicLaunch): void {
+    this.#tables.launches.set(jobKey({ Namespace: launch.Namespace, ID: launch.JobID }), this.#keep(launch));
+  }
+
+  #putPast([key, past]: [string, Past]): void {
+    this.#tables.past.set(key, past);
+    this.#tables.pastByAge.set(ageKey(past.index, key), key);
   }
 
   #putEvaluation(evaluation: Evaluation): void {
@@ -231,6 +291,8 @@ class Restoring {
       NodeName: node?.Name === saved.NodeName ? node.Name : text.text(saved.NodeName),
       EvalID: tables.evaluations.get(saved.EvalID)?.ID ?? text.text(saved.EvalID),
       TaskGroup: text.text(saved.TaskGroup),
+      // Absent in format 1.
+      AllocStates: sharedIfEmpty(saved.AllocStates ?? []),
       ClientDescription: text.text(saved.ClientDescription),
       DesiredDescription: text.text(saved.DesiredDescription),
       TaskStates: compactStates(saved.TaskStates, saved, text),
@@ -240,6 +302,7 @@ class Restoring {
     tables.allocationsByJob.set(key, allocation.ID, allocation);
     tables.allocationsByNode.set(allocation.NodeID, allocation.ID, allocation);
     tables.allocationsByEvaluation.set(allocation.EvalID, allocation.ID, allocation.ID);
+    if (allocation.DeploymentID !== "") tables.allocationsByDeployment.set(allocation.DeploymentID, allocation.ID, allocation.ID);
     const tally = this.#tally(key);
     tally.allocations++;
     if (!terminal(allocation)) tally.liveAllocations++;

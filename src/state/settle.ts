@@ -2,7 +2,7 @@
  * What follows from an entry's writes: tallies are put back, job statuses and summaries brought up to date, a child's change of
  * status counted at its parent. Runs once an entry, whatever the command.
  */
-import { jobKey, type JobStatus, type JobSummary, type Namespace, type JobId } from "#model";
+import { type Job, jobKey, type JobStatus, type JobSummary, type Namespace, type JobId } from "#model";
 import type { Draft } from "./draft.ts";
 import { jobStatus } from "./job-status.ts";
 import type { JobRecord } from "./tables/tables.ts";
@@ -13,16 +13,17 @@ type Children = { -readonly [Key in keyof JobSummary["Children"]]: number };
 const CHILDREN_AS: Readonly<Record<JobStatus, keyof Children>> = { pending: "Pending", running: "Running", dead: "Dead" };
 
 export function settle(draft: Draft): void {
-  draft.closeTallies();
+  draft.closeCounts();
   for (const key of draft.touchedJobs()) {
     const record = draft.tables.jobs.get(key);
     if (record !== undefined) settleJob(draft, key, record);
   }
+  if (draft.version > 1) for (const { job } of draft.goneJobs) if (job.ParentID !== "") settleGone(draft, job);
 }
 
 function settleJob(draft: Draft, key: string, record: JobRecord): void {
   const { job } = record;
-  const status = jobStatus(job, draft.tables.tallies.get(key) ?? NO_TALLY);
+  const status = jobStatus(job, draft.tables.tallies.get(key) ?? NO_TALLY, draft.tables.activeDeploymentByJob.has(key));
   const groups = draft.openSummaryOf(key);
   const summary: JobSummary = groups === undefined ? record.summary : { ...record.summary, Summary: groups, ModifyIndex: draft.index };
   if (status !== job.Status) {
@@ -32,6 +33,11 @@ function settleJob(draft: Draft, key: string, record: JobRecord): void {
   } else if (summary !== record.summary) {
     draft.putSummary({ ...record, summary });
   }
+}
+
+/** A child that is gone has ended, whatever it was doing. */
+function settleGone(draft: Draft, { Namespace, ParentID, Status }: Job): void {
+  if (Status !== "dead") countChild(draft, Namespace, ParentID as JobId, Status as JobStatus | "", "dead");
 }
 
 /** "" as `before`: the child is new. */

@@ -2,12 +2,18 @@
 import assert from "node:assert/strict";
 import {
   type Allocation,
+  type Deployment,
+  type DeploymentId,
   type Evaluation,
   type Job,
   jobKey,
   type JobSubmission,
   type JobSummary,
+  type NamespaceRecord,
   type Node,
+  type NodePool,
+  type Reason,
+  type ScalingEvent,
   type SchedulerConfiguration,
 } from "#model";
 import type { Columns, Snapshot, TableName } from "./contract.ts";
@@ -47,7 +53,7 @@ export class TablesSnapshot implements Snapshot {
 
   jobVersions(namespace: string, id: string): readonly Job[] {
     const record = this.#record(namespace, id);
-    return record === undefined ? [] : [record.job, ...record.versions.slice(1).map(({ spec }) => spec)];
+    return record === undefined ? [] : [record.job, ...record.versions.slice(1).map(({ shown }) => shown)];
   }
 
   *jobs(namespace: string, prefix = "", after?: { readonly Namespace: string; readonly ID: string }): Generator<Job> {
@@ -105,6 +111,59 @@ export class TablesSnapshot implements Snapshot {
     return this.#tables.evaluationsByJob.values(jobKey({ Namespace: namespace, ID: jobId }));
   }
 
+  deployment(id: string): Deployment | undefined {
+    return this.#tables.deployments.get(id);
+  }
+  deployments(prefix = ""): Iterable<Deployment> {
+    return this.#tables.deployments.values(prefix);
+  }
+  deploymentsByJob(namespace: string, jobId: string): readonly Deployment[] {
+    const ids = [...this.#tables.deploymentsByJob.values(jobKey({ Namespace: namespace, ID: jobId }))];
+    return ids.reverse().map((id) => this.#deployment(id));
+  }
+  activeDeployment(namespace: string, jobId: string): Deployment | undefined {
+    const id = this.#tables.activeDeploymentByJob.get(jobKey({ Namespace: namespace, ID: jobId }));
+    return id === undefined ? undefined : this.#deployment(id);
+  }
+  *activeDeployments(): Generator<Deployment> {
+    for (const id of this.#tables.activeDeployments.values()) yield this.#deployment(id);
+  }
+  *allocationsByDeployment(deploymentId: string): Generator<Allocation> {
+    for (const id of this.#tables.allocationsByDeployment.values(deploymentId)) yield this.#tables.allocations.get(id) as Allocation;
+  }
+
+  namespaces(prefix = ""): Iterable<NamespaceRecord> {
+    return this.#tables.namespaces.values(prefix);
+  }
+  namespace(name: string): NamespaceRecord | undefined {
+    return this.#tables.namespaces.get(name);
+  }
+  nodePools(prefix = ""): Iterable<NodePool> {
+    return this.#tables.nodePools.values(prefix);
+  }
+  nodePool(name: string): NodePool | undefined {
+    return this.#tables.nodePools.get(name);
+  }
+
+  scalingEvents(namespace: string, jobId: string): Readonly<Record<string, readonly ScalingEvent[]>> {
+    return this.#tables.scalingEvents.get(jobKey({ Namespace: namespace, ID: jobId })) ?? {};
+  }
+  periodicLaunch(namespace: string, jobId: string): number | undefined {
+    return this.#tables.launches.get(jobKey({ Namespace: namespace, ID: jobId }))?.Launch;
+  }
+  *childJobs(namespace: string, parentId: string): Generator<Job> {
+    for (const id of this.#tables.children.values(jobKey({ Namespace: namespace, ID: parentId }))) {
+      yield (this.#record(namespace, id) as JobRecord).job;
+    }
+  }
+  dispatchedJob(namespace: string, parentId: string, token: string): Job | undefined {
+    const id = this.#tables.dispatches.get(jobKey({ Namespace: namespace, ID: parentId }), token);
+    return id === undefined ? undefined : this.job(namespace, id);
+  }
+  pastReasons(namespace: string, jobId: string): readonly Reason[] {
+    return this.#tables.past.get(jobKey({ Namespace: namespace, ID: jobId }))?.reasons ?? [];
+  }
+
   schedulerConfiguration(): SchedulerConfiguration {
     return this.#tables.schedulerConfiguration;
   }
@@ -113,6 +172,10 @@ export class TablesSnapshot implements Snapshot {
     const columns = this.#columns(this.#tables);
     assert.ok(columns !== undefined, "Columns are only valid until the next apply: take a new snapshot, use them without awaiting");
     return columns;
+  }
+
+  #deployment(id: DeploymentId): Deployment {
+    return this.#tables.deployments.get(id) as Deployment;
   }
 
   #record(namespace: string, id: string): JobRecord | undefined {

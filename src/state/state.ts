@@ -6,7 +6,7 @@ import type { Node } from "#model";
 import { applyEntry } from "./apply.ts";
 import { unknownVersion } from "./codec.ts";
 import { ColumnStore } from "./columns.ts";
-import { commandVersion } from "./commands/table.ts";
+import { readsVersion } from "./commands/table.ts";
 import type { Change, Envelope, EventStream, Outcome, Snapshot, State, StateOptions, Watch } from "./contract.ts";
 import { digestOf } from "./digest.ts";
 import type { Draft } from "./draft.ts";
@@ -65,12 +65,12 @@ class TablesState implements State {
   apply(index: number, envelope: Envelope): Outcome {
     assert.ok(index > this.#tables.index, `entry ${index} comes after ${this.#tables.index}`);
     const { type } = envelope.command;
-    if (commandVersion(type) !== envelope.version) throw unknownVersion(`command "${type}" version`, envelope.version);
+    if (!readsVersion(type, envelope.version)) throw unknownVersion(`command "${type}" version`, envelope.version);
     this.#pinned = undefined;
-    const { outcome, draft } = applyEntry(this.#tables, index, envelope, this.#interned, this.#freeze);
+    const { outcome, draft } = applyEntry(this.#tables, index, envelope, { interned: this.#interned, freeze: this.#freeze });
     if (draft !== undefined) this.#updateColumns(draft);
     const change = changeOf(index, envelope, outcome, draft);
-    this.#events.append(change, goneRecords(draft));
+    this.#events.append(change, { nodePools: draft?.nodePools ?? [], gone: goneRecords(draft) });
     this.#watchers.announce(change);
     return outcome;
   }
@@ -111,6 +111,7 @@ function changeOf(index: number, { command }: Envelope, outcome: Outcome, draft:
       nodes: [],
       allocations: [],
       evaluations: [],
+      deployments: [],
       goneAllocations: [],
       goneNodes: [],
       goneEvaluations: [],
@@ -126,6 +127,7 @@ function changeOf(index: number, { command }: Envelope, outcome: Outcome, draft:
     nodes: [...draft.nodes.values()],
     allocations: allocations.flatMap(({ after }) => (after === undefined ? [] : [after])),
     evaluations: [...draft.evaluations.values()],
+    deployments: [...draft.deployments.values()],
     goneAllocations: allocations.flatMap(({ before, after }) => (after === undefined && before !== undefined ? [before] : [])),
     goneNodes: draft.goneNodes.map((node) => node.ID),
     goneEvaluations: draft.goneEvaluations,
@@ -138,5 +140,6 @@ function goneRecords(draft: Draft | undefined): readonly Gone[] {
   return [
     ...draft.goneJobs.map(({ job }) => ({ topic: "Job" as const, record: job })),
     ...draft.goneNodes.map((node: Node) => ({ topic: "Node" as const, record: node })),
+    ...draft.goneNodePools.map((pool) => ({ topic: "NodePool" as const, record: pool })),
   ];
 }

@@ -1,8 +1,17 @@
 /**
  * Nodes report what became of their allocations. Ignored, one by one: unknown allocations, those of another node, and a new status
- * for one that is over (F9: what ended stays ended; its last task events may still arrive).
+ * for one that is over (F9: what ended stays ended; its last task events may still arrive). A verdict on its health is taken once.
  */
-import { type Allocation, type AllocationClientUpdate, clientTerminal, sameValue, type TaskEvent, type TaskState } from "#model";
+import {
+  type Allocation,
+  type AllocationClientUpdate,
+  type AllocationHealth,
+  clientTerminal,
+  sameValue,
+  type TaskEvent,
+  type TaskState,
+} from "#model";
+import { withState } from "../allocation-states.ts";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
 import { type Interned, sharedIfEmpty } from "../interned.ts";
@@ -24,19 +33,39 @@ function accepts(allocation: Allocation, update: AllocationClientUpdate): boolea
   return (
     allocation.ClientStatus !== update.ClientStatus ||
     allocation.ClientDescription !== update.ClientDescription ||
+    verdictOf(allocation, update) !== undefined ||
     !sameValue(allocation.TaskStates, update.TaskStates)
   );
 }
 
 /** AllocModifyIndex stays: a node does not wait for its own words. */
 function reported(draft: Draft, allocation: Allocation, update: AllocationClientUpdate): Allocation {
+  const verdict = verdictOf(allocation, update);
+  const comesBack = allocation.ClientStatus === "unknown" && update.ClientStatus !== "unknown";
   return {
     ...allocation,
+    DeploymentStatus: verdict === undefined ? allocation.DeploymentStatus : withVerdict(draft, allocation, verdict),
+    AllocStates: comesBack ? withState(draft, allocation, "reconnected") : allocation.AllocStates,
     ClientStatus: draft.interned.text(update.ClientStatus),
     ClientDescription: draft.interned.text(update.ClientDescription),
     TaskStates: compactStates(update.TaskStates, allocation, draft.interned),
     ModifyIndex: draft.index,
     ModifyTime: draft.time,
+  };
+}
+
+/** The first word counts: a node that starts again may judge again, and what a person said stands (deployment-allocation-health). */
+function verdictOf(allocation: Allocation, update: AllocationClientUpdate): AllocationHealth | undefined {
+  const judged = typeof allocation.DeploymentStatus?.Healthy === "boolean";
+  return judged ? undefined : (update.DeploymentStatus ?? undefined);
+}
+
+function withVerdict(draft: Draft, { DeploymentStatus }: Allocation, verdict: AllocationHealth): Allocation["DeploymentStatus"] {
+  return {
+    Healthy: verdict.Healthy,
+    Canary: DeploymentStatus?.Canary === true,
+    Timestamp: draft.interned.text(verdict.Timestamp),
+    ModifyIndex: draft.index,
   };
 }
 

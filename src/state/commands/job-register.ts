@@ -2,14 +2,19 @@
  * A job is wanted. What it comes to:
  *
  *   enforced index does not match     refused, conflict
+ *   a tick launched already, a          refused, conflict
+ *   token dispatched already
+ *   no such namespace                 refused, invalid
  *   same specification, not stopped   no new version; the evaluation is stored all the same
  *   otherwise                         version + 1 (0 for a new job), pending its evaluation
  */
 import { type Evaluation, type Job, type JobSubmission, jobKey, sameJobSpec, type TaskGroup } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { addScalingEvent, dispatchedWith, launchedAlready, noteLaunch } from "../kin.ts";
 import { countAllocation, groupOf, type GroupSummaries, openSummary } from "../summary.ts";
-import { JOB_VERSIONS_KEPT, type JobRecord } from "../tables/tables.ts";
+import type { JobRecord } from "../tables/tables.ts";
+import { keptVersions } from "../versions.ts";
 
 type JobRegister = Extract<Command, { type: "job-register" }>;
 
@@ -17,14 +22,39 @@ export function applyJobRegister(draft: Draft, command: JobRegister): Refusal | 
   const stored = draft.record(command.Job.Namespace, command.Job.ID);
   const refusal = enforce(command.EnforceIndex, stored?.job);
   if (refusal !== undefined) return refusal;
+  const obstacle = draft.version > 1 ? obstacleTo(draft, command) : undefined;
+  if (obstacle !== undefined) return obstacle;
   const wanted: Job = {
     ...command.Job,
     TaskGroups: command.PreserveCounts && stored !== undefined ? withCounts(command.Job.TaskGroups, stored.job) : command.Job.TaskGroups,
-    Stop: false,
   };
-  const job = stored !== undefined && sameJobSpec(stored.job, wanted) ? stored.job : putVersion(draft, stored, wanted, command.Submission);
+  const job = registerVersion(draft, stored, wanted, command.Submission);
+  if (command.ScalingEvent !== undefined) addScalingEvent(draft, job, command.ScalingEvent.Group, command.ScalingEvent.Event);
+  if (command.PeriodicLaunch !== undefined) noteLaunch(draft, command.PeriodicLaunch);
   storeEvaluation(draft, command.Evaluation, job);
   return undefined;
+}
+
+/** What the job must not meet. */
+function obstacleTo(draft: Draft, { Job: job, PeriodicLaunch: launch }: JobRegister): Refusal | undefined {
+  const cannot = `Cannot register job "${job.ID}"`;
+  if (!draft.tables.namespaces.has(job.Namespace)) {
+    return { code: "invalid", reason: `${cannot}: namespace "${job.Namespace}" does not exist` };
+  }
+  if (launch !== undefined && launchedAlready(draft, launch)) {
+    return { code: "conflict", reason: `${cannot}: tick ${launch.Launch} of job "${launch.JobID}" was launched already` };
+  }
+  const twin = dispatchedWith(draft, job);
+  if (twin !== undefined && twin !== job.ID) {
+    return { code: "conflict", reason: `${cannot}: its idempotency token dispatched job "${twin}" already` };
+  }
+  return undefined;
+}
+
+/** The current version when `wanted` is no other; the new one otherwise. */
+export function registerVersion(draft: Draft, stored: JobRecord | undefined, wanted: Job, submission: JobSubmission | null): Job {
+  const running = { ...wanted, Stop: false };
+  return stored !== undefined && sameJobSpec(stored.job, running) ? stored.job : putVersion(draft, stored, running, submission);
 }
 
 /** The prefix is what Nomad's command line looks for in the answer. */
@@ -69,7 +99,7 @@ export function putVersion(draft: Draft, stored: JobRecord | undefined, wanted: 
   };
   // Settling turns the status into what it is; "" tells it that a new job had none.
   const job: Job = { ...spec, Status: stored?.job.Status ?? "" };
-  const versions = [{ spec, submission }, ...(stored?.versions ?? [])].slice(0, JOB_VERSIONS_KEPT);
+  const versions = keptVersions([{ spec, shown: spec, submission }, ...(stored?.versions ?? [])]);
   const groups = stored === undefined ? leftovers(draft, spec) : openSummary(stored.summary.Summary);
   for (const group of spec.TaskGroups) groupOf(groups, group.Name);
   const summary = {

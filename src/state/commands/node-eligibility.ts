@@ -8,6 +8,9 @@ type NodeEligibility = Extract<Command, { type: "node-eligibility" }>;
 export function applyNodeEligibility(draft: Draft, command: NodeEligibility): Refusal | undefined {
   const node = draft.tables.nodes.get(command.NodeID);
   if (node === undefined) return { code: "missing", reason: `Cannot set eligibility of node "${command.NodeID}": no such node` };
+  if (command.Eligibility === "eligible" && node.DrainStrategy !== null) {
+    return { code: "invalid", reason: `Cannot make node "${node.ID}" eligible: it is draining, stop that first` };
+  }
   draft.putNode({
     ...node,
     SchedulingEligibility: command.Eligibility,

@@ -1,7 +1,12 @@
-/** A node says what it is: new, or again after a restart. What the servers know of it (eligibility, events, creation) stays. */
+/**
+ * A node says what it is: new, or again after a restart. What the servers know of it (eligibility, drain, events, creation)
+ * stays. Allocations that were taken for unknown stay so until the node speaks of them: the scheduler then knows both. A node pool that
+ * does not exist comes to be.
+ */
 import { type Node, NODE_EVENTS_MAX, type NodeEvent } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { putNodePool } from "./node-pools-upsert.ts";
 
 type NodeRegister = Extract<Command, { type: "node-register" }>;
 
@@ -18,11 +23,17 @@ export function applyNodeRegister(draft: Draft, command: NodeRegister): Refusal 
   draft.putNode({
     ...command.Node,
     SchedulingEligibility: stored?.SchedulingEligibility ?? command.Node.SchedulingEligibility,
+    DrainStrategy: stored === undefined ? command.Node.DrainStrategy : stored.DrainStrategy,
+    LastDrain: stored === undefined ? command.Node.LastDrain : stored.LastDrain,
     Events: withEvent(draft, stored?.Events ?? [], event),
     StatusUpdatedAt: stored?.Status === command.Node.Status ? stored.StatusUpdatedAt : seconds(draft),
     CreateIndex: stored?.CreateIndex ?? draft.index,
     ModifyIndex: draft.index,
   });
+  const pool = command.Node.NodePool;
+  if (draft.version > 1 && pool !== "" && !draft.tables.nodePools.has(pool)) {
+    putNodePool(draft, { Name: pool, Description: "", Meta: {}, SchedulerConfiguration: null, CreateIndex: 0, ModifyIndex: 0 });
+  }
   for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);
   return undefined;
 }

@@ -1,43 +1,74 @@
 /**
  * The one list of what may ever happen: command type → format version and apply. A change to what a command means is a new
- * version here; an entry of a version not listed halts the server.
+ * version here; an entry of a newer version than the one listed halts the server.
  */
 import type { Command, CommandType } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
 import { applyAllocationsClientUpdate } from "./allocations-client-update.ts";
 import { applyAllocationsDesiredTransition } from "./allocations-desired-transition.ts";
+import { applyDeploymentAllocationHealth } from "./deployment-allocation-health.ts";
+import { applyDeploymentPromote } from "./deployment-promote.ts";
+import { applyDeploymentStatus } from "./deployment-status.ts";
 import { applyEvaluationsUpsert } from "./evaluations-upsert.ts";
 import { applyJobDeregister } from "./job-deregister.ts";
 import { applyJobRegister } from "./job-register.ts";
+import { applyJobStability } from "./job-stability.ts";
+import { applyJobVersionTag } from "./job-version-tag.ts";
+import { applyNamespacesDelete } from "./namespaces-delete.ts";
+import { applyNamespacesUpsert } from "./namespaces-upsert.ts";
+import { applyNodeDrain } from "./node-drain.ts";
 import { applyNodeEligibility } from "./node-eligibility.ts";
+import { applyNodePoolsDelete } from "./node-pools-delete.ts";
+import { applyNodePoolsUpsert } from "./node-pools-upsert.ts";
 import { applyNodePurge } from "./node-purge.ts";
 import { applyNodeRegister } from "./node-register.ts";
 import { applyNodeStatus } from "./node-status.ts";
+import { applyPeriodicLaunch } from "./periodic-launch.ts";
 import { applyPlan } from "./plan-apply.ts";
 import { applyReap } from "./reap.ts";
+import { applyScalingEvent } from "./scaling-event.ts";
 import { applySchedulerConfiguration } from "./scheduler-configuration.ts";
 
 /** Validates, then writes. A refusal or a throw drops everything written. */
 type Apply<Type extends CommandType> = (draft: Draft, command: Extract<Command, { type: Type }>) => Refusal | undefined;
 
+/** `version` is what is written; every version from 1 up to it is read. */
 const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; readonly apply: Apply<Type> } } = {
-  "job-register": { version: 1, apply: applyJobRegister },
-  "job-deregister": { version: 1, apply: applyJobDeregister },
-  "node-register": { version: 1, apply: applyNodeRegister },
+  "job-register": { version: 2, apply: applyJobRegister },
+  "job-deregister": { version: 2, apply: applyJobDeregister },
+  "job-stability": { version: 1, apply: applyJobStability },
+  "job-version-tag": { version: 1, apply: applyJobVersionTag },
+  "periodic-launch": { version: 1, apply: applyPeriodicLaunch },
+  "scaling-event": { version: 1, apply: applyScalingEvent },
+  "deployment-status": { version: 1, apply: applyDeploymentStatus },
+  "deployment-promote": { version: 1, apply: applyDeploymentPromote },
+  "deployment-allocation-health": { version: 1, apply: applyDeploymentAllocationHealth },
+  "node-register": { version: 2, apply: applyNodeRegister },
   "node-status": { version: 1, apply: applyNodeStatus },
   "node-eligibility": { version: 1, apply: applyNodeEligibility },
+  "node-drain": { version: 1, apply: applyNodeDrain },
   "node-purge": { version: 1, apply: applyNodePurge },
+  "node-pools-upsert": { version: 1, apply: applyNodePoolsUpsert },
+  "node-pools-delete": { version: 1, apply: applyNodePoolsDelete },
+  "namespaces-upsert": { version: 1, apply: applyNamespacesUpsert },
+  "namespaces-delete": { version: 1, apply: applyNamespacesDelete },
   "evaluations-upsert": { version: 1, apply: applyEvaluationsUpsert },
-  "plan-apply": { version: 1, apply: applyPlan },
-  "allocations-client-update": { version: 1, apply: applyAllocationsClientUpdate },
+  "plan-apply": { version: 2, apply: applyPlan },
+  "allocations-client-update": { version: 2, apply: applyAllocationsClientUpdate },
   "allocations-desired-transition": { version: 1, apply: applyAllocationsDesiredTransition },
-  reap: { version: 1, apply: applyReap },
+  reap: { version: 2, apply: applyReap },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 
-/** The version this program writes and understands; undefined for a type it does not know. */
+/** The version this program writes; undefined for a type it does not know. */
 export function commandVersion(type: string): number | undefined {
   return Object.hasOwn(COMMANDS, type) ? COMMANDS[type as CommandType].version : undefined;
+}
+
+/** Older versions are read too: codec.ts fills in what they lack, `Draft.version` tells commands whose meaning has grown. */
+export function readsVersion(type: string, version: number): boolean {
+  const newest = commandVersion(type);
+  return newest !== undefined && Number.isInteger(version) && version >= 1 && version <= newest;
 }
 
 export function applyCommand(draft: Draft, command: Command): Refusal | undefined {

@@ -3,25 +3,46 @@
  * it that nobody writes to. While nobody takes one, nothing is copied.
  *
  *   jobs          (namespace, id) → the job, its kept versions, its summary
- *   nodes, allocations, evaluations   id → record; indexes beside them
+ *   nodes, allocations, evaluations, deployments   id → record; indexes beside them
+ *   namespaces, nodePools   name → record
+ *   children, dispatches    parent → its children; parent → idempotency token → the child it made
+ *   scalingEvents, launches, past   (namespace, id) of a job → what happened to it; the past survives the job
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
-import type { Allocation, AllocationId, Evaluation, Job, JobSubmission, JobSummary, Node, SchedulerConfiguration } from "#model";
-import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import type {
+  Allocation,
+  AllocationId,
+  Deployment,
+  DeploymentId,
+  Evaluation,
+  Job,
+  JobId,
+  JobSubmission,
+  JobSummary,
+  NamespaceRecord,
+  Node,
+  NodePool,
+  Reason,
+  ScalingEvent,
+  SchedulerConfiguration,
+} from "#model";
+import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
-import type { Outcome, TableName } from "../contract.ts";
+import type { Outcome, PeriodicLaunch, TableName } from "../contract.ts";
 import { Grouped } from "./grouped.ts";
 import type { Tally } from "./tally.ts";
 
-/** Versions of a job that are kept, the current one among them. nomad.md §7. */
-export const JOB_VERSIONS_KEPT = 6;
+/** Jobs whose past is still told; the ones that nothing has been added to for longest go first. */
+export const PAST_JOBS_MAX = 4096;
 /** Entries whose request ids are remembered. */
 export const OUTCOMES_KEPT = 4096;
 
 export interface KeptVersion {
   /** The version as it was registered: allocations refer to this very object, whatever becomes of the job's status. */
   readonly spec: Job;
+  /** `spec` itself until the version is called stable or tagged; then a copy that says so. */
+  readonly shown: Job;
   readonly submission: JobSubmission | null;
 }
 
@@ -31,6 +52,15 @@ export interface JobRecord {
   /** Newest first; versions[0] is the current one's. */
   readonly versions: readonly KeptVersion[];
   readonly summary: JobSummary;
+}
+
+/** Group → its events, newest first. */
+export type ScalingHistory = Readonly<Record<string, readonly ScalingEvent[]>>;
+
+export interface Past {
+  readonly reasons: readonly Reason[];
+  /** When something was last added. */
+  readonly index: number;
 }
 
 export type TableIndexes = Record<TableName, number>;
@@ -49,6 +79,23 @@ export class Tables {
   /** Seldom asked for, so only the ids: one tree less to write for every report of a node. */
   readonly allocationsByEvaluation: Grouped<AllocationId>;
   readonly evaluationsByJob: Grouped<Evaluation>;
+  readonly allocationsByDeployment: Grouped<AllocationId>;
+  readonly deployments: OrderedMap<Deployment>;
+  /** By job; within, in order of creation. */
+  readonly deploymentsByJob: Grouped<DeploymentId>;
+  /** Job → its active deployment: by its making there is one at most. */
+  readonly activeDeploymentByJob: OrderedMap<DeploymentId>;
+  readonly activeDeployments: OrderedMap<DeploymentId>;
+  readonly namespaces: OrderedMap<NamespaceRecord>;
+  readonly nodePools: OrderedMap<NodePool>;
+  /** By parent; within, by the child's own id. */
+  readonly children: Grouped<JobId>;
+  readonly dispatches: Grouped<JobId>;
+  readonly scalingEvents: OrderedMap<ScalingHistory>;
+  readonly launches: OrderedMap<PeriodicLaunch>;
+  readonly past: OrderedMap<Past>;
+  /** Index of the last addition and job → job: what goes first. */
+  readonly pastByAge: OrderedMap<string>;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
   readonly outcomes: OrderedMap<Outcome>;
@@ -68,6 +115,19 @@ export class Tables {
     this.allocationsByNode = from?.allocationsByNode.fork() ?? new Grouped();
     this.allocationsByEvaluation = from?.allocationsByEvaluation.fork() ?? new Grouped();
     this.evaluationsByJob = from?.evaluationsByJob.fork() ?? new Grouped();
+    this.allocationsByDeployment = from?.allocationsByDeployment.fork() ?? new Grouped();
+    this.deployments = from?.deployments.fork() ?? new OrderedMap();
+    this.deploymentsByJob = from?.deploymentsByJob.fork() ?? new Grouped();
+    this.activeDeploymentByJob = from?.activeDeploymentByJob.fork() ?? new OrderedMap();
+    this.activeDeployments = from?.activeDeployments.fork() ?? new OrderedMap();
+    this.namespaces = from?.namespaces.fork() ?? named([DEFAULT_NAMESPACE_RECORD]);
+    this.nodePools = from?.nodePools.fork() ?? named(BUILT_IN_NODE_POOLS);
+    this.children = from?.children.fork() ?? new Grouped();
+    this.dispatches = from?.dispatches.fork() ?? new Grouped();
+    this.scalingEvents = from?.scalingEvents.fork() ?? new OrderedMap();
+    this.launches = from?.launches.fork() ?? new OrderedMap();
+    this.past = from?.past.fork() ?? new OrderedMap();
+    this.pastByAge = from?.pastByAge.fork() ?? new OrderedMap();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
@@ -79,11 +139,22 @@ export class Tables {
   }
 }
 
-const UNTOUCHED: TableIndexes = {
+function named<V extends { readonly Name: string }>(records: readonly V[]): OrderedMap<V> {
+  const map = new OrderedMap<V>();
+  for (const record of records) map.set(record.Name, record);
+  return map;
+}
+
+export const UNTOUCHED: TableIndexes = {
   jobs: 1,
   "job-summaries": 1,
   nodes: 1,
   allocations: 1,
   evaluations: 1,
+  deployments: 1,
+  namespaces: 1,
+  "node-pools": 1,
+  "scaling-events": 1,
+  "periodic-launches": 1,
   "scheduler-configuration": 1,
 };

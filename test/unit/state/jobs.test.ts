@@ -225,6 +225,7 @@ test("The summary counts allocations by what they do; history outlives garbage c
 
 test("Jobs are listed by namespace and prefix, in order, from any place on", () => {
   const hand = new Hand();
+  hand.namespace("prod");
   for (const [ns, id] of [
     ["default", "ab"],
     ["default", "a"],

@@ -3,13 +3,18 @@ import type {
   AllocatedResources,
   Allocation,
   AllocationId,
+  Deployment,
+  DeploymentGroup,
+  DeploymentId,
   Evaluation,
   EvaluationId,
   Job,
   JobId,
   Namespace,
+  NamespaceRecord,
   Node,
   NodeId,
+  NodePool,
   Plan,
   PlannedAllocation,
   PlannedStop,
@@ -182,6 +187,54 @@ export function taskState(state: TaskState["State"], with_: Partial<TaskState> =
   };
 }
 
+export function namespaceRecord(Name: string): NamespaceRecord {
+  return { Name, Description: "", Meta: {}, Capabilities: null, Quota: "", CreateIndex: 0, ModifyIndex: 0 };
+}
+
+export function nodePool(Name: string): NodePool {
+  return { Name, Description: "", Meta: {}, SchedulerConfiguration: null, CreateIndex: 0, ModifyIndex: 0 };
+}
+
+/** Of the job's version, for group "web" unless others are given. */
+export function deployment(id: string, of: Job, with_: Partial<Deployment> = {}): Deployment {
+  return {
+    ID: id as DeploymentId,
+    Namespace: of.Namespace,
+    JobID: of.ID,
+    JobVersion: of.Version,
+    JobModifyIndex: of.ModifyIndex,
+    JobSpecModifyIndex: of.JobModifyIndex,
+    JobCreateIndex: of.CreateIndex,
+    IsMultiregion: false,
+    TaskGroups: { web: deploymentGroup() },
+    Status: "running",
+    StatusDescription: "Deployment is running",
+    EvalPriority: 50,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    CreateTime: 0,
+    ModifyTime: 0,
+    ...with_,
+  };
+}
+
+export function deploymentGroup(with_: Partial<DeploymentGroup> = {}): DeploymentGroup {
+  return {
+    AutoRevert: false,
+    AutoPromote: false,
+    ProgressDeadline: 600e9,
+    RequireProgressBy: null,
+    Promoted: false,
+    PlacedCanaries: [],
+    DesiredCanaries: 0,
+    DesiredTotal: 1,
+    PlacedAllocs: 0,
+    HealthyAllocs: 0,
+    UnhealthyAllocs: 0,
+    ...with_,
+  };
+}
+
 /** A state and a hand that writes to it: entries follow each other, a second apart. */
 export class Hand {
   readonly clock = createVirtualClock();
@@ -215,7 +268,11 @@ export class Hand {
     const of = this.job(jobId);
     return this.plan(plan(of, { Placements: ids.map((id) => placement(id, jobId, nodeId, { JobVersion: of.Version, ...with_ })) }));
   }
-  report(id: string, status: Allocation["ClientStatus"], with_: { NodeID?: string; TaskStates?: Record<string, TaskState> } = {}): Outcome {
+  report(
+    id: string,
+    status: Allocation["ClientStatus"],
+    with_: { NodeID?: string; TaskStates?: Record<string, TaskState>; Healthy?: boolean } = {},
+  ): Outcome {
     const stored = this.state.snapshot().allocation(id);
     return this.write({
       type: "allocations-client-update",
@@ -226,6 +283,7 @@ export class Hand {
           ClientStatus: status,
           ClientDescription: "",
           TaskStates: with_.TaskStates ?? {},
+          ...(with_.Healthy === undefined ? {} : { DeploymentStatus: { Healthy: with_.Healthy, Timestamp: "2026-01-02T03:04:05Z" } }),
         },
       ],
       Evaluations: [],
@@ -233,6 +291,14 @@ export class Hand {
   }
   evaluations(...Evaluations: Evaluation[]): Outcome {
     return this.write({ type: "evaluations-upsert", Evaluations });
+  }
+  namespace(name: string): Outcome {
+    return this.write({ type: "namespaces-upsert", Namespaces: [namespaceRecord(name)] });
+  }
+  deployment(id: string): Deployment {
+    const found = this.state.snapshot().deployment(id);
+    if (found === undefined) throw new Error(`the test expects deployment ${id}`);
+    return found;
   }
   job(id: string): Job {
     const found = this.state.snapshot().job(DEFAULT_NAMESPACE, id);

@@ -1,8 +1,33 @@
 /** Commands as a busy, careless cluster would send them: few names, so that they meet; stale plans, wrong nodes, repeated reports. */
 import type { Random } from "#ports";
-import type { AllocatedResources, Allocation, EvaluationId, Job, NodeId, PlannedAllocation } from "#model";
+import type {
+  AllocatedResources,
+  Allocation,
+  DeploymentId,
+  EvaluationId,
+  Job,
+  NodeId,
+  PlannedAllocation,
+  Reason,
+  ScalingEvent,
+} from "#model";
 import type { Command, Snapshot } from "#state";
-import { DEFAULT, evaluation, group, job, node, placement, plan, resources, stop, taskState } from "./nouns.ts";
+import {
+  DEFAULT,
+  deployment,
+  deploymentGroup,
+  evaluation,
+  group,
+  job,
+  namespaceRecord,
+  node,
+  nodePool,
+  placement,
+  plan,
+  resources,
+  stop,
+  taskState,
+} from "./nouns.ts";
 
 export function randomCommand(random: Random, snapshot: Snapshot, remembered: Job[]): Command {
   const some = <T>(list: readonly T[]): T => list[random.integer(list.length)] as T;
@@ -23,34 +48,147 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
   const someAllocation = (): Pick<Allocation, "ID" | "NodeID"> =>
     stored.length > 0 && chance(95) ? some(stored) : { ID: "unknown" as never, NodeID: nodeId() };
   const someResources = (): AllocatedResources =>
-    resources(
-      random.integer(20) * 10,
-      random.integer(20) * 16,
-      random.integer(9) * 10,
-      Array.from({ length: random.integer(3) }, () => 19_998 + random.integer(40)),
+    withSpecials(
+      resources(
+        random.integer(20) * 10,
+        random.integer(20) * 16,
+        random.integer(9) * 10,
+        Array.from({ length: random.integer(3) }, () => 19_998 + random.integer(40)),
+      ),
+      chance(30) ? [random.integer(4), 4 + random.integer(4)] : [],
+      chance(30) ? [`gpu-${random.integer(3)}`] : [],
     );
   const planned = (id: string, onto: string, of: Job | null): PlannedAllocation =>
     placement(id, jobId, onto, {
       EvalID: evaluationId() as EvaluationId,
       JobVersion: of?.Version ?? 0,
       TaskGroup: some(["web", "api"]),
+      ...(chance(50) && deploymentIds.length > 0
+        ? {
+            DeploymentID: activeOf(of)?.ID ?? some(deploymentIds),
+            DeploymentStatus: chance(30) ? { Healthy: null, Canary: true, Timestamp: "", ModifyIndex: 0 } : null,
+          }
+        : {}),
       AllocatedResources: someResources(),
       PreviousAllocation: stored.length > 0 && chance(30) ? some(stored).ID : "",
     });
+  const deploymentIds = [...snapshot.deployments()].map(({ ID }) => ID);
+  const someDeployment = () => (deploymentIds.length > 0 && chance(95) ? some(deploymentIds) : ("unknown" as DeploymentId));
+  const activeOf = (of: Job | null) => (of === null ? undefined : snapshot.activeDeployment(DEFAULT, of.ID));
+  const someVersion = () => {
+    const versions = snapshot.jobVersions(DEFAULT, jobId);
+    return { Namespace: DEFAULT, JobID: jobId as never, Version: versions.length > 0 && chance(90) ? some(versions).Version : 99 };
+  };
+  const scalingEvent = (): ScalingEvent => ({
+    Time: random.integer(1e6),
+    Count: chance(50) ? random.integer(5) : null,
+    PreviousCount: random.integer(5),
+    Message: "so said the autoscaler",
+    Error: chance(20),
+    Meta: {},
+    EvalID: null,
+    CreateIndex: 0,
+  });
+  const someReason = (): Reason => ({
+    Stage: "failed",
+    Group: "web",
+    Count: 1,
+    Name: "",
+    AllocationID: "",
+    NodeID: "",
+    Task: "",
+    Sentence: `It failed with ${random.integer(100)}.`,
+    Since: random.integer(1e6),
+    Details: {},
+  });
+  const plannedDeployment = (of: Job) => {
+    const active = activeOf(of);
+    const id = active !== undefined && chance(70) ? active.ID : random.uuid();
+    const group_ = () => deploymentGroup({ DesiredTotal: random.integer(5), DesiredCanaries: random.integer(3) });
+    return deployment(id, of, { TaskGroups: { web: group_(), ...(chance(50) ? { api: group_() } : {}) } });
+  };
   const makers: Record<Command["type"], () => Command> = {
     "job-register": () => ({
       type: "job-register",
       Job: job(jobId, {
         Priority: 50 + random.integer(3),
+        DispatchIdempotencyToken: jobId === "job-3" || chance(5) ? `token-${random.integer(2)}` : "",
         Type: some(["service", "batch", "system"]),
-        ParentID: jobId === "job-3" ? "job-0" : "",
+        ParentID: jobId === "job-3" || jobId === "job-2" ? "job-0" : "",
         TaskGroups: [group("web", 1 + random.integer(2)), ...(chance(50) ? [group("api")] : [])],
       }),
       Submission: chance(50) ? { Source: `source ${random.integer(9)}`, Format: "hcl2", VariableFlags: {}, Variables: "" } : null,
       Evaluation: chance(80) ? evaluation(evaluationId(), jobId) : null,
       EnforceIndex: chance(10) ? random.integer(50) : null,
       PreserveCounts: chance(20),
+      ...(chance(20) ? { ScalingEvent: { Group: some(["web", "api"]), Event: scalingEvent() } } : {}),
+      ...(chance(10) ? { PeriodicLaunch: { Namespace: DEFAULT, JobID: "job-0" as never, Launch: random.integer(1000) } } : {}),
     }),
+    "job-stability": () => ({ type: "job-stability", ...someVersion(), Stable: chance(70) }),
+    "job-version-tag": () => ({
+      type: "job-version-tag",
+      ...someVersion(),
+      Name: some(["golden", "last"]),
+      Description: chance(30) ? null : "as it was",
+    }),
+    "periodic-launch": () => ({
+      type: "periodic-launch",
+      Launch: { Namespace: DEFAULT, JobID: jobId as never, Launch: random.integer(1000) },
+    }),
+    "scaling-event": () => ({
+      type: "scaling-event",
+      Namespace: DEFAULT,
+      JobID: jobId as never,
+      Group: some(["web", "api"]),
+      Event: scalingEvent(),
+    }),
+    "deployment-status": () => {
+      const DeploymentID = someDeployment();
+      const back = remembered.filter((each) => chance(5) || each.ID === snapshot.deployment(DeploymentID)?.JobID);
+      return {
+        type: "deployment-status",
+        Update: {
+          DeploymentID,
+          Status: some(["running", "paused", "paused", "failed", "successful"] as const),
+          StatusDescription: "because",
+        },
+        Rollback: chance(50) && back.length > 0 ? some(back) : null,
+        Evaluations: someEvaluations(),
+      };
+    },
+    "deployment-promote": () => ({
+      type: "deployment-promote",
+      DeploymentID: someDeployment(),
+      Groups: chance(50) ? null : [some(["web", "api"])],
+      Evaluations: someEvaluations(),
+    }),
+    "deployment-allocation-health": () => {
+      const DeploymentID = someDeployment();
+      const members = [...snapshot.allocationsByDeployment(DeploymentID)].map(({ ID }) => ID);
+      const Healthy = members.filter(() => chance(50));
+      return {
+        type: "deployment-allocation-health",
+        DeploymentID,
+        Healthy: chance(95) ? Healthy : [...Healthy, someAllocation().ID],
+        Unhealthy: members.filter((id) => !Healthy.includes(id) && chance(50)),
+        Evaluations: someEvaluations(),
+      };
+    },
+    "node-drain": () => ({
+      type: "node-drain",
+      NodeID: nodeId(),
+      DrainStrategy: chance(50)
+        ? null
+        : { Deadline: 3600e9, IgnoreSystemJobs: false, ForceDeadline: "0001-01-01T00:00:00Z", StartedAt: "2026-01-01T00:00:00Z" },
+      MarkEligible: chance(50),
+      LastDrain: null,
+      Event: null,
+      Evaluations: someEvaluations(),
+    }),
+    "namespaces-upsert": () => ({ type: "namespaces-upsert", Namespaces: [namespaceRecord(some(["default", "prod", "test"]))] }),
+    "namespaces-delete": () => ({ type: "namespaces-delete", Names: [some(["default", "prod", "test"])] }),
+    "node-pools-upsert": () => ({ type: "node-pools-upsert", NodePools: [nodePool(some(["all", "fast", "slow"]))] }),
+    "node-pools-delete": () => ({ type: "node-pools-delete", Names: [some(["all", "fast", "slow", "gpu"])] }),
     "job-deregister": () => ({
       type: "job-deregister",
       Namespace: DEFAULT,
@@ -62,6 +200,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     "node-register": () => ({
       type: "node-register",
       Node: node(nodeId(), {
+        NodePool: some(["default", "default", "gpu", "fast"]),
         Status: some(["ready", "initializing"]),
         ReservedResources: {
           Cpu: { CpuShares: random.integer(3) * 50 },
@@ -99,8 +238,21 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
         Plan: plan(of, {
           Stops: Array.from({ length: random.integer(3) }, () => {
             const { ID, NodeID } = someAllocation();
-            return stop(ID, NodeID, { ClientStatus: some(["", "", "lost", "unknown"] as const) });
+            return stop(ID, NodeID, {
+              ClientStatus: some(["", "", "lost", "unknown"] as const),
+              ...(chance(20) ? { DesiredStatus: "evict" as const, PreemptedByAllocation: random.uuid() as never } : {}),
+            });
           }),
+          Notes: Array.from({ length: random.integer(2) }, () => ({
+            ...pick(someAllocation()),
+            FollowupEvalID: chance(50) ? (evaluationId() as EvaluationId) : ("" as const),
+            ClientStatus: some(["", "unknown"] as const),
+            ClientDescription: "its node is silent",
+          })),
+          Deployment: of === null || chance(60) ? null : plannedDeployment(of),
+          DeploymentUpdates: chance(80)
+            ? []
+            : [{ DeploymentID: someDeployment(), Status: some(["successful", "cancelled"] as const), StatusDescription: "as planned" }],
           Placements: of === null ? [] : Array.from({ length: random.integer(4) }, () => planned(random.uuid(), nodeId(), of)),
           InPlaceUpdates:
             of === null ? [] : stored.filter((each) => each.JobID === jobId && chance(20)).map((each) => planned(each.ID, each.NodeID, of)),
@@ -118,6 +270,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
           ClientStatus: some(["pending", "running", "running", "complete", "failed", "unknown"] as const),
           ClientDescription: some(["", "Tasks are running"]),
           TaskStates: chance(50) ? { main: taskState(some(["running", "dead"])) } : {},
+          DeploymentStatus: chance(40) ? { Healthy: chance(70), Timestamp: "2026-01-02T03:04:05Z" } : null,
         };
       }),
       Evaluations: someEvaluations(),
@@ -132,6 +285,10 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       Jobs: chance(50) ? [{ Namespace: DEFAULT, ID: jobId as never }] : [],
       Evaluations: [evaluationId() as EvaluationId, evaluationId() as EvaluationId],
       Allocations: stored.filter(() => chance(20)).map(({ ID }) => ID),
+      Deployments: deploymentIds.filter(() => chance(20)),
+      Past: chance(50)
+        ? [{ Namespace: DEFAULT, JobID: jobId as never, Reasons: Array.from({ length: random.integer(9) }, someReason) }]
+        : [],
     }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",
@@ -150,4 +307,14 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     "job-register",
   ];
   return makers[some([...types, ...frequent])]();
+}
+
+function pick({ ID, NodeID }: Pick<Allocation, "ID" | "NodeID">): Pick<Allocation, "ID" | "NodeID"> {
+  return { ID, NodeID };
+}
+
+function withSpecials(of: AllocatedResources, cores: readonly number[], devices: readonly string[]): AllocatedResources {
+  const main = of.Tasks.main!;
+  const Devices = devices.length === 0 ? [] : [{ Vendor: "acme", Type: "gpu", Name: "one", DeviceIDs: devices }];
+  return { ...of, Tasks: { main: { ...main, Cpu: { ...main.Cpu, ReservedCores: cores }, Devices } } };
 }

@@ -153,6 +153,7 @@ test("Events are filtered by topic, key, filter key and namespace, and start fro
   const hand = new Hand();
   hand.node(node("n1"));
   hand.register(job("a"), "e1");
+  hand.namespace("prod");
   hand.register(job("b", { Namespace: "prod" as never }), "e2");
   const keys = async (topics: [string, string[]][], namespace: string, count: number) =>
     (await take(hand.state.events.read({ topics: new Map(topics), namespace, fromIndex: 1 }, new AbortController().signal), count)).flatMap(

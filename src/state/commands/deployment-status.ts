@@ -1,0 +1,72 @@
+/** A deployment ends, pauses or goes on; with auto_revert the job goes back to an older version in the same entry. */
+import { type Deployment, deploymentActive, type DeploymentId, type DeploymentUpdate, type Job } from "#model";
+import type { Command } from "../contract.ts";
+import { deadlineFrom, putDeployment } from "../deployments.ts";
+import type { Draft, Refusal } from "../draft.ts";
+import { mark } from "../marks.ts";
+import { registerVersion, storeEvaluation } from "./job-register.ts";
+
+type DeploymentStatusCommand = Extract<Command, { type: "deployment-status" }>;
+
+export function applyDeploymentStatus(draft: Draft, command: DeploymentStatusCommand): Refusal | undefined {
+  const found = activeDeployment(draft, command.Update.DeploymentID, "change");
+  if ("refusal" in found) return found.refusal;
+  const { Rollback: to } = command;
+  if (to !== null && (to.ID !== found.deployment.JobID || to.Namespace !== found.deployment.Namespace)) {
+    return { code: "invalid", reason: `Cannot roll back job "${found.deployment.JobID}": it is to become job "${to.ID}"` };
+  }
+  setStatus(draft, found.deployment, command.Update);
+  const rolledBack = to === null ? undefined : rollBack(draft, found.deployment, to);
+  for (const evaluation of command.Evaluations) {
+    storeEvaluation(draft, evaluation, rolledBack?.ID === evaluation.JobID ? rolledBack : undefined);
+  }
+  return undefined;
+}
+
+/** The deployment, if it still goes on. */
+export function activeDeployment(
+  draft: Draft,
+  id: DeploymentId,
+  verb: string,
+): { readonly deployment: Deployment } | { readonly refusal: Refusal } {
+  const deployment = draft.tables.deployments.get(id);
+  if (deployment === undefined) return { refusal: { code: "missing", reason: `Cannot ${verb} deployment "${id}": no such deployment` } };
+  if (deploymentActive(deployment)) return { deployment };
+  return {
+    refusal: {
+      code: "conflict",
+      reason: `Cannot ${verb} deployment "${id}": it is ${deployment.Status}, only a running or paused one can be`,
+    },
+  };
+}
+
+/** Success makes the version one to come back to. Time spent paused does not count towards the progress deadlines. */
+export function setStatus(draft: Draft, deployment: Deployment, { Status, StatusDescription }: DeploymentUpdate): void {
+  const resumes = deployment.Status === "paused" && Status === "running";
+  const TaskGroups = resumes ? withNewDeadlines(draft, deployment.TaskGroups) : deployment.TaskGroups;
+  putDeployment(draft, { ...deployment, TaskGroups, Status, StatusDescription });
+  if (Status !== "successful") return;
+  const record = draft.record(deployment.Namespace, deployment.JobID);
+  if (record !== undefined && record.job.CreateIndex === deployment.JobCreateIndex) {
+    mark(draft, record, deployment.JobVersion, { Stable: true });
+  }
+}
+
+/** Each deadline that runs starts anew. */
+export function withNewDeadlines(draft: Draft, groups: Deployment["TaskGroups"]): Deployment["TaskGroups"] {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, group]) => {
+      const runs = group.ProgressDeadline > 0 && group.RequireProgressBy !== null;
+      return [name, runs ? { ...group, RequireProgressBy: deadlineFrom(draft, group.ProgressDeadline) } : group] as const;
+    }),
+  );
+}
+
+/** Not if somebody registered something newer meanwhile. */
+function rollBack(draft: Draft, deployment: Deployment, to: Job): Job | undefined {
+  const record = draft.record(deployment.Namespace, deployment.JobID);
+  if (record === undefined || record.job.CreateIndex !== deployment.JobCreateIndex) return undefined;
+  if (record.job.Version !== deployment.JobVersion || record.job.Stop) return undefined;
+  const submission = record.versions.find(({ spec }) => spec.Version === to.Version)?.submission ?? null;
+  return registerVersion(draft, record, to, submission);
+}

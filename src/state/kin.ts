@@ -1,0 +1,70 @@
+/**
+ * What hangs on a job beside its record: its place among its parent's children, the token it was dispatched with, what was scaled,
+ * when it was last launched. All of it goes when the job goes; only the past (past.ts) stays.
+ */
+import { type Job, jobKey, type JobId, SCALING_EVENTS_MAX, type ScalingEvent } from "#model";
+import type { PeriodicLaunch } from "./contract.ts";
+import type { Draft } from "./draft.ts";
+import type { Tables } from "./tables/tables.ts";
+
+/** The indexes by parent follow the record. */
+export function keepKin(draft: Draft, before: Job | undefined, after: Job | undefined): void {
+  const { journal, tables } = draft;
+  if (before?.ParentID !== after?.ParentID) {
+    if (before !== undefined && before.ParentID !== "") journal.deleteIn(tables.children, parentKey(before), before.ID);
+    if (after !== undefined && after.ParentID !== "") journal.setIn(tables.children, parentKey(after), after.ID, after.ID);
+  }
+  if (before?.ParentID !== after?.ParentID || before?.DispatchIdempotencyToken !== after?.DispatchIdempotencyToken) {
+    if (isDispatched(before)) journal.deleteIn(tables.dispatches, parentKey(before), before.DispatchIdempotencyToken);
+    if (isDispatched(after)) journal.setIn(tables.dispatches, parentKey(after), after.DispatchIdempotencyToken, after.ID);
+  }
+}
+
+/** The indexes of a job that is read back. */
+export function indexKin(tables: Tables, job: Job): void {
+  if (job.ParentID !== "") tables.children.set(parentKey(job), job.ID, job.ID);
+  if (isDispatched(job)) tables.dispatches.set(parentKey(job), job.DispatchIdempotencyToken, job.ID);
+}
+
+/** The child that was dispatched with this token before. */
+export function dispatchedWith(draft: Draft, job: Job): JobId | undefined {
+  return isDispatched(job) ? draft.tables.dispatches.get(parentKey(job), job.DispatchIdempotencyToken) : undefined;
+}
+
+export function dropHistory(draft: Draft, job: Job): void {
+  const key = jobKey(job);
+  if (draft.tables.scalingEvents.has(key)) draft.delete(draft.tables.scalingEvents, key, "scaling-events");
+  if (draft.tables.launches.has(key)) draft.delete(draft.tables.launches, key, "periodic-launches");
+}
+
+export function addScalingEvent(draft: Draft, job: Job, group: string, event: ScalingEvent): void {
+  const key = jobKey(job);
+  const known = draft.tables.scalingEvents.get(key) ?? {};
+  const earlier = Object.hasOwn(known, group) ? (known[group] ?? []) : [];
+  const events = [{ ...event, CreateIndex: draft.index }, ...earlier].slice(0, SCALING_EVENTS_MAX);
+  draft.set(draft.tables.scalingEvents, key, { ...known, [group]: events }, "scaling-events");
+}
+
+/** Was this tick, or a later one, launched or passed over already? */
+export function launchedAlready(draft: Draft, launch: PeriodicLaunch): boolean {
+  const last = draft.tables.launches.get(launchKey(launch))?.Launch;
+  return last !== undefined && launch.Launch <= last;
+}
+
+/** Never moves back. */
+export function noteLaunch(draft: Draft, { Namespace, JobID, Launch }: PeriodicLaunch): void {
+  if (launchedAlready(draft, { Namespace, JobID, Launch })) return;
+  draft.set(draft.tables.launches, launchKey({ Namespace, JobID }), { Namespace, JobID, Launch }, "periodic-launches");
+}
+
+function isDispatched(job: Job | undefined): job is Job {
+  return job !== undefined && job.ParentID !== "" && job.DispatchIdempotencyToken !== "";
+}
+
+function parentKey(job: Job): string {
+  return jobKey({ Namespace: job.Namespace, ID: job.ParentID });
+}
+
+function launchKey(launch: Pick<PeriodicLaunch, "Namespace" | "JobID">): string {
+  return jobKey({ Namespace: launch.Namespace, ID: launch.JobID });
+}
