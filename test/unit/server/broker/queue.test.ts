@@ -192,3 +192,19 @@ test("whatever happens, no job has two evaluations in hand and every evaluation 
     { numRuns: Math.round(300 * testScale()) },
   );
 });
+
+test("an evaluation can be asked how many come before it", () => {
+  const queue = createEvaluationQueue();
+  queue.offer(evaluation("old", { CreateIndex: 1 }), 0);
+  queue.offer(evaluation("young", { CreateIndex: 2 }), 0);
+  queue.offer(evaluation("urgent", { CreateIndex: 3, Priority: 90 }), 0);
+  queue.offer(evaluation("second of young", { ...ofJob("job-of-young"), CreateIndex: 4 }), 0);
+  queue.offer(evaluation("later", { WaitUntil: new Date(5_000).toISOString() }), 0);
+  assert.deepEqual(queue.position("young"), { place: "ready", ahead: 2, dueMs: null });
+  assert.deepEqual(queue.position("second of young"), { place: "pending", ahead: 3, dueMs: null });
+  assert.deepEqual(queue.position("later"), { place: "delayed", ahead: 0, dueMs: 5_000 });
+  assert.equal(queue.position("unknown"), undefined);
+  queue.take(0);
+  assert.deepEqual(queue.position("urgent"), { place: "in hand", ahead: 0, dueMs: null });
+  assert.deepEqual(queue.position("young"), { place: "ready", ahead: 1, dueMs: null });
+});
