@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "alloc stop": entry("Stop an allocation; its job replaces it", async () => (await import("./alloc-actions.ts")).allocStop),
   "eval list": entry("List evaluations", async () => (await import("./eval.ts")).evalList),
   "eval status": entry("Show an evaluation, and why it could not place", async () => (await import("./eval.ts")).evalStatus),
+  fmt: entry("Rewrite HCL files in canonical form", async () => (await import("./fmt.ts")).fmt),
   "job allocs": entry("List a job's allocations", async () => (await import("./job-lists.ts")).jobAllocs),
   "job eval": entry("Evaluate a job again", async () => (await import("./job-lists.ts")).jobEval),
   "job history": entry("List a job's versions", async () => (await import("./job-lists.ts")).jobHistory),

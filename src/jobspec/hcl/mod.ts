@@ -37,4 +37,5 @@ export {
   type MapValue,
   type Value,
 } from "./value.ts";
+export { formatText } from "./format/format.ts";
 export { makeFunctions, type FunctionOptions } from "./functions/mod.ts";
