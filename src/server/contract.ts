@@ -29,6 +29,8 @@ export interface RegisterRequest {
   readonly EnforceIndex?: boolean;
   readonly JobModifyIndex?: number;
   readonly PreserveCounts?: boolean;
+  /** Tasks keep the resources they have. */
+  readonly PreserveResources?: boolean;
   /** 0: the job's. */
   readonly EvalPriority?: number;
   /** Namespace and region of the query string; a job that names another is refused. */

@@ -14,6 +14,10 @@ export function nodeNotFound(id: string): NamedError {
   return new NamedError("NODE_NOT_FOUND", `node not found: "${id}"`, { statusCode: 404 });
 }
 
+export function evaluationNotFound(id: string): NamedError {
+  return new NamedError("EVALUATION_NOT_FOUND", `eval not found: "${id}"`, { statusCode: 404 });
+}
+
 export function badRequest(message: string): NamedError {
   return new NamedError("REQUEST_INVALID", message, { statusCode: 400 });
 }

@@ -16,7 +16,14 @@ import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from
 import { createSessions } from "./nodes/sessions.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
 import { failDeployment, pauseDeployment, promoteDeployment, setDeploymentHealth } from "./operations/deployments.ts";
+import { deleteEvaluations } from "./operations/delete-evaluations.ts";
 import { deregisterJob } from "./operations/deregister-job.ts";
+import { dispatchJob } from "./operations/dispatch-job.ts";
+import { forcePeriodic } from "./operations/force-periodic.ts";
+import { deleteNamespace, upsertNamespace } from "./operations/namespaces.ts";
+import { deleteNodePool, upsertNodePool } from "./operations/node-pools.ts";
+import { scaleJob } from "./operations/scale-job.ts";
+import { scaleStatus } from "./operations/scale-status.ts";
 import { drainNode } from "./operations/drain-node.ts";
 import { evaluateJob } from "./operations/evaluate-job.ts";
 import { setJobStability, tagJobVersion, untagJobVersion } from "./operations/job-versions.ts";
@@ -32,6 +39,8 @@ import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
 import { createDrainer } from "./reconcilers/drains/drainer.ts";
 import { createDisconnectedNodes } from "./reconcilers/lost-nodes-disconnected.ts";
 import { markNodesLost } from "./reconcilers/lost-nodes.ts";
+import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
+import { ticksAfter } from "./reconcilers/periodic-rules.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 
 export interface ServerOptions {
@@ -90,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // What goes on for a while: versions that come, nodes that empty.
   const deployments = createDeploymentWatcher(context);
   const drainer = createDrainer(context);
+  const periodic = createPeriodicLauncher(context);
   const disconnected = createDisconnectedNodes(context);
 
   return {
@@ -115,17 +125,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     pauseDeployment: (id, pause) => pauseDeployment(context, id, pause),
     failDeployment: (id) => failDeployment(context, id),
     setDeploymentHealth: (id, healthy, unhealthy) => setDeploymentHealth(context, id, healthy, unhealthy),
-    dispatchJob: absent,
-    forcePeriodic: absent,
-    scaleJob: absent,
-    scaleStatus: absent,
-    nextLaunches: () => [],
+    dispatchJob: (namespace, id, request) => dispatchJob(context, namespace, id, request),
+    forcePeriodic: (namespace, id) => forcePeriodic(context, namespace, id),
+    scaleJob: (namespace, id, request) => scaleJob(context, namespace, id, request),
+    scaleStatus: (namespace, id) => scaleStatus(cluster.state.snapshot(), namespace, id),
+    nextLaunches: (job, count) => ticksAfter(job, clock.nowMs(), count),
     drainNode: (id, request) => drainNode(context, id, request),
-    upsertNamespace: absent,
-    deleteNamespace: absent,
-    upsertNodePool: absent,
-    deleteNodePool: absent,
-    deleteEvaluations: absent,
+    upsertNamespace: (record) => upsertNamespace(context, record),
+    deleteNamespace: (name) => deleteNamespace(context, name),
+    upsertNodePool: (pool) => upsertNodePool(context, pool),
+    deleteNodePool: (name) => deleteNodePool(context, name),
+    deleteEvaluations: (ids) => deleteEvaluations(context, ids),
     explainJob: absent,
     statistics: () => ({
       ...broker.statistics(),
@@ -133,12 +143,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       "nodes.connected": sessions.connected,
       "nodes.draining": drainer.draining,
       "deployments.active": deployments.watched,
+      "periodic.tracked": periodic.tracked,
     }),
     async close() {
       closing.abort();
       garbage.close();
       deployments.close();
       drainer.close();
+      periodic.close();
       disconnected.close();
       stale.close();
       broker.close();

@@ -1,4 +1,5 @@
 /** A job is to stop: marked (or, purged, forgotten) together with the evaluation that will stop its allocations. */
+import { launchesChildren } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
 import { jobNotFound } from "../errors.ts";
@@ -20,8 +21,7 @@ export async function deregisterJob(
   const job = context.cluster.state.snapshot().job(namespace, id);
   if (job === undefined) throw jobNotFound(id);
   const priority = options.EvalPriority > 0 ? options.EvalPriority : job.Priority;
-  const launchedLater = job.Periodic !== null || job.ParameterizedJob !== null;
-  const evaluation = launchedLater ? null : evaluationFor(context, { ...job, Priority: priority }, "job-deregister");
+  const evaluation = launchesChildren(job) ? null : evaluationFor(context, { ...job, Priority: priority }, "job-deregister");
   const index = await commit(context, {
     type: "job-deregister",
     Namespace: job.Namespace,

@@ -8,6 +8,7 @@ import { schedule } from "#scheduler";
 import type { Snapshot } from "#state";
 import type { ServerContext } from "../context.ts";
 import type { JobPlanResponse } from "../contract.ts";
+import { ticksAfter } from "../reconcilers/periodic-rules.ts";
 import { admitRequested, warningText } from "./register-job.ts";
 
 export interface PlanRequest {
@@ -30,9 +31,15 @@ export async function planJob(context: ServerContext, request: PlanRequest): Pro
     JobModifyIndex: stored?.JobModifyIndex ?? 0,
     CreatedEvals: result.Created,
     Diff: diff === null ? null : annotateDiff(diff, annotations?.DesiredTGUpdates ?? {}),
-    NextPeriodicLaunch: null,
+    NextPeriodicLaunch: nextLaunch(wanted, context.clock.nowMs()),
     Warnings: warningText(warnings),
   };
+}
+
+/** RFC 3339; null: time launches nothing of it. */
+function nextLaunch(job: Job, nowMs: number): string | null {
+  const [tick] = ticksAfter(job, nowMs, 1);
+  return tick === undefined ? null : new Date(tick * 1_000).toISOString();
 }
 
 /** The job as the state would hold it: an unchanged one keeps its version. */

@@ -1,65 +1,92 @@
 /**
  * A job comes in: admitted, recorded with the evaluation that will look at it, answered.
  *
- *   request ──► admit ──► may register? ──► job-register (job + evaluation, one entry) ──► response
+ *   request ──► admit ──► may register, here? ──► job-register (job + evaluation, one entry) ──► response
  *
  * `EnforceIndex` is decided when the command is applied, where there is only one order of things: of any number of
  * registrations that saw the same index exactly one wins (F24), and a refused one changes nothing.
  */
-import { admitJob, type Admitted } from "#jobspec";
+import { admitJob, AdmissionError, type Admitted } from "#jobspec";
+import { launchesChildren, type Job } from "#model";
 import { refused, badRequest, jobIndexConflict, registrationClosed } from "../errors.ts";
 import { evaluationFor, type ServerContext } from "../context.ts";
 import type { RegisterRequest, RegisterResponse } from "../contract.ts";
+import { obstaclesTo } from "./admit-here.ts";
+
+const RACES_MAX = 10;
 
 export async function registerJob(context: ServerContext, request: RegisterRequest): Promise<RegisterResponse> {
   const { job, warnings } = admitRequested(context, request);
-  const before = context.cluster.state.snapshot();
-  if (before.schedulerConfiguration().RejectJobRegistration) throw registrationClosed();
-
-  const enforceIndex = request.EnforceIndex === true ? (request.JobModifyIndex ?? 0) : null;
-  // Launched later by something else: registering them starts nothing.
-  const launchedLater = job.Periodic !== null || job.ParameterizedJob !== null;
-  const priority = request.EvalPriority !== undefined && request.EvalPriority > 0 ? request.EvalPriority : job.Priority;
-  const evaluation = launchedLater ? null : evaluationFor(context, { ...job, Priority: priority }, "job-register");
-
-  const outcome = await context.cluster.propose({
-    type: "job-register",
-    Job: job,
-    Submission: request.Submission ?? null,
-    Evaluation: evaluation,
-    EnforceIndex: enforceIndex,
-    PreserveCounts: request.PreserveCounts ?? false,
-  });
-  const stored = context.cluster.state.snapshot().job(job.Namespace, job.ID);
-  if (!outcome.ok) {
-    if (outcome.code === "conflict") throw jobIndexConflict(enforceIndex ?? 0, stored?.JobModifyIndex);
-    throw refused(outcome);
+  if (context.cluster.state.snapshot().schedulerConfiguration().RejectJobRegistration) throw registrationClosed();
+  const priority = request.EvalPriority ?? 0;
+  if (priority < 0 || priority > context.admission.priorityMax) {
+    throw badRequest(`Cannot register job "${job.ID}": EvalPriority is ${priority}, must be 1 to ${context.admission.priorityMax}`);
   }
-  return {
-    EvalID: evaluation?.ID ?? "",
-    EvalCreateIndex: evaluation === null ? 0 : outcome.index,
-    JobModifyIndex: stored?.JobModifyIndex ?? outcome.index,
-    Warnings: warningText(warnings),
-    Index: outcome.index,
-  };
+  // Launched later by something else: registering them starts nothing.
+  const evaluation = launchesChildren(job)
+    ? null
+    : evaluationFor(context, { ...job, Priority: priority > 0 ? priority : job.Priority }, "job-register");
+
+  for (let race = 1; ; race++) {
+    const before = context.cluster.state.snapshot().job(job.Namespace, job.ID);
+    const asked = request.EnforceIndex === true ? (request.JobModifyIndex ?? 0) : null;
+    const preserving = request.PreserveResources === true;
+    const outcome = await context.cluster.propose({
+      type: "job-register",
+      Job: preserving && before !== undefined ? withResourcesOf(before, job) : job,
+      Submission: request.Submission ?? null,
+      Evaluation: evaluation,
+      // Resources were taken from this version: of a job that changed meanwhile they are taken again.
+      EnforceIndex: asked ?? (preserving ? (before?.JobModifyIndex ?? 0) : null),
+      PreserveCounts: request.PreserveCounts ?? false,
+    });
+    const stored = context.cluster.state.snapshot().job(job.Namespace, job.ID);
+    if (outcome.ok) {
+      return {
+        EvalID: evaluation?.ID ?? "",
+        EvalCreateIndex: evaluation === null ? 0 : outcome.index,
+        JobModifyIndex: stored?.JobModifyIndex ?? outcome.index,
+        Warnings: warningText(warnings),
+        Index: outcome.index,
+      };
+    }
+    if (outcome.code !== "conflict") throw refused(outcome);
+    if (asked !== null) throw jobIndexConflict(asked, stored?.JobModifyIndex);
+    if (race === RACES_MAX) throw refused(outcome);
+  }
 }
 
-/** Admission, and that the job is meant for the namespace and region it was sent to. */
+/** Admission, that the job is meant for the namespace and region it was sent to, and that this cluster would have it. */
 export function admitRequested(
   context: ServerContext,
   request: { readonly Job: unknown; readonly namespace?: string; readonly region?: string },
 ): Admitted {
   const admitted = admitJob(request.Job, context.admission);
-  const { Namespace, Region } = admitted.job;
+  const { ID, Namespace, Region } = admitted.job;
   if (request.namespace !== undefined && request.namespace !== "" && request.namespace !== Namespace) {
-    throw badRequest(
-      `Cannot register job "${admitted.job.ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`,
-    );
+    throw badRequest(`Cannot register job "${ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`);
   }
   if (request.region !== undefined && request.region !== "" && Region !== "global" && request.region !== Region) {
-    throw badRequest(`Cannot register job "${admitted.job.ID}": the request names region "${request.region}", the job "${Region}"`);
+    throw badRequest(`Cannot register job "${ID}": the request names region "${request.region}", the job "${Region}"`);
   }
+  const obstacles = obstaclesTo(context.cluster.state.snapshot(), admitted.job);
+  if (obstacles.length > 0) throw new AdmissionError(`job ${JSON.stringify(ID)}`, obstacles);
   return admitted;
+}
+
+/** `job`, with what the tasks of the same names have now. */
+function withResourcesOf(stored: Job, job: Job): Job {
+  return {
+    ...job,
+    TaskGroups: job.TaskGroups.map((group) => {
+      const before = stored.TaskGroups.find((each) => each.Name === group.Name);
+      const tasks = group.Tasks.map((task) => {
+        const kept = before?.Tasks.find((each) => each.Name === task.Name)?.Resources;
+        return kept === undefined ? task : { ...task, Resources: kept };
+      });
+      return { ...group, Tasks: tasks };
+    }),
+  };
 }
 
 /** As existing clients show it: a count, then a line each. */

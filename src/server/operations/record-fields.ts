@@ -1,0 +1,57 @@
+/** A record as a client sent it (any JSON), read field by field; the first that is not what it should be is refused by name. */
+import { badRequest } from "../errors.ts";
+
+export interface RecordFields {
+  text(name: string): string;
+  flag(name: string): boolean | null;
+  texts(name: string): readonly string[];
+  /** `{}` when absent. Values that are no texts are refused. */
+  textMap(name: string): Readonly<Record<string, string>>;
+  /** null when absent. */
+  block(name: string): RecordFields | null;
+  /** Something this version does not know to honour must not be set: null, {} and [] count as not set. */
+  unset(name: string, why: string): void;
+}
+
+/** `subject` starts what is refused: `Cannot store namespace "web"`. */
+export function recordFields(value: unknown, subject: string, path = ""): RecordFields {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw badRequest(`${subject}: ${path === "" ? "it" : path} is not an object`);
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  const at = (name: string): unknown => (Object.hasOwn(fields, name) ? (fields[name] ?? null) : null);
+  const wrong = (name: string, wanted: string): Error => badRequest(`${subject}: ${path}${name} is not ${wanted}`);
+  return {
+    text(name) {
+      const found = at(name) ?? "";
+      if (typeof found !== "string") throw wrong(name, "a text");
+      return found;
+    },
+    flag(name) {
+      const found = at(name);
+      if (found !== null && typeof found !== "boolean") throw wrong(name, "true or false");
+      return found;
+    },
+    texts(name) {
+      const found = at(name) ?? [];
+      if (!Array.isArray(found) || found.some((each) => typeof each !== "string")) throw wrong(name, "a list of texts");
+      return found as string[];
+    },
+    textMap(name) {
+      const found = at(name) ?? {};
+      if (typeof found !== "object" || Array.isArray(found) || Object.values(found).some((each) => typeof each !== "string")) {
+        throw wrong(name, "a map of texts");
+      }
+      return { ...(found as Record<string, string>) };
+    },
+    block(name) {
+      const found = at(name);
+      return found === null ? null : recordFields(found, subject, `${path}${name}.`);
+    },
+    unset(name, why) {
+      const found = at(name);
+      const empty = found === null || found === "" || (typeof found === "object" && Object.keys(found).length === 0);
+      if (!empty) throw badRequest(`${subject}: ${path}${name} is set: ${why}`);
+    },
+  };
+}
