@@ -113,12 +113,12 @@ test("while the scheduler configuration rejects registrations nobody registers",
     await assert.rejects(world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) }), code("JOB_REGISTRATION_CLOSED", 403));
   }));
 
-test("an update that must replace leaves the group at its count in the new version", () =>
+test("an update without deployments (max_parallel 0) replaces all at once and leaves the group at its count in the new version", () =>
   inside({}, async (world) => {
     for (const name of ["n1", "n2"]) await world.addNode({ name });
-    await world.server.registerJob({ Job: jobOf({ id: "web", count: 4, environment: { version: "1" } }) });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 4, environment: { version: "1" }, update: { MaxParallel: 0 } }) });
     await world.clock.advance(1_000);
-    await world.server.registerJob({ Job: jobOf({ id: "web", count: 4, environment: { version: "2" } }) });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 4, environment: { version: "2" }, update: { MaxParallel: 0 } }) });
     await world.clock.advance(2_000);
     const all = [...world.cluster.state.snapshot().allocationsByJob("default", "web")];
     assert.deepEqual(all.map((each) => `v${each.JobVersion} ${each.DesiredStatus} ${each.ClientStatus}`).sort(), [

@@ -21,9 +21,9 @@ test("a stopped job goes after four hours, not before, by itself", () =>
 test("a forced collection takes what is over and leaves what runs", () =>
   inside({}, async (world) => {
     await world.addNode({ name: "n1" });
-    await world.server.registerJob({ Job: jobOf({ id: "web", count: 2, environment: { version: "1" } }) });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 2, environment: { version: "1" }, update: { MaxParallel: 0 } }) });
     await world.clock.advance(1_000);
-    await world.server.registerJob({ Job: jobOf({ id: "web", count: 2, environment: { version: "2" } }) });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 2, environment: { version: "2" }, update: { MaxParallel: 0 } }) });
     await world.clock.advance(1_000);
     await world.server.collectGarbage();
     const snapshot = world.cluster.state.snapshot();
