@@ -8,15 +8,16 @@
 import { newEvaluation } from "#model";
 import type { AllocMetric, DesiredUpdates, Evaluation, EvaluationId, PlanAnnotations } from "#model";
 import type { Pass } from "./pass.ts";
+import type { Evictions } from "./preempt/evict.ts";
 import type { GroupPlacer } from "./place.ts";
-import type { GroupDecision } from "./reconcile/decision.ts";
+import type { GroupDecision, JobDecision } from "./reconcile/decision.ts";
 
 export interface Outcome {
   readonly evaluation: Evaluation;
   readonly created: readonly Evaluation[];
 }
 
-export function outcomeOf(pass: Pass, decisions: readonly GroupDecision[], placers: ReadonlyMap<string, GroupPlacer>): Outcome {
+export function outcomeOf(pass: Pass, decision: JobDecision, placers: ReadonlyMap<string, GroupPlacer>): Outcome {
   const { evaluation, options, snapshot } = pass;
   const FailedTGAllocs: Record<string, AllocMetric> = {};
   const QueuedAllocations: Record<string, number> = {};
@@ -31,13 +32,14 @@ export function outcomeOf(pass: Pass, decisions: readonly GroupDecision[], place
     StatusDescription: "",
     FailedTGAllocs,
     QueuedAllocations,
+    DeploymentID: decision.deploymentId,
     SnapshotIndex: snapshot.index,
-    PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decisions) : null,
+    PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decision.groups, pass.evictions) : null,
     ModifyTime: options.nowNs,
   };
-  if (Object.keys(FailedTGAllocs).length === 0) return { evaluation: { ...done, BlockedEval: "" }, created: [] };
+  if (Object.keys(FailedTGAllocs).length === 0) return { evaluation: { ...done, BlockedEval: "" }, created: pass.followups };
   const learned = learnedClasses(pass, FailedTGAllocs);
-  if (wasBlocked(evaluation)) return { evaluation: { ...done, ...learned, Status: "blocked", StatusDescription: WAITING }, created: [] };
+  if (wasBlocked(evaluation)) return { evaluation: { ...done, ...learned, Status: "blocked", StatusDescription: WAITING }, created: pass.followups };
   const blocked = newEvaluation({
     ...learned,
     ID: options.newId() as EvaluationId,
@@ -54,13 +56,13 @@ export function outcomeOf(pass: Pass, decisions: readonly GroupDecision[], place
     CreateTime: options.nowNs,
     ModifyTime: options.nowNs,
   });
-  return { evaluation: { ...done, BlockedEval: blocked.ID }, created: [blocked] };
+  return { evaluation: { ...done, BlockedEval: blocked.ID }, created: [blocked, ...pass.followups] };
 }
 
-export function annotationsOf(decisions: readonly GroupDecision[]): PlanAnnotations {
+export function annotationsOf(decisions: readonly Pick<GroupDecision, "name" | "updates">[], evictions: Evictions): PlanAnnotations {
   const DesiredTGUpdates: Record<string, DesiredUpdates> = {};
-  for (const decision of decisions) DesiredTGUpdates[decision.name] = decision.updates;
-  return { DesiredTGUpdates, PreemptedAllocs: [] };
+  for (const { name, updates } of decisions) DesiredTGUpdates[name] = { ...updates, Preemptions: evictions.byGroup.get(name) ?? 0 };
+  return { DesiredTGUpdates, PreemptedAllocs: evictions.preempted };
 }
 
 const WAITING = "created to place remaining allocations";

@@ -3,12 +3,14 @@
  * in it is private to the pass; the snapshot is only read.
  */
 import { clientTerminal } from "#model";
-import type { AllocationId, Allocation, Evaluation, Job, Node, PlannedAllocation, PlannedStop, TaskGroup } from "#model";
+import type { AllocationId, Allocation, Evaluation, EvaluationId, Job, Node, PlannedAllocation, PlannedNote, PlannedStop, TaskGroup } from "#model";
 import type { Snapshot } from "#state";
 import { datacenterTest, inPool, unavailability } from "./feasible/availability.ts";
 import { type GroupChecks, groupChecks } from "./feasible/checks.ts";
 import { Ledger } from "./feasible/fits.ts";
-import type { Stop } from "./reconcile/decision.ts";
+import { Evictions } from "./preempt/evict.ts";
+import type { Note, Stop, Wake } from "./reconcile/decision.ts";
+import { type Followups, followupsFor } from "./reconcile/followups.ts";
 import { type Draw, drawFor } from "./seed.ts";
 
 export interface ScheduleOptions {
@@ -43,11 +45,17 @@ export class Pass {
   readonly stops: PlannedStop[] = [];
   readonly placements: PlannedAllocation[] = [];
   readonly inPlace: PlannedAllocation[] = [];
+  readonly notes: PlannedNote[] = [];
+  /** Evaluations that the plan's stops and notes name. */
+  readonly followups: Evaluation[] = [];
+  /** Allocations of other jobs that have to go; their stops are in `stops`. */
+  readonly evictions = new Evictions();
   /** Stays false unless the budget ran out. */
   more = false;
   readonly #stopped = new Set<AllocationId>();
+  #wakes: Followups | undefined;
   readonly #checks = new Map<TaskGroup, GroupChecks>();
-  #availability: Availability | undefined;
+  readonly #availability = new Map<Job, Availability>();
 
   constructor(snapshot: Snapshot, evaluation: Evaluation, options: ScheduleOptions) {
     this.snapshot = snapshot;
@@ -68,7 +76,8 @@ export class Pass {
   /** False, and noted, once the plan is as large as a pass may make it. All-at-once jobs have no limit. */
   hasBudget(): boolean {
     if (this.job?.AllAtOnce === true) return true;
-    if (this.stops.length + this.placements.length + this.inPlace.length < this.options.placementsMax) return true;
+    const changes = this.stops.length + this.placements.length + this.inPlace.length + this.notes.length;
+    if (changes < this.options.placementsMax) return true;
     this.more = true;
     return false;
   }
@@ -80,7 +89,7 @@ export class Pass {
   }
 
   /** Puts the stop in the plan; its room was given back before. */
-  recordStop({ allocation, description, clientStatus }: Stop): void {
+  recordStop({ allocation, description, clientStatus, wake }: Stop): void {
     this.#stopped.add(allocation.ID);
     this.stops.push({
       ID: allocation.ID,
@@ -88,9 +97,34 @@ export class Pass {
       DesiredStatus: "stop",
       DesiredDescription: description,
       ClientStatus: clientStatus,
-      FollowupEvalID: "",
+      FollowupEvalID: this.#followup(wake),
       PreemptedByAllocation: "",
     });
+  }
+
+  /** Before stops and notes are put in the plan: all times at which the job may have to be looked at again. */
+  foresee(wakes: readonly Wake[]): void {
+    if (wakes.length > 0) this.#wakes = followupsFor(wakes, this.evaluation, this.options.newId, this.options.nowNs);
+  }
+
+  note({ allocation, clientStatus, description, wakes }: Note): void {
+    const ids = wakes.map((wake) => this.#followup(wake));
+    this.notes.push({
+      ID: allocation.ID,
+      NodeID: allocation.NodeID,
+      FollowupEvalID: ids[0] ?? "",
+      ClientStatus: clientStatus,
+      ClientDescription: description,
+    });
+  }
+
+  /** Only what the plan names is created. */
+  #followup(wake: Wake | undefined): EvaluationId | "" {
+    if (wake === undefined || this.#wakes === undefined) return "";
+    const id = this.#wakes.idOf(wake);
+    const evaluation = this.#wakes.evaluations.find((each) => each.ID === id);
+    if (evaluation !== undefined && !this.followups.includes(evaluation)) this.followups.push(evaluation);
+    return id;
   }
 
   /** Allocations of the job that hold room, with this plan done. */
@@ -117,8 +151,9 @@ export class Pass {
   };
 
   availability(job: Job): Availability {
-    this.#availability ??= availabilityOf(job, this.ledger.columns.nodes);
-    return this.#availability;
+    let available = this.#availability.get(job);
+    if (available === undefined) this.#availability.set(job, (available = availabilityOf(job, this.ledger.columns.nodes)));
+    return available;
   }
 }
 

@@ -34,7 +34,7 @@ export interface Note {
   readonly allocation: Allocation;
   readonly clientStatus: "" | "unknown";
   readonly description: string;
-  /** The first one's evaluation id is noted on the allocation. */
+  /** The first one's evaluation id is noted on the allocation. At most one: what is named nowhere is not created with half a plan. */
   readonly wakes: readonly Wake[];
 }
 

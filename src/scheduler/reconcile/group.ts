@@ -1,173 +1,247 @@
 /**
- * One group: what it has, what it should have, and so what to stop, update and place. Pure; nodes are chosen later.
- * nomad.md §6.5 items 10 to 17, without deployments.
+ * One group: what it has, what it should have, and so what to stop, update and place. Pure; nodes are chosen later. nomad.md §6.5.
  *
- *   1  sort the allocations by their standing (classify.ts)
- *   2  too many? stop some: doubles of a name, then those about to move, then the highest indexes
- *   3  of the rest, what does the new version mean: nothing, in place, or a new one in its place (at most `limit`)
- *   4  those that move, are lost or retried get a successor with the same name, as long as the group is not full
- *   5  new names up to the count
+ *   survey    1  sort the allocations by what each is to the group now        sort.ts, classify.ts
+ *             2  too many? stop some                                          shrink.ts
+ *             3  of those that stay, what does the new version mean           versions.ts
+ *             4  are canaries wanted first, and which                         canaries.ts
+ *             5  what is missing: successors of the lost and the failed, new names up to the count
+ *             6  does it begin a deployment, or is it done with one           deployment.ts
+ *
+ *   decide    once the whole job is surveyed and its deployment known: how many may be replaced now (room.ts), and every
+ *             placement with its name, its version and its deployment
  */
-import { allocationIndex, clientTerminal, type GroupChange, groupChange, serverTerminal } from "#model";
-import type { Allocation, Job, Node, TaskGroup } from "#model";
-import { classify, type Standing } from "./classify.ts";
-import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Place, type Stop } from "./decision.ts";
+import { deploymentActive } from "#model";
+import type { Allocation, Deployment, DeploymentGroup, DeploymentId, Job, TaskGroup, UpdateStrategy } from "#model";
+import { type CanaryPlan, planCanaries } from "./canaries.ts";
+import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Note, type Place, type Stop } from "./decision.ts";
+import { groupIsWell, newGroupState, strategyOf } from "./deployment.ts";
+import { stoppedByItselfAtNs } from "./disconnect.ts";
 import { Names } from "./names.ts";
+import { trackerAfter } from "./reschedule.ts";
+import { roomForUpdates } from "./room.ts";
+import { byIndex, shrink, type Shrunk } from "./shrink.ts";
+import { sortAllocations, type SortInput, type Sorted } from "./sort.ts";
+import { compareVersions, type Versions } from "./versions.ts";
 
-export interface GroupInput {
-  readonly job: Job;
-  readonly group: TaskGroup;
-  /** All of the group's, whatever their state. */
-  readonly allocations: readonly Allocation[];
-  readonly nodeOf: (id: string) => Node | undefined;
+export interface GroupInput extends SortInput {
   /** May an allocation be updated where it is: does its node still pass the new version's checks? */
   readonly mayStay: (allocation: Allocation) => boolean;
-  /** At most so many destructive updates now. Infinity: all at once. */
-  readonly limit: number;
+  /** What the neighbour of a canary is replaced by; undefined: nothing older is known. */
+  readonly stableJob: (allocation: Allocation) => Job | undefined;
 }
 
-export function reconcileGroup(input: GroupInput): GroupDecision {
-  const { job, group } = input;
-  const count = group.Count ?? 1;
-  const standing = sortByStanding(input);
-  const { excess, held, migrating, indexes } = shrink(standing, count);
-  const updates = compareVersions(input, held);
-  const names = new Names(job.ID, group.Name, indexes);
-  const place = (fields: Partial<Place> & Pick<Place, "name">): Place => ({
-    group,
-    previous: null,
-    stop: null,
-    avoidPreviousNode: false,
-    ...fields,
-  });
-  const after = (allocation: Allocation, name: string, when: "tried" | "placed", description: string): Place =>
-    place({ name, previous: allocation, stop: { stop: stopOf(allocation, description), when } });
+export interface Survey {
+  readonly input: GroupInput;
+  readonly count: number;
+  readonly strategy: UpdateStrategy | null;
+  readonly sorted: Sorted;
+  readonly kept: Shrunk;
+  readonly versions: Versions;
+  readonly canaries: CanaryPlan;
+  readonly missing: Missing;
+  /** For the deployment, when its group is new there or its counts changed. */
+  readonly state: DeploymentGroup | undefined;
+  /** Nothing is left to do, and all is well. */
+  readonly done: boolean;
+}
 
-  let present = held.length + migrating.length;
-  const replaced: Place[] = [];
-  const stops: Stop[] = excess.map((allocation) => stopOf(allocation, DESCRIPTIONS.notNeeded));
-  for (const allocation of byIndex(standing.lost)) {
-    if (present >= count) stops.push(stopOf(allocation, DESCRIPTIONS.lost, "lost"));
-    else {
-      replaced.push(
-        place({
-          name: names.again(allocation.Name),
-          previous: allocation,
-          stop: { stop: stopOf(allocation, DESCRIPTIONS.lost, "lost"), when: "tried" },
-        }),
-      );
-      present++;
-    }
+/** Ordinary ones to be placed, other than by update or move. */
+interface Missing {
+  readonly retry: readonly Allocation[];
+  readonly lost: readonly Allocation[];
+  /** Lost, and not wanted again. */
+  readonly given: readonly Allocation[];
+  readonly vanished: readonly Allocation[];
+  /** New names. */
+  readonly fresh: number;
+}
+
+export function surveyGroup(input: GroupInput): Survey {
+  const { job, group, current } = input;
+  const count = group.Count ?? 1;
+  const strategy = strategyOf(job, group);
+  const sorted = sortAllocations(input);
+  const kept = shrink(sorted.ordinary, count);
+  const versions = compareVersions(job, group, kept.held, input.mayStay);
+  const running = current === undefined || current.Status === "running";
+  const known = current?.TaskGroups[group.Name];
+  const canaries = planCanaries({
+    jobId: job.ID,
+    group: group.Name,
+    count,
+    strategy,
+    state: known,
+    standings: sorted.canaries,
+    destroy: versions.destroy,
+    used: kept.indexes,
+    running,
+  });
+  const missing = whatIsMissing(sorted, kept, count, readiness(current, canaries), current);
+  const survey = { input, count, strategy, sorted, kept, versions, canaries, missing };
+  return { ...survey, state: stateFor(survey, known), done: isDone(survey, known) };
+}
+
+type Undecided = Omit<Survey, "state" | "done">;
+
+/** Changes are let through: nobody paused them, nothing failed, no canary is waited for. */
+function readiness(current: Deployment | undefined, canaries: CanaryPlan): boolean {
+  return (current === undefined || current.Status === "running") && !canaries.pending;
+}
+
+/** Step 5. When changes are held back, what broke is replaced all the same; but not what belongs to a failed deployment. */
+function whatIsMissing(sorted: Sorted, kept: Shrunk, count: number, ready: boolean, current: Deployment | undefined): Missing {
+  const lost = byIndex(sorted.ordinary.lost);
+  let present = kept.held.length + kept.migrating.length + kept.retry.length;
+  if (sorted.waiting) return { retry: [], lost: [], given: lost, vanished: [], fresh: 0 };
+  const failedId = current?.Status === "failed" ? current.ID : undefined;
+  const retry = ready ? kept.retry : kept.retry.filter((allocation) => allocation.DeploymentID !== failedId);
+  const replaced = lost.slice(0, Math.max(0, count - present));
+  present += replaced.length;
+  const vanished = byIndex(sorted.ordinary.vanished).slice(0, Math.max(0, count - present));
+  present += vanished.length;
+  const fresh = ready ? Math.max(0, count - present) : 0;
+  return { retry: byIndex(retry), lost: replaced, given: lost.slice(replaced.length), vanished, fresh };
+}
+
+/** Step 6: what the deployment shall say of the group. Undefined: what it says already, or nothing. */
+function stateFor(survey: Undecided, known: DeploymentGroup | undefined): DeploymentGroup | undefined {
+  const { input, strategy, versions, canaries, sorted, count } = survey;
+  if (known !== undefined) {
+    const active = input.current !== undefined && deploymentActive(input.current);
+    return active && known.DesiredCanaries !== canaries.desired ? { ...known, DesiredCanaries: canaries.desired } : undefined;
   }
-  for (const allocation of byIndex(standing.retry)) {
-    if (present < count) {
-      const next = after(allocation, names.again(allocation.Name), "placed", DESCRIPTIONS.rescheduled);
-      replaced.push({ ...next, avoidPreviousNode: true });
-      present++;
-    }
-  }
-  const moved = migrating.map((allocation) => after(allocation, allocation.Name, "tried", DESCRIPTIONS.migrating));
-  const fresh = Math.max(0, count - present);
-  const destroyed = updates.destroy.slice(0, input.limit);
-  const renewed = destroyed.map((allocation) => after(allocation, allocation.Name, "placed", DESCRIPTIONS.updating));
-  // Those that give room back come first. New ones are made one by one: a pass ends long before ten thousand are.
-  function* places(): Generator<Place> {
-    yield* renewed;
-    yield* moved;
-    yield* replaced;
-    for (let made = 0; made < fresh; made++) yield place({ name: names.next() });
-  }
+  const total = Math.max(0, count - versions.same);
+  const changes = versions.destroy.length + versions.inPlace.length > 0;
+  if (strategy === null || total === 0 || (sorted.ranThisVersion && !changes) || input.current?.Status === "failed") return undefined;
+  return newGroupState(strategy, { total, canaries: canaries.desired });
+}
+
+function isDone({ sorted, kept, versions, canaries, missing }: Undecided, known: DeploymentGroup | undefined): boolean {
+  const replaced = missing.lost.length + missing.vanished.length + missing.fresh;
+  const changing = versions.destroy.length + versions.inPlace.length + kept.migrating.length + kept.retry.length;
+  if (replaced + changing > 0 || sorted.delayed || sorted.waiting || canaries.pending) return false;
+  return known !== undefined && groupIsWell(known, sorted.healthy);
+}
+
+/** `deploymentId`: of the active deployment the group is part of, or undefined. */
+export function decideGroup(survey: Survey, deploymentId: DeploymentId | undefined): GroupDecision {
+  const { input, sorted, kept, versions, canaries, missing } = survey;
+  const held = kept.retry.length - missing.retry.length;
+  const replaced = missing.retry.length + missing.lost.length + missing.vanished.length;
+  const room = roomForUpdates({
+    strategy: survey.strategy,
+    ready: readiness(input.current, canaries),
+    deploymentId: input.current?.ID,
+    held: kept.held,
+    placing: replaced + missing.fresh + kept.migrating.length,
+  });
+  const destroyed = versions.destroy.slice(0, room);
+  const successors = canaries.moved.length + canaries.failed.length + canaries.lost.length + canaries.vanished.length;
+  const stops = stopsOf(survey);
   return {
-    name: group.Name,
+    name: input.group.Name,
     stops,
-    inPlace: updates.inPlace,
-    places: places(),
+    inPlace: versions.inPlace,
+    notes: notesFor(survey, stops),
+    places: placesOf(survey, destroyed, deploymentId),
+    ...(deploymentId === undefined ? {} : { deploymentId }),
     updates: {
       ...NO_UPDATES,
-      Ignore: updates.same + updates.destroy.length - destroyed.length,
-      Place: replaced.length + fresh,
-      Migrate: moved.length,
-      Stop: stops.length + standing.lost.length - lostStops(stops),
-      InPlaceUpdate: updates.inPlace.length,
+      Ignore: versions.same + versions.destroy.length - destroyed.length + held + sorted.canaries.held.length,
+      Place: replaced + missing.fresh,
+      Migrate: kept.migrating.filter((allocation) => !leavesForGood(allocation, input.job)).length,
+      Stop: stops.length + missing.retry.length + missing.lost.length + canaries.failed.length + canaries.lost.length,
+      InPlaceUpdate: versions.inPlace.length,
       DestructiveUpdate: destroyed.length,
+      Canary: canaries.fresh.length + successors,
     },
   };
 }
 
-type Sorted = Readonly<Record<Standing, readonly Allocation[]>>;
-
-function sortByStanding({ allocations, job, nodeOf }: GroupInput): Sorted {
-  const sorted: Record<Standing, Allocation[]> = { gone: [], lost: [], migrating: [], retry: [], held: [] };
-  for (const allocation of allocations) sorted[classify(allocation, job, nodeOf)].push(allocation);
-  return sorted;
+/** Whatever else happens. */
+function stopsOf({ input, sorted, kept, canaries, missing }: Survey): readonly Stop[] {
+  const { nowNs } = input.moment;
+  const lostStop = (allocation: Allocation): Stop => {
+    const atNs = sorted.waiting ? stoppedByItselfAtNs(allocation, nowNs) : undefined;
+    const wake = atNs === undefined ? {} : { wake: { atNs, trigger: "alloc-failure" as const, description: WAITS } };
+    return { ...stopOf(allocation, DESCRIPTIONS.lost, "lost"), ...wake };
+  };
+  const spareCanaries = sorted.canaries.lost.filter((allocation) => !canaries.lost.includes(allocation));
+  return [
+    ...sorted.unwanted,
+    ...kept.excess.map((allocation) => stopOf(allocation, DESCRIPTIONS.notNeeded)),
+    ...kept.migrating.filter((each) => leavesForGood(each, input.job)).map((each) => stopOf(each, DESCRIPTIONS.migrating)),
+    ...missing.given.map(lostStop),
+    ...spareCanaries.map(lostStop),
+  ];
 }
 
-interface Shrunk {
-  readonly excess: readonly Allocation[];
-  readonly held: readonly Allocation[];
-  readonly migrating: readonly Allocation[];
-  /** Of the names of those held and migrating. */
-  readonly indexes: ReadonlySet<number>;
+const WAITS = "created for delayed rescheduling";
+
+/** Nothing is noted on what is stopped in the same breath. */
+function notesFor({ sorted }: Survey, stops: readonly Stop[]): readonly Note[] {
+  if (sorted.notes.length === 0 || stops.length === 0) return sorted.notes;
+  const stopped = new Set(stops.map((stop) => stop.allocation));
+  return sorted.notes.filter((note) => !stopped.has(note.allocation));
 }
 
-/** Step 2. Two of one name should never be; if they are, the newer goes. */
-function shrink(sorted: Sorted, count: number): Shrunk {
-  const { held, migrating } = sorted;
-  const indexes = indexesOf(held, migrating);
-  if (indexes.size === held.length + migrating.length && indexes.size <= count) return { excess: [], held, migrating, indexes };
-  const seen = new Set<string>();
-  const isFirst = (allocation: Allocation) => !seen.has(allocation.Name) && seen.add(allocation.Name) !== undefined;
-  const single = { held: byIndex(held).filter(isFirst), migrating: byIndex(migrating).filter(isFirst) };
-  while (single.held.length + single.migrating.length > count) (single.migrating.length > 0 ? single.migrating : single.held).pop();
-  const kept = new Set([...single.held, ...single.migrating]);
-  const excess = [...held, ...migrating].filter((allocation) => !kept.has(allocation) && !serverTerminal(allocation));
-  return { excess: byIndex(excess), ...single, indexes: indexesOf(single.held, single.migrating) };
+/** Those that give room back come first. New ones are made one by one: a pass ends long before ten thousand are. */
+function* placesOf(survey: Survey, destroyed: readonly Allocation[], deploymentId: DeploymentId | undefined): Generator<Place> {
+  const { input, kept, canaries, missing } = survey;
+  const { job, group, moment } = input;
+  const names = new Names(job.ID, group.Name, kept.indexes);
+  const wanted = deploymentId === undefined ? { group } : { group, deployment: { id: deploymentId, canary: false } };
+  const canary = deploymentId === undefined ? { group } : { group, deployment: { id: deploymentId, canary: true } };
+  /** Beside unpromoted canaries everything else stays what it was. */
+  const versionFor = (previous: Allocation) => (canaries.pending ? (olderVersion(input, previous) ?? wanted) : wanted);
+  type Of = Pick<Place, "group">;
+  const fresh = (of: Of, name: string): Place => ({ ...of, name, previous: null, stop: null, avoidPreviousNode: false });
+  const after = (of: Of, previous: Allocation, name: string, when: "tried" | "placed", stop: Stop): Place => ({
+    ...fresh(of, name),
+    previous,
+    stop: { stop, when },
+  });
+  const retried = (of: Of, previous: Allocation, name: string): Place => ({
+    ...after(of, previous, name, "placed", stopOf(previous, DESCRIPTIONS.rescheduled)),
+    avoidPreviousNode: true,
+    tracker: trackerAfter(previous, moment.nowNs),
+  });
+  const instead = (of: Of, previous: Allocation, name: string): Place => ({
+    ...fresh(of, name),
+    previous,
+    avoidPreviousNode: true,
+    tracker: trackerAfter(previous, moment.nowNs),
+  });
+  const lost = (of: Of, previous: Allocation, name: string) =>
+    after(of, previous, name, "tried", stopOf(previous, DESCRIPTIONS.lost, "lost"));
+  const moved = (of: Of, previous: Allocation) => after(of, previous, previous.Name, "tried", stopOf(previous, DESCRIPTIONS.migrating));
+
+  for (const each of destroyed) yield after(wanted, each, each.Name, "placed", stopOf(each, DESCRIPTIONS.updating));
+  for (const each of kept.migrating) if (!leavesForGood(each, job)) yield moved(versionFor(each), each);
+  for (const each of missing.lost) yield lost(versionFor(each), each, names.again(each.Name));
+  for (const each of missing.vanished) yield instead(versionFor(each), each, names.again(each.Name));
+  for (const each of missing.retry) yield retried(versionFor(each), each, each.Name);
+  for (const each of canaries.moved) yield moved(canary, each);
+  for (const each of canaries.failed) yield retried(canary, each, each.Name);
+  for (const each of canaries.lost) yield lost(canary, each, each.Name);
+  for (const each of canaries.vanished) yield instead(canary, each, each.Name);
+  for (const name of canaries.fresh) yield fresh(canary, name);
+  for (let made = 0; made < missing.fresh; made++) yield fresh(wanted, names.next());
 }
 
-/** Step 3. One comparison per old version, not per allocation. */
-function compareVersions({ job, group, mayStay }: GroupInput, held: readonly Allocation[]) {
-  const known = new Map<Job, GroupChange>();
-  const inPlace: Allocation[] = [];
-  const destroy: Allocation[] = [];
-  let same = 0;
-  for (const allocation of held) {
-    if (isCurrent(allocation.Job, job)) {
-      same++;
-      continue;
-    }
-    let change = known.get(allocation.Job);
-    if (change === undefined) known.set(allocation.Job, (change = groupChange(allocation.Job, job, group.Name)));
-    if (change === "destroy" || (!clientTerminal(allocation) && !mayStay(allocation))) destroy.push(allocation);
-    else if (clientTerminal(allocation)) same++;
-    else inPlace.push(allocation);
-  }
-  return { same, inPlace, destroy: byIndex(destroy) };
+/** The group as the last promoted version has it; undefined when that is not known, or is the wanted one. */
+function olderVersion({ job, group, stableJob }: GroupInput, previous: Allocation): Pick<Place, "group" | "job"> | undefined {
+  const older = stableJob(previous);
+  const then = older?.TaskGroups.find((each) => each.Name === group.Name);
+  return older === undefined || then === undefined || older.Version === job.Version ? undefined : { group: then, job: older };
 }
 
-function isCurrent(placed: Job, wanted: Job): boolean {
-  return placed === wanted || (placed.JobModifyIndex === wanted.JobModifyIndex && placed.CreateIndex === wanted.CreateIndex);
+/** Drained batch work is stopped and not started again elsewhere. */
+function leavesForGood(allocation: Allocation, job: Job): boolean {
+  return job.Type === "batch" && allocation.DesiredTransition.MigrateDisablePlacement === true;
 }
 
 function stopOf(allocation: Allocation, description: string, clientStatus: Stop["clientStatus"] = ""): Stop {
   return { allocation, description, clientStatus };
-}
-
-function lostStops(stops: readonly Stop[]): number {
-  return stops.filter((stop) => stop.clientStatus === "lost").length;
-}
-
-function indexesOf(...lists: readonly (readonly Allocation[])[]): Set<number> {
-  const indexes = new Set<number>();
-  for (const list of lists) for (const allocation of list) indexes.add(allocationIndex(allocation.Name));
-  return indexes;
-}
-
-/** Lowest index first; of one name the older first. */
-function byIndex(allocations: readonly Allocation[]): Allocation[] {
-  return allocations
-    .map((allocation) => ({ allocation, index: allocationIndex(allocation.Name) }))
-    .sort(
-      (a, b) => a.index - b.index || a.allocation.CreateIndex - b.allocation.CreateIndex || (a.allocation.ID < b.allocation.ID ? -1 : 1),
-    )
-    .map(({ allocation }) => allocation);
 }

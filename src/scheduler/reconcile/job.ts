@@ -1,11 +1,12 @@
 /**
- * A whole job: every group it has, and every group it no longer has. A job that is gone or stopped keeps nothing.
- * nomad.md §6.5.
+ * A whole job: every group it has, every group it no longer has, and the deployment they are part of. A job that is gone or stopped
+ * keeps nothing. Service and batch. nomad.md §6.5.
  */
-import { clientTerminal, serverTerminal, terminal } from "#model";
-import type { Allocation, Job, Node } from "#model";
-import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Stop } from "./decision.ts";
-import { type GroupInput, reconcileGroup } from "./group.ts";
+import { clientTerminal, deploymentActive, serverTerminal, terminal } from "#model";
+import type { Allocation, Deployment, DeploymentGroup, DeploymentId, DeploymentUpdate, Evaluation, Job, Node } from "#model";
+import { DESCRIPTIONS, type GroupDecision, type JobDecision, NO_UPDATES, type Stop } from "./decision.ts";
+import { lastPromotedVersion, newDeployment, standpointOf, success, withGroups } from "./deployment.ts";
+import { decideGroup, type GroupInput, type Survey, surveyGroup } from "./group.ts";
 
 export interface JobInput {
   /** Undefined: purged. */
@@ -13,12 +14,21 @@ export interface JobInput {
   readonly allocations: Iterable<Allocation>;
   readonly nodeOf: (id: string) => Node | undefined;
   readonly mayStay: GroupInput["mayStay"];
-  readonly limit: number;
+  readonly evaluation: Evaluation;
+  /** Newest first. */
+  readonly deployments: readonly Deployment[];
+  /** A version that is still kept. */
+  readonly jobVersion: (version: number) => Job | undefined;
+  /** An evaluation that is still to come. */
+  readonly isPending: (evaluationId: string) => boolean;
+  /** For a new deployment. */
+  readonly newId: () => string;
+  readonly nowNs: number;
 }
 
-/** In the order of the job file; groups no longer wanted last. */
-export function reconcileJob(input: JobInput): readonly GroupDecision[] {
+export function reconcileJob(input: JobInput): JobDecision {
   const { job } = input;
+  const { current, ended } = standpointOf(job, input.deployments);
   const byGroup = new Map<string, Allocation[]>();
   const abandoned: Allocation[] = [];
   for (const allocation of input.allocations) {
@@ -27,17 +37,73 @@ export function reconcileJob(input: JobInput): readonly GroupDecision[] {
     if (list === undefined) byGroup.set(allocation.TaskGroup, [allocation]);
     else list.push(allocation);
   }
-  const wanted = job === undefined || job.Stop ? [] : job.TaskGroups;
-  const decisions = wanted.map((group) => {
+  const surveys: Survey[] = [];
+  for (const group of job === undefined || job.Stop ? [] : job.TaskGroups) {
     const allocations = byGroup.get(group.Name) ?? [];
     byGroup.delete(group.Name);
-    return reconcileGroup({ ...input, job: job as Job, group, allocations });
+    surveys.push(surveyGroup({ ...surroundings(input, current), job: job as Job, group, allocations }));
+  }
+  const standing = deploymentAfter(input, current, surveys);
+  const joined = standing.joined;
+  const groups = surveys.map((survey) => {
+    const inIt = joined !== undefined && Object.hasOwn(joined.TaskGroups, survey.input.group.Name);
+    return decideGroup(survey, inIt ? joined.ID : undefined);
   });
   for (const [name, allocations] of byGroup) {
     const decision = stopGroup(name, allocations, input.nodeOf);
-    if (decision.stops.length > 0) decisions.push(decision);
+    if (decision.stops.length > 0) groups.push(decision);
   }
-  return withAbandoned(decisions, abandoned);
+  return {
+    groups: withAbandoned(groups, abandoned),
+    deployment: standing.wanted,
+    deploymentUpdates: [...ended, ...standing.updates],
+    deploymentId: (joined ?? current)?.ID ?? "",
+  };
+}
+
+function surroundings(input: JobInput, current: Deployment | undefined): Omit<GroupInput, "job" | "group" | "allocations"> {
+  const { nowNs, evaluation, deployments } = input;
+  const active = current !== undefined && deploymentActive(current) ? current : undefined;
+  const stableJob = (allocation: Allocation): Job | undefined => {
+    const version = input.job === undefined ? undefined : lastPromotedVersion(deployments, input.job, allocation.TaskGroup);
+    return (version === undefined ? undefined : input.jobVersion(version)) ?? allocation.Job;
+  };
+  return {
+    nodeOf: input.nodeOf,
+    mayStay: input.mayStay,
+    isPending: (id) => id !== "" && id !== evaluation.ID && input.isPending(id),
+    moment: { nowNs, evaluationId: evaluation.ID, deployment: active },
+    current,
+    deploymentOf: (id) => deployments.find((deployment) => deployment.ID === id),
+    stableJob,
+  };
+}
+
+interface AfterDeployment {
+  /** What placements join: the active deployment, or the new one. */
+  readonly joined: Deployment | undefined;
+  /** To be written with the plan. */
+  readonly wanted: Deployment | null;
+  readonly updates: readonly DeploymentUpdate[];
+}
+
+function deploymentAfter(input: JobInput, current: Deployment | undefined, surveys: readonly Survey[]): AfterDeployment {
+  const states: Record<string, DeploymentGroup> = {};
+  for (const { state, input: of } of surveys) if (state !== undefined) states[of.group.Name] = state;
+  const changed = Object.keys(states).length > 0;
+  if (current === undefined) {
+    if (!changed) return { joined: undefined, wanted: null, updates: [] };
+    const made = newDeployment(input.newId() as DeploymentId, input.job as Job, states, input.evaluation, input.nowNs);
+    return { joined: made, wanted: made, updates: [] };
+  }
+  if (!deploymentActive(current)) return { joined: undefined, wanted: null, updates: [] };
+  if (changed) {
+    const wanted = withGroups(current, states, input.nowNs);
+    return { joined: wanted, wanted, updates: [] };
+  }
+  const members = surveys.filter((survey) => Object.hasOwn(current.TaskGroups, survey.input.group.Name));
+  const done = current.Status === "running" && members.length > 0 && members.every((survey) => survey.done);
+  return { joined: current, wanted: null, updates: done ? [success(current)] : [] };
 }
 
 /**

@@ -3,15 +3,22 @@
  * tested against where the test wants to say exactly what the state is.
  */
 import { clientTerminal, DEFAULT_SCHEDULER_CONFIGURATION, holdingOf, parsePortRanges } from "#model";
-import type { Allocation, Evaluation, Job, Node, Plan, SchedulerConfiguration } from "#model";
+import type { Allocation, Deployment, Evaluation, Job, Node, NodePool, Plan, SchedulerConfiguration } from "#model";
+import { claimOf } from "#scheduler";
 import type { Columns, Snapshot } from "#state";
 
 export class World {
   index = 10;
+  /** What notes are dated with. */
+  nowNs = 0;
   readonly nodes = new Map<string, Node>();
   readonly jobs = new Map<string, Job>();
   readonly allocations = new Map<string, Allocation>();
   readonly evaluations = new Map<string, Evaluation>();
+  /** Newest last. */
+  readonly deployments = new Map<string, Deployment>();
+  readonly pools = new Map<string, NodePool>();
+  readonly #versions = new Map<string, Job>();
   configuration: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
 
   addNode(node: Node): void {
@@ -25,6 +32,7 @@ export class World {
     this.index++;
     const stored = { ...job, Version: old === undefined ? 0 : old.Version + 1, JobModifyIndex: this.index, ModifyIndex: this.index };
     this.jobs.set(job.ID, stored);
+    this.#versions.set(`${job.ID} ${stored.Version}`, stored);
     return stored;
   }
 
@@ -36,14 +44,25 @@ export class World {
         DesiredStatus: stop.DesiredStatus,
         DesiredDescription: stop.DesiredDescription,
         ...(stop.ClientStatus === "" ? {} : { ClientStatus: stop.ClientStatus }),
+        ...(stop.PreemptedByAllocation === "" ? {} : { PreemptedByAllocation: stop.PreemptedByAllocation }),
+        ...(stop.FollowupEvalID === "" ? {} : { FollowupEvalID: stop.FollowupEvalID }),
       });
     }
+    for (const note of plan.Notes) {
+      const { AllocStates } = this.allocations.get(note.ID) as Allocation;
+      const unknown = { Field: "client_status", Value: "unknown", Time: this.nowNs } as const;
+      this.change(note.ID, {
+        FollowupEvalID: note.FollowupEvalID,
+        ...(note.ClientStatus === "" ? {} : { ClientStatus: note.ClientStatus, ClientDescription: note.ClientDescription, AllocStates: [...AllocStates, unknown] }),
+      });
+    }
+    this.#commitDeployments(plan);
     for (const placed of [...plan.Placements, ...plan.InPlaceUpdates]) {
       if (this.allocations.has(placed.PreviousAllocation)) this.change(placed.PreviousAllocation, { NextAllocation: placed.ID });
       const CreateIndex = this.allocations.get(placed.ID)?.CreateIndex ?? this.index;
       this.allocations.set(placed.ID, {
         ...placed,
-        Job: plan.Job as Job,
+        Job: this.#versions.get(`${placed.JobID} ${placed.JobVersion}`) ?? (plan.Job as Job),
         CreateIndex,
         ModifyIndex: this.index,
         AllocModifyIndex: this.index,
@@ -51,6 +70,27 @@ export class World {
         ModifyTime: 0,
       });
     }
+  }
+
+  /** Counts of what was placed and is well are the state's to keep: from all allocations of the deployment. */
+  #commitDeployments(plan: Plan): void {
+    if (plan.Deployment !== null) this.deployments.set(plan.Deployment.ID, { ...plan.Deployment, CreateIndex: this.index });
+    for (const { DeploymentID, Status, StatusDescription } of plan.DeploymentUpdates) {
+      const old = this.deployments.get(DeploymentID);
+      if (old !== undefined) this.deployments.set(DeploymentID, { ...old, Status, StatusDescription });
+    }
+  }
+
+  /** As they stand: with what belongs to them counted. */
+  #counted(deployment: Deployment): Deployment {
+    const own = [...this.allocations.values()].filter((allocation) => allocation.DeploymentID === deployment.ID);
+    const TaskGroups = Object.entries(deployment.TaskGroups).map(([name, group]) => {
+      const its = own.filter((allocation) => allocation.TaskGroup === name);
+      const count = (healthy: boolean) => its.filter((allocation) => allocation.DeploymentStatus?.Healthy === healthy).length;
+      const PlacedCanaries = its.filter((allocation) => allocation.DeploymentStatus?.Canary === true).map((allocation) => allocation.ID);
+      return [name, { ...group, PlacedCanaries, PlacedAllocs: its.length, HealthyAllocs: count(true), UnhealthyAllocs: count(false) }] as const;
+    });
+    return { ...deployment, TaskGroups: Object.fromEntries(TaskGroups) };
   }
 
   change(id: string, fields: Partial<Allocation>): void {
@@ -70,9 +110,23 @@ export class World {
     const byNode = Map.groupBy(all, (allocation) => allocation.NodeID as string);
     const byJob = Map.groupBy(all, (allocation) => allocation.JobID as string);
     const columns = columnsOf([...world.nodes.values()], byNode);
+    const deployments = [...this.deployments.values()].map((deployment) => this.#counted(deployment)).reverse();
+    const evaluations = [...this.evaluations.values()];
+    const pools = new Map(this.pools);
+    const versions = new Map(this.#versions);
     const used: Partial<Snapshot> = {
       index: this.index,
       job: (_, id) => world.jobs.get(id),
+      jobVersion: () => undefined,
+      deploymentsByJob: () => [],
+      evaluation: () => undefined,
+      jobVersion: (_, id, version) => versions.get(`${id} ${version}`),
+      nodePool: (name) => pools.get(name),
+      deployment: (id) => deployments.find((deployment) => deployment.ID === id),
+      deploymentsByJob: (_, id) => deployments.filter((deployment) => deployment.JobID === id),
+      activeDeployment: (_, id) =>
+        deployments.find((deployment) => deployment.JobID === id && (deployment.Status === "running" || deployment.Status === "paused")),
+      evaluationsByJob: (_, id) => evaluations.filter((evaluation) => evaluation.JobID === id),
       node: (id) => world.nodes.get(id),
       nodes: () => world.nodes.values(),
       nodeCount: world.nodes.size,
@@ -90,6 +144,9 @@ export class World {
 function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly Allocation[]>): Columns {
   const slots = new Map(nodes.map((node, slot) => [node.ID as string, slot]));
   const holding = nodes.map((node) => (byNode.get(node.ID) ?? []).filter((allocation) => !clientTerminal(allocation)));
+  const claims = holding.map((held) => held.map((allocation) => claimOf(allocation.AllocatedResources)));
+  const cores = claims.map((held) => new Set(held.flatMap((claim) => claim.cores)));
+  const devices = claims.map((held) => new Set(held.flatMap((claim) => claim.devices)));
   const ports = nodes.map(
     (node, slot) =>
       new Set([
@@ -112,8 +169,8 @@ function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly 
     diskUsed: used((each) => each.disk),
     portInUse: (slot, port) => ports[slot]?.has(port) === true,
     portsUsed: Uint32Array.from(ports, (each) => each.size),
-    coresUsed: () => new Set(),
-    devicesUsed: () => new Set(),
+    coresUsed: (slot) => cores[slot] ?? new Set(),
+    devicesUsed: (slot) => devices[slot] ?? new Set(),
     version: new Uint32Array(nodes.length),
   };
 }
