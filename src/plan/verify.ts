@@ -3,17 +3,19 @@
  * job may have changed. What does not hold any more is taken out, node by node, with the reason; the rest may be committed.
  * nomad.md §6.7. Whether things fit is asked of the scheduler's own ledger (F6).
  *
- *   placement         node exists, is ready, eligible; fits in every dimension, ports and cores free; its name is nobody else's;
- *                     the job is still the version that is being placed
+ *   placement         node exists, is ready, eligible; fits in every dimension, ports, cores and devices free; its name is nobody
+ *                     else's (of a system job: nobody's on that node); the job is still the version that is being placed
  *   in-place update   the allocation still is there, on that node, wanted and not over
- *   stop              the allocation still exists; else it is silently left out, as what it wanted is so
+ *   stop, note        the allocation still exists; else it is silently left out, as what it wanted is so
+ *   preemption        the one that has to go is still so far below the job in priority
+ *   deployment        the job is still the version it is of
  *
- * A placement that takes over from an allocation the plan stops stands or falls with that stop, unless the old one is lost anyway.
- * All at once: one refusal refuses all.
+ * A placement that takes over from an allocation the plan stops stands or falls with that stop, unless the old one is lost anyway; and
+ * nobody is preempted for a placement that is refused. All at once: one refusal refuses all.
  */
 import { clientTerminal, terminal } from "#model";
 import type { Plan, PlannedAllocation, PlannedStop } from "#model";
-import { claimOf, Ledger, unavailability } from "#scheduler";
+import { claimOf, isPreemptible, Ledger, unavailability } from "#scheduler";
 import type { Snapshot } from "#state";
 
 export interface VerifiedPlan {
@@ -31,26 +33,40 @@ export interface VerifiedPlan {
  */
 export function verifyPlan(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[] = []): VerifiedPlan {
   const rejected = new Map<string, string>();
-  let kept: Plan = { ...plan, Stops: plan.Stops.filter((stop) => snapshot.allocation(stop.ID) !== undefined) };
+  const jobChanged = changeOfJob(snapshot, plan);
+  let kept: Plan = {
+    ...plan,
+    Stops: plan.Stops.filter((stop) => snapshot.allocation(stop.ID) !== undefined),
+    Notes: plan.Notes.filter((note) => snapshot.allocation(note.ID) !== undefined),
+    ...(jobChanged === undefined ? {} : WITHOUT_DEPLOYMENT),
+  };
   // Taking a placement out may take a stop out, and that takes room away from others: look again until nothing changes.
   for (;;) {
-    const refused = refusals(snapshot, kept, inFlight);
+    const refused = refusals(snapshot, kept, inFlight, jobChanged);
     if (refused.size === 0) break;
     for (const [node, reason] of refused) if (!rejected.has(node)) rejected.set(node, reason);
-    kept = plan.AllAtOnce ? { ...plan, Stops: [], Placements: [], InPlaceUpdates: [] } : without(kept, refused);
+    kept = plan.AllAtOnce ? { ...plan, Stops: [], Placements: [], InPlaceUpdates: [], Notes: [], ...WITHOUT_DEPLOYMENT } : without(kept, refused);
   }
-  return { Plan: rejected.size === 0 ? { ...kept } : kept, Rejected: Object.fromEntries(rejected), Full: rejected.size === 0 };
+  const isWhole = kept.Deployment === plan.Deployment && kept.DeploymentUpdates.length === plan.DeploymentUpdates.length;
+  return { Plan: kept, Rejected: Object.fromEntries(rejected), Full: rejected.size === 0 && isWhole };
 }
 
+const WITHOUT_DEPLOYMENT = { Deployment: null, DeploymentUpdates: [] } as const;
+
 /** Node → the first reason against what the plan wants there. */
-function refusals(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[]): ReadonlyMap<string, string> {
+function refusals(
+  snapshot: Snapshot,
+  plan: Plan,
+  inFlight: readonly Plan[],
+  jobChanged: string | undefined,
+): ReadonlyMap<string, string> {
   const refused = new Map<string, string>();
   const refuse = (nodeId: string, reason: string | undefined): void => {
     if (reason !== undefined && !refused.has(nodeId)) refused.set(nodeId, reason);
   };
   const ledger = ledgerWith(snapshot, plan, inFlight);
   const names = namesWith(snapshot, plan, inFlight);
-  const jobChanged = changeOfJob(snapshot, plan);
+  for (const stop of plan.Stops) refuse(stop.NodeID, preemptionRefusal(snapshot, plan, stop));
   for (const placement of plan.Placements) {
     refuse(placement.NodeID, jobChanged ?? unavailability(snapshot.node(placement.NodeID)) ?? take(ledger, placement) ?? names(placement));
   }
@@ -86,24 +102,33 @@ function take(ledger: Ledger, placement: PlannedAllocation): string | undefined 
   return shortfall?.dimension;
 }
 
-/** Gives names out once: refuses the second who wants one. */
+/** Allocations that have to go for others of the plan. */
+function preemptionRefusal(snapshot: Snapshot, plan: Plan, stop: PlannedStop): string | undefined {
+  const victim = stop.PreemptedByAllocation === "" ? undefined : snapshot.allocation(stop.ID);
+  if (victim === undefined || terminal(victim) || plan.Job === null || isPreemptible(plan.Job, victim)) return undefined;
+  return `allocation "${victim.ID}" may not be preempted by a job of priority ${plan.Job.Priority}`;
+}
+
+/** Gives names out once: refuses the second who wants one. Of system jobs every node has the same name, once. */
 function namesWith(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[]): (placement: PlannedAllocation) => string | undefined {
   const first = plan.Placements[0];
   const taken = new Set<string>();
   if (first === undefined) return () => undefined;
   const stopped = new Set(plan.Stops.map((stop) => stop.ID));
+  const isSystem = plan.Job?.Type === "system" || plan.Job?.Type === "sysbatch";
+  const keyOf = ({ Name, NodeID }: Pick<PlannedAllocation, "Name" | "NodeID">) => (isSystem ? `${Name} ${NodeID}` : Name);
   for (const allocation of snapshot.allocationsByJob(first.Namespace, first.JobID)) {
-    if (!terminal(allocation) && !stopped.has(allocation.ID)) taken.add(allocation.Name);
+    if (!terminal(allocation) && !stopped.has(allocation.ID)) taken.add(keyOf(allocation));
   }
   for (const other of inFlight) {
     for (const placement of other.Placements) {
       const same = placement.Namespace === first.Namespace && placement.JobID === first.JobID;
-      if (same && !stopped.has(placement.ID) && snapshot.allocation(placement.ID) === undefined) taken.add(placement.Name);
+      if (same && !stopped.has(placement.ID) && snapshot.allocation(placement.ID) === undefined) taken.add(keyOf(placement));
     }
   }
   return (placement) => {
-    if (taken.has(placement.Name)) return `allocation name "${placement.Name}" is taken`;
-    taken.add(placement.Name);
+    if (taken.has(keyOf(placement))) return `allocation name "${placement.Name}" is taken`;
+    taken.add(keyOf(placement));
     return undefined;
   };
 }
@@ -129,7 +154,11 @@ function without(plan: Plan, refused: ReadonlyMap<string, string>): Plan {
   const Placements = plan.Placements.filter((placement) => !refused.has(placement.NodeID));
   const successors = new Set(Placements.map((placement) => placement.PreviousAllocation));
   const replaced = new Set<string>(plan.Placements.map((placement) => placement.PreviousAllocation));
-  const keepsStop = (stop: PlannedStop) => stop.ClientStatus !== "" || !replaced.has(stop.ID) || successors.has(stop.ID);
+  const ids = new Set<string>(Placements.map((placement) => placement.ID));
+  const keepsStop = (stop: PlannedStop) => {
+    if (stop.PreemptedByAllocation !== "") return ids.has(stop.PreemptedByAllocation);
+    return stop.ClientStatus !== "" || !replaced.has(stop.ID) || successors.has(stop.ID);
+  };
   return {
     ...plan,
     Placements,

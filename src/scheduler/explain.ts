@@ -1,36 +1,60 @@
 /**
  * Tells why: how many nodes were looked at, what excluded how many, what the rest lacked, and where the group came closest to
- * fitting. nomad.md §6.2 item 4, §6.9. Counts are of nodes, not of tries.
+ * fitting. nomad.md §6.2 item 4, §6.9. Counts are of nodes, not of tries. A static port that is taken names who has it (F13).
  */
-import type { AllocMetric, Job, NearestFit, Node, NodeScore } from "#model";
+import type { AllocMetric, Job, NearestFit, Node, NodeScore, TaskGroup } from "#model";
 import type { Ask } from "./feasible/ask.ts";
 import { poolOf } from "./feasible/availability.ts";
-import type { Ledger, Shortfall } from "./feasible/fits.ts";
-import type { Availability } from "./pass.ts";
-import type { Ranking } from "./rank/ranking.ts";
+import type { Shortfall } from "./feasible/fits.ts";
+import type { Availability, Pass } from "./pass.ts";
 
-export interface Explained {
+export interface Filtered {
+  readonly node: Node;
+  readonly reason: string;
+}
+
+export interface Exhausted {
+  readonly slot: number;
+  readonly node: Node;
+  readonly shortfall: Shortfall;
+}
+
+export interface ExplainedInput {
+  readonly pass: Pass;
   readonly job: Job;
   readonly available: Availability;
-  readonly filtered: readonly { readonly node: Node; readonly reason: string }[];
-  readonly ranking: Ranking;
+  /** Nodes no allocation of the group can ever be on. */
+  readonly filtered: readonly Filtered[];
+  /** Nodes as they stand when asked. */
+  readonly ranking: { barred(): Iterable<Filtered>; exhausted(): Iterable<Exhausted> };
   readonly ask: Ask;
-  readonly ledger: Ledger;
+}
+
+type Tally = Readonly<Record<string, number>>;
+
+export interface Explained extends ExplainedInput {
+  /** Of the filtered, counted once: they stay filtered. */
+  readonly byClass: Tally;
+  readonly byReason: Tally;
+}
+
+export function explainedOf(input: ExplainedInput): Explained {
+  return { ...input, byClass: tally(input.filtered, ({ node }) => node.NodeClass), byReason: tally(input.filtered, ({ reason }) => reason) };
 }
 
 /** As things stand now. `scores`: of the best nodes; none when the group fits nowhere. */
 export function explain(explained: Explained, scores: readonly NodeScore[]): AllocMetric {
   const { available, job } = explained;
-  const out = [...explained.filtered, ...explained.ranking.barred()];
+  const barred = [...explained.ranking.barred()];
   const exhausted = [...explained.ranking.exhausted()];
   return {
     NodesEvaluated: available.slots.length,
-    NodesFiltered: out.length,
+    NodesFiltered: explained.filtered.length + barred.length,
     NodesInPool: available.inPool,
     NodePool: poolOf(job),
     NodesAvailable: available.byDatacenter,
-    ClassFiltered: tally(out, ({ node }) => node.NodeClass),
-    ConstraintFiltered: tally(out, ({ reason }) => reason),
+    ClassFiltered: tally(barred, ({ node }) => node.NodeClass, explained.byClass),
+    ConstraintFiltered: tally(barred, ({ reason }) => reason, explained.byReason),
     NodesExhausted: exhausted.length,
     ClassExhausted: tally(exhausted, ({ node }) => node.NodeClass),
     DimensionExhausted: tally(exhausted, ({ shortfall }) => shortfall.dimension),
@@ -40,36 +64,67 @@ export function explain(explained: Explained, scores: readonly NodeScore[]): All
     ScoreMetaData: scores,
     AllocationTime: 0,
     CoalescedFailures: 0,
-    NearestFit: scores.length > 0 ? null : nearest(explained, exhausted),
+    NearestFit: scores.length > 0 ? null : nearestFit(explained, exhausted),
   };
 }
 
+/** One more like it did not fit. */
+export function coalesced(metric: AllocMetric, group: TaskGroup): AllocMetric {
+  return { ...withResources(metric, group), CoalescedFailures: metric.CoalescedFailures + 1 };
+}
+
+/** Task → what it asks of the dimensions that ran out, added up over all that did not fit. */
+export function withResources(metric: AllocMetric, group: TaskGroup): AllocMetric {
+  const lacks = (dimension: string) => Object.hasOwn(metric.DimensionExhausted, dimension);
+  if (Object.keys(metric.DimensionExhausted).length === 0) return metric;
+  const ResourcesExhausted: Record<string, { CPU: number; MemoryMB: number }> = {};
+  for (const task of group.Tasks) {
+    const before = metric.ResourcesExhausted[task.Name] as { CPU: number; MemoryMB: number } | undefined;
+    ResourcesExhausted[task.Name] = {
+      CPU: (before?.CPU ?? 0) + (lacks("cpu") ? (task.Resources?.CPU ?? 0) : 0),
+      MemoryMB: (before?.MemoryMB ?? 0) + (lacks("memory") ? (task.Resources?.MemoryMB ?? 0) : 0),
+    };
+  }
+  return { ...metric, ResourcesExhausted };
+}
+
 /** The node that lacks the smallest part of what is asked, all dimensions together. */
-function nearest(explained: Explained, exhausted: readonly { slot: number; node: Node; shortfall: Shortfall }[]): NearestFit | null {
-  let best: { node: Node; shortfall: Shortfall; lack: number } | undefined;
+export function nearestFit(explained: ExplainedInput, exhausted: readonly Exhausted[]): NearestFit | null {
+  let best: { slot: number; node: Node; shortfall: Shortfall; lack: number } | undefined;
   for (const { slot, node, shortfall } of exhausted) {
     const lack = lackOn(slot, explained, shortfall);
-    if (best === undefined || lack < best.lack || (lack === best.lack && node.Name < best.node.Name)) best = { node, shortfall, lack };
+    if (best === undefined || lack < best.lack || (lack === best.lack && node.Name < best.node.Name)) best = { slot, node, shortfall, lack };
   }
   if (best === undefined) return null;
   const { node, shortfall } = best;
-  return { NodeID: node.ID, NodeName: node.Name, Dimension: shortfall.dimension, Wanted: shortfall.wanted, Free: shortfall.free };
+  const fit = { NodeID: node.ID, NodeName: node.Name, Dimension: shortfall.dimension, Wanted: shortfall.wanted, Free: shortfall.free };
+  return shortfall.port === undefined ? fit : { ...fit, HeldBy: holderOf(explained.pass, node, shortfall.port) };
 }
 
-function lackOn(slot: number, { ask, ledger }: Explained, shortfall: Shortfall): number {
+function lackOn(slot: number, { ask, pass: { ledger } }: ExplainedInput, shortfall: Shortfall): number {
   const { columns } = ledger;
   const part = (wanted: number, total: Float64Array, used: Float64Array): number =>
     wanted === 0 ? 0 : Math.max(0, wanted - ((total[slot] as number) - (used[slot] as number))) / wanted;
   const counted =
     part(ask.cpuAt(slot), columns.cpuTotal, ledger.cpuUsed) +
     part(ask.memory, columns.memoryTotal, ledger.memoryUsed) +
-    part(ask.claim.disk, columns.diskTotal, ledger.diskUsed);
-  const other = shortfall.dimension === "cores" || shortfall.dimension.startsWith("network");
-  return counted + (other ? (shortfall.wanted - shortfall.free) / shortfall.wanted : 0);
+    part(ask.disk, columns.diskTotal, ledger.diskUsed);
+  const isCounted = ["cpu", "memory", "disk"].includes(shortfall.dimension);
+  return counted + (isCounted ? 0 : (shortfall.wanted - shortfall.free) / shortfall.wanted);
 }
 
-function tally<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
-  const counts: Record<string, number> = {};
+function holderOf(pass: Pass, node: Node, port: number): NonNullable<NearestFit["HeldBy"]> | null {
+  const here = pass.placements.filter((placement) => placement.NodeID === node.ID);
+  for (const { ID, Namespace, JobID, TaskGroup, AllocatedResources } of [...pass.ledger.holders(node.ID), ...here]) {
+    if (AllocatedResources.Shared.Ports.some((each) => each.Value === port)) return { AllocationID: ID, Namespace, JobID, TaskGroup };
+  }
+  return null;
+}
+
+/** `from`: what was counted before. */
+function tally<T>(items: readonly T[], keyOf: (item: T) => string, from: Tally = {}): Tally {
+  if (items.length === 0) return from;
+  const counts: Record<string, number> = { ...from };
   for (const item of items) {
     const key = keyOf(item);
     if (key !== "") counts[key] = (counts[key] ?? 0) + 1;

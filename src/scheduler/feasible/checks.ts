@@ -9,6 +9,7 @@
  */
 import type { Constraint, Job, Node, TaskGroup } from "#model";
 import { compileConstraint, type NodeTest } from "./constraint.ts";
+import { deviceRequests, hasDevices, MISSING_DEVICES } from "./devices/request.ts";
 import { isDistinct } from "./distinct.ts";
 import { driversOf, hasDetectedDrivers, hasHealthyDrivers, MISSING_DRIVERS } from "./drivers.ts";
 import { missingNetwork } from "./network.ts";
@@ -26,53 +27,82 @@ export interface GroupChecks {
 export function groupChecks(job: Job, group: TaskGroup): GroupChecks {
   const jobTests = compile(job.Constraints);
   const groupTests = compile([...group.Constraints, ...group.Tasks.flatMap((task) => task.Constraints)]);
-  const jobAnswers = new ClassAnswers(jobTests);
-  const groupAnswers = new ClassAnswers(groupTests);
+  const answers = new ClassAnswers(jobTests, groupTests);
   const drivers = driversOf(group);
-  const wantsDevices = group.Tasks.some((task) => (task.Resources?.Devices.length ?? 0) > 0);
   const classes = new Map<string, boolean>();
+  const others = otherChecks(group);
 
   const refusal = (node: Node): string | undefined => {
-    const byClass = jobAnswers.refusal(node) ?? groupAnswers.refusal(node);
-    const possible = byClass === undefined && hasDetectedDrivers(node, drivers);
-    if (possible || !classes.has(node.ComputedClass)) classes.set(node.ComputedClass, possible);
-    return (
-      jobAnswers.refusal(node) ??
-      (hasHealthyDrivers(node, drivers) ? undefined : MISSING_DRIVERS) ??
-      groupAnswers.refusal(node) ??
-      (wantsDevices ? "missing devices" : undefined) ??
-      missingNetwork(node, group) ??
-      missingVolumes(node, group)
-    );
+    const { job: ofJob, group: ofGroup } = answers.of(node);
+    const healthy = hasHealthyDrivers(node, drivers);
+    const possible = ofJob === undefined && ofGroup === undefined && (healthy || hasDetectedDrivers(node, drivers));
+    if (!classes.has(node.ComputedClass) || (possible && classes.get(node.ComputedClass) === false)) classes.set(node.ComputedClass, possible);
+    const reason = ofJob ?? (healthy ? undefined : MISSING_DRIVERS) ?? ofGroup;
+    return reason === undefined && others.length > 0 ? firstReason(others, node) : reason;
   };
   return { refusal, classes, escapes: [...jobTests, ...groupTests].some((test) => test.escapes) };
+}
+
+type Check = (node: Node) => string | undefined;
+
+/** Those the group gives reason for: most ask for no devices, ports or volumes. */
+function otherChecks(group: TaskGroup): readonly Check[] {
+  const requests = deviceRequests(group);
+  const checks: Check[] = [];
+  if (requests.length > 0) checks.push((node) => (hasDevices(requests, node.NodeResources.Devices) ? undefined : MISSING_DEVICES));
+  if (group.Networks.length > 0) checks.push((node) => missingNetwork(node, group));
+  if (Object.keys(group.Volumes).length > 0) checks.push((node) => missingVolumes(node, group));
+  return checks;
+}
+
+function firstReason(checks: readonly Check[], node: Node): string | undefined {
+  for (const check of checks) {
+    const reason = check(node);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
 }
 
 function compile(constraints: readonly Constraint[]): readonly NodeTest[] {
   return constraints.filter((constraint) => !isDistinct(constraint)).map(compileConstraint);
 }
 
-/** The answers of a list of constraints, remembered per computed class where that is sound. */
+/** What the job's constraints and the group's say of a node: the text of the first that does not hold. */
+interface Answer {
+  readonly job: string | undefined;
+  readonly group: string | undefined;
+}
+
+const FINE: Answer = { job: undefined, group: undefined };
+
+/** The answers of the constraints, remembered per computed class where that is sound. */
 class ClassAnswers {
-  readonly #shared: readonly NodeTest[];
-  readonly #escaping: readonly NodeTest[];
-  readonly #known = new Map<string, string | undefined>();
+  readonly #job: readonly NodeTest[];
+  readonly #group: readonly NodeTest[];
+  readonly #escapes: boolean;
+  readonly #known = new Map<string, Answer>();
 
-  constructor(tests: readonly NodeTest[]) {
-    this.#shared = tests.filter((test) => !test.escapes);
-    this.#escaping = tests.filter((test) => test.escapes);
+  constructor(job: readonly NodeTest[], group: readonly NodeTest[]) {
+    this.#job = job;
+    this.#group = group;
+    this.#escapes = [...job, ...group].some((test) => test.escapes);
   }
 
-  refusal(node: Node): string | undefined {
-    return this.#sharedRefusal(node) ?? this.#escaping.find((test) => !test.passes(node))?.text;
+  of(node: Node): Answer {
+    if (this.#job.length + this.#group.length === 0) return FINE;
+    const shared = this.#shared(node);
+    if (!this.#escapes) return shared;
+    const own = (tests: readonly NodeTest[]) => tests.find((test) => test.escapes && !test.passes(node))?.text;
+    return { job: shared.job ?? own(this.#job), group: shared.group ?? own(this.#group) };
   }
 
-  #sharedRefusal(node: Node): string | undefined {
-    if (this.#shared.length === 0) return undefined;
+  #shared(node: Node): Answer {
+    const known = this.#known.get(node.ComputedClass);
     // A node that has not told its class is a class of its own.
-    if (node.ComputedClass !== "" && this.#known.has(node.ComputedClass)) return this.#known.get(node.ComputedClass);
-    const reason = this.#shared.find((test) => !test.passes(node))?.text;
-    if (node.ComputedClass !== "") this.#known.set(node.ComputedClass, reason);
-    return reason;
+    if (known !== undefined && node.ComputedClass !== "") return known;
+    const first = (tests: readonly NodeTest[]) => tests.find((test) => !test.escapes && !test.passes(node))?.text;
+    const answer = { job: first(this.#job), group: first(this.#group) };
+    this.#known.set(node.ComputedClass, answer);
+    return answer;
   }
 }

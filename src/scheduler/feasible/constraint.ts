@@ -37,8 +37,8 @@ export function compileConstraint(constraint: Operands): NodeTest {
 
 type Comparison = (left: string | undefined, right: string | undefined) => boolean;
 
-/** `rightIsLiteral`: what is read from the right side is read once. */
-function comparison(operand: string, rightIsLiteral: boolean): Comparison {
+/** One operator on two texts. `rightIsLiteral`: what is read from the right side is read once. */
+export function comparison(operand: string, rightIsLiteral: boolean): Comparison {
   switch (operand) {
     case "=":
     case "==":

@@ -5,10 +5,13 @@
  *   used on a node = allocations the node has not finished with (also stopped ones that still run)
  *                    − what this plan stops + what this plan places            nomad.md §6.3
  *
- * Ports of a stopped allocation come free only if nobody else holds them and the node does not reserve them.
+ *   counted   cpu, memory, disk      columns of numbers
+ *   named     ports, cores, devices  each of them one holder's at a time
+ *
+ * A named thing of a stopped allocation comes free only if nobody else holds it and the node does not keep it for itself.
  */
 import assert from "node:assert/strict";
-import { clientTerminal, holdingOf, parsePortRanges } from "#model";
+import { clientTerminal, deviceKey, holdingOf, parsePortRanges } from "#model";
 import type { AllocatedPort, AllocatedResources, Allocation, Holding, Node } from "#model";
 import type { Columns, Snapshot } from "#state";
 
@@ -17,21 +20,35 @@ export interface Claim extends Holding {
   readonly ports: readonly Pick<AllocatedPort, "Label" | "Value" | "IgnoreCollision">[];
   /** CPU ids. */
   readonly cores: readonly number[];
+  /** As `deviceKey` names them. */
+  readonly devices: readonly string[];
 }
 
 /** What does not fit, and by how much. For things that are not counted (a port) Wanted is 1 and Free 0. */
 export interface Shortfall {
-  /** "cpu", "memory", "disk", "cores", "network: reserved port collision http=80" */
+  /** "cpu", "memory", "disk", "cores", "devices: …", "network: reserved port collision http=80" */
   readonly dimension: string;
   readonly wanted: number;
   readonly free: number;
+  /** Set when it is a static port that is taken. */
+  readonly port?: number;
 }
+
+const NONE: readonly never[] = Object.freeze([]);
 
 export function claimOf(resources: AllocatedResources): Claim {
   const { cpu, memory, disk } = holdingOf(resources);
-  const cores: number[] = [];
-  for (const name in resources.Tasks) cores.push(...(resources.Tasks[name]?.Cpu.ReservedCores ?? []));
-  return { cpu, memory, disk, cores, ports: resources.Shared.Ports };
+  let cores: number[] | undefined;
+  let devices: string[] | undefined;
+  for (const name in resources.Tasks) {
+    const task = resources.Tasks[name];
+    if (task === undefined) continue;
+    if (task.Cpu.ReservedCores.length > 0) (cores ??= []).push(...task.Cpu.ReservedCores);
+    for (const { Vendor, Type, Name, DeviceIDs } of task.Devices) {
+      for (const id of DeviceIDs) (devices ??= []).push(deviceKey(Vendor, Type, Name, id));
+    }
+  }
+  return { cpu, memory, disk, cores: cores ?? NONE, devices: devices ?? NONE, ports: resources.Shared.Ports };
 }
 
 export class Ledger {
@@ -41,10 +58,9 @@ export class Ledger {
   readonly diskUsed: Float64Array;
   readonly #snapshot: Snapshot;
   readonly #released = new Set<string>();
-  /** slot → ports this pass took, gave back; cores it took. Only slots where it did. */
-  readonly #portsTaken = new Map<number, Set<number>>();
-  readonly #portsFreed = new Map<number, Set<number>>();
-  readonly #coresTaken = new Map<number, Set<number>>();
+  readonly #ports = new Named<number>();
+  readonly #cores = new Named<number>();
+  readonly #devices = new Named<string>();
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot;
@@ -56,36 +72,47 @@ export class Ledger {
 
   /** The first thing that does not fit on the slot; undefined when all does. */
   shortfall(slot: number, claim: Claim): Shortfall | undefined {
-    for (const port of claim.ports) {
-      if (port.IgnoreCollision || this.portIsFree(slot, port.Value)) continue;
-      return { dimension: `network: reserved port collision ${port.Label}=${port.Value}`, wanted: 1, free: 0 };
+    const collision = claim.ports.length === 0 ? undefined : this.collision(slot, claim.ports);
+    if (collision !== undefined) return collision;
+    if (claim.devices.length > 0) {
+      const free = claim.devices.filter((key) => this.deviceIsFree(slot, key)).length;
+      if (free < claim.devices.length) return { dimension: "device oversubscribed", wanted: claim.devices.length, free };
     }
+    if (claim.cores.length > 0) {
+      const known = new Set(this.freeCores(slot));
+      const free = claim.cores.filter((core) => known.has(core)).length;
+      if (free < claim.cores.length) return { dimension: "cores", wanted: claim.cores.length, free };
+    }
+    return this.lack(slot, claim.cpu, claim.memory, claim.disk);
+  }
+
+  /** The first static port that is taken. Ports that may collide never are. */
+  collision(slot: number, ports: Claim["ports"]): Shortfall | undefined {
+    for (const { Label, Value, IgnoreCollision } of ports) {
+      if (IgnoreCollision || this.portIsFree(slot, Value)) continue;
+      return { dimension: `network: reserved port collision ${Label}=${Value}`, wanted: 1, free: 0, port: Value };
+    }
+    return undefined;
+  }
+
+  /** Of what is counted: the first there is too little of. */
+  lack(slot: number, cpu: number, memory: number, disk: number): Shortfall | undefined {
     const { columns } = this;
     const cpuFree = (columns.cpuTotal[slot] as number) - (this.cpuUsed[slot] as number);
-    if (claim.cpu > cpuFree) return { dimension: "cpu", wanted: claim.cpu, free: Math.max(0, cpuFree) };
-    if (claim.cores.length > 0) {
-      const free = new Set(this.freeCores(slot));
-      const held = claim.cores.filter((core) => !free.has(core));
-      if (held.length > 0) return { dimension: "cores", wanted: claim.cores.length, free: claim.cores.length - held.length };
-    }
+    if (cpu > cpuFree) return { dimension: "cpu", wanted: cpu, free: Math.max(0, cpuFree) };
     const memoryFree = (columns.memoryTotal[slot] as number) - (this.memoryUsed[slot] as number);
-    if (claim.memory > memoryFree) return { dimension: "memory", wanted: claim.memory, free: Math.max(0, memoryFree) };
+    if (memory > memoryFree) return { dimension: "memory", wanted: memory, free: Math.max(0, memoryFree) };
     const diskFree = (columns.diskTotal[slot] as number) - (this.diskUsed[slot] as number);
-    if (claim.disk > diskFree) return { dimension: "disk", wanted: claim.disk, free: Math.max(0, diskFree) };
+    if (disk > diskFree) return { dimension: "disk", wanted: disk, free: Math.max(0, diskFree) };
     return undefined;
   }
 
   /** Notes a placement. */
   take(slot: number, claim: Claim): void {
     this.#count(slot, claim, 1);
-    if (claim.ports.length > 0) {
-      const taken = setAt(this.#portsTaken, slot);
-      for (const port of claim.ports) taken.add(port.Value);
-    }
-    if (claim.cores.length > 0) {
-      const taken = setAt(this.#coresTaken, slot);
-      for (const core of claim.cores) taken.add(core);
-    }
+    for (const port of claim.ports) this.#ports.take(slot, port.Value);
+    for (const core of claim.cores) this.#cores.take(slot, core);
+    for (const device of claim.devices) this.#devices.take(slot, device);
   }
 
   /**
@@ -99,7 +126,7 @@ export class Ledger {
     this.#released.add(allocation.ID);
     const claim = claimOf(allocation.AllocatedResources);
     this.#count(slot, claim, -1);
-    if (claim.ports.length > 0) this.#freePorts(slot, claim);
+    if (claim.ports.length + claim.cores.length + claim.devices.length > 0) this.#free(slot, claim);
   }
 
   /** Takes a release back: the stop is not done after all. Only before anything was taken on the slot that relies on it. */
@@ -109,20 +136,35 @@ export class Ledger {
     assert(slot !== undefined, "a released allocation has a slot");
     const claim = claimOf(allocation.AllocatedResources);
     this.#count(slot, claim, 1);
-    for (const port of claim.ports) this.#portsFreed.get(slot)?.delete(port.Value);
+    for (const port of claim.ports) this.#ports.keep(slot, port.Value);
+    for (const core of claim.cores) this.#cores.keep(slot, core);
+    for (const device of claim.devices) this.#devices.keep(slot, device);
+  }
+
+  /** The pass stops it. */
+  isReleased(id: string): boolean {
+    return this.#released.has(id);
   }
 
   portIsFree(slot: number, port: number): boolean {
-    if (this.#portsTaken.get(slot)?.has(port) === true) return false;
-    return this.#portsFreed.get(slot)?.has(port) === true || !this.columns.portInUse(slot, port);
+    return this.#ports.isFree(slot, port, this.columns.portInUse(slot, port));
+  }
+
+  deviceIsFree(slot: number, key: string): boolean {
+    return this.#devices.isFree(slot, key, this.columns.devicesUsed(slot).has(key));
   }
 
   /** Reservable CPU ids nobody holds, ascending. */
   freeCores(slot: number): readonly number[] {
-    const node = this.#nodeAt(slot);
-    const used = new Set(this.#coresTaken.get(slot));
-    for (const other of this.#holders(node.ID)) for (const core of claimOf(other.AllocatedResources).cores) used.add(core);
-    return node.NodeResources.Cpu.ReservableCpuCores.filter((core) => !used.has(core));
+    const used = this.columns.coresUsed(slot);
+    return this.#nodeAt(slot).NodeResources.Cpu.ReservableCpuCores.filter((core) => this.#cores.isFree(slot, core, used.has(core)));
+  }
+
+  /** Allocations of the snapshot that hold something on the node and are not given back. */
+  *holders(nodeId: string): Generator<Allocation> {
+    for (const allocation of this.#snapshot.allocationsByNode(nodeId)) {
+      if (!clientTerminal(allocation) && !this.#released.has(allocation.ID)) yield allocation;
+    }
   }
 
   #nodeAt(slot: number): Node {
@@ -137,23 +179,46 @@ export class Ledger {
     this.diskUsed[slot] = (this.diskUsed[slot] as number) + sign * holding.disk;
   }
 
-  #freePorts(slot: number, claim: Claim): void {
+  /** Named things of a claim, but for those somebody else on the node holds too. */
+  #free(slot: number, claim: Claim): void {
     const node = this.#nodeAt(slot);
-    const kept = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
-    for (const other of this.#holders(node.ID)) for (const port of other.AllocatedResources.Shared.Ports) kept.add(port.Value);
-    const freed = setAt(this.#portsFreed, slot);
-    for (const port of claim.ports) if (!kept.has(port.Value)) freed.add(port.Value);
-  }
-
-  /** Allocations that hold something on the node and are not given back. */
-  *#holders(nodeId: string): Generator<Allocation> {
-    for (const allocation of this.#snapshot.allocationsByNode(nodeId)) {
-      if (!clientTerminal(allocation) && !this.#released.has(allocation.ID)) yield allocation;
+    const ports = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
+    const cores = new Set<number>();
+    const devices = new Set<string>();
+    for (const other of this.holders(node.ID)) {
+      const held = claimOf(other.AllocatedResources);
+      for (const port of held.ports) ports.add(port.Value);
+      for (const core of held.cores) cores.add(core);
+      for (const device of held.devices) devices.add(device);
     }
+    for (const port of claim.ports) if (!ports.has(port.Value)) this.#ports.free(slot, port.Value);
+    for (const core of claim.cores) if (!cores.has(core)) this.#cores.free(slot, core);
+    for (const device of claim.devices) if (!devices.has(device)) this.#devices.free(slot, device);
   }
 }
 
-function setAt(map: Map<number, Set<number>>, slot: number): Set<number> {
+/** What this pass took and freed of one kind of named thing, on the slots where it did. */
+class Named<T> {
+  readonly #taken = new Map<number, Set<T>>();
+  readonly #freed = new Map<number, Set<T>>();
+
+  take(slot: number, item: T): void {
+    setAt(this.#taken, slot).add(item);
+  }
+  free(slot: number, item: T): void {
+    setAt(this.#freed, slot).add(item);
+  }
+  keep(slot: number, item: T): void {
+    this.#freed.get(slot)?.delete(item);
+  }
+  /** `inUse`: when the pass began. */
+  isFree(slot: number, item: T, inUse: boolean): boolean {
+    if (this.#taken.get(slot)?.has(item) === true) return false;
+    return !inUse || this.#freed.get(slot)?.has(item) === true;
+  }
+}
+
+function setAt<T>(map: Map<number, Set<T>>, slot: number): Set<T> {
   let set = map.get(slot);
   if (set === undefined) map.set(slot, (set = new Set()));
   return set;

@@ -3,10 +3,12 @@
  *
  *   score of a node = mean of the scores that apply to it
  *     binpack                    how full it is afterwards (fitness.ts)                 always
+ *     devices                    how much the devices it would get are liked            when somebody said
  *     job-anti-affinity          −(allocations of the group there + 1) / count          when there are any
  *     node-affinity              affinity.ts                                            when the job has affinities
  *     node-reschedule-penalty    −1                                                     where this allocation just failed
  *     allocation-spread          spread.ts                                              when not 0
+ *     preemption                 preempt/score.ts                                       where others have to go for it
  *
  * Every node is scored. A placement changes the score of its own node only, which a tournament settles in log2(n) matches; with
  * spreads it changes all nodes with the same value, so then the nodes are looked through.
@@ -61,6 +63,7 @@ export class Ranking {
   readonly #barred = new Map<number, string>();
   /** How many scores a node's mean is of, without spread and penalty. */
   readonly #applied: Uint8Array;
+  #exhaustedCount = 0;
   readonly #ranks: Uint32Array;
   readonly #spreads: readonly SpreadColumn[];
 
@@ -118,6 +121,18 @@ export class Ranking {
     return position !== undefined && this.#tournament.scores[position] !== -Infinity;
   }
 
+  /** The node could run the group but has no room: something is lacking, or was when last looked at. */
+  isExhausted(slot: number): boolean {
+    const position = this.#positions.get(slot);
+    return position !== undefined && this.#shortfalls[position] !== undefined;
+  }
+
+  /** Of a node with room. */
+  scoreOf(slot: number): NodeScore | undefined {
+    const position = this.#positions.get(slot);
+    return position === undefined ? undefined : this.#explain(position, NO_SLOTS);
+  }
+
   /** Best first, with the parts of their scores. */
   top(most: number, penalised: ReadonlySet<number> = NO_SLOTS): NodeScore[] {
     const taken: number[] = [];
@@ -133,8 +148,21 @@ export class Ranking {
     return scores;
   }
 
+  /** Its score as the ledger stands, others having made room; undefined: distinct_hosts or the like is against it. */
+  scoreMakingRoom(slot: number, preemption: number, penalised: ReadonlySet<number> = NO_SLOTS): NodeScore | undefined {
+    const position = this.#positions.get(slot);
+    if (position === undefined || firstRefusal(this.#input.distinct, this.#nodeAt(slot)) !== undefined) return undefined;
+    return this.#explain(position, penalised, preemption);
+  }
+
+  /** For ties between nodes of one score: the lower goes first. */
+  rankOf(slot: number): number {
+    return this.#ranks[this.#positions.get(slot) as number] as number;
+  }
+
   /** Nodes that could run the group but have no room, with what is lacking. */
   *exhausted(): Generator<{ readonly slot: number; readonly node: Node; readonly shortfall: Shortfall }> {
+    if (this.#exhaustedCount === 0) return;
     for (let position = 0; position < this.#shortfalls.length; position++) {
       const shortfall = this.#shortfalls[position];
       if (shortfall !== undefined) yield { slot: this.#slotOf(position), node: this.#nodeOf(position), shortfall };
@@ -215,17 +243,26 @@ export class Ranking {
   /** The mean without spreads; −Infinity if it cannot be had. Notes why. */
   #ownScore(position: number, penalties: 0 | 1): number {
     const slot = this.#slotOf(position);
-    const barred = firstRefusal(this.#input.distinct, this.#nodeAt(slot));
-    if (barred === undefined) this.#barred.delete(position);
-    else this.#barred.set(position, barred);
-    const shortfall = barred === undefined ? (this.#portless.get(position) ?? this.#input.ask.shortfall(slot)) : undefined;
+    const { distinct, ask } = this.#input;
+    const barred = distinct.length === 0 ? undefined : firstRefusal(distinct, this.#nodeAt(slot));
+    if (barred !== undefined) this.#barred.set(position, barred);
+    else if (this.#barred.size > 0) this.#barred.delete(position);
+    const portless = this.#portless.size === 0 ? undefined : this.#portless.get(position);
+    const shortfall = barred === undefined ? (portless ?? ask.shortfall(slot)) : undefined;
+    this.#exhaustedCount += (shortfall === undefined ? 0 : 1) - (this.#shortfalls[position] === undefined ? 0 : 1);
     this.#shortfalls[position] = shortfall;
-    if (barred !== undefined || shortfall !== undefined) return -Infinity;
+    return barred === undefined && shortfall === undefined ? this.#meanOf(position, penalties) : -Infinity;
+  }
+
+  /** As the ledger stands, whether it fits or not. */
+  #meanOf(position: number, penalties: 0 | 1): number {
+    const slot = this.#slotOf(position);
     const crowding = this.#crowding(slot);
     const affinity = this.#affinities?.[position];
-    const applied = 1 + (crowding === 0 ? 0 : 1) + (affinity === undefined ? 0 : 1);
+    const devices = this.#input.ask.usesDevices ? this.#input.ask.devicesScore(slot) : undefined;
+    const applied = 1 + (crowding === 0 ? 0 : 1) + (affinity === undefined ? 0 : 1) + (devices === undefined ? 0 : 1);
     this.#applied[position] = applied;
-    return (this.#fitnessOf(slot) + crowding + (affinity ?? 0) + penalties * PENALTY) / (applied + penalties);
+    return (this.#fitnessOf(slot) + crowding + (affinity ?? 0) + (devices ?? 0) + penalties * PENALTY) / (applied + penalties);
   }
 
   #fitnessOf(slot: number): number {
@@ -244,19 +281,24 @@ export class Ranking {
     return neighbours > 0 ? -(neighbours + 1) / Math.max(1, this.#input.count) : 0;
   }
 
-  #explain(position: number, penalised: ReadonlySet<number>): NodeScore {
+  #explain(position: number, penalised: ReadonlySet<number>, preemption?: number): NodeScore {
     const slot = this.#slotOf(position);
     const penalty = penalised.has(slot) ? 1 : 0;
     const boost = this.#spreads.reduce((sum, { rule, values, valueAt }) => sum + rule.boost(values[valueAt[position] as number]), 0);
-    const own = this.#ownScore(position, penalty);
+    const mean = this.#withSpread(this.#meanOf(position, penalty), position, penalty, boost);
+    const parts = (this.#applied[position] as number) + penalty + (boost === 0 ? 0 : 1);
+    const devices = this.#input.ask.usesDevices ? this.#input.ask.devicesScore(slot) : undefined;
     const Scores: Record<string, number> = {
       binpack: this.#fitnessOf(slot),
+      ...(devices === undefined ? {} : { devices }),
       "job-anti-affinity": this.#crowding(slot),
       "node-affinity": this.#affinities?.[position] ?? 0,
       "node-reschedule-penalty": penalty * PENALTY,
+      ...(this.#spreads.length > 0 ? { "allocation-spread": boost } : {}),
+      ...(preemption === undefined ? {} : { preemption }),
     };
-    if (this.#spreads.length > 0) Scores["allocation-spread"] = boost;
-    return { NodeID: this.#nodeAt(slot).ID, Scores, NormScore: this.#withSpread(own, position, penalty, boost) };
+    const NormScore = preemption === undefined ? mean : (mean * parts + preemption) / (parts + 1);
+    return { NodeID: this.#nodeAt(slot).ID, Scores, NormScore };
   }
 
   #slotOf(position: number): number {
