@@ -5,7 +5,7 @@
  * the index and next token their headers carried; ApiError (status and the plain reason) when the agent refuses, ApiUnreachable
  * when it does not answer.
  *
- * Invariants: only node:http underneath (https loaded when asked for); nothing is opened before the first request; a stream ends
+ * Invariants: only node:http underneath (https loaded when asked for, ws when a command is run in a task); nothing is opened before the first request; a stream ends
  * when its loop is left or its signal aborts.
  *
  * Never here: a table, a colour, a retry policy.

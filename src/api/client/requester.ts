@@ -1,6 +1,6 @@
 /** Turns "GET this path with these options" into a request, and the answer into a value with what its headers say. */
 import { HEADERS } from "../contract/mod.ts";
-import { parseAddress, DEFAULT_ADDRESS } from "./address.ts";
+import { parseAddress, DEFAULT_ADDRESS, type Address } from "./address.ts";
 import { createConnection, readText, type Connection } from "./connection.ts";
 import { ApiError } from "./api-error.ts";
 import { jsonValues } from "./json-stream.ts";
@@ -46,6 +46,8 @@ export interface Requester {
   bytes(path: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
   /** JSON objects as they come, heartbeats (`{}`) included. */
   values<T>(path: string, options?: QueryOptions): Promise<AsyncIterable<T>>;
+  /** Where to open a websocket, with the headers and the query string of an ordinary request. */
+  socketTarget(path: string, options?: QueryOptions): { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   close(): void;
 }
 
@@ -102,6 +104,7 @@ export function createRequester(options: ApiClientOptions): Requester {
     delete: (path, query, body) => whole("DELETE", path, body, query),
     bytes: async (path, query = {}) => (await send("GET", path, undefined, query)).incoming.body,
     values: async <T>(path: string, query: QueryOptions = {}) => jsonValues<T>((await send("GET", path, undefined, query)).incoming.body),
+    socketTarget: (path, query = {}) => ({ url: `${socketOrigin(address)}${path}${queryText(options, query)}`, headers }),
     close: () => void connection?.then((open) => open.close()),
   };
 }
@@ -109,6 +112,12 @@ export function createRequester(options: ApiClientOptions): Requester {
 /** The query with more in its string; undefined values are left out. */
 export function withParameters(query: QueryOptions = {}, parameters: QueryOptions["parameters"]): QueryOptions {
   return { ...query, parameters: { ...query.parameters, ...parameters } };
+}
+
+function socketOrigin(address: Address): string {
+  if (address.socketPath !== undefined) return `ws+unix://${address.socketPath}:`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${address.secure ? "wss" : "ws"}://${host}:${address.port}${address.basePath}`;
 }
 
 function requestHeaders(options: ApiClientOptions, addressAuth: string | undefined): Record<string, string> {

@@ -7,6 +7,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { readBody } from "./body.ts";
 import type { Context } from "./call.ts";
 import { dispatch, type Desk } from "./dispatch.ts";
+import { createUpgrades } from "./exec/upgrade.ts";
 import type { Api, ApiOptions } from "./facts.ts";
 import { createListeners } from "./listeners.ts";
 import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
@@ -26,8 +27,10 @@ export function createApi(options: ApiOptions): Api {
   const guard = { loopbackOnly: true, hostNames: options.hostNames ?? [] };
   const desk: Desk = { context, kept: new KeptTexts(), guard, closing: closing.signal };
   const app = createApp(desk);
+  const upgrades = createUpgrades({ context, guard, closing: closing.signal });
   const listeners = createListeners({
     handle: (request, response) => app.routing(request, response),
+    upgrades,
     connectionsPerClientMax: options.connectionsPerClientMax ?? 100,
   });
 
@@ -44,6 +47,7 @@ export function createApi(options: ApiOptions): Api {
     inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
     async close() {
       closing.abort();
+      await upgrades.drained();
       await listeners.close();
       await app.close();
     },

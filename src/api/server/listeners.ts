@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from "no
 import { connect, isIP, type Socket } from "node:net";
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { messageOf, NamedError } from "#std";
+import type { Upgrades } from "./exec/upgrade.ts";
 import type { ListenAddress } from "./facts.ts";
 
 export interface Listeners {
@@ -23,6 +24,7 @@ const BAD_REQUEST =
 
 export function createListeners(how: {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly upgrades: Pick<Upgrades, "wanted" | "handle">;
   readonly connectionsPerClientMax: number;
 }): Listeners {
   let servers: { readonly server: Server; readonly address: ListenAddress }[] = [];
@@ -46,7 +48,9 @@ export function createListeners(how: {
   }
 
   function createServer(): Server {
-    const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, how.handle);
+    const limits = { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 };
+    const server = http.createServer({ ...limits, shouldUpgradeCallback: how.upgrades.wanted }, how.handle);
+    server.on("upgrade", how.upgrades.handle);
     server.on("connection", admit);
     server.on("clientError", (_error, socket) => {
       if (socket.writable) socket.end(BAD_REQUEST);

@@ -290,7 +290,7 @@ export class FakeNode implements NodeServices {
   /** How often a chunk of the endless file was taken. */
   endlessTaken = 0;
 
-  exec(): never {
+  exec(..._asked: readonly unknown[]): never {
     throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot exec here", { statusCode: 400 });
   }
   async checks() {

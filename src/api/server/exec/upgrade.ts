@@ -1,0 +1,95 @@
+/**
+ * Requests to upgrade to a websocket: GET …/allocation/:id/exec and …/job/:id/action. What is wrong with the request itself is an
+ * ordinary HTTP error; what goes wrong later is a close code with the reason. nomad.md §3.4.
+ */
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { parse as parseQuery } from "node:querystring";
+import { WebSocketServer } from "ws";
+import type { Context } from "../call.ts";
+import { guardOrigin, type Guard } from "../origin.ts";
+import { Query } from "../query.ts";
+import { headersOf } from "../reply/heads.ts";
+import { refusalOf } from "../reply/refuse.ts";
+import { isExecPath, readAsk, startCommand, type ExecAsk } from "./command.ts";
+import { runSession } from "./session.ts";
+
+export interface UpgradeDesk {
+  readonly context: Context;
+  readonly guard: Guard;
+  readonly closing: AbortSignal;
+}
+
+export interface Upgrades {
+  /** Is this one for us? Everything else is answered as an ordinary request. */
+  wanted(request: IncomingMessage): boolean;
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Resolves when every socket is closed. */
+  drained(): Promise<void>;
+}
+
+/** A frame of input. */
+const FRAME_BYTES_MAX = 8 * 1024 * 1024;
+
+export function createUpgrades(desk: UpgradeDesk): Upgrades {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false, clientTracking: false });
+  const running = new Set<Promise<void>>();
+  const { context } = desk;
+
+  function handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on("error", () => socket.destroy());
+    const { path, query } = targetOf(request);
+    const startedMs = context.clock.nowMs();
+    const answered = (status: number) =>
+      context.onAnswered?.({ method: "GET", path, status, durationMs: context.clock.nowMs() - startedMs });
+    const onFault = (error: unknown) => context.onFault?.({ method: "GET", path, error });
+    let ask: ExecAsk;
+    try {
+      // A page in a browser may open websockets to anywhere: held to the rules of a change.
+      guardOrigin(request.headers, true, desk.guard);
+      ask = readAsk(path, new Query(query));
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal.fault) onFault(error);
+      answerPlainly(socket, refusal.status, refusal.text, { ...headersOf(context, {}, "text/plain; charset=utf-8"), ...refusal.headers });
+      answered(refusal.status);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const session = runSession({
+        socket: webSocket,
+        clock: context.clock,
+        handshake: ask.handshake,
+        start: (input, signal) => startCommand(ask, context, input, signal),
+        onFault,
+        closing: desk.closing,
+      }).finally(() => {
+        running.delete(session);
+        answered(101);
+      });
+      running.add(session);
+    });
+  }
+
+  return {
+    wanted: (request) =>
+      request.method === "GET" &&
+      String(request.headers.upgrade ?? "").toLowerCase() === "websocket" &&
+      isExecPath(targetOf(request).path),
+    handle,
+    drained: async () => void (await Promise.all(running)),
+  };
+}
+
+function targetOf(request: IncomingMessage): { readonly path: string; readonly query: NodeJS.Dict<string | string[]> } {
+  const target = request.url ?? "/";
+  const mark = target.indexOf("?");
+  return mark < 0 ? { path: target, query: {} } : { path: target.slice(0, mark), query: parseQuery(target.slice(mark + 1)) };
+}
+
+/** The socket is no HTTP response any more: the answer is written by hand. */
+function answerPlainly(socket: Duplex, status: number, text: string, headers: Readonly<Record<string, string>>): void {
+  const lines = Object.entries({ ...headers, "content-length": String(Buffer.byteLength(text)), connection: "close" });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head}\r\n${text}`);
+}
