@@ -5,9 +5,10 @@
  */
 import type { ResourceUsage } from "#model";
 import { flag, text, whole } from "#model";
-import type { Clock, Driver, TaskExit, TaskHandle, TaskId, TaskStart, Timer } from "#ports";
+import type { Clock, Driver, ExecSession, TaskExit, TaskHandle, TaskId, TaskStart, Timer } from "#ports";
 import { NamedError, parseDuration } from "#std";
 import Type from "typebox";
+import { mockSession } from "./mock-session.ts";
 
 const config = Type.Object({
   run_for: text({ hcl: "run_for", description: 'How long it runs, as "10s"; "" until it is stopped.' }),
@@ -33,6 +34,7 @@ export interface MockTask {
   exit: TaskExit | undefined;
   readonly waiting: ((exit: TaskExit) => void)[];
   readonly timers: Timer[];
+  readonly sessions: Set<ExecSession>;
 }
 
 export interface MockDriverOptions {
@@ -61,11 +63,14 @@ const USAGE: ResourceUsage = {
 export function mockDriver(options: MockDriverOptions): Driver {
   const { clock } = options;
   const tasks = options.tasks ?? new Map<TaskId, MockTask>();
+  /** Sessions this driver began, not one before it. */
+  const own = new WeakSet<ExecSession>();
 
   function end(task: MockTask, exit: Omit<TaskExit, "finishedAt">): void {
     if (task.exit !== undefined) return;
     task.exit = { ...exit, finishedAt: clock.nowNs() };
     for (const timer of task.timers) timer.cancel();
+    for (const session of task.sessions) session.kill();
     for (const tell of task.waiting.splice(0)) tell(task.exit);
   }
 
@@ -90,6 +95,7 @@ export function mockDriver(options: MockDriverOptions): Driver {
       exit: undefined,
       waiting: [],
       timers: [],
+      sessions: new Set(),
     };
     tasks.set(request.id, task);
     print(request, task, word("stdout_string"), number("stdout_repeat"), milliseconds(word("stdout_repeat_duration")));
@@ -121,11 +127,20 @@ export function mockDriver(options: MockDriverOptions): Driver {
 
   return {
     name: "mock_driver",
-    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
-    exec: () =>
-      Promise.reject(
-        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
-      ),
+    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec(handle, _place, wanted) {
+      const task = tasks.get(handle.id);
+      if (task === undefined || task.exit !== undefined) {
+        return Promise.reject(
+          new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot run a command in task "${handle.id}": it has ended`, { statusCode: 409 }),
+        );
+      }
+      const session = mockSession(wanted);
+      task.sessions.add(session);
+      own.add(session);
+      void session.exited.then(() => task.sessions.delete(session));
+      return Promise.resolve(session);
+    },
     configSchema: config,
     fingerprint: () =>
       Promise.resolve({
@@ -136,7 +151,11 @@ export function mockDriver(options: MockDriverOptions): Driver {
         UpdateTime: new Date(clock.nowMs()).toISOString(),
       }),
     start,
-    find: (id) => Promise.resolve(tasks.get(id)?.handle),
+    find(id) {
+      const task = tasks.get(id);
+      for (const session of task?.sessions ?? []) if (!own.has(session)) session.kill();
+      return Promise.resolve(task?.handle);
+    },
     wait(handle) {
       const task = tasks.get(handle.id);
       if (task === undefined) {

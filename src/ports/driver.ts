@@ -80,12 +80,15 @@ export interface TaskExit {
 export interface TaskExec {
   readonly command: readonly string[];
   readonly tty: boolean;
+  /** What the task itself was started with. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface ExecSession {
   /** Chunks as they come, both streams; with a tty all is stdout. Ends when both are closed. */
   readonly output: AsyncIterable<{ readonly stream: "stdout" | "stderr"; readonly data: Uint8Array }>;
-  write(data: Uint8Array): void;
+  /** Resolves when more may follow; also when the command reads no more. */
+  write(data: Uint8Array): Promise<void>;
   end(): void;
   resize(height: number, width: number): void;
   /** Resolves with the exit code (128 + signal when killed) once it ended. */
@@ -120,7 +123,10 @@ export interface Driver {
   /** Signal, then after timeoutMs kill everything of the task. Resolves when nothing of it runs. */
   stop(handle: TaskHandle, place: TaskPlace, how: { readonly signal: string; readonly timeoutMs: number }): Promise<void>;
   signal(handle: TaskHandle, signal: string): Promise<void>;
-  /** Rejects with NamedError DRIVER_EXEC_UNSUPPORTED (400) when the driver cannot. */
+  /**
+   * Rejects with NamedError DRIVER_EXEC_UNSUPPORTED (400) when the driver cannot, DRIVER_TASK_NOT_RUNNING when the task has ended.
+   * A session does not outlive its task; what an agent leaves of one when it is killed, the next `find` of the task ends.
+   */
   exec(handle: TaskHandle, place: TaskPlace, exec: TaskExec): Promise<ExecSession>;
   usage(handle: TaskHandle): Promise<ResourceUsage>;
   /** After the end: removes what is left outside the task's directory, and the driver's files in privateDirectory. */

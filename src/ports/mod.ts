@@ -15,6 +15,9 @@ export type { Log, LogEntry, SnapshotStore } from "./log.ts";
 export type {
   AllocationsChanged,
   CheckResult,
+  ExecInput,
+  ExecOutput,
+  ExecRequest,
   FileFrame,
   FileInformation,
   FileRead,
@@ -26,7 +29,17 @@ export type {
   NodeEnd,
   NodeServices,
 } from "./link.ts";
-export type { Driver, DriverCapabilities, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "./driver.ts";
+export type {
+  Driver,
+  DriverCapabilities,
+  ExecSession,
+  TaskExec,
+  TaskExit,
+  TaskHandle,
+  TaskId,
+  TaskPlace,
+  TaskStart,
+} from "./driver.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
 export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching } from "./disk.ts";
 export type { Machine, MachineFingerprint } from "./machine.ts";

@@ -2,6 +2,7 @@ import { rawExecDriver, createHostClock } from "#integrations/host";
 import { mockDriver, type MockTask } from "#integrations/memory";
 import { driverConformance } from "./driver.ts";
 import { hostWorld } from "./host-world.ts";
+import { shellCommands } from "./shell-commands.ts";
 
 driverConformance({
   name: "mock",
@@ -16,6 +17,7 @@ driverConformance({
     stubborn: { kill_after: "10s" },
     impossible: { start_error: "no", start_error_recoverable: true },
   },
+  commands: { copies: ["cat"], exits: (code) => ["exit", String(code)], runs: ["run"], greets: ["print", "GREETING"] },
 });
 
 const shell = (text: string) => ({ command: "/bin/sh", args: ["-c", text] });
@@ -29,6 +31,7 @@ driverConformance({
     stubborn: shell("trap '' TERM INT; echo ready; while :; do sleep 0.05; done"),
     impossible: { command: "/no/such/program" },
   },
+  commands: shellCommands,
 });
 
 // The way of an agent without root: no cgroups at all.
@@ -48,4 +51,5 @@ driverConformance({
     stubborn: shell("trap '' TERM INT; (setsid sleep 1000 &); echo ready; while :; do sleep 0.05; done"),
     impossible: { command: "/no/such/program" },
   },
+  commands: shellCommands,
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Driver, TaskPlace, TaskStart } from "#ports";
+import { execConformance, type ExecCommands } from "./driver-exec.ts";
 
 export interface DriverWorld {
   /** Again: the driver of the next agent on the same machine. */
@@ -26,6 +27,7 @@ export interface DriverMaker {
     readonly stubborn: Record<string, unknown>;
     readonly impossible: Record<string, unknown>;
   };
+  readonly commands: ExecCommands;
 }
 
 export function taskStart(
@@ -167,6 +169,8 @@ export function driverConformance(maker: DriverMaker): void {
     assert.deepEqual(await driver.list(), []);
     assert.deepEqual(await world.left(), []);
   });
+
+  execConformance(check, maker.configs.runs, maker.configs.exits(0), maker.commands);
 
   check("usage is told while it runs", async (world) => {
     const driver = world.open();

@@ -7,6 +7,7 @@ import { execDriver, type ExecOptions } from "#integrations/host";
 import { DEFAULT_CAPABILITIES } from "../../integrations/host/exec/capabilities.ts";
 import { driverConformance, taskStart } from "../conformance/driver.ts";
 import { hostWorld, processesNaming } from "../conformance/host-world.ts";
+import { shellCommands } from "../conformance/shell-commands.ts";
 import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
 
 const shell = (text: string) => ({ command: "sh", args: ["-c", text] });
@@ -21,6 +22,7 @@ driverConformance({
     stubborn: shell("trap '' TERM INT; echo ready; while :; do sleep 0.05; done"),
     impossible: { command: "no-such-program" },
   },
+  commands: shellCommands,
 });
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";

@@ -10,7 +10,7 @@ import path from "node:path";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DriverInfo } from "#model";
-import type { Driver, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
+import type { Driver, ExecSession, TaskExec, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
 import { NamedError } from "#std";
 import { detectCgroups, membershipRoot, treeRoots, type Cgroups } from "../cgroup/hierarchy.ts";
 import { children, killGroup, removeEmptyGroup, removeGroup } from "../cgroup/group.ts";
@@ -35,10 +35,13 @@ import {
   oomWasSeen,
   readExecExit,
   readExecIntent,
+  readProcessDescription,
   recordedExecIds,
   removeExecRecord,
   writeConfiguration,
+  writeProcessDescription,
 } from "./record.ts";
+import { endSessionsOfOthers, execSession } from "./session.ts";
 import { attendants, conmonOf, containerState, createContainer, deleteContainer, startContainer, type Runtime } from "./runtime.ts";
 
 export interface ExecOptions {
@@ -67,6 +70,8 @@ export function execDriver(options: ExecOptions): Driver {
   const membersOf = (id: TaskId) => path.join(membershipRoot(cgroups), cgroupPathOf(id));
   const recordOf = (id: TaskId) => execRecord(options.stateDirectory, id);
   const meter = usageMeter();
+  /** Names of the sessions this driver began. */
+  const sessions = new Set<string>();
   const tools = (): Runtime => {
     const runc = findExecutable("runc", options.searchPath);
     const conmon = findExecutable("conmon", options.searchPath);
@@ -88,6 +93,7 @@ export function execDriver(options: ExecOptions): Driver {
     try {
       mkdirSync(root, { recursive: true, mode: 0o700 });
       writeConfiguration(record, configuration);
+      writeProcessDescription(record, configuration.process);
       await createContainer(runtime, record, task.place);
       const state = containerState(runtime, record.name, bootId());
       if (state === undefined)
@@ -108,6 +114,7 @@ export function execDriver(options: ExecOptions): Driver {
       const state = containerState(runtime, record.name, readExecIntent(record)?.bootId ?? bootId());
       if (state !== undefined && !state.waiting) {
         forgetConfiguration(record);
+        await endSessionsOfOthers({ runtime, record, cgroups, cgroupPath: cgroupPathOf(id) }, sessions);
         return handleOf(id, state.main, readExecIntent(record)?.startedAt ?? Date.now() * 1e6);
       }
       // Another's `runc create` or `runc start` may still be at work; conmon alone is not.
@@ -136,6 +143,19 @@ export function execDriver(options: ExecOptions): Driver {
     return { exitCode: end.status, signal, oomKilled: killed && end.status !== 0, error: "", finishedAt: end.finishedAt };
   }
 
+  async function exec(handle: TaskHandle, wanted: TaskExec): Promise<ExecSession> {
+    const record = recordOf(handle.id);
+    const described = readProcessDescription(record);
+    if (!isRunning(identityOf(handle)) || described === undefined) {
+      throw new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot run a command in task "${handle.id}": it has ended`, { statusCode: 409 });
+    }
+    return await execSession(
+      { runtime: tools(), record, cgroups, cgroupPath: cgroupPathOf(handle.id), process: described },
+      wanted,
+      sessions,
+    );
+  }
+
   async function removeEverything(id: TaskId): Promise<void> {
     const record = recordOf(id);
     const runtime = tools();
@@ -162,11 +182,8 @@ export function execDriver(options: ExecOptions): Driver {
 
   return {
     name: NAME,
-    capabilities: { exec: false, isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody" },
-    exec: () =>
-      Promise.reject(
-        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
-      ),
+    capabilities: { exec: true, isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody" },
+    exec: (handle, _place, wanted) => exec(handle, wanted),
     configSchema: execConfigSchema,
     fingerprint: () => Promise.resolve(describe(missingParts(cgroups, options.searchPath))),
     start,

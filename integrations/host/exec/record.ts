@@ -83,6 +83,21 @@ export function writeConfiguration(record: ExecRecord, configuration: unknown): 
   }
 }
 
+/** For commands beside the task; without what it may hold of secrets, its environment and arguments. */
+export function writeProcessDescription(record: ExecRecord, description: Readonly<Record<string, unknown>>): void {
+  const { env: _env, args: _args, ...rest } = description;
+  writeFileSync(path.join(record.directory, "process.json"), JSON.stringify(rest), { mode: 0o600 });
+}
+
+/** Undefined when there is none: an older agent started it, or it is gone. */
+export function readProcessDescription(record: ExecRecord): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return JSON.parse(readFileSync(path.join(record.directory, "process.json"), "utf8")) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+}
+
 /** May be repeated. */
 export function forgetConfiguration(record: ExecRecord): void {
   try {

@@ -29,10 +29,16 @@ export function commandLine(pid: number): string[] {
 
 /** Does the process' starting environment hold all of these `NAME=value`? */
 export function environmentHolds(pid: number, wanted: readonly string[]): boolean {
+  if (wanted.length === 0) return false;
+  const held = new Set(environmentOf(pid));
+  return wanted.every((each) => held.has(each));
+}
+
+/** `NAME=value`s the process started with; [] when it is gone or not ours to ask. */
+export function environmentOf(pid: number): string[] {
   try {
-    const held = new Set(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0"));
-    return wanted.length > 0 && wanted.every((each) => held.has(each));
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   } catch {
-    return false;
+    return [];
   }
 }

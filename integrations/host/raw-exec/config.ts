@@ -22,15 +22,14 @@ export interface RawExecConfig {
   readonly workDirectory: string;
   readonly oomScoreAdjust: number | undefined;
   readonly deniedVariables: readonly string[];
+  /** v1: controller → group below its tree; the task joins these instead of groups of its own, and is not limited. */
+  readonly cgroupsV1: Readonly<Record<string, string>>;
+  /** v2: the group it runs below; "" for its own. */
+  readonly cgroupV2: string;
 }
 
 /** Throws DRIVER_TASK_INVALID for what can never work. */
 export function readRawExecConfig(config: Readonly<Record<string, unknown>>): RawExecConfig {
-  for (const key of ["cgroup_v1_override", "cgroup_v2_override"]) {
-    const value = config[key];
-    if (value === undefined || value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0)) continue;
-    throw invalid(`Cannot use config key "${key}": moving a raw_exec task into a foreign cgroup is not supported, wanted it left out`);
-  }
   const command = config["command"];
   if (typeof command !== "string" || command === "")
     throw invalid(`Cannot start a raw_exec task: config key "command" is missing, wanted a program`);
@@ -41,7 +40,17 @@ export function readRawExecConfig(config: Readonly<Record<string, unknown>>): Ra
     workDirectory: typeof config["work_dir"] === "string" ? config["work_dir"] : "",
     oomScoreAdjust: typeof adjust === "number" ? adjust : undefined,
     deniedVariables: textsOf(config["denied_envvars"]),
+    cgroupsV1: overrides(config["cgroup_v1_override"]),
+    cgroupV2: typeof config["cgroup_v2_override"] === "string" ? config["cgroup_v2_override"] : "",
   };
+}
+
+/** A map, or (as job files may write it) a list of maps. */
+function overrides(value: unknown): Record<string, string> {
+  const maps: unknown[] = Array.isArray(value) ? value : [value];
+  return Object.fromEntries(
+    maps.flatMap((each) => (each !== null && typeof each === "object" ? Object.entries(each) : [])).map(([key, group]) => [key, String(group)]),
+  );
 }
 
 /** The program's absolute path. */

@@ -1,5 +1,5 @@
 /**
- * Runs a task's command on the host as it is: no isolation, no limits, everything of it killed together.
+ * Runs a task's command on the host as it is: no isolation; limits where cgroups are writable; everything of it killed together.
  *
  * Comes in: TaskStart. Goes out: a process that outlives the agent, its status on disk. How it is started stands in script.ts,
  * what is kept of it in record.ts. The agent's death at any moment leaves one of three things: an intent that started nothing
@@ -11,10 +11,11 @@ import path from "node:path";
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ResourceUsage } from "#model";
-import type { Driver, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
+import type { Driver, ExecSession, TaskExec, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
 import { NamedError, messageOf } from "#std";
-import { detectCgroups, membershipRoot, type Cgroups } from "../cgroup/hierarchy.ts";
-import { children, groupMembers, killGroup, makeGroup, removeEmptyGroup, removeGroup } from "../cgroup/group.ts";
+import { detectCgroups, membershipRoot, treeRoots, type Cgroups } from "../cgroup/hierarchy.ts";
+import { cgroupReader } from "../cgroup/reader.ts";
+import { children, groupMembers, killGroup, removeEmptyGroup, removeGroup } from "../cgroup/group.ts";
 import { NOTHING_USED } from "../cgroup/usage.ts";
 import { findExecutable, isExecutable } from "../process/executable.ts";
 import { bootId, identify, isRunning, processStat, signalProcess, type ProcessIdentity } from "../process/identity.ts";
@@ -26,7 +27,19 @@ import { usageMeter } from "../process/usage-meter.ts";
 import { awaitExitFile } from "../process/exit-file.ts";
 import { endsWithin } from "../process/ending.ts";
 import { allowedEnvironment, findCommand, rawExecConfigSchema, readRawExecConfig } from "./config.ts";
-import { createRecord, readRecord, recordDirectory, recordedIds, removeRecord, type Intent, type TaskRecord } from "./record.ts";
+import { place as placeInGroups, ownGroup } from "./placement.ts";
+import { endForeignSessions } from "../session/session-group.ts";
+import { endMarkedSessions, rawSession } from "./session.ts";
+import {
+  createRecord,
+  readRecord,
+  recordDirectory,
+  recordedIds,
+  rememberGroups,
+  removeRecord,
+  type Intent,
+  type TaskRecord,
+} from "./record.ts";
 import { SUPERVISOR_NAME, spawnRequest, type SpawnRequest } from "./script.ts";
 
 export interface RawExecOptions {
@@ -44,10 +57,15 @@ const START_TIMEOUT_MS = 15_000;
 
 export function rawExecDriver(options: RawExecOptions): Driver {
   const cgroups = options.cgroups ?? detectCgroups();
-  const parent = cgroups.writable ? path.join(membershipRoot(cgroups), "drover", ownerLabel(options.stateDirectory)) : "";
-  const groupOf = (id: TaskId) => (parent === "" ? "" : path.join(parent, `${NAME}-${nameOf(id)}`));
+  const owner = `/drover/${ownerLabel(options.stateDirectory)}`;
+  const parent = cgroups.writable ? path.join(membershipRoot(cgroups), owner) : "";
+  const relativeOf = (id: TaskId) => `${owner}/${NAME}-${nameOf(id)}`;
   const directoryOf = (id: TaskId) => recordDirectory(options.stateDirectory, id);
+  const groupOf = (id: TaskId) =>
+    parent === "" ? "" : readRecord(directoryOf(id))?.intent?.cgroup || path.join(membershipRoot(cgroups), relativeOf(id));
   const meter = usageMeter();
+  /** Ids of the sessions this driver began. */
+  const sessions = new Set<string>();
 
   /** Everything that runs for the task, whatever it did to its session. An agent without cgroups may have started it. */
   function processesOf(id: TaskId): ProcessIdentity[] {
@@ -85,8 +103,11 @@ export function rawExecDriver(options: RawExecOptions): Driver {
     }
     meter.forget(id);
     if (parent !== "") {
-      removeEmptyGroup(parent);
-      removeEmptyGroup(path.dirname(parent));
+      for (const tree of treeRoots(cgroups)) {
+        await removeGroup(path.join(tree, relativeOf(id)));
+        removeEmptyGroup(path.join(tree, owner));
+        removeEmptyGroup(path.join(tree, path.dirname(owner)));
+      }
     }
     removeIfEmpty(path.dirname(directory));
   }
@@ -96,9 +117,10 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       throw new NamedError("DRIVER_DISABLED", `Cannot start task "${task.task}": driver "raw_exec" is disabled on this node`, {
         fix: ENABLE,
       });
-    const launch = await prepareLaunch(task, options.deniedEnvironment ?? []);
+    const { config, denied, ...launch } = await prepareLaunch(task, options.deniedEnvironment ?? []);
     const directory = directoryOf(task.id);
-    const group = groupOf(task.id);
+    const relative = relativeOf(task.id);
+    const group = ownGroup(cgroups, relative, config);
     const intent: Intent = {
       version: 1,
       id: task.id,
@@ -106,6 +128,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       cgroup: group,
       marks: marksOf(task),
       startedAt: Date.now() * 1e6,
+      beside: { joined: [], workDirectory: launch.workDirectory, becomeUser: launch.becomeUser, deniedVariables: denied },
     };
     if (!createRecord(directory, intent)) {
       throw new NamedError("DRIVER_TASK_EXISTS", `Cannot start task "${task.id}": it was started before, wanted a new id`, {
@@ -113,13 +136,14 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       });
     }
     try {
-      if (group !== "") makeGroup(group);
+      const { joined } = placeInGroups(cgroups, relative, task, config);
+      rememberGroups(directory, intent, joined);
       await launchSupervisor(
         spawnRequest({
           ...launch,
           id: task.id,
           recordDirectory: directory,
-          cgroupProcs: group === "" ? "" : path.join(group, "cgroup.procs"),
+          cgroupProcs: group === "" ? [] : [path.join(group, "cgroup.procs"), ...joined],
         }),
         directory,
       );
@@ -136,7 +160,11 @@ export function rawExecDriver(options: RawExecOptions): Driver {
     const directory = directoryOf(id);
     for (let waitedMs = 0; ; waitedMs += 10) {
       const record = readRecord(directory);
-      if (record?.main !== undefined && record.intent !== undefined) return handleOf(id, record.main, record.intent);
+      if (record?.main !== undefined && record.intent !== undefined) {
+        if (record.intent.cgroup !== "") await endForeignSessions(record.intent.cgroup, sessions);
+        else await endMarkedSessions(record.intent.marks, sessions);
+        return handleOf(id, record.main, record.intent);
+      }
       if (record === undefined) {
         // The record is lost, the task is not: it can still be ended, its status is not to be learned.
         const [first] = groupOf(id) === "" ? [] : identities(groupMembers(groupOf(id)));
@@ -165,16 +193,30 @@ export function rawExecDriver(options: RawExecOptions): Driver {
     });
     if (end === undefined) return { exitCode: 0, signal: 0, oomKilled: false, error: lostReason(main), finishedAt: Date.now() * 1e6 };
     const signal = end.status > 128 && end.status <= 128 + 64 ? end.status - 128 : 0;
-    return { exitCode: end.status, signal, oomKilled: false, error: "", finishedAt: end.finishedAt };
+    // A child may be killed for memory and the task go on and end well.
+    const oomKilled = end.status !== 0 && parent !== "" && cgroupReader(cgroups, relativeOf(handle.id)).read().oomKills > 0;
+    return { exitCode: end.status, signal, oomKilled, error: "", finishedAt: end.finishedAt };
+  }
+
+  async function exec(handle: TaskHandle, wanted: TaskExec): Promise<ExecSession> {
+    const beside = readRecord(directoryOf(handle.id))?.intent?.beside;
+    if (!isRunning(identityOf(handle)) || beside === undefined) throw notRunning(handle, "run a command in");
+    return await rawSession(
+      {
+        ...beside,
+        group: groupOf(handle.id),
+        environment: allowedEnvironment(wanted.environment, beside.deniedVariables),
+        bash: bashHere(),
+      },
+      wanted,
+      sessions,
+    );
   }
 
   return {
     name: NAME,
-    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
-    exec: () =>
-      Promise.reject(
-        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
-      ),
+    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec: (handle, _place, wanted) => exec(handle, wanted),
     configSchema: rawExecConfigSchema,
     fingerprint: () => Promise.resolve(describe(options.enabled)),
     start,
@@ -190,7 +232,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       if (supervisor !== undefined) await endsWithin(supervisor, 2000);
     },
     signal(handle, signal) {
-      if (!signalProcess(identityOf(handle), signalName(signal))) return Promise.reject(notRunning(handle, signal));
+      if (!signalProcess(identityOf(handle), signalName(signal))) return Promise.reject(notRunning(handle, `send "${signal}" to`));
       return Promise.resolve();
     },
     usage(handle): Promise<ResourceUsage> {
@@ -224,13 +266,15 @@ function describe(enabled: boolean) {
 async function prepareLaunch(task: TaskStart, denied: readonly string[]) {
   if (task.id === "" || task.id.includes("\0")) throw startFailed(task.task, `its id "${task.id}" is not usable`);
   const config = readRawExecConfig(task.config);
-  const environment = allowedEnvironment(task.environment, [...denied, ...config.deniedVariables]);
+  const unwanted = [...denied, ...config.deniedVariables];
+  const environment = allowedEnvironment(task.environment, unwanted);
   for (const text of [config.command, ...config.words, ...Object.entries(environment).flat()]) {
     if (text.includes("\0"))
       throw new NamedError("DRIVER_TASK_INVALID", `Cannot start task "${task.task}": its command or environment holds a NUL byte`);
   }
-  const bash = ["/bin/bash", "/usr/bin/bash"].find(isExecutable);
   return {
+    config,
+    denied: unwanted,
     workDirectory: path.resolve(task.place.taskDirectory, config.workDirectory),
     stdoutPath: task.place.stdoutPath,
     stderrPath: task.place.stderrPath,
@@ -239,8 +283,12 @@ async function prepareLaunch(task: TaskStart, denied: readonly string[]) {
     command: findCommand(config.command, task.place.taskDirectory, environment["PATH"]),
     words: config.words,
     environment,
-    tools: { setsid: findExecutable("setsid") !== undefined, bash },
+    tools: { setsid: findExecutable("setsid") !== undefined, bash: bashHere() },
   };
+}
+
+function bashHere(): string | undefined {
+  return ["/bin/bash", "/usr/bin/bash"].find(isExecutable);
 }
 
 /** Resolves when the task is about to replace its entrant; rejects with the supervisor's reason. */
@@ -380,8 +428,8 @@ function startFailed(task: string, reason: string): NamedError {
   return new NamedError("DRIVER_START_FAILED", `Cannot start task "${task}": ${reason}`);
 }
 
-function notRunning(handle: TaskHandle, signal: string): NamedError {
-  return new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot send "${signal}" to task "${handle.id}": it has ended`, { statusCode: 409 });
+function notRunning(handle: TaskHandle, what: string): NamedError {
+  return new NamedError("DRIVER_TASK_NOT_RUNNING", `Cannot ${what} task "${handle.id}": it has ended`, { statusCode: 409 });
 }
 
 function removeIfEmpty(directory: string): void {

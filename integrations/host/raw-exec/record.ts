@@ -2,7 +2,7 @@
  * What is known of a raw_exec task on disk: `<stateDirectory>/raw_exec/<name>/`. Written by the agent (intent.json, before
  * anything starts) and by the task's supervisor (see script.ts); read by whichever agent lives now.
  */
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { idOf, nameOf } from "../process/label.ts";
 import { parseProcessStat, type ProcessIdentity } from "../process/identity.ts";
@@ -17,6 +17,14 @@ export interface Intent {
   readonly marks: readonly string[];
   /** Unix nanoseconds. */
   readonly startedAt: number;
+  /** What a command beside the task needs. Absent in what older agents wrote. */
+  readonly beside?: {
+    /** Groups the task is in, beside `cgroup`: their cgroup.procs files. */
+    readonly joined: readonly string[];
+    readonly workDirectory: string;
+    readonly becomeUser: readonly string[];
+    readonly deniedVariables: readonly string[];
+  };
 }
 
 export interface TaskRecord {
@@ -44,6 +52,14 @@ export function createRecord(directory: string, intent: Intent): boolean {
   }
   writeFileSync(path.join(directory, "intent.json"), JSON.stringify(intent), { mode: 0o600 });
   return true;
+}
+
+/** After its groups were made: whole or not at all, so the intent that is there stays readable. */
+export function rememberGroups(directory: string, intent: Intent, joined: readonly string[]): void {
+  if (intent.beside === undefined || joined.length === 0) return;
+  const next = path.join(directory, "intent.next");
+  writeFileSync(next, JSON.stringify({ ...intent, beside: { ...intent.beside, joined } } satisfies Intent), { mode: 0o600 });
+  renameSync(next, path.join(directory, "intent.json"));
 }
 
 /** Undefined when there is none. */

@@ -17,6 +17,7 @@
  * Files, in the task's record directory: supervisor, pid (a line of /proc/PID/stat each), failed (a reason), exit (a status).
  * Each is one write that ends in a newline: without the newline it is not there yet.
  */
+import { quote } from "../session/terminal.ts";
 
 /** $0: SUPERVISOR_NAME, $1: the task's id, $2: record directory, $3: "setsid" or "", $4: shell and flags, $5…: see PREPARER. */
 const SUPERVISOR = `
@@ -33,11 +34,14 @@ $session $shell -c "$@"
 printf '%s\\n' "$?" >exit
 `;
 
-/** $1: record directory, $2: cgroup.procs or "", $3: work directory, $4: stdout, $5: stderr, $6: oom_score_adj or "", $7…: what follows. */
+/** $1: record directory, $2: cgroup.procs files, one a line, $3: work directory, $4: stdout, $5: stderr, $6: oom_score_adj or "", $7…: what follows. */
 const PREPARER = `
 fail() { printf '%s\\n' "$1" >"$directory/failed"; printf f >&3; exit 125; }
 directory=$1
-if [ -n "$2" ]; then echo $$ >"$2" || fail "cannot join cgroup $2"; fi
+spaces=$IFS IFS='
+'
+for procs in $2; do echo $$ >"$procs" || fail "cannot join cgroup $procs"; done
+IFS=$spaces
 if [ -n "$6" ]; then echo "$6" >/proc/self/oom_score_adj || fail "cannot set oom_score_adj to $6: lowering it needs CAP_SYS_RESOURCE"
 elif [ -w /proc/self/oom_score_adj ]; then echo 0 >/proc/self/oom_score_adj; fi
 cd "$3" || fail "cannot enter work_dir $3"
@@ -65,14 +69,35 @@ exec 3>&- 4<&-
 exec "$@"
 `;
 
+/** $1: cgroup.procs files, one a line, $2: work directory, $3…: what follows. */
+const SESSION = `
+spaces=$IFS IFS='
+'
+for procs in $1; do echo $$ >"$procs" || exit 126; done
+IFS=$spaces
+cd "$2" || exit 126
+umask 022
+shift 2
+`;
+
+/** $1…: the command. */
+const SESSION_ENTRANT = `
+environment=$(cat <&4)
+unset PATH PWD OLDPWD SHLVL
+eval "$environment"
+unset environment
+exec 4<&-
+exec "$@"
+`;
+
 /** Word 3 of the supervisor's command line, by which it is found. */
 export const SUPERVISOR_NAME = "drover-raw_exec";
 
 export interface Launch {
   readonly id: string;
   readonly recordDirectory: string;
-  /** "" without a cgroup. */
-  readonly cgroupProcs: string;
+  /** Files that take the pid; [] without cgroups. */
+  readonly cgroupProcs: readonly string[];
   readonly workDirectory: string;
   readonly stdoutPath: string;
   readonly stderrPath: string;
@@ -95,15 +120,7 @@ export interface SpawnRequest {
 
 /** Everything the spawn needs, decided without touching the machine. */
 export function spawnRequest(launch: Launch): SpawnRequest {
-  const split = splitEnvironment(launch.environment);
-  const bash = Object.keys(split.odd).length > 0 ? launch.tools.bash : undefined;
-  const shell = bash === undefined ? "/bin/sh" : bash;
-  const flags = bash === undefined ? [] : ["-p"];
-  // What no shell can export goes through env(1). bash passes odd names on from its own environment, so they need not.
-  const assigned = { ...(bash === undefined ? split.odd : {}), ...split.special };
-  const assignments = Object.entries(assigned).map(([name, value]) => `${name}=${value}`);
-  const clears = bash !== undefined && !launch.command.includes("=") ? ["-u", "_", "-u", "SHLVL"] : [];
-  const viaEnv = assignments.length > 0 || clears.length > 0 ? ["/usr/bin/env", ...clears, ...assignments] : [];
+  const { shell, flags, viaEnv, inherited, exports } = shellFor(launch.environment, launch.tools.bash, launch.command);
   const task = [...viaEnv, launch.command, ...launch.words];
   const enter =
     launch.becomeUser.length === 0
@@ -123,15 +140,55 @@ export function spawnRequest(launch: Launch): SpawnRequest {
       enter.script,
       "drover-task",
       launch.recordDirectory,
-      launch.cgroupProcs,
+      launch.cgroupProcs.join("\n"),
       launch.workDirectory,
       launch.stdoutPath,
       launch.stderrPath,
       launch.oomScoreAdjust === undefined ? "" : String(launch.oomScoreAdjust),
       ...enter.follows,
     ],
-    environment: { PATH: CLEAN_PATH, ...(bash === undefined ? {} : split.odd) },
-    environmentScript: Object.entries(split.plain)
+    environment: { PATH: CLEAN_PATH, ...inherited },
+    environmentScript: exports,
+  };
+}
+
+/** Words that enter the task's place and become the command of a session; they read `environmentScript` from fd 4. */
+export function sessionLaunch(session: {
+  readonly procs: readonly string[];
+  readonly workDirectory: string;
+  readonly becomeUser: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  readonly bash: string | undefined;
+}): Pick<SpawnRequest, "words" | "environment" | "environmentScript"> & { readonly shell: string } {
+  const { shell, flags, viaEnv, inherited, exports } = shellFor(session.environment, session.bash, session.command[0] ?? "");
+  const task = [...viaEnv, ...session.command];
+  const enter =
+    session.becomeUser.length === 0
+      ? { script: SESSION + SESSION_ENTRANT, follows: task }
+      : { script: `${SESSION}exec "$@"`, follows: [...session.becomeUser, shell, ...flags, "-c", SESSION_ENTRANT, "drover-exec", ...task] };
+  return {
+    shell,
+    words: [shell, ...flags, "-c", enter.script, "drover-exec", session.procs.join("\n"), session.workDirectory, ...enter.follows],
+    environment: inherited,
+    environmentScript: exports,
+  };
+}
+
+/** How an environment gets past a shell unharmed. */
+function shellFor(environment: Readonly<Record<string, string>>, bashHere: string | undefined, command: string) {
+  const split = splitEnvironment(environment);
+  const bash = Object.keys(split.odd).length > 0 ? bashHere : undefined;
+  // What no shell can export goes through env(1). bash passes odd names on from its own environment, so they need not.
+  const assigned = { ...(bash === undefined ? split.odd : {}), ...split.special };
+  const assignments = Object.entries(assigned).map(([name, value]) => `${name}=${value}`);
+  const clears = bash !== undefined && !command.includes("=") ? ["-u", "_", "-u", "SHLVL"] : [];
+  return {
+    shell: bash ?? "/bin/sh",
+    flags: bash === undefined ? [] : ["-p"],
+    viaEnv: assignments.length > 0 || clears.length > 0 ? ["/usr/bin/env", ...clears, ...assignments] : [],
+    inherited: bash === undefined ? {} : split.odd,
+    exports: Object.entries(split.plain)
       .map(([name, value]) => `export ${name}=${quote(value)}\n`)
       .join(""),
   };
@@ -185,9 +242,4 @@ export function splitEnvironment(environment: Readonly<Record<string, string>>):
     else odd[name] = value;
   }
   return { plain, odd, special };
-}
-
-/** A word for the shell, whatever it holds. */
-function quote(value: string): string {
-  return `'${value.replaceAll("'", `'\\''`)}'`;
 }

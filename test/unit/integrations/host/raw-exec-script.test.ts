@@ -9,7 +9,7 @@ import { testScale } from "../../../scale.ts";
 const launch: Launch = {
   id: "a.web.0",
   recordDirectory: "/state/a.web.0",
-  cgroupProcs: "/sys/fs/cgroup/x/cgroup.procs",
+  cgroupProcs: ["/sys/fs/cgroup/x/cgroup.procs"],
   workDirectory: "/task",
   stdoutPath: "/out",
   stderrPath: "/err",
@@ -57,11 +57,11 @@ test("whatever a value holds, the shell takes it as it is", () => {
   );
 });
 
-test("config keys that are not done are refused by name, a missing command too", () => {
-  assert.throws(() => readRawExecConfig({ command: "x", cgroup_v2_override: "/x" }), /cgroup_v2_override/);
-  assert.throws(() => readRawExecConfig({ command: "x", cgroup_v1_override: { pids: "/x" } }), /cgroup_v1_override/);
+test("cgroups of the operator's are read as a map or a list of maps, a missing command is refused", () => {
+  assert.equal(readRawExecConfig({ command: "x", cgroup_v2_override: "/x" }).cgroupV2, "/x");
+  assert.deepEqual(readRawExecConfig({ command: "x", cgroup_v1_override: { pids: "/x" } }).cgroupsV1, { pids: "/x" });
+  assert.deepEqual(readRawExecConfig({ command: "x", cgroup_v1_override: [{ pids: "/x" }, { cpu: "/y" }] }).cgroupsV1, { pids: "/x", cpu: "/y" });
   assert.throws(() => readRawExecConfig({}), { code: "DRIVER_TASK_INVALID" });
-  assert.equal(readRawExecConfig({ command: "x", cgroup_v1_override: {}, cgroup_v2_override: "" }).command, "x");
 });
 
 test("denied variables are names or patterns", () => {

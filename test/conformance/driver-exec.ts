@@ -1,0 +1,154 @@
+/** What every maker of ports/driver that can run commands beside a task has to keep. Used by the driver suite. */
+import assert from "node:assert/strict";
+import type { Driver, ExecSession } from "#ports";
+import { eventually } from "../eventually.ts";
+import { taskStart, type DriverWorld } from "./driver.ts";
+
+export interface ExecCommands {
+  /** Copies its input to its output until the input ends. */
+  readonly copies: readonly string[];
+  readonly exits: (code: number) => readonly string[];
+  /** Says "ready" and goes on until it is ended, with children that have left its session. */
+  readonly runs: readonly string[];
+  /** Prints the variable GREETING. */
+  readonly greets: readonly string[];
+  /** Prints "size ROWS COLUMNS" again and again, until the size is 40 120; undefined: no terminals. */
+  readonly sizes?: readonly string[];
+}
+
+const ID = "11111111-2222-3333-4444-555555555555.web.0";
+const environment = { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${ID}`, NOMAD_TASK_NAME: "web" };
+
+type Check = (sentence: string, body: (world: DriverWorld) => Promise<void>) => void;
+
+export function execConformance(check: Check, runs: Record<string, unknown>, exits: Record<string, unknown>, commands: ExecCommands): void {
+  const withTask = (sentence: string, body: (driver: Driver, run: Runner, world: DriverWorld) => Promise<void>) =>
+    check(sentence, async (world) => {
+      const driver = world.open();
+      const handle = await driver.start(taskStart(world, ID, runs, { environment }));
+      await world.settled();
+      await body(driver, (command, more = {}) => driver.exec(handle, world.place, { command, tty: false, environment, ...more }), world);
+    });
+
+  withTask("a command beside the task hears its input to the end", async (_driver, run) => {
+    const session = await run(commands.copies);
+    const reading = allOf(session);
+    await session.write(Buffer.from("one\n"));
+    await session.write(Buffer.from("two\n"));
+    session.end();
+    assert.deepEqual(await reading, { stdout: "one\ntwo\n", stderr: "" });
+    assert.equal(await session.exited, 0);
+  });
+
+  for (const code of [0, 3, 126]) {
+    withTask(`a command beside the task that exits with ${code} is told so`, async (_driver, run) => {
+      assert.equal(await (await run(commands.exits(code))).exited, code);
+    });
+  }
+
+  withTask("a command beside the task sees the variables it is given", async (_driver, run) => {
+    const session = await run(commands.greets, { environment: { ...environment, GREETING: "it's 'me'" } });
+    assert.equal((await allOf(session)).stdout, "it's 'me'\n");
+  });
+
+  withTask("killing a command ends all it started, and leaves the task alone", async (driver, run, world) => {
+    const session = await run(commands.runs);
+    await heard(session, "ready");
+    session.kill();
+    assert.equal(await session.exited, 137);
+    const handle = await driver.find(ID, world.place);
+    assert.ok(handle !== undefined, "the task is there");
+    await run(commands.exits(0)).then((again) => again.exited);
+    await driver.destroy(handle, world.place);
+    assert.deepEqual(await world.left(), []);
+  });
+
+  withTask("a command ends with its task", async (driver, run, world) => {
+    const session = await run(commands.runs);
+    await heard(session, "ready");
+    const handle = await driver.find(ID, world.place);
+    assert.ok(handle !== undefined);
+    await driver.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 300 });
+    assert.ok((await session.exited) !== 0);
+    await driver.destroy(handle, world.place);
+    assert.deepEqual(await world.left(), []);
+  });
+
+  withTask("the next agent ends the commands of the one before when it finds the task", async (_driver, run, world) => {
+    const session = await run(commands.runs);
+    await heard(session, "ready");
+    const next = world.open();
+    const handle = await next.find(ID, world.place);
+    assert.ok(handle !== undefined);
+    assert.ok((await session.exited) !== 0);
+    assert.equal(await (await next.exec(handle, world.place, { command: commands.exits(5), tty: false, environment })).exited, 5);
+  });
+
+  check("no command is run beside a task that has ended", async (world) => {
+    const driver = world.open();
+    const handle = await driver.start(taskStart(world, ID, exits, { environment }));
+    await driver.wait(handle, world.place);
+    await assert.rejects(driver.exec(handle, world.place, { command: commands.exits(0), tty: false, environment }), {
+      code: "DRIVER_TASK_NOT_RUNNING",
+    });
+  });
+
+  const { sizes } = commands;
+  if (sizes === undefined) return;
+  withTask("in a terminal a command has the size it is given, sees changes, and its status is told", async (_driver, run) => {
+    const session = await run(sizes, { tty: true });
+    session.resize(24, 80);
+    const text: string[] = [];
+    for await (const { stream, data } of session.output) {
+      assert.equal(stream, "stdout");
+      text.push(Buffer.from(data).toString());
+      if (text.join("").includes("size 24 80")) session.resize(40, 120);
+    }
+    assert.match(text.join(""), /size 40 120/);
+    assert.equal(await session.exited, 9);
+  });
+
+  withTask("in a terminal what is typed is echoed, and the end of input ends the command", async (_driver, run) => {
+    const session = await run(commands.copies, { tty: true });
+    const reading = allOf(session);
+    await session.write(Buffer.from("hello\n"));
+    await eventually("what was typed, echoed and copied", () => reading.text().split("hello").length > 2);
+    session.end();
+    await reading;
+    assert.equal(await session.exited, 0);
+  });
+
+  withTask("killing a command in a terminal ends all it started", async (driver, run, world) => {
+    const session = await run(commands.runs, { tty: true });
+    await heard(session, "ready");
+    session.kill();
+    assert.ok((await session.exited) >= 128);
+    await driver.sweep(ID);
+    assert.deepEqual(await world.left(), []);
+  });
+}
+
+type Runner = (
+  command: readonly string[],
+  more?: { readonly tty?: boolean; readonly environment?: Readonly<Record<string, string>> },
+) => Promise<ExecSession>;
+
+interface Reading extends Promise<{ stdout: string; stderr: string }> {
+  text(): string;
+}
+
+function allOf(session: ExecSession): Reading {
+  const read = { stdout: "", stderr: "" };
+  const reading = (async () => {
+    for await (const { stream, data } of session.output) read[stream] += Buffer.from(data).toString();
+    return read;
+  })();
+  return Object.assign(reading, { text: () => read.stdout });
+}
+
+/** Reads on in the background, so that the command is never held back. */
+async function heard(session: ExecSession, word: string): Promise<void> {
+  const reading = allOf(session);
+  await Promise.race([eventually(`"${word}"`, () => reading.text().includes(word)), reading]);
+  assert.ok(reading.text().includes(word), `"${word}" was said`);
+}

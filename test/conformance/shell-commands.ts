@@ -1,0 +1,8 @@
+/** Commands of a machine with a shell, for the suite of commands beside a task. */
+export const shellCommands = {
+  copies: ["cat"],
+  exits: (code: number) => ["sh", "-c", `exit ${code}`],
+  runs: ["sh", "-c", "(setsid sleep 1000 &); echo ready; sleep 1000"],
+  greets: ["sh", "-c", 'echo "$GREETING"'],
+  sizes: ["sh", "-c", 'while :; do echo "size $(stty size)"; [ "$(stty size)" = "40 120" ] && exit 9; sleep 0.02; done'],
+};
