@@ -7,6 +7,7 @@
  *
  * An allocation that leaves (moved on to a newer deployment, reaped) stays counted: the counters tell what happened.
  */
+import assert from "node:assert/strict";
 import {
   type Allocation,
   type AllocationId,
@@ -20,7 +21,7 @@ import type { Draft } from "./draft.ts";
 import { padded } from "./padded.ts";
 import type { Tables } from "./tables/tables.ts";
 
-/** Stamped; active, it is its job's only one: the caller has seen to that. */
+/** Stamped. An active one is its job's only one: the caller has seen to that. */
 export function putDeployment(draft: Draft, given: Deployment): void {
   const { tables, journal } = draft;
   const before = tables.deployments.get(given.ID);
@@ -46,15 +47,12 @@ export function putDeployment(draft: Draft, given: Deployment): void {
   draft.touchJob({ Namespace: deployment.Namespace, ID: deployment.JobID });
 }
 
+/** Only one that is over. */
 export function dropDeployment(draft: Draft, deployment: Deployment): void {
-  const { tables, journal } = draft;
-  draft.delete(tables.deployments, deployment.ID, "deployments");
+  assert.ok(!deploymentActive(deployment), `deployment "${deployment.ID}" is over`);
+  draft.delete(draft.tables.deployments, deployment.ID, "deployments");
   draft.deployments.delete(deployment.ID);
-  journal.deleteIn(tables.deploymentsByJob, keyOf(deployment), orderKey(deployment));
-  if (!deploymentActive(deployment)) return;
-  journal.delete(tables.activeDeploymentByJob, keyOf(deployment));
-  journal.delete(tables.activeDeployments, deployment.ID);
-  draft.touchJob({ Namespace: deployment.Namespace, ID: deployment.JobID });
+  draft.journal.deleteIn(draft.tables.deploymentsByJob, keyOf(deployment), orderKey(deployment));
 }
 
 /** The indexes of a deployment that is read back. */

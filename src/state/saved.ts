@@ -147,8 +147,8 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["job", savedJobs(tables, specs)];
   yield ["node", tables.nodes.values()];
   yield ["evaluation", tables.evaluations.values()];
-  yield ["allocation", savedAllocations(tables, specs)];
   yield ["deployment", tables.deployments.values()];
+  yield ["allocation", savedAllocations(tables, specs)];
   yield ["namespace", tables.namespaces.values()];
   yield ["node-pool", tables.nodePools.values()];
   yield ["scaling", tables.scalingEvents.range()];
@@ -290,6 +290,9 @@ class Restoring {
       NodeID: node?.ID ?? saved.NodeID,
       NodeName: node?.Name === saved.NodeName ? node.Name : text.text(saved.NodeName),
       EvalID: tables.evaluations.get(saved.EvalID)?.ID ?? text.text(saved.EvalID),
+      DeploymentID: saved.DeploymentID === "" ? "" : (tables.deployments.get(saved.DeploymentID)?.ID ?? saved.DeploymentID),
+      DesiredTransition: sharedIfEmpty(saved.DesiredTransition),
+      PreemptedAllocations: sharedIfEmpty(saved.PreemptedAllocations),
       TaskGroup: text.text(saved.TaskGroup),
       // Absent in format 1.
       AllocStates: sharedIfEmpty(saved.AllocStates ?? []),

@@ -1,5 +1,13 @@
 /** A deployment ends, pauses or goes on; with auto_revert the job goes back to an older version in the same entry. */
-import { type Deployment, deploymentActive, type DeploymentId, type DeploymentUpdate, type Job } from "#model";
+import {
+  type Deployment,
+  DEPLOYMENT_DESCRIPTIONS,
+  deploymentActive,
+  type DeploymentId,
+  type DeploymentUpdate,
+  type Job,
+  jobKey,
+} from "#model";
 import type { Command } from "../contract.ts";
 import { deadlineFrom, putDeployment } from "../deployments.ts";
 import type { Draft, Refusal } from "../draft.ts";
@@ -50,6 +58,18 @@ export function setStatus(draft: Draft, deployment: Deployment, { Status, Status
   if (record !== undefined && record.job.CreateIndex === deployment.JobCreateIndex) {
     mark(draft, record, deployment.JobVersion, { Stable: true });
   }
+}
+
+/** A job that goes takes its deployment along: nobody would end it. */
+export function cancelDeployment(draft: Draft, job: Job): void {
+  const id = draft.tables.activeDeploymentByJob.get(jobKey(job));
+  const deployment = id === undefined ? undefined : draft.tables.deployments.get(id);
+  if (deployment === undefined) return;
+  setStatus(draft, deployment, {
+    DeploymentID: deployment.ID,
+    Status: "cancelled",
+    StatusDescription: DEPLOYMENT_DESCRIPTIONS.stoppedJob,
+  });
 }
 
 /** Each deadline that runs starts anew. */

@@ -6,6 +6,7 @@ import { jobKey } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
 import { transition } from "./allocations-desired-transition.ts";
+import { cancelDeployment } from "./deployment-status.ts";
 import { putVersion, storeEvaluation } from "./job-register.ts";
 
 type JobDeregister = Extract<Command, { type: "job-deregister" }>;
@@ -25,6 +26,7 @@ export function applyJobDeregister(draft: Draft, command: JobDeregister): Refusa
     }
   }
   if (command.Purge) {
+    cancelDeployment(draft, stored.job);
     draft.dropRecord(stored);
     storeEvaluation(draft, command.Evaluation, stored.job);
     return undefined;

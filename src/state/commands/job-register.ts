@@ -4,6 +4,7 @@
  *   enforced index does not match     refused, conflict
  *   a tick launched already, a          refused, conflict
  *   token dispatched already
+ *   its periodic job is gone          refused, missing
  *   no such namespace                 refused, invalid
  *   same specification, not stopped   no new version; the evaluation is stored all the same
  *   otherwise                         version + 1 (0 for a new job), pending its evaluation
@@ -40,6 +41,9 @@ function obstacleTo(draft: Draft, { Job: job, PeriodicLaunch: launch }: JobRegis
   const cannot = `Cannot register job "${job.ID}"`;
   if (!draft.tables.namespaces.has(job.Namespace)) {
     return { code: "invalid", reason: `${cannot}: namespace "${job.Namespace}" does not exist` };
+  }
+  if (launch !== undefined && draft.record(launch.Namespace, launch.JobID) === undefined) {
+    return { code: "missing", reason: `${cannot}: job "${launch.JobID}" that launches it is gone` };
   }
   if (launch !== undefined && launchedAlready(draft, launch)) {
     return { code: "conflict", reason: `${cannot}: tick ${launch.Launch} of job "${launch.JobID}" was launched already` };

@@ -166,7 +166,7 @@ function newAllocation(draft: Draft, planned: PlannedAllocation, spec: Job, node
     ClientStatus: interned.text(planned.ClientStatus),
     ClientDescription: interned.text(planned.ClientDescription),
     TaskStates: sharedIfEmpty(planned.TaskStates),
-    DeploymentID: planned.DeploymentID,
+    DeploymentID: deploymentId(draft, planned),
     DeploymentStatus: newDeploymentStatus(draft, planned),
     FollowupEvalID: planned.FollowupEvalID,
     AllocStates: sharedIfEmpty(planned.AllocStates),
@@ -197,7 +197,7 @@ function applyInPlace(draft: Draft, planned: PlannedAllocation, spec: Job): void
     DesiredStatus: draft.interned.text(planned.DesiredStatus),
     DesiredDescription: draft.interned.text(planned.DesiredDescription),
     DesiredTransition: sharedIfEmpty(planned.DesiredTransition),
-    DeploymentID: planned.DeploymentID,
+    DeploymentID: deploymentId(draft, planned),
     // Within one deployment the verdict stands; to another it is new.
     DeploymentStatus: planned.DeploymentID === stored.DeploymentID ? stored.DeploymentStatus : newDeploymentStatus(draft, planned),
     FollowupEvalID: planned.FollowupEvalID,
@@ -218,6 +218,10 @@ function newDeploymentStatus(draft: Draft, planned: PlannedAllocation): Allocati
 
 function evaluationId(draft: Draft, planned: PlannedAllocation): PlannedAllocation["EvalID"] {
   return draft.tables.evaluations.get(planned.EvalID)?.ID ?? planned.EvalID;
+}
+
+function deploymentId(draft: Draft, planned: PlannedAllocation): PlannedAllocation["DeploymentID"] {
+  return planned.DeploymentID === "" ? "" : (draft.tables.deployments.get(planned.DeploymentID)?.ID ?? planned.DeploymentID);
 }
 
 function groupName(spec: Job, name: string): string {

@@ -25,7 +25,7 @@ function create(draft: Draft, wanted: Deployment, spec: Job): Refusal | undefine
   const { tables } = draft;
   const activeId = tables.activeDeploymentByJob.get(jobKey(spec));
   const active = activeId === undefined ? undefined : tables.deployments.get(activeId);
-  if (active !== undefined) {
+  if (active !== undefined && deploymentActive(wanted)) {
     if (active.JobCreateIndex === spec.CreateIndex && active.JobVersion > spec.Version) {
       return {
         code: "conflict",

@@ -2,11 +2,12 @@
  * Garbage collection's decision, carried out. It was made from an older snapshot: what has come back to life since is left alone
  * (a job registered again, an evaluation opened again, an allocation that is not over, a deployment that goes on).
  */
-import { type Deployment, deploymentActive, terminal } from "#model";
+import { deploymentActive, terminal } from "#model";
 import type { Command } from "../contract.ts";
 import { dropDeployment } from "../deployments.ts";
 import { type Draft, isOpen, type Refusal } from "../draft.ts";
 import { addPast } from "../past.ts";
+import { cancelDeployment } from "./deployment-status.ts";
 
 type Reap = Extract<Command, { type: "reap" }>;
 
@@ -21,17 +22,14 @@ export function applyReap(draft: Draft, command: Reap): Refusal | undefined {
   }
   for (const { Namespace, ID } of command.Jobs) {
     const record = draft.record(Namespace, ID);
-    if (record !== undefined && (record.job.Stop || record.job.Status === "dead")) draft.dropRecord(record);
+    if (record === undefined || !(record.job.Stop || record.job.Status === "dead")) continue;
+    cancelDeployment(draft, record.job);
+    draft.dropRecord(record);
   }
   for (const id of command.Deployments ?? []) {
     const deployment = draft.tables.deployments.get(id);
-    if (deployment !== undefined && isOver(draft, deployment)) dropDeployment(draft, deployment);
+    if (deployment !== undefined && !deploymentActive(deployment)) dropDeployment(draft, deployment);
   }
   for (const past of command.Past ?? []) addPast(draft, past);
   return undefined;
-}
-
-/** One whose job is gone has nobody to end it. */
-function isOver(draft: Draft, deployment: Deployment): boolean {
-  return !deploymentActive(deployment) || draft.record(deployment.Namespace, deployment.JobID) === undefined;
 }

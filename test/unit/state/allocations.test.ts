@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AllocationId, EvaluationId, JobId, NodeId } from "#model";
+import type { AllocationId, EvaluationId, JobId, NodeId, PlannedNote } from "#model";
 import { DEFAULT, evaluation, Hand, job, node, placement, plan, resources, stop, taskState } from "./nouns.ts";
 
 function placed(...ids: string[]): Hand {
@@ -251,4 +251,113 @@ test("Commands about nodes that are not there are missing", () => {
   ])
     assert.equal(outcome.ok ? "" : outcome.code, "missing");
   assert.equal(hand.state.snapshot().evaluation("e1"), undefined);
+});
+
+const note = (id: string, with_: Partial<PlannedNote> = {}): PlannedNote => ({
+  ID: id as AllocationId,
+  NodeID: "n1" as NodeId,
+  FollowupEvalID: "",
+  ClientStatus: "",
+  ClientDescription: "",
+  ...with_,
+});
+const silent = (id: string): PlannedNote => note(id, { ClientStatus: "unknown", ClientDescription: "its node is disconnected" });
+
+test("A note that an allocation is unknown is remembered with its time; a node that speaks again, too", () => {
+  const hand = placed("a1");
+  hand.report("a1", "running");
+  hand.plan(plan(hand.job("a"), { Notes: [silent("a1")] }));
+  const unknown = hand.allocation("a1");
+  assert.deepEqual(
+    [unknown.ClientStatus, unknown.ClientDescription, unknown.DesiredStatus],
+    ["unknown", "its node is disconnected", "run"],
+  );
+  assert.deepEqual(unknown.AllocStates, [{ Field: "client_status", Value: "unknown", Time: hand.time }]);
+  assert.equal(unknown.AllocModifyIndex, hand.index);
+  assert.partialDeepStrictEqual(hand.state.snapshot().jobSummary(DEFAULT, "a")?.Summary["web"], { Running: 0, Unknown: 1 });
+  assert.equal(hand.job("a").Status, "running");
+  hand.plan(plan(hand.job("a"), { Notes: [silent("a1")] }));
+  assert.equal(hand.allocation("a1"), unknown);
+  // Registering does not speak for the allocations: the scheduler meets a ready node and an unknown allocation.
+  hand.node(node("n1"));
+  assert.equal(hand.allocation("a1"), unknown);
+  hand.report("a1", "running");
+  const back = hand.allocation("a1");
+  assert.equal(back.ClientStatus, "running");
+  assert.deepEqual(back.AllocStates.at(-1), { Field: "client_status", Value: "reconnected", Time: hand.time });
+  hand.report("a1", "running", { TaskStates: { main: taskState("running") } });
+  assert.equal(hand.allocation("a1").AllocStates, back.AllocStates);
+});
+
+test("A node that comes and goes does not make its allocations grow without end", () => {
+  const hand = placed("a1");
+  for (let n = 0; n < 40; n++) {
+    hand.plan(plan(hand.job("a"), { Notes: [silent("a1")] }));
+    hand.report("a1", "running");
+  }
+  const { AllocStates } = hand.allocation("a1");
+  assert.deepEqual([AllocStates.length, AllocStates.at(-1)?.Value, AllocStates.at(-1)?.Time], [20, "reconnected", hand.time]);
+});
+
+test("Who is lost after being unknown stays lost, whatever its node says then (F9)", () => {
+  const hand = placed("a1");
+  hand.plan(plan(hand.job("a"), { Notes: [silent("a1")] }));
+  hand.plan(plan(null, { Stops: [stop("a1", "n1", { ClientStatus: "lost" })] }));
+  hand.report("a1", "running", { Healthy: true });
+  assert.partialDeepStrictEqual(hand.allocation("a1"), { ClientStatus: "lost", DesiredStatus: "stop", DeploymentStatus: null });
+  hand.plan(plan(null, { Notes: [silent("a1")] }));
+  assert.equal(hand.allocation("a1").ClientStatus, "lost");
+});
+
+test("A note says when it is tried again, of an allocation that is still wanted on that node", () => {
+  const hand = placed("a1", "a2");
+  hand.report("a1", "failed");
+  hand.plan(plan(null, { Stops: [stop("a2", "n1")] }));
+  const followup = { FollowupEvalID: "e-later" as EvaluationId };
+  hand.plan(plan(null, { Notes: [note("a1", followup), note("a2", followup), note("unknown", followup)] }));
+  assert.deepEqual([hand.allocation("a1").FollowupEvalID, hand.allocation("a2").FollowupEvalID], ["e-later", ""]);
+  const before = hand.allocation("a1");
+  hand.plan(plan(null, { Notes: [note("a1", followup), note("a1", { FollowupEvalID: "x" as EvaluationId, NodeID: "n2" as NodeId })] }));
+  assert.equal(hand.allocation("a1"), before);
+});
+
+test("An evicted allocation knows for whom it had to go", () => {
+  const hand = placed("a1");
+  const evict = { DesiredStatus: "evict" as const, PreemptedByAllocation: "b1" as AllocationId };
+  hand.plan(
+    plan(hand.job("a"), {
+      Stops: [stop("a1", "n1", evict)],
+      Placements: [placement("b1", "a", "n1", { PreemptedAllocations: ["a1" as AllocationId] })],
+    }),
+  );
+  assert.partialDeepStrictEqual(hand.allocation("a1"), evict);
+  assert.deepEqual(hand.allocation("b1").PreemptedAllocations, ["a1"]);
+  hand.plan(plan(null, { Stops: [stop("a1", "n1", { ...evict, PreemptedByAllocation: "c1" as AllocationId })] }));
+  assert.equal(hand.allocation("a1").PreemptedByAllocation, "b1");
+});
+
+test("An older version is placed again while it is kept or something runs it; after that the plan is refused", () => {
+  const hand = placed("a1");
+  const old = hand.allocation("a1").Job;
+  const placeOld = (id: string) => hand.plan(plan(hand.job("a"), { Placements: [placement(id, "a", "n1", { JobVersion: 0 })] }));
+  hand.register(job("a", { Priority: 60 }), "e2");
+  assert.equal(placeOld("a2").ok, true);
+  assert.equal(hand.allocation("a2").Job, old);
+  for (let priority = 61; priority < 70; priority++) hand.register(job("a", { Priority: priority }), "e2");
+  assert.equal(placeOld("a3").ok, true);
+  assert.deepEqual([hand.allocation("a3").Job, hand.allocation("a3").JobVersion], [old, 0]);
+  for (const id of ["a1", "a2", "a3"]) hand.report(id, "complete");
+  hand.write({ type: "reap", Jobs: [], Evaluations: [], Allocations: ["a1", "a2", "a3"] as AllocationId[] });
+  const refused = placeOld("a4");
+  assert.equal(refused.ok ? "" : refused.code, "missing");
+});
+
+test("A version of a purged namesake is not placed for the new job", () => {
+  const hand = placed("a1");
+  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as JobId, Purge: true, NoShutdownDelay: false, Evaluation: null });
+  hand.register(job("a", { Priority: 60 }), "e2");
+  hand.register(job("a", { Priority: 61 }), "e2");
+  for (let priority = 62; priority < 70; priority++) hand.register(job("a", { Priority: priority }), "e2");
+  const outcome = hand.plan(plan(hand.job("a"), { Placements: [placement("a2", "a", "n1", { JobVersion: 0 })] }));
+  assert.equal(outcome.ok ? "" : outcome.code, "missing");
 });

@@ -2,7 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Plan } from "#model";
 import { commandVersion, createCodec, type Command, type Envelope } from "#state";
-import { DEFAULT, evaluation, group, Hand, job, node, placement, plan, resources, stop } from "./nouns.ts";
+import {
+  DEFAULT,
+  deployment,
+  evaluation,
+  group,
+  Hand,
+  job,
+  namespaceRecord,
+  node,
+  nodePool,
+  placement,
+  plan,
+  resources,
+  stop,
+} from "./nouns.ts";
 
 test("A throw halfway through a command is a recorded fault, and nothing of the command is left", () => {
   const hand = new Hand();
@@ -46,6 +60,18 @@ test("Commands made of nonsense are refused, one and all, and the state goes on"
     { type: "node-register", Node: undefined },
     { type: "node-purge", NodeIDs: "all" },
     { type: "allocations-desired-transition" },
+    { type: "deployment-status" },
+    { type: "deployment-promote", DeploymentID: null },
+    { type: "deployment-allocation-health", DeploymentID: 3 },
+    { type: "periodic-launch" },
+    { type: "scaling-event", Namespace: DEFAULT, JobID: "a" },
+    { type: "job-stability", JobID: {} },
+    { type: "job-version-tag" },
+    { type: "namespaces-upsert" },
+    { type: "namespaces-delete", Names: [null] },
+    { type: "node-pools-upsert", NodePools: [null] },
+    { type: "node-pools-delete", Names: 7 },
+    { type: "node-drain" },
   ];
   for (const command of nonsense) {
     const outcome = hand.write(command as Command);
@@ -149,9 +175,27 @@ test("Every command survives the codec, and each entry can be read alone, in any
       Evaluations: [],
     },
     { type: "allocations-desired-transition", Transitions: { a1: { Migrate: true } }, Evaluations: [] },
-    { type: "reap", Jobs: [{ Namespace: DEFAULT, ID: "a" as never }], Evaluations: ["e1" as never], Allocations: ["a1" as never] },
+    {
+      type: "reap",
+      Jobs: [{ Namespace: DEFAULT, ID: "a" as never }],
+      Evaluations: ["e1" as never],
+      Allocations: ["a1" as never],
+      Deployments: ["d1" as never],
+      Past: [{ Namespace: DEFAULT, JobID: "a" as never, Reasons: [] }],
+    },
+    { type: "periodic-launch", Launch: { Namespace: DEFAULT, JobID: "a" as never, Launch: 1_700_000_000 } },
+    {
+      type: "deployment-status",
+      Update: { DeploymentID: "d1" as never, Status: "failed", StatusDescription: "" },
+      Rollback: job("a"),
+      Evaluations: evaluations,
+    },
+    { type: "namespaces-upsert", Namespaces: [namespaceRecord("prod")] },
+    { type: "node-pools-upsert", NodePools: [nodePool("gpu")] },
   ];
-  const entries = commands.map((command) => codec.encode({ version: 1, time: 1.7e18, requestId: command.type, command }));
+  const entries = commands.map((command) =>
+    codec.encode({ version: commandVersion(command.type) ?? 0, time: 1.7e18, requestId: command.type, command }),
+  );
   for (const [at, bytes] of [...entries.entries()].reverse()) {
     const decoded = createCodec().decode(bytes);
     assert.deepEqual(decoded.command, commands[at]);
@@ -166,9 +210,12 @@ test("A plan in the log names its job and does not hold it; what placements shar
     Stops: [stop("s1", "n1"), stop("s2", "n1")],
     Placements: Array.from({ length: 100 }, (_, n) => placement(`id-${n}`, "a", `n${n % 3}`, { AllocatedResources: shared })),
     InPlaceUpdates: [placement("u1", "a", "n1")],
+    Notes: [{ ID: "x" as never, NodeID: "n1" as never, FollowupEvalID: "e2" as never, ClientStatus: "unknown", ClientDescription: "" }],
+    Deployment: deployment("d1", big),
+    DeploymentUpdates: [{ DeploymentID: "d0" as never, Status: "cancelled", StatusDescription: "Cancelled due to newer version of job" }],
   });
   const command: Command = { type: "plan-apply", Plan, Evaluations: [] };
-  const bytes = codec.encode({ version: 1, time: 1, requestId: "r", command });
+  const bytes = codec.encode({ version: commandVersion(command.type) ?? 0, time: 1, requestId: "r", command });
   assert.ok(bytes.length < 6000, `${bytes.length} bytes for 100 placements`);
   const decoded = (through(command) as Extract<Command, { type: "plan-apply" }>).Plan;
   assert.deepEqual(decoded, { ...Plan, Job: { Namespace: DEFAULT, ID: "a", Version: 3, JobModifyIndex: 12 } });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSeededRandom } from "#integrations/memory";
-import type { Event, NodeId } from "#model";
+import type { DeploymentId, Event, NodeId } from "#model";
 import type { Change, EventStream } from "#state";
 import { testScale } from "../../scale.ts";
-import { DEFAULT, evaluation, Hand, job, node } from "./nouns.ts";
+import { DEFAULT, deployment, deploymentGroup, evaluation, Hand, job, node, nodePool, placement, plan } from "./nouns.ts";
 
 test("A wait answers at once when the table has moved, waits when not, and ends at its limit or abort", async () => {
   const hand = new Hand();
@@ -147,6 +147,64 @@ test("Events carry the record under its topic; an allocation without its job, a 
   assert.equal(allocation["ID"], "a1");
   assert.equal("Job" in allocation, false);
   assert.deepEqual(placed?.Events[1]?.FilterKeys, ["a"]);
+});
+
+test("Every kind of change has the type Nomad's clients know, on the topics it touches", async () => {
+  const hand = new Hand();
+  hand.node(node("n1", { NodePool: "gpu" }));
+  hand.register(job("a"));
+  const of = hand.job("a");
+  const DeploymentID = "d1" as DeploymentId;
+  const groups = { web: deploymentGroup({ DesiredCanaries: 1 }) };
+  const canary = { DeploymentID, DeploymentStatus: { Healthy: null, Canary: true, Timestamp: "", ModifyIndex: 0 } };
+  hand.plan(plan(of, { Deployment: deployment("d1", of, { TaskGroups: groups }), Placements: [placement("a1", "a", "n1", canary)] }), [
+    evaluation("e1", "a", { Status: "complete" }),
+  ]);
+  hand.write({ type: "deployment-allocation-health", DeploymentID, Healthy: ["a1" as never], Unhealthy: [], Evaluations: [] });
+  hand.write({ type: "deployment-promote", DeploymentID, Groups: null, Evaluations: [] });
+  const Update = { DeploymentID, Status: "successful" as const, StatusDescription: "" };
+  hand.write({ type: "deployment-status", Update, Rollback: null, Evaluations: [] });
+  hand.write({
+    type: "node-drain",
+    NodeID: "n1" as NodeId,
+    DrainStrategy: null,
+    MarkEligible: true,
+    LastDrain: null,
+    Event: null,
+    Evaluations: [],
+  });
+  hand.write({ type: "allocations-desired-transition", Transitions: { a1: { Migrate: true } }, Evaluations: [] });
+  hand.write({ type: "node-pools-upsert", NodePools: [nodePool("arm")] });
+  hand.write({ type: "node-pools-delete", Names: ["arm"] });
+  hand.evaluations(evaluation("e1", "a", { Status: "complete" }));
+  hand.write({ type: "node-purge", NodeIDs: ["n1" as NodeId], Evaluations: [] });
+  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as never, Purge: false, NoShutdownDelay: false, Evaluation: null });
+  hand.report("a1", "complete");
+  hand.write({ type: "reap", Jobs: [{ Namespace: DEFAULT, ID: "a" as never }], Evaluations: [], Allocations: [] });
+  const batches = await take(hand.state.events.read(everything(1), new AbortController().signal), hand.index - 1);
+  assert.deepEqual(
+    batches.map(({ Events }) => Events.map((each) => `${each.Topic} ${each.Type} ${each.Key}`)),
+    [
+      ["Node NodeRegistration n1", "NodePool NodePoolUpserted gpu"],
+      ["Job JobRegistered a", "Evaluation JobRegistered e1"],
+      ["Job PlanResult a", "Evaluation EvaluationUpdated e1", "Deployment PlanResult d1", "Allocation PlanResult a1"],
+      ["Deployment DeploymentAllocHealth d1", "Allocation DeploymentAllocHealth a1"],
+      ["Deployment DeploymentPromotion d1"],
+      ["Job DeploymentStatusUpdate a", "Deployment DeploymentStatusUpdate d1"],
+      ["Node NodeDrain n1"],
+      ["Allocation AllocationUpdateDesiredStatus a1"],
+      ["NodePool NodePoolUpserted arm"],
+      ["NodePool NodePoolDeleted arm"],
+      ["Evaluation EvaluationUpdated e1"],
+      ["Node NodeDeregistration n1"],
+      ["Job JobDeregistered a"],
+      ["Job AllocationUpdated a", "Allocation AllocationUpdated a1"],
+      ["Job JobBatchDeregistered a"],
+    ],
+  );
+  const placed = batches[2]?.Events;
+  assert.deepEqual(placed?.[2]?.Payload, { Deployment: placed?.[2]?.Payload["Deployment"] });
+  assert.deepEqual([placed?.[2]?.FilterKeys, placed?.[3]?.FilterKeys], [["a"], ["a", "d1"]]);
 });
 
 test("Events are filtered by topic, key, filter key and namespace, and start from now unless told otherwise", async () => {
