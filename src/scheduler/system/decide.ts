@@ -159,6 +159,6 @@ function newestByNode(allocations: readonly Allocation[]): ReadonlyMap<string, A
 }
 
 function noteOf(allocation: Allocation, { group, nowNs }: SystemInput): Note {
-  const wake = { atNs: nowNs + patienceOf(group), trigger: "max-disconnect-timeout", description: "alloc is unknown since its node is disconnected" } as const;
+  const wake = { atNs: nowNs + patienceOf(group), trigger: "max-disconnect-timeout", description: DESCRIPTIONS.unknown } as const;
   return { allocation, clientStatus: "unknown", description: DESCRIPTIONS.unknown, wakes: [wake] };
 }

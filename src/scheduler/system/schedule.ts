@@ -8,12 +8,11 @@
  *
  * Bounded as any pass: at most `placementsMax` changes, then More.
  */
-import type { Allocation, DeploymentId, DesiredUpdates, Job, Plan, PlannedNote, ScheduleResult, TaskGroup } from "#model";
+import type { Allocation, DeploymentId, DesiredUpdates, Job, Plan, ScheduleResult, TaskGroup } from "#model";
 import { annotationsOf } from "../outcome.ts";
 import type { Pass } from "../pass.ts";
-import { type Note, NO_UPDATES, type Wake } from "../reconcile/decision.ts";
+import { NO_UPDATES } from "../reconcile/decision.ts";
 import { standpointOf } from "../reconcile/deployment.ts";
-import { type Followups, followupsFor } from "../reconcile/followups.ts";
 import { abandonGroup, decideGroup, type SystemDecision, updatesOf } from "./decide.ts";
 import { type Deploying, deployingOf } from "./deploy.ts";
 import { NodeFiller } from "./fill.ts";
@@ -27,7 +26,7 @@ export function isSystem(type: string): boolean {
 }
 
 export function scheduleSystem(pass: Pass): ScheduleResult {
-  const { evaluation, snapshot, options } = pass;
+  const { evaluation, snapshot } = pass;
   const job = pass.job === undefined || pass.job.Stop ? undefined : pass.job;
   const standpoint = standpointOf(pass.job, snapshot.deploymentsByJob(evaluation.Namespace, evaluation.JobID));
 
@@ -48,7 +47,9 @@ export function scheduleSystem(pass: Pass): ScheduleResult {
     if (stops.length > 0) updates.set(name, { ...NO_UPDATES, Stop: stops.length });
     for (const stop of stops) if (pass.hasBudget()) pass.stop(stop);
   }
+  pass.foresee(decisions.flatMap((decision) => decision.notes.flatMap((note) => note.wakes)));
   for (const stop of decisions.flatMap((decision) => decision.stops)) if (pass.hasBudget()) pass.stop(stop);
+  for (const note of decisions.flatMap((decision) => decision.notes)) if (pass.hasBudget()) pass.note(note);
 
   // 4. Update in place, then node by node what is new or renewed.
   const fillers = new Map<string, NodeFiller>();
@@ -59,22 +60,18 @@ export function scheduleSystem(pass: Pass): ScheduleResult {
     updates.set(decision.group.Name, updatesOf(decision, renewed, canaries, decision.places.length - infeasible));
   }
 
-  // 5. Say what it came to. Notes and follow-ups are for the last pass: what a pass creates is kept only then.
-  const isLast = !pass.more;
-  const notes = isLast ? decisions.flatMap((decision) => decision.notes) : [];
-  const followups = followupsFor(notes.flatMap((note) => note.wakes), evaluation, options.newId, options.nowNs);
+  // 5. Say what it came to.
   const plan = planOf(pass, {
-    Notes: notes.map((note) => plannedNote(note, followups)),
     Deployment: deploying.deployment,
-    DeploymentUpdates: [...standpoint.ended, ...(isLast ? deploying.finished(fillers) : [])],
+    DeploymentUpdates: [...standpoint.ended, ...(pass.more ? [] : deploying.finished(fillers))],
     Annotations: annotationsOf(
       [...updates].map(([name, each]) => ({ name, updates: each })),
       pass.evictions,
     ),
   });
-  if (!isLast) return { Plan: plan, Evaluation: evaluation, Created: [], More: true };
+  if (pass.more) return { Plan: plan, Evaluation: evaluation, Created: pass.followups, More: true };
   const outcome = systemOutcome(pass, fillers, plan?.Annotations ?? null, deploying.deploymentId);
-  return { Plan: plan, Evaluation: outcome.evaluation, Created: [...outcome.created, ...followups.evaluations], More: false };
+  return { Plan: plan, Evaluation: outcome.evaluation, Created: [...outcome.created, ...pass.followups], More: false };
 }
 
 function decide(pass: Pass, job: Job, group: TaskGroup, allocations: readonly Allocation[]): SystemDecision {
@@ -108,19 +105,9 @@ function fill(pass: Pass, job: Job, decision: SystemDecision, deploying: Deployi
   return filler;
 }
 
-function plannedNote(note: Note, followups: Followups): PlannedNote {
-  return {
-    ID: note.allocation.ID,
-    NodeID: note.allocation.NodeID,
-    FollowupEvalID: followups.idOf(note.wakes[0] as Wake),
-    ClientStatus: note.clientStatus,
-    ClientDescription: note.description,
-  };
-}
-
-function planOf(pass: Pass, rest: Pick<Plan, "Notes" | "Deployment" | "DeploymentUpdates" | "Annotations">): Plan | null {
-  const { evaluation, snapshot, stops, placements, inPlace } = pass;
-  const changes = stops.length + placements.length + inPlace.length + rest.Notes.length + rest.DeploymentUpdates.length;
+function planOf(pass: Pass, rest: Pick<Plan, "Deployment" | "DeploymentUpdates" | "Annotations">): Plan | null {
+  const { evaluation, snapshot, stops, placements, inPlace, notes } = pass;
+  const changes = stops.length + placements.length + inPlace.length + notes.length + rest.DeploymentUpdates.length;
   if (changes === 0 && rest.Deployment === null) return null;
   return {
     EvalID: evaluation.ID,
@@ -130,6 +117,7 @@ function planOf(pass: Pass, rest: Pick<Plan, "Notes" | "Deployment" | "Deploymen
     Stops: stops,
     Placements: placements,
     InPlaceUpdates: inPlace,
+    Notes: notes,
     SnapshotIndex: snapshot.index,
     ...rest,
   };

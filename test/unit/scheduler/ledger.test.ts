@@ -80,7 +80,7 @@ test("a core that another holds does not fit, and the reason counts the free one
   const world = new World();
   world.addNode(aNode("m1", { cores: 4 }));
   const ledger = new Ledger(world.snapshot());
-  const claim = { cpu: 0, cores: [0, 1], memory: 0, disk: 0, ports: [] } as unknown as Claim;
+  const claim: Claim = { cpu: 0, cores: [0, 1], memory: 0, disk: 0, ports: [], devices: [] };
   assert.equal(ledger.shortfall(0, claim), undefined);
   ledger.take(0, { ...claim, cores: [1] });
   assert.deepEqual(ledger.shortfall(0, claim), { dimension: "cores", wanted: 2, free: 1 });

@@ -117,9 +117,7 @@ export class World {
     const used: Partial<Snapshot> = {
       index: this.index,
       job: (_, id) => world.jobs.get(id),
-      jobVersion: () => undefined,
-      deploymentsByJob: () => [],
-      evaluation: () => undefined,
+      evaluation: (id) => evaluations.find((evaluation) => evaluation.ID === id),
       jobVersion: (_, id, version) => versions.get(`${id} ${version}`),
       nodePool: (name) => pools.get(name),
       deployment: (id) => deployments.find((deployment) => deployment.ID === id),
