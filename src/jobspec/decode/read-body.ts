@@ -5,7 +5,7 @@
 import {
   childScope,
   describe,
-  entriesOf,
+  elementsOf,
   isList,
   isMap,
   jsonBody,
@@ -89,8 +89,7 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
 }
 
 function itemsOf(decoding: Decoding, collection: Value, range: Range): [key: Value, value: Value][] {
-  if (collection !== null && isList(collection)) return collection.map((value, index) => [index, value]);
-  if (collection !== null && isMap(collection)) return entriesOf(collection);
+  if (collection !== null && (isList(collection) || isMap(collection))) return elementsOf(collection, range);
   decoding.error(range, `for_each must be a list or a map, got ${describe(collection)}`);
   return [];
 }

@@ -3,7 +3,7 @@ import { didYouMean } from "#std";
 import { FunctionFailure, type HclFunction, type Parameter, type Scope } from "./scope.ts";
 import { failAt, HclFailure } from "./source.ts";
 import type { Call, Expression } from "./tree.ts";
-import { describe, isList, isMap, toBool, toNumber, toText, unify, type Value } from "./value.ts";
+import { describe, isList, isMap, isSet, toBool, toNumber, toText, unify, type Value } from "./value.ts";
 
 /** Arguments of one call: more do not fit the machine's stack. */
 const EXPANDED_MAX = 10_000;
@@ -59,7 +59,8 @@ const CONVERT: Readonly<Record<Parameter["kind"], (value: Value) => unknown>> = 
   string: toText,
   number: toNumber,
   bool: toBool,
-  list: (value) => (isList(value as Value) ? value : undefined),
+  list: (value) => (isList(value) && !isSet(value) ? value : undefined),
+  items: (value) => (isList(value) ? value : undefined),
   map: (value) => (isMap(value as Value) ? value : undefined),
   strings: (value) => {
     if (!isList(value)) return undefined;
@@ -78,6 +79,7 @@ const NAMES: Readonly<Record<Parameter["kind"], string>> = {
   number: "a number",
   bool: "true or false",
   list: "a list",
+  items: "a list or a set",
   map: "a map",
   strings: "a list of strings",
 };

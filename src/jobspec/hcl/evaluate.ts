@@ -8,7 +8,7 @@ import { childScope, type Scope } from "./scope.ts";
 import { errorAt, failAt, HclFailure, textOf, type Range } from "./source.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
-import { describe, isList, isMap, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";
+import { describe, isList, isMap, isSet, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";
 
 /** The name under which a splat's element is in scope; no identifier can be this. */
 const ELEMENT = "*";
@@ -130,6 +130,7 @@ function evaluateConditional(expression: Expression & { kind: "conditional" }, s
 /** Both answers of a conditional are of one type: a number beside a string is a string, in lists as well. */
 function agree(value: Value, other: Value, range: Range): Value {
   if (value === null || other === null) return value;
+  if (isSet(value)) return value;
   if (isList(value) && isList(other)) return unify([...value, ...other]).slice(0, value.length);
   const kinds = [kindOf(value), kindOf(other)];
   if (kinds[0] === kinds[1]) return value;
@@ -198,6 +199,7 @@ function getAttribute(of: Value, expression: Expression & { kind: "get" }, scope
 }
 
 function getIndex(of: Value, key: Value, expression: Expression & { kind: "index" }): Value {
+  if (of !== null && isSet(of)) failAt(expression.key.range, "A set has no positions", "[for item in the set : item] makes a list of it.");
   if (of !== null && isList(of)) {
     const index = toNumber(key);
     if (index === undefined || !Number.isInteger(index))

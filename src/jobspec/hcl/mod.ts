@@ -38,4 +38,5 @@ export {
   type Value,
 } from "./value.ts";
 export { formatText } from "./format/format.ts";
+export { elementsOf } from "./elements.ts";
 export { makeFunctions, type FunctionOptions } from "./functions/mod.ts";

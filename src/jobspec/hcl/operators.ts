@@ -1,13 +1,12 @@
 /** Arithmetic, comparison, logic. */
-import { failAt } from "./source.ts";
+import { failAt, HclFailure } from "./source.ts";
 import type { Binary, BinaryOperator, Expression, Unary } from "./tree.ts";
 import { describe, equalValues, tidyNumber, toBool, toNumber, type Value } from "./value.ts";
 
 export function evaluateBinary(expression: Binary, evaluate: (inner: Expression) => Value): Value {
   const { operator, left, right } = expression;
   if (operator === "&&" || operator === "||") {
-    const first = truth(left, evaluate(left), operator);
-    return first === (operator === "||") ? first : truth(right, evaluate(right), operator);
+    return evaluateLogic(expression, operator, evaluate);
   }
   const first = evaluate(left);
   const second = evaluate(right);
@@ -18,6 +17,27 @@ export function evaluateBinary(expression: Binary, evaluate: (inner: Expression)
   if ((operator === "/" || operator === "%") && other === 0) failAt(right.range, "Division by zero");
   const result = NUMERIC[operator](one, other);
   return typeof result === "number" ? tidyNumber(result) : result;
+}
+
+/** A side that cannot be evaluated does not matter where the other decides: `x == null || x.y > 1`. One of a wrong kind does. */
+function evaluateLogic({ left, right }: Binary, operator: "&&" | "||", evaluate: (inner: Expression) => Value): boolean {
+  const decides = operator === "||";
+  const sides = [left, right].map((side) => attempt(() => evaluate(side)));
+  const truths = sides.map((side, index) =>
+    "value" in side ? truth(index === 0 ? left : right, side.value, operator) : undefined,
+  );
+  if (truths.includes(decides)) return decides;
+  for (const side of sides) if ("failure" in side) throw side.failure;
+  return !decides;
+}
+
+function attempt(read: () => Value): { value: Value } | { failure: HclFailure } {
+  try {
+    return { value: read() };
+  } catch (thrown) {
+    if (thrown instanceof HclFailure) return { failure: thrown };
+    throw thrown;
+  }
 }
 
 const NUMERIC: Readonly<Record<Exclude<BinaryOperator, "&&" | "||" | "==" | "!=">, (one: number, other: number) => number | boolean>> = {

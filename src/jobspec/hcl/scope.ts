@@ -22,7 +22,7 @@ export function childScope(scope: Scope, names: Iterable<readonly [string, Value
 }
 
 /** How a parameter wants its argument; conversions apply. */
-export type ParameterKind = "string" | "number" | "bool" | "any" | "list" | "map" | "strings";
+export type ParameterKind = "string" | "number" | "bool" | "any" | "list" | "items" | "map" | "strings";
 
 export interface Parameter {
   readonly name: string;

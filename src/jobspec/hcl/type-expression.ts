@@ -2,7 +2,7 @@
 import { didYouMean } from "#std";
 import { failAt } from "./source.ts";
 import type { Expression } from "./tree.ts";
-import { compareText, isList, isMap, kindOf, toBool, toNumber, toText, unify, withoutDoubles, type Value } from "./value.ts";
+import { compareText, isList, isMap, kindOf, toBool, toNumber, toText, unify, withoutDoubles, SetValue, type Value } from "./value.ts";
 
 export type ValueType =
   | { readonly kind: "string" | "number" | "bool" | "any" }
@@ -97,7 +97,7 @@ export function convertTo(value: Value, type: ValueType): Value {
       if (!isList(value)) fail(`${type.kind} required`, value);
       const items = value.map((item, index) => within(`item ${index}`, () => convertTo(item, type.of)));
       const unified = type.of.kind === "any" ? unify(items) : items;
-      return type.kind === "list" ? unified : sortSet(withoutDoubles(unified));
+      return type.kind === "list" ? unified : toSet(unified);
     }
     case "tuple":
       if (!isList(value)) fail("tuple required", value);
@@ -134,11 +134,13 @@ function convertObject(value: Value, fields: ReadonlyMap<string, ValueType>): Va
 }
 
 /** Sets are read in order: text by code point, numbers by size. */
-export function sortSet(items: ListValueOf): Value[] {
-  return [...items].sort((left, right) => {
+export function toSet(items: ListValueOf): SetValue {
+  const sorted = withoutDoubles(items).sort((left, right) => {
     if (typeof left === "number" && typeof right === "number") return left - right;
+    if (left === null || right === null) return Number(left === null) - Number(right === null);
     return compareText(toText(left) ?? "", toText(right) ?? "");
   });
+  return SetValue.from(sorted) as SetValue;
 }
 type ListValueOf = readonly Value[];
 

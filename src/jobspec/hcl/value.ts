@@ -6,6 +6,18 @@ export type ListValue = readonly Value[];
 export type MapValue = ReadonlyMap<string, Value>;
 export type Value = string | number | boolean | null | ListValue | MapValue;
 
+/** A set: without doubles, in order. It is read like a list but has no positions: its items are their own keys. */
+export class SetValue extends Array<Value> {
+  /** What is made of a set (map, filter, slice) is a list. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+}
+
+export function isSet(value: Value): value is SetValue {
+  return value instanceof SetValue;
+}
+
 export function isList(value: Value): value is ListValue {
   return Array.isArray(value);
 }
@@ -14,7 +26,7 @@ export function isMap(value: Value): value is MapValue {
   return value instanceof Map;
 }
 
-/** The word for a value's kind in messages. */
+/** The word for a value's kind in messages; a set is a list. */
 export function kindOf(value: Value): "null" | "string" | "number" | "bool" | "list" | "map" {
   if (value === null) return "null";
   if (typeof value === "string" || typeof value === "number") return typeof value as "string" | "number";
@@ -104,7 +116,7 @@ export function entriesOf(map: MapValue): [key: string, value: Value][] {
 /** Same kind and same content; no conversion: "1" is not 1. */
 export function equalValues(left: Value, right: Value): boolean {
   if (isList(left)) {
-    return isList(right) && left.length === right.length && left.every((item, index) => equalValues(item, right[index] as Value));
+    return isList(right) && isSet(left) === isSet(right) && left.length === right.length && left.every((item, index) => equalValues(item, right[index] as Value));
   }
   if (left !== null && isMap(left)) {
     if (right === null || !isMap(right) || left.size !== right.size) return false;

@@ -52,7 +52,9 @@ export function formatText(text: string): string {
     (line) => line.comment,
     (line) => line.lead.width + (line.value?.width ?? 0),
   );
-  return lines.map((line) => line.lead.write() + (line.value?.write() ?? "") + (line.comment?.write() ?? "")).join("");
+  const written = lines.map((line) => line.lead.write() + (line.value?.write() ?? "") + (line.comment?.write() ?? "")).join("");
+  // Blanks at the very end stay: hclfmt never looks at them.
+  return written + " ".repeat(/[ \t]*$/.exec(text)?.[0].length ?? 0);
 }
 
 function linesOf(tokens: readonly FormatToken[]): Line[] {

@@ -1,13 +1,15 @@
 /** Functions on lists, sets and maps. */
 import { define, FunctionFailure, type FunctionTable } from "../scope.ts";
-import { sortSet } from "../type-expression.ts";
+import { toSet } from "../type-expression.ts";
 import {
   entriesOf,
   equalValues,
   describe,
   isList,
   isMap,
+  isSet,
   keyOf,
+  kindOf,
   toNumber,
   toText,
   unify,
@@ -21,35 +23,43 @@ import {
 const ITEMS_MAX = 1_000_000;
 
 export const COLLECTIONS: FunctionTable = new Map([
-  ["chunklist", define(["list: list", "size: number"], chunk)],
+  ["chunklist", define(["list: items", "size: number"], chunk)],
   ["coalesce", define([], coalesce, "vals: any?")],
-  ["coalescelist", define([], coalesceList, "vals: any?")],
+  ["coalescelist", define([], coalesceList, "vals: list")],
   ["compact", define(["list: strings"], (list: (string | null)[]) => list.filter((each) => each !== null && each !== ""))],
   ["concat", define(["seqs: list"], (...lists: ListValue[]) => lists.flat(), "seqs: list")],
-  ["contains", define(["list: list", "value: any?"], contains)],
-  ["distinct", define(["list: list"], (list: ListValue) => withoutDoubles(unify(list)))],
+  ["contains", define(["list: items", "value: any"], contains)],
+  ["distinct", define(["list: items"], (list: ListValue) => withoutDoubles(ofOneKind(list, 0)))],
   ["element", define(["list: list", "index: number"], element)],
-  ["flatten", define(["list: list"], (list: ListValue) => flatten(list))],
+  ["flatten", define(["list: items"], (list: ListValue) => flatten(list))],
   ["index", define(["collection: any", "key: any"], index)],
   ["keys", define(["inputMap: map"], (map: MapValue) => entriesOf(map).map(([key]) => key))],
   ["length", define(["collection: any"], length)],
   [
     "lookup",
-    define(["inputMap: map", "key: string", "default: any?"], (map: MapValue, key: string, otherwise: Value) => map.get(key) ?? otherwise),
+    define(["inputMap: map", "key: string", "default: any"], (map: MapValue, key: string, otherwise: Value) => map.get(key) ?? otherwise),
   ],
   ["merge", define([], merge, "maps: any?")],
   ["range", define(["first: number"], range, "more: number")],
-  ["reverse", define(["list: list"], (list: ListValue) => list.toReversed())],
-  ["setintersection", define(["first_set: list"], intersection, "other_sets: list")],
-  ["setproduct", define([], product, "sets: list")],
-  ["setunion", define(["first_set: list"], (...sets: ListValue[]) => asSet(sets.flat()), "other_sets: list")],
+  ["reverse", define(["list: items"], (list: ListValue) => list.toReversed())],
+  ["setintersection", define(["first_set: items"], intersection, "other_sets: items")],
+  ["setproduct", define([], product, "sets: items")],
+  ["setunion", define(["first_set: items"], (...sets: ListValue[]) => asSet(sets.flat()), "other_sets: items")],
   ["slice", define(["list: list", "start_index: number", "end_index: number"], slice)],
   ["values", define(["mapping: map"], (map: MapValue) => entriesOf(map).map(([, value]) => value))],
   ["zipmap", define(["keys: strings", "values: list"], zip)],
 ]);
 
 function asSet(items: ListValue): Value[] {
-  return sortSet(withoutDoubles(unify(items)));
+  return toSet(ofOneKind(items));
+}
+
+/** Items as a list or a set has them, which holds one kind: text makes text of numbers and booleans beside it. */
+function ofOneKind(items: ListValue, argument?: number): ListValue {
+  const unified = unify(items);
+  const kinds = new Set(unified.filter((item) => item !== null).map(kindOf));
+  if (kinds.size > 1) throw new FunctionFailure(`items must be of one kind, got ${[...kinds].join(" and ")}`, argument);
+  return unified;
 }
 
 function whole(value: number, argument: number): number {
@@ -59,8 +69,9 @@ function whole(value: number, argument: number): number {
 
 function chunk(list: ListValue, size: number): Value {
   if (whole(size, 1) < 0) throw new FunctionFailure("the size must not be negative", 1);
-  if (size === 0) return [list];
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, index) => list.slice(index * size, (index + 1) * size));
+  const items = ofOneKind(list, 0);
+  if (size === 0) return items.length === 0 ? [] : [items];
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 function coalesce(...given: ListValue): Value {
@@ -70,7 +81,7 @@ function coalesce(...given: ListValue): Value {
 }
 
 function coalesceList(...given: ListValue): Value {
-  const found = given.find((value) => value !== null && (isList(value) ? value.length > 0 : isMap(value) && value.size > 0));
+  const found = given.find((value) => (value as ListValue).length > 0);
   if (found === undefined) throw new FunctionFailure("no argument is a list with items");
   return found;
 }
@@ -132,18 +143,25 @@ function range(first: number, ...more: number[]): Value {
 }
 
 function intersection(...sets: ListValue[]): Value {
-  const [first = [], ...others] = sets.map((set) => asSet(set));
-  return others.reduce<Value[]>((left, right) => {
+  // One kind for all of them: 1 and "1" meet.
+  const all = ofOneKind(sets.flatMap((set, index) => ofOneKind(set, index)));
+  let taken = 0;
+  const [first = [], ...others] = sets.map((set) => toSet(all.slice(taken, (taken += set.length))));
+  const shared = others.reduce<Value[]>((left, right) => {
     const known = new Set(right.map(keyOf));
     return left.filter((item) => known.has(keyOf(item)));
   }, first);
+  return toSet(shared);
 }
 
 function product(...sets: ListValue[]): Value {
   if (sets.length < 2) throw new FunctionFailure("wants at least two lists");
   if (sets.reduce((count, set) => count * set.length, 1) > ITEMS_MAX)
     throw new FunctionFailure(`the result has more than ${ITEMS_MAX} items`);
-  return sets.reduce<Value[][]>((rows, set) => rows.flatMap((row) => set.map((item) => [...row, item])), [[]]);
+  const rows = sets
+    .map((set, index) => ofOneKind(set, index))
+    .reduce<Value[][]>((before, set) => before.flatMap((row) => set.map((item) => [...row, item])), [[]]);
+  return sets.some(isSet) ? toSet(rows) : rows;
 }
 
 function slice(list: ListValue, start: number, end: number): Value {

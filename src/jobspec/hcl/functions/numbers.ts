@@ -17,10 +17,15 @@ export const NUMBERS: FunctionTable = new Map([
   ],
   ["parseint", define(["number: any", "base: number"], parseInteger)],
   ["pow", define(["num: number", "power: number"], (value: number, power: number) => finite(value ** power))],
-  ["signum", define(["num: number"], (value: number) => Math.sign(value))],
+  ["signum", define(["num: number"], (value: number) => Math.sign(whole(value, 0)))],
 ]);
 
 const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+function whole(value: number, argument: number): number {
+  if (!Number.isInteger(value)) throw new FunctionFailure("wants a whole number", argument);
+  return value;
+}
 
 function finite(value: number): number {
   if (!Number.isFinite(value)) throw new FunctionFailure("the result is no number");

@@ -53,10 +53,15 @@ function compile(pattern: string): { source: string; flags: string } {
 function expandReplacement(replacement: string, given: readonly unknown[]): string {
   const last = given.at(-1);
   const groups = (typeof last === "object" && last !== null ? last : {}) as Record<string, string | undefined>;
+  // The match and its groups; then come where it was found and the whole text.
+  const captured = given.slice(
+    0,
+    given.findIndex((each) => typeof each === "number"),
+  );
   return replacement.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (whole: string, bare?: string, braced?: string) => {
     const name = bare ?? braced;
     if (name === undefined) return whole === "$$" ? "$" : whole;
-    const value = /^\d+$/.test(name) ? given[Number(name)] : groups[name];
+    const value = /^\d+$/.test(name) ? captured[Number(name)] : groups[name];
     return typeof value === "string" ? value : "";
   });
 }

@@ -74,7 +74,9 @@ function replace(text: string, from: string, to: string): string {
 function substring(text: string, offset: number, length: number): string {
   const all = characters(text);
   const start = offset < 0 ? Math.max(0, all.length + offset) : offset;
-  return all.slice(start, length < 0 ? all.length : start + length).join("");
+  // A length of 0 counted from the end means all that is left, as in the reference.
+  const rest = length < 0 || (length === 0 && offset < 0);
+  return all.slice(start, rest ? all.length : start + length).join("");
 }
 
 /** Case mappings that change the number of characters (ß → SS) do not apply. */

@@ -2,7 +2,9 @@
 import { entriesOf, formatNumber, isList, isMap, type Value } from "../value.ts";
 
 export function encodeYaml(value: Value): string {
-  return `${lines(value, 0)}\n`;
+  // A document that is one bare word is closed, as libyaml does.
+  const bare = value === null || typeof value === "number" || typeof value === "boolean";
+  return `${lines(value, 0)}\n${bare ? "...\n" : ""}`;
 }
 
 function lines(value: Value, depth: number): string {

@@ -35,7 +35,12 @@ export function decodeYaml(text: string): Value {
   if (second !== undefined) fail("only a single document is allowed");
   const [error] = document.errors;
   if (error !== undefined) fail((error.message.split("\n")[0] as string).replace(/:$/, ""));
-  return read(document.contents, { anchors: new Map(), open: new Set(), depth: 0 });
+  return read(document.contents, {
+    anchors: new Map(),
+    open: new Set(),
+    depth: 0,
+    unendedAt: text.endsWith("\n") ? undefined : text.length,
+  });
 }
 
 interface Reading {
@@ -43,6 +48,8 @@ interface Reading {
   /** Anchors whose value is being read. */
   readonly open: Set<string>;
   readonly depth: number;
+  /** The text's length when it does not end with a line end. */
+  readonly unendedAt: number | undefined;
 }
 
 function read(node: Node | null, reading: Reading): Value {
@@ -64,7 +71,13 @@ function read(node: Node | null, reading: Reading): Value {
 }
 
 function readValue(node: Node, reading: Reading): Value {
-  if (isScalar(node)) return node.type === "PLAIN" || node.tag !== undefined ? readScalar(node as Scalar<string>) : String(node.value);
+  if (isScalar(node)) {
+    if (node.type === "PLAIN" || node.tag !== undefined) return readScalar(node as Scalar<string>);
+    const text = String(node.value);
+    const block = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
+    // The document ends within the block's last line: there is no line end to keep.
+    return block && reading.unendedAt !== undefined && (node.range?.[1] ?? 0) >= reading.unendedAt ? text.replace(/\n$/, "") : text;
+  }
   if (isSeq(node)) {
     wantTag(node.tag, "seq", "a list");
     return node.items.map((item) => read(item as Node | null, reading));
@@ -101,12 +114,16 @@ function mergedMaps(value: Value): readonly ReadonlyMap<string, Value>[] {
 }
 
 function readScalar(node: Scalar<string>): Value {
-  const text = String(node.value ?? "");
+  // As written: a tag the library knows has made something else of the value.
+  const text = node.source ?? String(node.value ?? "");
   const tag = node.tag === undefined || node.tag === "!" ? "" : shortTag(node.tag).replace("!!", "");
   if (tag !== "" && !TAGS.has(tag)) fail(`unsupported tag "${shortTag(node.tag as string)}"`);
   if (tag === "str" || (node.tag === "!" && node.type !== "PLAIN")) return text;
   if (tag === "binary") return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) ? text : misfit(text, tag);
+  const quoted = node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE";
   if (node.type !== "PLAIN" && tag === "") return text;
+  // Quotes win over a tag, unless the text could not be anything but text: then the tag complains.
+  if (quoted && /^(?:$|[-+.0-9yYnNtTfFoO~])/.test(text)) return text;
   return readPlain(text, tag);
 }
 

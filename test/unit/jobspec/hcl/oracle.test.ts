@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { evaluate, HclFailure, makeFunctions, parseLoneExpression, toPlain, type Scope, type Value } from "#jobspec/hcl";
+import { formatText } from "#jobspec/hcl";
+import type { OracleAnswer, OracleMode } from "../../../tools/hcl-oracle/ask.ts";
+import { difference, ourAnswer } from "../../../tools/hcl-oracle/compare.ts";
 
 interface Answer {
   readonly expression: string;
@@ -27,61 +29,32 @@ test("the record of the reference's answers is there", () => {
 
 for (const answer of answers) {
   const { expression } = answer;
-  const difference = DIFFERENCES.get(expression);
-  test(`${JSON.stringify(expression)} is what the reference says`, { skip: difference ?? false }, () => {
-    const ours = evaluateText(expression);
-    if (answer.error !== undefined) assert.ok("error" in ours, `the reference refuses (${answer.error}), we say ${JSON.stringify(ours)}`);
-    else assert.deepEqual(normal(ours), normal({ value: answer.value }));
+  const known = DIFFERENCES.get(expression);
+  test(`${JSON.stringify(expression)} is what the reference says`, { skip: known ?? false }, () => {
+    assert.equal(difference(expression, answer, ourAnswer("expression", expression)), undefined);
   });
 }
 
-/** Object keys in order: only content counts. */
-function normal(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value, (_, inner: unknown) => (isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort()) : inner)),
-  );
+const drawn = JSON.parse(readFileSync(new URL("drawn.json", import.meta.url), "utf8")) as (OracleAnswer & { mode: OracleMode; text: string })[];
+
+for (const mode of ["expression", "file", "format"] as const) {
+  test(`texts drawn at random have the recorded answers of the reference: ${mode}`, () => {
+    const asked = drawn.filter((each) => each.mode === mode);
+    assert.ok(asked.length >= 90, `only ${asked.length} answers`);
+    assert.ok(asked.filter((each) => each.error === undefined).length > asked.length / 3, "most of them are refused");
+    assert.deepEqual(
+      asked.flatMap((each) => difference(each.text, each, ourAnswer(mode, each.text)) ?? []),
+      [],
+    );
+  });
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function evaluateText(text: string): { value: unknown } | { error: string } {
-  const { expression, diagnostics } = parseLoneExpression(text, "expression");
-  if (expression === undefined || diagnostics.length > 0) return { error: diagnostics.map((each) => each.summary).join("; ") };
-  try {
-    return { value: toPlain(evaluate(expression, scope())) };
-  } catch (thrown) {
-    if (thrown instanceof HclFailure) return { error: thrown.message };
-    throw thrown;
+test("what the formatter makes is canonical: formatting it again changes nothing, and it means the same", () => {
+  for (const { text, error } of drawn.filter((each) => each.mode === "format")) {
+    if (error !== undefined) continue;
+    const formatted = formatText(text);
+    assert.equal(formatText(formatted), formatted, JSON.stringify(text));
+    const before = ourAnswer("file", text);
+    if (before.error === undefined) assert.deepEqual(ourAnswer("file", formatted), before, JSON.stringify(text));
   }
-}
-
-function scope(): Scope {
-  const object = (id: string, port: number): Value =>
-    new Map<string, Value>([
-      ["id", id],
-      ["ports", [port]],
-    ]);
-  const variables = new Map<string, Value>([
-    ["name", "web"],
-    ["count", 3],
-    ["yes", true],
-    ["nothing", null],
-    ["list", ["a", "b", "c"]],
-    [
-      "map",
-      new Map([
-        ["x", "1"],
-        ["y", "2"],
-      ]),
-    ],
-    ["objects", [object("i1", 80), object("i2", 81)]],
-  ]);
-  return {
-    names: new Map([["var", variables]]),
-    functions: makeFunctions({ randomUuid: () => "00000000-0000-4000-8000-000000000000" }),
-    unknownRoots: "refuse",
-    hints: new Map(),
-  };
-}
+});
