@@ -14,7 +14,7 @@
  * nobody is preempted for a placement that is refused. All at once: one refusal refuses all.
  */
 import { clientTerminal, terminal } from "#model";
-import type { Plan, PlannedAllocation, PlannedStop } from "#model";
+import type { Allocation, Plan, PlannedAllocation, PlannedStop } from "#model";
 import { claimOf, isPreemptible, Ledger, unavailability } from "#scheduler";
 import type { Snapshot } from "#state";
 
@@ -109,16 +109,23 @@ function preemptionRefusal(snapshot: Snapshot, plan: Plan, stop: PlannedStop): s
   return `allocation "${victim.ID}" may not be preempted by a job of priority ${plan.Job.Priority}`;
 }
 
-/** Gives names out once: refuses the second who wants one. Of system jobs every node has the same name, once. */
+/**
+ * Gives names out once: refuses the second who wants one. Of system jobs every node has the same name, once. A canary that is not
+ * promoted stands beside the one it may replace; one whose node was silent stands beside its replacement until it is decided who stays.
+ */
 function namesWith(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[]): (placement: PlannedAllocation) => string | undefined {
   const first = plan.Placements[0];
   const taken = new Set<string>();
   if (first === undefined) return () => undefined;
   const stopped = new Set(plan.Stops.map((stop) => stop.ID));
   const isSystem = plan.Job?.Type === "system" || plan.Job?.Type === "sysbatch";
-  const keyOf = ({ Name, NodeID }: Pick<PlannedAllocation, "Name" | "NodeID">) => (isSystem ? `${Name} ${NodeID}` : Name);
+  const keyOf = (of: PlannedAllocation | Allocation) => {
+    const beside = isCanary(snapshot, of) ? "canary " : "";
+    return isSystem ? `${beside}${of.Name} ${of.NodeID}` : `${beside}${of.Name}`;
+  };
   for (const allocation of snapshot.allocationsByJob(first.Namespace, first.JobID)) {
-    if (!terminal(allocation) && !stopped.has(allocation.ID)) taken.add(keyOf(allocation));
+    const wasSilent = allocation.AllocStates.length > 0;
+    if (!terminal(allocation) && !wasSilent && !stopped.has(allocation.ID)) taken.add(keyOf(allocation));
   }
   for (const other of inFlight) {
     for (const placement of other.Placements) {
@@ -131,6 +138,20 @@ function namesWith(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[]): (
     taken.add(keyOf(placement));
     return undefined;
   };
+}
+
+function isCanary(snapshot: Snapshot, { DeploymentStatus, DeploymentID, TaskGroup }: PlannedAllocation | Allocation): boolean {
+  return DeploymentStatus?.Canary === true && snapshot.deployment(DeploymentID)?.TaskGroups[TaskGroup]?.Promoted !== true;
+}
+
+/** Not promoted yet: after that it is one like the others. */
+function isCanary(snapshot: Snapshot, of: Pick<PlannedAllocation, "TaskGroup" | "DeploymentID" | "DeploymentStatus">): boolean {
+  if (of.DeploymentStatus?.Canary !== true) return false;
+  return snapshot.deployment(of.DeploymentID)?.TaskGroups[of.TaskGroup]?.Promoted !== true;
+}
+
+function wasSilent(allocation: Pick<Allocation, "AllocStates">): boolean {
+  return allocation.AllocStates.length > 0;
 }
 
 /** What was computed for a version that is no longer wanted would have to be undone at once. */
