@@ -144,16 +144,6 @@ function isCanary(snapshot: Snapshot, { DeploymentStatus, DeploymentID, TaskGrou
   return DeploymentStatus?.Canary === true && snapshot.deployment(DeploymentID)?.TaskGroups[TaskGroup]?.Promoted !== true;
 }
 
-/** Not promoted yet: after that it is one like the others. */
-function isCanary(snapshot: Snapshot, of: Pick<PlannedAllocation, "TaskGroup" | "DeploymentID" | "DeploymentStatus">): boolean {
-  if (of.DeploymentStatus?.Canary !== true) return false;
-  return snapshot.deployment(of.DeploymentID)?.TaskGroups[of.TaskGroup]?.Promoted !== true;
-}
-
-function wasSilent(allocation: Pick<Allocation, "AllocStates">): boolean {
-  return allocation.AllocStates.length > 0;
-}
-
 /** What was computed for a version that is no longer wanted would have to be undone at once. */
 function changeOfJob(snapshot: Snapshot, plan: Plan): string | undefined {
   if (plan.Job === null) return undefined;
