@@ -24,5 +24,5 @@ export type { ScheduleOptions } from "./pass.ts";
 export { claimOf, Ledger } from "./feasible/fits.ts";
 export type { Claim, Shortfall } from "./feasible/fits.ts";
 export { isPreemptible } from "./preempt/preemptor.ts";
-export { unavailability } from "./feasible/availability.ts";
+export { datacenterTest, inPool, unavailability } from "./feasible/availability.ts";
 export { compileConstraint, constraintText } from "./feasible/constraint.ts";

@@ -230,7 +230,7 @@ function deviceAttribute(text: string): DeviceAttribute {
   return match === null ? { String: text } : { Int: Number(match[1]), Unit: match[2] as string };
 }
 
-function jobFrom(written: Record<string, unknown>): Job {
+export function jobFrom(written: Record<string, unknown>): Job {
   const groups = (written["TaskGroups"] as Record<string, unknown>[] | undefined) ?? [(written["group"] as Record<string, unknown>) ?? {}];
   const { group: _, ...fields } = written;
   return aJob({ ...(placed(fields) as object), TaskGroups: groups.map(groupFrom) });
@@ -318,7 +318,7 @@ function resourceLines(placement: PlannedAllocation | undefined): string {
     .join("\n");
 }
 
-function countsText(updates: DesiredUpdates): string {
+export function countsText(updates: DesiredUpdates): string {
   return (
     Object.entries(updates)
       .filter(([, count]) => count !== 0)
