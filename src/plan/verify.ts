@@ -124,8 +124,7 @@ function namesWith(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[]): (
     return isSystem ? `${beside}${of.Name} ${of.NodeID}` : `${beside}${of.Name}`;
   };
   for (const allocation of snapshot.allocationsByJob(first.Namespace, first.JobID)) {
-    const wasSilent = allocation.AllocStates.length > 0;
-    if (!terminal(allocation) && !wasSilent && !stopped.has(allocation.ID)) taken.add(keyOf(allocation));
+    if (!terminal(allocation) && allocation.AllocStates.length === 0 && !stopped.has(allocation.ID)) taken.add(keyOf(allocation));
   }
   for (const other of inFlight) {
     for (const placement of other.Placements) {
