@@ -2,17 +2,51 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSeededRandom, createVirtualClock } from "#integrations/memory";
-import { clientTerminal, holdingOf, jobKey, parsePortRanges, terminal, type Allocation, type Job } from "#model";
-import { commandVersion, createCodec, createState, restoreState, type Columns, type Snapshot, type State } from "#state";
+import {
+  clientTerminal,
+  deploymentActive,
+  holdingOf,
+  jobKey,
+  parsePortRanges,
+  PAST_REASONS_MAX,
+  SCALING_EVENTS_MAX,
+  terminal,
+  type Allocation,
+  type Job,
+} from "#model";
+import {
+  commandVersion,
+  createCodec,
+  createState,
+  deviceKey,
+  restoreState,
+  type Change,
+  type Columns,
+  type Snapshot,
+  type State,
+} from "#state";
+import { applyEntry } from "../../../src/state/apply.ts";
+import { applyCommand } from "../../../src/state/commands/table.ts";
+import { digestOf } from "../../../src/state/digest.ts";
+import { Draft } from "../../../src/state/draft.ts";
+import { Interned } from "../../../src/state/interned.ts";
+import { settle } from "../../../src/state/settle.ts";
+import { TablesSnapshot } from "../../../src/state/snapshot.ts";
+import { Tables } from "../../../src/state/tables/tables.ts";
 import { testScale } from "../../scale.ts";
 import { DEFAULT } from "./nouns.ts";
 import { randomCommand } from "./random-commands.ts";
 
 const COMMANDS = 250;
 
-function run(seed: number, each: (state: State, at: number) => void): { state: State; log: Uint8Array[] } {
+function run(
+  seed: number,
+  each: (state: State, at: number) => void,
+  changed: (change: Change) => void = () => undefined,
+): { state: State; log: Uint8Array[] } {
   const random = createSeededRandom(seed);
   const state = createState({ clock: createVirtualClock(), freeze: true });
+  state.watch.subscribe(changed);
   const codec = createCodec();
   const log: Uint8Array[] = [];
   const remembered: Job[] = [];
@@ -65,6 +99,12 @@ function assertColumns(snapshot: Snapshot): void {
       columns.diskUsed[slot],
       sum((each) => holdingOf(each.AllocatedResources).disk),
     );
+    const tasks = held.flatMap((each) => Object.values(each.AllocatedResources.Tasks));
+    assert.deepEqual([...columns.coresUsed(slot)].sort(), [...new Set(tasks.flatMap((task) => task.Cpu.ReservedCores))].sort());
+    const devices = tasks.flatMap((task) =>
+      task.Devices.flatMap(({ Vendor, Type, Name, DeviceIDs }) => DeviceIDs.map((id) => deviceKey(Vendor, Type, Name, id))),
+    );
+    assert.deepEqual([...columns.devicesUsed(slot)].sort(), [...new Set(devices)].sort());
     const ports = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
     for (const each of held) for (const port of each.AllocatedResources.Shared.Ports) ports.add(port.Value);
     for (let port = 19_990; port < 20_050; port++)
@@ -101,6 +141,77 @@ function assertIndexes(snapshot: Snapshot): void {
       allocation,
     );
     assert.equal(allocation.Job.Version, allocation.JobVersion);
+  }
+}
+
+function assertDeployments(snapshot: Snapshot): void {
+  const ids = (list: Iterable<{ readonly ID: string }>) => [...list].map(({ ID }) => ID);
+  const deployments = [...snapshot.deployments()];
+  const active = deployments.filter(deploymentActive);
+  assert.deepEqual(ids(snapshot.activeDeployments()), ids(active));
+  const allocations = [...snapshot.allocations()];
+  for (const { ID } of deployments) {
+    assert.deepEqual(ids(snapshot.allocationsByDeployment(ID)), ids(allocations.filter((each) => each.DeploymentID === ID)));
+  }
+  for (const jobId of ["job-0", "job-1", "job-2", "job-3"]) {
+    const own = deployments.filter((each) => each.JobID === jobId);
+    const newestFirst = own.toSorted((a, b) => b.CreateIndex - a.CreateIndex || (a.ID < b.ID ? 1 : -1));
+    assert.deepEqual(ids(snapshot.deploymentsByJob(DEFAULT, jobId)), ids(newestFirst));
+    assert.ok(own.filter(deploymentActive).length <= 1, `job ${jobId} has one active deployment at most`);
+    assert.equal(snapshot.activeDeployment(DEFAULT, jobId)?.ID, own.find(deploymentActive)?.ID);
+  }
+}
+
+function assertKin(snapshot: Snapshot): void {
+  const jobs = [...snapshot.jobs("*")];
+  for (const jobId of ["job-0", "job-1", "job-2", "job-3"]) {
+    const children = jobs.filter((each) => each.ParentID === jobId);
+    assert.deepEqual([...snapshot.childJobs(DEFAULT, jobId)], children);
+    const tokens = children.map((each) => each.DispatchIdempotencyToken).filter((token) => token !== "");
+    assert.equal(new Set(tokens).size, tokens.length, "a token dispatched one child");
+    for (const each of children) {
+      if (each.DispatchIdempotencyToken !== "") {
+        assert.equal(snapshot.dispatchedJob(DEFAULT, jobId, each.DispatchIdempotencyToken), each);
+      }
+    }
+    if (snapshot.job(DEFAULT, jobId) === undefined) {
+      assert.equal(snapshot.periodicLaunch(DEFAULT, jobId), undefined);
+      assert.deepEqual(snapshot.scalingEvents(DEFAULT, jobId), {});
+    }
+    assert.ok(snapshot.pastReasons(DEFAULT, jobId).length <= PAST_REASONS_MAX);
+    for (const events of Object.values(snapshot.scalingEvents(DEFAULT, jobId))) assert.ok(events.length <= SCALING_EVENTS_MAX);
+  }
+  assert.ok(
+    snapshot.namespace("default") !== undefined && snapshot.nodePool("all") !== undefined && snapshot.nodePool("default") !== undefined,
+  );
+  for (const node of snapshot.nodes()) assert.ok(snapshot.nodePool(node.NodePool) !== undefined, `pool ${node.NodePool} exists`);
+}
+
+/** Counts what a deployment has been through, from what the state announces. */
+class Recount {
+  readonly #members = new Map<string, Map<string, { verdict: boolean | null; canary: boolean; group: string }>>();
+
+  note({ allocations, deployments }: Change): void {
+    for (const { ID } of deployments) if (!this.#members.has(ID)) this.#members.set(ID, new Map());
+    for (const { ID, DeploymentID, DeploymentStatus, TaskGroup } of allocations) {
+      // Those that join a deployment that does not exist (yet) are not counted.
+      const members = this.#members.get(DeploymentID);
+      const verdict = DeploymentStatus?.Healthy ?? null;
+      members?.set(ID, { verdict, canary: DeploymentStatus?.Canary === true, group: TaskGroup });
+    }
+  }
+
+  check(snapshot: Snapshot): void {
+    for (const deployment of snapshot.deployments()) {
+      for (const [name, group] of Object.entries(deployment.TaskGroups)) {
+        const members = [...(this.#members.get(deployment.ID) ?? [])].filter(([, member]) => member.group === name);
+        const count = (of: boolean) => members.filter(([, { verdict }]) => verdict === of).length;
+        const actual = [group.PlacedAllocs, group.HealthyAllocs, group.UnhealthyAllocs, group.PlacedCanaries.toSorted()];
+        const canaries = members.filter(([, { canary }]) => canary).map(([id]) => id);
+        assert.deepEqual(actual, [members.length, count(true), count(false), canaries.sort()], `${deployment.ID} ${name}`);
+        assert.equal(group.RequireProgressBy !== null, members.length > 0);
+      }
+    }
   }
 }
 
@@ -147,6 +258,8 @@ test(
       if (at % 10 !== 0) return;
       assertIndexes(snapshot);
       assertJobs(snapshot);
+      assertDeployments(snapshot);
+      assertKin(snapshot);
     });
   }),
 );
@@ -169,12 +282,110 @@ test(
         assertColumns(restored.snapshot());
         assertIndexes(restored.snapshot());
         assertJobs(restored.snapshot());
+        assertDeployments(restored.snapshot());
+        assertKin(restored.snapshot());
         other = restored;
       }
     }
     assert.equal(other.digest(), state.digest());
   }),
 );
+
+test(
+  "A deployment's counters equal a recount of what it has been through",
+  forSeeds(12, (seed) => {
+    const recount = new Recount();
+    run(
+      seed,
+      (state) => recount.check(state.snapshot()),
+      (change) => recount.note(change),
+    );
+  }),
+);
+
+test(
+  "A command taken back leaves everything as it was",
+  forSeeds(3, (seed) => {
+    const random = createSeededRandom(seed);
+    const state = createState({ clock: createVirtualClock(), freeze: true });
+    const tables = new Tables();
+    const kept = { interned: new Interned(), freeze: true };
+    const codec = createCodec();
+    const view = () => new TablesSnapshot(tables, () => undefined);
+    let undone = 0;
+    for (let at = 1; at <= COMMANDS; at++) {
+      const command = randomCommand(random, state.snapshot(), []);
+      const envelope = { version: commandVersion(command.type) ?? 0, time: at * 1e9, requestId: `r${at}`, command };
+      const bytes = codec.encode(envelope);
+      state.apply(at, codec.decode(bytes));
+      const before = digestOf(tables);
+      const indexes = { ...tables.tableIndexes };
+      const draft = new Draft(tables, { index: at, time: at * 1e9, version: envelope.version }, kept);
+      if (applyCommand(draft, codec.decode(bytes).command) === undefined) settle(draft);
+      if (digestOf(tables) !== before) undone++;
+      draft.undo();
+      assert.equal(digestOf(tables), before, command.type);
+      assert.deepEqual(tables.tableIndexes, indexes);
+      if (at % 5 === 0) for (const check of [assertIndexes, assertDeployments, assertKin]) check(view());
+      applyEntry(tables, at, codec.decode(bytes), kept);
+    }
+    assert.equal(digestOf(tables), state.digest());
+    assert.ok(undone > COMMANDS / 3, `${undone} commands had something to take back`);
+  }),
+);
+
+test(
+  "Whatever is written between two pages, what was there all along is listed once (F27)",
+  forSeeds(12, (seed) => {
+    const random = createSeededRandom(seed);
+    const state = createState({ clock: createVirtualClock(), freeze: true });
+    const codec = createCodec();
+    let at = 0;
+    const write = () => {
+      const command = randomCommand(random, state.snapshot(), []);
+      const envelope = { version: commandVersion(command.type) ?? 0, time: ++at * 1e9, requestId: `r${at}`, command };
+      state.apply(at, codec.decode(codec.encode(envelope)));
+    };
+    for (let n = 0; n < 150; n++) write();
+    const keys = () => new Set([...state.snapshot().jobs("*")].map((job) => job.ID));
+    const lists: Record<string, { all: () => Iterable<string>; page: (after: string | undefined) => string[] }> = {
+      jobs: {
+        all: keys,
+        page: (after) => first(2, state.snapshot().jobs("*", "", after === undefined ? undefined : { Namespace: DEFAULT, ID: after })),
+      },
+      allocations: {
+        all: () => [...state.snapshot().allocations()].map(({ ID }) => ID),
+        page: (after) => first(2, state.snapshot().allocations(), after),
+      },
+      evaluations: {
+        all: () => [...state.snapshot().evaluations()].map(({ ID }) => ID),
+        page: (after) => first(2, state.snapshot().evaluations(), after),
+      },
+    };
+    for (const [name, list] of Object.entries(lists)) {
+      const always = new Set(list.all());
+      const seen: string[] = [];
+      for (let page = list.page(undefined); page.length > 0; page = list.page(page.at(-1))) {
+        seen.push(...page);
+        if (random.integer(2) === 0) write();
+        const now = new Set(list.all());
+        for (const id of always) if (!now.has(id)) always.delete(id);
+      }
+      assert.equal(new Set(seen).size, seen.length, `${name}: nothing twice`);
+      for (const id of always) assert.ok(seen.includes(id), `${name}: ${id} is not lost`);
+    }
+  }),
+);
+
+function first(count: number, records: Iterable<{ readonly ID: string }>, after?: string): string[] {
+  const ids: string[] = [];
+  for (const { ID } of records) {
+    if (after !== undefined && ID <= after) continue;
+    ids.push(ID);
+    if (ids.length === count) break;
+  }
+  return ids;
+}
 
 test("Saving is of the moment it was asked for, though applies go on", async () => {
   const { state, log } = run(3, () => undefined);

@@ -105,7 +105,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     const active = activeOf(of);
     const id = active !== undefined && chance(70) ? active.ID : random.uuid();
     const group_ = () => deploymentGroup({ DesiredTotal: random.integer(5), DesiredCanaries: random.integer(3) });
-    return deployment(id, of, { TaskGroups: { web: group_(), ...(chance(50) ? { api: group_() } : {}) } });
+    return deployment(id, of, { TaskGroups: { web: group_(), api: group_() } });
   };
   const makers: Record<Command["type"], () => Command> = {
     "job-register": () => ({
