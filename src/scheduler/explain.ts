@@ -2,7 +2,7 @@
  * Tells why: how many nodes were looked at, what excluded how many, what the rest lacked, and where the group came closest to
  * fitting. nomad.md §6.2 item 4, §6.9. Counts are of nodes, not of tries. A static port that is taken names who has it (F13).
  */
-import type { AllocMetric, Job, NearestFit, Node, NodeScore, TaskGroup } from "#model";
+import type { AllocMetric, Job, NearestFit, Node, NodeScore, PlannedAllocation, TaskGroup } from "#model";
 import type { Ask } from "./feasible/ask.ts";
 import { poolOf } from "./feasible/availability.ts";
 import type { Shortfall } from "./feasible/fits.ts";
@@ -113,12 +113,14 @@ function lackOn(slot: number, { ask, pass: { ledger } }: ExplainedInput, shortfa
   return counted + (isCounted ? 0 : (shortfall.wanted - shortfall.free) / shortfall.wanted);
 }
 
+/** Who is wanted there, before who only has not ended yet. */
 function holderOf(pass: Pass, node: Node, port: number): NonNullable<NearestFit["HeldBy"]> | null {
   const here = pass.placements.filter((placement) => placement.NodeID === node.ID);
-  for (const { ID, Namespace, JobID, TaskGroup, AllocatedResources } of [...pass.ledger.holders(node.ID), ...here]) {
-    if (AllocatedResources.Shared.Ports.some((each) => each.Value === port)) return { AllocationID: ID, Namespace, JobID, TaskGroup };
-  }
-  return null;
+  const holds = ({ AllocatedResources }: PlannedAllocation) => AllocatedResources.Shared.Ports.some((each) => each.Value === port);
+  const holders = [...here, ...pass.ledger.holders(node.ID)].filter(holds);
+  const holder = holders.find((each) => each.DesiredStatus === "run") ?? holders[0];
+  if (holder === undefined) return null;
+  return { AllocationID: holder.ID, Namespace: holder.Namespace, JobID: holder.JobID, TaskGroup: holder.TaskGroup };
 }
 
 /** `from`: what was counted before. */
