@@ -4,7 +4,6 @@ import type { AdmissionContext } from "#jobspec";
 import type { Cluster } from "#cluster";
 import type { NodeId } from "#model";
 import type { Clock, Link, Random } from "#ports";
-import { NamedError } from "#std";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import { createTurns } from "./broker/turns.ts";
@@ -42,6 +41,8 @@ import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
 import { ticksAfter } from "./reconcilers/periodic-rules.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
+import { explain } from "./why/explain.ts";
+import { createPlanRefusals } from "./why/plan-refusals.ts";
 
 export interface ServerOptions {
   readonly cluster: Cluster;
@@ -92,7 +93,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
   const closing = new AbortController();
   const rejections = createRejections({ ...DEFAULT_REJECTION_POLICY, ...options.rejections });
-  const parts = { context, broker, applier, turns, rejections, closing: closing.signal };
+  const refusals = createPlanRefusals();
+  const parts = { context, broker, applier, turns, rejections, refusals, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
   const garbage = createGarbageCollector(context, garbagePolicy);
 
@@ -136,7 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     upsertNodePool: (pool) => upsertNodePool(context, pool),
     deleteNodePool: (name) => deleteNodePool(context, name),
     deleteEvaluations: (ids) => deleteEvaluations(context, ids),
-    explainJob: absent,
+    explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
     statistics: () => ({
       ...broker.statistics(),
       "heartbeat.active": heartbeats.armed,
@@ -161,11 +163,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all(workers);
     },
   };
-}
-
-/** Operations that are on their way; none is left when the last has landed. */
-function absent(): never {
-  throw new NamedError("NOT_YET", "Cannot do that: this server does not support it yet", { statusCode: 501 });
 }
 
 /** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */

@@ -20,6 +20,7 @@ import { messageOf, NamedError } from "#std";
 import { commit, type ServerContext } from "../context.ts";
 import { nodeEvent } from "../nodes/admit.ts";
 import { alongside } from "./alongside.ts";
+import type { PlanRefusals } from "../why/plan-refusals.ts";
 import type { Broker } from "./broker.ts";
 import { blamesNode, type Rejections } from "./rejections.ts";
 import type { Turns } from "./turns.ts";
@@ -33,6 +34,8 @@ export interface WorkerParts {
   readonly applier: PlanApplier;
   readonly turns: Turns;
   readonly rejections: Rejections;
+  /** For people who ask why. */
+  readonly refusals: PlanRefusals;
   /** The server stops: what is in work is left as it is, the state knows it waits. */
   readonly closing: AbortSignal;
 }
@@ -96,6 +99,9 @@ async function submit(
     const result = await parts.applier.submit(plan, records, (kept, full) =>
       alongside(parts.context, kept, created, full ? recorded : new Set()),
     );
+    if (plan.Job !== null) {
+      parts.refusals.note({ Namespace: plan.Job.Namespace, JobID: plan.Job.ID }, result.Rejected, parts.context.clock.nowNs());
+    }
     await noteRejections(parts, result.Rejected);
     return { full: result.Full, progress: result.Index > 0 };
   } catch (thrown) {
