@@ -185,3 +185,59 @@ test("large jobs take turns, and one that is stopped while it waits for its turn
     const { "broker.total_unacked": inHand, "broker.total_ready": ready } = world.server.statistics();
     assert.deepEqual([inHand, ready], [0, 0]);
   }));
+
+test("what is to be tried again later is tried at its time, also when the server was restarted meanwhile", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const reschedule = { Delay: 60e9, DelayFunction: "constant", MaxDelay: 3_600e9, Unlimited: true };
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, reschedule, update: { MaxParallel: 0 } }) });
+    await world.clock.advance(20_000);
+    const [first] = [...world.cluster.state.snapshot().allocationsByJob("default", "web")];
+    assert.ok(first !== undefined);
+    world.nodes[0]?.finish(first.ID, "failed");
+    await world.clock.advance(5_000);
+    const waits = [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].filter((each) => each.Status === "pending");
+    assert.equal(waits.length, 1);
+    assert.equal(world.cluster.state.snapshot().allocation(first.ID)?.FollowupEvalID, waits[0]?.ID);
+    await world.restartServer();
+    await world.clock.advance(45_000);
+    assert.equal([...world.cluster.state.snapshot().allocationsByJob("default", "web")].length, 1, "not before its time");
+    await world.clock.advance(15_000);
+    assert.equal(world.cluster.state.snapshot().evaluation(waits[0]?.ID ?? "")?.Status, "complete");
+    assert.equal([...world.cluster.state.snapshot().allocationsByJob("default", "web")].length, 2);
+  }));
+
+test("a job that had to make room for a more important one gets an evaluation in the entry that took the room", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1", memoryMB: 1_000 });
+    const PreemptionConfig = { ...DEFAULT_SCHEDULER_CONFIGURATION.PreemptionConfig, ServiceSchedulerEnabled: true };
+    await world.server.setSchedulerConfiguration({ ...DEFAULT_SCHEDULER_CONFIGURATION, PreemptionConfig }, null);
+    await world.server.registerJob({ Job: jobOf({ id: "small", count: 1, memoryMB: 800, priority: 20 }) });
+    await world.clock.advance(2_000);
+    const told: string[][] = [];
+    world.cluster.state.watch.subscribe(({ command }) => {
+      if (command.type !== "plan-apply" || !command.Plan.Stops.some((stop) => stop.DesiredStatus === "evict")) return;
+      told.push(command.Evaluations.filter((each) => each.TriggeredBy === "preemption").map((each) => each.JobID));
+    });
+    await world.server.registerJob({ Job: jobOf({ id: "large", count: 1, memoryMB: 800, priority: 90 }) });
+    await world.clock.advance(5_000);
+    assert.equal(statuses(world, "large"), "running");
+    assert.deepEqual(told, [["small"]]);
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1, "the one that went waits for room");
+  }));
+
+test("a system job that lacks room on one node waits for that node", () =>
+  inside({}, async (world) => {
+    const small = await world.addNode({ name: "small", memoryMB: 1_000 });
+    await world.addNode({ name: "large" });
+    await world.server.registerJob({ Job: jobOf({ id: "first", count: 1, memoryMB: 900, constraints: [{ LTarget: "${node.unique.name}", RTarget: "small", Operand: "=" }] }) });
+    await world.clock.advance(2_000);
+    await world.server.registerJob({ Job: jobOf({ id: "agent", type: "system", count: 1, memoryMB: 500 }) });
+    await world.clock.advance(2_000);
+    assert.equal(statuses(world, "agent"), "running");
+    const waiting = [...world.cluster.state.snapshot().evaluationsByJob("default", "agent")].filter((each) => each.Status === "blocked");
+    assert.deepEqual(waiting.map((each) => each.NodeID), [small.id]);
+    await world.server.deregisterJob("default", "first", stop);
+    await world.clock.advance(2_000);
+    assert.equal(statuses(world, "agent"), "running running");
+  }));
