@@ -6,5 +6,6 @@ export type { MemoryLink } from "./link.ts";
 export { createMemoryDisk, openMemoryLog, openMemorySnapshots, type MemoryDisk } from "./log.ts";
 export { createVirtualClock, type VirtualClock } from "./clock.ts";
 export { createSeededRandom } from "./random.ts";
+export { mockDevices } from "./mock-devices.ts";
 export { mockDriver } from "./mock-driver.ts";
 export type { MockDriverOptions, MockTask } from "./mock-driver.ts";

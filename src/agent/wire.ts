@@ -20,7 +20,7 @@ import {
   openSqliteLog,
   rawExecDriver,
 } from "#integrations/host";
-import { createMemoryLink, mockDriver } from "#integrations/memory";
+import { createMemoryLink, mockDevices, mockDriver } from "#integrations/memory";
 import type { Clock, Driver, Link, NodeServices, Random } from "#ports";
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
@@ -190,6 +190,7 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
   return startClient({
     link,
     drivers: drivers(config, client.stateDirectory),
+    devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
     disk: hostDisk(),
     machine: hostMachine({
@@ -221,6 +222,7 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
       dynamicPorts: client.dynamicPorts,
       totals: { cpuMHz: client.cpuTotalMHz, memoryMB: client.memoryTotalMB, diskMB: client.diskTotalMB },
       maxKillTimeoutMs: client.maxKillTimeoutMs,
+      remoteExecDisabled: client.remoteExecDisabled,
       garbage: client.garbage,
       ...(client.chroot === null ? {} : { chroot: client.chroot }),
       ...(client.usersDenied === null ? {} : { deniedUsers: client.usersDenied }),

@@ -44,6 +44,8 @@ export interface ClientSettings {
   readonly hostVariablesDenied: readonly string[];
   /** How often machine and drivers are looked at again. */
   readonly fingerprintIntervalMs: number;
+  /** No command is run in a task for anybody who asks over the API. */
+  readonly remoteExecDisabled: boolean;
   /** Status updates within this time travel together. */
   readonly updateBatchMs: number;
 }
@@ -70,5 +72,6 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
   deniedUsers: ["root", "Administrator"],
   userCheckedDrivers: ["exec", "qemu", "java"],
   fingerprintIntervalMs: 30_000,
+  remoteExecDisabled: false,
   updateBatchMs: 200,
 };

@@ -1,6 +1,6 @@
 /** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
 import type { AllocationId, Node, NodeId } from "#model";
-import type { Clock, ClientStore, Disk, Driver, Link, Machine, NodeEnd, NodeServices, Random, TaskLogs, Timer } from "#ports";
+import type { Clock, ClientStore, Devices, Disk, Driver, Link, Machine, NodeEnd, NodeServices, Random, TaskLogs, Timer } from "#ports";
 import { driverRegistry } from "#driver";
 import { messageOf } from "#std";
 import type { AllocationRunner } from "./allocation/runner.ts";
@@ -9,8 +9,10 @@ import { Leftovers } from "./garbage/leftovers.ts";
 import { Herd } from "./herd.ts";
 import { fingerprint, worthTelling } from "./node/fingerprint.ts";
 import { nodeIdentity } from "./node/identity.ts";
+import { Metadata } from "./node/metadata.ts";
 import { Reporter } from "./node/reporter.ts";
 import { Session } from "./node/session.ts";
+import { Solitude } from "./node/solitude.ts";
 import { nodeServices } from "./services/node-services.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
@@ -19,6 +21,7 @@ import type { ClientWorld, Report } from "./world.ts";
 export interface ClientNeeds {
   readonly link: Link;
   readonly drivers: readonly Driver[];
+  readonly devices?: readonly Devices[];
   readonly taskLogs: TaskLogs;
   readonly disk: Disk;
   readonly machine: Machine;
@@ -52,7 +55,11 @@ export interface Client {
 export async function startClient(needs: ClientNeeds): Promise<Client> {
   const { settings, store, clock, random, machine, report } = needs;
   const identity = nodeIdentity(store, random, settings.nodeId);
-  let node = await fingerprint(machine, needs.drivers, settings, identity, clock);
+  const devices = needs.devices ?? [];
+  const metadata = new Metadata(store, settings.meta);
+  const look = () =>
+    fingerprint({ machine, drivers: needs.drivers, devices, settings: { ...settings, meta: metadata.current }, identity, clock });
+  let node = await look();
   const world: ClientWorld = {
     settings,
     store,
@@ -61,6 +68,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     machine,
     report,
     drivers: driverRegistry(needs.drivers),
+    devices,
     taskLogs: needs.taskLogs,
     disk: needs.disk,
     killPoint: needs.killPoint ?? (() => {}),
@@ -73,15 +81,31 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const herd: Herd = new Herd({ world, leftovers, mark: (id, urgent) => reporter.mark(id, urgent), ended: () => collector.nudge() });
   const reporter: Reporter = new Reporter({ clock, batchMs: settings.updateBatchMs, report, describe: (id) => herd.describe(id) });
   const collector: Collector = new Collector(world, herd);
-  const services = nodeServices(world, herd, collector);
+  const solitude: Solitude = new Solitude({
+    clock,
+    store,
+    living: () => [...herd.runners.values()].filter((runner) => !runner.isOver).map((runner) => runner.allocation),
+    stop: (id) => herd.runners.get(id)?.halt("alone"),
+  });
+  const services = nodeServices(world, herd, collector, {
+    describe: () => metadata.describe(),
+    change: (changes) => {
+      const changed = metadata.change(changes);
+      node = { ...node, Meta: changed.Meta };
+      session.registerAgain();
+      return changed;
+    },
+  });
 
   herd.restore();
   await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
   herd.begin();
   collector.start();
 
-  const end: NodeEnd = { services, allocationsChanged: (change) => void herd.accept(change) };
-  const session = new Session({
+  solitude.look();
+
+  const end: NodeEnd = { services, allocationsChanged: (change) => void herd.accept(change).then(() => solitude.look()) };
+  const session: Session = new Session({
     link: needs.link,
     end,
     node: () => node,
@@ -89,9 +113,10 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     random,
     report,
     connected: (connection) => reporter.use(connection),
+    heard: () => solitude.heard(),
   });
   session.start();
-  const watch = watchMachine(needs, identity, (now) => {
+  const watch = watchMachine(needs, look, (now) => {
     if (!worthTelling(node, now)) return;
     node = now;
     session.registerAgain();
@@ -105,6 +130,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     close: async ({ stopTasks }) => {
       watch.close();
       collector.close();
+      solitude.close();
       if (stopTasks) {
         const stopped = await stopEverything(herd);
         // A last word to the servers, if they listen.
@@ -122,16 +148,16 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
 
 /** Looks at machine and drivers again and again. */
 function watchMachine(
-  needs: ClientNeeds,
-  identity: { readonly ID: NodeId; readonly SecretID: string },
+  needs: Pick<ClientNeeds, "settings" | "clock" | "report">,
+  lookAt: () => Promise<Node>,
   seen: (node: Node) => void,
 ): { close(): void } {
-  const { machine, drivers, settings, clock, report } = needs;
+  const { settings, clock, report } = needs;
   let timer: Timer | undefined;
   let closed = false;
   const look = async () => {
     try {
-      const node = await fingerprint(machine, drivers, settings, identity, clock);
+      const node = await lookAt();
       if (!closed) seen(node);
     } catch (thrown) {
       report({ level: "warn", message: "the machine could not be looked at", fields: { problem: messageOf(thrown) } });

@@ -1,6 +1,6 @@
 /** What every part of the room is given. One value, made in start.ts, so that a part's needs are its first parameter. */
 import type { Node } from "#model";
-import type { ClientStore, Clock, Disk, Machine, Random, TaskLogs } from "#ports";
+import type { ClientStore, Clock, Devices, Disk, Machine, Random, TaskLogs } from "#ports";
 import type { DriverRegistry } from "#driver";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
@@ -15,6 +15,7 @@ export type Report = (entry: {
 export interface ClientWorld {
   readonly settings: ClientSettings;
   readonly drivers: DriverRegistry;
+  readonly devices: readonly Devices[];
   readonly taskLogs: TaskLogs;
   readonly disk: Disk;
   readonly machine: Machine;

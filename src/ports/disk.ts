@@ -78,6 +78,11 @@ export interface Disk {
   makeTask(allocationDirectory: string, request: TaskRequest): Promise<TaskDirectories>;
   /** Unmounts and removes the task's secrets; the rest stays readable until `removeAllocation` (F43). */
   removeSecrets(allocationDirectory: string, task: string): Promise<void>;
+  /**
+   * What the allocation in `from` left in alloc/data and its tasks' local/ becomes that of `to`, which is made and has nothing there yet.
+   * All or nothing: rejects with DISK_MOVE_FAILED, then everything is where it was and `to` is empty. Nothing there is fine.
+   */
+  takeOver(from: string, to: string, tasks: readonly string[]): Promise<void>;
   /** Unmounts everything mounted inside, then removes the tree without following links. */
   removeAllocation(allocationDirectory: string): Promise<void>;
   /** Names of the directories in `directory` ([] when it is missing): the leftover search over allocations. */

@@ -42,5 +42,6 @@ export type {
 } from "./driver.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
 export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching } from "./disk.ts";
+export type { DeviceGroupUsage, DeviceReservation, Devices, DeviceStatistic } from "./device.ts";
 export type { Machine, MachineFingerprint } from "./machine.ts";
 export type { ClientStore, StoredAllocation, StoredIdentity } from "./client-store.ts";

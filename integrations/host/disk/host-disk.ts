@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, statfsSync } from "node:fs";
 import path from "node:path";
 import type { Disk } from "#ports";
 import { childDirectories, makeAllocation, makeTask, removeAllocation, removeSecrets } from "./layout.ts";
+import { takeOver } from "./take-over.ts";
 import { listFiles, readFrames, readWhole, statFile, watchPath } from "./reading.ts";
 import { writeBeneath } from "./writing.ts";
 
@@ -12,6 +13,7 @@ export function hostDisk(): Disk {
     makeTask,
     removeSecrets,
     removeAllocation,
+    takeOver: async (from, to, tasks) => takeOver(from, to, tasks),
     listDirectories: async (directory) => childDirectories(directory),
     list: async (root, wanted) => listFiles(root, wanted),
     stat: async (root, wanted) => statFile(root, wanted),

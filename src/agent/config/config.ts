@@ -90,6 +90,7 @@ export interface ClientConfig {
   readonly diskTotalMB: number;
   readonly reserved: { readonly cpuMHz: number; readonly memoryMB: number; readonly diskMB: number; readonly ports: string };
   readonly maxKillTimeoutMs: number;
+  readonly remoteExecDisabled: boolean;
   readonly dynamicPorts: { readonly min: number; readonly max: number };
   readonly garbage: {
     readonly intervalMs: number;

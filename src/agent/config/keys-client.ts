@@ -9,9 +9,7 @@ const NO_ARTIFACTS = "artifacts are not fetched yet";
 export const CLIENT_KEYS: KeyTable = {
   enabled: used("flag"),
   ...alike("state_dir alloc_dir node_class network_interface", used("text")),
-  node_pool: refusedWhen("text", (value) =>
-    ["", "default"].includes(String(value)) ? null : "node pools are not in this version; leave it out",
-  ),
+  node_pool: refusedWhen("text", (value) => (value === "all" ? "every node is in it already; name another or leave it out" : null)),
   servers: appended(used("texts")),
   server_join: block(SERVER_JOIN_KEYS),
   ...alike("meta options chroot_env", used("textMap")),
@@ -29,7 +27,7 @@ export const CLIENT_KEYS: KeyTable = {
     "cpu_disable_dmidecode no_host_uuid nomad_service_discovery bind_wildcard_default_host_network gc_volumes_on_node_gc",
     quiet("flag"),
   ),
-  disable_remote_exec: quiet("flag"),
+  disable_remote_exec: used("flag"),
   ...alike("network_speed client_min_port client_max_port", quiet("whole")),
   preferred_address_family: later("text"),
   reservable_cores: later("text"),

@@ -236,6 +236,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
       diskMB: read.within(at("reserved.disk"), 0, 0, 1e12),
       ports: reservedPorts,
     },
+    remoteExecDisabled: read.flag(at("disable_remote_exec"), false),
     maxKillTimeoutMs: read.within(at("max_kill_timeout"), 30_000, 0, 365 * 24 * HOUR_MS),
     dynamicPorts: ports,
     garbage: {

@@ -7,7 +7,7 @@
 import type { Allocation, ResourceUsage, Task, TaskEvent, TaskGroup } from "#model";
 import { reattach, taskId, unknownExit } from "#driver";
 import { messageOf, NamedError } from "#std";
-import type { TaskHandle, TaskPlace } from "#ports";
+import type { ExecSession, TaskExec, TaskHandle, TaskPlace } from "#ports";
 import { stepTask, taskEvents, type KillOrder, type TaskInput, type TaskMachine } from "#task";
 import type { TaskProgress } from "../allocation/progress.ts";
 import { enterSteps, unwindSteps, type Step } from "../step.ts";
@@ -16,6 +16,7 @@ import type { ExecutionContext } from "./context.ts";
 import { EnterFailure } from "./failure.ts";
 import { openLogs } from "./open-logs.ts";
 import { restartRules } from "./rules.ts";
+import { devices as devicesStep } from "./steps/devices.ts";
 import { driver as driverStep } from "./steps/driver.ts";
 import { environment as environmentStep } from "./steps/environment.ts";
 import { taskPipeline } from "./steps/list.ts";
@@ -127,6 +128,23 @@ export class TaskRunner {
     await driver.signal(handle, signal);
   }
 
+  /** Rejects with TASK_NOT_RUNNING, or as the driver does. */
+  async exec(wanted: Pick<TaskExec, "command" | "tty">): Promise<ExecSession> {
+    const { driver, handle, place, environment } = this.#context;
+    const runs = this.machine.phase === "running" && driver !== undefined && handle !== undefined;
+    if (!runs || place === undefined || environment === undefined) throw this.#notRunning();
+    try {
+      return await driver.exec(handle, place, { ...wanted, environment: environment.variables });
+    } catch (thrown) {
+      if (thrown instanceof NamedError && thrown.code === "DRIVER_TASK_NOT_RUNNING") throw this.#notRunning();
+      throw thrown;
+    }
+  }
+
+  #notRunning(): NamedError {
+    return new NamedError("TASK_NOT_RUNNING", `task ${JSON.stringify(this.#needs.task().Name)} is not running.`, { statusCode: 404 });
+  }
+
   /** Undefined when nothing of it runs. */
   async usage(): Promise<ResourceUsage | undefined> {
     const { driver, handle } = this.#context;
@@ -196,6 +214,8 @@ export class TaskRunner {
     const context = this.#context;
     await driverStep.enter?.(context);
     await environmentStep.enter?.(context);
+    // For commands beside it. That a device is gone by now is no reason to let go of the task.
+    await Promise.resolve(devicesStep.enter?.(context)).catch(() => undefined);
     if (this.machine.exit === null) await openLogs(context);
     const { driver, place } = context;
     if (driver === undefined || place === undefined) return;

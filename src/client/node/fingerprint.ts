@@ -1,19 +1,31 @@
 /** What this node says of itself: the machine, its drivers, the operator's words. nomad.md §2.3. */
-import type { DriverInfo, Node, NodeResources } from "#model";
-import type { Clock, Driver, Machine, MachineFingerprint, StoredIdentity } from "#ports";
+import type { DriverInfo, Node, NodeDevice, NodeResources } from "#model";
+import type { Clock, Devices, Driver, Machine, MachineFingerprint, StoredIdentity } from "#ports";
 import { messageOf } from "#std";
 import type { ClientSettings } from "../settings.ts";
 
-export async function fingerprint(
-  machine: Machine,
-  drivers: readonly Driver[],
-  settings: ClientSettings,
-  identity: StoredIdentity,
-  clock: Clock,
-): Promise<Node> {
-  const [measured, ...infos] = await Promise.all([machine.fingerprint(), ...drivers.map((driver) => driverInfo(driver, clock))]);
+export interface FingerprintNeeds {
+  readonly machine: Machine;
+  readonly drivers: readonly Driver[];
+  readonly devices: readonly Devices[];
+  readonly settings: ClientSettings;
+  readonly identity: StoredIdentity;
+  readonly clock: Clock;
+}
+
+export async function fingerprint({ machine, drivers, devices, settings, identity, clock }: FingerprintNeeds): Promise<Node> {
+  const [measured, groups, ...infos] = await Promise.all([
+    machine.fingerprint(),
+    deviceGroups(devices),
+    ...drivers.map((driver) => driverInfo(driver, clock)),
+  ]);
   const described = Object.fromEntries(drivers.map((driver, index) => [driver.name, infos[index] as DriverInfo]));
-  return describeNode(measured, described, settings, identity);
+  const node = describeNode(measured, described, settings, identity);
+  return { ...node, NodeResources: { ...node.NodeResources, Devices: [...node.NodeResources.Devices, ...groups] } };
+}
+
+async function deviceGroups(devices: readonly Devices[]): Promise<readonly NodeDevice[]> {
+  return (await Promise.all(devices.map((each) => each.fingerprint()))).flat();
 }
 
 /** A driver that cannot say how it is, is not well. */

@@ -22,6 +22,8 @@ export interface SessionNeeds {
   readonly report: Report;
   /** A registered connection, or none. */
   readonly connected: (connection: LinkConnection | undefined) => void;
+  /** A server has answered. */
+  readonly heard: () => void;
 }
 
 export class Session {
@@ -85,12 +87,14 @@ export class Session {
     if (this.#closed) return;
     this.#registerWanted = false;
     let { HeartbeatTtlMs: ttlMs } = await connection.register(node());
+    this.#needs.heard();
     this.#needs.connected(connection);
     let nextMs = clock.nowMs() + spread(ttlMs, random);
     while (!this.#closed && this.#lost === undefined) {
       if (this.#registerWanted) {
         this.#registerWanted = false;
         ({ HeartbeatTtlMs: ttlMs } = await connection.register(node()));
+        this.#needs.heard();
         nextMs = clock.nowMs() + spread(ttlMs, random);
       }
       const restMs = nextMs - clock.nowMs();
@@ -99,6 +103,7 @@ export class Session {
         continue;
       }
       ({ HeartbeatTtlMs: ttlMs } = await connection.heartbeat());
+      this.#needs.heard();
       nextMs = clock.nowMs() + spread(ttlMs, random);
     }
     if (!this.#closed) throw new Error(this.#lost ?? "the connection ended");

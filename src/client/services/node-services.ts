@@ -1,15 +1,22 @@
 /** What this node does for the API when asked: files, logs, usage, restart, signal, collect. Refusals carry their HTTP status. */
 import type { AllocationId } from "#model";
-import type { NodeServices } from "#ports";
+import type { NodeMetadata, NodeServices } from "#ports";
 import { NamedError } from "#std";
 import type { AllocationRunner } from "../allocation/runner.ts";
 import type { Collector } from "../garbage/collector.ts";
 import type { Herd } from "../herd.ts";
 import type { ClientWorld } from "../world.ts";
+import { execInTask } from "./exec.ts";
 import { readLogs } from "./read-logs.ts";
 import { allocationUsage } from "./usage.ts";
 
-export function nodeServices(world: ClientWorld, herd: Herd, collector: Collector): NodeServices {
+export interface MetadataServices {
+  describe(): NodeMetadata;
+  /** The servers hear of it. */
+  change(changes: Readonly<Record<string, string | null>>): NodeMetadata;
+}
+
+export function nodeServices(world: ClientWorld, herd: Herd, collector: Collector, metadata: MetadataServices): NodeServices {
   const { disk, clock } = world;
   const find = (id: AllocationId): AllocationRunner => {
     const runner = herd.runners.get(id);
@@ -30,8 +37,11 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
     async *readLogs(request, signal) {
       yield* readLogs(find(request.AllocationId), disk, clock, request, signal);
     },
-    allocationUsage: async (id, task) => await allocationUsage(find(id), task ?? "", clock),
-    hostUsage: async () => await world.machine.usage(),
+    allocationUsage: async (id, task) => await allocationUsage(find(id), task ?? "", clock, world.devices),
+    hostUsage: async () => {
+      const [usage, devices] = await Promise.all([world.machine.usage(), Promise.all(world.devices.map((each) => each.usage()))]);
+      return { ...usage, DeviceStats: [...usage.DeviceStats, ...devices.flat()] };
+    },
     // eslint-disable-next-line require-await -- refusals reject, they do not throw
     restartAllocation: async (id, task, allTasks) => find(id).restart(task, allTasks),
     signalAllocation: async (id, task, signal) => {
@@ -41,14 +51,15 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
         });
       await find(id).signal(task, signal);
     },
-    exec: () => {
-      throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in a task: this node cannot do it yet", { statusCode: 400 });
+    async *exec(request, input, signal) {
+      if (world.settings.remoteExecDisabled)
+        throw new NamedError("EXEC_DISABLED", "Cannot run a command in a task: remote exec is disabled on this node", { statusCode: 403 });
+      yield* execInTask(find(request.AllocationId), request, input, signal);
     },
     checks: async (id) => (find(id), {}),
-    metadata: async () => ({ Meta: {}, Dynamic: {}, Static: {} }),
-    changeMetadata: () => {
-      throw new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot change metadata: this node cannot do it yet", { statusCode: 400 });
-    },
+    metadata: async () => metadata.describe(),
+    // eslint-disable-next-line require-await -- refusals reject, they do not throw
+    changeMetadata: async (changes) => metadata.change(changes),
     collectAllocation: async (id) => {
       const runner = find(id);
       if (!runner.isOver)

@@ -9,7 +9,9 @@ import { NamedError } from "#std";
 import type {
   ClientStore,
   Disk,
+  Devices,
   Driver,
+  ExecSession,
   FileInformation,
   Link,
   Machine,
@@ -21,6 +23,7 @@ import type {
   TaskStart,
 } from "#ports";
 import { CLIENT_DEFAULTS, startClient, type Client, type ClientSettings } from "#client";
+import { mockSession } from "../../../integrations/memory/mock-session.ts";
 import { createSimulatedClock, type SimulatedClock } from "../../simulation/clock.ts";
 import { createSeededRandom } from "../../simulation/random.ts";
 import { aGroup, aJob, aTask } from "../scheduler/nouns.ts";
@@ -61,6 +64,11 @@ export interface FakeMachine {
   reboot(): void;
   /** A directory that cannot be made. */
   diskFull: boolean;
+  readonly sessions: ExecSession[];
+  readonly moved: string[];
+  moveFails: boolean;
+  /** Files the client wrote into allocations: path → text. */
+  readonly written: Map<string, string>;
 }
 
 export interface Stage {
@@ -74,7 +82,12 @@ export interface Stage {
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
-  agent(options?: { settings?: Partial<ClientSettings>; dieAt?: string; closeAt?: string }): Promise<Agent>;
+  agent(options?: {
+    settings?: Partial<ClientSettings>;
+    devices?: readonly Devices[];
+    dieAt?: string;
+    closeAt?: string;
+  }): Promise<Agent>;
   /** The latest the servers heard. */
   told(id: string): AllocationClientUpdate | undefined;
   /** Event types of a task, oldest first. */
@@ -118,7 +131,7 @@ export function createStage(seed = 1): Stage {
     memory,
     server,
     reports,
-    agent: async ({ settings = {}, dieAt, closeAt } = {}) => {
+    agent: async ({ settings = {}, devices = [], dieAt, closeAt } = {}) => {
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -130,6 +143,7 @@ export function createStage(seed = 1): Stage {
       const client = await startClient({
         link: guard(server as Link),
         drivers: [guard(createDriver("mock", machine, clock))],
+        devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
         disk: guard(createDisk(machine)),
         machine: guard(HOST),
@@ -225,6 +239,10 @@ function createMachine(): FakeMachine {
     pipes: new Set(),
     files: new Map(),
     diskFull: false,
+    sessions: [],
+    moved: [],
+    moveFails: false,
+    written: new Map(),
     end(id, exitCode) {
       const found = processes.get(id);
       assert.ok(found !== undefined, `no process ${id}`);
@@ -247,11 +265,15 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
   const handleOf = (of: FakeProcess): TaskHandle => ({ driver: name, id: of.id, data: {}, pid: of.pid, startedAt: of.startedAt });
   return {
     name,
-    capabilities: { exec: false, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
-    exec: () =>
-      Promise.reject(
-        new NamedError("DRIVER_EXEC_UNSUPPORTED", "Cannot run a command in the task: the driver cannot do it yet", { statusCode: 400 }),
-      ),
+    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    exec: (handle, _place, wanted) => {
+      const found = machine.processes.get(handle.id);
+      if (found === undefined || found.exit !== undefined) return Promise.reject(new NamedError("DRIVER_TASK_NOT_RUNNING", "ended"));
+      const session = mockSession(wanted);
+      void found.ended.promise.then(() => session.kill());
+      machine.sessions.push(session);
+      return Promise.resolve(session);
+    },
     configSchema: Type.Object({
       run_for: Type.Integer({ default: -1 }),
       exit_code: Type.Integer({ default: 0 }),
@@ -367,6 +389,11 @@ function createDisk(machine: FakeMachine): Disk {
       for (const each of machine.secrets) if (each.startsWith(`${directory}/`)) machine.secrets.delete(each);
       return Promise.resolve();
     },
+    takeOver: (from, to) => {
+      if (machine.moveFails) return Promise.reject(new Error("EIO: i/o error"));
+      if (machine.directories.has(from)) machine.moved.push(`${from} → ${to}`);
+      return Promise.resolve();
+    },
     listDirectories: (directory) =>
       Promise.resolve(
         [...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1)),
@@ -375,7 +402,7 @@ function createDisk(machine: FakeMachine): Disk {
     stat: unused,
     read: unused as never,
     watch: () => ({ close: () => {} }),
-    write: unused,
+    write: (root, { path, data }) => Promise.resolve(void machine.written.set(`${root}/${path}`, Buffer.from(data).toString())),
     readWhole: unused,
     usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
     treeBytes: () => Promise.resolve(0),

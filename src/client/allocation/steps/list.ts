@@ -5,8 +5,9 @@ import { awaitPrevious } from "./await-previous.ts";
 import { directory } from "./directory.ts";
 import { logPipes } from "./log-pipes.ts";
 import { record } from "./record.ts";
+import { takeOver } from "./take-over.ts";
 
 export const allocationPipeline: Pipeline<AllocationContext> = {
   name: "allocation",
-  steps: [record, awaitPrevious, directory, logPipes],
+  steps: [record, awaitPrevious, directory, takeOver, logPipes],
 };
