@@ -12,6 +12,7 @@ import {
   SCALING_EVENTS_MAX,
   terminal,
   type Allocation,
+  type AllocationId,
   type Job,
 } from "#model";
 import {
@@ -189,25 +190,29 @@ function assertKin(snapshot: Snapshot): void {
 
 /** Counts what a deployment has been through, from what the state announces. */
 class Recount {
-  readonly #members = new Map<string, Map<string, { verdict: boolean | null; canary: boolean; group: string }>>();
+  readonly #members = new Map<string, Map<string, { verdict: boolean | null; canary: AllocationId | null; group: string }>>();
+  /** Where each allocation was last, and how often it has moved: one that comes back is placed again. */
+  readonly #moves = new Map<string, { deployment: string; count: number }>();
 
   note({ allocations, deployments }: Change): void {
     for (const { ID } of deployments) if (!this.#members.has(ID)) this.#members.set(ID, new Map());
     for (const { ID, DeploymentID, DeploymentStatus, TaskGroup } of allocations) {
-      // Those that join a deployment that does not exist (yet) are not counted.
-      const members = this.#members.get(DeploymentID);
-      const verdict = DeploymentStatus?.Healthy ?? null;
-      members?.set(ID, { verdict, canary: DeploymentStatus?.Canary === true, group: TaskGroup });
+      const last = this.#moves.get(ID) ?? { deployment: "", count: 0 };
+      const move = last.deployment === DeploymentID ? last : { deployment: DeploymentID, count: last.count + 1 };
+      this.#moves.set(ID, move);
+      const canary = DeploymentStatus?.Canary === true ? ID : null;
+      const member = { verdict: DeploymentStatus?.Healthy ?? null, canary, group: TaskGroup };
+      this.#members.get(DeploymentID)?.set(`${ID} ${move.count}`, member);
     }
   }
 
   check(snapshot: Snapshot): void {
     for (const deployment of snapshot.deployments()) {
       for (const [name, group] of Object.entries(deployment.TaskGroups)) {
-        const members = [...(this.#members.get(deployment.ID) ?? [])].filter(([, member]) => member.group === name);
-        const count = (of: boolean) => members.filter(([, { verdict }]) => verdict === of).length;
+        const members = [...(this.#members.get(deployment.ID)?.values() ?? [])].filter((member) => member.group === name);
+        const count = (of: boolean) => members.filter(({ verdict }) => verdict === of).length;
         const actual = [group.PlacedAllocs, group.HealthyAllocs, group.UnhealthyAllocs, group.PlacedCanaries.toSorted()];
-        const canaries = members.filter(([, { canary }]) => canary).map(([id]) => id);
+        const canaries = members.flatMap(({ canary }) => canary ?? []);
         assert.deepEqual(actual, [members.length, count(true), count(false), canaries.sort()], `${deployment.ID} ${name}`);
         assert.equal(group.RequireProgressBy !== null, members.length > 0);
       }

@@ -34,6 +34,8 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
   const chance = (percent: number) => random.integer(100) < percent;
   const jobId = `job-${random.integer(4)}`;
   const nodeId = () => `node-${random.integer(5)}` as NodeId;
+  const up = [...snapshot.nodes()].filter((each) => each.Status !== "down").map(({ ID }) => ID);
+  const placeable = () => (up.length > 0 && chance(97) ? some(up) : nodeId());
   const evaluationId = () => `eval-${random.integer(30)}`;
   const someEvaluations = () =>
     chance(60)
@@ -104,7 +106,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
   const plannedDeployment = (of: Job) => {
     const active = activeOf(of);
     const id = active !== undefined && chance(70) ? active.ID : random.uuid();
-    const group_ = () => deploymentGroup({ DesiredTotal: random.integer(5), DesiredCanaries: random.integer(3) });
+    const group_ = () => deploymentGroup({ DesiredTotal: random.integer(5), DesiredCanaries: random.integer(2) });
     return deployment(id, of, { TaskGroups: { web: group_(), api: group_() } });
   };
   const makers: Record<Command["type"], () => Command> = {
@@ -253,7 +255,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
           DeploymentUpdates: chance(80)
             ? []
             : [{ DeploymentID: someDeployment(), Status: some(["successful", "cancelled"] as const), StatusDescription: "as planned" }],
-          Placements: of === null ? [] : Array.from({ length: random.integer(4) }, () => planned(random.uuid(), nodeId(), of)),
+          Placements: of === null ? [] : Array.from({ length: random.integer(4) }, () => planned(random.uuid(), placeable(), of)),
           InPlaceUpdates:
             of === null ? [] : stored.filter((each) => each.JobID === jobId && chance(20)).map((each) => planned(each.ID, each.NodeID, of)),
         }),
@@ -285,7 +287,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       Jobs: chance(50) ? [{ Namespace: DEFAULT, ID: jobId as never }] : [],
       Evaluations: [evaluationId() as EvaluationId, evaluationId() as EvaluationId],
       Allocations: stored.filter(() => chance(20)).map(({ ID }) => ID),
-      Deployments: deploymentIds.filter(() => chance(20)),
+      Deployments: deploymentIds.filter(() => chance(8)),
       Past: chance(50)
         ? [{ Namespace: DEFAULT, JobID: jobId as never, Reasons: Array.from({ length: random.integer(9) }, someReason) }]
         : [],
@@ -303,6 +305,10 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     "plan-apply",
     "allocations-client-update",
     "allocations-client-update",
+    "allocations-client-update",
+    "deployment-allocation-health",
+    "deployment-promote",
+    "deployment-status",
     "node-register",
     "job-register",
   ];
