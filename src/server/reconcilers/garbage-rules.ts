@@ -2,13 +2,16 @@
  * What is garbage. Reads a snapshot, changes nothing; `breathe` is awaited now and then so that a large state never holds up the
  * event loop. nomad.md §7 "GC".
  *
- * - A job: dead, and stopped or of a type that ends by itself; all its evaluations over, all its allocations at an end on their nodes.
+ * - A job: dead, and stopped or of a type that ends by itself; all its evaluations over, all its allocations at an end on their nodes;
+ *   none of its versions tagged; none of its children left.
  * - An evaluation: over, and so are all allocations it placed. A live batch job keeps the allocations of its evaluations: they are the
- *   proof that its work was done, without them it would be done again.
+ *   proof that its work was done, without them it would be done again. One that says why another is still blocked stays as long as that.
  * - An allocation of an evaluation that stays: at an end, and not the one its group will still be rescheduled from.
+ * - A deployment: over, and none of its allocations live.
  * - A node: down, with nothing on it that is not over.
  */
-import { clientTerminal, type Allocation, type AllocationId, type Evaluation, type EvaluationId, type Job, type NodeId } from "#model";
+import { clientTerminal, deploymentActive, launchesChildren, terminal } from "#model";
+import type { Allocation, AllocationId, Deployment, DeploymentId, Evaluation, EvaluationId, Job, NodeId } from "#model";
 import type { Snapshot } from "#state";
 
 /** Unix nanoseconds: what changed after is too young. */
@@ -16,12 +19,14 @@ export interface GarbageCutoffs {
   readonly jobNs: number;
   readonly evaluationNs: number;
   readonly batchEvaluationNs: number;
+  readonly deploymentNs: number;
   readonly nodeNs: number;
 }
 /** Records to forget. */
 export interface Remains {
   readonly evaluations: readonly EvaluationId[];
   readonly allocations: readonly AllocationId[];
+  readonly deployments: readonly DeploymentId[];
 }
 export interface Garbage extends Remains {
   /** Jobs with all that belongs to them; none of it is among the others. */
@@ -36,6 +41,7 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
   const taken = new Set<string>();
   const evaluations: EvaluationId[] = [];
   const allocations = new Set<AllocationId>();
+  const deployments: DeploymentId[] = [];
   const nodes: NodeId[] = [];
   let seen = 0;
   const step = async () => {
@@ -49,9 +55,10 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
     const placed = [...snapshot.allocationsByJob(job.Namespace, job.ID)];
     if (!ofJob.every((evaluation) => over(evaluation) && evaluation.ModifyTime <= cutoffs.jobNs)) continue;
     if (!placed.every((allocation) => ended(snapshot, allocation) && allocation.ModifyTime <= cutoffs.jobNs)) continue;
-    if (job.SubmitTime > cutoffs.jobNs) continue;
-    jobs.push({ job, evaluations: ofJob.map((evaluation) => evaluation.ID), allocations: placed.map((allocation) => allocation.ID) });
-    for (const record of [...ofJob, ...placed]) taken.add(record.ID);
+    if (job.SubmitTime > cutoffs.jobNs || keptByOthers(snapshot, job)) continue;
+    const deployed = snapshot.deploymentsByJob(job.Namespace, job.ID);
+    jobs.push({ job, evaluations: idsOf(ofJob), allocations: idsOf(placed), deployments: idsOf(deployed) });
+    for (const record of [...ofJob, ...placed, ...deployed]) taken.add(record.ID);
   }
 
   for (const evaluation of snapshot.evaluations()) {
@@ -60,7 +67,7 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
     const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
     const endsByItself = evaluation.Type === "batch" || evaluation.Type === "sysbatch";
     const cutoffNs = endsByItself ? cutoffs.batchEvaluationNs : cutoffs.evaluationNs;
-    if (evaluation.ModifyTime > cutoffNs) continue;
+    if (evaluation.ModifyTime > cutoffNs || explainsBlocked(snapshot, evaluation)) continue;
     let stays = false;
     for (const allocation of snapshot.allocationsByEvaluation(evaluation.ID)) {
       await step();
@@ -68,6 +75,11 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
       else stays = true;
     }
     if (!stays) evaluations.push(evaluation.ID);
+  }
+
+  for (const deployment of snapshot.deployments()) {
+    await step();
+    if (!taken.has(deployment.ID) && collectableDeployment(snapshot, deployment, cutoffs.deploymentNs)) deployments.push(deployment.ID);
   }
 
   for (const node of snapshot.nodes()) {
@@ -78,7 +90,31 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
     );
     if (empty) nodes.push(node.ID);
   }
-  return { jobs, evaluations, allocations: [...allocations], nodes };
+  return { jobs, evaluations, allocations: [...allocations], deployments, nodes };
+}
+
+function idsOf<Id>(records: readonly { readonly ID: Id }[]): Id[] {
+  return records.map(({ ID }) => ID);
+}
+
+/** Somebody holds on to it: a version has a name, or a child still says whose it is. */
+function keptByOthers(snapshot: Snapshot, job: Job): boolean {
+  if (snapshot.jobVersions(job.Namespace, job.ID).some((version) => version.VersionTag !== null)) return true;
+  for (const _child of snapshot.childJobs(job.Namespace, job.ID)) return true;
+  return false;
+}
+
+/** Why another one waits stands only here. */
+function explainsBlocked(snapshot: Snapshot, evaluation: Evaluation): boolean {
+  return evaluation.BlockedEval !== "" && snapshot.evaluation(evaluation.BlockedEval)?.Status === "blocked";
+}
+
+function collectableDeployment(snapshot: Snapshot, deployment: Deployment, cutoffNs: number): boolean {
+  if (deployment.ModifyTime > cutoffNs) return false;
+  // One that goes on without its job has nobody to end it.
+  if (deploymentActive(deployment) && snapshot.job(deployment.Namespace, deployment.JobID) !== undefined) return false;
+  for (const allocation of snapshot.allocationsByDeployment(deployment.ID)) if (!terminal(allocation)) return false;
+  return true;
 }
 
 function over(evaluation: Evaluation): boolean {
@@ -88,7 +124,7 @@ function over(evaluation: Evaluation): boolean {
 function collectableJob(job: Job): boolean {
   if (job.Status !== "dead") return false;
   if (job.Stop) return true;
-  if (job.Periodic !== null || job.ParameterizedJob !== null) return false;
+  if (launchesChildren(job)) return false;
   return job.Type === "batch" || job.Type === "sysbatch";
 }
 

@@ -1,21 +1,26 @@
 /**
  * What is over and old enough goes. Every five minutes by age, or at once and whatever its age when forced (`system gc`).
  *
- *   snapshot ──► which jobs, evaluations, allocations, nodes are garbage? (garbage-rules.ts, pure) ──► reap, node-purge entries
+ *   snapshot ──► which jobs, evaluations, allocations, deployments, nodes are garbage? (garbage-rules.ts, pure)
+ *                  └──► what of them shall still be told? (../why/past.ts, pure) ──► reap, node-purge entries
  *
  * Entries stay small (F21). Nodes hear of the allocations that went with their next change.
  */
+import { PAST_REASONS_MAX } from "#model";
 import { messageOf } from "#std";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Timer } from "#ports";
+import type { Command, Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
-import { findGarbage, type Garbage, type GarbageCutoffs } from "./garbage-rules.ts";
+import { pastOf } from "../why/past.ts";
+import { findGarbage, type Garbage, type GarbageCutoffs, type Remains } from "./garbage-rules.ts";
 
 export interface GarbagePolicy {
   readonly intervalMs: number;
   readonly jobThresholdMs: number;
   readonly evaluationThresholdMs: number;
   readonly batchEvaluationThresholdMs: number;
+  readonly deploymentThresholdMs: number;
   readonly nodeThresholdMs: number;
 }
 const HOUR_MS = 3_600_000;
@@ -25,11 +30,14 @@ export const DEFAULT_GARBAGE_POLICY: GarbagePolicy = {
   jobThresholdMs: 4 * HOUR_MS,
   evaluationThresholdMs: HOUR_MS,
   batchEvaluationThresholdMs: 24 * HOUR_MS,
+  deploymentThresholdMs: HOUR_MS,
   nodeThresholdMs: 24 * HOUR_MS,
 };
 
 /** Ids in one entry: 36 bytes each, so well below 1 MB. */
 const IDS_PER_COMMAND_MAX = 4_000;
+/** Records that may have something to tell: a reason is up to 1 KB. */
+const TELLING_PER_COMMAND_MAX = 500;
 
 export interface GarbageCollector {
   /** Everything that is over, now. Rejects when it could not be recorded. */
@@ -44,7 +52,10 @@ export function createGarbageCollector(context: ServerContext, policy: GarbagePo
 
   /** One at a time: a second caller waits for the first and then looks again. */
   function collect(cutoffs: () => GarbageCutoffs): Promise<void> {
-    const run = last.then(async () => reap(context, await findGarbage(context.cluster.state.snapshot(), cutoffs(), nextTurn)));
+    const run = last.then(async () => {
+      const snapshot = context.cluster.state.snapshot();
+      await reap(context, snapshot, await findGarbage(snapshot, cutoffs(), nextTurn));
+    });
     last = run.catch(() => undefined);
     return run;
   }
@@ -75,43 +86,83 @@ function cutoffsByAge(policy: GarbagePolicy, nowNs: number): GarbageCutoffs {
     jobNs: nowNs - policy.jobThresholdMs * 1e6,
     evaluationNs: nowNs - policy.evaluationThresholdMs * 1e6,
     batchEvaluationNs: nowNs - policy.batchEvaluationThresholdMs * 1e6,
+    deploymentNs: nowNs - policy.deploymentThresholdMs * 1e6,
     nodeNs: nowNs - policy.nodeThresholdMs * 1e6,
   };
 }
 
 function forcedCutoffs(): GarbageCutoffs {
-  return { jobNs: Infinity, evaluationNs: Infinity, batchEvaluationNs: Infinity, nodeNs: Infinity };
+  return { jobNs: Infinity, evaluationNs: Infinity, batchEvaluationNs: Infinity, deploymentNs: Infinity, nodeNs: Infinity };
 }
 
-/** Jobs before their remains: a crash between leaves records of a job that is gone, never a batch job whose work would be done again. */
-async function reap(context: ServerContext, garbage: Garbage): Promise<void> {
+/**
+ * Jobs before their remains: a crash between leaves records of a job that is gone, never a batch job whose work would be done again.
+ * What is to be told goes in the same entry as the job, or as the record that tells it.
+ */
+async function reap(context: ServerContext, snapshot: Snapshot, garbage: Garbage): Promise<void> {
   const { state } = context.cluster;
-  let [allocations, evaluations] = [garbage.allocations, garbage.evaluations];
-  for (const part of parts(garbage.jobs)) {
+  const mute: Remains[] = [];
+  for (const part of parts(garbage.jobs, TELLING_PER_COMMAND_MAX, reasonsOf)) {
     // Only those nobody brought back to life meanwhile.
     const dead = part.filter(({ job }) => {
       const stored = state.snapshot().job(job.Namespace, job.ID);
       return stored !== undefined && stored.Status === "dead" && stored.JobModifyIndex === job.JobModifyIndex;
     });
     if (dead.length === 0) continue;
-    await commit(context, {
-      type: "reap",
-      Jobs: dead.map(({ job: { Namespace, ID } }) => ({ Namespace, ID })),
-      Evaluations: [],
-      Allocations: [],
-    });
-    allocations = [...allocations, ...dead.flatMap((each) => each.allocations)];
-    evaluations = [...evaluations, ...dead.flatMap((each) => each.evaluations)];
+    const Jobs = dead.map(({ job: { Namespace, ID } }) => ({ Namespace, ID }));
+    await commit(context, reapCommand({ Jobs, Past: dead.flatMap((each) => tell(snapshot, each)) }));
+    mute.push(...dead);
   }
-  for (const ids of parts(allocations)) await commit(context, { type: "reap", Jobs: [], Evaluations: [], Allocations: ids });
-  for (const ids of parts(evaluations)) await commit(context, { type: "reap", Jobs: [], Evaluations: ids, Allocations: [] });
+  for (const Allocations of parts(mute.flatMap((each) => each.allocations))) await commit(context, reapCommand({ Allocations }));
+  for (const Evaluations of parts(mute.flatMap((each) => each.evaluations))) await commit(context, reapCommand({ Evaluations }));
+  for (const Deployments of parts(mute.flatMap((each) => each.deployments))) await commit(context, reapCommand({ Deployments }));
+
+  for (const Allocations of parts(garbage.allocations, TELLING_PER_COMMAND_MAX)) {
+    await commit(context, reapCommand({ Allocations, Past: tell(snapshot, { ...NOTHING, allocations: Allocations }) }));
+  }
+  for (const Evaluations of parts(garbage.evaluations, TELLING_PER_COMMAND_MAX)) {
+    await commit(context, reapCommand({ Evaluations, Past: tell(snapshot, { ...NOTHING, evaluations: Evaluations }) }));
+  }
+  for (const Deployments of parts(garbage.deployments, TELLING_PER_COMMAND_MAX)) {
+    await commit(context, reapCommand({ Deployments, Past: tell(snapshot, { ...NOTHING, deployments: Deployments }) }));
+  }
   for (const part of parts(garbage.nodes.filter((id) => state.snapshot().node(id)?.Status === "down"))) {
     await commit(context, { type: "node-purge", NodeIDs: part, Evaluations: [] });
   }
 }
 
-function parts<Item>(items: readonly Item[]): Item[][] {
+type Reap = Extract<Command, { type: "reap" }>;
+const NOTHING: Remains = { evaluations: [], allocations: [], deployments: [] };
+
+function reapCommand(of: Partial<Reap>): Reap {
+  return { type: "reap", Jobs: [], Evaluations: [], Allocations: [], ...of };
+}
+
+function tell(snapshot: Snapshot, remains: Remains): ReturnType<typeof pastOf> {
+  return pastOf(snapshot, {
+    allocations: remains.allocations.flatMap((id) => snapshot.allocation(id) ?? []),
+    evaluations: remains.evaluations.flatMap((id) => snapshot.evaluation(id) ?? []),
+    deployments: remains.deployments.flatMap((id) => snapshot.deployment(id) ?? []),
+  });
+}
+
+/** At most; a job is worth its name even if it has nothing to tell. */
+function reasonsOf({ evaluations, allocations, deployments }: Remains): number {
+  return 1 + Math.min(PAST_REASONS_MAX, evaluations.length + allocations.length + deployments.length);
+}
+
+/** In order, each part of no more weight than `size`, or of one item. */
+function parts<Item>(items: readonly Item[], size = IDS_PER_COMMAND_MAX, weightOf: (item: Item) => number = () => 1): Item[][] {
   const result: Item[][] = [];
-  for (let start = 0; start < items.length; start += IDS_PER_COMMAND_MAX) result.push(items.slice(start, start + IDS_PER_COMMAND_MAX));
+  let weight = Infinity;
+  for (const item of items) {
+    const own = weightOf(item);
+    if (weight + own > size) {
+      result.push([]);
+      weight = 0;
+    }
+    result.at(-1)?.push(item);
+    weight += own;
+  }
   return result;
 }

@@ -32,7 +32,7 @@ const CHILDREN_MAX = 20;
 /** Throws JOB_NOT_FOUND, unless something is remembered of a job that is gone. `nextLaunch`: unix seconds. */
 export function explainJob(snapshot: Snapshot, namespace: string, id: string, facts: WhyFacts, nextLaunch?: number): JobWhy {
   const job = snapshot.job(namespace, id);
-  const Past = pastReasonsOf(snapshot, namespace, id, facts.nowNs);
+  const Past = pastReasonsOf(snapshot, namespace, id);
   if (job === undefined) {
     if (Past.length === 0) throw jobNotFound(id);
     const Summary = `Job ${quoted(id)} is gone; ${counted(Past.length, "thing")} that went wrong with it ${Past.length === 1 ? "is" : "are"} remembered`;

@@ -18,20 +18,32 @@ import { blockedBy } from "./blocked.ts";
 import { quoted, short } from "./cause.ts";
 import { crashOf } from "./crashed.ts";
 
+const SENTENCE_MAX = 600;
+
 /** Of one job: what the records say, and what is remembered of those that are gone. */
-export function pastReasonsOf(snapshot: Snapshot, namespace: string, jobId: string, nowNs: number): readonly Reason[] {
+export function pastReasonsOf(snapshot: Snapshot, namespace: string, jobId: string): readonly Reason[] {
   const found: Reason[] = [];
   for (const allocation of snapshot.allocationsByJob(namespace, jobId)) {
     // What nobody has dealt with yet is of the present.
     if (allocation.NextAllocation !== "" || allocation.DesiredStatus !== "run") found.push(...ofAllocation(allocation));
   }
   for (const deployment of snapshot.deploymentsByJob(namespace, jobId)) found.push(...ofDeployment(deployment));
-  const known = new Set(found.map(identity));
-  const remembered = snapshot.pastReasons(namespace, jobId).filter((reason) => !known.has(identity(reason)) && reason.Since <= nowNs);
-  return newest([...found, ...remembered]);
+  const remembered = snapshot.pastReasons(namespace, jobId);
+  return newest([...new Map([...remembered, ...ofChild(snapshot, namespace, jobId), ...found].map((reason) => [identity(reason), reason])).values()]);
 }
 
-/** Of the records that go: what shall still be told, by job. */
+/** What is remembered of a launched or dispatched child that is gone is kept with its parent. */
+function ofChild(snapshot: Snapshot, namespace: string, jobId: string): readonly Reason[] {
+  const parentId = parentOf(jobId);
+  return parentId === undefined ? [] : snapshot.pastReasons(namespace, parentId).filter((reason) => reason.Details["JobID"] === jobId);
+}
+
+function parentOf(jobId: string): JobId | undefined {
+  const parent = /^(.+)\/(?:periodic|dispatch)-[^/]*$/.exec(jobId)?.[1];
+  return parent as JobId | undefined;
+}
+
+/** Of the records that go: what shall still be told, by job; of a child by its parent, so that a flood of children is one job's past. */
 export function pastOf(
   snapshot: Snapshot,
   gone: { readonly allocations: Iterable<Allocation>; readonly evaluations: Iterable<Evaluation>; readonly deployments: Iterable<Deployment> },
@@ -39,10 +51,13 @@ export function pastOf(
   const byJob = new Map<string, { readonly Namespace: Namespace; readonly JobID: JobId; readonly reasons: Reason[] }>();
   const keep = (of: { readonly Namespace: Namespace; readonly JobID: JobId }, reasons: readonly Reason[]): void => {
     if (reasons.length === 0) return;
-    const key = jobKey({ Namespace: of.Namespace, ID: of.JobID });
+    const parentId = parentOf(of.JobID);
+    const JobID = parentId ?? of.JobID;
+    const told = parentId === undefined ? reasons : reasons.map((each) => ({ ...each, Details: { ...each.Details, JobID: of.JobID } }));
+    const key = jobKey({ Namespace: of.Namespace, ID: JobID });
     const known = byJob.get(key);
-    if (known === undefined) byJob.set(key, { Namespace: of.Namespace, JobID: of.JobID, reasons: [...reasons] });
-    else known.reasons.push(...reasons);
+    if (known === undefined) byJob.set(key, { Namespace: of.Namespace, JobID, reasons: [...told] });
+    else known.reasons.push(...told);
   };
   for (const allocation of gone.allocations) keep(allocation, ofAllocation(allocation));
   for (const evaluation of gone.evaluations) keep(evaluation, ofEvaluation(snapshot, evaluation));
@@ -108,5 +123,10 @@ function identity(reason: Reason): string {
 }
 
 function newest(reasons: readonly Reason[]): Reason[] {
-  return reasons.toSorted((a, b) => b.Since - a.Since).slice(0, PAST_REASONS_MAX);
+  return reasons.toSorted((a, b) => b.Since - a.Since).slice(0, PAST_REASONS_MAX).map(brief);
+}
+
+/** What a driver has to say may be long; what is kept is not. */
+function brief(reason: Reason): Reason {
+  return reason.Sentence.length <= SENTENCE_MAX ? reason : { ...reason, Sentence: `${reason.Sentence.slice(0, SENTENCE_MAX)}…`, Details: {} };
 }
