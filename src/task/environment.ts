@@ -5,6 +5,7 @@
  * meta, the task's `env`. Values of `env` and meta are interpolated.
  */
 import { allocationIndex, type Allocation, type Node, type Task, type TaskGroup } from "#model";
+import { coreList } from "./core-list.ts";
 import { interpolate, nodeNames, type Names } from "./interpolate.ts";
 import { portVariables, variableName } from "./port-variables.ts";
 
@@ -94,7 +95,7 @@ function* identityVariables({ allocation, group, task, node, region, paths }: En
   if (node.CgroupParent !== "") yield ["NOMAD_PARENT_CGROUP", node.CgroupParent];
   if (given === undefined) return;
   yield ["NOMAD_CPU_LIMIT", String(given.Cpu.CpuShares)];
-  if (given.Cpu.ReservedCores.length > 0) yield ["NOMAD_CPU_CORES", given.Cpu.ReservedCores.join(",")];
+  if (given.Cpu.ReservedCores.length > 0) yield ["NOMAD_CPU_CORES", coreList(given.Cpu.ReservedCores)];
   yield ["NOMAD_MEMORY_LIMIT", String(given.Memory.MemoryMB)];
   if (given.Memory.MemoryMaxMB > 0) yield ["NOMAD_MEMORY_MAX_LIMIT", String(given.Memory.MemoryMaxMB)];
 }
