@@ -135,7 +135,7 @@ async function record(parts: WorkerParts, before: Evaluation, result: ScheduleRe
   await commit(parts.context, { type: "evaluations-upsert", Evaluations: recordsOf(parts, result) });
 }
 
-/** The evaluation as it ends, those it creates, and blocked ones of the job that have nothing left to wait for. */
+/** The evaluation as it ends, those it creates, and those of the job that have nothing left to wait for: room, or a time. */
 function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: ScheduleResult): Evaluation[] {
   const records = [evaluation, ...Created];
   if (evaluation.Status !== "complete" || Object.keys(evaluation.FailedTGAllocs).length > 0) return records;
@@ -144,6 +144,14 @@ function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: Sche
     const stored = state.snapshot().evaluation(ID);
     if (stored === undefined || stored.Status !== "blocked" || ID === evaluation.ID) continue;
     records.push({ ...stored, Status: "canceled", StatusDescription: `evaluation "${evaluation.ID}" successful` });
+  }
+  const snapshot = state.snapshot();
+  const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
+  if (job !== undefined && !job.Stop) return records;
+  // Nothing of it will be tried again: a stopped job is over now, not when the last of its delays is.
+  for (const stored of snapshot.evaluationsByJob(evaluation.Namespace, evaluation.JobID)) {
+    if (stored.Status !== "pending" || stored.WaitUntil === null || stored.ID === evaluation.ID) continue;
+    records.push({ ...stored, Status: "canceled", StatusDescription: "job is stopped" });
   }
   return records;
 }

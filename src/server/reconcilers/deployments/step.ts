@@ -7,7 +7,7 @@
  *   look ──► paused? ── yes ──► wait for somebody                                                  │
  *             │ no                                                                                 │
  *             ├─ its job is stopped, gone, or another version (and nobody is about to look) ──► cancelled
- *             ├─ unhealthy for good: progress_deadline 0, or no reschedule is left for it   ──► failed (rolled back)
+ *             ├─ unhealthy for good: nothing may fail, no reschedule is left, or it relapses ──► failed (rolled back)
  *             ├─ a group's deadline passed before it was what it should be                  ──► failed (rolled back)
  *             ├─ all canaries healthy, all their groups auto_promote                        ──► promote ─┤
  *             ├─ health is news, or something failed that may be placed again               ──► evaluate ┤
@@ -63,6 +63,8 @@ export interface DeploymentStep {
   readonly wakeAtMs: number | null;
 }
 
+/** So often in a row what got healthy may fail and be placed again. */
+const RELAPSES_MAX = 3;
 /** How soon to look again for the evaluation that should have ended it. */
 const LOOK_AGAIN_MS = 5_000;
 const WAIT: DeploymentStep = { decision: null, wakeAtMs: null };
@@ -88,20 +90,39 @@ function outdatedStep({ deployment, job, evaluationWaits, nowMs }: DeploymentVie
   return evaluationWaits ? { decision: null, wakeAtMs: nowMs + LOOK_AGAIN_MS } : cancel(DEPLOYMENT_DESCRIPTIONS.newerJob);
 }
 
-/** An unhealthy one is what no later one makes up for: nothing may fail (no progress_deadline), or it is never tried again. */
+/**
+ * What no later one makes up for: an unhealthy one where nothing may fail (no progress_deadline) or that is never tried again, and one
+ * that got healthy and failed time after time: each health would move the deadline on for ever.
+ */
 function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): DeploymentDecision | undefined {
+  const relapsed = (allocation: Allocation) => relapses(allocation, allocations) >= RELAPSES_MAX;
   let found = false;
   let rollback = false;
   for (const allocation of allocations) {
     const group = groupOf(deployment, allocation);
-    if (group === undefined || allocation.DeploymentStatus?.Healthy !== false) continue;
-    const forGood = group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs));
+    if (group === undefined || allocation.DeploymentStatus === null) continue;
+    const { Healthy } = allocation.DeploymentStatus;
+    const forGood =
+      Healthy === false
+        ? group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs))
+        : Healthy === true && allocation.ClientStatus === "failed" && wanted(allocation) && relapsed(allocation);
     if (!forGood) continue;
     found = true;
     rollback ||= group.AutoRevert;
   }
   if (!found) return undefined;
   return { kind: "end", status: "failed", description: DEPLOYMENT_DESCRIPTIONS.failedAllocations, rollback };
+}
+
+/** How many in a row, one the successor of the other, got healthy in this deployment and failed then. */
+function relapses(last: Allocation, allocations: readonly Allocation[]): number {
+  const byId = new Map(allocations.map((each) => [each.ID as string, each]));
+  let count = 0;
+  for (let each: Allocation | undefined = last; each !== undefined; each = byId.get(each.PreviousAllocation)) {
+    if (each.DeploymentStatus?.Healthy !== true || each.ClientStatus !== "failed") break;
+    count++;
+  }
+  return count;
 }
 
 function deadlinePassed(view: DeploymentView): DeploymentDecision | undefined {

@@ -18,8 +18,9 @@ import { commit, type ServerContext } from "../../context.ts";
 import { endingOf, evaluationOfDeployment } from "./ending.ts";
 import { stepDeployment, type DeploymentDecision, type DeploymentView } from "./step.ts";
 
-/** Health that changes often is answered at most this often. */
 const GATHER_MS = 250;
+/** Health that changes often is answered at most this often: an evaluation looks at all of the job. nomad.md §6.10. */
+const ANSWER_EVERY_MS = 1_000;
 const RETRY_MS = 5_000;
 
 export interface DeploymentWatcher {
@@ -32,6 +33,7 @@ interface Watched {
   readonly id: DeploymentId;
   readonly job: string;
   answeredIndex: number;
+  answeredMs: number;
   /** A decision is on its way into the log. */
   busy: boolean;
   timer: Timer | undefined;
@@ -48,7 +50,7 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
   function watch(deployment: Deployment): void {
     if (!watched.has(deployment.ID)) {
       const job = jobKey({ Namespace: deployment.Namespace, ID: deployment.JobID });
-      watched.set(deployment.ID, { id: deployment.ID, job, answeredIndex: 0, busy: false, timer: undefined });
+      watched.set(deployment.ID, { id: deployment.ID, job, answeredIndex: 0, answeredMs: Number.NEGATIVE_INFINITY, busy: false, timer: undefined });
       byJob.set(job, deployment.ID);
     }
     mark(deployment.ID);
@@ -86,7 +88,9 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
       const view = viewOf(state.snapshot(), entry.id, entry.answeredIndex, context.clock.nowMs());
       if (view === undefined || !deploymentActive(view.deployment)) return forget(entry.id);
       const { decision, wakeAtMs } = stepDeployment(view);
-      if (decision !== null) void act(entry, view, decision);
+      const tooSoonMs = decision?.kind === "evaluate" ? entry.answeredMs + ANSWER_EVERY_MS - view.nowMs : 0;
+      if (tooSoonMs > 0) wakeIn(entry, tooSoonMs);
+      else if (decision !== null) void act(entry, view, decision);
       else if (wakeAtMs !== null) wakeIn(entry, wakeAtMs - view.nowMs);
     } catch (thrown) {
       failed(entry, thrown);
@@ -103,7 +107,10 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
     entry.busy = true;
     try {
       await commit(context, commandFor(context, view, decision));
-      if (decision.kind === "evaluate") entry.answeredIndex = decision.answeredIndex;
+      if (decision.kind === "evaluate") {
+        entry.answeredIndex = decision.answeredIndex;
+        entry.answeredMs = view.nowMs;
+      }
       entry.busy = false;
       // Its deadline has to be set again, and something may have happened meanwhile.
       mark(entry.id);

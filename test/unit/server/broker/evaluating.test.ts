@@ -241,3 +241,21 @@ test("a system job that lacks room on one node waits for that node", () =>
     await world.clock.advance(2_000);
     assert.equal(statuses(world, "agent"), "running running");
   }));
+
+test("when a job is stopped what was to be tried again later is cancelled, and the job can be forgotten at once", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const reschedule = { Delay: 3_600e9, DelayFunction: "constant", MaxDelay: 7_200e9, Unlimited: true };
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, reschedule, update: { MaxParallel: 0 } }) });
+    await world.clock.advance(20_000);
+    const [first] = [...world.cluster.state.snapshot().allocationsByJob("default", "web")];
+    assert.ok(first !== undefined);
+    world.nodes[0]?.finish(first.ID, "failed");
+    await world.clock.advance(5_000);
+    assert.equal(world.server.statistics()["broker.total_waiting"], 1);
+    await world.server.deregisterJob("default", "web", stop);
+    await world.clock.advance(5_000);
+    assert.equal(world.server.statistics()["broker.total_waiting"], 0);
+    await world.server.collectGarbage();
+    assert.equal(world.cluster.state.snapshot().job("default", "web"), undefined);
+  }));

@@ -75,6 +75,16 @@ test("an unhealthy allocation that no reschedule is left for fails the deploymen
   assert.equal(step({ job: once, allocations: [failed("a", tracker, once)] }).decision?.kind, "end");
 });
 
+test("one that gets healthy and fails again and again ends the deployment: health alone would move its deadline on for ever", () => {
+  const relapsed = (id: string, previous: string, more: Partial<Allocation> = {}) =>
+    failed(id, { DeploymentStatus: verdict(true, 5), PreviousAllocation: previous as Allocation["PreviousAllocation"], ...more });
+  const replaced = { DesiredStatus: "stop" } as const;
+  const twice = [relapsed("a", "", replaced), relapsed("b", "a")];
+  assert.deepEqual(step({ allocations: twice }).decision, { kind: "evaluate", reschedule: ["b"], answeredIndex: 5 });
+  const thrice = [relapsed("a", "", replaced), relapsed("b", "a", replaced), relapsed("c", "b")];
+  assert.equal(step({ allocations: thrice }).decision?.kind, "end");
+});
+
 test("a group that has not got on by its deadline fails the deployment; one that has reached its count has no deadline", () => {
   const late = groupOf({ RequireProgressBy: at(NOW), HealthyAllocs: 1 });
   assert.deepEqual(step({ deployment: deploymentOf({ group: late }) }).decision, {
