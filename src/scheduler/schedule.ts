@@ -55,7 +55,7 @@ function questionOf({ snapshot, evaluation, options, job, allocations, nodeOf, m
     evaluation,
     deployments: snapshot.deploymentsByJob(Namespace, JobID),
     jobVersion: (version) => snapshot.jobVersion(Namespace, JobID, version),
-    isPending: (id) => snapshot.evaluation(id)?.Status === "pending",
+    evaluationOf: (id) => snapshot.evaluation(id),
     newId: options.newId,
     nowNs: options.nowNs,
   };

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly job: Job;
   readonly nodeOf: (id: string) => Node | undefined;
   readonly moment: RescheduleMoment;
+  /** Another does its work. */
+  readonly isReplaced: (allocation: Allocation) => boolean;
 }
 
 export function classify(allocation: Allocation, around: Surroundings): Standing {
@@ -50,20 +52,20 @@ function countsThoughStopped(allocation: Allocation): boolean {
   return ranSuccessfully(allocation) || allocation.DesiredTransition.MigrateDisablePlacement === true;
 }
 
-function classifyEnded(allocation: Allocation, batch: boolean, { moment }: Surroundings): Standing {
+function classifyEnded(allocation: Allocation, batch: boolean, { moment, isReplaced }: Surroundings): Standing {
   if (allocation.ClientStatus === "complete") return batch ? "held" : "gone";
   // One that was tried again already counts no more: old failures spawn nothing (F10).
-  if (allocation.ClientStatus === "lost" || allocation.NextAllocation !== "") return "gone";
+  if (allocation.ClientStatus === "lost" || isReplaced(allocation)) return "gone";
   // A drained node's failed canary would otherwise be waited for in vain (F15).
   if (allocation.DesiredTransition.Migrate === true && allocation.DeploymentStatus?.Canary === true) return "migrating";
   return standingOf(retryOf(allocation, moment), "retry");
 }
 
-function classifyUnknown(allocation: Allocation, node: Node | undefined, { moment }: Surroundings): Standing {
+function classifyUnknown(allocation: Allocation, node: Node | undefined, { moment, isReplaced }: Surroundings): Standing {
   if (node === undefined || isExpired(allocation, moment.nowNs)) return "lost";
   const { replace } = disconnectOf(placedGroup(allocation));
   if (node.Status === "down" && replace) return "lost";
-  if (allocation.NextAllocation !== "") return "away";
+  if (isReplaced(allocation)) return "away";
   // Its node is back and about to say how it is.
   if (node.Status === "ready" || !replace) return "held";
   return standingOf(afterSilence(allocation, moment), "vanished");

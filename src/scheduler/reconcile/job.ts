@@ -4,7 +4,7 @@
  */
 import { clientTerminal, deploymentActive, serverTerminal, terminal } from "#model";
 import type { Allocation, Deployment, DeploymentGroup, DeploymentId, DeploymentUpdate, Evaluation, Job, Node } from "#model";
-import { DESCRIPTIONS, type GroupDecision, type JobDecision, NO_UPDATES, type Stop } from "./decision.ts";
+import { DESCRIPTIONS, type GroupDecision, type JobDecision, NO_UPDATES, type Stop, type Wake } from "./decision.ts";
 import { lastPromotedVersion, newDeployment, standpointOf, success, withGroups } from "./deployment.ts";
 import { decideGroup, type GroupInput, type Survey, surveyGroup } from "./group.ts";
 
@@ -19,8 +19,7 @@ export interface JobInput {
   readonly deployments: readonly Deployment[];
   /** A version that is still kept. */
   readonly jobVersion: (version: number) => Job | undefined;
-  /** An evaluation that is still to come. */
-  readonly isPending: (evaluationId: string) => boolean;
+  readonly evaluationOf: (id: string) => Evaluation | undefined;
   /** For a new deployment. */
   readonly newId: () => string;
   readonly nowNs: number;
@@ -71,12 +70,20 @@ function surroundings(input: JobInput, current: Deployment | undefined): Omit<Gr
   return {
     nodeOf: input.nodeOf,
     mayStay: input.mayStay,
-    isPending: (id) => id !== "" && id !== evaluation.ID && input.isPending(id),
-    moment: { nowNs, evaluationId: evaluation.ID, deployment: active },
+    isComing: (id, wake) => isComing(id === "" || id === evaluation.ID ? undefined : input.evaluationOf(id), wake),
+    moment: { nowNs, evaluationId: evaluation.TriggeredBy === "alloc-failure" ? evaluation.ID : "", deployment: active },
     current,
     deploymentOf: (id) => deployments.find((deployment) => deployment.ID === id),
     stableJob,
   };
+}
+
+/** It will look at the job at that time or before, for that reason. Evaluations have whole milliseconds. */
+function isComing(followup: Evaluation | undefined, wake: Wake | undefined): boolean {
+  if (followup === undefined || followup.Status !== "pending") return false;
+  if (wake === undefined) return true;
+  const atNs = followup.WaitUntil === null ? 0 : Date.parse(followup.WaitUntil) * 1e6;
+  return followup.TriggeredBy === wake.trigger && atNs <= wake.atNs + 2e6;
 }
 
 interface AfterDeployment {

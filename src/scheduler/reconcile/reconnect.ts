@@ -15,15 +15,42 @@ import type { Allocation, Job } from "#model";
 import { DESCRIPTIONS, type Stop } from "./decision.ts";
 import { disconnectOf, placedGroup, unknownSinceNs } from "./disconnect.ts";
 
+/** The group's allocations, to be found by id. The index is only made when somebody is looked for. */
+export class Lines {
+  readonly #allocations: readonly Allocation[];
+  #byId: ReadonlyMap<string, Allocation> | undefined;
+
+  constructor(allocations: readonly Allocation[]) {
+    this.#allocations = allocations;
+  }
+
+  /** Those that took over from it, one after the other. */
+  *after(original: Allocation): Generator<Allocation> {
+    if (original.NextAllocation === "") return;
+    this.#byId ??= new Map<string, Allocation>(this.#allocations.map((allocation) => [allocation.ID, allocation]));
+    const seen = new Set<string>([original.ID]);
+    for (let at = this.#byId.get(original.NextAllocation); at !== undefined && !seen.has(at.ID); at = this.#byId.get(at.NextAllocation)) {
+      seen.add(at.ID);
+      yield at;
+    }
+  }
+
+  /** Another does its work. One that came back and was kept is not replaced by the one that had to go for it. */
+  readonly isReplaced = (allocation: Allocation): boolean => {
+    if (allocation.NextAllocation === "") return false;
+    if (unknownSinceNs(allocation) === undefined) return true;
+    return this.after(allocation).some((each) => each.DesiredStatus === "run");
+  };
+}
+
 /** `allocations`: of one group, all of them. Answers who has to go, and why. */
-export function settleReconnected(allocations: readonly Allocation[], job: Job): readonly Stop[] {
+export function settleReconnected(allocations: readonly Allocation[], lines: Lines, job: Job): readonly Stop[] {
   const returned = allocations.filter(hasReturned);
   if (returned.length === 0) return [];
-  const byId = new Map<string, Allocation>(allocations.map((allocation) => [allocation.ID, allocation]));
   const stops = new Map<string, Stop>();
   // Newest first: the survivor of a longer line then meets its elders.
   for (const original of returned.toSorted((a, b) => b.CreateIndex - a.CreateIndex)) {
-    for (const replacement of successors(original, byId)) {
+    for (const replacement of lines.after(original).filter(isThere)) {
       if (stops.has(replacement.ID)) continue;
       const { loser, description } = compare(original, replacement, job);
       stops.set(loser.ID, { allocation: loser, description, clientStatus: "" });
@@ -39,15 +66,8 @@ function hasReturned(allocation: Allocation): boolean {
   return unknownSinceNs(allocation) !== undefined;
 }
 
-/** Those that live of the line that took over from it. */
-function successors(original: Allocation, byId: ReadonlyMap<string, Allocation>): readonly Allocation[] {
-  const line: Allocation[] = [];
-  const seen = new Set<string>([original.ID]);
-  for (let at = byId.get(original.NextAllocation); at !== undefined && !seen.has(at.ID); at = byId.get(at.NextAllocation)) {
-    seen.add(at.ID);
-    if (!terminal(at) && at.ClientStatus !== "unknown") line.push(at);
-  }
-  return line;
+function isThere(allocation: Allocation): boolean {
+  return !terminal(allocation) && allocation.ClientStatus !== "unknown";
 }
 
 function compare(original: Allocation, replacement: Allocation, job: Job): { readonly loser: Allocation; readonly description: string } {

@@ -49,6 +49,12 @@ export function retryAfter(allocation: Allocation, endedNs: number, { nowNs, eva
   return atNs - nowNs <= NOW_NS ? NOW : { when: "later", atNs };
 }
 
+/** Will it ever be tried again by itself, now or later? */
+export function reschedulesLeft(allocation: Allocation, nowNs: number): boolean {
+  if (allocation.DesiredTransition.ForceReschedule === true) return true;
+  return retryAfter(allocation, failedAtNs(allocation), { nowNs, evaluationId: "", deployment: undefined }).when !== "never";
+}
+
 /** What the allocation that takes over remembers: its predecessors' failures, this one last. */
 export function trackerAfter(allocation: Allocation, nowNs: number): { readonly Events: readonly RescheduleEvent[] } {
   const policy = policyOf(allocation);

@@ -7,7 +7,7 @@ import type { Allocation, Deployment, Job, Node, TaskGroup } from "#model";
 import { afterSilence, classify, type Standing } from "./classify.ts";
 import { DESCRIPTIONS, type Note, type Stop, type Wake } from "./decision.ts";
 import { disconnectOf, placedGroup, stoppedByItselfAtNs, unknownSinceNs } from "./disconnect.ts";
-import { settleReconnected } from "./reconnect.ts";
+import { Lines, settleReconnected } from "./reconnect.ts";
 import { failedAtNs, retryAfter, type RescheduleMoment } from "./reschedule.ts";
 
 /** Those still of account. `held` counts and stays; the others go, and may get a successor. */
@@ -46,8 +46,8 @@ export interface SortInput {
   /** The version's deployment: running, paused or failed. */
   readonly current: Deployment | undefined;
   readonly deploymentOf: (id: string) => Deployment | undefined;
-  /** An evaluation that is still to come. */
-  readonly isPending: (evaluationId: string) => boolean;
+  /** That evaluation is still to come; with `wake`: and is what is needed then. */
+  readonly isComing: (evaluationId: string, wake?: Wake) => boolean;
 }
 
 const WAKES = {
@@ -59,7 +59,9 @@ export function sortAllocations(input: SortInput): Sorted {
   const { job, current, moment } = input;
   const ordinary = emptyStandings();
   const canaries = emptyStandings();
-  const unwanted: Stop[] = [...settleReconnected(input.allocations, job)];
+  const lines = new Lines(input.allocations);
+  const around = { ...input, isReplaced: lines.isReplaced };
+  const unwanted: Stop[] = [...settleReconnected(input.allocations, lines, job)];
   const losers = new Set<Allocation>(unwanted.map((stop) => stop.allocation));
   const notes: Note[] = [];
   const activeId = current !== undefined && deploymentActive(current) ? current.ID : undefined;
@@ -70,7 +72,7 @@ export function sortAllocations(input: SortInput): Sorted {
   for (const allocation of input.allocations) {
     ranThisVersion ||= allocation.Job === job || isThisVersion(allocation.Job, job);
     if (losers.has(allocation)) continue;
-    const standing = classify(allocation, input);
+    const standing = classify(allocation, around);
     if (standing === "gone") {
       waiting ||= isAwaited(allocation, input);
       continue;
@@ -80,8 +82,7 @@ export function sortAllocations(input: SortInput): Sorted {
       continue;
     }
     if (standing === "away") {
-      const note = noteOnUnknown(allocation, input);
-      if (note !== undefined) notes.push(note);
+      pushIf(notes, noteOnUnknown(allocation, input, true));
       continue;
     }
     const canary = isUnpromotedCanary(allocation, input);
@@ -131,22 +132,23 @@ function put(side: Standings, allocation: Allocation, standing: Standing, input:
 }
 
 /** It will be tried again, and nothing comes back for it yet. */
-function noteOnFailed(allocation: Allocation, { moment, isPending }: SortInput): Note | undefined {
-  if (isPending(allocation.FollowupEvalID)) return undefined;
+function noteOnFailed(allocation: Allocation, { moment, isComing }: SortInput): Note | undefined {
   const retry = retryAfter(allocation, failedAtNs(allocation), moment);
   if (retry.when !== "later") return undefined;
-  return { allocation, clientStatus: "", description: "", wakes: [{ atNs: retry.atNs, trigger: "alloc-failure", description: WAKES.retry }] };
+  const wake: Wake = { atNs: retry.atNs, trigger: "alloc-failure", description: WAKES.retry };
+  return isComing(allocation.FollowupEvalID, wake) ? undefined : { allocation, clientStatus: "", description: "", wakes: [wake] };
 }
 
-function noteOnUnknown(allocation: Allocation, { moment, isPending }: SortInput): Note | undefined {
-  if (isPending(allocation.FollowupEvalID)) return undefined;
-  const wakes = wakesOfUnknown(allocation, moment).filter((wake) => wake.atNs > moment.nowNs);
+function noteOnUnknown(allocation: Allocation, { moment, isComing }: SortInput, replaced = false): Note | undefined {
+  const wakes = wakesOfUnknown(allocation, moment, replaced).filter(
+    (wake) => wake.atNs > moment.nowNs && !isComing(allocation.FollowupEvalID, wake),
+  );
   return wakes.length === 0 ? undefined : { allocation, clientStatus: "", description: "", wakes };
 }
 
 /** The next thing that time does to it: it may be replaced, then it counts as lost. */
-function wakesOfUnknown(allocation: Allocation, moment: RescheduleMoment): readonly Wake[] {
-  const retry = allocation.NextAllocation === "" ? afterSilence(allocation, moment) : undefined;
+function wakesOfUnknown(allocation: Allocation, moment: RescheduleMoment, replaced = false): readonly Wake[] {
+  const retry = replaced ? undefined : afterSilence(allocation, moment);
   if (retry?.when === "later") return [{ atNs: retry.atNs, trigger: "alloc-failure", description: WAKES.retry }];
   const { lostAfterNs } = disconnectOf(placedGroup(allocation));
   if (lostAfterNs <= 0) return [];
@@ -156,9 +158,9 @@ function wakesOfUnknown(allocation: Allocation, moment: RescheduleMoment): reado
 }
 
 /** Lost before; the time its node needs to stop it is not over. */
-function isAwaited(allocation: Allocation, { isPending }: SortInput): boolean {
+function isAwaited(allocation: Allocation, { isComing }: SortInput): boolean {
   if (allocation.ClientStatus !== "lost" || allocation.FollowupEvalID === "" || allocation.NextAllocation !== "") return false;
-  return disconnectOf(placedGroup(allocation)).stopOnClientAfterNs !== null && isPending(allocation.FollowupEvalID);
+  return disconnectOf(placedGroup(allocation)).stopOnClientAfterNs !== null && isComing(allocation.FollowupEvalID);
 }
 
 /** The mark stays when its group is promoted. A deployment that is collected had stopped those that were not. */

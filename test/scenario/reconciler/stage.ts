@@ -6,7 +6,8 @@
  *   job { … }                        registers the next version             job stop              job purge
  *   evaluate [max=N] [blocked] [dry] plans and commits until nothing is left; prints every change
  *   wait 30s                         time passes: follow-ups that are due are evaluated, in order
- *   client NAME STATUS               the node's word on the allocation last placed under that name (`web[0]@1`: of version 1)
+ *   client NAME STATUS               the node's word on the allocation of that name (`web[0]@1`: of version 1): the newest one wanted,
+ *                                    else the newest; `web[0]#0`: the first ever
  *   well NAME…     ill NAME…         running, and declared healthy, unhealthy
  *   ask NAME Migrate|…               a wish for what becomes of it
  *   promote [GROUP…]  pause  resume  fail           of the deployment
@@ -42,11 +43,15 @@ export function stage(): (line: string) => string {
   };
   const jobNow = (): Job => [...book.snapshot().jobs("*")][0] ?? assert.fail("a job was registered");
   const named = (word: string): Allocation => {
-    const [name, version] = word.split("@");
+    const [name, version] = word.split(/[@#]/);
+    if (word.includes("#")) {
+      const each = placed(book.snapshot()).filter((allocation) => allocation.Name === `app.${name}`);
+      return each[Number(version)] ?? assert.fail(`no allocation app.${word}`);
+    }
     const found = placed(book.snapshot()).filter(
       (each) => each.Name === `app.${name}` && (version === undefined || each.JobVersion === Number(version)),
     );
-    return found.at(-1) ?? assert.fail(`no allocation app.${word}`);
+    return found.findLast((each) => each.DesiredStatus === "run") ?? found.at(-1) ?? assert.fail(`no allocation app.${word}`);
   };
   const active = (): Deployment => book.snapshot().activeDeployment("default", "app") ?? assert.fail("no deployment goes on");
 
