@@ -15,7 +15,6 @@ import {
   type EvaluationId,
   jobKey,
   type JobId,
-  type JobSummary,
   type Namespace,
   type Node,
   type NodeId,

@@ -34,7 +34,7 @@ import { Grouped } from "./grouped.ts";
 import type { Tally } from "./tally.ts";
 
 /** Jobs whose past is still told; the ones that nothing has been added to for longest go first. */
-export const PAST_JOBS_MAX = 4096;
+export const PAST_JOBS_MAX = 2048;
 /** Entries whose request ids are remembered. */
 export const OUTCOMES_KEPT = 4096;
 

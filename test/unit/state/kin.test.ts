@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type JobId, type Reason, type ScalingEvent, SCALING_EVENTS_MAX, PAST_REASONS_MAX } from "#model";
 import type { Command, Outcome } from "#state";
+import { PAST_JOBS_MAX } from "../../../src/state/tables/tables.ts";
 import { DEFAULT, group, Hand, job } from "./nouns.ts";
 
 const codeOf = (outcome: Outcome) => (outcome.ok ? "ok" : outcome.code);
@@ -151,7 +152,7 @@ test("The past of many jobs that come and go is bounded: the one not added to fo
   const hand = new Hand();
   hand.write(reap("first", reason("old", 1)));
   hand.write(reap("second", reason("old", 1)));
-  for (let n = 0; n < 4094; n++) hand.write(reap(`job-${n}`, reason("x", 2)));
+  for (let n = 0; n < PAST_JOBS_MAX - 2; n++) hand.write(reap(`job-${n}`, reason("x", 2)));
   hand.write(reap("first", reason("new", 3)));
   hand.write(reap("last", reason("x", 4)));
   const told = (id: string) => hand.state.snapshot().pastReasons(DEFAULT, id).length;
