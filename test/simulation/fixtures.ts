@@ -62,7 +62,7 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
 
 export interface JobShape {
   readonly id: string;
-  readonly type?: "service" | "batch";
+  readonly type?: "service" | "batch" | "system" | "sysbatch";
   readonly count: number;
   readonly cpu?: number;
   readonly memoryMB?: number;
@@ -73,6 +73,34 @@ export interface JobShape {
   readonly staticPort?: number;
   readonly dynamicPorts?: number;
   readonly constraints?: readonly { readonly LTarget: string; readonly RTarget: string; readonly Operand: string }[];
+  /** What its tasks do; the default is to run well until told to stop. */
+  readonly behaviour?: Behaviour;
+  /** Durations in nanoseconds, as in the API. */
+  readonly update?: Readonly<Record<string, unknown>>;
+  readonly reschedule?: Readonly<Record<string, unknown>>;
+  readonly disconnect?: Readonly<Record<string, unknown>>;
+  readonly migrate?: Readonly<Record<string, unknown>>;
+  readonly spread?: string;
+  readonly cores?: number;
+  readonly nodePool?: string;
+  readonly cron?: string;
+  readonly parameterized?: boolean;
+}
+
+/**
+ * well       runs, and is healthy in time
+ * unhealthy  runs, and never gets healthy
+ * fails      fails a moment after it started
+ * ends       completes after a moment (batch)
+ */
+export const BEHAVIOURS = ["well", "unhealthy", "fails", "ends"] as const;
+export type Behaviour = (typeof BEHAVIOURS)[number];
+
+/** How the simulated node reads it back. */
+export function behaviourOf(job: {
+  readonly TaskGroups: readonly { readonly Tasks: readonly { readonly Env: Readonly<Record<string, string>> }[] }[];
+}): Behaviour {
+  return (job.TaskGroups[0]?.Tasks[0]?.Env["BEHAVIOUR"] ?? "well") as Behaviour;
 }
 
 export function jobOf(shape: JobShape): Record<string, unknown> {
@@ -86,10 +114,19 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
     Priority: shape.priority ?? 50,
     Datacenters: ["*"],
     Constraints: shape.constraints ?? [],
+    ...(shape.spread === undefined ? {} : { Spreads: [{ Attribute: shape.spread, Weight: 50 }] }),
+    ...(shape.nodePool === undefined ? {} : { NodePool: shape.nodePool }),
+    ...(shape.cron === undefined ? {} : { Periodic: { Enabled: true, Specs: [shape.cron], SpecType: "cron", ProhibitOverlap: true } }),
+    ...(shape.parameterized === true ? { ParameterizedJob: { Payload: "optional", MetaOptional: ["who"] } } : {}),
     TaskGroups: [
       {
         Name: "group",
         Count: shape.count,
+        ...(shape.update === undefined ? {} : { Update: shape.update }),
+        ...(shape.reschedule === undefined ? {} : { ReschedulePolicy: shape.reschedule }),
+        ...(shape.disconnect === undefined ? {} : { Disconnect: shape.disconnect }),
+        ...(shape.migrate === undefined ? {} : { Migrate: shape.migrate }),
+        RestartPolicy: { Attempts: 0, Mode: "fail", Interval: 30 * 60 * 1e9, Delay: 1e9 },
         EphemeralDisk: { SizeMB: shape.diskMB ?? 10 },
         Networks: ported ? [{ DynamicPorts: dynamic, ReservedPorts: reserved }] : [],
         Tasks: [
@@ -98,8 +135,12 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
             Driver: "mock_driver",
             Config: { run_for: "1h" },
             LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
-            Env: shape.environment ?? {},
-            Resources: { CPU: shape.cpu ?? 100, MemoryMB: shape.memoryMB ?? 100 },
+            Env: { ...shape.environment, ...(shape.behaviour === undefined ? {} : { BEHAVIOUR: shape.behaviour }) },
+            Resources: {
+              CPU: shape.cpu ?? 100,
+              MemoryMB: shape.memoryMB ?? 100,
+              ...(shape.cores === undefined ? {} : { Cores: shape.cores }),
+            },
           },
         ],
       },

@@ -6,7 +6,8 @@
  *                 │
  *                 └─ heartbeat within every TTL, reconnects when the link is lost
  */
-import type { Allocation, AllocationClientUpdate, AllocationId, ClientStatus, Node, NodeId, TaskState } from "#model";
+import type { Allocation, AllocationClientUpdate, AllocationHealth, AllocationId, ClientStatus, Node, NodeId, TaskState } from "#model";
+import { behaviourOf } from "./fixtures.ts";
 import type { AllocationsChanged, Clock, Link, LinkConnection, NodeServices, Timer } from "#ports";
 
 export interface SimulatedNodeOptions {
@@ -39,7 +40,15 @@ const RECONNECT_MS = 1_000;
 interface Held {
   allocation: Allocation;
   status: ClientStatus;
+  health: AllocationHealth | null;
+  /** The deployment it is judged for; "": for the group it moved with (a drain waits for its verdict). */
+  judged: string | undefined;
+  startedMs: number;
+  finishedMs: number;
 }
+
+/** How long a task lives that does not live well. */
+const LIFE_MS = 3_000;
 
 export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNode {
   const { node, link, clock } = options;
@@ -61,6 +70,11 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
     const entry = held.get(id);
     if (entry === undefined || entry.status === status || over(entry.status)) return;
     entry.status = status;
+    if (status === "running") entry.startedMs = clock.nowMs();
+    else if (over(status)) entry.finishedMs = clock.nowMs();
+    if (status === "failed" && entry.judged !== undefined && entry.health === null) {
+      entry.health = { Healthy: false, Timestamp: new Date(clock.nowMs()).toISOString() };
+    }
     unsaid.add(id);
     sayTimer ??= clock.after(batchMs, say);
   }
@@ -77,14 +91,46 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
     });
   }
 
+  function start(entry: Held): void {
+    const { ID } = entry.allocation;
+    // Told to stop before it began.
+    if (held.get(ID) !== entry || entry.allocation.DesiredStatus !== "run") return;
+    become(ID, "running");
+    judge(entry);
+    const behaviour = behaviourOf(entry.allocation.Job);
+    if (behaviour === "fails") clock.after(LIFE_MS, () => held.get(ID) === entry && become(ID, "failed"));
+    if (behaviour === "ends") clock.after(LIFE_MS, () => held.get(ID) === entry && become(ID, "complete"));
+  }
+
+  /** As a node does for allocations of a deployment: one verdict each, and a new one for each deployment it takes part in. */
+  function judge(entry: Held): void {
+    const { ID, DeploymentID, Job, TaskGroup } = entry.allocation;
+    if (entry.judged === DeploymentID || (DeploymentID === "" && Job.Type !== "service")) return;
+    entry.judged = DeploymentID;
+    entry.health = null;
+    const group = Job.TaskGroups.find((each) => each.Name === TaskGroup);
+    const update = DeploymentID === "" ? group?.Migrate : group?.Update;
+    if (update?.HealthCheck === "manual") return;
+    const healthy = behaviourOf(Job) !== "unhealthy";
+    const afterNs = (healthy ? update?.MinHealthyTime : update?.HealthyDeadline) ?? 10e9;
+    clock.after(afterNs / 1e6, () => {
+      if (held.get(ID) !== entry || entry.judged !== DeploymentID || entry.status !== "running") return;
+      entry.health = { Healthy: healthy, Timestamp: new Date(clock.nowMs()).toISOString() };
+      unsaid.add(ID);
+      sayTimer ??= clock.after(batchMs, say);
+    });
+  }
+
   function take(allocation: Allocation): void {
     const known = held.get(allocation.ID);
     if (known === undefined) {
       if (over(allocation.ClientStatus)) return;
-      held.set(allocation.ID, { allocation, status: "pending" });
-      if (allocation.DesiredStatus === "run") clock.after(startMs, () => become(allocation.ID, "running"));
+      const entry: Held = { allocation, status: "pending", health: null, judged: undefined, startedMs: 0, finishedMs: 0 };
+      held.set(allocation.ID, entry);
+      if (allocation.DesiredStatus === "run") clock.after(startMs, () => start(entry));
     } else {
       known.allocation = allocation;
+      if (known.status === "running") judge(known);
     }
     if (allocation.DesiredStatus !== "run") {
       clock.after(stopMs, () => {
@@ -179,8 +225,9 @@ function over(status: ClientStatus): boolean {
 function updateOf(entry: Held | undefined): AllocationClientUpdate[] {
   if (entry === undefined) return [];
   const { allocation, status } = entry;
+  const state = taskState(entry);
   const group = allocation.Job.TaskGroups.find((each) => each.Name === allocation.TaskGroup);
-  const states = (group?.Tasks ?? []).map((task) => [task.Name, taskState(status)] as const);
+  const states = (group?.Tasks ?? []).map((task) => [task.Name, state] as const);
   return [
     {
       ID: allocation.ID,
@@ -188,6 +235,7 @@ function updateOf(entry: Held | undefined): AllocationClientUpdate[] {
       ClientStatus: status,
       ClientDescription: DESCRIPTIONS[status] ?? "",
       TaskStates: Object.fromEntries(states),
+      DeploymentStatus: entry.health,
     },
   ];
 }
@@ -199,8 +247,16 @@ const DESCRIPTIONS: Partial<Record<ClientStatus, string>> = {
 };
 
 /** As lean as a task's first report can be, with the three events every real one has. */
-function taskState(status: ClientStatus): TaskState {
-  const at = (Type: string, Message: string) => ({ Type, Time: 1.7e18, Message, DisplayMessage: Message, Details: {}, FailsTask: false });
+function taskState({ status, startedMs, finishedMs }: Held): TaskState {
+  const rfc3339 = (atMs: number) => new Date(atMs).toISOString();
+  const at = (Type: string, Message: string) => ({
+    Type,
+    Time: startedMs * 1e6,
+    Message,
+    DisplayMessage: Message,
+    Details: {},
+    FailsTask: false,
+  });
   const started = [
     at("Received", "Task received by client"),
     at("Task Setup", "Building Task Directory"),
@@ -212,8 +268,8 @@ function taskState(status: ClientStatus): TaskState {
     Failed: status === "failed",
     Restarts: 0,
     LastRestart: null,
-    StartedAt: "2026-01-01T00:00:00Z",
-    FinishedAt: ended ? "2026-01-01T00:00:01Z" : null,
+    StartedAt: rfc3339(startedMs),
+    FinishedAt: ended ? rfc3339(finishedMs) : null,
     Events: ended ? [...started, { ...at("Terminated", "Exit Code: 0"), ExitCode: status === "failed" ? 1 : 0 }] : started,
   };
 }
