@@ -1,6 +1,6 @@
 /**
  * Finds nodes for one group's new allocations, one after the other. After the first that fits nowhere only those are tried that give
- * room back themselves: the others are all alike. Most groups place one version; while canaries run, their neighbours are replaced by
+ * room back themselves, until one did: the others are all alike. Most groups place one version; while canaries run, their neighbours are replaced by
  * what they were, and each version is looked for apart (search.ts).
  */
 import { clientTerminal } from "#model";
@@ -39,11 +39,13 @@ export class GroupPlacer {
     const found = search.find(this.#preferredSlot(place), place.avoidPreviousNode ? this.#failedSlots(place) : undefined);
     if (found !== undefined) {
       this.#put(place, job, found);
+      if (previous !== null) this.#full.clear();
       return true;
     }
     this.#full.add(job);
     this.failure ??= withResources(search.failure(), place.group);
     if (previous !== null && place.stop?.when === "placed") this.#hold(previous);
+    else if (previous !== null) this.#full.clear();
     return this.#giveUp(place);
   }
 

@@ -77,12 +77,22 @@ export class Search {
     this.#ask = askOf(group, ledger, draw, configuration.MemoryOversubscriptionEnabled);
     const spreads = compileSpreads(job, group);
     const distinct = distinctRules(job, group, pass.held(), pass.nodeOf);
+    const valuesAt = (nodeId: string, by: 1 | -1): void => {
+      const node = spreads.length === 0 ? undefined : pass.nodeOf(nodeId);
+      if (node !== undefined) for (const rule of spreads) rule.count(rule.valueOf(node), by);
+    };
     const neighbours = new Map<number, number>();
     for (const held of pass.held()) {
       const slot = ledger.columns.slotOf(held.NodeID);
       if (held.TaskGroup !== group.Name || slot === undefined) continue;
       neighbours.set(slot, (neighbours.get(slot) ?? 0) + 1);
-      for (const rule of spreads) rule.count(rule.valueOf(nodes[slot] as Node), 1);
+      valuesAt(held.NodeID, 1);
+    }
+    // What this plan stops leaves its value in use, by nobody.
+    for (const old of spreads.length === 0 ? [] : pass.allocations) {
+      if (old.TaskGroup !== group.Name || !ledger.isReleased(old.ID)) continue;
+      valuesAt(old.NodeID, 1);
+      valuesAt(old.NodeID, -1);
     }
     this.ranking = new Ranking({
       ledger,
@@ -133,6 +143,7 @@ export class Search {
 
   /** Why it fits nowhere now. */
   failure(): AllocMetric {
+    this.ranking.settle();
     return explain(this.#explained, NONE);
   }
 

@@ -116,8 +116,10 @@ export class Ranking {
     this.#refresh(position);
   }
 
+  /** Looked at anew: what was placed elsewhere may have barred the node since. */
   hasRoom(slot: number): boolean {
     const position = this.#positions.get(slot);
+    this.#refresh(position);
     return position !== undefined && this.#tournament.scores[position] !== -Infinity;
   }
 
@@ -153,6 +155,11 @@ export class Ranking {
     const position = this.#positions.get(slot);
     if (position === undefined || firstRefusal(this.#input.distinct, this.#nodeAt(slot)) !== undefined) return undefined;
     return this.#explain(position, penalised, preemption);
+  }
+
+  /** Looks at every node again: what was found out of those without room may have changed since. */
+  settle(): void {
+    for (let position = 0; position < this.#shortfalls.length; position++) this.#refresh(position);
   }
 
   /** For ties between nodes of one score: the lower goes first. */

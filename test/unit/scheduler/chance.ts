@@ -1,5 +1,5 @@
 /** Random small clusters and jobs from a seed: cheap enough for tens of thousands. A failure prints the seed. */
-import type { Constraint, Job, Node, TaskGroup } from "#model";
+import type { Constraint, DeviceRequest, Job, Node, NodeDevice, Spread, Task, TaskGroup } from "#model";
 import { createSeededRandom } from "#integrations/memory";
 import { aGroup, aJob, aNetwork, aNode, aTask } from "./nouns.ts";
 
@@ -24,7 +24,8 @@ export function anyNode(chance: Chance, name: string): Node {
     cores: 1 + chance.below(4),
     Datacenter: chance.pick(["dc1", "dc2"]),
     NodeClass: chance.pick(["", "big", "small"]),
-    Meta: { rack: `r${chance.below(3)}` },
+    Meta: chance.once(10) ? {} : { rack: `r${chance.below(3)}`, tags: chance.pick(["ssd", "ssd,fast", "hdd"]), size: String(chance.below(12)) },
+    devices: chance.once(3) ? anyDevices(chance) : [],
     Status: chance.once(8) ? "down" : "ready",
     SchedulingEligibility: chance.once(8) ? "ineligible" : "eligible",
     NodePool: chance.once(8) ? "gpu" : "default",
@@ -34,13 +35,52 @@ export function anyNode(chance: Chance, name: string): Node {
   });
 }
 
+function anyDevices(chance: Chance): readonly NodeDevice[] {
+  return ["a", "b"].slice(0, 1 + chance.below(2)).map((Name) => ({
+    Vendor: "nvidia",
+    Type: "gpu",
+    Name,
+    Instances: ["1", "2", "3"].slice(0, 1 + chance.below(3)).map((ID) => ({ ID, Healthy: !chance.once(5), HealthDescription: "", Locality: null })),
+    Attributes: { memory: { Int: 4 * (1 + chance.below(3)), Unit: "MiB" } },
+  }));
+}
+
+function anyRequest(chance: Chance): DeviceRequest {
+  return {
+    Name: chance.pick(["gpu", "nvidia/gpu", "nvidia/gpu/a"]),
+    Count: 1 + chance.below(2),
+    Constraints: chance.once(3) ? [{ LTarget: "${device.attr.memory}", Operand: ">=", RTarget: "8 MiB" }] : [],
+    Affinities: chance.once(3) ? [{ LTarget: "${device.model}", Operand: "=", RTarget: "b", Weight: 30 - chance.below(60) || 1 }] : [],
+  };
+}
+
 const CONSTRAINTS: readonly Constraint[] = [
   { LTarget: "${meta.rack}", Operand: "!=", RTarget: "r0" },
   { LTarget: "${node.class}", Operand: "=", RTarget: "big" },
   { LTarget: "${node.unique.name}", Operand: "regexp", RTarget: "[0-3]$" },
+  { LTarget: "${meta.rack}", Operand: "is_set", RTarget: "" },
+  { LTarget: "${meta.size}", Operand: ">=", RTarget: "4" },
+  { LTarget: "${meta.tags}", Operand: "set_contains_any", RTarget: "fast,hdd" },
   { LTarget: "", Operand: "distinct_hosts", RTarget: "true" },
   { LTarget: "${meta.rack}", Operand: "distinct_property", RTarget: "2" },
 ];
+
+const TARGETS: readonly Spread["SpreadTarget"][] = [
+  [],
+  [],
+  [{ Value: "r1", Percent: 60 }],
+  [
+    { Value: "r0", Percent: 0 },
+    { Value: "r1", Percent: 100 },
+  ],
+];
+
+function anyTask(chance: Chance): Task {
+  const task = aTask({ cpu: 100 + chance.below(900), memory: 32 + chance.below(500), cores: chance.once(8) ? 1 + chance.below(2) : 0 });
+  const Devices = chance.once(6) ? [anyRequest(chance)] : [];
+  const Resources = task.Resources === null ? null : { ...task.Resources, Devices, SecretsMB: chance.once(6) ? 20 : 0 };
+  return { ...task, Resources, Affinities: chance.once(8) ? [{ LTarget: "${node.class}", Operand: "=", RTarget: "big", Weight: 20 }] : [] };
+}
 
 export function anyGroup(chance: Chance, name: string): TaskGroup {
   const ports = [{ http: 8080 }, { a: 0 }, { http: 8080, a: 0, b: 0 }];
@@ -48,29 +88,38 @@ export function anyGroup(chance: Chance, name: string): TaskGroup {
     Name: name,
     Count: chance.below(6),
     disk: 10 + chance.below(60),
-    Tasks: [aTask({ cpu: 100 + chance.below(900), memory: 32 + chance.below(500), cores: chance.once(10) ? 1 : 0 })],
+    Tasks: [anyTask(chance)],
     Networks: chance.once(3) ? [aNetwork(chance.pick(ports))] : [],
     Constraints: chance.once(3) ? [chance.pick(CONSTRAINTS)] : [],
     Affinities: chance.once(4) ? [{ LTarget: "${meta.rack}", Operand: "=", RTarget: "r1", Weight: 50 - chance.below(100) }] : [],
     Spreads: chance.once(4)
-      ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.once(2) ? [] : [{ Value: "r1", Percent: 60 }] }]
+      ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.pick(TARGETS) }]
       : [],
     Meta: chance.once(3) ? { color: chance.pick(["red", "blue"]) } : {},
   });
 }
 
-export function anyJob(chance: Chance, id: string): Job {
+/** `types`: one of them. Spreads and affinities are not for system jobs. */
+export function anyJob(chance: Chance, id: string, types: readonly string[] = ["service", "batch"]): Job {
   const groups = ["web", "db"].slice(0, 1 + chance.below(2));
+  const Type = chance.pick(types);
+  const isSystem = Type === "system" || Type === "sysbatch";
   return aJob({
     ID: id,
     Name: id,
-    Type: chance.pick(["service", "batch"]),
+    Type,
     Priority: 1 + chance.below(100),
     AllAtOnce: chance.once(12),
     Datacenters: chance.pick([["*"], ["dc1"], ["dc*"]]),
     NodePool: chance.once(6) ? "all" : "default",
     Constraints: chance.once(5) ? [chance.pick(CONSTRAINTS)] : [],
-    TaskGroups: groups.map((name) => anyGroup(chance, name)),
+    Spreads: !isSystem && chance.once(8) ? [{ Attribute: "${node.datacenter}", Weight: 30, SpreadTarget: [] }] : [],
+    Affinities: !isSystem && chance.once(8) ? [{ LTarget: "${node.datacenter}", Operand: "=", RTarget: "dc1", Weight: 40 }] : [],
+    TaskGroups: groups.map((name) => {
+      const group = anyGroup(chance, name);
+      const tasks = group.Tasks.map((task) => ({ ...task, Affinities: [] }));
+      return isSystem ? { ...group, Count: 1, Spreads: [], Affinities: [], Tasks: tasks } : group;
+    }),
   });
 }
 

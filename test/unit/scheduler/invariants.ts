@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { allocationIndex, holdingOf, parsePortRanges, terminal } from "#model";
 import type { Allocation, Node } from "#model";
+import { claimOf } from "#scheduler";
 import type { Snapshot } from "#state";
 
 /** Wanted, and not over. */
@@ -11,7 +12,10 @@ export function living(allocations: Iterable<Allocation>): Allocation[] {
 
 export function assertSound(snapshot: Snapshot): void {
   for (const node of snapshot.nodes()) assertNotOvercommitted(node, living(snapshot.allocationsByNode(node.ID)));
-  const names = living(snapshot.allocations()).map((allocation) => `${allocation.Namespace} ${allocation.Name}`);
+  const isSystem = ({ Job }: Allocation) => Job.Type === "system" || Job.Type === "sysbatch";
+  const names = living(snapshot.allocations()).map(
+    (allocation) => `${allocation.Namespace} ${allocation.Name}${isSystem(allocation) ? ` on ${allocation.NodeID}` : ""}`,
+  );
   assert.deepEqual(
     names.filter((name, at) => names.indexOf(name) !== at),
     [],
@@ -33,6 +37,18 @@ function assertNotOvercommitted(node: Node, held: readonly Allocation[]): void {
   const cores = held.flatMap((allocation) => Object.values(allocation.AllocatedResources.Tasks).flatMap((task) => task.Cpu.ReservedCores));
   assert.equal(new Set(ports).size, ports.length, `${node.Name}: a port twice`);
   assert.equal(new Set(cores).size, cores.length, `${node.Name}: a core twice`);
+  const devices = held.flatMap((allocation) => claimOf(allocation.AllocatedResources).devices);
+  assert.equal(new Set(devices).size, devices.length, `${node.Name}: a device twice`);
+  const well = has.Devices.flatMap(({ Vendor, Type, Name, Instances }) => Instances.map((each) => `${Vendor}/${Type}/${Name}/${each.ID}`));
+  assert.deepEqual(
+    devices.filter((device) => !well.includes(device)),
+    [],
+    `${node.Name}: a device it does not have`,
+  );
+  assert(
+    cores.every((core) => has.Cpu.ReservableCpuCores.includes(core)),
+    `${node.Name}: a core it does not have`,
+  );
   const reserved = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
   assert.deepEqual(
     ports.filter((port) => reserved.has(port)),

@@ -1,7 +1,7 @@
 /** Nodes, jobs and evaluations for tests of the scheduler: everything ordinary unless said otherwise. */
 import { Value } from "typebox/value";
 import { EphemeralDisk, Job, newEvaluation, Resources, Task, TaskGroup } from "#model";
-import type { Evaluation, Network, Node } from "#model";
+import type { Evaluation, Network, Node, NodeDevice } from "#model";
 
 const BLANK = {
   job: Value.Create(Job) as Job,
@@ -82,6 +82,7 @@ export interface NodeShape {
   readonly reservedPorts?: string;
   readonly dynamicPorts?: readonly [first: number, end: number];
   readonly drivers?: readonly string[];
+  readonly devices?: readonly NodeDevice[];
 }
 
 export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShape = {}): Node {
@@ -93,6 +94,7 @@ export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShap
     reservedPorts = "",
     dynamicPorts = [20_000, 32_000],
     drivers = ["raw_exec"],
+    devices = [],
     ...rest
   } = fields;
   const node = {
@@ -110,7 +112,7 @@ export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShap
       Memory: { MemoryMB: memory },
       Disk: { DiskMB: disk },
       Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1000 }],
-      Devices: [],
+      Devices: devices,
       MinDynamicPort: dynamicPorts[0],
       MaxDynamicPort: dynamicPorts[1],
     },

@@ -1,69 +1,11 @@
-/** The quick scheduler against the slow and obvious one, and what the transcripts in test/scenario cannot show. */
+/** What the transcripts in test/scenario cannot show. The quick scheduler against a slow one: slow.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Job, PlannedAllocation, ScheduleResult } from "#model";
 import { schedule } from "#scheduler";
-import { testScale } from "../../scale.ts";
-import { anyJob, anyNode, type Chance, withSeeds } from "./chance.ts";
 import { aGroup, aJob, aNetwork, aNode, anEvaluation, idsFrom } from "./nouns.ts";
-import { feasibleNodes } from "./slow-scheduler.ts";
 import { World } from "./world.ts";
 
 const options = (newId = idsFrom()) => ({ placementsMax: 500, newId, nowNs: 0 });
-
-function anyWorld(chance: Chance): World {
-  const world = new World();
-  for (let i = 0; i < 1 + chance.below(9); i++) world.addNode(anyNode(chance, `n${i}`));
-  if (chance.once(3)) world.configuration = { ...world.configuration, SchedulerAlgorithm: "spread" };
-  return world;
-}
-
-test("every allocation goes to a node that could have it and that scores highest; none is left out that fits somewhere", () => {
-  withSeeds(Math.ceil(1_500 * testScale()), (chance) => {
-    const world = anyWorld(chance);
-    for (const id of ["a", "b", "c"]) {
-      const job = world.addJob(anyJob(chance, id));
-      const snapshot = world.snapshot();
-      const result = schedule(snapshot, anEvaluation(job), options(idsFrom(id)));
-      assertBestAtEachStep(snapshot, job, result);
-      if (result.Plan !== null) world.commit(result.Plan);
-    }
-  });
-});
-
-function assertBestAtEachStep(snapshot: ReturnType<World["snapshot"]>, job: Job, result: ScheduleResult): void {
-  const before: PlannedAllocation[] = [];
-  for (const group of job.TaskGroups) {
-    for (const placement of (result.Plan?.Placements ?? []).filter((each) => each.TaskGroup === group.Name)) {
-      const nodes = feasibleNodes(snapshot, job, group, before);
-      const chosen = nodes.find((node) => node.nodeId === placement.NodeID);
-      assert(chosen !== undefined, `${placement.Name} cannot be on ${placement.NodeName}`);
-      const best = Math.max(...nodes.map((node) => node.score));
-      assert(chosen.score >= best - 1e-9, `${placement.Name}: ${chosen.score} on ${placement.NodeName}, but ${best} is to be had`);
-      before.push(placement);
-    }
-    const queued = result.Evaluation.QueuedAllocations[group.Name] ?? 0;
-    if (queued > 0) assert.deepEqual(feasibleNodes(snapshot, job, group, before), [], `${group.Name}: ${queued} could have been placed`);
-  }
-}
-
-test("the scores it shows are those the slow one counts", () => {
-  withSeeds(Math.ceil(300 * testScale()), (chance) => {
-    const world = anyWorld(chance);
-    const job = world.addJob(anyJob(chance, "a"));
-    const snapshot = world.snapshot();
-    const first = schedule(snapshot, anEvaluation(job), options()).Plan?.Placements[0];
-    if (first === undefined) return;
-    const group = job.TaskGroups.find((each) => each.Name === first.TaskGroup);
-    const slow = feasibleNodes(snapshot, job, group as (typeof job.TaskGroups)[number], []);
-    for (const shown of first.Metrics?.ScoreMetaData ?? []) {
-      const counted = slow.find((node) => node.nodeId === shown.NodeID);
-      // A node that only turns out to have no port left is shown, too.
-      if (counted !== undefined)
-        assert(Math.abs(counted.score - shown.NormScore) < 1e-9, `${shown.NodeID}: ${counted.score}, shown ${shown.NormScore}`);
-    }
-  });
-});
 
 test("placements without ports share their resources, and all but the first few their metrics", () => {
   const world = new World();
