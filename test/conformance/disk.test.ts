@@ -288,3 +288,60 @@ check("sizes and listings are told as the API shows them", async (disk, root) =>
   assert.ok(usage.totalBytes > usage.availableBytes && usage.totalInodes > 0);
   assert.ok((await disk.treeBytes(root)) >= 4096);
 });
+
+const filled = async (disk: Disk, root: string, above: string) => {
+  const next = path.join(above, "allocs", "two");
+  await disk.makeAllocation(next);
+  writeFileSync(path.join(root, "alloc/data/kept"), "shared");
+  writeFileSync(path.join(root, "web/local/own"), "task");
+  return { next, gone: () => disk.removeAllocation(next) };
+};
+
+check("data of one allocation becomes another's, also after a kill in the middle", async (disk, root, above) => {
+  const { next, gone } = await filled(disk, root, above);
+  try {
+    // A killed agent had moved the first of the two.
+    renameSync(path.join(root, "alloc/data"), path.join(next, "alloc/data"));
+    await disk.takeOver(root, next, ["web", "other"]);
+    await disk.takeOver(root, next, ["web", "other"]);
+    assert.equal(readFileSync(path.join(next, "alloc/data/kept"), "utf8"), "shared");
+    await disk.makeTask(next, { task: "web", isolation: "none", user: "", secretsMB: 0 });
+    assert.equal(readFileSync(path.join(next, "web/local/own"), "utf8"), "task");
+    assert.equal(modeOf(path.join(next, "alloc/data")), "777");
+    assert.equal(existsSync(path.join(root, "web/local")), false);
+    await disk.takeOver(path.join(above, "allocs", "never"), next, ["web"]);
+  } finally {
+    await gone();
+  }
+});
+
+check("a move that fails in the middle is undone: all is where it was, the new one empty", async (disk, root, above) => {
+  const { next, gone } = await filled(disk, root, above);
+  try {
+    // Something stands in the way of the second.
+    mkdirSync(path.join(next, "web/local/busy"), { recursive: true });
+    await assert.rejects(disk.takeOver(root, next, ["web"]), { code: "DISK_MOVE_FAILED" });
+    assert.equal(readFileSync(path.join(root, "alloc/data/kept"), "utf8"), "shared");
+    assert.equal(readFileSync(path.join(root, "web/local/own"), "utf8"), "task");
+    assert.deepEqual(readdirSync(path.join(next, "alloc/data")), []);
+    assert.equal(modeOf(path.join(next, "alloc/data")), "777");
+  } finally {
+    await gone();
+  }
+});
+
+check("a link in the place of data is not followed to another's (F59)", async (disk, root, above) => {
+  const { next, gone } = await filled(disk, root, above);
+  const secret = path.join(above, "secret");
+  mkdirSync(secret);
+  try {
+    rmSync(path.join(root, "web/local"), { recursive: true });
+    symlinkSync(secret, path.join(root, "web/local"));
+    await assert.rejects(disk.takeOver(root, next, ["web"]), { code: "DISK_MOVE_FAILED" });
+    assert.equal(readFileSync(path.join(root, "alloc/data/kept"), "utf8"), "shared");
+    assert.equal(lstatSync(secret).isDirectory(), true);
+    assert.equal(existsSync(path.join(next, "web/local")), false);
+  } finally {
+    await gone();
+  }
+});

@@ -32,6 +32,7 @@ driverConformance({
     impossible: { command: "/no/such/program" },
   },
   commands: shellCommands,
+  eats: { command: "/usr/bin/perl", args: ["-e", "my @all; while (1) { push @all, 'x' x 1048576 }"] },
 });
 
 // The way of an agent without root: no cgroups at all.

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Driver, TaskPlace, TaskStart } from "#ports";
 import { execConformance, type ExecCommands } from "./driver-exec.ts";
+import { limitsConformance } from "./driver-limits.ts";
 
 export interface DriverWorld {
   /** Again: the driver of the next agent on the same machine. */
@@ -28,6 +29,8 @@ export interface DriverMaker {
     readonly impossible: Record<string, unknown>;
   };
   readonly commands: ExecCommands;
+  /** Takes memory without end; undefined: it limits nothing. */
+  readonly eats?: Record<string, unknown>;
 }
 
 export function taskStart(
@@ -171,6 +174,7 @@ export function driverConformance(maker: DriverMaker): void {
   });
 
   execConformance(check, maker.configs.runs, maker.configs.exits(0), maker.commands);
+  if (maker.eats !== undefined) limitsConformance(check, { eats: maker.eats, runs: maker.configs.runs });
 
   check("usage is told while it runs", async (world) => {
     const driver = world.open();

@@ -23,6 +23,7 @@ driverConformance({
     impossible: { command: "no-such-program" },
   },
   commands: shellCommands,
+  eats: { command: "/usr/bin/perl", args: ["-e", "my @all; while (1) { push @all, 'x' x 1048576 }"] },
 });
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";

@@ -48,7 +48,7 @@ function foreignProcs(cgroups: Cgroups, controller: string, wanted: string): str
 /** The group is the operator's: it must be there. */
 function beneath(root: string, wanted: string, key: string): string {
   const inside = wanted.startsWith(`${root}/`) ? wanted.slice(root.length) : wanted;
-  const group = path.join(root, path.posix.resolve("/", inside));
+  const group = path.resolve(root, `.${path.posix.resolve("/", inside)}`);
   if (group === root) throw invalid(key, "it names the root of the tree");
   if (!existsSync(path.join(group, "cgroup.procs"))) throw invalid(key, `there is no cgroup "${group}"`);
   return group;
