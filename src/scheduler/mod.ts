@@ -26,3 +26,4 @@ export type { Claim, Shortfall } from "./feasible/fits.ts";
 export { isPreemptible } from "./preempt/preemptor.ts";
 export { datacenterTest, inPool, unavailability } from "./feasible/availability.ts";
 export { compileConstraint, constraintText } from "./feasible/constraint.ts";
+export { reschedulesLeft } from "./reconcile/reschedule.ts";

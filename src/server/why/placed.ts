@@ -9,7 +9,7 @@
  */
 import { clientTerminal, deploymentActive, type Allocation, type Evaluation, type Node, type TaskGroup, type TaskState } from "#model";
 import type { Snapshot } from "#state";
-import { reschedulesLeft } from "../reconcilers/deployments/reschedules-left.ts";
+import { reschedulesLeft } from "#scheduler";
 import { type Cause, howLong, quoted, short, timeNs } from "./cause.ts";
 import { crashOf, restartWords, type Crash } from "./crashed.ts";
 
@@ -98,7 +98,7 @@ function nextFor(allocation: Allocation, { snapshot, nowNs, blocked }: PlacedFac
   if (deployment?.Status === "failed") {
     return { words: `and its deployment failed with it (${short(deployment.ID)})`, details: { DeploymentID: deployment.ID } };
   }
-  if (!reschedulesLeft(allocation, nowNs / 1e6)) {
+  if (!reschedulesLeft(allocation, nowNs)) {
     const policy = allocation.Job.TaskGroups.find((group) => group.Name === allocation.TaskGroup)?.ReschedulePolicy;
     const attempts = policy?.Attempts ?? 0;
     const why = attempts > 0 ? `its ${attempts} reschedule attempts are used up` : "its job does not reschedule";

@@ -25,7 +25,7 @@ import {
   type Job,
   terminal,
 } from "#model";
-import { reschedulesLeft } from "./reschedules-left.ts";
+import { reschedulesLeft } from "#scheduler";
 
 export interface DeploymentView {
   readonly deployment: Deployment;
@@ -104,7 +104,7 @@ function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): D
     const { Healthy } = allocation.DeploymentStatus;
     const forGood =
       Healthy === false
-        ? group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs))
+        ? group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs * 1e6))
         : Healthy === true && allocation.ClientStatus === "failed" && wanted(allocation) && relapsed(allocation);
     if (!forGood) continue;
     found = true;
