@@ -7,7 +7,8 @@
  *   operations/    a file a use case: register-job, plan-job, stop-allocation, …
  *   broker/        which evaluation is next (queue.ts, blocked.ts: pure), workers that turn them into placements
  *   nodes/         sessions, heartbeats, reports gathered and written together
- *   reconcilers/   loops without input: lost nodes, garbage, stale evaluations
+ *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
+ *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
  *
  * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which
  * evaluations wait and which nodes to expect. One evaluation of a job is in work at a time. A change and the evaluation it calls for are

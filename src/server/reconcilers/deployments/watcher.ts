@@ -155,7 +155,7 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
       closed = true;
       unsubscribe();
       gathering?.cancel();
-      for (const id of [...watched.keys()]) forget(id);
+      for (const id of watched.keys()) forget(id);
     },
   };
 }

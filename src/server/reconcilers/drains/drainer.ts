@@ -177,7 +177,7 @@ export function createDrainer(context: ServerContext): Drainer {
       closed = true;
       unsubscribe();
       gathering?.cancel();
-      for (const id of [...draining.keys()]) forget(id);
+      for (const id of draining.keys()) forget(id);
     },
   };
 }
