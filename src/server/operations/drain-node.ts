@@ -4,7 +4,8 @@
  *   no drain ──► draining (a new one while draining replaces it: deadline from now, begun when the first began)
  *   draining ──► cancelled: what was told to leave still leaves, nothing else does
  *
- * Draining closes the node to new allocations; it opens again only when asked to.
+ * Draining closes the node to new allocations; it opens again only when asked to. `MarkEligible` means nothing while a drain is set:
+ * existing clients send it with every drain.
  */
 import { type DrainStrategy, type EvaluationId, type LastDrain, type NodeId } from "#model";
 import { commit, evaluationsForNode, type ServerContext } from "../context.ts";
@@ -23,9 +24,6 @@ export async function drainNode(
 ): Promise<{ readonly EvalIDs: readonly EvaluationId[]; readonly Index: number }> {
   const node = context.cluster.state.snapshot().node(id);
   if (node === undefined) throw nodeNotFound(id);
-  if (request.Drain !== null && request.MarkEligible) {
-    throw badRequest(`Cannot drain node "${id}": it cannot be marked eligible while it drains`);
-  }
   const nowMs = context.clock.nowMs();
   const drains = node.DrainStrategy !== null;
   if (request.Drain !== null) {
