@@ -17,6 +17,7 @@ export function systemOutcome(
   const { evaluation, options, snapshot } = pass;
   const FailedTGAllocs: Record<string, AllocMetric> = {};
   const QueuedAllocations: Record<string, number> = {};
+  for (const group of pass.job === undefined || pass.job.Stop ? [] : pass.job.TaskGroups) QueuedAllocations[group.Name] = 0;
   const full = new Map<string, Node>();
   for (const [name, filler] of fillers) {
     QueuedAllocations[name] = filler.full.length;

@@ -20,6 +20,7 @@ test("over random clusters a plan is refused only for what another took, and nev
   withSeeds(Math.ceil(CLUSTERS * testScale()), (chance) => {
     const world = new World();
     for (let i = 0; i < 1 + chance.below(4); i++) world.addNode(anyNode(chance, `n${i}`));
+    if (chance.once(2)) world.configuration = { ...world.configuration, PreemptionConfig: EVERYBODY };
     const newId = idsFrom();
     if (chance.once(2)) commit(world, plan(world, chance, "old", newId));
     const first = plan(world, chance, "a", newId);
@@ -43,8 +44,11 @@ test("over random clusters a plan is refused only for what another took, and nev
   );
 });
 
+const TYPES = ["service", "service", "batch", "system", "sysbatch"];
+const EVERYBODY = { SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: true, BatchSchedulerEnabled: true, ServiceSchedulerEnabled: true };
+
 function plan(world: World, chance: Chance, id: string, newId: () => string): Plan | null {
-  const job = world.addJob(anyJob(chance, id));
+  const job = world.addJob(anyJob(chance, id, TYPES));
   return schedule(world.snapshot(), anEvaluation(job), { placementsMax: 500, newId, nowNs: 0 }).Plan;
 }
 

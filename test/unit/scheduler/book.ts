@@ -1,8 +1,9 @@
 /** The real state, frozen, driven by its commands: what histories are tested against. Also counts the columns afresh. */
 import assert from "node:assert/strict";
 import { createVirtualClock } from "#integrations/memory";
-import { clientTerminal, holdingOf } from "#model";
-import type { AllocationClientUpdate, AllocationId, DesiredTransition, Evaluation, Job, JobId, Namespace, Node, Plan } from "#model";
+import { clientTerminal, DEFAULT_SCHEDULER_CONFIGURATION, holdingOf } from "#model";
+import type { AllocationClientUpdate, AllocationId, DesiredTransition, Evaluation, Job, JobId, Namespace, Node, Plan, SchedulerConfiguration } from "#model";
+import { claimOf } from "#scheduler";
 import { type Command, commandVersion, createState, type Outcome, type Snapshot, type State } from "#state";
 
 export class Book {
@@ -48,6 +49,10 @@ export class Book {
   nodeEligibility(node: Node, Eligibility: Node["SchedulingEligibility"]): void {
     this.#must({ type: "node-eligibility", NodeID: node.ID, Eligibility, Event: null, Evaluations: [] });
   }
+  configure(PreemptionConfig: SchedulerConfiguration["PreemptionConfig"]): void {
+    const Configuration = { ...DEFAULT_SCHEDULER_CONFIGURATION, PreemptionConfig };
+    this.#must({ type: "scheduler-configuration", Configuration, EnforceIndex: null });
+  }
   report(update: AllocationClientUpdate): void {
     this.#must({ type: "allocations-client-update", Updates: [update], Evaluations: [] });
   }
@@ -67,7 +72,7 @@ export class Book {
     assert(outcome.ok, outcome.ok ? "" : `${command.type}: ${outcome.reason}`);
   }
 
-  /** Scheduler and state must count alike (F6). */
+  /** Scheduler and state must count alike (F6): in what is counted, and in what has a name. */
   #assertColumns(): void {
     const snapshot = this.snapshot();
     const columns = snapshot.columns();
@@ -75,6 +80,9 @@ export class Book {
       const slot = columns.slotOf(node.ID) as number;
       const held = [...snapshot.allocationsByNode(node.ID)].filter((allocation) => !clientTerminal(allocation));
       const used = held.map((allocation) => holdingOf(allocation.AllocatedResources));
+      const claims = held.map((allocation) => claimOf(allocation.AllocatedResources));
+      assert.deepEqual([...columns.coresUsed(slot)].sort(), [...new Set(claims.flatMap((claim) => claim.cores))].sort());
+      assert.deepEqual([...columns.devicesUsed(slot)].sort(), [...new Set(claims.flatMap((claim) => claim.devices))].sort());
       assert.equal(
         columns.cpuUsed[slot],
         used.reduce((sum, each) => sum + each.cpu, 0),

@@ -6,10 +6,12 @@ import type { Allocation, ClientStatus, Evaluation, Job, ScheduleResult } from "
 import { verifyPlan } from "#plan";
 import { schedule } from "#scheduler";
 import { testScale } from "../../scale.ts";
+import type { Snapshot } from "#state";
 import { Book } from "./book.ts";
 import { anyGroup, anyJob, anyNode, type Chance, withSeeds } from "./chance.ts";
 import { assertSound, living } from "./invariants.ts";
 import { anEvaluation, idsFrom } from "./nouns.ts";
+import { presentIn, verdicts } from "./slow.ts";
 
 const STEPS = 25;
 
@@ -18,12 +20,16 @@ test("after every commit nothing is over-committed, no port or name is given out
     const book = new Book();
     const newId = idsFrom(`s${seed}`);
     for (let i = 0; i < 2 + chance.below(7); i++) book.addNode(anyNode(chance, `n${i}`));
+    if (chance.once(2)) book.configure(EVERYBODY);
     for (let step = 0; step < STEPS; step++) {
       disturb(book, chance);
       for (const job of book.snapshot().jobs("*")) if (!chance.once(3)) evaluate(book, job, chance, newId);
     }
   });
 });
+
+const TYPES = ["service", "service", "batch", "system", "sysbatch"];
+const EVERYBODY = { SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: true, BatchSchedulerEnabled: true, ServiceSchedulerEnabled: true };
 
 function disturb(book: Book, chance: Chance): void {
   const snapshot = book.snapshot();
@@ -32,7 +38,7 @@ function disturb(book: Book, chance: Chance): void {
   const allocations = [...snapshot.allocations()].filter((allocation) => !terminal(allocation));
   const stopping = [...snapshot.allocations()].filter((allocation) => allocation.DesiredStatus === "stop");
   const acts: readonly (() => void)[] = [
-    () => void book.addJob(anyJob(chance, `job${chance.below(4)}`)),
+    () => void anyOther(book, chance),
     () => {
       const job = jobs.length === 0 ? undefined : chance.pick(jobs);
       if (job !== undefined)
@@ -52,6 +58,13 @@ function disturb(book: Book, chance: Chance): void {
     () => stopping.length > 0 && report(book, chance.pick(stopping), "complete"),
   ];
   chance.pick(acts)();
+}
+
+/** A job keeps its type: registering another type under the id is refused. */
+function anyOther(book: Book, chance: Chance): void {
+  const id = `job${chance.below(4)}`;
+  const known = [...book.snapshot().jobs("*")].find((job) => job.ID === id);
+  book.addJob(anyJob(chance, id, known === undefined ? TYPES : [known.Type]));
 }
 
 function report(book: Book, allocation: Allocation, status: ClientStatus): void {
@@ -109,7 +122,7 @@ function assertReached(book: Book, { Namespace, ID }: Job, result: ScheduleResul
     assert.deepEqual(living(allocations), []);
     return;
   }
-  assert.equal(result.Created.length > 0, Object.keys(result.Evaluation.FailedTGAllocs).length > 0);
+  if (job.Type === "system" || job.Type === "sysbatch") return assertEverywhere(snapshot, job, result);
   for (const group of job.TaskGroups) {
     const own = allocations.filter((allocation) => allocation.TaskGroup === group.Name);
     const current = own.filter((allocation) => !terminal(allocation) || countsThoughOver(allocation, job));
@@ -123,6 +136,32 @@ function assertReached(book: Book, { Namespace, ID }: Job, result: ScheduleResul
     );
     assert.equal(queued > 0, result.Evaluation.FailedTGAllocs[group.Name] !== undefined);
   }
+}
+
+/** On every candidate node one, or the node is counted among those without room, or the constraints are against it. */
+function assertEverywhere(snapshot: Snapshot, job: Job, result: ScheduleResult): void {
+  for (const group of job.TaskGroups.filter((each) => each.Count !== 0)) {
+    const own = [...snapshot.allocationsByJob(job.Namespace, job.ID)].filter((each) => each.TaskGroup === group.Name);
+    let without = 0;
+    // No room first, and later barred by what was placed elsewhere; or just left.
+    let spared = 0;
+    for (const { node, filtered } of verdicts(snapshot, job, group, presentIn(snapshot, new Set(), []))) {
+      const here = own.filter((each) => each.NodeID === node.ID);
+      const had = job.Type === "sysbatch" && here.some((each) => hadItsTurn(each, job));
+      const isLeaving = here.some((each) => each.DesiredTransition.Migrate === true && each.DesiredStatus === "stop");
+      if (had || here.some((each) => !terminal(each))) continue;
+      if (filtered === "" && !isLeaving) without++;
+      if (filtered.startsWith("distinct") || isLeaving) spared++;
+    }
+    const queued = result.Evaluation.QueuedAllocations[group.Name] ?? 0;
+    const outdated = own.filter((each) => !terminal(each) && each.Job.JobModifyIndex !== job.JobModifyIndex).length;
+    assert(queued >= without && queued <= without + outdated + spared, `${group.Name}: ${without} nodes without, ${outdated} outdated, ${queued} queued`);
+  }
+}
+
+/** Sysbatch runs once in a version, unless it was pushed away. */
+function hadItsTurn(allocation: Allocation, job: Job): boolean {
+  return terminal(allocation) && allocation.DesiredStatus !== "evict" && allocation.Job.JobModifyIndex === job.JobModifyIndex;
 }
 
 /** Failed ones, and finished batch of this version. */
