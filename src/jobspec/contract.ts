@@ -1,5 +1,5 @@
 /** What the jobspec room promises: text → Job, Job → admitted Job, two Jobs → diff. */
-import type { DesiredUpdates, Job, JobDiff, NamespaceRecord, NodePool } from "#model";
+import type { DesiredUpdates, Job, JobDiff } from "#model";
 
 /** A place in a source text. Lines and columns count from 1, columns in characters. */
 export interface Position {
@@ -45,12 +45,10 @@ export interface AdmissionContext {
   readonly priorityDefault: number;
   readonly priorityMax: number;
   readonly countMax: number;
-  /** The cluster's namespaces; absent: there is only the default one. */
-  readonly namespace?: (name: string) => NamespaceRecord | undefined;
-  /** The cluster's node pools; absent: any name is taken as one. */
-  readonly nodePool?: (name: string) => NodePool | undefined;
-  /** As the scheduler configuration has it; a node pool may say otherwise. Absent: off. */
-  readonly memoryOversubscription?: boolean;
+  /** May jobs of this node pool use memory_max? Absent: no. */
+  readonly memoryOversubscription?: (nodePool: string) => boolean;
+  /** job_max_source_size: a larger source is not kept. Absent: 1 MiB. */
+  readonly sourceBytesMax?: number;
 }
 export interface Admitted {
   readonly job: Job;

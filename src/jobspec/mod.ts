@@ -17,5 +17,6 @@ export { AdmissionError } from "./admit/admission-error.ts";
 export { diffJobs } from "./diff/diff-jobs.ts";
 export { annotateDiff } from "./diff/annotate.ts";
 export { parseJob } from "./parse.ts";
+export { renderJob } from "./render/render-job.ts";
 export { JobFileError } from "./job-file-error.ts";
 export { renderDiagnostic } from "./hcl/render.ts";

@@ -62,9 +62,14 @@ export function sameValue(a: unknown, b: unknown): boolean {
   }
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const key of Object.keys(left)) if (!sameValue(left[key], right[key])) return false;
-  for (const key of Object.keys(right)) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key of Object.keys(left)) if (!sameValue(left[key], own(right, key))) return false;
+  for (const key of Object.keys(right)) if (right[key] !== undefined && own(left, key) === undefined) return false;
   return true;
+}
+
+/** A key of that name is one like any other, but every object has the property. */
+function own(value: Record<string, unknown>, key: string): unknown {
+  return key === "__proto__" && !Object.hasOwn(value, key) ? undefined : value[key];
 }
 
 type Noun = Readonly<Record<string, unknown>>;

@@ -1,6 +1,5 @@
 /** Names: there, unique, and fit for the places they end up in (paths, log file names, environment). nomad.md §1.2, §1.8. */
-import { DEFAULT_NAMESPACE, DEFAULT_NAMESPACE_RECORD, JOB_TYPES, type Job, type Task } from "#model";
-import type { AdmissionContext } from "../contract.ts";
+import { JOB_TYPES, type Job, type Task } from "#model";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace, warning } from "./finding.ts";
 
@@ -22,7 +21,6 @@ export function* checkJobNames({ job, context }: Admission): Iterable<Finding> {
     yield problem(place, "Priority", `priority is ${job.Priority}, must be 1 to ${context.priorityMax}`);
   }
   if (job.Datacenters.includes("")) yield problem(place, "Datacenters", "a datacenter's name is empty");
-  yield* checkCluster(place, job, context);
   if (job.Region !== context.defaultRegion) {
     yield problem(
       place,
@@ -33,19 +31,6 @@ export function* checkJobNames({ job, context }: Admission): Iterable<Finding> {
   if ((job.UI?.Description.length ?? 0) > 1000) yield problem(place, "UI.Description", "ui description is longer than 1000 characters");
   if (job.Stop) yield warning(place, "Stop", "Stop is true: the job is registered as stopped and nothing of it will run");
   if (job.Periodic !== null || job.ParameterizedJob !== null) yield* checkBatchOnly(place, job);
-}
-
-/** Namespace and node pool exist, as far as there is a cluster to ask. */
-function* checkCluster(place: Place, job: Job, context: AdmissionContext): Iterable<Finding> {
-  const namespaces = context.namespace ?? ((name) => (name === DEFAULT_NAMESPACE ? DEFAULT_NAMESPACE_RECORD : undefined));
-  if (namespaces(job.Namespace) === undefined) {
-    const make = `make it with \`drover namespace apply ${job.Namespace}\``;
-    yield problem(place, "Namespace", `namespace ${JSON.stringify(job.Namespace)} does not exist: ${make}`);
-  }
-  if (context.nodePool !== undefined && context.nodePool(job.NodePool) === undefined) {
-    const make = `make it with \`drover node pool apply\`, or use "default" or "all"`;
-    yield problem(place, "NodePool", `node pool ${JSON.stringify(job.NodePool)} does not exist: ${make}`);
-  }
 }
 
 function* checkBatchOnly(place: Place, job: Job): Iterable<Finding> {

@@ -44,8 +44,7 @@ function* checkScaling(place: Place, group: TaskGroup): Iterable<Finding> {
 
 /** Step: memory_max means something only where the cluster oversubscribes memory. */
 export function* checkOversubscription({ job, context }: Admission): Iterable<Finding> {
-  const pool = context.nodePool?.(job.NodePool)?.SchedulerConfiguration?.MemoryOversubscriptionEnabled ?? null;
-  if (pool ?? context.memoryOversubscription ?? false) return;
+  if (context.memoryOversubscription?.(job.NodePool) === true) return;
   for (const [g, group] of job.TaskGroups.entries()) {
     for (const [t, task] of group.Tasks.entries()) {
       if ((task.Resources?.MemoryMaxMB ?? 0) === 0) continue;

@@ -66,9 +66,10 @@ function convertMap(value: Value, of: Shape): Converted {
   if (value === null || !isMap(value)) return { wanted: "a map", got: value };
   const plain: Record<string, unknown> = {};
   for (const [key, inner] of value) {
-    if (inner === null) continue;
+    // Among strings null is as good as not written; free content may hold one.
+    if (inner === null && of.type !== undefined) continue;
     // A header's single value stands for a list of one.
-    const item = of.type === "array" && !isList(inner) ? [inner] : inner;
+    const item = of.type === "array" && inner !== null && !isList(inner) ? [inner] : inner;
     const converted = convert(item, of, false);
     if ("wanted" in converted) return { wanted: `a map of ${of.type === "array" ? "lists of strings" : "strings"}`, got: converted.got };
     setProperty(plain, key, converted.value);

@@ -3,7 +3,19 @@
  * what the job was before. Asked by register, plan and validate alike. nomad.md §1.2, §1.12, §7.
  */
 import { isParameterized, type Job, type NamespaceRecord } from "#model";
+import type { AdmissionContext } from "#jobspec";
 import type { Snapshot } from "#state";
+import type { ServerContext } from "../context.ts";
+
+/** Admission with what this cluster's settings say at the moment. */
+export function admissionHere({ admission, cluster }: ServerContext): AdmissionContext {
+  const snapshot = cluster.state.snapshot();
+  const everywhere = snapshot.schedulerConfiguration().MemoryOversubscriptionEnabled;
+  return {
+    ...admission,
+    memoryOversubscription: (pool) => snapshot.nodePool(pool)?.SchedulerConfiguration?.MemoryOversubscriptionEnabled ?? everywhere,
+  };
+}
 
 /** What is in the way, one sentence each; empty: nothing. */
 export function obstaclesTo(snapshot: Snapshot, job: Job): readonly string[] {

@@ -7,16 +7,17 @@
  * registrations that saw the same index exactly one wins (F24), and a refused one changes nothing.
  */
 import { admitJob, AdmissionError, type Admitted } from "#jobspec";
-import { launchesChildren, type Job } from "#model";
+import { launchesChildren, type Job, type JobSubmission } from "#model";
 import { refused, badRequest, jobIndexConflict, registrationClosed } from "../errors.ts";
 import { evaluationFor, type ServerContext } from "../context.ts";
 import type { RegisterRequest, RegisterResponse } from "../contract.ts";
-import { obstaclesTo } from "./admit-here.ts";
+import { admissionHere, obstaclesTo } from "./admit-here.ts";
 
 const RACES_MAX = 10;
 
 export async function registerJob(context: ServerContext, request: RegisterRequest): Promise<RegisterResponse> {
   const { job, warnings } = admitRequested(context, request);
+  const { submission, dropped } = keptSource(context, request.Submission ?? null);
   if (context.cluster.state.snapshot().schedulerConfiguration().RejectJobRegistration) throw registrationClosed();
   const priority = request.EvalPriority ?? 0;
   if (priority < 0 || priority > context.admission.priorityMax) {
@@ -34,7 +35,7 @@ export async function registerJob(context: ServerContext, request: RegisterReque
     const outcome = await context.cluster.propose({
       type: "job-register",
       Job: preserving && before !== undefined ? withResourcesOf(before, job) : job,
-      Submission: request.Submission ?? null,
+      Submission: submission,
       Evaluation: evaluation,
       // Resources were taken from this version: of a job that changed meanwhile they are taken again.
       EnforceIndex: asked ?? (preserving ? (before?.JobModifyIndex ?? 0) : null),
@@ -46,7 +47,7 @@ export async function registerJob(context: ServerContext, request: RegisterReque
         EvalID: evaluation?.ID ?? "",
         EvalCreateIndex: evaluation === null ? 0 : outcome.index,
         JobModifyIndex: stored?.JobModifyIndex ?? outcome.index,
-        Warnings: warningText(warnings),
+        Warnings: warningText([...warnings, ...dropped]),
         Index: outcome.index,
       };
     }
@@ -61,7 +62,7 @@ export function admitRequested(
   context: ServerContext,
   request: { readonly Job: unknown; readonly namespace?: string; readonly region?: string },
 ): Admitted {
-  const admitted = admitJob(request.Job, context.admission);
+  const admitted = admitJob(request.Job, admissionHere(context));
   const { ID, Namespace, Region } = admitted.job;
   if (request.namespace !== undefined && request.namespace !== "" && request.namespace !== Namespace) {
     throw badRequest(`Cannot register job "${ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`);
@@ -72,6 +73,20 @@ export function admitRequested(
   const obstacles = obstaclesTo(context.cluster.state.snapshot(), admitted.job);
   if (obstacles.length > 0) throw new AdmissionError(`job ${JSON.stringify(ID)}`, obstacles);
   return admitted;
+}
+
+const SOURCE_BYTES_MAX = 1024 * 1024;
+
+/** The source as it is kept with the version: a very large one is not, the job runs all the same. */
+function keptSource(
+  { admission }: ServerContext,
+  submission: JobSubmission | null,
+): { readonly submission: JobSubmission | null; readonly dropped: readonly string[] } {
+  if (submission === null) return { submission, dropped: [] };
+  const bytes = Buffer.byteLength(submission.Source) + Buffer.byteLength(submission.Variables);
+  const most = admission.sourceBytesMax ?? SOURCE_BYTES_MAX;
+  if (bytes <= most) return { submission, dropped: [] };
+  return { submission: null, dropped: [`the job's source has ${bytes} bytes and is not kept: job_max_source_size is ${most}`] };
 }
 
 /** `job`, with what the tasks of the same names have now. */

@@ -2,12 +2,12 @@
 import { AdmissionError, admitJob } from "#jobspec";
 import type { ServerContext } from "../context.ts";
 import type { JobValidateResponse } from "../contract.ts";
-import { obstaclesTo } from "./admit-here.ts";
+import { admissionHere, obstaclesTo } from "./admit-here.ts";
 import { warningText } from "./register-job.ts";
 
 export async function validateJob(context: ServerContext, request: { readonly Job: unknown }): Promise<JobValidateResponse> {
   try {
-    const { job, warnings } = admitJob(request.Job, context.admission);
+    const { job, warnings } = admitJob(request.Job, admissionHere(context));
     const obstacles = obstaclesTo(context.cluster.state.snapshot(), job);
     if (obstacles.length > 0) throw new AdmissionError(`job ${JSON.stringify(job.ID)}`, obstacles);
     return { DriverConfigValidated: true, ValidationErrors: [], Error: "", Warnings: warningText(warnings) };

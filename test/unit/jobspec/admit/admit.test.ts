@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { AdmissionError, admitJob, parseJob } from "#jobspec";
-import { DEFAULT_NAMESPACE_RECORD, Job, type TaskGroup, fieldsOf } from "#model";
+import { Job, type TaskGroup, fieldsOf } from "#model";
 import { testScale } from "../../../scale.ts";
 
 const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
@@ -159,27 +159,12 @@ test("a kill signal is implied as a constraint, once", () => {
   assert.deepEqual(admit(once).job, once);
 });
 
-test("memory_max is warned of only where the cluster does not oversubscribe memory; the pool's word counts before the cluster's", () => {
+test("memory_max is warned of only where the job's node pool does not oversubscribe memory", () => {
   const input = minimal({ Tasks: [{ Name: "t", Driver: "exec", Resources: { MemoryMB: 100, MemoryMaxMB: 200 } }] });
   assert.match(admit(input).warnings.join(), /Task "t" of group "g": memory oversubscription is not enabled/);
-  assert.deepEqual(admitJob(input, { ...CONTEXT, memoryOversubscription: true }).warnings, []);
-  const pool = { Name: "default", Description: "", Meta: {}, CreateIndex: 1, ModifyIndex: 1 };
-  const nodePool = (MemoryOversubscriptionEnabled: boolean | null) => () => ({
-    ...pool,
-    SchedulerConfiguration: { SchedulerAlgorithm: "" as const, MemoryOversubscriptionEnabled },
-  });
-  assert.equal(admitJob(input, { ...CONTEXT, memoryOversubscription: true, nodePool: nodePool(false) }).warnings.length, 1);
-  assert.deepEqual(admitJob(input, { ...CONTEXT, nodePool: nodePool(true) }).warnings, []);
-  assert.deepEqual(admitJob(input, { ...CONTEXT, memoryOversubscription: true, nodePool: nodePool(null) }).warnings, []);
-});
-
-test("namespaces and node pools have to exist in the cluster that is asked", () => {
-  const namespace = (name: string) => (name === "prod" ? { ...DEFAULT_NAMESPACE_RECORD, Name: name } : undefined);
-  const nodePool = () => undefined;
-  const input = minimal({}, { Namespace: "prod", NodePool: "gpu" });
-  assert.equal(admitJob(input, { ...CONTEXT, namespace }).job.NodePool, "gpu");
-  assert.throws(() => admitJob(input, { ...CONTEXT, namespace, nodePool }), /node pool "gpu" does not exist: make it with/);
-  assert.throws(() => admitJob(input, CONTEXT), /namespace "prod" does not exist: make it with/);
+  const memoryOversubscription = (pool: string) => pool === "large";
+  assert.deepEqual(admitJob({ ...input, NodePool: "large" }, { ...CONTEXT, memoryOversubscription }).warnings, []);
+  assert.equal(admitJob(input, { ...CONTEXT, memoryOversubscription }).warnings.length, 1);
 });
 
 test("a job that says nothing gets no warnings, also when a client has filled in every default", () => {

@@ -19,7 +19,6 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["a NUL in the ID", job({ ID: "a\0b" }), /ID contains a space or a control character/],
   ["an unknown type", job({ Type: "daemon" }), /type is "daemon", must be one of service, batch, system, sysbatch \(Type\)/],
   ["a priority out of range", job({ Priority: 101 }), /priority is 101, must be 1 to 100/],
-  ["another namespace", job({ Namespace: "prod" }), /namespace "prod" does not exist/],
   ["another region", job({ Region: "eu" }), /region "eu" is not known here: this is "global"/],
   ["no group", job({ TaskGroups: [] }), /has no group/],
   [

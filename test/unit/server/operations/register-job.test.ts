@@ -135,3 +135,15 @@ test("validateJob() lists every problem and refuses nothing", () =>
     assert.ok(bad.ValidationErrors.length >= 2, bad.Error);
     assert.match(bad.Error, /web/);
   }));
+
+test("a very large source is not kept, and says so; the job runs all the same", () =>
+  inside({}, async (world) => {
+    const Submission = { Source: "#".repeat(1024 * 1024), Format: "hcl2", VariableFlags: {}, Variables: "" };
+    const kept = await world.server.registerJob({ Job: jobOf({ id: "kept", count: 1 }), Submission });
+    assert.equal(kept.Warnings, "");
+    const large = await world.server.registerJob({ Job: jobOf({ id: "large", count: 1 }), Submission: { ...Submission, Variables: "a = 1" } });
+    assert.match(large.Warnings, /source has 1048581 bytes and is not kept: job_max_source_size is 1048576/);
+    const snapshot = world.cluster.state.snapshot();
+    assert.equal(snapshot.submission("default", "kept", 0)?.Source.length, 1024 * 1024);
+    assert.equal(snapshot.submission("default", "large", 0), undefined);
+  }));
