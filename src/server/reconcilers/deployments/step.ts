@@ -137,13 +137,17 @@ function nextDeadlineMs(view: DeploymentView): number | null {
   return deadlines.length === 0 ? null : Math.max(view.nowMs, Math.min(...deadlines));
 }
 
-/** When a group must have got on; undefined while it need not: done, waiting for its promotion, or nothing placed yet. */
-function deadlineMs({ group, allocations }: GroupView): number | undefined {
-  if (group.ProgressDeadline === 0 || group.RequireProgressBy === null) return undefined;
+/**
+ * When a group must have got on; undefined while it need not: done, waiting for its promotion, or nothing placed yet. Canaries that fit
+ * nowhere have the same time from the start: the version they are to follow serves on, so waiting for room helps nobody (F11).
+ */
+function deadlineMs({ group, allocations, createdMs }: GroupView): number | undefined {
+  if (group.ProgressDeadline === 0) return undefined;
   const enough = awaitsPromotion(group)
     ? allocations.filter(isHealthyCanary).length >= group.DesiredCanaries
     : group.HealthyAllocs >= group.DesiredTotal;
   if (enough) return undefined;
+  if (group.RequireProgressBy === null) return awaitsPromotion(group) ? createdMs + group.ProgressDeadline / 1e6 : undefined;
   const deadline = Date.parse(group.RequireProgressBy);
   if (Number.isNaN(deadline)) return undefined;
   // What was well and had to go (a drain moved it, F15) has its time again: the old deadline may be long past.
@@ -178,11 +182,17 @@ function evaluation({ deployment, allocations, answeredIndex }: DeploymentView):
 interface GroupView {
   readonly group: DeploymentGroup;
   readonly allocations: readonly Allocation[];
+  /** Of the deployment. */
+  readonly createdMs: number;
 }
 
 function groupsOf({ deployment, allocations }: DeploymentView): GroupView[] {
   const byGroup = Map.groupBy(allocations, ({ TaskGroup }) => TaskGroup);
-  return Object.entries(deployment.TaskGroups).map(([name, group]) => ({ group, allocations: byGroup.get(name) ?? [] }));
+  return Object.entries(deployment.TaskGroups).map(([name, group]) => ({
+    group,
+    allocations: byGroup.get(name) ?? [],
+    createdMs: deployment.CreateTime / 1e6,
+  }));
 }
 
 function groupOf(deployment: Deployment, allocation: Allocation): DeploymentGroup | undefined {

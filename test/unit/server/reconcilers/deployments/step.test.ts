@@ -164,3 +164,16 @@ test("one that has ended is left alone", () => {
     assert.deepEqual(step({ deployment, job: undefined }), { decision: null, wakeAtMs: null });
   }
 });
+
+test("canaries that fit nowhere fail the deployment a progress_deadline after it began; a first version waits for room (F11)", () => {
+  const unplaced = deploymentOf({ group: groupOf({ DesiredCanaries: 1, AutoRevert: true }) });
+  const deadlineMs = unplaced.CreateTime / 1e6 + (unplaced.TaskGroups["group"]?.ProgressDeadline ?? 0) / 1e6;
+  assert.deepEqual(step({ deployment: unplaced, nowMs: deadlineMs - 1 }), { decision: null, wakeAtMs: deadlineMs });
+  assert.deepEqual(step({ deployment: unplaced, nowMs: deadlineMs }).decision, {
+    kind: "end",
+    status: "failed",
+    description: "Failed due to progress deadline",
+    rollback: true,
+  });
+  assert.deepEqual(step({ deployment: deploymentOf({ group: groupOf() }), nowMs: deadlineMs * 10 }), { decision: null, wakeAtMs: null });
+});
