@@ -68,6 +68,9 @@ export async function play({ seed, setting, steps, tell = () => undefined }: Pla
     await forget(world);
     if (broken.length > 0) throw broken[0];
     return { commits: seen.commits, allocations: seen.allocations, deployments: seen.deployments.size, hash: hashOf(world) };
+  } catch (thrown) {
+    for (const line of whyNot(world)) tell(line);
+    throw thrown;
   } finally {
     world.disk.beforeAppend = () => Promise.resolve();
     await world.close();
@@ -172,6 +175,14 @@ async function forget(world: World): Promise<void> {
     [],
     "after stop and gc nothing is left",
   );
+}
+
+/** What the product itself says of what does not run. */
+function whyNot({ server, cluster }: World): string[] {
+  return [...cluster.state.snapshot().jobs("*")].flatMap((job) => {
+    const { Summary, Reasons } = server.explainJob(job.Namespace, job.ID);
+    return Reasons.length === 0 ? [] : [`why ${job.ID}: ${Summary}`, ...Reasons.map((reason) => `  ${reason.Stage}: ${reason.Sentence}`)];
+  });
 }
 
 function hashOf({ disk }: World): string {
