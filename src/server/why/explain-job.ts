@@ -68,7 +68,8 @@ function explainGroup(snapshot: Snapshot, job: Job, group: TaskGroup, facts: Why
     }
     // Replaced: its successor is what counts.
     if (clientTerminal(allocation) && allocation.NextAllocation !== "") continue;
-    placed.push(allocation);
+    // A lost one is to be replaced: what keeps its successor is told as of any that is missing.
+    if (allocation.ClientStatus !== "lost") placed.push(allocation);
     if (!clientTerminal(allocation)) present++;
     if (allocation.ClientStatus === "running") running++;
     if (allocation.JobVersion !== job.Version && !clientTerminal(allocation)) older++;
