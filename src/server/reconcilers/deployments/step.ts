@@ -147,7 +147,9 @@ function deadlineMs({ group, allocations, createdMs }: GroupView): number | unde
     ? allocations.filter(isHealthyCanary).length >= group.DesiredCanaries
     : group.HealthyAllocs >= group.DesiredTotal;
   if (enough) return undefined;
-  if (group.RequireProgressBy === null) return awaitsPromotion(group) ? createdMs + group.ProgressDeadline / 1e6 : undefined;
+  if (group.RequireProgressBy === null) {
+    return awaitsPromotion(group) && allocations.length === 0 ? createdMs + group.ProgressDeadline / 1e6 : undefined;
+  }
   const deadline = Date.parse(group.RequireProgressBy);
   if (Number.isNaN(deadline)) return undefined;
   // What was well and had to go (a drain moved it, F15) has its time again: the old deadline may be long past.
