@@ -17,7 +17,9 @@ export function mockDevices(what: string, clock: Clock): Devices {
     reserve(ids) {
       const unknown = ids.find((id) => !known.has(id));
       if (unknown !== undefined) {
-        return Promise.reject(new NamedError("DEVICE_UNKNOWN", `Cannot reserve device "${unknown}": this node has ${[...known].join(", ")}`));
+        return Promise.reject(
+          new NamedError("DEVICE_UNKNOWN", `Cannot reserve device "${unknown}": this node has ${[...known].join(", ")}`),
+        );
       }
       return Promise.resolve({ environment: { MOCK_VISIBLE_DEVICES: ids.join(",") } });
     },
@@ -25,14 +27,12 @@ export function mockDevices(what: string, clock: Clock): Devices {
       const Timestamp = new Date(clock.nowMs()).toISOString();
       const Summary = { IntNumeratorVal: 0, IntDenominatorVal: 100, StringVal: null, Unit: "%", Desc: "How busy it is" };
       return Promise.resolve(
-        groups.map(
-          ({ Vendor, Type, Name, Instances }): DeviceGroupUsage => ({
-            Vendor,
-            Type,
-            Name,
-            InstanceStats: Object.fromEntries(Instances.map(({ ID }) => [ID, { Summary, Stats: null, Timestamp }])),
-          }),
-        ),
+        groups.map(({ Vendor, Type, Name, Instances }): DeviceGroupUsage => ({
+          Vendor,
+          Type,
+          Name,
+          InstanceStats: Object.fromEntries(Instances.map(({ ID }) => [ID, { Summary, Stats: null, Timestamp }])),
+        })),
       );
     },
   };

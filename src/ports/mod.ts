@@ -29,17 +29,7 @@ export type {
   NodeEnd,
   NodeServices,
 } from "./link.ts";
-export type {
-  Driver,
-  DriverCapabilities,
-  ExecSession,
-  TaskExec,
-  TaskExit,
-  TaskHandle,
-  TaskId,
-  TaskPlace,
-  TaskStart,
-} from "./driver.ts";
+export type { Driver, DriverCapabilities, ExecSession, TaskExec, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "./driver.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
 export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching } from "./disk.ts";
 export type { DeviceGroupUsage, DeviceReservation, Devices, DeviceStatistic } from "./device.ts";

@@ -12,7 +12,10 @@ const MB = 1024 * 1024;
 type Check = (sentence: string, body: (world: DriverWorld) => Promise<void>) => void;
 
 /** `eats`: takes memory without end; `runs`: until it is stopped. */
-export function limitsConformance(check: Check, configs: { readonly eats: Record<string, unknown>; readonly runs: Record<string, unknown> }): void {
+export function limitsConformance(
+  check: Check,
+  configs: { readonly eats: Record<string, unknown>; readonly runs: Record<string, unknown> },
+): void {
   const running = (sentence: string, more: Partial<TaskStart>, body: (handle: TaskHandle, world: DriverWorld) => Promise<void> | void) =>
     check(sentence, async (world) => {
       const handle = await world.open().start(taskStart(world, ID, configs.runs, more));
@@ -23,10 +26,14 @@ export function limitsConformance(check: Check, configs: { readonly eats: Record
   running("memory is the hard limit", { memoryMB: 64 }, ({ pid }) => {
     assert.equal(limitOf(pid), 64 * MB);
   });
-  running("memory_max is the hard limit where it is granted, and memory is kept for the task", { memoryMB: 64, memoryMaxMB: 128 }, ({ pid }) => {
-    assert.equal(limitOf(pid), 128 * MB);
-    assert.equal(reservationOf(pid), 64 * MB);
-  });
+  running(
+    "memory_max is the hard limit where it is granted, and memory is kept for the task",
+    { memoryMB: 64, memoryMaxMB: 128 },
+    ({ pid }) => {
+      assert.equal(limitOf(pid), 128 * MB);
+      assert.equal(reservationOf(pid), 64 * MB);
+    },
+  );
   running("memory_max -1 is no limit", { memoryMB: 64, memoryMaxMB: -1 }, ({ pid }) => {
     assert.ok(limitOf(pid) > 2 ** 52, String(limitOf(pid)));
   });

@@ -10,7 +10,9 @@ interface Allocation {
   readonly ClientStatus: string;
   readonly ClientDescription: string;
   readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
-  readonly TaskStates: Readonly<Record<string, { readonly State: string; readonly Failed: boolean; readonly Events: readonly { readonly Type: string }[] }>>;
+  readonly TaskStates: Readonly<
+    Record<string, { readonly State: string; readonly Failed: boolean; readonly Events: readonly { readonly Type: string }[] }>
+  >;
 }
 
 let agent: RealAgent;
@@ -115,7 +117,13 @@ test("sticky data is there again after a new version, and an allocation of a dep
       {
         Name: "g",
         EphemeralDisk: { Sticky: true, Migrate: false, SizeMB: 110 },
-        Update: { MaxParallel: 1, HealthCheck: "task_states", MinHealthyTime: 0.3 * SECOND, HealthyDeadline: 20 * SECOND, ProgressDeadline: 60 * SECOND },
+        Update: {
+          MaxParallel: 1,
+          HealthCheck: "task_states",
+          MinHealthyTime: 0.3 * SECOND,
+          HealthyDeadline: 20 * SECOND,
+          ProgressDeadline: 60 * SECOND,
+        },
         Tasks: [{ Name: "t", ...shell(`${script}; trap 'exit 0' INT; while :; do sleep 0.05; done`) }],
       },
     ],
@@ -126,8 +134,9 @@ test("sticky data is there again after a new version, and an allocation of a dep
   await submit(job("cat /alloc/data/x /local/y"));
   const next = await until("sticky", "running", 1);
   await eventually("the data of the first version", async () => (await logs(next.ID, "t")) === "one\ntwo\n");
-  await eventually("the second version to be healthy", async () =>
-    (await allocations("sticky")).find((each) => each.JobVersion === 1)?.DeploymentStatus?.Healthy === true,
+  await eventually(
+    "the second version to be healthy",
+    async () => (await allocations("sticky")).find((each) => each.JobVersion === 1)?.DeploymentStatus?.Healthy === true,
   );
 });
 
@@ -139,7 +148,12 @@ interface Ran {
 }
 
 /** As the command line does it: a websocket, one JSON frame a message. */
-function exec(id: string, task: string, command: readonly string[], options: { readonly tty?: boolean; readonly input?: string } = {}): Promise<Ran> {
+function exec(
+  id: string,
+  task: string,
+  command: readonly string[],
+  options: { readonly tty?: boolean; readonly input?: string } = {},
+): Promise<Ran> {
   const query = new URLSearchParams({ task, tty: String(options.tty === true), command: JSON.stringify(command) });
   const socket = new WebSocket(`${agent.address.replace("http", "ws")}/v1/client/allocation/${id}/exec?${query}`);
   const send = (frame: object) => socket.send(JSON.stringify(frame));
@@ -187,7 +201,9 @@ test("a command beside a task: input, output, status, and nothing of it left whe
   for (const task of ["chroot", "raw"]) {
     const ran = await exec(ID, task, ["sh", "-c", "cat; echo err >&2; echo $NOMAD_TASK_NAME; exit 4"], { input: "in\n" });
     assert.deepEqual(ran, { code: 4, stdout: `in\n${task}\n`, stderr: "err\n" });
-    const terminal = await exec(ID, task, ["sh", "-c", "until [ \"$(stty size)\" = '40 120' ]; do sleep 0.02; done; tty; exit 5"], { tty: true });
+    const terminal = await exec(ID, task, ["sh", "-c", "until [ \"$(stty size)\" = '40 120' ]; do sleep 0.02; done; tty; exit 5"], {
+      tty: true,
+    });
     assert.equal(terminal.code, 5);
     assert.match(terminal.stdout, /\/dev\/pts\/\d+/);
   }
@@ -201,6 +217,9 @@ test("a command beside a task: input, output, status, and nothing of it left whe
     await eventually("nothing of it to be left", () => sleepers().length === 0);
     assert.equal((await exec(ID, task, ["true"])).code, 0);
     const found = (await allocations("beside")).find((each) => each.ID === ID);
-    assert.ok(found?.TaskStates[task]?.Events.every((event) => event.Type !== "Restarting"), "the task is unharmed");
+    assert.ok(
+      found?.TaskStates[task]?.Events.every((event) => event.Type !== "Restarting"),
+      "the task is unharmed",
+    );
   }
 });

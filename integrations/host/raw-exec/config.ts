@@ -49,7 +49,9 @@ export function readRawExecConfig(config: Readonly<Record<string, unknown>>): Ra
 function overrides(value: unknown): Record<string, string> {
   const maps: unknown[] = Array.isArray(value) ? value : [value];
   return Object.fromEntries(
-    maps.flatMap((each) => (each !== null && typeof each === "object" ? Object.entries(each) : [])).map(([key, group]) => [key, String(group)]),
+    maps
+      .flatMap((each) => (each !== null && typeof each === "object" ? Object.entries(each) : []))
+      .map(([key, group]) => [key, String(group)]),
   );
 }
 

@@ -17,7 +17,14 @@ export async function allocationUsage(
   const groups = holdsDevices ? (await Promise.all(devices.map((each) => each.usage()))).flat() : [];
   const Timestamp = clock.nowNs();
   const tasks = measured.flatMap(([name, usage]) =>
-    usage === undefined ? [] : [[name, { ResourceUsage: withDevices(usage, groups, given[name]?.Devices ?? []), Timestamp, Pids: null } satisfies TaskUsage] as const],
+    usage === undefined
+      ? []
+      : [
+          [
+            name,
+            { ResourceUsage: withDevices(usage, groups, given[name]?.Devices ?? []), Timestamp, Pids: null } satisfies TaskUsage,
+          ] as const,
+        ],
   );
   return { ResourceUsage: sumUsage(tasks.map(([, usage]) => usage.ResourceUsage)), Tasks: Object.fromEntries(tasks), Timestamp };
 }

@@ -137,7 +137,10 @@ describe("the health of an allocation", () => {
     stage.server.refuseUpdates = false;
     await stage.agent();
     await stage.clock.advance(2 * SECOND);
-    assert.deepEqual(verdicts(stage).map((each) => each.healthy), [true]);
+    assert.deepEqual(
+      verdicts(stage).map((each) => each.healthy),
+      [true],
+    );
     const { DeploymentStatus } = stage.server.updates.find(({ update: each }) => each.DeploymentStatus !== undefined)?.update ?? {};
     assert.equal(Math.floor((Date.parse(DeploymentStatus?.Timestamp ?? "") - Date.UTC(2026, 0, 1)) / SECOND), 10, "said when it was found");
     await stage.clock.advance(60 * SECOND);
@@ -159,7 +162,8 @@ describe("the health of an allocation", () => {
       main: { State: "pending", Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [], ...fields },
     });
     const at = (second: number) => new Date(second * 1000).toISOString();
-    const judge = (fields: Partial<TaskState>, second: number) => judgeHealth(rules, beginWatch("d", 100e9), tasks, state(fields), second * 1e9);
+    const judge = (fields: Partial<TaskState>, second: number) =>
+      judgeHealth(rules, beginWatch("d", 100e9), tasks, state(fields), second * 1e9);
     assert.deepEqual(judge({}, 101), { what: "wait", atNs: 160e9 });
     assert.deepEqual(judge({ State: "running", StartedAt: at(105) }, 106), { what: "wait", atNs: 115e9 });
     assert.deepEqual(judge({ State: "running", StartedAt: at(105) }, 115), { what: "healthy" });

@@ -13,11 +13,17 @@ async function* nothing(): AsyncGenerator<ExecInput> {}
 
 async function outputs(of: AsyncIterable<ExecOutput>): Promise<string[]> {
   const said: string[] = [];
-  for await (const each of of) said.push(each.kind === "exited" ? `exited ${each.exitCode}` : `${each.kind} ${Buffer.from(each.data).toString()}`);
+  for await (const each of of)
+    said.push(each.kind === "exited" ? `exited ${each.exitCode}` : `${each.kind} ${Buffer.from(each.data).toString()}`);
   return said;
 }
 
-function exec(services: NodeServices, Command: readonly string[], input: AsyncIterable<ExecInput> = nothing(), signal = new AbortController().signal) {
+function exec(
+  services: NodeServices,
+  Command: readonly string[],
+  input: AsyncIterable<ExecInput> = nothing(),
+  signal = new AbortController().signal,
+) {
   return services.exec({ AllocationId: A, Task: "main", Command, Tty: false }, input, signal);
 }
 
@@ -59,9 +65,12 @@ describe("a command in a task", () => {
   test("is refused beside a task that does not run, an unknown one, and without a command", async () => {
     const { stage, services } = await running();
     await assert.rejects(outputs(exec(services, [])), { code: "EXEC_COMMAND_MISSING", statusCode: 400 });
-    await assert.rejects(outputs(services.exec({ AllocationId: A, Task: "else", Command: ["x"], Tty: false }, nothing(), new AbortController().signal)), {
-      code: "TASK_UNKNOWN",
-    });
+    await assert.rejects(
+      outputs(services.exec({ AllocationId: A, Task: "else", Command: ["x"], Tty: false }, nothing(), new AbortController().signal)),
+      {
+        code: "TASK_UNKNOWN",
+      },
+    );
     stage.server.put({ ...anAllocation("a"), DesiredStatus: "stop" });
     await stage.clock.advance(10 * SECOND);
     await assert.rejects(outputs(exec(services, ["exit", "0"])), { message: 'task "main" is not running.', statusCode: 404 });
@@ -162,7 +171,8 @@ describe("a dispatched job's payload", () => {
   });
 
   test("a path that leads out of local fails the set-up", async () => {
-    for (const File of ["../secrets/x", "a/../../../x", "..", "."]) assert.throws(() => payloadPath("main", File), { code: "FILE_OUTSIDE" }, File);
+    for (const File of ["../secrets/x", "a/../../../x", "..", "."])
+      assert.throws(() => payloadPath("main", File), { code: "FILE_OUTSIDE" }, File);
     assert.equal(payloadPath("main", "/etc/passwd"), "main/local/etc/passwd");
     const stage = createStage();
     await stage.agent();

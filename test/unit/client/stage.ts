@@ -82,12 +82,7 @@ export interface Stage {
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
-  agent(options?: {
-    settings?: Partial<ClientSettings>;
-    devices?: readonly Devices[];
-    dieAt?: string;
-    closeAt?: string;
-  }): Promise<Agent>;
+  agent(options?: { settings?: Partial<ClientSettings>; devices?: readonly Devices[]; dieAt?: string; closeAt?: string }): Promise<Agent>;
   /** The latest the servers heard. */
   told(id: string): AllocationClientUpdate | undefined;
   /** Event types of a task, oldest first. */

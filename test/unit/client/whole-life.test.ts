@@ -15,7 +15,11 @@ describe("max_run_duration", () => {
     const stage = createStage();
     await stage.agent();
     stage.server.put(
-      anAllocation("a", { type: "batch", group: group(30), tasks: [{}, { Name: "after", Lifecycle: hook("poststop"), Config: { run_for: 1 } }] }),
+      anAllocation("a", {
+        type: "batch",
+        group: group(30),
+        tasks: [{}, { Name: "after", Lifecycle: hook("poststop"), Config: { run_for: 1 } }],
+      }),
     );
     await stage.clock.advance(29 * SECOND);
     assert.equal(stage.told(A)?.ClientStatus, "running");
@@ -134,7 +138,10 @@ describe("sticky data", () => {
     stage.server.put(anAllocation("a", { group: sticky, tasks: [{ KillTimeout: 8 * NANOSECONDS, Config: { stubborn: true } }] }));
     await stage.clock.advance(SECOND);
     stage.server.put(
-      { ...anAllocation("a", { group: sticky, tasks: [{ KillTimeout: 8 * NANOSECONDS, Config: { stubborn: true } }] }), DesiredStatus: "stop" },
+      {
+        ...anAllocation("a", { group: sticky, tasks: [{ KillTimeout: 8 * NANOSECONDS, Config: { stubborn: true } }] }),
+        DesiredStatus: "stop",
+      },
       anAllocation("b", { group: sticky, PreviousAllocation: A }),
     );
     await stage.clock.advance(5 * SECOND);

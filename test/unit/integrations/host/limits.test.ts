@@ -12,7 +12,8 @@ import { taskStart } from "../../../conformance/driver.ts";
 
 const ask = { cpuMHz: 500, memoryMB: 64, memoryMaxMB: 0, cores: [] };
 const MB = 1024 * 1024;
-const pairs = (version: 1 | 2, more: object) => Object.fromEntries(limitFiles(version, { ...ask, ...more }).map(({ file, value }) => [file, value]));
+const pairs = (version: 1 | 2, more: object) =>
+  Object.fromEntries(limitFiles(version, { ...ask, ...more }).map(({ file, value }) => [file, value]));
 
 /** A fixture of /sys/fs/cgroup; files are as a fresh group has them. */
 function fixture(context: TestContext, version: "v1" | "v2"): { mount: string; cgroups: Cgroups; read: (file: string) => string } {
@@ -57,7 +58,10 @@ describe("limits of a control group", () => {
   test("v1: a group in each tree, and a cpuset that takes processes", (context) => {
     const { mount, cgroups, read } = fixture(context, "v1");
     const joined = applyLimits(cgroups, "/drover/x/task", { ...ask, cores: [2] });
-    assert.deepEqual(joined.toSorted(), ["cpu", "cpuset", "memory"].map((tree) => `${mount}/${tree}/drover/x/task/cgroup.procs`));
+    assert.deepEqual(
+      joined.toSorted(),
+      ["cpu", "cpuset", "memory"].map((tree) => `${mount}/${tree}/drover/x/task/cgroup.procs`),
+    );
     assert.equal(read("cpuset/drover/cpuset.cpus"), "0-3");
     assert.deepEqual([read("cpuset/drover/x/task/cpuset.cpus"), read("cpuset/drover/x/task/cpuset.mems")], ["2", "0"]);
     assert.equal(read("memory/drover/x/task/memory.limit_in_bytes"), String(64 * MB));
@@ -93,7 +97,12 @@ describe("cgroups of the operator's for raw_exec", () => {
     const { mount, cgroups } = fixture(context, "v1");
     mkdirSync(path.join(mount, "memory", "ops"));
     writeFileSync(path.join(mount, "memory", "ops", "cgroup.procs"), "");
-    const placed = place(cgroups, "/drover/x/task", start, config({ cgroup_v1_override: { memory: "/ops" }, cgroup_v2_override: "/other" }));
+    const placed = place(
+      cgroups,
+      "/drover/x/task",
+      start,
+      config({ cgroup_v1_override: { memory: "/ops" }, cgroup_v2_override: "/other" }),
+    );
     assert.deepEqual(placed, { group: `${mount}/freezer/drover/x/task`, joined: [`${mount}/memory/ops/cgroup.procs`] });
   });
 

@@ -60,7 +60,10 @@ test("whatever a value holds, the shell takes it as it is", () => {
 test("cgroups of the operator's are read as a map or a list of maps, a missing command is refused", () => {
   assert.equal(readRawExecConfig({ command: "x", cgroup_v2_override: "/x" }).cgroupV2, "/x");
   assert.deepEqual(readRawExecConfig({ command: "x", cgroup_v1_override: { pids: "/x" } }).cgroupsV1, { pids: "/x" });
-  assert.deepEqual(readRawExecConfig({ command: "x", cgroup_v1_override: [{ pids: "/x" }, { cpu: "/y" }] }).cgroupsV1, { pids: "/x", cpu: "/y" });
+  assert.deepEqual(readRawExecConfig({ command: "x", cgroup_v1_override: [{ pids: "/x" }, { cpu: "/y" }] }).cgroupsV1, {
+    pids: "/x",
+    cpu: "/y",
+  });
   assert.throws(() => readRawExecConfig({}), { code: "DRIVER_TASK_INVALID" });
 });
 
