@@ -118,6 +118,8 @@ function newShape({ world: { random }, setting }: Stage, id: string): JobShape {
     ...(type === "batch" && random.integer(4) === 0 ? { cron: "*/5 * * * *" } : {}),
     ...(type === "batch" && random.integer(4) === 1 ? { parameterized: true } : {}),
     ...(type === "service" ? serviceShape(random) : {}),
+    // One node after the other would take a day of a large herd.
+    ...(type === "system" ? { update: { ...ROLLING, MaxParallel: Math.ceil(setting.nodes / 4) } } : {}),
   };
   if (!setting.roomy || isPerNode(shape)) return shape;
   return {
