@@ -2,7 +2,7 @@
  * Objects as JSON text. State objects never change, so the text of one is made once and kept as long as the object lives: a list
  * of a thousand jobs is then a join. Only what is asked for again and again is kept (jobs and their stubs).
  */
-import type { Allocation, Evaluation, Job, JobSummary, Node } from "#model";
+import { isParameterized, type Allocation, type Evaluation, type Job, type JobSummary, type Node } from "#model";
 import type { AllocationStub, EvaluationStub, JobStub, NodeStub } from "../contract/mod.ts";
 import { resourcesOf } from "./allocation-resources.ts";
 
@@ -69,7 +69,7 @@ export function jobStub(job: Job, summary: JobSummary | undefined, meta: boolean
     Type: job.Type,
     Priority: job.Priority,
     Periodic: job.Periodic !== null,
-    ParameterizedJob: job.ParameterizedJob !== null,
+    ParameterizedJob: isParameterized(job),
     Stop: job.Stop,
     Status: job.Status,
     StatusDescription: job.StatusDescription,

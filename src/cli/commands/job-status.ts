@@ -1,6 +1,6 @@
 /** `drover job status`: nomad.md §4.4. */
 import type { JobStub } from "#api/contract";
-import type { Evaluation, JobSummary } from "#model";
+import { isParameterized, type Evaluation, type JobSummary } from "#model";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { allocationTable } from "../render/allocations.ts";
@@ -79,7 +79,7 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
       ["Node Pool", job.NodePool],
       ["Status", statusOf(job)],
       ["Periodic", String(job.Periodic !== null)],
-      ["Parameterized", String(job.ParameterizedJob !== null)],
+      ["Parameterized", String(isParameterized(job))],
       ...(job.UI !== null && job.UI.Description !== "" ? [["Description", job.UI.Description] as const] : []),
     ]),
   );

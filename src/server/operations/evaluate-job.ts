@@ -1,5 +1,5 @@
 /** Look at a job again now; with ForceReschedule its failed allocations are placed anew whatever their policy says. */
-import type { DesiredTransition } from "#model";
+import { isParameterized, type DesiredTransition } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
 import { badRequest, jobNotFound } from "../errors.ts";
@@ -14,7 +14,7 @@ export async function evaluateJob(
   const job = snapshot.job(namespace, id);
   if (job === undefined) throw jobNotFound(id);
   if (job.Periodic !== null) throw badRequest(`Cannot evaluate job "${id}": it is periodic, force a launch instead`);
-  if (job.ParameterizedJob !== null) throw badRequest(`Cannot evaluate job "${id}": it is parameterized, dispatch it instead`);
+  if (isParameterized(job)) throw badRequest(`Cannot evaluate job "${id}": it is parameterized, dispatch it instead`);
 
   const evaluation = evaluationFor(context, job, "job-register");
   const transitions: Record<string, DesiredTransition> = {};

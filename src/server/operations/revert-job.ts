@@ -1,4 +1,5 @@
 /** An old version of a job becomes its newest: registered anew, with the source it was submitted from. nomad.md §3.2, §7. */
+import { launchesChildren } from "#model";
 import { type ServerContext, commit, evaluationFor } from "../context.ts";
 import type { RegisterResponse } from "../contract.ts";
 import { badRequest, jobNotFound, jobVersionNotFound, priorVersionConflict, registrationClosed } from "../errors.ts";
@@ -21,8 +22,7 @@ export async function revertJob(
   const wanted = snapshot.jobVersion(namespace, id, version);
   if (wanted === undefined) throw jobVersionNotFound(namespace, id, version);
 
-  const launchedLater = wanted.Periodic !== null || wanted.ParameterizedJob !== null;
-  const evaluation = launchedLater ? null : evaluationFor(context, wanted, "job-register");
+  const evaluation = launchesChildren(wanted) ? null : evaluationFor(context, wanted, "job-register");
   const index = await commit(context, {
     type: "job-register",
     Job: wanted,

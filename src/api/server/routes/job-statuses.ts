@@ -5,7 +5,7 @@
  * forward it is met again, read in reverse it is the caller who looks again at the top.
  */
 import type { Allocation, Deployment, Job } from "#model";
-import { awaitsPromotion, deploymentActive } from "#model";
+import { awaitsPromotion, deploymentActive, launchesChildren } from "#model";
 import type { Snapshot } from "#state";
 import type { JobStatus } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
@@ -53,7 +53,7 @@ function named(snapshot: Snapshot, jobs: readonly NamedJob[]): readonly Job[] {
 
 function statusOf(snapshot: Snapshot, job: Job, children: boolean): JobStatus {
   const latest = snapshot.deploymentsByJob(job.Namespace, job.ID)[0];
-  const parent = job.Periodic !== null || job.ParameterizedJob !== null;
+  const parent = launchesChildren(job);
   return {
     ID: job.ID,
     Namespace: job.Namespace,

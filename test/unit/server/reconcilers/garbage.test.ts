@@ -94,3 +94,62 @@ test("collections that overlap each leave a clean state", () =>
     assert.ok(jobs.length <= 1, jobs.join());
     if (jobs.length === 1) assert.equal(statuses(world, "a"), "running");
   }));
+
+test("a job with a tagged version stays until the tag is gone", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.server.tagJobVersion("default", "web", { Name: "golden", Description: "", Version: 0 });
+    await world.server.deregisterJob("default", "web", stop);
+    await world.clock.advance(10_000);
+    await world.server.collectGarbage();
+    assert.ok(world.cluster.state.snapshot().job("default", "web") !== undefined);
+    await world.server.untagJobVersion("default", "web", "golden");
+    await world.server.collectGarbage();
+    assert.equal(world.cluster.state.snapshot().job("default", "web"), undefined);
+  }));
+
+test("a deployment that is over goes once nothing of it lives, and with its job at the latest", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const deployed = (version: string) => jobOf({ id: "web", count: 1, environment: { version }, update: { MaxParallel: 1, MinHealthyTime: 1e9 } });
+    await world.server.registerJob({ Job: deployed("1") });
+    await world.clock.advance(30_000);
+    await world.server.registerJob({ Job: deployed("2") });
+    await world.clock.advance(30_000);
+    const deployments = () => [...world.cluster.state.snapshot().deployments()].map((each) => [each.JobVersion, each.Status]);
+    assert.deepEqual(deployments().sort(), [
+      [0, "successful"],
+      [1, "successful"],
+    ]);
+    await world.server.collectGarbage();
+    assert.deepEqual(deployments(), [[1, "successful"]], "allocations of the second one live");
+    await world.server.deregisterJob("default", "web", stop);
+    await world.clock.advance(10_000);
+    await world.server.collectGarbage();
+    assert.deepEqual(deployments(), []);
+    assert.equal(world.cluster.state.snapshot().job("default", "web"), undefined);
+  }));
+
+test("what a parent launched goes when it is over; the parent stays, stopped too, until its last child is gone", () =>
+  inside({}, async (world) => {
+    const node = await world.addNode({ name: "n1" });
+    await world.server.registerJob({ Job: jobOf({ id: "work", type: "batch", count: 1, parameterized: true }) });
+    const nothing = { Payload: "", Meta: {}, IdempotencyToken: "", IdPrefixTemplate: "", Priority: 0 };
+    const done = await world.server.dispatchJob("default", "work", nothing);
+    await world.clock.advance(1_000);
+    for (const id of node.allocations.keys()) node.finish(id, "complete");
+    const running = await world.server.dispatchJob("default", "work", nothing);
+    await world.clock.advance(1_000);
+    await world.server.collectGarbage();
+    const has = (id: string) => world.cluster.state.snapshot().job("default", id) !== undefined;
+    assert.deepEqual([has("work"), has(done.DispatchedJobID), has(running.DispatchedJobID)], [true, false, true]);
+    await world.server.deregisterJob("default", "work", stop);
+    await world.server.collectGarbage();
+    assert.deepEqual([has("work"), has(running.DispatchedJobID)], [true, true]);
+    for (const id of node.allocations.keys()) node.finish(id, "complete");
+    await world.clock.advance(1_000);
+    await world.server.collectGarbage();
+    await world.server.collectGarbage();
+    assert.deepEqual([has("work"), has(running.DispatchedJobID)], [false, false]);
+  }));
