@@ -10,7 +10,9 @@ import { keepsTo, type Benchmark, type Figure } from "./figure.ts";
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   "submit-running": async () => (await import("./submit-running.ts")).submitRunning,
   placements: async () => (await import("./placements-http.ts")).placements,
+  scheduling: async () => (await import("./scheduling.ts")).scheduling,
   "jobs-list": async () => (await import("./jobs-list.ts")).jobsList,
+  reads: async () => (await import("./reads.ts")).reads,
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
   idle: async () => (await import("./idle.ts")).idle,
   log: async () => (await import("./log.ts")).logAndState,

@@ -4,6 +4,7 @@ import type { Method } from "../contract/mod.ts";
 import type { Body } from "./body.ts";
 import type { Query } from "./query.ts";
 import type { ApiOptions } from "./facts.ts";
+import type { CreationOrders } from "./listing/creation-order.ts";
 import type { Texts } from "./texts.ts";
 
 export interface Call {
@@ -71,6 +72,8 @@ export function empty(meta: Meta = {}): Result {
 /** What every handler is given. */
 export interface Context extends ApiOptions {
   readonly texts: Texts;
+  /** Tables that only grow, in their order. */
+  readonly orders: CreationOrders;
 }
 
 export type Handler = (call: Call, context: Context) => Result | Promise<Result>;

@@ -9,6 +9,7 @@ import type { Context } from "./call.ts";
 import { dispatch, type Desk } from "./dispatch.ts";
 import { createUpgrades } from "./exec/upgrade.ts";
 import type { Api, ApiOptions } from "./facts.ts";
+import { CreationOrders } from "./listing/creation-order.ts";
 import { createListeners } from "./listeners.ts";
 import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
 import { notFound } from "./refusal.ts";
@@ -23,7 +24,8 @@ const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
 /** Opens nothing until `listen`. */
 export function createApi(options: ApiOptions): Api {
   const closing = new AbortController();
-  const context: Context = { ...options, texts: createTexts() };
+  const orders = new CreationOrders();
+  const context: Context = { ...options, texts: createTexts(), orders };
   const guard = { loopbackOnly: true, hostNames: options.hostNames ?? [] };
   const desk: Desk = { context, kept: new KeptTexts(), guard, closing: closing.signal };
   const app = createApp(desk);
@@ -47,6 +49,7 @@ export function createApi(options: ApiOptions): Api {
     inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
     async close() {
       closing.abort();
+      orders.close();
       await upgrades.drained();
       await listeners.close();
       await app.close();

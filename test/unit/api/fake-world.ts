@@ -23,7 +23,7 @@ import {
 import { admitJob } from "#jobspec";
 import type { FileFrame, NodeServices } from "#ports";
 import type { Server } from "#server";
-import type { Snapshot, State, TableName } from "#state";
+import type { Change, Snapshot, State, TableName } from "#state";
 import { NamedError } from "#std";
 
 const ADMISSION = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
@@ -151,9 +151,11 @@ export class FakeState {
   jobs: readonly Job[] = [];
   summaries: ReadonlyMap<string, JobSummary> = new Map();
   nodes: readonly Node[] = [];
-  allocations: readonly Allocation[] = [];
-  evaluations: readonly Evaluation[] = [];
-  deployments: readonly Deployment[] = [];
+  #allocations: readonly Allocation[] = [];
+  #evaluations: readonly Evaluation[] = [];
+  #deployments: readonly Deployment[] = [];
+  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #known = new Set<string>();
   namespaces: readonly NamespaceRecord[] = [DEFAULT_NAMESPACE_RECORD];
   nodePools: readonly NodePool[] = BUILT_IN_NODE_POOLS;
   configuration = DEFAULT_SCHEDULER_CONFIGURATION;
@@ -175,6 +177,43 @@ export class FakeState {
   /** Runs between a read of the API and the wait that follows it. */
   beforeWait: (() => void) | undefined;
 
+  get allocations() {
+    return this.#allocations;
+  }
+  set allocations(all: readonly Allocation[]) {
+    this.#allocations = all;
+    this.#tell("allocations", all);
+  }
+  get evaluations() {
+    return this.#evaluations;
+  }
+  set evaluations(all: readonly Evaluation[]) {
+    this.#evaluations = all;
+    this.#tell("evaluations", all);
+  }
+  get deployments() {
+    return this.#deployments;
+  }
+  set deployments(all: readonly Deployment[]) {
+    this.#deployments = all;
+    this.#tell("deployments", all);
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What is new among them, oldest first, as the state tells it. */
+  #tell(table: "allocations" | "evaluations" | "deployments", all: readonly { readonly ID: string; readonly CreateIndex: number }[]): void {
+    const made = all.filter((one) => !this.#known.has(`${table} ${one.ID} ${one.CreateIndex}`));
+    for (const one of made.toSorted((a, b) => a.CreateIndex - b.CreateIndex || (a.ID < b.ID ? -1 : 1))) {
+      this.#known.add(`${table} ${one.ID} ${one.CreateIndex}`);
+      const change = { index: one.CreateIndex, allocations: [], evaluations: [], deployments: [], [table]: [one] } as unknown as Change;
+      for (const listener of this.#listeners) listener(change);
+    }
+  }
+
   write(table: TableName, change: () => void): number {
     change();
     this.index++;
@@ -188,6 +227,7 @@ export class FakeState {
     const byName = <T extends { Name: string }>(of: readonly T[], prefix = "") =>
       of.filter((one) => one.Name.startsWith(prefix)).toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
     const moved = { ...this.moved };
+    let byId: Map<string, Allocation> | undefined;
     const byKey = <T extends { ID: string }>(of: readonly T[]) => of.toSorted((a, b) => (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0));
     const some = <T extends { ID: string }>(of: readonly T[], prefix = "") => byKey(of.filter((one) => one.ID.startsWith(prefix)));
     return {
@@ -196,9 +236,13 @@ export class FakeState {
       job: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
       jobVersion: (namespace: string, id: string) => jobs.find((job) => job.Namespace === namespace && job.ID === id),
       jobVersions: (namespace: string, id: string) => jobs.filter((job) => job.Namespace === namespace && job.ID === id),
-      jobs: (namespace: string, prefix?: string) =>
+      jobs: (namespace: string, prefix?: string, after?: { Namespace: string; ID: string }) =>
         some(jobs, prefix)
           .filter((job) => namespace === "*" || job.Namespace === namespace)
+          .filter(
+            (job) =>
+              after === undefined || job.Namespace > after.Namespace || (job.Namespace === after.Namespace && job.ID > after.ID),
+          )
           .sort((a, b) => (a.Namespace < b.Namespace ? -1 : a.Namespace > b.Namespace ? 1 : 0)),
       jobSummary: (_namespace: string, id: string) => summaries.get(id),
       submission: (_namespace: string, id: string, version: number) =>
@@ -206,7 +250,7 @@ export class FakeState {
       node: (id: string) => nodes.find((node) => node.ID === id),
       nodes: (prefix?: string) => some(nodes, prefix),
       nodeCount: nodes.length,
-      allocation: (id: string) => allocations.find((one) => one.ID === id),
+      allocation: (id: string) => (byId ??= new Map(allocations.map((one) => [one.ID as string, one]))).get(id),
       allocations: (prefix?: string) => some(allocations, prefix),
       allocationsByJob: (_namespace: string, id: string) => allocations.filter((one) => one.JobID === id),
       allocationsByNode: (id: string) => allocations.filter((one) => one.NodeID === id),
@@ -438,7 +482,7 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
         return state.index;
       },
       snapshot: () => state.snapshot(),
-      watch: { changed: state.changed.bind(state) },
+      watch: { changed: state.changed.bind(state), subscribe: state.subscribe.bind(state) },
       events,
     } as unknown as State,
   } as unknown as Cluster;

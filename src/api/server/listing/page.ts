@@ -4,6 +4,8 @@
  * A page's token names the first item of the next page by a key that never changes while the item lives (id, or create index and
  * id). Whatever is written between two pages: every item that was there all the time is listed once (F27).
  */
+import type { Job } from "#model";
+import type { Snapshot } from "#state";
 import type { Call } from "../call.ts";
 import { compileFilter } from "../filter/mod.ts";
 import { badRequest } from "../refusal.ts";
@@ -19,17 +21,33 @@ export interface Order<T> {
   against(token: string): (item: T) => number;
 }
 
+/** A list that stands in its order already and can be entered anywhere. */
+export interface Seekable<T> {
+  /** From `token` (of the first one of a page) on, or all of it. Throws 400 for a token that is none. */
+  from(token: string | undefined, reverse: boolean): Iterable<T>;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextToken: string;
 }
 
-export async function page<T>(call: Call, source: Iterable<T>, order: Order<T>, keep?: (item: T) => boolean): Promise<Page<T>> {
+export async function page<T>(
+  call: Call,
+  source: Iterable<T> | Seekable<T>,
+  order: Order<T>,
+  keep?: (item: T) => boolean,
+): Promise<Page<T>> {
   const perPage = call.query.whole("per_page", 0);
   const reverse = call.query.flag("reverse", false, true);
   const token = call.query.text("next_token");
   const filter = call.query.text("filter");
   const matches = filter === "" ? undefined : compileFilter(filter);
+  if ("from" in source) {
+    const wanted = (item: T) => (keep === undefined || keep(item)) && (matches === undefined || matches(item));
+    const walk = source.from(token === "" ? undefined : token, reverse);
+    return cut(await collect(walk, wanted, perPage > 0 ? perPage + 1 : Infinity), perPage, order);
+  }
   const place = token === "" ? undefined : order.against(token);
 
   const wanted = (item: T) =>
@@ -40,11 +58,15 @@ export async function page<T>(call: Call, source: Iterable<T>, order: Order<T>, 
   let items: readonly T[] = await collect(source, wanted, direct && perPage > 0 ? perPage + 1 : Infinity);
   if (!order.sorted) items = await sortInSlices(items, order.compare);
   if (reverse) items = items.toReversed();
+  return cut(items, perPage, order);
+}
+
+function cut<T>(items: readonly T[], perPage: number, order: Order<T>): Page<T> {
   const next = perPage > 0 ? items[perPage] : undefined;
   return next === undefined ? { items, nextToken: "" } : { items: items.slice(0, perPage), nextToken: order.token(next) };
 }
 
-function compareText(a: string, b: string): number {
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -77,10 +99,35 @@ export function byNamespaceAndId<T extends { readonly Namespace: string; readonl
     token: (item) => (several ? `${item.Namespace}.${item.ID}` : item.ID),
     against(token) {
       if (!several) return (item) => compareText(item.ID, token);
-      const dot = token.indexOf(".");
-      if (dot < 0) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
-      const [inNamespace, id] = [token.slice(0, dot), token.slice(dot + 1)];
-      return (item) => compareText(item.Namespace, inNamespace) || compareText(item.ID, id);
+      const { Namespace, ID } = placeOf(token, namespace);
+      return (item) => compareText(item.Namespace, Namespace) || compareText(item.ID, ID);
+    },
+  };
+}
+
+/** Names of namespaces hold no dots. */
+function placeOf(token: string, namespace: string): { readonly Namespace: string; readonly ID: string } {
+  if (namespace !== "*") return { Namespace: namespace, ID: token };
+  const dot = token.indexOf(".");
+  if (dot < 0) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
+  return { Namespace: token.slice(0, dot), ID: token.slice(dot + 1) };
+}
+
+/** Jobs, entered at the token's place rather than read from the beginning; in reverse the whole list is read. */
+export function jobsFrom(snapshot: Snapshot, namespace: string, prefix: string): Seekable<Job> {
+  const order = byNamespaceAndId<Job>(namespace);
+  return {
+    *from(token, reverse) {
+      if (token === undefined || reverse) {
+        const all = snapshot.jobs(namespace, prefix);
+        if (!reverse) return yield* all;
+        const place = token === undefined ? () => 0 : order.against(token);
+        return yield* [...all].filter((job) => place(job) <= 0).reverse();
+      }
+      const place = placeOf(token, namespace);
+      const first = snapshot.job(place.Namespace, place.ID);
+      if (first?.ID.startsWith(prefix) === true) yield first;
+      yield* snapshot.jobs(namespace, prefix, place);
     },
   };
 }
@@ -101,6 +148,13 @@ export function byModifyIndex<T extends { readonly ModifyIndex: number; readonly
   );
 }
 
+/** "<index>.<name>" */
+export function readIndexToken(token: string): { readonly index: number; readonly name: string } {
+  const match = /^(\d{1,15})\.(.+)$/s.exec(token);
+  if (match === null) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
+  return { index: Number(match[1]), name: match[2] as string };
+}
+
 /** Several items may share an index, so the name is part of the place. */
 function byIndex<T>(indexOf: (item: T) => number, nameOf: (item: T) => string): Order<T> {
   return {
@@ -108,9 +162,7 @@ function byIndex<T>(indexOf: (item: T) => number, nameOf: (item: T) => string): 
     compare: (a, b) => indexOf(a) - indexOf(b) || compareText(nameOf(a), nameOf(b)),
     token: (item) => `${indexOf(item)}.${nameOf(item)}`,
     against(token) {
-      const match = /^(\d{1,15})\.(.+)$/s.exec(token);
-      if (match === null) throw badRequest(`Invalid next_token: ${JSON.stringify(token.slice(0, 80))} is not from a page of this list`);
-      const [index, name] = [Number(match[1]), match[2] as string];
+      const { index, name } = readIndexToken(token);
       return (item) => indexOf(item) - index || compareText(nameOf(item), name);
     },
   };

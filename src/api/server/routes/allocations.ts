@@ -2,6 +2,7 @@
 import type { Allocation, AllocationId } from "#model";
 import { reading } from "../blocking.ts";
 import { json, list, value, type Call, type Handler } from "../call.ts";
+import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -17,10 +18,12 @@ export const listAllocations: Handler = reading(["allocations"], (snapshot, call
     index,
     async answer() {
       const prefix = call.query.text("prefix");
-      const order = prefix === "" ? byCreateIndex<Allocation>() : byId<Allocation>();
       const { namespace } = call;
       const keep = namespace === "*" ? undefined : (allocation: Allocation) => allocation.Namespace === namespace;
-      const found = await page(call, snapshot.allocations(prefix), order, keep);
+      const found =
+        prefix === ""
+          ? await page(call, await inCreationOrder<Allocation>(snapshot, "allocations", context), byCreateIndex<Allocation>(), keep)
+          : await page(call, snapshot.allocations(prefix), byId<Allocation>(), keep);
       const shape = stubShape(call);
       return list(found.items, (allocation) => context.texts.allocationStub(allocation, shape), { index, nextToken: found.nextToken });
     },

@@ -4,22 +4,25 @@ import type { DeploymentResponse } from "#server";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { list, value, type Call, type Handler, type Result } from "../call.ts";
+import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 import { stubShape } from "./allocations.ts";
 import { jobIdOf } from "./job-of.ts";
 
-export const listDeployments: Handler = reading(["deployments"], (snapshot, call) => {
+export const listDeployments: Handler = reading(["deployments"], (snapshot, call, context) => {
   const index = snapshot.tableIndex("deployments");
   return {
     index,
     async answer() {
       const prefix = call.query.text("prefix");
-      const order = prefix === "" ? byCreateIndex<Deployment>() : byId<Deployment>();
       const { namespace } = call;
       const keep = namespace === "*" ? undefined : (deployment: Deployment) => deployment.Namespace === namespace;
-      const found = await page(call, snapshot.deployments(prefix), order, keep);
+      const found =
+        prefix === ""
+          ? await page(call, await inCreationOrder<Deployment>(snapshot, "deployments", context), byCreateIndex<Deployment>(), keep)
+          : await page(call, snapshot.deployments(prefix), byId<Deployment>(), keep);
       return list(found.items, textOf, { index, nextToken: found.nextToken });
     },
   };

@@ -4,6 +4,7 @@ import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Call, type Handler } from "../call.ts";
 import { compileFilter } from "../filter/mod.ts";
+import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { collect } from "../listing/slices.ts";
 import { badRequest, notFound } from "../refusal.ts";
@@ -17,8 +18,10 @@ export const listEvaluations: Handler = reading(["evaluations"], (snapshot, call
     index,
     async answer() {
       const { source, keep } = asked(snapshot, call);
-      const order = call.query.text("prefix") === "" ? byCreateIndex<Evaluation>() : byId<Evaluation>();
-      const found = await page(call, source, order, keep);
+      const found =
+        call.query.text("prefix") === ""
+          ? await page(call, await inCreationOrder<Evaluation>(snapshot, "evaluations", context), byCreateIndex<Evaluation>(), keep)
+          : await page(call, source, byId<Evaluation>(), keep);
       return list(found.items, context.texts.evaluation, { index, nextToken: found.nextToken });
     },
   };

@@ -4,7 +4,7 @@ import { admitJob, parseJob } from "#jobspec";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
-import { byNamespaceAndId, page } from "../listing/page.ts";
+import { byNamespaceAndId, jobsFrom, page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 import { requestScope } from "./job-of.ts";
@@ -15,7 +15,7 @@ export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, c
     index,
     async answer() {
       const meta = call.query.flag("meta", false, true);
-      const found = await page(call, snapshot.jobs(call.namespace, call.query.text("prefix")), byNamespaceAndId(call.namespace));
+      const found = await page(call, jobsFrom(snapshot, call.namespace, call.query.text("prefix")), byNamespaceAndId(call.namespace));
       return list(
         found.items,
         (job) => context.texts.jobStub(job, snapshot.jobSummary(job.Namespace, job.ID), meta),
