@@ -7,16 +7,12 @@
  * to one server, one after the other. Other programs on the machine slow the wall clock's figures: "computing" is free of them. Memory is the resident set after 20,000 allocations less the one before the first, each
  * after full collections. The median of ROUNDS fresh servers is shown.
  */
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { jobOf, type JobShape } from "../simulation/fixtures.ts";
 import { percentile, type Benchmark, type Figure } from "./figure.ts";
-import type { Answer, Question } from "./placements-server.ts";
+import { type Ran, startPlacements } from "./placements-child.ts";
 
 const NODES = 500;
 const ROUNDS = 3;
-const TIMEOUT_MS = 120_000;
 
 interface Load {
   readonly name: string;
@@ -45,13 +41,6 @@ const ALLOCATIONS = LOADS.flatMap(({ jobs }) => jobs).reduce((sum, { count }) =>
 /** Nomad's server had 1.16 GB resident after 20,000. */
 const REFERENCE_KB = (1.16 * 1024 * 1024) / 20_000;
 
-interface Ran {
-  readonly placedPerSecond: number;
-  readonly runningPerSecond: number;
-  readonly loopHeldMs: number;
-  readonly loopComputedMs: number;
-  readonly cpuUs: number;
-}
 interface Measured {
   readonly loads: readonly Ran[];
   readonly rssKbPerAllocation: number;
@@ -99,82 +88,15 @@ function figure(bench: string, value: number, unit: string, reference: number | 
 }
 
 async function measure(): Promise<Measured> {
-  const child = fork(join(import.meta.dirname, "placements-server.ts"), [String(NODES)], {
-    execArgv: ["--expose-gc"],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
+  const child = await startPlacements(NODES);
   try {
-    const answers = readAnswers(child);
-    const { address } = await answers("address");
-    child.send({ memory: true } satisfies Question);
-    const before = await answers("rssBytes");
+    const before = await child.memory();
     const loads = [];
-    for (const load of LOADS) loads.push(await submit(load, address as string, child, answers));
-    child.send({ memory: true } satisfies Question);
-    const after = await answers("rssBytes");
-    const perAllocation = (key: "rssBytes" | "heapBytes") => ((after[key] as number) - (before[key] as number)) / ALLOCATIONS / 1024;
+    for (const { jobs } of LOADS) loads.push(await child.run(jobs.map((job) => ({ id: job.id, count: job.count, job: jobOf(job) }))));
+    const after = await child.memory();
+    const perAllocation = (key: "rssBytes" | "heapBytes") => (after[key] - before[key]) / ALLOCATIONS / 1024;
     return { loads, rssKbPerAllocation: perAllocation("rssBytes"), heapKbPerAllocation: perAllocation("heapBytes") };
   } finally {
-    await stop(child);
+    await child.stop();
   }
-}
-
-async function submit(load: Load, address: string, child: ChildProcess, answers: Answers): Promise<Ran> {
-  const count = load.jobs.reduce((sum, job) => sum + job.count, 0);
-  child.send({ expect: count } satisfies Question);
-  const startedMs = performance.now();
-  const placed = answers("placed").then(() => performance.now() - startedMs);
-  const running = answers("running").then((answer) => ({ tookMs: performance.now() - startedMs, answer }));
-  await Promise.all(
-    load.jobs.map(async (job) => {
-      const response = await fetch(`${address}/v1/jobs`, { method: "PUT", body: JSON.stringify({ Job: jobOf(job) }) });
-      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-    }),
-  );
-  const { tookMs, answer } = await running;
-  await Promise.all(load.jobs.map((job) => confirm(address, job)));
-  return {
-    placedPerSecond: (count / (await placed)) * 1000,
-    runningPerSecond: (count / tookMs) * 1000,
-    loopHeldMs: answer.loopHeldMs as number,
-    loopComputedMs: answer.loopComputedMs as number,
-    cpuUs: ((answer.cpuMs as number) * 1000) / count,
-  };
-}
-
-/** What was counted is what the API says. */
-async function confirm(address: string, { id, count }: JobShape): Promise<void> {
-  const summary = (await (await fetch(`${address}/v1/job/${id}/summary`)).json()) as { Summary: Record<string, { Running: number }> };
-  const running = Object.values(summary.Summary).reduce((sum, group) => sum + group.Running, 0);
-  if (running !== count) throw new Error(`job ${id}: the API says ${running} run, wanted ${count}`);
-}
-
-type Answers = (key: keyof Answer) => Promise<Answer>;
-
-/** The child's next answer that has the key. */
-function readAnswers(child: ChildProcess): Answers {
-  return (key) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const timer = setTimeout(() => reject(new Error(`no "${key}" from the server within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
-    const hear = (answer: Answer): void => {
-      if (answer[key] !== undefined) resolve(answer);
-    };
-    const exited = (code: number | null): void => reject(new Error(`the server ended with ${code} before it told "${key}"`));
-    child.on("message", hear);
-    child.on("exit", exited);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      child.off("message", hear);
-      child.off("exit", exited);
-    });
-  };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-  child.disconnect();
-  await ended;
-  clearTimeout(timer);
 }

@@ -44,6 +44,8 @@ interface SpreadColumn {
   readonly rule: SpreadRule;
   readonly values: readonly (string | undefined)[];
   readonly valueAt: Uint32Array;
+  /** What the rule says of each value now; filled anew for every placement. */
+  readonly boosts: Float64Array;
 }
 
 const PENALTY = -1;
@@ -202,7 +204,7 @@ export class Ranking {
 
   /** Only with spreads: looks at every node. */
   #bestSpread(penalised: ReadonlySet<number>): number {
-    const boosts = this.#spreads.map(({ rule, values }) => Float64Array.from(values, (value) => rule.boost(value)));
+    for (const { rule, values, boosts } of this.#spreads) for (let i = 0; i < values.length; i++) boosts[i] = rule.boost(values[i]);
     const { scores } = this.#tournament;
     let best = -1;
     let bestScore = -Infinity;
@@ -210,7 +212,7 @@ export class Ranking {
       const own = scores[position] as number;
       if (own === -Infinity) continue;
       let boost = 0;
-      for (let i = 0; i < boosts.length; i++) boost += boosts[i]?.[this.#spreads[i]?.valueAt[position] as number] as number;
+      for (const { boosts, valueAt } of this.#spreads) boost += boosts[valueAt[position] as number] as number;
       const penalty = penalised.size > 0 && penalised.has(this.#slotOf(position)) ? 1 : 0;
       const score = this.#withSpread(penalty === 0 ? own : this.#ownScore(position, penalty), position, penalty, boost);
       if (score < bestScore || (score === bestScore && (this.#ranks[position] as number) >= (this.#ranks[best] as number))) continue;
@@ -327,5 +329,5 @@ function spreadColumn(rule: SpreadRule, nodes: readonly Node[]): SpreadColumn {
     indexes.set(value, index);
     return index;
   });
-  return { rule, values: [...indexes.keys()], valueAt };
+  return { rule, values: [...indexes.keys()], valueAt, boosts: new Float64Array(indexes.size) };
 }
