@@ -26,7 +26,15 @@ export interface SourceJob {
   };
   /** As typed; for hints. */
   readonly path: string;
+  /**
+   * What admission says of the job, with the place in the file each sentence is about: it ends in the field's path, which becomes
+   * file:line:col, the line and a caret.
+   */
+  readonly point: (said: string) => string;
 }
+
+/** A sentence of admission's: `Task "web" of group "g": driver is missing (TaskGroups[0].Tasks[0].Driver)`, in a list or alone. */
+const FIELD_PATH = /^( *\* )?(.*) \(([A-Z]\w*(?:\[(?:\d+|"(?:[^"\\]|\\.)*")\]|\.[A-Z]\w*)*)\)$/gm;
 
 const SOURCE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -58,12 +66,33 @@ export async function readJob(context: Context): Promise<SourceJob> {
     submission: {
       Source: text,
       Format: text.trimStart().startsWith("{") ? "json" : "hcl2",
-      VariableFlags: Object.fromEntries(
-        context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
-      ),
+      // Flags go before files, as they did here: what a file overrode in the environment is not among them.
+      VariableFlags: {
+        ...parsed.environmentVariables,
+        ...Object.fromEntries(context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+      },
       Variables: variableFiles.map((file) => file.text).join("\n"),
     },
+    point: (said) =>
+      said.replace(FIELD_PATH, (whole: string, bullet: string | undefined, sentence: string, field: string) => {
+        const place = parsed.placeOf(field);
+        if (place === undefined) return whole;
+        const shown = renderDiagnostic({ severity: "error", summary: sentence, detail: "", ...place }, place.start.file === fileName ? text : undefined);
+        return bullet === undefined ? shown : bullet + shown.replaceAll("\n", `\n${" ".repeat(bullet.length)}`);
+      }),
   };
+}
+
+/** What the servers say of the job, with the places in the file. */
+export async function pointing<T>(source: SourceJob, request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    if (!(error instanceof NamedError)) throw error;
+    const said = source.point(error.message);
+    if (said === error.message) throw error;
+    throw new NamedError(error.code, said, { cause: error, ...(error.fix === undefined ? {} : { fix: error.fix }) });
+  }
 }
 
 function readSource(path: string): string {
@@ -105,5 +134,5 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }
-  return { job, id: String(job["ID"] ?? ""), path, submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" } };
+  return { job, id: String(job["ID"] ?? ""), path, submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" }, point: (said) => said };
 }

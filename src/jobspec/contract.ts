@@ -36,6 +36,13 @@ export interface ParseResult {
   /** API JSON: `{ID, TaskGroups: […]}`, only the fields the author wrote; not yet canonical. */
   readonly job: Record<string, unknown>;
   readonly warnings: readonly Diagnostic[];
+  /** Variables that took their value from the environment: name → text. With the request's own it can be parsed again elsewhere. */
+  readonly environmentVariables: Readonly<Record<string, string>>;
+  /**
+   * Where a field of the job was written, by the path admission calls it (`TaskGroups[0].Tasks[0].Driver`): the innermost part of
+   * the path that was written at all.
+   */
+  readonly placeOf: (path: string) => { readonly start: Position; readonly end: Position } | undefined;
 }
 
 export interface AdmissionContext {

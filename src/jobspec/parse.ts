@@ -25,7 +25,12 @@ export function parseJob(request: ParseRequest): ParseResult {
   });
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
   if (decoding.errors.length > 0 || job === undefined) throw new JobFileError(inOrder(decoding.errors, request.fileName), sources);
-  return { job, warnings: decoding.warnings };
+  return {
+    job,
+    warnings: decoding.warnings,
+    environmentVariables: Object.fromEntries(decoding.fromEnvironment),
+    placeOf: (path) => decoding.places.find(job, path),
+  };
 }
 
 /** Values can nest deeper, by names for names for names, than the machine's stack: an error like any other. */

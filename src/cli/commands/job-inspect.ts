@@ -1,5 +1,6 @@
 /** `drover job inspect`: nomad.md §4.3. */
-import type { Job } from "#model";
+import type { Job, JobSubmission } from "#model";
+import { NamedError } from "#std";
 import type { Command } from "../command.ts";
 import { printData, DATA_FLAGS } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
@@ -7,11 +8,13 @@ import { resolveJob, versionUnknown } from "../resolve.ts";
 
 export const jobInspect: Command = {
   usage: "job inspect [options] <job>",
-  about: "Shows a job as the servers hold it, as JSON; with -hcl the source it was submitted from.",
+  about: `Shows a job as the servers hold it, as JSON; with -hcl as a job file: the one it was submitted from or, where none was kept
+(it came as JSON, or was too large), one written anew that gives the same job.`,
   connects: true,
   flags: {
     ...DATA_FLAGS,
-    hcl: { kind: "boolean", about: "The job file it was submitted from" },
+    hcl: { kind: "boolean", about: "As a job file" },
+    rendered: { kind: "boolean", about: "With -hcl: written anew from the job, also where the file it was submitted from was kept" },
     "with-vars": { kind: "boolean", about: "With -hcl: the variables it was submitted with too" },
     version: { kind: "whole", value: "version", about: "An earlier version" },
   },
@@ -24,17 +27,33 @@ export const jobInspect: Command = {
     const wanted = flags.whole("version");
 
     if (flags.flag("hcl")) {
-      const version = wanted ?? (await api.jobs.read(stub.ID, inNamespace)).value.Version;
-      const { value: body } = await api.jobs.submission(stub.ID, version, inNamespace);
-      terminal.write(body.Source.endsWith("\n") ? body.Source : `${body.Source}\n`);
+      const submission = flags.flag("rendered") ? undefined : await readSource();
+      if (submission === undefined) {
+        const { renderJob } = await import("#jobspec");
+        terminal.write(renderJob(await readVersion(), { lean: true }));
+        return 0;
+      }
+      terminal.write(submission.Source.endsWith("\n") ? submission.Source : `${submission.Source}\n`);
       if (flags.flag("with-vars")) {
-        for (const [key, value] of Object.entries(body.VariableFlags ?? {})) terminal.print(`# -var ${key}=${JSON.stringify(value)}`);
-        if (body.Variables !== "") terminal.print(`# variables\n${body.Variables}`);
+        for (const [key, value] of Object.entries(submission.VariableFlags ?? {})) terminal.print(`# -var ${key}=${JSON.stringify(value)}`);
+        if (submission.Variables !== "") terminal.print(`# variables\n${submission.Variables}`);
       }
       return 0;
     }
     printData(terminal, { Job: await readVersion() }, flags.text("t"));
     return 0;
+
+    /** Undefined when no job file was kept. */
+    async function readSource(): Promise<JobSubmission | undefined> {
+      try {
+        const version = wanted ?? (await api.jobs.read(stub.ID, inNamespace)).value.Version;
+        const { value } = await api.jobs.submission(stub.ID, version, inNamespace);
+        return value.Format === "hcl2" ? value : undefined;
+      } catch (error) {
+        if (error instanceof NamedError && error.statusCode === 404) return undefined;
+        throw error;
+      }
+    }
 
     async function readVersion(): Promise<Job> {
       if (wanted === undefined) return (await api.jobs.read(stub.ID, inNamespace)).value;

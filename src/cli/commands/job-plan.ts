@@ -2,7 +2,7 @@
 import type { JobPlanAnswer } from "#api/contract";
 import { messageOf } from "#std";
 import type { Command } from "../command.ts";
-import { readJob, SOURCE_FLAGS } from "../job-source.ts";
+import { pointing, readJob, SOURCE_FLAGS } from "../job-source.ts";
 import { renderJobDiff } from "../render/diff.ts";
 import { renderMetric } from "../render/metric.ts";
 import { printData, DATA_FLAGS } from "../data-output.ts";
@@ -25,7 +25,7 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     try {
       const source = await readJob(context);
       const wantsDiff = !flags.given("diff") || flags.flag("diff");
-      const { value: body } = await api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff });
+      const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }));
       const template = flags.text("t");
       if (flags.flag("json-output") || template !== undefined) {
         printData(terminal, body, template);

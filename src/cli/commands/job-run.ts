@@ -1,7 +1,7 @@
 /** `drover job run`: nomad.md §4.3, §4.4. */
 import type { Command } from "../command.ts";
 import { UsageError } from "../flags.ts";
-import { readJob, SOURCE_FLAGS } from "../job-source.ts";
+import { pointing, readJob, SOURCE_FLAGS } from "../job-source.ts";
 import { monitorEvaluation } from "../monitor-evaluation.ts";
 
 export const jobRun: Command = {
@@ -29,13 +29,14 @@ Follows the evaluation until allocations are placed. Exit code 0: placed; 2: som
       return 0;
     }
     const checkIndex = flags.whole("check-index");
-    const { value: body } = await api.jobs.register({
+    const request = api.jobs.register({
       Job: source.job,
       Submission: source.submission,
       ...(checkIndex === undefined ? {} : { EnforceIndex: true, JobModifyIndex: checkIndex }),
       ...(flags.flag("preserve-counts") ? { PreserveCounts: true } : {}),
       ...(flags.given("eval-priority") ? { EvalPriority: flags.whole("eval-priority") as number } : {}),
     });
+    const { value: body } = await pointing(source, request);
     if (body.Warnings !== "") terminal.print(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`));
     if (body.EvalID === "" || flags.flag("detach")) {
       terminal.print("Job registration successful");

@@ -14,7 +14,7 @@ export const jobValidate: Command = {
     if (body.Error !== "" || body.ValidationErrors.length > 0) {
       const problems = body.ValidationErrors.length > 0 ? body.ValidationErrors : [body.Error];
       terminal.complain(
-        `Job validation errors:\n${problems.length} error${problems.length === 1 ? "" : "s"} occurred:\n${problems.map((each) => `  * ${each}`).join("\n")}`,
+        `Job validation errors:\n${problems.length} error${problems.length === 1 ? "" : "s"} occurred:\n${problems.map((each) => source.point(`  * ${each}`)).join("\n")}`,
       );
       return 1;
     }

@@ -64,37 +64,45 @@ export function* checkPorts({ job }: Admission): Iterable<Finding> {
     const place = groupPlace(job, g);
     if (group.Networks.length > 1)
       yield problem(place, "Networks", `has ${group.Networks.length} network blocks, can use only one: merge them`);
-    const ports = group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]);
+    const ports = group.Networks.flatMap((network, n) =>
+      (["ReservedPorts", "DynamicPorts"] as const).flatMap((list) =>
+        network[list].map((port): PlacedPort => ({ ...port, path: `Networks[${n}].${list}[${JSON.stringify(port.Label)}]` })),
+      ),
+    );
     yield* checkLabels(place, ports);
     yield* checkNumbers(place, ports);
   }
 }
 
-function* checkLabels(place: Place, ports: readonly Port[]): Iterable<Finding> {
+type PlacedPort = Port & { readonly path: string };
+
+function* checkLabels(place: Place, ports: readonly PlacedPort[]): Iterable<Finding> {
   const seen = new Set<string>();
   for (const port of ports) {
     if (port.Label === "") yield problem(place, "Networks", "a port has no label");
     else if (/[\s\p{Cc}]/u.test(port.Label))
-      yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} contains white space`);
+      yield problem(place, port.path, `port label ${JSON.stringify(port.Label)} contains white space`);
     else if (seen.has(port.Label))
-      yield problem(place, "Networks", `port label ${JSON.stringify(port.Label)} is used twice: give each port of the group its own`);
+      yield problem(place, port.path, `port label ${JSON.stringify(port.Label)} is used twice: give each port of the group its own`);
     seen.add(port.Label);
   }
 }
 
-function* checkNumbers(place: Place, ports: readonly Port[]): Iterable<Finding> {
+function* checkNumbers(place: Place, ports: readonly PlacedPort[]): Iterable<Finding> {
   const taken = new Map<string, string>();
   for (const port of ports) {
     const name = JSON.stringify(port.Label);
-    if (port.Value < 0 || port.Value > 65535) yield problem(place, "Networks", `port ${name}: static is ${port.Value}, must be 1 to 65535`);
+    if (port.Value < 0 || port.Value > 65535)
+      yield problem(place, `${port.path}.Value`, `port ${name}: static is ${port.Value}, must be 1 to 65535`);
     if (port.To < -1 || port.To > 65535)
-      yield problem(place, "Networks", `port ${name}: to is ${port.To}, must be 1 to 65535, or -1 for the host's number`);
-    if (port.IgnoreCollision && port.Value === 0) yield problem(place, "Networks", `port ${name}: ignore_collision needs a static port`);
+      yield problem(place, `${port.path}.To`, `port ${name}: to is ${port.To}, must be 1 to 65535, or -1 for the host's number`);
+    if (port.IgnoreCollision && port.Value === 0)
+      yield problem(place, `${port.path}.IgnoreCollision`, `port ${name}: ignore_collision needs a static port`);
     if (port.Value === 0 || port.IgnoreCollision) continue;
     const key = `${port.HostNetwork} ${port.Value}`;
     const other = taken.get(key);
     if (other !== undefined)
-      yield problem(place, "Networks", `port ${name}: static ${port.Value} is already taken by port ${other} of the group`);
+      yield problem(place, `${port.path}.Value`, `port ${name}: static ${port.Value} is already taken by port ${other} of the group`);
     taken.set(key, name);
   }
 }

@@ -92,5 +92,7 @@ function decodeJob(decoding: Decoding, body: Body, jobs: readonly ScopedBlock[],
     decoding.error(job.headRange, "job wants one label: its name", 'Write job "name" { … }.');
   }
   const decoded = decodeNoun(decoding, Job, "job", job.body, scope, job.headRange);
-  return { ID: label?.text, Name: label?.text, ...decoded };
+  const named = { ID: label?.text, Name: label?.text, ...decoded };
+  decoding.places.alias(decoded, named);
+  return named;
 }

@@ -30,6 +30,10 @@ export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, bo
   for (const attribute of attributes) decodeAttribute(decoding, keys, name, attribute, scope, result, written);
   for (const block of blocks) decodeBlock(decoding, keys, name, block, result, written);
   rule?.finish(result, { decoding, at, rangeOf: (key) => written.keys.get(key) ?? at });
+  decoding.places.set(result, {
+    at,
+    fields: new Map([...written.keys].map(([hcl, range]) => [keys.get(hcl)?.property ?? hcl, range])),
+  });
   return result;
 }
 
@@ -142,6 +146,7 @@ function decodeLabelled(
   const property = key.label as string;
   const nested = decodeNested(decoding, key, block);
   const decoded = label === undefined ? nested : { [property]: label, ...nested };
+  decoding.places.alias(nested, decoded);
   const list = key.form === "labelled-map" ? mapOf(result, key) : listOf(result, key);
   const labels = written.labels.get(key.hcl) ?? new Set();
   written.labels.set(key.hcl, labels);

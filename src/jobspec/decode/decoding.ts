@@ -1,6 +1,7 @@
 /** What every part of the decoder shares: where findings go, and evaluating without unwinding. */
 import type { Diagnostic } from "../contract.ts";
 import { errorAt, tryEvaluate, warningAt, type Expression, type Range, type Scope, type Value } from "../hcl/mod.ts";
+import { Places } from "./places.ts";
 import { keysOf, type Keys, type Noun } from "./keys.ts";
 
 /** More errors than these are not collected: the first ones are the ones to mend. */
@@ -11,6 +12,9 @@ const EXPANDED_MAX = 100_000;
 export class Decoding {
   readonly errors: Diagnostic[] = [];
   readonly warnings: Diagnostic[] = [];
+  readonly places = new Places();
+  /** Variables whose value came from the environment: name → text. */
+  readonly fromEnvironment = new Map<string, string>();
   #expanded = 0;
   readonly #explained = new Set<string>();
   readonly #keys = new Map<Noun["schema"], Keys>();

@@ -45,6 +45,8 @@ interface Declaration {
 }
 interface Given {
   readonly range: Range;
+  /** The text of NOMAD_VAR_*, when that is where it comes from. */
+  readonly environment?: string;
   readonly read: (declaration: Declaration) => Value | undefined;
 }
 
@@ -62,6 +64,7 @@ export function readVariables(
   const values = new Map<string, Value>();
   for (const declaration of declarations.values()) {
     const source = given.get(declaration.name);
+    if (source?.environment !== undefined) decoding.fromEnvironment.set(declaration.name, source.environment);
     const value = source === undefined ? declaration.fallback : source.read(declaration);
     if (value !== undefined) {
       values.set(declaration.name, value);
@@ -218,7 +221,7 @@ function collect(
   };
   for (const name of declarations.keys()) {
     const text = request.environment?.[`NOMAD_VAR_${name}`];
-    if (text !== undefined) given.set(name, givenText(decoding, `NOMAD_VAR_${name}`, text, 0, scope));
+    if (text !== undefined) given.set(name, { ...givenText(decoding, `NOMAD_VAR_${name}`, text, 0, scope), environment: text });
   }
   for (const file of request.variableFiles ?? []) {
     for (const attribute of readVariableFile(decoding, file)) add(attribute.name, givenExpression(decoding, attribute, scope), file.name);

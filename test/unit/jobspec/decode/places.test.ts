@@ -1,0 +1,90 @@
+/** From what admission says of a job to the place in its file. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AdmissionError, admitJob, parseJob } from "#jobspec";
+
+const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
+const TEXT = `job "web" {
+  update {
+    canary = -1
+  }
+  task "alone" {
+    driver = "exec"
+  }
+  group "g" {
+    network {
+      port "http" {}
+      port "https" {
+        to = 70000
+      }
+    }
+    restart {
+      mode = "often"
+    }
+    task "t" {
+      env {
+        A = "x"
+      }
+      constraint {
+        operator = "is"
+      }
+      constraint {
+        attribute = "a"
+        operator  = "~"
+      }
+    }
+    volume "data" {
+      type = "host"
+    }
+  }
+}
+`;
+const { job, placeOf } = parseJob({ text: TEXT, fileName: "web.nomad.hcl", allowFileFunctions: false });
+const lineOf = (path: string) => placeOf(path)?.start.line;
+
+for (const [path, line] of [
+  ["", 1],
+  ["Priority", 1],
+  ["TaskGroups[0].Tasks[0].Driver", 6],
+  ["TaskGroups[1].Count", 8],
+  ["TaskGroups[1].Update.Canary", 3],
+  ["TaskGroups[0].Update.Canary", 3],
+  ["TaskGroups[1].Networks", 9],
+  ['TaskGroups[1].Networks[0].DynamicPorts["https"].To', 12],
+  ['TaskGroups[1].Networks[0].ReservedPorts["http"].Value', 10],
+  ["TaskGroups[1].RestartPolicy.Mode", 16],
+  ["TaskGroups[1].Tasks[0].RestartPolicy.Mode", 16],
+  ["TaskGroups[1].Tasks[0].Driver", 18],
+  ['TaskGroups[1].Tasks[0].Env["A"]', 19],
+  ["TaskGroups[1].Tasks[0].Constraints[1]", 25],
+  ["TaskGroups[1].Tasks[0].Constraints[1].Operand", 27],
+  ['TaskGroups[1].Volumes["data"].Type', 31],
+  ["TaskGroups[7].Tasks[9]", 8],
+] as const) {
+  test(`"${path}" was written on line ${line}`, () => assert.equal(lineOf(path), line));
+}
+
+test("everything admission says of a job file is found in it", () => {
+  try {
+    admitJob(job, CONTEXT);
+    assert.fail("it was admitted");
+  } catch (thrown) {
+    assert.ok(thrown instanceof AdmissionError);
+    const paths = thrown.problems.map((each) => /\(([^()]+)\)$/.exec(each)?.[1]);
+    assert.ok(paths.length >= 5);
+    for (const path of paths) assert.ok((placeOf(path ?? "")?.start.line ?? 1) > 1, String(path));
+  }
+});
+
+test("variables that the environment gave are named, not those a file or a flag gave instead", () => {
+  const text = ["a", "b", "c"].map((name) => `variable "${name}" {}\n`).join("") + 'job "j" {}';
+  const { environmentVariables } = parseJob({
+    text,
+    fileName: "x",
+    allowFileFunctions: false,
+    environment: { NOMAD_VAR_a: "1", NOMAD_VAR_b: "2", NOMAD_VAR_c: "3", NOMAD_VAR_d: "4", HOME: "/" },
+    variableFiles: [{ name: "f", text: "b = 5" }],
+    variables: ["c=6"],
+  });
+  assert.deepEqual(environmentVariables, { a: "1" });
+});
