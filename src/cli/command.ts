@@ -11,6 +11,8 @@ export interface Command {
   readonly flags: FlagTable;
   /** false: knows no servers (version, job init, agent); the global connection flags are not offered then. */
   readonly connects: boolean;
+  /** The arguments end in a program's own words (`alloc exec <allocation> ls -l`): what looks like a flag among them is none of ours. */
+  readonly foreignWords?: true;
   run(context: Context): Promise<number>;
 }
 

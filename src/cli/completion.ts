@@ -38,7 +38,7 @@ export async function complete(line: string, cursor: number, search: SearchIds):
 /** The command typed in full before the cursor, by its first spelling. */
 function commandIn(words: readonly string[]): string | undefined {
   if (words[0] === "agent") return "agent";
-  for (const length of [3, 2, 1]) {
+  for (const length of [4, 3, 2, 1]) {
     const name = words.slice(0, length).join(" ");
     if (words.length >= length && Object.hasOwn(COMMANDS, name)) return COMMANDS[name]?.aliasOf ?? name;
   }

@@ -33,7 +33,8 @@ export class UsageError extends NamedError {
   }
 }
 
-export function parseFlags(words: readonly string[], table: FlagTable): ParsedFlags {
+/** `foreignWords`: the arguments may hold another program's flags. */
+export function parseFlags(words: readonly string[], table: FlagTable, foreignWords = false): ParsedFlags {
   const values = new Map<string, string[]>();
   let at = 0;
   for (; at < words.length; at++) {
@@ -60,7 +61,7 @@ export function parseFlags(words: readonly string[], table: FlagTable): ParsedFl
   }
   // Read as an argument it would do something else than was meant: `job stop web -purge` would stop "web", and not purge it.
   const late =
-    words[at - 1] === "--" ? undefined : words.slice(at).find((word) => Object.hasOwn(table, /^--?([^=]+)/.exec(word)?.[1] ?? ""));
+    foreignWords || words[at - 1] === "--" ? undefined : words.slice(at).find((word) => Object.hasOwn(table, /^--?([^=]+)/.exec(word)?.[1] ?? ""));
   if (late !== undefined) throw new UsageError(`flags come before arguments: move ${late} before ${JSON.stringify(words[at])}`);
   const last = (name: string): string | undefined => values.get(name)?.at(-1);
   return {

@@ -63,7 +63,7 @@ async function completeLine(line: string, environment: Readonly<Record<string, s
 }
 
 function findCommand(words: readonly string[]): { load: () => Promise<Command>; rest: readonly string[] } | undefined {
-  for (const length of [3, 2, 1]) {
+  for (const length of [4, 3, 2, 1]) {
     const name = words.slice(0, length).join(" ");
     const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (entry !== undefined && words.length >= length) return { load: entry.load, rest: words.slice(length) };
@@ -71,7 +71,18 @@ function findCommand(words: readonly string[]): { load: () => Promise<Command>; 
   return undefined;
 }
 
-function explainUnknown(words: readonly string[]): number {
+async function explainUnknown(words: readonly string[]): Promise<number> {
+  const { explainAwaited } = await import("./commands/awaited.ts");
+  const awaited = explainAwaited(words);
+  if (awaited !== undefined) {
+    process.stderr.write(awaited);
+    return 1;
+  }
+  const pair = groupHelp(words.slice(0, 2).join(" "));
+  if (words.length > 1 && pair !== undefined) {
+    process.stdout.write(pair);
+    return words[2] === undefined ? 1 : 0;
+  }
   const group = groupHelp(words[0] as string);
   const second = words[1];
   if (group !== undefined && (second === undefined || second.startsWith("-"))) {
@@ -96,7 +107,7 @@ async function execute(
   const table = { ...DISPLAY_FLAGS, ...(command.connects ? CONNECTION_FLAGS : {}), ...command.flags };
   let flags: ReturnType<typeof parseFlags>;
   try {
-    flags = parseFlags(words, table);
+    flags = parseFlags(words, table, command.foreignWords === true);
   } catch (error) {
     process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${command.usage.split(" [")[0] as string} -h".\n`);
     return 1;

@@ -136,7 +136,7 @@ const AWAITED_ISSUES: Readonly<Record<Exclude<Awaited, "enterprise">, string>> =
 };
 
 /** "later (From one machine to a cluster: there is one server)" */
-export function awaitedText(of: LaterEndpoint): string {
+export function awaitedText(of: Pick<LaterEndpoint, "awaited" | "why">): string {
   if (of.awaited === "enterprise") return "Nomad Enterprise only";
   return `${AWAITED_ISSUES[of.awaited]}${of.why === "" ? "" : `: ${of.why}`}`;
 }

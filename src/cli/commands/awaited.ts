@@ -1,0 +1,128 @@
+/**
+ * Nomad's commands that this version does not have: each answers by name which part brings it, or why none does. nomad.md §4.3.
+ * docs/coverage.md lists them.
+ */
+import { awaitedText, type Awaited } from "#api/contract";
+
+export interface AwaitedCommand {
+  readonly name: string;
+  /** "never": nothing will bring it. */
+  readonly awaited: Awaited | "never";
+  /** What stands in the way; "": nothing but time. */
+  readonly why: string;
+}
+
+const awaiting = (awaited: AwaitedCommand["awaited"], why: string, ...names: readonly string[]): readonly AwaitedCommand[] =>
+  names.map((name) => ({ name, awaited, why }));
+
+export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
+  ...awaiting("services and identity", "deregistering needs the service registry", "service delete"),
+  ...awaiting(
+    "services and identity",
+    "needs the servers' signing keys",
+    "node identity get",
+    "node identity renew",
+    "node intro create",
+    "operator root keyring list",
+    "operator root keyring rotate",
+    "operator root keyring remove",
+  ),
+  ...awaiting(
+    "secrets and variables",
+    "needs the variables' store",
+    ...["get", "init", "list", "lock", "purge", "put"].map((verb) => `var ${verb}`),
+  ),
+  ...awaiting("secrets and variables", "", "setup consul", "setup vault"),
+  ...awaiting(
+    "cluster and access",
+    "there is one server",
+    "server join",
+    "server force-leave",
+    "operator autopilot set-config",
+    "operator gossip keyring install",
+    "operator gossip keyring list",
+    "operator gossip keyring remove",
+    "operator gossip keyring use",
+    "operator raft remove-peer",
+    "operator raft transfer-leadership",
+  ),
+  ...awaiting("cluster and access", "restoring is done together with moving a state between logs", "operator snapshot restore"),
+  ...awaiting(
+    "cluster and access",
+    "access control is not there yet",
+    "acl bootstrap",
+    ...["apply", "delete", "info", "list", "self"].map((verb) => `acl policy ${verb}`),
+    ...["create", "delete", "info", "list", "self", "update"].map((verb) => `acl token ${verb}`),
+    ...["create", "delete", "info", "list", "update"].flatMap((verb) =>
+      ["role", "auth-method", "binding-rule"].map((noun) => `acl ${noun} ${verb}`),
+    ),
+    "login",
+  ),
+  ...awaiting("cluster and access", "", "tls ca create", "tls ca info", "tls cert create", "tls cert info"),
+  ...awaiting(
+    "volumes",
+    "needs volumes",
+    ...["claim delete", "claim list", "create", "delete", "deregister", "detach", "init", "register"].map((verb) => `volume ${verb}`),
+    ...["snapshot create", "snapshot delete", "snapshot list", "status"].map((verb) => `volume ${verb}`),
+    "plugin status",
+  ),
+  ...awaiting("operators", "the agent logs to standard output: there is no file to export", "monitor export"),
+  ...awaiting("operators", "a node's own records are read by its agent alone", "operator client-state"),
+  ...awaiting("operators", "the state is kept in Drover's own form", "operator snapshot state", "operator snapshot redact"),
+  ...awaiting(
+    "enterprise",
+    "",
+    "alloc pause",
+    "operator utilization",
+    "license inspect",
+    ...["apply", "delete", "init", "inspect", "list", "status"].map((verb) => `quota ${verb}`),
+    ...["apply", "dismiss", "info", "list"].map((verb) => `recommendation ${verb}`),
+    ...["apply", "delete", "list", "read"].map((verb) => `sentinel ${verb}`),
+  ),
+  ...awaiting(
+    "never",
+    "Drover writes no Raft of its own, so there are no such files",
+    "operator raft info",
+    "operator raft logs",
+    "operator raft state",
+    "operator raft migrate-backend",
+  ),
+  ...awaiting("never", "Drover's agent runs on Linux, its command line elsewhere too", "windows service install", "windows service uninstall"),
+];
+
+/** What to say to words that begin with such a command (`var put a=b`), or name a group of nothing but such ones (`var`). */
+export function explainAwaited(words: readonly string[]): string | undefined {
+  for (const length of [4, 3, 2, 1]) {
+    const name = words.slice(0, length).join(" ");
+    const found = AWAITED_COMMANDS.find((each) => each.name === name);
+    if (words.length >= length && found !== undefined) return `drover: ${sentence(found)}\n`;
+  }
+  const group = words.filter((word) => !word.startsWith("-")).join(" ");
+  const inside = AWAITED_COMMANDS.filter((each) => each.name.startsWith(`${group} `));
+  if (inside.length === 0 || GROUPS_BEGUN.some((each) => each === group || each.startsWith(`${group} `))) return undefined;
+  return `${inside.map((each) => `drover: ${sentence(each)}`).join("\n")}\n`;
+}
+
+/** Groups of which other commands are there: the help of those is of more use. */
+const GROUPS_BEGUN = [
+  "alloc",
+  "license",
+  "monitor",
+  "node",
+  "operator",
+  "operator autopilot",
+  "operator gossip",
+  "operator gossip keyring",
+  "operator raft",
+  "operator snapshot",
+  "server",
+  "service",
+] as const;
+
+function sentence({ name, awaited, why }: AwaitedCommand): string {
+  if (awaited === "never") return `${JSON.stringify(name)} will not come: ${why}`;
+  const part = awaitedText({ awaited, why });
+  return awaited === "enterprise"
+    ? `${JSON.stringify(name)} is a command of Nomad Enterprise`
+    : `${JSON.stringify(name)} is not in this version of Drover yet; it comes with: ${part}`;
+}
