@@ -67,7 +67,13 @@ export interface RunningServer extends Server {
 /** Enough for the log's group commit to have something to group; passes of large plans take turns anyway. */
 const WORKERS_DEFAULT = 4;
 
+/** All of it or nothing: when a part cannot start, those before it end, so that no half server goes on acting (F5). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  await using starting = new AsyncDisposableStack();
+  const keep = <Part extends { close(): void }>(part: Part): Part => {
+    starting.defer(() => part.close());
+    return part;
+  };
   const { cluster, clock, random, admission } = options;
   const report: Report = options.report ?? (() => undefined);
   const context: ServerContext = { cluster, clock, random, admission, report };
@@ -75,34 +81,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const garbagePolicy = { ...DEFAULT_GARBAGE_POLICY, ...options.garbage };
 
   // Nodes: until when each is believed, what they report, what they are told.
-  const heartbeats = createHeartbeats({
-    clock,
-    random,
-    policy: heartbeatPolicy,
-    nodeCount: () => cluster.state.snapshot().nodeCount,
-    onMissed: (ids) => void markNodesLost(context, ids, heartbeats.arm),
-  });
-  const updates = createAllocationUpdates(context);
-  const sessions = createSessions(context, heartbeats, updates);
+  const heartbeats = keep(
+    createHeartbeats({
+      clock,
+      random,
+      policy: heartbeatPolicy,
+      nodeCount: () => cluster.state.snapshot().nodeCount,
+      onMissed: (ids) => void markNodesLost(context, ids, (id) => heartbeats.arm(id)),
+    }),
+  );
+  const updates = keep(createAllocationUpdates(context));
+  const sessions = keep(createSessions(context, heartbeats, updates));
   armKnownNodes(context, heartbeats.arm);
 
   // Evaluations: what waits, who works on it, what is laid to rest.
-  const stale = createStaleEvaluations(context, (): Broker => broker);
-  const broker: Broker = createBroker({ state: cluster.state, clock, onStale: stale.activate });
-  const applier = createPlanApplier({ cluster });
+  const stale = keep(createStaleEvaluations(context, (): Broker => broker));
+  const broker: Broker = keep(createBroker({ state: cluster.state, clock, onStale: stale.activate }));
+  const applier = keep(createPlanApplier({ cluster }));
   const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
   const closing = new AbortController();
   const rejections = createRejections({ ...DEFAULT_REJECTION_POLICY, ...options.rejections });
   const refusals = createPlanRefusals();
   const parts = { context, broker, applier, turns, rejections, refusals, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
-  const garbage = createGarbageCollector(context, garbagePolicy);
+  starting.defer(async () => {
+    closing.abort();
+    broker.close();
+    applier.close();
+    await Promise.all(workers);
+  });
+  const garbage = keep(createGarbageCollector(context, garbagePolicy));
 
   // What goes on for a while: versions that come, nodes that empty.
-  const deployments = createDeploymentWatcher(context);
-  const drainer = createDrainer(context);
-  const periodic = createPeriodicLauncher(context);
-  const disconnected = createDisconnectedNodes(context);
+  const deployments = keep(createDeploymentWatcher(context));
+  const drainer = keep(createDrainer(context));
+  const periodic = keep(createPeriodicLauncher(context));
+  keep(createDisconnectedNodes(context));
+  const running = starting.move();
 
   return {
     cluster,
@@ -147,21 +162,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       "deployments.active": deployments.watched,
       "periodic.tracked": periodic.tracked,
     }),
-    async close() {
-      closing.abort();
-      garbage.close();
-      deployments.close();
-      drainer.close();
-      periodic.close();
-      disconnected.close();
-      stale.close();
-      broker.close();
-      applier.close();
-      sessions.close();
-      updates.close();
-      heartbeats.close();
-      await Promise.all(workers);
-    },
+    close: () => running.disposeAsync(),
   };
 }
 

@@ -9,6 +9,7 @@ export interface NodeShape {
   readonly diskMB?: number;
   readonly datacenter?: string;
   readonly nodeClass?: string;
+  readonly nodePool?: string;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
@@ -18,7 +19,7 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
     SecretID: random.uuid(),
     Datacenter: shape.datacenter ?? "dc1",
     Name: shape.name,
-    NodePool: "default",
+    NodePool: shape.nodePool ?? "default",
     NodeClass: shape.nodeClass ?? "",
     HTTPAddr: "127.0.0.1:4646",
     TLSEnabled: false,

@@ -32,7 +32,7 @@ export interface World {
   readonly errors: readonly unknown[];
   addNode(shape: NodeShape, more?: Partial<SimulatedNodeOptions>): Promise<SimulatedNode>;
   /** The server process is gone at once (what was durable is what there is) and another starts. Nodes reconnect by themselves. */
-  restartServer(): Promise<void>;
+  restartServer(as?: { readonly address?: string }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,12 +51,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const errors: unknown[] = [];
   const nodes: SimulatedNode[] = [];
 
-  async function start(): Promise<{ readonly cluster: Cluster; readonly server: RunningServer }> {
+  async function start(as: { readonly address?: string } = {}): Promise<{ readonly cluster: Cluster; readonly server: RunningServer }> {
     const cluster = await startCluster({
       log: openMemoryLog(disk),
       snapshots: openMemorySnapshots(disk),
       clock,
       random,
+      ...as,
       freeze: true,
       snapshotEveryEntries: options.snapshotEveryEntries ?? 200,
       warn: (message) => errors.push(message),
@@ -100,9 +101,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       await node.connect();
       return node;
     },
-    async restartServer() {
+    async restartServer(as) {
       await stop();
-      running = await start();
+      running = await start(as);
     },
     async close() {
       for (const node of nodes) node.vanish();
