@@ -1,7 +1,7 @@
 /**
  * The first few of a new version, beside all of the old one, until somebody promotes them. nomad.md §6.5 items 3, 10 and 12.
  *
- *   wanted      update.canary, when there is something to replace, and the group was not promoted
+ *   wanted      update.canary, when there is something to replace, until the group is promoted
  *   fresh       what is missing of them, while the deployment runs (paused: none)
  *   successors  those that move, failed or got lost are replaced by canaries of the same name
  *   names       those of allocations they will replace; then free ones, from the count on
@@ -45,6 +45,7 @@ export function planCanaries(input: CanaryInput): CanaryPlan {
   const { strategy, state, destroy, running } = input;
   const { held, migrating, retry, lost, vanished } = input.standings;
   const asked = destroy.length > 0 && state?.Promoted !== true ? (strategy?.Canary ?? 0) : 0;
+  // Once asked for they are needed: without them nobody can promote.
   const desired = Math.max(state?.DesiredCanaries ?? 0, asked);
   const pending = desired > 0 && state?.Promoted !== true;
   if (!pending) return { desired, pending, fresh: [], moved: [], failed: [], lost: [], vanished: [] };
@@ -55,7 +56,7 @@ export function planCanaries(input: CanaryInput): CanaryPlan {
   const stoodIn = byIndex(vanished).slice(0, missing);
   missing -= stoodIn.length;
   const taken = indexesOf(held, migrating, retry, replaced, stoodIn);
-  const fresh = running && asked > 0 ? canaryNames(input, taken, missing) : [];
+  const fresh = running ? canaryNames(input, taken, missing) : [];
   return { desired, pending, fresh, moved: byIndex(migrating), failed: byIndex(retry), lost: replaced, vanished: stoodIn };
 }
 

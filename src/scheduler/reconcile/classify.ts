@@ -39,6 +39,11 @@ export function classify(allocation: Allocation, around: Surroundings): Standing
   return allocation.DesiredTransition.Migrate === true ? "migrating" : "held";
 }
 
+/** Its node is down or gone, and it has not said that it is over: nobody will ever say it. What is stopped there is lost. */
+export function isOutOfReach(allocation: Allocation, nodeOf: Surroundings["nodeOf"]): boolean {
+  return !clientTerminal(allocation) && (nodeOf(allocation.NodeID)?.Status ?? "down") === "down";
+}
+
 /** What becomes of an allocation that is silent since now: is it replaced, and when? */
 export function afterSilence(allocation: Allocation, moment: RescheduleMoment): Retry {
   if (!disconnectOf(placedGroup(allocation)).replace) return { when: "never" };

@@ -26,8 +26,7 @@ export function standpointOf(job: Job | undefined, deployments: readonly Deploym
   const ended: DeploymentUpdate[] = [];
   const stopped = job === undefined || job.Stop;
   for (const deployment of deployments) {
-    const outdated = job === undefined || deployment.JobVersion !== job.Version || deployment.JobCreateIndex !== job.CreateIndex;
-    if (!deploymentActive(deployment) || (!stopped && !outdated)) continue;
+    if (!deploymentActive(deployment) || (!stopped && isOf(deployment, job))) continue;
     ended.push({
       DeploymentID: deployment.ID,
       Status: "cancelled",
@@ -36,8 +35,7 @@ export function standpointOf(job: Job | undefined, deployments: readonly Deploym
   }
   const latest = deployments[0];
   if (stopped || latest === undefined) return { current: undefined, ended };
-  const isThis = latest.JobVersion === job.Version && latest.JobCreateIndex === job.CreateIndex;
-  return { current: isThis && (deploymentActive(latest) || latest.Status === "failed") ? latest : undefined, ended };
+  return { current: isOf(latest, job) && (deploymentActive(latest) || latest.Status === "failed") ? latest : undefined, ended };
 }
 
 /** The group's update block; null when its updates are not deployments (none, or max_parallel 0). */
@@ -113,13 +111,19 @@ export function success(deployment: Deployment): DeploymentUpdate {
 }
 
 /**
- * What stood before the canaries: the version of the newest deployment whose canaries of the group were promoted, or that had none.
- * nomad.md §6.5 item 14 ("downgrade").
+ * What stood before the canaries: the version of the newest deployment whose canaries of the group were promoted, or that had none, and
+ * that did not fail; -1: none. nomad.md §6.5 item 14 ("downgrade").
  */
-export function lastPromotedVersion(deployments: readonly Deployment[], job: Job, group: string): number | undefined {
-  return deployments.find((deployment) => {
+export function lastPromotedVersion(deployments: readonly Deployment[], job: Job, group: string): number {
+  const found = deployments.find((deployment) => {
     if (deployment.JobCreateIndex !== job.CreateIndex || deployment.JobVersion >= job.Version) return false;
     const state = deployment.TaskGroups[group];
-    return state !== undefined && (state.Promoted || state.DesiredCanaries === 0);
-  })?.JobVersion;
+    return deployment.Status !== "failed" && state !== undefined && (state.Promoted || state.DesiredCanaries === 0);
+  });
+  return found?.JobVersion ?? -1;
+}
+
+/** It is, or was, the deployment of this very version. */
+export function isOf(deployment: Deployment, job: Job): boolean {
+  return deployment.JobVersion === job.Version && deployment.JobCreateIndex === job.CreateIndex;
 }

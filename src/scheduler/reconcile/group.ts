@@ -11,14 +11,15 @@
  *   decide    once the whole job is surveyed and its deployment known: how many may be replaced now (room.ts), and every
  *             placement with its name, its version and its deployment
  */
-import { deploymentActive } from "#model";
+import { clientTerminal, deploymentActive, groupChange } from "#model";
 import type { Allocation, Deployment, DeploymentGroup, DeploymentId, Job, TaskGroup, UpdateStrategy } from "#model";
 import { type CanaryPlan, planCanaries } from "./canaries.ts";
+import { isOutOfReach } from "./classify.ts";
 import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Note, type Place, type Stop } from "./decision.ts";
 import { groupIsWell, newGroupState, strategyOf } from "./deployment.ts";
 import { stoppedByItselfAtNs } from "./disconnect.ts";
 import { Names } from "./names.ts";
-import { trackerAfter } from "./reschedule.ts";
+import { failedAtNs, type RescheduleMoment, retryAfter, trackerAfter } from "./reschedule.ts";
 import { roomForUpdates } from "./room.ts";
 import { byIndex, shrink, type Shrunk } from "./shrink.ts";
 import { sortAllocations, type SortInput, type Sorted } from "./sort.ts";
@@ -27,8 +28,10 @@ import { compareVersions, type Versions } from "./versions.ts";
 export interface GroupInput extends SortInput {
   /** May an allocation be updated where it is: does its node still pass the new version's checks? */
   readonly mayStay: (allocation: Allocation) => boolean;
-  /** What the neighbour of a canary is replaced by; undefined: nothing older is known. */
-  readonly stableJob: (allocation: Allocation) => Job | undefined;
+  /** This very version has been deployed before. */
+  readonly succeeded: boolean;
+  /** What the neighbour of a canary is replaced by. */
+  readonly stableJob: (allocation: Allocation) => Job;
 }
 
 export interface Survey {
@@ -63,7 +66,8 @@ export function surveyGroup(input: GroupInput): Survey {
   const strategy = strategyOf(job, group);
   const sorted = sortAllocations(input);
   const kept = shrink(sorted.ordinary, count);
-  const versions = compareVersions(job, group, kept.held, input.mayStay);
+  const isSilent = (allocation: Allocation) => allocation.ClientStatus === "unknown" || sorted.silent.has(allocation);
+  const versions = compareVersions({ job, group, held: kept.held, mayStay: input.mayStay, isSilent });
   const running = current === undefined || current.Status === "running";
   const known = current?.TaskGroups[group.Name];
   const canaries = planCanaries({
@@ -114,14 +118,27 @@ function stateFor(survey: Undecided, known: DeploymentGroup | undefined): Deploy
   const total = Math.max(0, count - versions.same);
   const changes = versions.destroy.length + versions.inPlace.length > 0;
   if (strategy === null || total === 0 || (sorted.ranThisVersion && !changes) || input.current?.Status === "failed") return undefined;
+  // One that was out of sight follows when it is back; that is no new deployment.
+  if (input.succeeded && versions.destroy.length === 0) return undefined;
   return newGroupState(strategy, { total, canaries: canaries.desired });
 }
 
-function isDone({ sorted, kept, versions, canaries, missing }: Undecided, known: DeploymentGroup | undefined): boolean {
+function isDone({ input, sorted, kept, versions, canaries, missing }: Undecided, known: DeploymentGroup | undefined): boolean {
   const replaced = missing.lost.length + missing.vanished.length + missing.fresh;
   const changing = versions.destroy.length + versions.inPlace.length + kept.migrating.length + kept.retry.length;
-  if (replaced + changing > 0 || sorted.delayed || sorted.waiting || canaries.pending) return false;
-  return known !== undefined && groupIsWell(known, sorted.healthy);
+  if (replaced + changing > 0 || sorted.waiting || canaries.pending || known === undefined) return false;
+  const members = kept.held.filter((allocation) => allocation.DeploymentID === input.current?.ID);
+  const well = members.every((allocation) => !sorted.delayed.has(allocation) && isWell(allocation, input.moment));
+  return well && groupIsWell(known, members.length);
+}
+
+/**
+ * Declared so, and there. One that failed since and is never tried again was well when it was looked at: its deployment would wait for
+ * it in vain.
+ */
+function isWell(allocation: Allocation, moment: RescheduleMoment): boolean {
+  if (allocation.DeploymentStatus?.Healthy !== true || allocation.ClientStatus === "unknown") return false;
+  return !clientTerminal(allocation) || retryAfter(allocation, failedAtNs(allocation), moment).when === "never";
 }
 
 /** `deploymentId`: of the active deployment the group is part of, or undefined. */
@@ -162,6 +179,7 @@ export function decideGroup(survey: Survey, deploymentId: DeploymentId | undefin
 /** Whatever else happens. */
 function stopsOf({ input, sorted, kept, canaries, missing }: Survey): readonly Stop[] {
   const { nowNs } = input.moment;
+  const stop = (allocation: Allocation, description: string): Stop => stopWhere(input, allocation, description);
   const lostStop = (allocation: Allocation): Stop => {
     const atNs = sorted.waiting ? stoppedByItselfAtNs(allocation, nowNs) : undefined;
     const wake = atNs === undefined ? {} : { wake: { atNs, trigger: "alloc-failure" as const, description: WAITS } };
@@ -169,9 +187,9 @@ function stopsOf({ input, sorted, kept, canaries, missing }: Survey): readonly S
   };
   const spareCanaries = sorted.canaries.lost.filter((allocation) => !canaries.lost.includes(allocation));
   return [
-    ...sorted.unwanted,
-    ...kept.excess.map((allocation) => stopOf(allocation, DESCRIPTIONS.notNeeded)),
-    ...kept.migrating.filter((each) => leavesForGood(each, input.job)).map((each) => stopOf(each, DESCRIPTIONS.migrating)),
+    ...sorted.unwanted.map(({ allocation, description }) => stop(allocation, description)),
+    ...kept.excess.map((allocation) => stop(allocation, DESCRIPTIONS.notNeeded)),
+    ...kept.migrating.filter((each) => leavesForGood(each, input.job)).map((each) => stop(each, DESCRIPTIONS.migrating)),
     ...missing.given.map(lostStop),
     ...spareCanaries.map(lostStop),
   ];
@@ -193,8 +211,9 @@ function* placesOf(survey: Survey, destroyed: readonly Allocation[], deploymentI
   const names = new Names(job.ID, group.Name, kept.indexes);
   const wanted = deploymentId === undefined ? { group } : { group, deployment: { id: deploymentId, canary: false } };
   const canary = deploymentId === undefined ? { group } : { group, deployment: { id: deploymentId, canary: true } };
+  const older = new OlderVersions(input);
   /** Beside unpromoted canaries everything else stays what it was. */
-  const versionFor = (previous: Allocation) => (canaries.pending ? (olderVersion(input, previous) ?? wanted) : wanted);
+  const versionFor = (previous: Allocation) => (canaries.pending ? (older.for(previous) ?? wanted) : wanted);
   type Of = Pick<Place, "group">;
   const fresh = (of: Of, name: string): Place => ({ ...of, name, previous: null, stop: null, avoidPreviousNode: false });
   const after = (of: Of, previous: Allocation, name: string, when: "tried" | "placed", stop: Stop): Place => ({
@@ -217,7 +236,7 @@ function* placesOf(survey: Survey, destroyed: readonly Allocation[], deploymentI
     after(of, previous, name, "tried", stopOf(previous, DESCRIPTIONS.lost, "lost"));
   const moved = (of: Of, previous: Allocation) => after(of, previous, previous.Name, "tried", stopOf(previous, DESCRIPTIONS.migrating));
 
-  for (const each of destroyed) yield after(wanted, each, each.Name, "placed", stopOf(each, DESCRIPTIONS.updating));
+  for (const each of destroyed) yield after(wanted, each, each.Name, "placed", stopWhere(input, each, DESCRIPTIONS.updating));
   for (const each of kept.migrating) if (!leavesForGood(each, job)) yield moved(versionFor(each), each);
   for (const each of missing.lost) yield lost(versionFor(each), each, names.again(each.Name));
   for (const each of missing.vanished) yield instead(versionFor(each), each, names.again(each.Name));
@@ -230,16 +249,37 @@ function* placesOf(survey: Survey, destroyed: readonly Allocation[], deploymentI
   for (let made = 0; made < missing.fresh; made++) yield fresh(wanted, names.next());
 }
 
-/** The group as the last promoted version has it; undefined when that is not known, or is the wanted one. */
-function olderVersion({ job, group, stableJob }: GroupInput, previous: Allocation): Pick<Place, "group" | "job"> | undefined {
-  const older = stableJob(previous);
-  const then = older?.TaskGroups.find((each) => each.Name === group.Name);
-  return older === undefined || then === undefined || older.Version === job.Version ? undefined : { group: then, job: older };
+/** What neighbours of canaries are replaced by. */
+class OlderVersions {
+  readonly #input: GroupInput;
+  readonly #known = new Map<Job, Pick<Place, "group" | "job"> | undefined>();
+
+  constructor(input: GroupInput) {
+    this.#input = input;
+  }
+
+  /** Undefined: the wanted version, since what it changes could be changed in place anyway, or there was no such group. */
+  for(previous: Allocation): Pick<Place, "group" | "job"> | undefined {
+    const job = this.#input.stableJob(previous);
+    if (!this.#known.has(job)) this.#known.set(job, this.#of(job));
+    return this.#known.get(job);
+  }
+
+  #of(job: Job): Pick<Place, "group" | "job"> | undefined {
+    const { job: wanted, group } = this.#input;
+    const then = job.TaskGroups.find((each) => each.Name === group.Name);
+    return then === undefined || groupChange(job, wanted, group.Name) !== "destroy" ? undefined : { group: then, job };
+  }
 }
 
 /** Drained batch work is stopped and not started again elsewhere. */
 function leavesForGood(allocation: Allocation, job: Job): boolean {
   return job.Type === "batch" && allocation.DesiredTransition.MigrateDisablePlacement === true;
+}
+
+/** Lost with its node, if that is down. */
+function stopWhere({ nodeOf }: GroupInput, allocation: Allocation, description: string): Stop {
+  return stopOf(allocation, description, isOutOfReach(allocation, nodeOf) ? "lost" : "");
 }
 
 function stopOf(allocation: Allocation, description: string, clientStatus: Stop["clientStatus"] = ""): Stop {

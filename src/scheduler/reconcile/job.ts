@@ -2,10 +2,11 @@
  * A whole job: every group it has, every group it no longer has, and the deployment they are part of. A job that is gone or stopped
  * keeps nothing. Service and batch. nomad.md §6.5.
  */
-import { clientTerminal, deploymentActive, serverTerminal, terminal } from "#model";
+import { deploymentActive, serverTerminal, terminal } from "#model";
 import type { Allocation, Deployment, DeploymentGroup, DeploymentId, DeploymentUpdate, Evaluation, Job, Node } from "#model";
+import { isOutOfReach } from "./classify.ts";
 import { DESCRIPTIONS, type GroupDecision, type JobDecision, NO_UPDATES, type Stop, type Wake } from "./decision.ts";
-import { lastPromotedVersion, newDeployment, standpointOf, success, withGroups } from "./deployment.ts";
+import { isOf, lastPromotedVersion, newDeployment, standpointOf, success, withGroups } from "./deployment.ts";
 import { decideGroup, type GroupInput, type Survey, surveyGroup } from "./group.ts";
 
 export interface JobInput {
@@ -63,9 +64,10 @@ export function reconcileJob(input: JobInput): JobDecision {
 function surroundings(input: JobInput, current: Deployment | undefined): Omit<GroupInput, "job" | "group" | "allocations"> {
   const { nowNs, evaluation, deployments } = input;
   const active = current !== undefined && deploymentActive(current) ? current : undefined;
-  const stableJob = (allocation: Allocation): Job | undefined => {
-    const version = input.job === undefined ? undefined : lastPromotedVersion(deployments, input.job, allocation.TaskGroup);
-    return (version === undefined ? undefined : input.jobVersion(version)) ?? allocation.Job;
+  const { job } = input;
+  const stableJob = (allocation: Allocation): Job => {
+    const version = job === undefined ? -1 : lastPromotedVersion(deployments, job, allocation.TaskGroup);
+    return (version > allocation.Job.Version ? input.jobVersion(version) : undefined) ?? allocation.Job;
   };
   return {
     nodeOf: input.nodeOf,
@@ -73,6 +75,7 @@ function surroundings(input: JobInput, current: Deployment | undefined): Omit<Gr
     isComing: (id, wake) => isComing(id === "" || id === evaluation.ID ? undefined : input.evaluationOf(id), wake),
     moment: { nowNs, evaluationId: evaluation.TriggeredBy === "alloc-failure" ? evaluation.ID : "", deployment: active },
     current,
+    succeeded: job !== undefined && deployments.some((each) => each.Status === "successful" && isOf(each, job)),
     deploymentOf: (id) => deployments.find((deployment) => deployment.ID === id),
     stableJob,
   };
@@ -113,12 +116,9 @@ function deploymentAfter(input: JobInput, current: Deployment | undefined, surve
   return { joined: current, wanted: null, updates: done ? [success(current)] : [] };
 }
 
-/**
- * Told to stop, but its node went down before it could say that it had: nobody will ever say it, so it is marked lost. Nothing
- * is placed for it; whoever stopped it has seen to that.
- */
+/** Told to stop, but its node went down before it could say that it had. Nothing is placed for it; whoever stopped it has seen to that. */
 function isAbandoned(allocation: Allocation, nodeOf: JobInput["nodeOf"]): boolean {
-  return serverTerminal(allocation) && !clientTerminal(allocation) && (nodeOf(allocation.NodeID)?.Status ?? "down") === "down";
+  return serverTerminal(allocation) && isOutOfReach(allocation, nodeOf);
 }
 
 function withAbandoned(decisions: readonly GroupDecision[], abandoned: readonly Allocation[]): readonly GroupDecision[] {

@@ -2,7 +2,7 @@
  * A group's allocations, sorted by what each is to it now: the ordinary ones, the canaries of the running deployment apart, and those
  * that are to be stopped whatever else happens. One walk. nomad.md §6.5 items 1 to 9.
  */
-import { clientTerminal, deploymentActive } from "#model";
+import { deploymentActive } from "#model";
 import type { Allocation, Deployment, Job, Node, TaskGroup } from "#model";
 import { afterSilence, classify, type Standing } from "./classify.ts";
 import { DESCRIPTIONS, type Note, type Stop, type Wake } from "./decision.ts";
@@ -29,10 +29,10 @@ export interface Sorted {
   readonly notes: readonly Note[];
   /** Some allocation ran, or runs, this very version. */
   readonly ranThisVersion: boolean;
-  /** Of the current deployment, living and declared well. */
-  readonly healthy: number;
-  /** Somebody is waited for: a failed one's delay runs. */
-  readonly delayed: boolean;
+  /** Their nodes do not answer, since now. */
+  readonly silent: ReadonlySet<Allocation>;
+  /** Of those held: they will be tried again, or replaced, when their delay is over. */
+  readonly delayed: ReadonlySet<Allocation>;
   /** Until then nothing is placed: nodes that are gone may still run what is lost (stop_on_client_after). */
   readonly waiting: boolean;
 }
@@ -66,8 +66,8 @@ export function sortAllocations(input: SortInput): Sorted {
   const notes: Note[] = [];
   const activeId = current !== undefined && deploymentActive(current) ? current.ID : undefined;
   let ranThisVersion = false;
-  let healthy = 0;
-  let delayed = false;
+  const silent = new Set<Allocation>();
+  const delayed = new Set<Allocation>();
   let waiting = false;
   for (const allocation of input.allocations) {
     ranThisVersion ||= allocation.Job === job || isThisVersion(allocation.Job, job);
@@ -87,16 +87,16 @@ export function sortAllocations(input: SortInput): Sorted {
     }
     const canary = isUnpromotedCanary(allocation, input);
     if (canary && allocation.DeploymentID !== activeId) {
-      unwanted.push({ allocation, description: DESCRIPTIONS.notNeeded, clientStatus: standing === "lost" ? "lost" : "" });
+      unwanted.push({ allocation, description: DESCRIPTIONS.notNeeded, clientStatus: "" });
       continue;
     }
     const side = canary ? canaries : ordinary;
-    if (standing === "later") delayed = true;
+    if (standing === "later") delayed.add(allocation);
     put(side, allocation, standing, input, notes);
-    if (activeId !== undefined && allocation.DeploymentID === activeId && standing === "held" && isWell(allocation)) healthy++;
+    if (standing === "silent") silent.add(allocation);
     if (standing === "lost" && stoppedByItselfAtNs(allocation, moment.nowNs) !== undefined) waiting = true;
   }
-  return { ordinary, canaries, unwanted, notes, ranThisVersion, healthy, delayed, waiting };
+  return { ordinary, canaries, unwanted, notes, ranThisVersion, silent, delayed, waiting };
 }
 
 function put(side: Standings, allocation: Allocation, standing: Standing, input: SortInput, notes: Note[]): void {
@@ -167,10 +167,6 @@ function isAwaited(allocation: Allocation, { isComing }: SortInput): boolean {
 function isUnpromotedCanary(allocation: Allocation, { deploymentOf }: SortInput): boolean {
   if (allocation.DeploymentStatus?.Canary !== true) return false;
   return deploymentOf(allocation.DeploymentID)?.TaskGroups[allocation.TaskGroup]?.Promoted === false;
-}
-
-function isWell(allocation: Allocation): boolean {
-  return allocation.DeploymentStatus?.Healthy === true && !clientTerminal(allocation) && allocation.ClientStatus !== "unknown";
 }
 
 function isThisVersion(placed: Job, wanted: Job): boolean {
