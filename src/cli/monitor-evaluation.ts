@@ -1,16 +1,23 @@
 /**
- * Follows an evaluation until it is done, telling what happens as it happens. nomad.md §4.4 (job run).
- * Exit codes: 0 done, 2 something could not be placed, 1 failed or canceled.
+ * Follows an evaluation until it is done, then the deployment it belongs to, telling what happens as it happens. nomad.md §4.4 (job run).
+ * Exit codes: 0 done, 2 something could not be placed, 1 failed or canceled, or the deployment was.
  */
 import type { Evaluation } from "#model";
 import type { Context } from "./command.ts";
+import { monitorDeployment } from "./monitor-deployment.ts";
 import { renderMetric } from "./render/metric.ts";
 import { localRfc3339 } from "./render/time.ts";
 
 /** How long a poll of the servers waits for a change. */
 const POLL_WAIT_MS = 2_000;
 
-export async function monitorEvaluation(context: Context, evaluationId: string, options: { readonly verbose: boolean }): Promise<number> {
+export interface EvaluationMonitor {
+  readonly verbose: boolean;
+  /** Follow its deployment too (default). */
+  readonly deployment?: boolean;
+}
+
+export async function monitorEvaluation(context: Context, evaluationId: string, options: EvaluationMonitor): Promise<number> {
   const short = (id: string) => (options.verbose ? id : id.slice(0, 8));
   const { terminal } = context;
   const stamp = () => localRfc3339(new Date(context.nowMs()));
@@ -21,10 +28,14 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
   const seen = new Map<string, { status: string; description: string }>();
   let status = "pending";
   let triggerTold = false;
+  let deployment = "";
   let index = 0;
   for (;;) {
     context.interrupted.throwIfAborted();
-    const answer = await context.api.evaluations.read(evaluationId, index === 0 ? {} : { index, waitMs: POLL_WAIT_MS });
+    const answer = await context.api.evaluations.read(evaluationId, {
+      signal: context.interrupted,
+      ...(index === 0 ? {} : { index, waitMs: POLL_WAIT_MS }),
+    });
     const evaluation = answer.value;
     index = answer.index;
     if (!triggerTold) {
@@ -34,6 +45,10 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
           ? `Evaluation triggered by ${quote(evaluation.TriggeredBy)}`
           : `Evaluation triggered by job ${quote(evaluation.JobID)}`,
       );
+    }
+    if (evaluation.DeploymentID !== deployment) {
+      deployment = evaluation.DeploymentID;
+      if (deployment !== "") say(`Evaluation within deployment: ${quote(short(deployment))}`);
     }
     const { value: allocations } = await context.api.evaluations.allocations(evaluationId);
     for (const allocation of allocations) {
@@ -79,7 +94,8 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
       }
     }
     if (evaluation.Status === "failed" || evaluation.Status === "canceled") return 1;
-    return failures.length > 0 ? 2 : 0;
+    if (failures.length > 0) return 2;
+    return deployment === "" || options.deployment === false ? 0 : monitorDeployment(context, deployment, { verbose: options.verbose });
   }
 }
 

@@ -1,5 +1,6 @@
 /** From what a person typed to one id: full ids and unique prefixes; several candidates are listed. nomad.md §4.1. */
 import type { AllocationStub, EvaluationStub, JobStub, NodeStub } from "#api/contract";
+import type { Deployment } from "#model";
 import { NamedError } from "#std";
 import type { Context } from "./command.ts";
 import { table } from "./render/columns.ts";
@@ -35,6 +36,14 @@ export async function resolveEvaluation(context: Context, typed: string): Promis
   const { value: body } = await context.api.evaluations.list({ prefix });
   return only(body, "evaluation", typed, () =>
     table([["ID", "Job", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.JobID, each.Status])]),
+  );
+}
+
+export async function resolveDeployment(context: Context, typed: string): Promise<Deployment> {
+  const prefix = uuidPrefix(typed, "deployment");
+  const { value: body } = await context.api.deployments.list({ prefix });
+  return only(body, "deployment", typed, () =>
+    table([["ID", "Job ID", "Job Version", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.JobID, String(each.JobVersion), each.Status])]),
   );
 }
 

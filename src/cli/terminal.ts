@@ -1,5 +1,6 @@
 /** Where words go. Colour and moving pictures only on a terminal. */
 import { palette, type Palette } from "./render/colour.ts";
+import { fitPicture } from "./render/picture.ts";
 
 export interface Terminal {
   /** A line (or several) to standard output. */
@@ -10,6 +11,8 @@ export interface Terminal {
   complain(text: string): void;
   /** A passing word ("waiting …") on a terminal's last line; "" wipes it. Nothing when standard error is no terminal. */
   progress(text: string): void;
+  /** Lines that take the place of the last picture's, on a terminal; what is printed next comes below. Nothing when standard output is none. */
+  picture(text: string): void;
   readonly colours: Palette;
   /** Standard output is a terminal. */
   readonly interactive: boolean;
@@ -24,16 +27,27 @@ export function processTerminal(options: { readonly colour: boolean | undefined 
   const wipe = () => {
     if (watched) process.stderr.write("\r\u001b[K");
   };
+  /** Of the last picture, when nothing has been printed since. */
+  let pictureLines = 0;
   return {
     print: (text) => {
       wipe();
+      pictureLines = 0;
       process.stdout.write(`${text}\n`);
     },
     write: (data) => {
       process.stdout.write(data);
     },
+    picture(text) {
+      if (!interactive) return;
+      const lines = fitPicture(text, { columns: process.stdout.columns, rows: process.stdout.rows });
+      const back = pictureLines === 0 ? "" : `\r\u001b[${pictureLines}A\u001b[J`;
+      process.stdout.write(`${back}${lines.join("\n")}\n`);
+      pictureLines = lines.length;
+    },
     complain: (text) => {
       wipe();
+      pictureLines = 0;
       process.stderr.write(`${text}\n`);
     },
     progress: (text) => {

@@ -19,6 +19,11 @@ export function ago(ns: number, nowMs: number): string {
   return ns === 0 ? "N/A" : `${spell(Math.max(0, nowMs - ns / 1e6))} ago`;
 }
 
+/** "1h2m from now"; of a time that has passed "2s ago". */
+export function fromNow(ms: number, nowMs: number): string {
+  return ms >= nowMs ? `${spell(ms - nowMs)} from now` : `${spell(nowMs - ms)} ago`;
+}
+
 /** "1d2h", "3m20s", the two largest units. */
 export function spell(ms: number): string {
   const seconds = Math.floor(ms / 1000);
