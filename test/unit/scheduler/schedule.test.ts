@@ -98,3 +98,36 @@ test("a group named as objects' own members are is a group like any other: what 
     [{ "v1:a": false }],
   );
 });
+
+test("what a task asks of the dimensions that ran out is added up over all that did not fit", () => {
+  const world = new World();
+  world.addNode(aNode("m1", { cpu: 50 }));
+  world.addNode(aNode("m2", { memory: 50 }));
+  const job = world.addJob(aJob({ TaskGroups: [aGroup({ Count: 3, cpu: 100, memory: 200 })] }));
+  const failed = schedule(world.snapshot(), anEvaluation(job), options()).Evaluation.FailedTGAllocs["web"];
+  assert.deepEqual(failed?.ResourcesExhausted, { main: { CPU: 300, MemoryMB: 600 } });
+  assert.equal(failed?.CoalescedFailures, 2);
+});
+
+test("a static port that is taken: the reason names the allocation and the job that have it, other groups go on (F13)", () => {
+  const world = new World();
+  world.addNode(aNode("m1"));
+  const place = (job: ReturnType<typeof aJob>, prefix: string) => {
+    const result = schedule(world.snapshot(), anEvaluation(job), options(idsFrom(prefix)));
+    if (result.Plan !== null) world.commit(result.Plan);
+    return result;
+  };
+  place(world.addJob(aJob({ ID: "agent", Type: "system", TaskGroups: [aGroup({ Name: "proxy", Networks: [aNetwork({ http: 8080 })] })] })), "agent");
+  const groups = [aGroup({ Networks: [aNetwork({ http: 8080 })] }), aGroup({ Name: "worker" })];
+  const { Plan, Evaluation } = place(world.addJob(aJob({ TaskGroups: groups })), "app");
+  assert.deepEqual(
+    Plan?.Placements.map((placement) => placement.TaskGroup),
+    ["worker"],
+  );
+  assert.deepEqual(Evaluation.FailedTGAllocs["web"]?.NearestFit?.HeldBy, {
+    AllocationID: "agent-000000",
+    Namespace: "default",
+    JobID: "agent",
+    TaskGroup: "proxy",
+  });
+});
