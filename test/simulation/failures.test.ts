@@ -48,8 +48,11 @@ test("a start that fails half-way leaves nobody acting: the next server is the o
       const plans: string[] = [];
       cluster.state.watch.subscribe(({ command }) => command.type === "plan-apply" && plans.push(command.Plan.EvalID));
       await node.connect();
-      const { EvalID } = await server.registerJob({ Job: jobOf({ id: "web", count: 3 }) });
-      await clock.advance(1_000);
+      // A slow log: two brokers would both have planned before either's plan is there.
+      disk.beforeAppend = () => clock.sleep(50);
+      const registering = server.registerJob({ Job: jobOf({ id: "web", count: 3 }) });
+      await clock.advance(2_000);
+      const { EvalID } = await registering;
       assert.deepEqual([...new Set(plans)], [EvalID]);
       assert.equal(plans.length, 1, "one broker, one plan");
       assert.equal([...cluster.state.snapshot().allocations()].filter((each) => each.ClientStatus === "running").length, 3);
