@@ -3,6 +3,7 @@
  * docs/coverage.md lists them.
  */
 import { awaitedText, type Awaited } from "#api/contract";
+import { COMMANDS } from "./table.ts";
 
 export interface AwaitedCommand {
   readonly name: string;
@@ -98,31 +99,15 @@ export function explainAwaited(words: readonly string[]): string | undefined {
     if (words.length >= length && found !== undefined) return `drover: ${sentence(found)}\n`;
   }
   const group = words.filter((word) => !word.startsWith("-")).join(" ");
-  const inside = AWAITED_COMMANDS.filter((each) => each.name.startsWith(`${group} `));
-  if (inside.length === 0 || GROUPS_BEGUN.some((each) => each === group || each.startsWith(`${group} `))) return undefined;
-  return `${inside.map((each) => `drover: ${sentence(each)}`).join("\n")}\n`;
+  const begun = Object.keys(COMMANDS).some((name) => name.startsWith(`${group} `));
+  const inside = AWAITED_COMMANDS.find((each) => each.name.startsWith(`${group} `));
+  return inside === undefined || begun ? undefined : `drover: ${sentence({ ...inside, name: group })}\n`;
 }
-
-/** Groups of which other commands are there: the help of those is of more use. */
-const GROUPS_BEGUN = [
-  "alloc",
-  "license",
-  "monitor",
-  "node",
-  "operator",
-  "operator autopilot",
-  "operator gossip",
-  "operator gossip keyring",
-  "operator raft",
-  "operator snapshot",
-  "server",
-  "service",
-] as const;
 
 function sentence({ name, awaited, why }: AwaitedCommand): string {
   if (awaited === "never") return `${JSON.stringify(name)} will not come: ${why}`;
   const part = awaitedText({ awaited, why });
   return awaited === "enterprise"
-    ? `${JSON.stringify(name)} is a command of Nomad Enterprise`
+    ? `${JSON.stringify(name)} belongs to Nomad Enterprise`
     : `${JSON.stringify(name)} is not in this version of Drover yet; it comes with: ${part}`;
 }

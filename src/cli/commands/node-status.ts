@@ -1,12 +1,30 @@
 /** `drover node status`: nomad.md §4.4. */
-import type { NodeDetail, NodeStub } from "#api/contract";
-import { terminal as isTerminal, type Allocation, type AllocationUsage } from "#model";
+import type { NodeDetail } from "#api/contract";
+import type { Allocation, AllocationUsage } from "#model";
 import type { HostUsage } from "#ports";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
+import { UsageError } from "../flags.ts";
+import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
 import { paintStatus } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
-import { ago, bytes, localRfc3339, spell } from "../render/time.ts";
+import { nodeTable, paintNodeStatus } from "../render/node-table.ts";
+import {
+  allocatedResources,
+  allocationUtilization,
+  byName,
+  deviceAttributes,
+  deviceTable,
+  drainText,
+  driverList,
+  driverTable,
+  eventTable,
+  hostNetworkTable,
+  hostUtilization,
+  hostVolumeTable,
+  lastDrainText,
+} from "../render/node.ts";
+import { ago, bytes, spell } from "../render/time.ts";
 import { resolveNode, selfNode } from "../resolve.ts";
 
 export const nodeStatus: Command = {
@@ -19,14 +37,13 @@ export const nodeStatus: Command = {
     os: { kind: "boolean", about: "In the list: the operating system" },
     quiet: { kind: "boolean", about: "In the list: ids only" },
     short: { kind: "boolean", about: "The first block and allocations" },
-    stats: { kind: "boolean", about: "Use in detail" },
-    filter: { kind: "text", value: "expression", about: "A filter expression over the node" },
-    "per-page": { kind: "whole", value: "count", about: "So many at a time" },
-    "page-token": { kind: "text", value: "token", about: "Where the page starts" },
+    stats: { kind: "boolean", about: "The machine's use in detail" },
+    ...PAGE_FLAGS,
     ...DATA_FLAGS,
     verbose: { kind: "boolean", about: "Full ids, attributes and meta" },
   },
   async run(context) {
+    if (context.arguments.length > 1) throw new UsageError("This command takes either no arguments or one: <node>");
     const typed = context.arguments[0];
     if (typed === undefined && !context.flags.flag("self")) return listNodes(context);
     const id = typed === undefined ? await selfNode(context) : (await resolveNode(context, typed)).ID;
@@ -36,59 +53,24 @@ export const nodeStatus: Command = {
 
 async function listNodes(context: Context): Promise<number> {
   const { flags, terminal, api } = context;
-  const perPage = flags.whole("per-page");
-  const pageToken = flags.text("page-token");
-  const filter = flags.text("filter");
   const { value: nodes, nextToken } = await api.nodes.list({
     parameters: { os: flags.flag("os") ? true : undefined },
-    ...(perPage === undefined ? {} : { perPage }),
-    ...(pageToken === undefined ? {} : { nextToken: pageToken }),
-    ...(filter === undefined ? {} : { filter }),
+    ...pageQuery(flags),
   });
   if (flags.flag("json") || flags.given("t")) {
     printData(terminal, nodes, flags.text("t"));
     return 0;
   }
+  const verbose = flags.flag("verbose");
   if (nodes.length === 0) {
     terminal.print("No nodes registered");
-    return 0;
+  } else if (flags.flag("quiet")) {
+    for (const node of nodes) terminal.print(verbose ? node.ID : node.ID.slice(0, 8));
+  } else {
+    const running = flags.flag("allocs") ? await Promise.all(nodes.map((node) => runningCount(context, node.ID))) : undefined;
+    terminal.print(nodeTable(nodes, { verbose, os: flags.flag("os"), running, colours: terminal.colours }));
+    tellNextPage(terminal, "node status", nextToken, flags);
   }
-  const verbose = flags.flag("verbose");
-  const short = (id: string) => (verbose ? id : id.slice(0, 8));
-  if (flags.flag("quiet")) {
-    for (const node of nodes) terminal.print(short(node.ID));
-    return 0;
-  }
-  const running = flags.flag("allocs") ? await Promise.all(nodes.map((node) => runningCount(context, node.ID))) : [];
-  const row = (node: NodeStub, position: number) => [
-    short(node.ID),
-    node.NodePool,
-    node.Datacenter,
-    node.Name,
-    node.NodeClass,
-    ...(flags.flag("os") ? [node.Attributes?.["os.name"] ?? ""] : []),
-    ...(verbose ? [node.Address, node.Version] : []),
-    String(node.Drain),
-    node.SchedulingEligibility,
-    paintNodeStatus(node.Status, context),
-    ...(flags.flag("allocs") ? [String(running[position])] : []),
-  ];
-  const header = [
-    "ID",
-    "Node Pool",
-    "DC",
-    "Name",
-    "Class",
-    ...(flags.flag("os") ? ["OS"] : []),
-    ...(verbose ? ["Address", "Version"] : []),
-    "Drain",
-    "Eligibility",
-    "Status",
-    ...(flags.flag("allocs") ? ["Running Allocs"] : []),
-  ];
-  terminal.print(table([header, ...nodes.map(row)]));
-  if (nextToken !== "")
-    terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover node status -page-token ${nextToken}`);
   return 0;
 }
 
@@ -106,112 +88,58 @@ async function showNode(context: Context, id: string): Promise<number> {
   }
   const { value: allocations } = await api.nodes.allocations(id);
   const host = await hostUsage(context, node);
+  const verbose = flags.flag("verbose");
   const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
 
   terminal.print(keyValues(facts(context, node, host)));
   if (!flags.flag("short")) {
+    if (verbose && Object.keys(node.HostVolumes).length > 0) section("Host Volumes", hostVolumeTable(node));
+    if (verbose && Object.keys(node.HostNetworks).length > 0) section("Host Networks", hostNetworkTable(node));
     section("Drivers", driverTable(node));
-    section("Node Events", eventTable(node));
+    section("Node Events", eventTable(node, verbose));
     section("Allocated Resources", allocatedResources(node, allocations));
-    const used = await allocationsUsage(context, allocations);
-    section(
-      "Allocation Resource Utilization",
-      table([
-        ["CPU", "Memory"],
-        [`${Math.round(used.cpuMHz)}/${usableCpu(node)} MHz`, `${bytes(used.memoryBytes)}/${mebibytes(usableMemory(node))}`],
-      ]),
-    );
-    section("Host Resource Utilization", host === undefined ? "N/A: the node cannot be asked now" : hostResources(node, host));
+    section("Allocation Resource Utilization", allocationUtilization(node, await allocationsUsage(context, allocations)));
+    section("Host Resource Utilization", host === undefined ? "N/A: the node cannot be asked now" : hostUtilization(node, host));
+    const devices = deviceTable(node, allocations);
+    if (devices !== undefined) section("Devices", devices);
+    if (flags.flag("stats") && host !== undefined) for (const [title, text] of hostDetails(host)) section(title, text);
   }
   section("Allocations", nodeAllocations(context, allocations));
-  if (flags.flag("verbose")) {
-    const pairs = (map: Readonly<Record<string, string>>) => Object.entries(map).toSorted(([left], [right]) => (left < right ? -1 : 1));
-    section("Attributes", keyValues(pairs(node.Attributes)));
-    section("Meta", Object.keys(node.Meta).length === 0 ? "No meta" : keyValues(pairs(node.Meta)));
+  if (verbose) {
+    section("Attributes", keyValues(byName(node.Attributes)));
+    for (const [device, attributes] of deviceAttributes(node)) {
+      if (attributes.length > 0) section(`Device ${device}`, keyValues(attributes));
+    }
+    section("Meta", Object.keys(node.Meta).length === 0 ? "No meta" : keyValues(byName(node.Meta)));
   }
   return 0;
 }
 
 function facts(context: Context, node: NodeDetail, host: HostUsage | undefined): [string, string][] {
-  const drivers = Object.entries(node.Drivers)
-    .filter(([, driver]) => driver.Detected)
-    .map(([name, driver]) => (driver.Healthy ? name : `${name} (unhealthy)`));
+  const verbose = context.flags.flag("verbose");
   const pairs: [string, string][] = [
-    ["ID", context.flags.flag("verbose") ? node.ID : node.ID.slice(0, 8)],
+    ["ID", verbose ? node.ID : node.ID.slice(0, 8)],
     ["Name", node.Name],
     ["Node Pool", node.NodePool],
     ["Class", node.NodeClass],
     ["DC", node.Datacenter],
-    ["Drain", String(node.Drain)],
+    ["Drain", drainText(node)],
+  ];
+  const lastDrain = lastDrainText(node);
+  if (lastDrain !== undefined) pairs.push(["Last Drain", lastDrain]);
+  pairs.push(
     ["Eligibility", node.SchedulingEligibility],
-    ["Status", paintNodeStatus(node.Status, context)],
+    ["Status", paintNodeStatus(node.Status, context.terminal.colours)],
     ["CSI Controllers", "<none>"],
     ["CSI Drivers", "<none>"],
-  ];
+  );
   if (host !== undefined) pairs.push(["Uptime", spell(host.Uptime * 1000)]);
   pairs.push(
     ["Host Volumes", Object.keys(node.HostVolumes).join(",")],
     ["Host Networks", Object.keys(node.HostNetworks).join(",")],
-    ["Driver Status", drivers.toSorted().join(",")],
+    ["Driver Status", driverList(node)],
   );
   return pairs;
-}
-
-function driverTable(node: NodeDetail): string {
-  return table([
-    ["Driver", "Detected", "Healthy", "Message", "Time"],
-    ...Object.entries(node.Drivers)
-      .toSorted(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, driver]) => [
-        name,
-        String(driver.Detected),
-        String(driver.Healthy),
-        driver.HealthDescription,
-        localRfc3339(new Date(driver.UpdateTime)),
-      ]),
-  ]);
-}
-
-function eventTable(node: NodeDetail): string {
-  if (node.Events.length === 0) return "No node events";
-  return table([
-    ["Time", "Subsystem", "Message"],
-    ...node.Events.toReversed().map((event) => [localRfc3339(new Date(event.Timestamp)), event.Subsystem, event.Message]),
-  ]);
-}
-
-function usableCpu(node: NodeDetail): number {
-  return node.NodeResources.Cpu.CpuShares - node.ReservedResources.Cpu.CpuShares;
-}
-function usableMemory(node: NodeDetail): number {
-  return node.NodeResources.Memory.MemoryMB - node.ReservedResources.Memory.MemoryMB;
-}
-function mebibytes(megabytes: number): string {
-  return bytes(megabytes * 1024 * 1024);
-}
-
-function allocatedResources(node: NodeDetail, allocations: readonly Allocation[]): string {
-  let cpu = 0;
-  let memory = 0;
-  let disk = 0;
-  const live = allocations.filter((each) => !isTerminal(each));
-  for (const { AllocatedResources: held } of live) {
-    disk += held.Shared.DiskMB;
-    for (const task of Object.values(held.Tasks)) {
-      cpu += task.Cpu.CpuShares;
-      memory += task.Memory.MemoryMB;
-    }
-  }
-  const diskTotal = node.NodeResources.Disk.DiskMB - node.ReservedResources.Disk.DiskMB;
-  return table([
-    ["CPU", "Memory", "Disk", "Alloc Count"],
-    [
-      `${cpu}/${usableCpu(node)} MHz`,
-      `${mebibytes(memory)}/${mebibytes(usableMemory(node))}`,
-      `${mebibytes(disk)}/${mebibytes(diskTotal)}`,
-      String(live.length),
-    ],
-  ]);
 }
 
 async function allocationsUsage(context: Context, allocations: readonly Allocation[]): Promise<{ cpuMHz: number; memoryBytes: number }> {
@@ -243,15 +171,38 @@ async function hostUsage(context: Context, node: NodeDetail): Promise<HostUsage 
   }
 }
 
-function hostResources(node: NodeDetail, host: HostUsage): string {
-  return table([
-    ["CPU", "Memory", "Disk"],
+/** Blocks for -stats. */
+function hostDetails(host: HostUsage): [title: string, text: string][] {
+  const percent = (value: number) => `${Math.round(value * 10) / 10}%`;
+  return [
     [
-      `${Math.round(host.CPUTicksConsumed)}/${node.NodeResources.Cpu.CpuShares} MHz`,
-      `${bytes(host.Memory.Used)}/${bytes(host.Memory.Total)}`,
-      `${bytes(host.AllocDirStats.Used)}/${bytes(host.AllocDirStats.Size)}`,
+      "CPU Stats",
+      table([
+        ["CPU", "User", "System", "Idle"],
+        ...host.CPU.map((each) => [each.CPU, percent(each.User), percent(each.System), percent(each.Idle)]),
+      ]),
     ],
-  ]);
+    [
+      "Memory Stats",
+      keyValues([
+        ["Total", bytes(host.Memory.Total)],
+        ["Available", bytes(host.Memory.Available)],
+        ["Used", bytes(host.Memory.Used)],
+        ["Free", bytes(host.Memory.Free)],
+      ]),
+    ],
+    ...host.DiskStats.map((disk): [string, string] => [
+      `Disk Stats of ${disk.Device}`,
+      keyValues([
+        ["MountPoint", disk.Mountpoint],
+        ["Size", bytes(disk.Size)],
+        ["Used", bytes(disk.Used)],
+        ["Available", bytes(disk.Available)],
+        ["Used Percent", percent(disk.UsedPercent)],
+        ["Inodes Percent", percent(disk.InodesUsedPercent)],
+      ]),
+    ]),
+  ];
 }
 
 function nodeAllocations(context: Context, allocations: readonly Allocation[]): string {
@@ -273,9 +224,4 @@ function nodeAllocations(context: Context, allocations: readonly Allocation[]): 
         ago(each.ModifyTime, context.nowMs()),
       ]),
   ]);
-}
-
-function paintNodeStatus(status: string, context: Context): string {
-  const { colours } = context.terminal;
-  return status === "ready" ? colours.green(status) : status === "down" ? colours.red(status) : colours.yellow(status);
 }

@@ -33,10 +33,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "job stop": entry("Stop a job", async () => (await import("./job-stop.ts")).jobStop),
   "job validate": entry("Check a job file", async () => (await import("./job-validate.ts")).jobValidate),
   monitor: entry("Follow an agent's log", async () => (await import("./monitor.ts")).monitor),
+  "node config": entry("Show the servers a node talks to", async () => (await import("./node-config.ts")).nodeConfig),
   "node eligibility": entry(
     "Take a node out of scheduling, or back in",
     async () => (await import("./node-eligibility.ts")).nodeEligibility,
   ),
+  "node meta apply": entry("Set a node's metadata while it runs", async () => (await import("./node-meta.ts")).nodeMetaApply),
+  "node meta read": entry("Show a node's metadata", async () => (await import("./node-meta.ts")).nodeMetaRead),
   "node status": entry("List nodes, or show one", async () => (await import("./node-status.ts")).nodeStatus),
   "operator api": entry("Send a request to the HTTP API", async () => (await import("./operator-api.ts")).operatorApi),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
