@@ -10,7 +10,7 @@
  * - A deployment: over, and none of its allocations live.
  * - A node: down, with nothing on it that is not over.
  */
-import { clientTerminal, deploymentActive, launchesChildren, terminal } from "#model";
+import { clientTerminal, deploymentActive, jobKey, launchesChildren, terminal } from "#model";
 import type { Allocation, AllocationId, Deployment, DeploymentId, Evaluation, EvaluationId, Job, NodeId } from "#model";
 import type { Snapshot } from "#state";
 
@@ -48,17 +48,30 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
     if (++seen % BREATHE_EVERY === 0) await breathe();
   };
 
+  const parents: Job[] = [];
+  const goneJobs = new Set<string>();
   for (const job of snapshot.jobs("*")) {
     await step();
-    if (!collectableJob(job)) continue;
+    if (!collectableJob(job) || hasTag(snapshot, job)) continue;
+    if (launchesChildren(job)) {
+      parents.push(job);
+      continue;
+    }
     const ofJob = [...snapshot.evaluationsByJob(job.Namespace, job.ID)];
     const placed = [...snapshot.allocationsByJob(job.Namespace, job.ID)];
     if (!ofJob.every((evaluation) => over(evaluation) && evaluation.ModifyTime <= cutoffs.jobNs)) continue;
     if (!placed.every((allocation) => ended(snapshot, allocation) && allocation.ModifyTime <= cutoffs.jobNs)) continue;
-    if (job.SubmitTime > cutoffs.jobNs || keptByOthers(snapshot, job)) continue;
+    if (job.SubmitTime > cutoffs.jobNs) continue;
     const deployed = snapshot.deploymentsByJob(job.Namespace, job.ID);
     jobs.push({ job, evaluations: idsOf(ofJob), allocations: idsOf(placed), deployments: idsOf(deployed) });
     for (const record of [...ofJob, ...placed, ...deployed]) taken.add(record.ID);
+    goneJobs.add(jobKey(job));
+  }
+  // Parents have nothing but children, and go after the last of them; a child's id begins with its parent's, so the deepest come first.
+  for (const job of parents.reverse()) {
+    if (job.SubmitTime > cutoffs.jobNs || !allGone(snapshot.childJobs(job.Namespace, job.ID), goneJobs)) continue;
+    jobs.push({ job, evaluations: [], allocations: [], deployments: [] });
+    goneJobs.add(jobKey(job));
   }
 
   for (const evaluation of snapshot.evaluations()) {
@@ -97,11 +110,13 @@ function idsOf<Id>(records: readonly { readonly ID: Id }[]): Id[] {
   return records.map(({ ID }) => ID);
 }
 
-/** Somebody holds on to it: a version has a name, or a child still says whose it is. */
-function keptByOthers(snapshot: Snapshot, job: Job): boolean {
-  if (snapshot.jobVersions(job.Namespace, job.ID).some((version) => version.VersionTag !== null)) return true;
-  for (const _child of snapshot.childJobs(job.Namespace, job.ID)) return true;
-  return false;
+function hasTag(snapshot: Snapshot, job: Job): boolean {
+  return snapshot.jobVersions(job.Namespace, job.ID).some((version) => version.VersionTag !== null);
+}
+
+function allGone(jobs: Iterable<Job>, gone: ReadonlySet<string>): boolean {
+  for (const job of jobs) if (!gone.has(jobKey(job))) return false;
+  return true;
 }
 
 /** Why another one waits stands only here. */

@@ -150,6 +150,5 @@ test("what a parent launched goes when it is over; the parent stays, stopped too
     for (const id of node.allocations.keys()) node.finish(id, "complete");
     await world.clock.advance(1_000);
     await world.server.collectGarbage();
-    await world.server.collectGarbage();
     assert.deepEqual([has("work"), has(running.DispatchedJobID)], [false, false]);
   }));
