@@ -20,7 +20,11 @@ export interface PlanApplier {
    * committed is stored with it in any case: looks at jobs that were preempted, times at which something noted is tried again.
    * Rejects with NamedError LOG_WRITE_FAILED (nothing happened), PLAN_REFUSED (the state refused the entry), PLAN_APPLIER_CLOSED.
    */
-  submit(plan: Plan, evaluations: readonly Evaluation[], alongside?: (kept: Plan, full: boolean) => readonly Evaluation[]): Promise<PlanResult>;
+  submit(
+    plan: Plan,
+    evaluations: readonly Evaluation[],
+    alongside?: (kept: Plan, full: boolean) => readonly Evaluation[],
+  ): Promise<PlanResult>;
   /** Plans waiting to be checked, and plans on their way into the log. */
   readonly waiting: number;
   readonly inFlight: number;

@@ -45,7 +45,9 @@ export function verifyPlan(snapshot: Snapshot, plan: Plan, inFlight: readonly Pl
     const refused = refusals(snapshot, kept, inFlight, jobChanged);
     if (refused.size === 0) break;
     for (const [node, reason] of refused) if (!rejected.has(node)) rejected.set(node, reason);
-    kept = plan.AllAtOnce ? { ...plan, Stops: [], Placements: [], InPlaceUpdates: [], Notes: [], ...WITHOUT_DEPLOYMENT } : without(kept, refused);
+    kept = plan.AllAtOnce
+      ? { ...plan, Stops: [], Placements: [], InPlaceUpdates: [], Notes: [], ...WITHOUT_DEPLOYMENT }
+      : without(kept, refused);
   }
   const isWhole = kept.Deployment === plan.Deployment && kept.DeploymentUpdates.length === plan.DeploymentUpdates.length;
   return { Plan: kept, Rejected: Object.fromEntries(rejected), Full: rejected.size === 0 && isWhole };
@@ -54,12 +56,7 @@ export function verifyPlan(snapshot: Snapshot, plan: Plan, inFlight: readonly Pl
 const WITHOUT_DEPLOYMENT = { Deployment: null, DeploymentUpdates: [] } as const;
 
 /** Node → the first reason against what the plan wants there. */
-function refusals(
-  snapshot: Snapshot,
-  plan: Plan,
-  inFlight: readonly Plan[],
-  jobChanged: string | undefined,
-): ReadonlyMap<string, string> {
+function refusals(snapshot: Snapshot, plan: Plan, inFlight: readonly Plan[], jobChanged: string | undefined): ReadonlyMap<string, string> {
   const refused = new Map<string, string>();
   const refuse = (nodeId: string, reason: string | undefined): void => {
     if (reason !== undefined && !refused.has(nodeId)) refused.set(nodeId, reason);

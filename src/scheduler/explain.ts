@@ -39,7 +39,11 @@ export interface Explained extends ExplainedInput {
 }
 
 export function explainedOf(input: ExplainedInput): Explained {
-  return { ...input, byClass: tally(input.filtered, ({ node }) => node.NodeClass), byReason: tally(input.filtered, ({ reason }) => reason) };
+  return {
+    ...input,
+    byClass: tally(input.filtered, ({ node }) => node.NodeClass),
+    byReason: tally(input.filtered, ({ reason }) => reason),
+  };
 }
 
 /** As things stand now. `scores`: of the best nodes; none when the group fits nowhere. */
@@ -93,7 +97,8 @@ export function nearestFit(explained: ExplainedInput, exhausted: readonly Exhaus
   let best: { slot: number; node: Node; shortfall: Shortfall; lack: number } | undefined;
   for (const { slot, node, shortfall } of exhausted) {
     const lack = lackOn(slot, explained, shortfall);
-    if (best === undefined || lack < best.lack || (lack === best.lack && node.Name < best.node.Name)) best = { slot, node, shortfall, lack };
+    if (best === undefined || lack < best.lack || (lack === best.lack && node.Name < best.node.Name))
+      best = { slot, node, shortfall, lack };
   }
   if (best === undefined) return null;
   const { node, shortfall } = best;

@@ -1,5 +1,16 @@
 /** A new allocation as a plan holds it. */
-import type { AllocatedResources, Allocation, AllocationId, AllocMetric, DeploymentId, EvaluationId, Job, Node, NodeId, PlannedAllocation } from "#model";
+import type {
+  AllocatedResources,
+  Allocation,
+  AllocationId,
+  AllocMetric,
+  DeploymentId,
+  EvaluationId,
+  Job,
+  Node,
+  NodeId,
+  PlannedAllocation,
+} from "#model";
 import type { Pass } from "./pass.ts";
 import type { Place } from "./reconcile/decision.ts";
 

@@ -67,7 +67,8 @@ export function askOf(group: TaskGroup, ledger: Ledger, draw: Draw, oversubscrip
     }
     const granted = grantNetworks(ledger, slot, nodeAt(slot), group, draw);
     if (granted === undefined) return { dimension: NO_DYNAMIC_PORT, wanted: 1, free: 0 };
-    let resources = cores === 0 ? shared : withCores(resourcesOf(group, oversubscription, coreMHz(nodeAt(slot))), group, ledger.freeCores(slot));
+    let resources =
+      cores === 0 ? shared : withCores(resourcesOf(group, oversubscription, coreMHz(nodeAt(slot))), group, ledger.freeCores(slot));
     if (requests.length > 0) resources = withDevices(resources, deal(slot));
     resources = { ...resources, Shared: { ...resources.Shared, ...granted } };
     ledger.take(slot, claimOf(resources));

@@ -36,7 +36,8 @@ export function groupChecks(job: Job, group: TaskGroup): GroupChecks {
     const { job: ofJob, group: ofGroup } = answers.of(node);
     const healthy = hasHealthyDrivers(node, drivers);
     const possible = ofJob === undefined && ofGroup === undefined && (healthy || hasDetectedDrivers(node, drivers));
-    if (!classes.has(node.ComputedClass) || (possible && classes.get(node.ComputedClass) === false)) classes.set(node.ComputedClass, possible);
+    if (!classes.has(node.ComputedClass) || (possible && classes.get(node.ComputedClass) === false))
+      classes.set(node.ComputedClass, possible);
     const reason = ofJob ?? (healthy ? undefined : MISSING_DRIVERS) ?? ofGroup;
     return reason === undefined && others.length > 0 ? firstReason(others, node) : reason;
   };

@@ -46,7 +46,9 @@ export function mayPreempt(configuration: SchedulerConfiguration, type: string):
 
 export function isPreemptible(job: Pick<Job, "Priority" | "Namespace" | "ID">, allocation: Allocation): boolean {
   const isOwn = allocation.JobID === job.ID && allocation.Namespace === job.Namespace;
-  return !isOwn && !clientTerminal(allocation) && allocation.DesiredStatus === "run" && job.Priority - allocation.Job.Priority >= PRIORITY_GAP;
+  return (
+    !isOwn && !clientTerminal(allocation) && allocation.DesiredStatus === "run" && job.Priority - allocation.Job.Priority >= PRIORITY_GAP
+  );
 }
 
 export function groupKey({ Namespace, JobID, TaskGroup }: Pick<Allocation, "Namespace" | "JobID" | "TaskGroup">): string {

@@ -98,7 +98,8 @@ export function abandonGroup(allocations: readonly Allocation[], nodeOf: Standin
     const over = allocation.ClientStatus === "complete" || allocation.ClientStatus === "failed" || allocation.ClientStatus === "lost";
     const isGone = (nodeOf(allocation.NodeID)?.Status ?? "down") === "down";
     if (over || (allocation.DesiredStatus !== "run" && !isGone)) continue;
-    const description = allocation.DesiredStatus === "run" ? (isGone ? DESCRIPTIONS.lost : DESCRIPTIONS.notNeeded) : allocation.DesiredDescription;
+    const description =
+      allocation.DesiredStatus === "run" ? (isGone ? DESCRIPTIONS.lost : DESCRIPTIONS.notNeeded) : allocation.DesiredDescription;
     stops.push({ allocation, description, clientStatus: isGone ? "lost" : "" });
   }
   return stops;

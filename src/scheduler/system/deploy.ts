@@ -2,7 +2,15 @@
  * The deployment of a system job. It is made when a version is placed for the first time or changes what runs, counts nodes instead of
  * a group's count, and is over when as many are healthy as nodes could run the group. nomad.md §6.6, §6.5 item 16.
  */
-import { type Deployment, type DeploymentGroup, type DeploymentId, type DeploymentUpdate, deploymentActive, type Job, type TaskGroup } from "#model";
+import {
+  type Deployment,
+  type DeploymentGroup,
+  type DeploymentId,
+  type DeploymentUpdate,
+  deploymentActive,
+  type Job,
+  type TaskGroup,
+} from "#model";
 import type { Pass } from "../pass.ts";
 import { groupIsWell, newDeployment, newGroupState, success, withGroups } from "../reconcile/deployment.ts";
 import type { SystemDecision } from "./decide.ts";

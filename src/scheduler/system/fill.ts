@@ -3,7 +3,16 @@
  * that node alone, and it waits for that node alone; a node the constraints exclude is no failure at all, unless the group is nowhere.
  * nomad.md §6.6.
  */
-import { type Allocation, type AllocationId, allocationName, type AllocMetric, type DeploymentId, type Job, type Node, type TaskGroup } from "#model";
+import {
+  type Allocation,
+  type AllocationId,
+  allocationName,
+  type AllocMetric,
+  type DeploymentId,
+  type Job,
+  type Node,
+  type TaskGroup,
+} from "#model";
 import { coalesced, withResources } from "../explain.ts";
 import type { Pass } from "../pass.ts";
 import { plannedAllocation, updatedInPlace, type Wanted } from "../planned.ts";

@@ -2,7 +2,15 @@
  * What an evaluation of a system job came to. Every node without room gets a blocked evaluation of its own, which waits for that node;
  * a node that has one already gets no other. nomad.md §6.6, §6.8.
  */
-import { type AllocMetric, type DeploymentId, type Evaluation, type EvaluationId, newEvaluation, type Node, type PlanAnnotations } from "#model";
+import {
+  type AllocMetric,
+  type DeploymentId,
+  type Evaluation,
+  type EvaluationId,
+  newEvaluation,
+  type Node,
+  type PlanAnnotations,
+} from "#model";
 import type { Pass } from "../pass.ts";
 import type { NodeFiller } from "./fill.ts";
 

@@ -143,7 +143,8 @@ export function stage(): (line: string) => string {
     },
     promote: () => {
       for (const each of world.allocations.values()) {
-        if (each.DeploymentStatus?.Canary === true) world.change(each.ID, { DeploymentStatus: { ...each.DeploymentStatus, Canary: false } });
+        if (each.DeploymentStatus?.Canary === true)
+          world.change(each.ID, { DeploymentStatus: { ...each.DeploymentStatus, Canary: false } });
       }
       const active = [...world.deployments.values()].at(-1) as Deployment;
       const groups = Object.entries(active.TaskGroups).map(([name, group]) => [name, { ...group, Promoted: true }] as const);
@@ -204,7 +205,8 @@ export function nodeFrom(name: string, words: readonly string[], old: Node | und
     ...given("status", "Status"),
     ...given("eligible", "SchedulingEligibility"),
     ...(values["drain"] === undefined ? {} : { DrainStrategy: values["drain"] === "yes" ? DRAIN : null }),
-    NodeResources: old === undefined ? { ...base.NodeResources, Devices: devicesFrom(under("device."), under("deviceattr.")) } : base.NodeResources,
+    NodeResources:
+      old === undefined ? { ...base.NodeResources, Devices: devicesFrom(under("device."), under("deviceattr.")) } : base.NodeResources,
     Attributes: { ...base.Attributes, ...under("attr.") },
     Meta: { ...base.Meta, ...under("meta.") },
     ...(old === undefined ? { ComputedClass: `class-${values["dc"] ?? "dc1"}-${JSON.stringify([under("attr."), under("meta.")])}` } : {}),

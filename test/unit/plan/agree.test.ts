@@ -45,7 +45,12 @@ test("over random clusters a plan is refused only for what another took, and nev
 });
 
 const TYPES = ["service", "service", "batch", "system", "sysbatch"];
-const EVERYBODY = { SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: true, BatchSchedulerEnabled: true, ServiceSchedulerEnabled: true };
+const EVERYBODY = {
+  SystemSchedulerEnabled: true,
+  SysBatchSchedulerEnabled: true,
+  BatchSchedulerEnabled: true,
+  ServiceSchedulerEnabled: true,
+};
 
 function plan(world: World, chance: Chance, id: string, newId: () => string): Plan | null {
   const job = world.addJob(anyJob(chance, id, TYPES));

@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { createVirtualClock } from "#integrations/memory";
 import { clientTerminal, DEFAULT_SCHEDULER_CONFIGURATION, holdingOf } from "#model";
-import type { AllocationClientUpdate, AllocationId, DesiredTransition, Evaluation, Job, JobId, Namespace, Node, Plan, SchedulerConfiguration } from "#model";
+import type {
+  AllocationClientUpdate,
+  AllocationId,
+  DesiredTransition,
+  Evaluation,
+  Job,
+  JobId,
+  Namespace,
+  Node,
+  Plan,
+  SchedulerConfiguration,
+} from "#model";
 import { claimOf } from "#scheduler";
 import { type Command, commandVersion, createState, type Outcome, type Snapshot, type State } from "#state";
 

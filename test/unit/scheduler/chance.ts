@@ -24,7 +24,9 @@ export function anyNode(chance: Chance, name: string): Node {
     cores: 1 + chance.below(4),
     Datacenter: chance.pick(["dc1", "dc2"]),
     NodeClass: chance.pick(["", "big", "small"]),
-    Meta: chance.once(10) ? {} : { rack: `r${chance.below(3)}`, tags: chance.pick(["ssd", "ssd,fast", "hdd"]), size: String(chance.below(12)) },
+    Meta: chance.once(10)
+      ? {}
+      : { rack: `r${chance.below(3)}`, tags: chance.pick(["ssd", "ssd,fast", "hdd"]), size: String(chance.below(12)) },
     devices: chance.once(3) ? anyDevices(chance) : [],
     Status: chance.once(8) ? "down" : "ready",
     SchedulingEligibility: chance.once(8) ? "ineligible" : "eligible",
@@ -40,7 +42,9 @@ function anyDevices(chance: Chance): readonly NodeDevice[] {
     Vendor: "nvidia",
     Type: "gpu",
     Name,
-    Instances: ["1", "2", "3"].slice(0, 1 + chance.below(3)).map((ID) => ({ ID, Healthy: !chance.once(5), HealthDescription: "", Locality: null })),
+    Instances: ["1", "2", "3"]
+      .slice(0, 1 + chance.below(3))
+      .map((ID) => ({ ID, Healthy: !chance.once(5), HealthDescription: "", Locality: null })),
     Attributes: { memory: { Int: 4 * (1 + chance.below(3)), Unit: "MiB" } },
   }));
 }
@@ -92,9 +96,7 @@ export function anyGroup(chance: Chance, name: string): TaskGroup {
     Networks: chance.once(3) ? [aNetwork(chance.pick(ports))] : [],
     Constraints: chance.once(3) ? [chance.pick(CONSTRAINTS)] : [],
     Affinities: chance.once(4) ? [{ LTarget: "${meta.rack}", Operand: "=", RTarget: "r1", Weight: 50 - chance.below(100) }] : [],
-    Spreads: chance.once(4)
-      ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.pick(TARGETS) }]
-      : [],
+    Spreads: chance.once(4) ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.pick(TARGETS) }] : [],
     Meta: chance.once(3) ? { color: chance.pick(["red", "blue"]) } : {},
   });
 }

@@ -29,7 +29,12 @@ test("after every commit nothing is over-committed, no port or name is given out
 });
 
 const TYPES = ["service", "service", "batch", "system", "sysbatch"];
-const EVERYBODY = { SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: true, BatchSchedulerEnabled: true, ServiceSchedulerEnabled: true };
+const EVERYBODY = {
+  SystemSchedulerEnabled: true,
+  SysBatchSchedulerEnabled: true,
+  BatchSchedulerEnabled: true,
+  ServiceSchedulerEnabled: true,
+};
 
 function disturb(book: Book, chance: Chance): void {
   const snapshot = book.snapshot();
@@ -155,7 +160,10 @@ function assertEverywhere(snapshot: Snapshot, job: Job, result: ScheduleResult):
     }
     const queued = result.Evaluation.QueuedAllocations[group.Name] ?? 0;
     const outdated = own.filter((each) => !terminal(each) && each.Job.JobModifyIndex !== job.JobModifyIndex).length;
-    assert(queued >= without && queued <= without + outdated + spared, `${group.Name}: ${without} nodes without, ${outdated} outdated, ${queued} queued`);
+    assert(
+      queued >= without && queued <= without + outdated + spared,
+      `${group.Name}: ${without} nodes without, ${outdated} outdated, ${queued} queued`,
+    );
   }
 }
 

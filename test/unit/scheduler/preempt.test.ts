@@ -13,7 +13,12 @@ import { aGroup, aJob, aNode, anEvaluation, idsFrom } from "./nouns.ts";
 import { presentIn, verdicts } from "./slow.ts";
 import { World } from "./world.ts";
 
-const EVERYBODY = { SystemSchedulerEnabled: true, SysBatchSchedulerEnabled: true, BatchSchedulerEnabled: true, ServiceSchedulerEnabled: true };
+const EVERYBODY = {
+  SystemSchedulerEnabled: true,
+  SysBatchSchedulerEnabled: true,
+  BatchSchedulerEnabled: true,
+  ServiceSchedulerEnabled: true,
+};
 
 test("only those ten below go, none for a node that had room, and who waits could not be helped by anybody's going", () => {
   let evictions = 0;
@@ -32,7 +37,8 @@ test("only those ten below go, none for a node that had room, and who waits coul
         assert.deepEqual([...placement.PreemptedAllocations].sort(), victims.map((stop) => stop.ID).sort());
         const group = job.TaskGroups.find((each) => each.Name === placement.TaskGroup) ?? assert.fail();
         const placed = (plan?.Placements ?? []).slice(0, plan?.Placements.indexOf(placement));
-        const fits = () => verdicts(snapshot, job, group, presentIn(snapshot, gone, placed)).filter((each) => each.filtered + each.dimension === "");
+        const fits = () =>
+          verdicts(snapshot, job, group, presentIn(snapshot, gone, placed)).filter((each) => each.filtered + each.dimension === "");
         if (victims.length > 0) assert.deepEqual(fits(), [], "nobody goes where there is room somewhere");
         for (const victim of victims) {
           const allocation = snapshot.allocation(victim.ID) as Allocation;
@@ -42,7 +48,10 @@ test("only those ten below go, none for a node that had room, and who waits coul
           gone.add(victim.ID);
           evictions++;
         }
-        assert(fits().some((each) => each.node.ID === placement.NodeID), "with them gone it fits");
+        assert(
+          fits().some((each) => each.node.ID === placement.NodeID),
+          "with them gone it fits",
+        );
       }
       for (const group of job.TaskGroups) {
         if ((done.QueuedAllocations[group.Name] ?? 0) === 0 || group.Networks.length > 0) continue;

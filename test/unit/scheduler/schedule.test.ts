@@ -117,7 +117,10 @@ test("a static port that is taken: the reason names the allocation and the job t
     if (result.Plan !== null) world.commit(result.Plan);
     return result;
   };
-  place(world.addJob(aJob({ ID: "agent", Type: "system", TaskGroups: [aGroup({ Name: "proxy", Networks: [aNetwork({ http: 8080 })] })] })), "agent");
+  place(
+    world.addJob(aJob({ ID: "agent", Type: "system", TaskGroups: [aGroup({ Name: "proxy", Networks: [aNetwork({ http: 8080 })] })] })),
+    "agent",
+  );
   const groups = [aGroup({ Networks: [aNetwork({ http: 8080 })] }), aGroup({ Name: "worker" })];
   const { Plan, Evaluation } = place(world.addJob(aJob({ TaskGroups: groups })), "app");
   assert.deepEqual(

@@ -20,7 +20,10 @@ function anyWorld(chance: Chance): World {
   for (let i = 0; i < 1 + chance.below(9); i++) world.addNode(anyNode(chance, `n${i}`));
   if (chance.once(3)) world.configuration = { ...world.configuration, SchedulerAlgorithm: "spread" };
   if (chance.once(4)) {
-    const SchedulerConfiguration = { SchedulerAlgorithm: chance.pick(["", "binpack", "spread"] as const), MemoryOversubscriptionEnabled: null };
+    const SchedulerConfiguration = {
+      SchedulerAlgorithm: chance.pick(["", "binpack", "spread"] as const),
+      MemoryOversubscriptionEnabled: null,
+    };
     world.pools.set("default", { Name: "default", Description: "", Meta: {}, SchedulerConfiguration, CreateIndex: 1, ModifyIndex: 1 });
   }
   return world;
@@ -143,7 +146,12 @@ test("a system job is on every node the slow one finds fit, and on no other", ()
   });
 });
 
-const NOBODY = { SystemSchedulerEnabled: false, SysBatchSchedulerEnabled: false, BatchSchedulerEnabled: false, ServiceSchedulerEnabled: false };
+const NOBODY = {
+  SystemSchedulerEnabled: false,
+  SysBatchSchedulerEnabled: false,
+  BatchSchedulerEnabled: false,
+  ServiceSchedulerEnabled: false,
+};
 const NOTHING = {
   EvalID: "e" as Evaluation["ID"],
   Priority: 50,

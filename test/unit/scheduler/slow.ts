@@ -142,13 +142,15 @@ function lacking(node: Node, group: TaskGroup, present: readonly Present[]): str
   const devicesTaken = new Set<string>();
   for (const each of here) {
     for (const task of Object.values(each.AllocatedResources.Tasks)) {
-      for (const { Vendor, Type, Name, DeviceIDs } of task.Devices) for (const id of DeviceIDs) devicesTaken.add(`${Vendor}/${Type}/${Name}/${id}`);
+      for (const { Vendor, Type, Name, DeviceIDs } of task.Devices)
+        for (const id of DeviceIDs) devicesTaken.add(`${Vendor}/${Type}/${Name}/${id}`);
     }
   }
   if (devicesFor(node, group, devicesTaken) === undefined) return "devices: no devices match request";
   const want = asked(node, group);
   const coresTaken = new Set<number>();
-  for (const each of here) for (const task of Object.values(each.AllocatedResources.Tasks)) for (const core of task.Cpu.ReservedCores) coresTaken.add(core);
+  for (const each of here)
+    for (const task of Object.values(each.AllocatedResources.Tasks)) for (const core of task.Cpu.ReservedCores) coresTaken.add(core);
   if (want.cores > node.NodeResources.Cpu.ReservableCpuCores.filter((core) => !coresTaken.has(core)).length) return "cores";
   const has = usable(node);
   const used = usedBy(here);
@@ -253,7 +255,8 @@ function partsOf(
   const taken = new Set<string>();
   for (const each of here) {
     for (const task of Object.values(each.AllocatedResources.Tasks)) {
-      for (const { Vendor, Type, Name, DeviceIDs } of task.Devices) for (const id of DeviceIDs) taken.add(`${Vendor}/${Type}/${Name}/${id}`);
+      for (const { Vendor, Type, Name, DeviceIDs } of task.Devices)
+        for (const id of DeviceIDs) taken.add(`${Vendor}/${Type}/${Name}/${id}`);
     }
   }
   const devices = devicesFor(node, group, taken);
@@ -295,7 +298,8 @@ function spreadBoost(
     if (value !== undefined) uses.set(value, (uses.get(value) ?? 0) + by);
   };
   // What the plan stops leaves its value in use, by nobody.
-  for (const old of snapshot.allocationsByJob(job.Namespace, job.ID)) if (old.TaskGroup === group.Name && !clientTerminal(old)) count(old.NodeID, 0);
+  for (const old of snapshot.allocationsByJob(job.Namespace, job.ID))
+    if (old.TaskGroup === group.Name && !clientTerminal(old)) count(old.NodeID, 0);
   for (const mate of mates) count(mate.NodeID, 1);
   const value = valueOf(node, spread.Attribute);
   if (spread.SpreadTarget.length > 0) return value === undefined ? -1 : targetBoost(value, group.Count ?? 1, spread, share, uses);

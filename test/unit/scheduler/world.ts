@@ -53,7 +53,9 @@ export class World {
       const unknown = { Field: "client_status", Value: "unknown", Time: this.nowNs } as const;
       this.change(note.ID, {
         FollowupEvalID: note.FollowupEvalID,
-        ...(note.ClientStatus === "" ? {} : { ClientStatus: note.ClientStatus, ClientDescription: note.ClientDescription, AllocStates: [...AllocStates, unknown] }),
+        ...(note.ClientStatus === ""
+          ? {}
+          : { ClientStatus: note.ClientStatus, ClientDescription: note.ClientDescription, AllocStates: [...AllocStates, unknown] }),
       });
     }
     this.#commitDeployments(plan);
@@ -88,7 +90,10 @@ export class World {
       const its = own.filter((allocation) => allocation.TaskGroup === name);
       const count = (healthy: boolean) => its.filter((allocation) => allocation.DeploymentStatus?.Healthy === healthy).length;
       const PlacedCanaries = its.filter((allocation) => allocation.DeploymentStatus?.Canary === true).map((allocation) => allocation.ID);
-      return [name, { ...group, PlacedCanaries, PlacedAllocs: its.length, HealthyAllocs: count(true), UnhealthyAllocs: count(false) }] as const;
+      return [
+        name,
+        { ...group, PlacedCanaries, PlacedAllocs: its.length, HealthyAllocs: count(true), UnhealthyAllocs: count(false) },
+      ] as const;
     });
     return { ...deployment, TaskGroups: Object.fromEntries(TaskGroups) };
   }

@@ -6,7 +6,12 @@
 import type { DeviceAttribute } from "#model";
 
 export type Attribute =
-  | { readonly kind: "number"; readonly value: number; /** What is measured; "" for a bare number. */ readonly of: string; readonly text: string }
+  | {
+      readonly kind: "number";
+      readonly value: number;
+      /** What is measured; "" for a bare number. */ readonly of: string;
+      readonly text: string;
+    }
   | { readonly kind: "boolean"; readonly value: boolean; readonly text: string }
   | { readonly kind: "text"; readonly text: string };
 

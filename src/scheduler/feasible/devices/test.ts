@@ -26,7 +26,9 @@ function compileSide(text: string): Side {
     return () => literal;
   }
   const name = text.slice(2, -1).trim();
-  const plain = (of: (device: NodeDevice) => string): Side => (device) => ({ kind: "text", text: of(device) });
+  const plain =
+    (of: (device: NodeDevice) => string): Side =>
+    (device) => ({ kind: "text", text: of(device) });
   switch (name) {
     case "device.vendor":
       return plain((device) => device.Vendor);
