@@ -29,18 +29,12 @@ export function* checkJobNames({ job, context }: Admission): Iterable<Finding> {
     );
   }
   if ((job.UI?.Description.length ?? 0) > 1000) yield problem(place, "UI.Description", "ui description is longer than 1000 characters");
+  for (const [index, link] of (job.UI?.Links ?? []).entries()) {
+    if (link.Label === "" || link.URL === "") yield problem(place, `UI.Links[${index}]`, "ui link needs a label and a url");
+    else if (!/^https?:\/\//i.test(link.URL))
+      yield problem(place, `UI.Links[${index}].URL`, `ui link url ${JSON.stringify(link.URL)} must begin with http:// or https://`);
+  }
   if (job.Stop) yield warning(place, "Stop", "Stop is true: the job is registered as stopped and nothing of it will run");
-  if (job.Periodic !== null || job.ParameterizedJob !== null) yield* checkBatchOnly(place, job);
-}
-
-function* checkBatchOnly(place: Place, job: Job): Iterable<Finding> {
-  if (job.Type === "batch" || job.Type === "sysbatch") return;
-  const block = job.Periodic !== null ? "periodic" : "parameterized";
-  yield problem(
-    place,
-    block === "periodic" ? "Periodic.Spec" : "ParameterizedJob.Payload",
-    `${block} is for batch jobs, this one is ${job.Type}`,
-  );
 }
 
 export function* checkGroupNames({ job }: Admission): Iterable<Finding> {

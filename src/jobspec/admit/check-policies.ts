@@ -1,6 +1,6 @@
 /** Restart, reschedule, update and migrate: values in range and in agreement with each other. nomad.md §1.4. */
 import { formatDuration } from "#std";
-import type { Job, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "#model";
+import type { Job, MigrateStrategy, ReschedulePolicy, RestartPolicy, TaskGroup, UpdateStrategy } from "#model";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace, warning } from "./finding.ts";
 import { policiesOf } from "./policies.ts";
@@ -8,6 +8,7 @@ import { policiesOf } from "./policies.ts";
 const SECOND = 1_000_000_000;
 
 export function* checkPolicies({ job }: Admission): Iterable<Finding> {
+  yield* checkAutoPromote(job);
   const { update, migrate, reschedule } = policiesOf(job.Type);
   if (job.Update !== null && update === null)
     yield problem(jobPlace(job), "Update", `update is for service and system jobs, this one is ${job.Type}`);
@@ -22,7 +23,19 @@ export function* checkPolicies({ job }: Admission): Iterable<Finding> {
       yield problem(place, "ReschedulePolicy", `reschedule is for service and batch jobs, this one is ${job.Type}`);
     yield* checkReschedule(place, group.ReschedulePolicy);
     yield* checkUpdate(place, job, g);
+    yield* checkMigrate(place, group.Migrate);
+    yield* checkDisconnect(place, job, group);
     if (group.Migrate !== null && migrate === null) yield problem(place, "Migrate", `migrate is for service jobs, this one is ${job.Type}`);
+  }
+}
+
+/** A deployment is promoted as a whole, once all groups' canaries are healthy: one group that waits for a person holds up all. */
+function* checkAutoPromote(job: Job): Iterable<Finding> {
+  const canaries = job.TaskGroups.filter((group) => (group.Update?.Canary ?? 0) > 0);
+  const alone = canaries.filter((group) => group.Update?.AutoPromote === true);
+  if (alone.length > 0 && alone.length < canaries.length) {
+    const text = "auto_promote is set for some groups with canaries and not for others: nothing is promoted until all of them can be";
+    yield warning(jobPlace(job), "Update", text);
   }
 }
 
@@ -82,6 +95,63 @@ function* checkReschedule(place: Place, policy: ReschedulePolicy | null): Iterab
     yield problem(place, at("Interval"), `reschedule interval is ${formatDuration(interval)}, must be at least 15s`);
 }
 
+function* checkMigrate(place: Place, policy: MigrateStrategy | null): Iterable<Finding> {
+  if (policy === null) return;
+  const at = (field: string) => `Migrate.${field}`;
+  const minimum = policy.MinHealthyTime ?? 0;
+  const healthy = policy.HealthyDeadline ?? 0;
+  if ((policy.MaxParallel ?? 0) < 0) yield problem(place, at("MaxParallel"), `migrate max_parallel is ${policy.MaxParallel}, must be at least 0`);
+  if (policy.HealthCheck !== "checks" && policy.HealthCheck !== "task_states")
+    yield problem(place, at("HealthCheck"), `migrate health_check is ${JSON.stringify(policy.HealthCheck)}, must be checks or task_states`);
+  if (minimum < 0) yield problem(place, at("MinHealthyTime"), `migrate min_healthy_time is ${formatDuration(minimum)}, must be at least 0s`);
+  if (healthy < 0) yield problem(place, at("HealthyDeadline"), `migrate healthy_deadline is ${formatDuration(healthy)}, must be at least 0s`);
+  else if (minimum > healthy) {
+    const text = `migrate healthy_deadline is ${formatDuration(healthy)}, must be at least min_healthy_time, ${formatDuration(minimum)}`;
+    yield problem(place, at("HealthyDeadline"), text);
+  }
+}
+
+/** Fields of a group that `disconnect` replaces. */
+export const OLD_DISCONNECT = ["MaxClientDisconnect", "StopAfterClientDisconnect", "PreventRescheduleOnLost"] as const;
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  MaxClientDisconnect: "max_client_disconnect is deprecated: write disconnect { lost_after = … }",
+  StopAfterClientDisconnect: "stop_after_client_disconnect is deprecated: write disconnect { stop_on_client_after = … }",
+  PreventRescheduleOnLost: "prevent_reschedule_on_lost is deprecated: write disconnect { replace = false }",
+};
+const STRATEGIES = ["best_score", "keep_original", "keep_replacement", "longest_running"];
+
+export function saysSomething(value: number | boolean | null): boolean {
+  return value !== null && value !== 0 && value !== false;
+}
+
+/** Step: said of the fields as they were written; they become a disconnect block afterwards. */
+export function* checkOldDisconnect({ job }: Admission): Iterable<Finding> {
+  for (const [g, group] of job.TaskGroups.entries()) {
+    for (const field of OLD_DISCONNECT) {
+      if (!saysSomething(group[field])) continue;
+      const text = OLD_NAMES[field] as string;
+      if (group.Disconnect === null) yield warning(groupPlace(job, g), field, text);
+      else yield problem(groupPlace(job, g), field, `${text.split(" ")[0]} beside a disconnect block: keep the block`);
+    }
+  }
+}
+
+function* checkDisconnect(place: Place, job: Job, group: TaskGroup): Iterable<Finding> {
+  const policy = group.Disconnect;
+  if (policy === null) return;
+  const at = (field: string) => `Disconnect.${field}`;
+  const lost = policy.LostAfter ?? 0;
+  const stop = policy.StopOnClientAfter ?? 0;
+  if (lost < 0) yield problem(place, at("LostAfter"), `disconnect lost_after is ${formatDuration(lost)}, must be at least 0s`);
+  if (stop < 0) yield problem(place, at("StopOnClientAfter"), `disconnect stop_on_client_after is ${formatDuration(stop)}, must be at least 0s`);
+  if (lost > 0 && stop > 0)
+    yield problem(place, at("StopOnClientAfter"), "disconnect has lost_after and stop_on_client_after: keep the allocation, or stop it");
+  if (stop > 0 && (job.Type === "system" || job.Type === "sysbatch"))
+    yield problem(place, at("StopOnClientAfter"), `disconnect stop_on_client_after is not for ${job.Type} jobs`);
+  if (!STRATEGIES.includes(policy.Reconcile))
+    yield problem(place, at("Reconcile"), `disconnect reconcile is ${JSON.stringify(policy.Reconcile)}, must be ${STRATEGIES.join(", ")}`);
+}
+
 function* checkUpdate(place: Place, job: Job, g: number): Iterable<Finding> {
   const group = job.TaskGroups[g];
   const update = group?.Update ?? null;
@@ -92,6 +162,8 @@ function* checkUpdate(place: Place, job: Job, g: number): Iterable<Finding> {
     return;
   }
   yield* checkUpdateValues(place, update);
+  if (job.Type === "system" && (update.Canary ?? 0) > 100)
+    yield problem(place, "Update.Canary", `update canary is ${update.Canary}, must be at most 100: it is the percentage of the nodes`);
   const count = group.Count ?? 1;
   const parallel = update.MaxParallel ?? 0;
   if (count > 1 && parallel > count) {

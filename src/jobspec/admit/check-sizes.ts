@@ -23,19 +23,22 @@ export function* checkCounts({ job, context }: Admission): Iterable<Finding> {
     const count = group.Count ?? 0;
     if (count < 0) yield problem(place, "Count", `count is ${count}, must be at least 0`);
     if (count > 1 && job.Type === "system") yield problem(place, "Count", `count is ${count}, must be 0 or 1 in a system job`);
-    yield* checkScaling(place, group);
+    yield* checkScaling(place, group, job.Type);
   }
 }
 
-function* checkScaling(place: Place, group: TaskGroup): Iterable<Finding> {
+function* checkScaling(place: Place, group: TaskGroup, type: string): Iterable<Finding> {
   const scaling = group.Scaling;
   if (scaling === null) return;
+  if (scaling.Type !== "horizontal") yield problem(place, "Scaling.Type", `scaling of a group is horizontal, not ${JSON.stringify(scaling.Type)}`);
   const count = group.Count ?? 0;
   const minimum = scaling.Min ?? 0;
   if (scaling.Max === null) {
     yield problem(place, "Scaling.Max", "scaling max is missing");
     return;
   }
+  if (type === "system" && (minimum > 1 || scaling.Max > 1))
+    yield problem(place, "Scaling.Max", `scaling of a system job's group is from 0 to 1, not ${minimum} to ${scaling.Max}`);
   if (minimum < 0) yield problem(place, "Scaling.Min", `scaling min is ${minimum}, must be at least 0`);
   if (scaling.Max < minimum) yield problem(place, "Scaling.Max", `scaling max is ${scaling.Max}, must be at least min, ${minimum}`);
   else if (count < minimum || count > scaling.Max)
@@ -71,7 +74,10 @@ export function* checkSizes({ job }: Admission): Iterable<Finding> {
 function* checkResources(place: Place, task: Task): Iterable<Finding> {
   const resources = task.Resources;
   if (resources === null) return;
-  if (resources.CPU < 1) yield problem(place, "Resources.CPU", `cpu is ${resources.CPU} MHz, must be at least 1`);
+  if (resources.Cores < 0) yield problem(place, "Resources.Cores", `cores is ${resources.Cores}, must be at least 0`);
+  if (resources.Cores > 0 && resources.CPU !== 0) {
+    yield problem(place, "Resources.Cores", `cpu is ${resources.CPU} MHz and cores ${resources.Cores}: ask for one of them`);
+  } else if (resources.Cores === 0 && resources.CPU < 1) yield problem(place, "Resources.CPU", `cpu is ${resources.CPU} MHz, must be at least 1`);
   if (resources.MemoryMB < 10) yield problem(place, "Resources.MemoryMB", `memory is ${resources.MemoryMB} MB, must be at least 10`);
   if (resources.MemoryMaxMB < -1 || (resources.MemoryMaxMB > 0 && resources.MemoryMaxMB < resources.MemoryMB)) {
     yield problem(
@@ -80,6 +86,7 @@ function* checkResources(place: Place, task: Task): Iterable<Finding> {
       `memory_max is ${resources.MemoryMaxMB} MB, must be at least memory, ${resources.MemoryMB} MB, or -1 for no limit`,
     );
   }
+  if (resources.SecretsMB < 0) yield problem(place, "Resources.SecretsMB", `secrets is ${resources.SecretsMB} MB, must be at least 0`);
   if ((resources.DiskMB ?? 0) > 0)
     yield problem(place, "Resources.DiskMB", "disk in a task's resources is not supported: set ephemeral_disk in the group");
   if ((resources.IOPS ?? 0) > 0) yield warning(place, "Resources.IOPS", "iops is deprecated and not used: remove it");

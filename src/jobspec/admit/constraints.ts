@@ -2,7 +2,7 @@
  * Constraints, affinities, spreads: their normal form, whether they can be evaluated at all, and what a job implies without
  * saying so. nomad.md §1.11, §1.12. Operators stay as written (`is`, `==` and `=` mean the same).
  */
-import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type TaskGroup, sameValue } from "#model";
+import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type Task, type TaskGroup, sameValue } from "#model";
 import { compilePattern, messageOf } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";
@@ -17,7 +17,11 @@ export function normalizeConstraints({ job }: Admission): Job {
     Constraints: noun.Constraints.map((each) => ({ ...each, Operand: each.Operand || "=" })),
     Affinities: noun.Affinities.map((each) => ({ ...each, Operand: each.Operand || "=" })),
   });
-  return { ...normal(job), TaskGroups: job.TaskGroups.map((group) => ({ ...normal(group), Tasks: group.Tasks.map(normal) })) };
+  const normalTask = (task: Task): Task => ({
+    ...normal(task),
+    Resources: task.Resources === null ? null : { ...task.Resources, Devices: task.Resources.Devices.map(normal) },
+  });
+  return { ...normal(job), TaskGroups: job.TaskGroups.map((group) => ({ ...normal(group), Tasks: group.Tasks.map(normalTask) })) };
 }
 
 /** Step: a group runs only where the signals its tasks are stopped with exist. */
@@ -35,10 +39,28 @@ function implySignals(group: TaskGroup): TaskGroup {
 
 /** Step: every expression can be evaluated. */
 export function* checkPlacement({ job }: Admission): Iterable<Finding> {
+  yield* checkEveryNode(job);
   yield* checkNoun(jobPlace(job), job, "job");
   for (const [g, group] of job.TaskGroups.entries()) {
     yield* checkNoun(groupPlace(job, g), group, "group");
     for (const [t, task] of group.Tasks.entries()) yield* checkNoun(taskPlace(job, g, t), { ...task, Spreads: [] }, "task");
+  }
+}
+
+/** A job that runs on every node has nothing to choose. */
+function* checkEveryNode(job: Job): Iterable<Finding> {
+  if (job.Type !== "system" && job.Type !== "sysbatch") return;
+  const places: readonly (readonly [Place, { readonly Affinities: readonly Affinity[]; readonly Spreads?: readonly Spread[] }])[] = [
+    [jobPlace(job), job],
+    ...job.TaskGroups.flatMap((group, g) => [
+      [groupPlace(job, g), group] as const,
+      ...group.Tasks.map((task, t) => [taskPlace(job, g, t), task] as const),
+    ]),
+  ];
+  for (const [place, noun] of places) {
+    if (noun.Affinities.length > 0) yield problem(place, "Affinities", `affinity is not for ${job.Type} jobs: they run on every node`);
+    if ((noun.Spreads?.length ?? 0) > 0 && job.Type === "system")
+      yield problem(place, "Spreads", `spread is not for ${job.Type} jobs: they run on every node`);
   }
 }
 
@@ -64,7 +86,7 @@ function* checkNoun(place: Place, noun: Placed, level: "job" | "group" | "task")
   }
 }
 
-function* constraintProblems(constraint: Constraint, level: "job" | "group" | "task"): Iterable<string> {
+export function* constraintProblems(constraint: Constraint, level: "job" | "group" | "task"): Iterable<string> {
   const { LTarget: left, RTarget: right, Operand: operator } = constraint;
   if (!OPERATORS.has(operator)) {
     yield `unknown operator ${JSON.stringify(operator)}: use one of ${CONSTRAINT_OPERATORS.join(", ")}`;
@@ -105,7 +127,7 @@ function* valueProblems(operator: string, value: string): Iterable<string> {
   }
 }
 
-function* affinityProblems(affinity: Affinity, level: "job" | "group" | "task"): Iterable<string> {
+export function* affinityProblems(affinity: Affinity, level: "job" | "group" | "task"): Iterable<string> {
   if (affinity.Operand.startsWith("distinct_")) yield `${affinity.Operand} cannot be an affinity`;
   else yield* constraintProblems(affinity, level);
   if (affinity.Weight === 0 || affinity.Weight < -100 || affinity.Weight > 100)
@@ -142,6 +164,6 @@ function isVersionConstraint(value: string, operator: "version" | "semver"): boo
   return value.split(",").every((term) => (operator === "version" ? VERSION_TERM : SEMVER_TERM).test(term));
 }
 
-function written(constraint: Constraint): string {
+export function written(constraint: Constraint): string {
   return JSON.stringify([constraint.LTarget, constraint.Operand, constraint.RTarget].filter((part) => part !== "").join(" "));
 }

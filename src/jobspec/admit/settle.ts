@@ -15,6 +15,9 @@ import {
 } from "#model";
 import type { TSchema } from "typebox";
 import type { Admission } from "./admission.ts";
+import { OLD_DISCONNECT, saysSomething } from "./check-policies.ts";
+
+const CPU_DEFAULT = 100;
 
 /** Step: names, place and priority of the job; whatever only servers may set is cleared (they set it again on registration). */
 export function settleJob({ job, context }: Admission): Job {
@@ -50,11 +53,32 @@ function settleGroup(group: TaskGroup): TaskGroup {
   return {
     ...group,
     Count: count,
+    ...settleDisconnect(group),
     EphemeralDisk: group.EphemeralDisk ?? (defaultsOf(EphemeralDisk) as unknown as EphemeralDisk),
     Scaling: group.Scaling === null ? null : settleScaling(group.Scaling, count),
     ShutdownDelay: group.ShutdownDelay === 0 ? null : group.ShutdownDelay,
     Networks: group.Networks.map((network) => ({ ...network, MBits: network.MBits ?? 0 })),
     Tasks: group.Tasks.map(settleTask),
+  };
+}
+
+/** The old fields say what the block says; once it is there they are gone. Both at once: checkDisconnect refuses, nothing moves. */
+function settleDisconnect(group: TaskGroup): Pick<TaskGroup, "Disconnect" | (typeof OLD_DISCONNECT)[number]> {
+  const { MaxClientDisconnect, StopAfterClientDisconnect, PreventRescheduleOnLost } = group;
+  if (group.Disconnect !== null) {
+    const Disconnect = { ...group.Disconnect, Replace: group.Disconnect.Replace ?? true };
+    return { Disconnect, MaxClientDisconnect, StopAfterClientDisconnect, PreventRescheduleOnLost };
+  }
+  const old = { MaxClientDisconnect: null, StopAfterClientDisconnect: null, PreventRescheduleOnLost: null };
+  if (!OLD_DISCONNECT.some((field) => saysSomething(group[field]))) return { ...old, Disconnect: null };
+  return {
+    ...old,
+    Disconnect: {
+      LostAfter: MaxClientDisconnect,
+      StopOnClientAfter: StopAfterClientDisconnect,
+      Replace: PreventRescheduleOnLost !== true,
+      Reconcile: "best_score",
+    },
   };
 }
 
@@ -66,7 +90,13 @@ function settleTask(task: Task): Task {
   const resources = task.Resources ?? (defaultsOf(Resources) as unknown as Resources);
   return {
     ...task,
-    Resources: { ...resources, DiskMB: resources.DiskMB ?? 0, IOPS: resources.IOPS ?? 0 },
+    Resources: {
+      ...resources,
+      // Whole cores are worth what the node's cores are worth.
+      CPU: resources.Cores > 0 && resources.CPU === CPU_DEFAULT ? 0 : resources.CPU,
+      DiskMB: resources.DiskMB ?? 0,
+      IOPS: resources.IOPS ?? 0,
+    },
     LogConfig: task.LogConfig ?? (defaultsOf(LogConfig) as unknown as LogConfig),
   };
 }

@@ -4,9 +4,11 @@
  * Reading itself (absent → default, wrong type → finding) has happened before: read.ts.
  */
 import type { Step } from "./admission.ts";
+import { checkBatch } from "./check-batch.ts";
 import { checkGroupNames, checkJobNames } from "./check-names.ts";
-import { checkPolicies } from "./check-policies.ts";
+import { checkOldDisconnect, checkPolicies } from "./check-policies.ts";
 import { checkCounts, checkOversubscription, checkSizes } from "./check-sizes.ts";
+import { checkTasks } from "./check-tasks.ts";
 import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
 import { checkLater } from "./later.ts";
 import { settlePolicies } from "./policies.ts";
@@ -16,6 +18,7 @@ import { settleGroups, settleJob } from "./settle.ts";
 export const ADMISSION_STEPS: readonly Step[] = [
   { name: "settle the job", change: settleJob },
   { name: "settle policies", change: ({ job }) => settlePolicies(job) },
+  { name: "check disconnect as written", check: checkOldDisconnect },
   { name: "settle groups and tasks", change: settleGroups },
   { name: "check networks as written", check: checkWrittenNetworks },
   { name: "gather ports", change: gatherPorts },
@@ -27,6 +30,8 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check resources and limits", check: checkSizes },
   { name: "check memory oversubscription", check: checkOversubscription },
   { name: "check policies", check: checkPolicies },
+  { name: "check batch jobs", check: checkBatch },
+  { name: "check what tasks are and do", check: checkTasks },
   { name: "check ports", check: checkPorts },
   { name: "check placement", check: checkPlacement },
   { name: "refuse what comes later", check: checkLater },

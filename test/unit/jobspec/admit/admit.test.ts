@@ -171,6 +171,47 @@ test("a job that says nothing gets no warnings, also when a client has filled in
   assert.deepEqual(admit(admit(minimal()).job).warnings, []);
 });
 
+test("the old fields about disconnected nodes become the block, with a warning each; admitting again changes nothing", () => {
+  const { job, warnings } = admit(minimal({ MaxClientDisconnect: 60 * SECOND, PreventRescheduleOnLost: true }));
+  const group = job.TaskGroups[0] as TaskGroup;
+  assert.deepEqual(group.Disconnect, { LostAfter: 60 * SECOND, StopOnClientAfter: null, Replace: false, Reconcile: "best_score" });
+  assert.deepEqual([group.MaxClientDisconnect, group.PreventRescheduleOnLost], [null, null]);
+  assert.match(warnings.join("\n"), /max_client_disconnect is deprecated: write disconnect \{ lost_after = … \}/);
+  assert.match(warnings.join("\n"), /prevent_reschedule_on_lost is deprecated/);
+  assert.deepEqual(admit(job), { job, warnings: [] });
+  assert.equal(firstGroup(minimal({ Disconnect: { LostAfter: SECOND } })).Disconnect?.Replace, true);
+});
+
+test("whole cores leave cpu to the node", () => {
+  const group = firstGroup(minimal({ Tasks: [{ Name: "t", Driver: "exec", Resources: { Cores: 2 } }] }));
+  assert.deepEqual([group.Tasks[0]?.Resources?.CPU, group.Tasks[0]?.Resources?.Cores], [0, 2]);
+});
+
+for (const [type, restart, has] of [
+  ["service", 2, ["update", "migrate", "reschedule"]],
+  ["batch", 3, ["reschedule"]],
+  ["system", 2, ["update"]],
+  ["sysbatch", 3, []],
+] as const) {
+  test(`a ${type} job has the policies of its type and no others`, () => {
+    const group = firstGroup(minimal({}, { Type: type }));
+    assert.equal(group.RestartPolicy?.Attempts, restart);
+    const policies = { update: group.Update, migrate: group.Migrate, reschedule: group.ReschedulePolicy };
+    assert.deepEqual(
+      Object.entries(policies).flatMap(([name, policy]) => (policy === null ? [] : [name])),
+      has,
+    );
+  });
+}
+
+test("warned of, not refused: the old cron, auto_promote for some groups only", () => {
+  const { warnings } = admit(minimal({}, { Type: "batch", Periodic: { Spec: "@daily" } }));
+  assert.match(warnings.join(), /periodic cron is deprecated: write crons/);
+  const group = (Name: string, AutoPromote: boolean) => ({ Name, Update: { Canary: 1, AutoPromote }, Tasks: [{ Name: "t", Driver: "exec" }] });
+  assert.match(admit({ ID: "j", TaskGroups: [group("a", true), group("b", false)] }).warnings.join(), /auto_promote is set for some groups/);
+  assert.deepEqual(admit({ ID: "j", TaskGroups: [group("a", true), group("b", true)] }).warnings, []);
+});
+
 test("a job marked as stopped is admitted as such, and says so", () => {
   const { job, warnings } = admit(minimal({}, { Stop: true }));
   assert.equal(job.Stop, true);

@@ -9,6 +9,7 @@ const SECOND = 1_000_000_000;
 const job = (fields: object) => ({ ID: "j", TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "exec" }] }], ...fields });
 const group = (fields: object) => job({ TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "exec" }], ...fields }] });
 const task = (fields: object) => group({ Tasks: [{ Name: "t", Driver: "exec", ...fields }] });
+const batch = (fields: object) => job({ Type: "batch", ...fields });
 const network = (fields: object) => group({ Networks: [fields] });
 const constraint = (LTarget: string, Operand: string, RTarget: string) => group({ Constraints: [{ LTarget, Operand, RTarget }] });
 
@@ -144,6 +145,67 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
     }),
     /add up to 120/,
   ],
+  // Batch jobs.
+  ["periodic for a service", job({ Periodic: { Specs: ["@daily"] } }), /periodic is for batch jobs, this one is service \(Periodic\)/],
+  ["periodic without a time", batch({ Periodic: {} }), /periodic has no crons/],
+  ["a broken cron expression", batch({ Periodic: { Specs: ["0 25 * * *"] } }), /periodic: .*25.* \(Periodic\.Specs\)/],
+  ["cron and crons", batch({ Periodic: { Spec: "@daily", Specs: ["@hourly"] } }), /periodic has cron and crons: keep crons/],
+  ["an unknown time zone", batch({ Periodic: { Specs: ["@daily"], TimeZone: "Mars/Olympus" } }), /time_zone: .*"Mars\/Olympus"/],
+  ["another kind of schedule", batch({ Periodic: { Spec: "x", SpecType: "test" } }), /SpecType is "test", must be "cron"/],
+  ["parameters of a service", job({ ParameterizedJob: {} }), /parameterized is for batch jobs, this one is service/],
+  ["a payload rule", batch({ ParameterizedJob: { Payload: "maybe" } }), /payload is "maybe", must be optional, required or forbidden/],
+  ["meta twice", batch({ ParameterizedJob: { MetaRequired: ["a"], MetaOptional: ["a", "b"] } }), /meta a is required and optional/],
+  ["meta named twice", batch({ ParameterizedJob: { MetaOptional: ["a", "a"] } }), /a meta key is named twice/],
+  ["a run time for a service", group({ MaxRunDuration: SECOND }), /max_run_duration is for batch jobs, this one is service/],
+  ["a negative run time", { ...group({ MaxRunDuration: -SECOND }), Type: "batch" }, /max_run_duration is -1s/],
+  // Every node.
+  ["two of a system job", { ...group({ Count: 2 }), Type: "system" }, /count is 2, must be 0 or 1 in a system job/],
+  ["a system job that is rescheduled", { ...group({ ReschedulePolicy: {} }), Type: "system" }, /reschedule is for service and batch jobs, this one is system/],
+  ["a system job that prefers", job({ Type: "system", Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }), /affinity is not for system jobs/],
+  ["a sysbatch task that prefers", { ...task({ Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }), Type: "sysbatch" }, /affinity is not for sysbatch/],
+  ["a system job that spreads", { ...group({ Spreads: [{ Attribute: "${node.class}" }] }), Type: "system" }, /spread is not for system jobs/],
+  ["a percentage of nodes", { ...group({ Update: { Canary: 101 } }), Type: "system" }, /canary is 101, must be at most 100: it is the percentage/],
+  ["scaling a system job", { ...group({ Scaling: { Min: 0, Max: 5 } }), Type: "system" }, /scaling of a system job's group is from 0 to 1, not 0 to 5/],
+  ["scaling a group up and down", group({ Scaling: { Type: "vertical_cpu", Max: 2 } }), /scaling of a group is horizontal, not "vertical_cpu"/],
+  // Disconnected nodes.
+  ["lost and stopped", group({ Disconnect: { LostAfter: SECOND, StopOnClientAfter: SECOND } }), /has lost_after and stop_on_client_after/],
+  ["a negative time to be lost", group({ Disconnect: { LostAfter: -1 } }), /lost_after is -1ns/],
+  ["a strategy", group({ Disconnect: { Reconcile: "newest" } }), /reconcile is "newest", must be best_score, keep_original/],
+  ["old and new", group({ Disconnect: {}, MaxClientDisconnect: SECOND }), /max_client_disconnect beside a disconnect block: keep the block/],
+  ["the two old ones", group({ StopAfterClientDisconnect: SECOND, MaxClientDisconnect: SECOND }), /has lost_after and stop_on_client_after/],
+  ["a system job stopped on its node", { ...group({ Disconnect: { StopOnClientAfter: SECOND } }), Type: "system" }, /is not for system jobs/],
+  ["a health check of migrate", group({ Migrate: { HealthCheck: "manual" } }), /migrate health_check is "manual", must be checks or task_states/],
+  ["migrate's times", group({ Migrate: { MinHealthyTime: 600 * SECOND } }), /migrate healthy_deadline is 5m0s, must be at least min_healthy_time, 10m0s/],
+  // Tasks.
+  ["a hook", task({ Lifecycle: { Hook: "poststrat" } }), /lifecycle hook is "poststrat", must be prestart, poststart or poststop/],
+  ["no hook", task({ Lifecycle: {} }), /lifecycle hook is missing/],
+  ["helpers alone", task({ Lifecycle: { Hook: "prestart" } }), /Group "g": has only lifecycle tasks: add a main task/],
+  ["a payload that escapes", task({ DispatchPayload: { File: "a/../../x" } }), /"a\/..\/..\/x" leaves the task's local directory/],
+  ["a payload anywhere", task({ DispatchPayload: { File: "/etc/passwd" } }), /leaves the task's local directory/],
+  ["a payload without a file", task({ DispatchPayload: {} }), /dispatch_payload file is missing/],
+  [
+    "a payload that is forbidden",
+    { ...task({ DispatchPayload: { File: "x" } }), Type: "batch", ParameterizedJob: { Payload: "forbidden" } },
+    /payload = "forbidden"/,
+  ],
+  ["an action with white space", task({ Actions: [{ Name: "a b", Command: "x" }] }), /action name "a b" contains white space/],
+  ["an action twice", task({ Actions: ["a", "a"].map((Name) => ({ Name, Command: "x" })) }), /action "a" is there twice/],
+  ["an action without a command", task({ Actions: [{ Name: "a" }] }), /action "a": command is missing \(.*Actions\[0\]\.Command\)/],
+  ["a long action name", task({ Actions: [{ Name: "x".repeat(129), Command: "x" }] }), /longer than 128 characters/],
+  ["scaling a task's disk", task({ ScalingPolicies: [{ Type: "disk", Max: 5 }] }), /scaling "disk" of a task must be "cpu" or "mem"/],
+  ["scaling a task without max", task({ ScalingPolicies: [{ Type: "cpu" }] }), /scaling "cpu": max is missing/],
+  ["cpu and cores", task({ Resources: { CPU: 500, Cores: 2 } }), /cpu is 500 MHz and cores 2: ask for one of them/],
+  ["negative cores", task({ Resources: { Cores: -1 } }), /cores is -1/],
+  ["negative secrets", task({ Resources: { SecretsMB: -1 } }), /secrets is -1 MB/],
+  ["a device's name", task({ Resources: { Devices: [{ Name: "nvidia//x" }] } }), /device "nvidia\/\/x": must be "type", "vendor\/type"/],
+  ["no device", task({ Resources: { Devices: [{ Name: "gpu", Count: 0 }] } }), /device "gpu": count is 0/],
+  [
+    "a device's constraint",
+    task({ Resources: { Devices: [{ Name: "gpu", Constraints: [{ LTarget: "${device.attr.memory}", Operand: "~", RTarget: "1" }] }] } }),
+    /device "gpu": constraint "\$\{device.attr.memory\} ~ 1": unknown operator "~"/,
+  ],
+  ["a link", job({ UI: { Links: [{ Label: "docs", URL: "javascript:alert(1)" }] } }), /url "javascript:alert\(1\)" must begin with http/],
+  ["a link without a word", job({ UI: { Links: [{ URL: "https://x" }] } }), /ui link needs a label and a url/],
 ];
 for (const [what, input, said] of MISTAKES) {
   test(`refused: ${what}`, () =>
