@@ -19,6 +19,8 @@ export interface Terminal {
   /** Asks a yes/no question; undefined when nobody is there to answer. */
   ask(question: string): Promise<string | undefined>;
   readInput(): Promise<string>;
+  /** Standard input as it is, to its end. */
+  readBytes(): Promise<Buffer>;
 }
 
 export function processTerminal(options: { readonly colour: boolean | undefined }): Terminal {
@@ -65,10 +67,13 @@ export function processTerminal(options: { readonly colour: boolean | undefined 
         line.close();
       }
     },
-    async readInput() {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString("utf8");
-    },
+    readInput: async () => (await readAll()).toString("utf8"),
+    readBytes: readAll,
   };
+}
+
+async function readAll(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }

@@ -1,0 +1,83 @@
+/** `drover job why`: what of a job is wanted and not running, and why. Drover's own. */
+import type { JobWhy, Reason } from "#model";
+import type { Command } from "../command.ts";
+import { DATA_FLAGS, printData } from "../data-output.ts";
+import { namedJob } from "../named-job.ts";
+import type { Palette } from "../render/colour.ts";
+import { ago, spell } from "../render/time.ts";
+
+export const jobWhy: Command = {
+  usage: "job why [options] <job>",
+  about: `Says why what a job should have is not running: a sentence for each cause, worst first, and what was wrong before, also when it has
+been collected since.`,
+  connects: true,
+  flags: { ...DATA_FLAGS, verbose: { kind: "boolean", about: "Full ids, and the figures behind the sentences" } },
+  async run(context) {
+    const { flags, terminal } = context;
+    const { namespace, id } = await namedJob(context);
+    const { value: why } = await context.api.jobs.why(id, { namespace });
+    if (flags.flag("json") || flags.given("t")) printData(terminal, why, flags.text("t"));
+    else terminal.print(whyText(why, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }));
+    return 0;
+  },
+};
+
+interface WhyStyle {
+  readonly nowMs: number;
+  readonly verbose: boolean;
+  readonly colours: Palette;
+}
+
+export function whyText(why: JobWhy, style: WhyStyle): string {
+  const blocks = [style.colours.bold(why.Summary)];
+  for (const reason of why.Reasons) {
+    blocks.push(`${paintStage(reason.Stage, style.colours)(`${reason.Stage}${counted(reason)}`)}: ${reason.Sentence}\n${about(reason, style)}`);
+  }
+  if (why.Past.length > 0) {
+    const lines = why.Past.map((reason) => `  ${ago(reason.Since, style.nowMs)}, ${place(reason)}: ${reason.Sentence}`);
+    blocks.push(`${style.colours.bold("Before")}\n${lines.join("\n")}`);
+  }
+  return blocks.join("\n\n");
+}
+
+function counted(reason: Reason): string {
+  return reason.Count > 1 ? ` (${reason.Count})` : "";
+}
+
+function about(reason: Reason, style: WhyStyle): string {
+  const ids = [
+    ...(reason.AllocationID === "" ? [] : [`allocation ${short(reason.AllocationID, style)}`]),
+    ...(reason.NodeID === "" ? [] : [`node ${short(reason.NodeID, style)}`]),
+  ];
+  const since = reason.Since === 0 ? [] : [`for ${spell(Math.max(0, style.nowMs - reason.Since / 1e6))}`];
+  const line = `  ${[place(reason), ...ids, ...since].join(", ")}`;
+  const details = style.verbose
+    ? Object.entries(reason.Details).map(([key, value]) => `\n  ${key} = ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    : [];
+  return style.colours.grey(line) + details.join("");
+}
+
+/** The allocation's name, or the group when it is about several. */
+function place(reason: Reason): string {
+  const what = reason.Name === "" ? `group ${JSON.stringify(reason.Group)}` : reason.Name;
+  return reason.Task === "" ? what : `${what}, task ${JSON.stringify(reason.Task)}`;
+}
+
+function short(id: string, style: WhyStyle): string {
+  return style.verbose ? id : id.slice(0, 8);
+}
+
+function paintStage(stage: Reason["Stage"], colours: Palette): (text: string) => string {
+  switch (stage) {
+    case "failed":
+    case "blocked":
+    case "unknown":
+      return colours.red;
+    case "rejected":
+    case "held":
+      return colours.yellow;
+    case "queued":
+    case "starting":
+      return colours.blue;
+  }
+}
