@@ -160,6 +160,7 @@ function openApi({ config, clock, random, log, environment }: Parts, server: Run
     responseHeaders: config.httpHeaders,
     prometheus: config.telemetry.prometheus,
     debug: config.enableDebug,
+    publish: { node: config.telemetry.publishNodeMetrics, allocations: config.telemetry.publishAllocationMetrics },
     connectionsPerClientMax: config.httpConnectionsPerClientMax,
     hostNames: [config.name],
     onFault: ({ method, path, error }) => log.write("ERROR", "http", "request failed", { method, path, error }),

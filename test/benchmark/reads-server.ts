@@ -24,7 +24,7 @@ const random = createHostRandom();
 const state = createState({ clock });
 let index = 1;
 const apply = (command: Command) => {
-  const outcome = state.apply(++index, { version: commandVersion(command.type), time: index * 1000, requestId: String(index), command });
+  const outcome = state.apply(++index, { version: commandVersion(command.type) as number, time: index * 1000, requestId: String(index), command });
   if (!outcome.ok) throw new Error(outcome.reason);
 };
 const register = (id: string, priority: number) =>

@@ -152,6 +152,7 @@ export interface JobRegisterBody {
   readonly JobModifyIndex?: number;
   readonly PolicyOverride?: boolean;
   readonly PreserveCounts?: boolean;
+  readonly PreserveResources?: boolean;
   readonly EvalPriority?: number;
 }
 export interface JobRegisterAnswer {

@@ -27,7 +27,7 @@ export function createApi(options: ApiOptions): Api {
   const orders = new CreationOrders();
   const context: Context = { ...options, texts: createTexts(), orders };
   const guard = { loopbackOnly: true, hostNames: options.hostNames ?? [] };
-  const desk: Desk = { context, kept: new KeptTexts(), guard, closing: closing.signal };
+  const desk: Desk = { context, kept: new KeptTexts(), guard, waiting: new Set(), closing: closing.signal };
   const app = createApp(desk);
   const upgrades = createUpgrades({ context, guard, closing: closing.signal });
   const listeners = createListeners({
@@ -49,6 +49,7 @@ export function createApi(options: ApiOptions): Api {
     inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
     async close() {
       closing.abort();
+      for (const gone of desk.waiting) gone.abort(new Error("the agent stops"));
       orders.close();
       await upgrades.drained();
       await listeners.close();

@@ -26,7 +26,8 @@ export interface Desk {
   readonly context: Context;
   readonly kept: KeptTexts;
   readonly guard: Guard;
-  /** Aborts when the API closes. */
+  /** Of the requests that wait or stream: aborted when the API closes. A set, since a thousand listeners on one signal are slow. */
+  readonly waiting: Set<AbortController>;
   readonly closing: AbortSignal;
 }
 
@@ -43,7 +44,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
 
   const query = new Query(arrived.query);
   const pretty = query.flag("pretty", false, true);
-  const gone = departure(arrived.response, desk.closing);
+  const gone = departure(arrived.response, desk);
   const call: Call = {
     method,
     path: arrived.path,
@@ -92,20 +93,21 @@ function wrongMethod(endpoint: Endpoint, method: Method | undefined, arrived: Ar
 }
 
 /** Made on first use: most requests are answered before anyone could have gone. */
-function departure(response: ServerResponse, closing: AbortSignal): () => AbortSignal {
+function departure(response: ServerResponse, { waiting, closing }: Desk): () => AbortSignal {
   let signal: AbortSignal | undefined;
   return () => {
     if (signal !== undefined) return signal;
     const gone = new AbortController();
-    const leave = () => gone.abort(new Error("the client has gone"));
-    const close = () => gone.abort(new Error("the agent stops"));
-    if (response.destroyed || response.writableEnded) leave();
-    if (closing.aborted) close();
-    closing.addEventListener("abort", close, { once: true });
-    response.once("close", () => {
-      closing.removeEventListener("abort", close);
-      leave();
-    });
+    const leave = () => {
+      waiting.delete(gone);
+      gone.abort(new Error("the client has gone"));
+    };
+    if (closing.aborted) gone.abort(new Error("the agent stops"));
+    else if (response.destroyed || response.writableEnded) leave();
+    else {
+      waiting.add(gone);
+      response.once("close", leave);
+    }
     signal = gone.signal;
     return signal;
   };

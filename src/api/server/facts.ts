@@ -55,6 +55,8 @@ export interface ApiOptions {
   readonly prometheus?: boolean;
   /** enable_debug. Default false: profiles and the machine's description are refused (403). */
   readonly debug?: boolean;
+  /** telemetry.publish_node_metrics and publish_allocation_metrics: what machine and tasks use, measured for every scrape. */
+  readonly publish?: { readonly node?: boolean; readonly allocations?: boolean };
   /** limits.http_max_conns_per_client. Default 100; 0: no limit. */
   readonly connectionsPerClientMax?: number;
   /** Names this agent may be called by in a Host header besides IP addresses and localhost, when it listens on loopback only. */

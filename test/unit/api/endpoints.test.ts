@@ -282,7 +282,7 @@ test("Metrics are gauges with labels, as JSON and for Prometheus", async () => {
   );
   assert.match(Timestamp, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC$/);
   assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.job_summary.running")?.Value, 1);
-  assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.evaluations_ready")?.Value, 3);
+  assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.broker.total_ready")?.Value, 3);
   const text = (await world.api.inject({ method: "GET", url: "/v1/metrics?format=prometheus" })).body;
   assert.match(text, /^nomad_nomad_job_summary_running\{exported_job="web",task_group="g",namespace="default"\} 1$/m);
   assert.match(text, /^# TYPE nomad_nomad_job_status_running gauge$/m);

@@ -343,7 +343,8 @@ export class FakeNode implements NodeServices {
   async metadata() {
     return { Meta: {}, Dynamic: {}, Static: {} };
   }
-  async changeMetadata() {
+  async changeMetadata(changes: object) {
+    this.calls.push(`metadata ${JSON.stringify(changes)}`);
     return { Meta: {}, Dynamic: {}, Static: {} };
   }
   async listFiles(_id: string, path: string) {
@@ -447,6 +448,8 @@ function agentFacts(): AgentFacts {
   };
 }
 
+const STATISTICS = { "broker.total_ready": 3, "broker.total_unacked": 1, "heartbeat.active": 1 };
+
 /** One job "web" with an allocation and an evaluation on node n1. */
 export function createWorld(more: Partial<ApiOptions> = {}): World {
   const state = new FakeState();
@@ -490,7 +493,9 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
   const server = new Proxy({} as Server, {
     get(_target, operation: string) {
       if (operation === "nodeServices") return () => services;
-      if (operation === "statistics") return () => ({ EvaluationsReady: 3 });
+      if (operation === "statistics") return () => STATISTICS;
+      if (operation === "explainJob") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });
+      if (operation === "scaleStatus") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, TaskGroups: {} });
       return async (...given: unknown[]) => {
         asked.push({ operation, arguments: given });
         if (operation === "planJob")

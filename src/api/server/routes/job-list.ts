@@ -52,6 +52,7 @@ export async function register(body: Body, call: Call, context: Context): Promis
     EnforceIndex: body.flag("EnforceIndex"),
     JobModifyIndex: body.whole("JobModifyIndex"),
     PreserveCounts: body.flag("PreserveCounts"),
+    PreserveResources: body.flag("PreserveResources"),
     EvalPriority: body.whole("EvalPriority"),
     ...requestScope(call),
   });
