@@ -25,7 +25,7 @@ export async function monitorDrain(
   const seen = new Map<string, Allocation>();
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, context.interrupted]);
-  const ignoring = before.DrainStrategy?.IgnoreSystemJobs === true;
+  const ignoring = before.DrainStrategy?.IgnoreSystemJobs ?? context.flags.flag("ignore-system");
 
   const look = (allocations: readonly Allocation[]) => {
     for (const allocation of allocations) {
