@@ -1,4 +1,5 @@
 /** A periodic job is launched now, whatever its schedule says and even if a child of it runs: somebody wants it so. nomad.md §3.2. */
+import { isParameterized } from "#model";
 import type { ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
 import { badRequest, jobNotFound, refused } from "../errors.ts";
@@ -10,6 +11,7 @@ export async function forcePeriodic(context: ServerContext, namespace: string, i
   const job = snapshot.job(namespace, id);
   if (job === undefined) throw jobNotFound(id);
   if (job.Periodic === null) throw badRequest(`Cannot launch job "${id}" now: it is not periodic`);
+  if (isParameterized(job)) throw badRequest(`Cannot launch job "${id}" now: it is parameterized, dispatch it first`);
   if (job.Stop) throw badRequest(`Cannot launch job "${id}" now: it is stopped, start it first`);
   // Children are named by seconds. Of a second that has one already the one before is taken: later ones belong to the schedule.
   let second = Math.floor(context.clock.nowMs() / 1_000);

@@ -119,10 +119,13 @@ test("a job that is parameterized and periodic is launched by time only once it 
     });
     await world.clock.advance(3 * 60_000);
     assert.deepEqual(children(world), []);
+    await assert.rejects(world.server.forcePeriodic("default", "work"), /it is parameterized, dispatch it first/);
     const { DispatchedJobID, EvalID } = await world.server.dispatchJob("default", "work", { ...nothing, IdempotencyToken: "once" });
     assert.equal(EvalID, "");
     await world.clock.advance(3 * 60_000);
     const launched = [...world.cluster.state.snapshot().childJobs("default", DispatchedJobID)];
     assert.equal(launched.length, 3);
+    await world.server.forcePeriodic("default", DispatchedJobID);
+    assert.equal([...world.cluster.state.snapshot().childJobs("default", DispatchedJobID)].length, 4);
     assert.deepEqual(world.errors, []);
   }));
