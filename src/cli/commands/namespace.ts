@@ -4,6 +4,7 @@ import type { NamespaceRecord } from "#model";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
+import { noArguments, onlyArgument } from "../only-argument.ts";
 import { keyValues, table } from "../render/columns.ts";
 import { byName } from "../render/node.ts";
 import { resolveNamespace } from "../resolve-name.ts";
@@ -70,7 +71,7 @@ export const namespaceList: Command = {
   flags: DATA_FLAGS,
   async run(context) {
     const { flags, terminal, api } = context;
-    if (context.arguments.length > 0) throw new UsageError("This command takes no arguments");
+    noArguments(context);
     const { value: all } = await api.namespaces.list();
     if (flags.flag("json") || flags.given("t")) printData(terminal, all, flags.text("t"));
     else if (all.length === 0) terminal.print("No namespaces found");
@@ -135,12 +136,6 @@ export const namespaceDelete: Command = {
     return 0;
   },
 };
-
-function onlyArgument(context: Context, noun: string): string {
-  const first = context.arguments[0];
-  if (first === undefined || context.arguments.length > 1) throw new UsageError(`This command takes one argument: ${noun}`);
-  return first;
-}
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;

@@ -1,7 +1,7 @@
 /** `drover node pool apply`, `delete`, `info`, `jobs`, `list`, `nodes`: nomad.md §4.3, §4.4, §7. */
-import type { Command, Context } from "../command.ts";
+import type { Command } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
-import { UsageError } from "../flags.ts";
+import { noArguments, onlyArgument } from "../only-argument.ts";
 import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
 import { keyValues, table } from "../render/columns.ts";
 import { nodeTable } from "../render/node-table.ts";
@@ -87,7 +87,7 @@ export const nodePoolList: Command = {
   flags: { ...PAGE_FLAGS, ...DATA_FLAGS },
   async run(context) {
     const { flags, terminal, api } = context;
-    if (context.arguments.length > 0) throw new UsageError("This command takes no arguments");
+    noArguments(context);
     const { value: pools, nextToken } = await api.nodePools.list(pageQuery(flags));
     if (flags.flag("json") || flags.given("t")) {
       printData(terminal, pools, flags.text("t"));
@@ -153,9 +153,3 @@ export const nodePoolJobs: Command = {
     return 0;
   },
 };
-
-function onlyArgument(context: Context, noun: string): string {
-  const first = context.arguments[0];
-  if (first === undefined || context.arguments.length > 1) throw new UsageError(`This command takes one argument: ${noun}`);
-  return first;
-}

@@ -13,6 +13,8 @@ export interface CommandEntry {
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "agent-info": entry("Show what the agent knows of itself", async () => (await import("./agent-info.ts")).agentInfo),
+  "alloc checks": entry("Show what an allocation's checks said last", async () => (await import("./alloc-checks.ts")).allocChecks),
+  "alloc exec": entry("Run a command inside a task", async () => (await import("./alloc-exec.ts")).allocExec),
   "alloc fs": entry("List and read an allocation's files", async () => (await import("./alloc-fs.ts")).allocFs),
   "alloc logs": entry("Show what a task printed", async () => (await import("./alloc-logs.ts")).allocLogs),
   "alloc restart": entry("Restart an allocation's tasks", async () => (await import("./alloc-actions.ts")).allocRestart),
@@ -30,6 +32,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "eval list": entry("List evaluations", async () => (await import("./eval.ts")).evalList),
   "eval status": entry("Show an evaluation, and why it could not place", async () => (await import("./eval.ts")).evalStatus),
   fmt: entry("Rewrite HCL files in canonical form", async () => (await import("./fmt.ts")).fmt),
+  "job action": entry("Run a command the job file names", async () => (await import("./job-action.ts")).jobAction),
   "job allocs": entry("List a job's allocations", async () => (await import("./job-lists.ts")).jobAllocs),
   "job deployments": entry("List a job's deployments", async () => (await import("./deployment-list.ts")).jobDeployments),
   "job dispatch": entry("Give work to a parameterized job", async () => (await import("./job-dispatch.ts")).jobDispatch),
@@ -78,10 +81,12 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "scaling policy info": entry("Show a scaling policy", async () => (await import("./scaling-policy.ts")).scalingPolicyInfo),
   "scaling policy list": entry("List scaling policies", async () => (await import("./scaling-policy.ts")).scalingPolicyList),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
-  status: entry("Show whatever has this id: job, allocation, node, evaluation", async () => (await import("./status.ts")).status),
+  status: entry("Show whatever has this id: job, allocation, node, evaluation, deployment", async () => (await import("./status.ts")).status),
   "system gc": entry("Remove what is dead: jobs, evaluations, allocations, nodes", async () => (await import("./system-gc.ts")).systemGc),
   version: entry("Show the version", async () => (await import("./version.ts")).version),
 
+  action: alias("job action"),
+  exec: alias("alloc exec"),
   fs: alias("alloc fs"),
   init: alias("job init"),
   inspect: alias("job inspect"),
