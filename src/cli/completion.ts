@@ -68,12 +68,24 @@ async function flagsOf(name: string | undefined): Promise<string[]> {
   return [...dashed(command?.flags ?? {}), ...(command?.connects === false ? [] : dashed(CONNECTION_FLAGS)), ...dashed(DISPLAY_FLAGS)];
 }
 
-const KINDS: Readonly<Record<string, string>> = { job: "jobs", alloc: "allocs", node: "nodes", eval: "evals", status: "all" };
+/** By a command's first words; the longest that fit count. */
+const KINDS: Readonly<Record<string, string>> = {
+  alloc: "allocs",
+  deployment: "deployment",
+  eval: "evals",
+  job: "jobs",
+  namespace: "namespaces",
+  node: "nodes",
+  "node pool": "node_pools",
+  "scaling policy": "scaling_policy",
+  status: "all",
+};
 /** Their argument is a file, or there is none. */
-const WITHOUT_IDS = new Set(["job run", "job plan", "job validate", "job init", "eval list"]);
+const WITHOUT_IDS = new Set(["job run", "job plan", "job validate", "job init", "deployment list", "eval list", "node pool list", "scaling policy list"]);
 
 async function idsFor(command: string, current: string, search: SearchIds): Promise<readonly string[]> {
-  const kind = KINDS[command.split(" ")[0] as string];
+  const words = command.split(" ");
+  const kind = KINDS[words.slice(0, 2).join(" ")] ?? KINDS[words[0] as string];
   if (kind === undefined || WITHOUT_IDS.has(command)) return [];
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<readonly string[]>((resolve) => {

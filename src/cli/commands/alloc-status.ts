@@ -1,12 +1,15 @@
 /** `drover alloc status`: nomad.md §4.4. */
 import type { AllocationDetail } from "#api/contract";
-import type { AllocationUsage, Task, TaskState } from "#model";
+import type { Allocation, AllocationUsage, Evaluation, Task, TaskState } from "#model";
+import { tellNoUi, UI_FLAG } from "../accepted-flags.ts";
+import { formatDuration, NamedError } from "#std";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
+import { deadlineText } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
 import { renderMetric } from "../render/metric.ts";
-import { ago, bytes, localRfc3339, timestamp } from "../render/time.ts";
+import { ago, bytes, fromNow, localRfc3339, timestamp } from "../render/time.ts";
 import { resolveAllocation } from "../resolve.ts";
 
 export const allocStatus: Command = {
@@ -17,6 +20,7 @@ export const allocStatus: Command = {
     short: { kind: "boolean", about: "One line a task" },
     stats: { kind: "boolean", about: "Use in detail" },
     ...DATA_FLAGS,
+    ...UI_FLAG,
     verbose: { kind: "boolean", about: "Full ids, exact times, placement scores" },
   },
   async run(context) {
@@ -29,7 +33,9 @@ export const allocStatus: Command = {
       printData(terminal, allocation, flags.text("t"));
       return 0;
     }
-    terminal.print(keyValues(facts(context, allocation)));
+    tellNoUi(context);
+    const followUp = allocation.FollowupEvalID === "" ? undefined : await followUpOf(context, allocation.FollowupEvalID);
+    terminal.print(keyValues(facts(context, allocation, followUp)));
     const { Ports: ports } = allocation.AllocatedResources.Shared;
     if (ports.length > 0) {
       terminal.print(
@@ -48,9 +54,7 @@ export const allocStatus: Command = {
       return 0;
     }
     const usage = await currentUsage(context, allocation);
-    for (const name of Object.keys(allocation.AllocatedResources.Tasks).toSorted()) {
-      printTask(context, allocation, name, usage);
-    }
+    for (const name of tasksInOrder(allocation)) printTask(context, allocation, name, usage);
     if (flags.flag("verbose") && allocation.Metrics !== null) {
       terminal.print(`\n${terminal.colours.bold("Placement Metrics")}\n${renderMetric(allocation.Metrics, { scores: true, indent: "" })}`);
     }
@@ -58,7 +62,7 @@ export const allocStatus: Command = {
   },
 };
 
-function facts(context: Context, allocation: AllocationDetail): [string, string][] {
+function facts(context: Context, allocation: AllocationDetail, followUp: Evaluation | undefined): [string, string][] {
   const verbose = context.flags.flag("verbose");
   const short = (id: string) => (verbose ? id : id.slice(0, 8));
   const when = (ns: number) => (verbose ? timestamp(ns) : ago(ns, context.nowMs()));
@@ -77,10 +81,71 @@ function facts(context: Context, allocation: AllocationDetail): [string, string]
     ["Created", when(allocation.CreateTime)],
     ["Modified", when(allocation.ModifyTime)],
   ];
+  const group = groupOf(allocation);
+  const deadline = deadlineText(allocation, group?.MaxRunDuration ?? 0);
+  if (deadline !== "N/A") pairs.push(["Max Run Deadline", deadline]);
+  if (allocation.DeploymentID !== "") {
+    const healthy = allocation.DeploymentStatus?.Healthy ?? null;
+    pairs.push(["Deployment ID", short(allocation.DeploymentID)], ["Deployment Health", healthy === null ? "unset" : healthy ? "healthy" : "unhealthy"]);
+    if (allocation.DeploymentStatus?.Canary === true) pairs.push(["Canary", "true"]);
+  }
   if (allocation.PreviousAllocation !== "" && verbose) pairs.push(["Previous Alloc", allocation.PreviousAllocation]);
   if (allocation.NextAllocation !== "") pairs.push(["Replacement Alloc ID", short(allocation.NextAllocation)]);
+  if (allocation.PreemptedByAllocation !== "") pairs.push(["Preempted By", short(allocation.PreemptedByAllocation)]);
+  const attempts = rescheduleAttempts(allocation, context.nowMs());
+  if (attempts !== undefined) pairs.push(["Reschedule Attempts", attempts]);
+  if (followUp?.Status === "pending" && followUp.WaitUntil !== null)
+    pairs.push(["Reschedule Eligibility", fromNow(Date.parse(followUp.WaitUntil), context.nowMs())]);
+  const metric = verbose ? allocation.Metrics : null;
+  if (metric !== null) {
+    pairs.push(
+      ["Evaluated Nodes", String(metric.NodesEvaluated)],
+      ["Filtered Nodes", String(metric.NodesFiltered)],
+      ["Exhausted Nodes", String(metric.NodesExhausted)],
+      ["Allocation Time", formatDuration(metric.AllocationTime)],
+      ["Failures", String(metric.CoalescedFailures)],
+    );
+  }
   return pairs;
 }
+
+/** "1/3": used of those its policy allows within its interval; undefined when nothing was tried, or any number is allowed. */
+export function rescheduleAttempts(
+  allocation: Pick<Allocation, "RescheduleTracker" | "TaskGroup"> & { readonly Job?: Allocation["Job"] | null },
+  nowMs: number,
+): string | undefined {
+  const policy = groupOf(allocation)?.ReschedulePolicy;
+  const events = allocation.RescheduleTracker?.Events ?? [];
+  const most = policy?.Attempts ?? 0;
+  if (policy === null || policy === undefined || policy.Unlimited === true || most === 0 || events.length === 0) return undefined;
+  const sinceMs = nowMs - (policy.Interval ?? 0) / 1e6;
+  return `${events.filter((event) => event.RescheduleTime / 1e6 > sinceMs).length}/${most}`;
+}
+
+function groupOf(allocation: { readonly TaskGroup: string; readonly Job?: Allocation["Job"] | null }) {
+  return allocation.Job?.TaskGroups.find((group) => group.Name === allocation.TaskGroup);
+}
+
+/** Undefined when it has been collected. */
+async function followUpOf(context: Context, id: string): Promise<Evaluation | undefined> {
+  try {
+    return (await context.api.evaluations.read(id)).value;
+  } catch (error) {
+    if (error instanceof NamedError && error.statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+/** As they run: prestart, prestart sidecars, main, poststart, poststop; by name among equals. */
+function tasksInOrder(allocation: AllocationDetail): string[] {
+  const tasks = groupOf(allocation)?.Tasks ?? [];
+  const place = (name: string) => HOOK_ORDER.indexOf(lifecycleWord(tasks.find((task) => task.Name === name)));
+  return Object.keys(allocation.AllocatedResources.Tasks).toSorted(
+    (left, right) => place(left) - place(right) || (left < right ? -1 : 1),
+  );
+}
+
+const HOOK_ORDER = [" (prestart)", " (prestart sidecar)", "", " (poststart)", " (poststart sidecar)", " (poststop)"];
 
 function printTask(context: Context, allocation: AllocationDetail, name: string, usage: AllocationUsage | undefined): void {
   const { terminal, flags } = context;

@@ -1,10 +1,11 @@
 /** `drover eval status`, `eval list`: nomad.md §4.4. */
 import type { EvaluationDetail } from "#api/contract";
-import type { Evaluation } from "#model";
+import type { DesiredUpdates, Evaluation } from "#model";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
 import { monitorEvaluation } from "../monitor-evaluation.ts";
+import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
 import { allocationTable } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
 import { renderMetric } from "../render/metric.ts";
@@ -33,6 +34,7 @@ export const evalStatus: Command = {
     }
     const { value: allocations } = await api.evaluations.allocations(id);
     terminal.print(keyValues(facts(context, evaluation)));
+    const short = (uuid: string) => (flags.flag("verbose") ? uuid : uuid.slice(0, 8));
     const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
     if (evaluation.RelatedEvals !== null && evaluation.RelatedEvals.length > 0) {
       section(
@@ -40,15 +42,25 @@ export const evalStatus: Command = {
         table([
           ["ID", "Priority", "Triggered By", "Node ID", "Status", "Description"],
           ...evaluation.RelatedEvals.map((each) => [
-            each.ID.slice(0, 8),
+            short(each.ID),
             String(each.Priority),
             each.TriggeredBy,
-            each.NodeID.slice(0, 8),
+            short(each.NodeID),
             each.Status,
             each.StatusDescription,
           ]),
         ]),
       );
+    }
+    if (evaluation.PlanAnnotations !== null) {
+      section("Reconciler Annotations", annotationTable(evaluation.PlanAnnotations.DesiredTGUpdates));
+      const preempted = evaluation.PlanAnnotations.PreemptedAllocs;
+      if (preempted.length > 0) {
+        section(
+          "Preempted Allocations",
+          table([["ID", "Job ID", "Task Group", "Node ID"], ...preempted.map((each) => [short(each.ID), each.JobID, each.TaskGroup, short(each.NodeID)])]),
+        );
+      }
     }
     if (allocations.length > 0) {
       section(
@@ -77,6 +89,26 @@ export const evalStatus: Command = {
   },
 };
 
+/** A column nobody uses is left out, but for the first six. */
+export function annotationTable(updates: Readonly<Record<string, DesiredUpdates>>): string {
+  const groups = Object.entries(updates).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  const columns: readonly (readonly [title: string, count: keyof DesiredUpdates, always: boolean])[] = [
+    ["Ignore", "Ignore", true],
+    ["Place", "Place", true],
+    ["Stop", "Stop", true],
+    ["InPlace", "InPlaceUpdate", true],
+    ["Destructive", "DestructiveUpdate", true],
+    ["Migrate", "Migrate", true],
+    ["Canary", "Canary", false],
+    ["Preemptions", "Preemptions", false],
+  ];
+  const shown = columns.filter(([, count, always]) => always || groups.some(([, each]) => each[count] > 0));
+  return table([
+    ["Task Group", ...shown.map(([title]) => title)],
+    ...groups.map(([group, each]) => [group, ...shown.map(([, count]) => String(each[count]))]),
+  ]);
+}
+
 function facts(context: Context, evaluation: EvaluationDetail): [string, string][] {
   const verbose = context.flags.flag("verbose");
   const short = (id: string) => (verbose ? id : id.slice(0, 8));
@@ -94,6 +126,7 @@ function facts(context: Context, evaluation: EvaluationDetail): [string, string]
   ];
   if (evaluation.NodeID !== "") pairs.push(["Node ID", short(evaluation.NodeID)]);
   pairs.push(["Priority", String(evaluation.Priority)], ["Placement Failures", placementFailures(evaluation)]);
+  if (evaluation.DeploymentID !== "") pairs.push(["Deployment ID", short(evaluation.DeploymentID)]);
   if (evaluation.PreviousEval !== "") pairs.push(["Previous Eval", short(evaluation.PreviousEval)]);
   if (evaluation.NextEval !== "") pairs.push(["Next Eval", short(evaluation.NextEval)]);
   if (evaluation.BlockedEval !== "") pairs.push(["Blocked Eval", short(evaluation.BlockedEval)]);
@@ -109,22 +142,15 @@ export const evalList: Command = {
     ...DATA_FLAGS,
     job: { kind: "text", value: "job", about: "Only this job's" },
     status: { kind: "text", value: "status", about: "Only those with this status" },
-    filter: { kind: "text", value: "expression", about: "A filter expression over the evaluation" },
-    "per-page": { kind: "whole", value: "count", about: "So many at a time" },
-    "page-token": { kind: "text", value: "token", about: "Where the page starts" },
+    ...PAGE_FLAGS,
     verbose: { kind: "boolean", about: "Full ids" },
   },
   async run(context) {
     const { flags, terminal, api } = context;
-    const perPage = flags.whole("per-page");
-    const pageToken = flags.text("page-token");
-    const filter = flags.text("filter");
     const { value, nextToken } = await api.evaluations.list({
       reverse: true,
       parameters: { job: flags.text("job"), status: flags.text("status") },
-      ...(perPage === undefined ? {} : { perPage }),
-      ...(pageToken === undefined ? {} : { nextToken: pageToken }),
-      ...(filter === undefined ? {} : { filter }),
+      ...pageQuery(flags),
     });
     if (flags.flag("json") || flags.given("t")) {
       printData(terminal, value, flags.text("t"));
@@ -150,8 +176,7 @@ export const evalList: Command = {
         ]),
       ]),
     );
-    if (nextToken !== "")
-      terminal.print(`\nResults have been paginated. To get the next page run:\n\ndrover eval list -page-token ${nextToken}`);
+    tellNextPage(terminal, "eval list", nextToken);
     return 0;
   },
 };

@@ -1,11 +1,16 @@
 /** `drover job plan`: nomad.md §4.2 (exit codes), §4.4. */
 import type { JobPlanAnswer } from "#api/contract";
+import type { PreemptedAllocation } from "#model";
 import { messageOf } from "#std";
+import { ENTERPRISE_FLAGS, tellEnterprise } from "../accepted-flags.ts";
 import type { Command } from "../command.ts";
 import { pointing, readJob, SOURCE_FLAGS } from "../job-source.ts";
+import { launchText } from "../next-launch.ts";
+import { table } from "../render/columns.ts";
 import { renderJobDiff } from "../render/diff.ts";
 import { renderMetric } from "../render/metric.ts";
 import { printData, DATA_FLAGS } from "../data-output.ts";
+import { ownNamespace } from "./job-run.ts";
 
 export const jobPlan: Command = {
   usage: "job plan [options] <path>",
@@ -17,15 +22,16 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     "json-output": { kind: "boolean", about: "Print the answer as JSON" },
     t: DATA_FLAGS["t"] as NonNullable<(typeof DATA_FLAGS)["t"]>,
     diff: { kind: "boolean", about: "Show the difference to what is there (default true)" },
-    "policy-override": { kind: "boolean", about: "Accepted for compatibility; there are no policies to override" },
+    ...ENTERPRISE_FLAGS,
     verbose: { kind: "boolean", about: "Every field of what is new or gone" },
   },
   async run(context) {
     const { flags, terminal, api } = context;
     try {
+      tellEnterprise(context);
       const source = await readJob(context);
       const wantsDiff = !flags.given("diff") || flags.flag("diff");
-      const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }));
+      const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }, ownNamespace(source)));
       const template = flags.text("t");
       if (flags.flag("json-output") || template !== undefined) {
         printData(terminal, body, template);
@@ -34,7 +40,7 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
       if (body.Diff !== null && wantsDiff) {
         terminal.print(renderJobDiff(body.Diff, { colours: terminal.colours, verbose: flags.flag("verbose") }));
       }
-      printDryRun(body);
+      printDryRun(body, source.job["Type"] === "system" || source.job["Type"] === "sysbatch");
       if (body.Warnings !== "") terminal.print(terminal.colours.bold(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`)));
       printModifyIndex(body.JobModifyIndex, source.path);
       return exitCode(body);
@@ -43,19 +49,25 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
       return 255;
     }
 
-    function printDryRun(answer: JobPlanAnswer): void {
+    function printDryRun(answer: JobPlanAnswer, everyNode: boolean): void {
       const failures = Object.entries(answer.FailedTGAllocs ?? {});
       const lines = [terminal.colours.bold("Scheduler dry-run:")];
       if (failures.length === 0) {
         lines.push(terminal.colours.green("- All tasks successfully allocated."));
       } else {
-        lines.push(terminal.colours.yellow("- WARNING: Failed to place all allocations."));
+        lines.push(terminal.colours.yellow(`- WARNING: Failed to place ${everyNode ? "allocations on all nodes" : "all allocations"}.`));
         for (const [group, metric] of failures) {
           const count = metric.CoalescedFailures + 1;
           lines.push(`  Task Group ${JSON.stringify(group)} (failed to place ${count} allocation${count === 1 ? "" : "s"}):`);
           lines.push(renderMetric(metric, { scores: flags.flag("verbose"), indent: "    " }));
         }
       }
+      if (answer.NextPeriodicLaunch !== null) {
+        const next = launchText(Date.parse(answer.NextPeriodicLaunch), context.nowMs());
+        lines.push(terminal.colours.green(`- If submitted now, next periodic launch would be at ${next}.`));
+      }
+      const preempted = answer.Annotations?.PreemptedAllocs ?? [];
+      if (preempted.length > 0) lines.push("", terminal.colours.bold("Preemptions:"), "", preemptionTable(preempted));
       terminal.print(`${lines.join("\n")}\n`);
     }
 
@@ -74,6 +86,22 @@ somebody changed the job in the meantime and this plan may no longer hold.`);
     }
   },
 };
+
+const PREEMPTED_LISTED_MAX = 10;
+
+/** One by one when they are few, else counted by job. */
+export function preemptionTable(all: readonly Pick<PreemptedAllocation, "ID" | "JobID" | "TaskGroup" | "Namespace">[]): string {
+  if (all.length <= PREEMPTED_LISTED_MAX) {
+    return table([["Alloc ID", "Job ID", "Task Group"], ...all.map((each) => [each.ID, each.JobID, each.TaskGroup])]);
+  }
+  const counts = Map.groupBy(all, (each) => `${each.JobID}\u0000${each.Namespace}`);
+  return table([
+    ["Job ID", "Namespace", "Preemptions"],
+    ...[...counts]
+      .toSorted(([left, { length: fewer }], [right, { length: more }]) => more - fewer || (left < right ? -1 : 1))
+      .map(([key, { length }]) => [...key.split("\u0000"), String(length)]),
+  ]);
+}
 
 /** 1 when anything would be created, stopped or replaced. */
 function exitCode(answer: JobPlanAnswer): number {

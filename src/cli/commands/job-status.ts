@@ -1,11 +1,15 @@
 /** `drover job status`: nomad.md §4.4. */
 import type { JobStub } from "#api/contract";
-import { isParameterized, type Evaluation, type JobSummary } from "#model";
+import { isParameterized, type Evaluation, type Job, type JobSummary } from "#model";
+import { tellNoUi, UI_FLAG } from "../accepted-flags.ts";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
+import { launchText, nextLaunchMs } from "../next-launch.ts";
 import { allocationTable } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
+import { deploymentText } from "../render/deployment.ts";
 import { renderMetric } from "../render/metric.ts";
+import { reschedulesAhead } from "../render/reschedules.ts";
 import { timestamp } from "../render/time.ts";
 import { resolveJob } from "../resolve.ts";
 
@@ -18,6 +22,7 @@ export const jobStatus: Command = {
     evals: { kind: "boolean", about: "The job's evaluations too" },
     "all-allocs": { kind: "boolean", about: "Allocations of earlier jobs of this name too" },
     ...DATA_FLAGS,
+    ...UI_FLAG,
     verbose: { kind: "boolean", about: "Full ids, and evaluations" },
   },
   async run(context) {
@@ -66,40 +71,97 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
     printData(terminal, job, flags.text("t"));
     return 0;
   }
+  tellNoUi(context);
   const { colours } = terminal;
-  terminal.print(
-    keyValues([
-      ["ID", job.ID],
-      ["Name", job.Name],
-      ["Submit Date", timestamp(job.SubmitTime)],
-      ["Type", job.Type],
-      ["Priority", String(job.Priority)],
-      ["Datacenters", job.Datacenters.join(",")],
-      ["Namespace", job.Namespace],
-      ["Node Pool", job.NodePool],
-      ["Status", statusOf(job)],
-      ["Periodic", String(job.Periodic !== null)],
-      ["Parameterized", String(isParameterized(job))],
-      ...(job.UI !== null && job.UI.Description !== "" ? [["Description", job.UI.Description] as const] : []),
-    ]),
-  );
+  terminal.print(keyValues(jobFacts(job, context.nowMs())));
   if (flags.flag("short")) return 0;
+  if (job.Periodic !== null || isParameterized(job)) return showLaunching(context, job);
 
-  const [summary, evaluations, allocations] = await Promise.all([
+  const verbose = flags.flag("verbose");
+  const [summary, evaluations, allocations, deployment] = await Promise.all([
     api.jobs.summary(stub.ID, inNamespace),
     api.jobs.evaluations(stub.ID, inNamespace),
     api.jobs.allocations(stub.ID, { ...inNamespace, ...(flags.flag("all-allocs") ? { parameters: { all: true } } : {}) }),
+    api.jobs.deployment(stub.ID, inNamespace),
   ]);
   const section = (title: string, text: string) => terminal.print(`\n${colours.bold(title)}\n${text}`);
   section("Summary", summaryTable(summary.value));
-  if (flags.flag("evals") || flags.flag("verbose")) section("Evaluations", evaluationTable(evaluations.value, flags.flag("verbose")));
+  if (flags.flag("evals") || verbose) section("Evaluations", evaluationTable(evaluations.value, verbose));
   const failure = placementFailure(evaluations.value);
   if (failure !== undefined) section("Placement Failure", failure);
+  const reschedules = reschedulesAhead(allocations.value, evaluations.value, { nowMs: context.nowMs(), verbose });
+  if (reschedules !== undefined) section("Future Rescheduling Attempts", reschedules);
+  if (deployment.value !== null) section("Latest Deployment", deploymentText(deployment.value, { verbose, colours, ofJob: false }));
+  const actions = actionTable(job);
+  if (actions !== undefined) section("Actions", actions);
   section(
     "Allocations",
-    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours, by: "node" }),
+    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose, colours, by: "node", groups: job.TaskGroups }),
   );
   return 0;
+}
+
+export function jobFacts(job: Job, nowMs: number): [string, string][] {
+  const next = nextLaunchMs(job, nowMs);
+  const [periodic, parameterized] = [job.Periodic !== null, isParameterized(job)];
+  return [
+    ["ID", job.ID],
+    ["Name", job.Name],
+    ["Submit Date", timestamp(job.SubmitTime)],
+    ["Type", job.Type],
+    ["Priority", String(job.Priority)],
+    ["Datacenters", job.Datacenters.join(",")],
+    ["Namespace", job.Namespace],
+    ["Node Pool", job.NodePool],
+    ["Status", statusOf(job)],
+    ["Periodic", String(periodic)],
+    ["Parameterized", String(parameterized)],
+    ...(job.DispatchIdempotencyToken === "" ? [] : ([["Idempotency Token", job.DispatchIdempotencyToken]] as [string, string][])),
+    ...(periodic && !parameterized
+      ? ([["Next Periodic Launch", next === undefined ? `none${job.Stop ? " (job stopped)" : ""}` : launchText(next, nowMs)]] as [string, string][])
+      : []),
+    ...(job.UI === null || job.UI.Description === "" ? [] : ([["Description", job.UI.Description]] as [string, string][])),
+    ...(job.UI?.Links ?? []).map((link): [string, string] => [`Link ${JSON.stringify(link.Label)}`, link.URL]),
+  ];
+}
+
+/** A job that runs nothing itself: what it asks for, and its children. */
+async function showLaunching(context: Context, job: Job): Promise<number> {
+  const { api, terminal } = context;
+  const inNamespace = { namespace: job.Namespace };
+  const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
+  const [summary, found] = await Promise.all([
+    api.jobs.summary(job.ID, inNamespace),
+    api.jobs.list({ ...inNamespace, prefix: `${job.ID}/` }),
+  ]);
+  const rules = job.ParameterizedJob;
+  if (isParameterized(job) && rules !== null) {
+    section(
+      "Parameterized Job",
+      keyValues([
+        ["Payload", rules.Payload],
+        ["Required Metadata", rules.MetaRequired.join(", ")],
+        ["Optional Metadata", rules.MetaOptional.join(", ")],
+      ]),
+    );
+  }
+  const { Pending, Running, Dead } = summary.value.Children;
+  section("Children Job Summary", table([["Pending", "Running", "Dead"], [Pending, Running, Dead].map(String)]));
+  const children = found.value.filter((each) => each.ParentID === job.ID);
+  const kind = isParameterized(job) ? "dispatched instances of parameterized" : "instances of periodic";
+  if (children.length === 0) terminal.print(`\nNo ${kind} job found`);
+  else section(isParameterized(job) ? "Dispatched Jobs" : "Previously Launched Jobs", childTable(children));
+  return 0;
+}
+
+function childTable(children: readonly JobStub[]): string {
+  return table([["ID", "Status"], ...children.toSorted((left, right) => (left.ID < right.ID ? -1 : 1)).map((each) => [each.ID, statusOf(each)])]);
+}
+
+/** Undefined: no task offers one. */
+function actionTable(job: Job): string | undefined {
+  const rows = job.TaskGroups.flatMap((group) => group.Tasks.flatMap((task) => task.Actions.map((action) => [action.Name, group.Name, task.Name])));
+  return rows.length === 0 ? undefined : table([["Action Name", "Task Group", "Task"], ...rows]);
 }
 
 function summaryTable(summary: JobSummary): string {

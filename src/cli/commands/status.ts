@@ -6,7 +6,7 @@ import { table } from "../render/columns.ts";
 
 export const status: Command = {
   usage: "status [options] [<id>]",
-  about: "Lists jobs, or shows the job, allocation, node or evaluation whose id starts like this.",
+  about: "Lists jobs, or shows the job, allocation, node, evaluation or deployment whose id starts like this.",
   connects: true,
   flags: {
     ...DATA_FLAGS,
@@ -21,7 +21,7 @@ export const status: Command = {
     const typed = context.arguments[0];
     if (typed === undefined) return jobStatus.run(context);
     const { value } = await context.api.search({ Prefix: typed, Context: "all" });
-    const kinds = (["jobs", "allocs", "nodes", "evals"] as const).filter((kind) => (value.Matches[kind] ?? []).length > 0);
+    const kinds = (["jobs", "allocs", "nodes", "evals", "deployment"] as const).filter((kind) => (value.Matches[kind] ?? []).length > 0);
     const exact = kinds.filter((kind) => (value.Matches[kind] ?? []).includes(typed));
     const meant = exact.length === 1 ? exact : kinds;
     const kind = meant[0];
@@ -39,6 +39,8 @@ export const status: Command = {
         return (await import("./node-status.ts")).nodeStatus.run(context);
       case "evals":
         return (await import("./eval.ts")).evalStatus.run(context);
+      case "deployment":
+        return (await import("./deployment-status.ts")).deploymentStatus.run(context);
     }
   },
 };
