@@ -186,8 +186,16 @@ export function allocationName(jobId: string, group: string, index: number): str
   return `${jobId}.${group}[${index}]`;
 }
 
-/** The index in an allocation's name; -1 when the name has none. */
+/** The index in an allocation's name; -1 when the name has none. Read from the end: it is asked for every allocation of a job. */
 export function allocationIndex(name: string): number {
-  const open = name.lastIndexOf("[");
-  return open < 0 || !name.endsWith("]") ? -1 : Number(name.slice(open + 1, -1));
+  const last = name.length - 1;
+  if (name[last] !== "]") return -1;
+  let index = 0;
+  for (let at = last - 1, unit = 1; at >= 0; at--, unit *= 10) {
+    if (name[at] === "[") return at === last - 1 ? -1 : index;
+    const digit = name.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    index += digit * unit;
+  }
+  return -1;
 }

@@ -32,7 +32,7 @@ export function outcomeOf(pass: Pass, decision: JobDecision, placers: ReadonlyMa
     StatusDescription: "",
     FailedTGAllocs,
     QueuedAllocations,
-    DeploymentID: decision.deploymentId,
+    DeploymentID: decision.deploymentId === "" ? evaluation.DeploymentID : decision.deploymentId,
     SnapshotIndex: snapshot.index,
     PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decision.groups, pass.evictions) : null,
     ModifyTime: options.nowNs,

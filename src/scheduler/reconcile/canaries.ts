@@ -8,7 +8,8 @@
  */
 import { allocationIndex, allocationName } from "#model";
 import type { Allocation, DeploymentGroup, UpdateStrategy } from "#model";
-import { byIndex, indexesOf } from "./shrink.ts";
+import { Indexes } from "./names.ts";
+import { byIndex } from "./shrink.ts";
 import type { Standings } from "./sort.ts";
 
 export interface CanaryPlan {
@@ -36,7 +37,7 @@ export interface CanaryInput {
   /** To be replaced by the new version. */
   readonly destroy: readonly Allocation[];
   /** Of ordinary ones that stay. */
-  readonly used: ReadonlySet<number>;
+  readonly used: Indexes;
   /** False while the deployment is paused, or has failed. */
   readonly running: boolean;
 }
@@ -55,12 +56,12 @@ export function planCanaries(input: CanaryInput): CanaryPlan {
   missing -= replaced.length;
   const stoodIn = byIndex(vanished).slice(0, missing);
   missing -= stoodIn.length;
-  const taken = indexesOf(held, migrating, retry, replaced, stoodIn);
+  const taken = Indexes.of(held, migrating, retry, replaced, stoodIn);
   const fresh = running ? canaryNames(input, taken, missing) : [];
   return { desired, pending, fresh, moved: byIndex(migrating), failed: byIndex(retry), lost: replaced, vanished: stoodIn };
 }
 
-function canaryNames({ jobId, group, count, destroy, used }: CanaryInput, taken: ReadonlySet<number>, missing: number): string[] {
+function canaryNames({ jobId, group, count, destroy, used }: CanaryInput, taken: Indexes, missing: number): string[] {
   const chosen = new Set<number>();
   const choose = (index: number): void => {
     if (chosen.size < missing && !taken.has(index)) chosen.add(index);

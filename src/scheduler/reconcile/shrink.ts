@@ -6,6 +6,7 @@
  */
 import { allocationIndex, serverTerminal } from "#model";
 import type { Allocation } from "#model";
+import { Indexes } from "./names.ts";
 
 export interface Kept {
   readonly held: readonly Allocation[];
@@ -17,12 +18,12 @@ export interface Shrunk extends Kept {
   /** Lowest index first. */
   readonly excess: readonly Allocation[];
   /** Of the names of those that stay. */
-  readonly indexes: ReadonlySet<number>;
+  readonly indexes: Indexes;
 }
 
 export function shrink({ held, migrating, retry }: Kept, count: number): Shrunk {
   const total = held.length + migrating.length + retry.length;
-  const indexes = indexesOf(held, migrating, retry);
+  const indexes = Indexes.of(held, migrating, retry);
   if (indexes.size === total && total <= count) return { excess: [], held, migrating, retry, indexes };
   const all = [...held, ...migrating, ...retry];
   const moving = new Set(migrating);
@@ -32,7 +33,7 @@ export function shrink({ held, migrating, retry }: Kept, count: number): Shrunk 
   const kept = new Set(order.slice(0, count));
   const stays = (list: readonly Allocation[]) => list.filter((allocation) => kept.has(allocation));
   const excess = byIndex(all.filter((allocation) => !kept.has(allocation) && !serverTerminal(allocation)));
-  return { excess, held: stays(held), migrating: stays(migrating), retry: stays(retry), indexes: indexesOf([...kept]) };
+  return { excess, held: stays(held), migrating: stays(migrating), retry: stays(retry), indexes: Indexes.of([...kept]) };
 }
 
 function oneOfEachName(allocations: readonly Allocation[]): readonly Allocation[] {
@@ -49,12 +50,6 @@ function outranks(a: Allocation, b: Allocation): boolean {
   if (a.Job.JobModifyIndex !== b.Job.JobModifyIndex) return a.Job.JobModifyIndex > b.Job.JobModifyIndex;
   if (a.CreateIndex !== b.CreateIndex) return a.CreateIndex < b.CreateIndex;
   return a.ID < b.ID;
-}
-
-export function indexesOf(...lists: readonly (readonly Allocation[])[]): Set<number> {
-  const indexes = new Set<number>();
-  for (const list of lists) for (const allocation of list) indexes.add(allocationIndex(allocation.Name));
-  return indexes;
 }
 
 /** Lowest index first; of one name the older first. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Allocation } from "#model";
 import { claimOf, Ledger, schedule } from "#scheduler";
 import type { Claim } from "../../../src/scheduler/feasible/fits.ts";
-import { Names } from "../../../src/scheduler/reconcile/names.ts";
+import { Indexes, Names } from "../../../src/scheduler/reconcile/names.ts";
 import { aGroup, aJob, aNetwork, aNode, anEvaluation, idsFrom } from "./nouns.ts";
 import { World } from "./world.ts";
 
@@ -69,7 +69,9 @@ test("room of an allocation that keeps running because its update fits nowhere i
 });
 
 test("names: the same again if it is free, else the lowest free one", () => {
-  const names = new Names("app", "web", new Set([0, 2]));
+  const used = new Indexes();
+  for (const index of [0, 2]) used.add(index);
+  const names = new Names("app", "web", used);
   assert.deepEqual(
     [names.again("app.web[5]"), names.again("app.web[5]"), names.next(), names.again("app.web[0]"), names.again("nonsense"), names.next()],
     ["app.web[5]", "app.web[1]", "app.web[3]", "app.web[4]", "app.web[6]", "app.web[7]"],
