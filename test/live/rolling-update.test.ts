@@ -81,13 +81,16 @@ function jobFile(id: string, { answers, broken = false, canary = 0, cpu = 20 }: 
 
 interface Stub {
   readonly ID: string;
+  readonly JobID: string;
   readonly ClientStatus: string;
   readonly DesiredStatus: string;
   readonly JobVersion: number;
   readonly AllocatedResources: { readonly Shared: { readonly Ports: readonly { readonly Value: number; readonly HostIP: string }[] } };
 }
 
-const allocationsOf = (id: string): Promise<Stub[]> => agent.get<Stub[]>(`/v1/job/${id}/allocations`);
+async function allocationsOf(id: string): Promise<Stub[]> {
+  return (await agent.get<Stub[]>("/v1/allocations?resources=true")).filter((stub) => stub.JobID === id);
+}
 const running = (stubs: readonly Stub[]): Stub[] => stubs.filter((stub) => stub.ClientStatus === "running" && stub.DesiredStatus === "run");
 
 /** What those that answer say. */
@@ -183,7 +186,7 @@ test("a canary stands beside the old version and waits until it is promoted", as
   assert.equal(deployment.StatusDescription, "Deployment is running but requires manual promotion");
   assert.deepEqual((await answersOf("bird")).toSorted(), ["new", "old", "old", "old", "old"]);
   // It waits: a whole evaluation later nothing has changed.
-  await agent.cli("job", "eval", "bird");
+  await agent.cli("job", "eval", "-detach", "bird");
   assert.deepEqual((await answersOf("bird")).toSorted(), ["new", "old", "old", "old", "old"]);
   const promoted = await agent.cli("deployment", "promote", deployment.ID);
   assert.equal(promoted.code, 0, promoted.stdout + promoted.stderr);
