@@ -11,6 +11,7 @@ export type Awaited =
   | "networks and mesh"
   | "cluster and access"
   | "volumes"
+  | "web UI"
   | "operators"
   | "enterprise";
 
@@ -95,6 +96,7 @@ export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
     ["/v1/plugins", "GET"],
     ["/v1/plugin/csi/:id", "GET DELETE"],
   ),
+  ...later("web UI", "", ["/ui/", "GET"], ["/ui/*", "GET"]),
   ...later("operators", "the agent logs to standard output: there is no file to export", ["/v1/agent/monitor/export", "GET"]),
   ...later("operators", "an allocation's disk is not moved between nodes yet", ["/v1/client/allocation/:id/snapshot", "GET"]),
   ...later("secrets and variables", "there is no Vault token to check", ["/v1/operator/upgrade-check/vault-workload-identity", "GET"]),
@@ -132,6 +134,7 @@ const AWAITED_ISSUES: Readonly<Record<Exclude<Awaited, "enterprise">, string>> =
   "networks and mesh": "Bridge networking, Docker and the mesh",
   "cluster and access": "From one machine to a cluster",
   volumes: "Volumes",
+  "web UI": "The web UI",
   operators: "Operators' tools",
 };
 

@@ -415,3 +415,16 @@ test("Stopping an allocation may count as rescheduling it", async () => {
   await ask("PUT", "/v1/allocation/a1/stop?reschedule=true");
   assert.deepEqual(lastAsked()?.arguments, ["a1", { NoShutdownDelay: false, Reschedule: true }]);
 });
+
+test("A job's actions are listed with where they run; usage and files are asked of the allocation's node", async () => {
+  const before = world.state.jobs;
+  const job = aJob("acting");
+  const group = job.TaskGroups[0] as (typeof job.TaskGroups)[number];
+  const task = { ...(group.Tasks[0] as (typeof group.Tasks)[number]), Actions: [{ Name: "greet", Command: "echo", Args: ["hi"] }] };
+  world.state.jobs = [...before, { ...job, TaskGroups: [{ ...group, Tasks: [task] }] } as typeof job];
+  assert.deepEqual(await ask("GET", "/v1/job/acting/actions"), [{ Name: "greet", TaskName: "t", TaskGroupName: "g" }]);
+  world.state.jobs = before;
+  assert.equal((await ask<{ Timestamp: number }>("GET", "/v1/client/allocation/a1/stats")).Timestamp, 1_790_000_000_000_000_000);
+  const stream = await inject("GET", "/v1/client/fs/stream/a1?path=/alloc/x&follow=false");
+  assert.deepEqual(stream.json<{ Data: string; File: string }>(), { Data: Buffer.from("hello\nworld\n").toString("base64"), File: "/alloc/x" });
+});
