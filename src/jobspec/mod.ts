@@ -17,6 +17,8 @@ export { AdmissionError } from "./admit/admission-error.ts";
 export { diffJobs } from "./diff/diff-jobs.ts";
 export { annotateDiff } from "./diff/annotate.ts";
 export { parseJob } from "./parse.ts";
+export { apiJobSchema } from "./schema/api-schema.ts";
+export { hclJobSchema } from "./schema/hcl-schema.ts";
 export { renderJob } from "./render/render-job.ts";
 export { JobFileError } from "./job-file-error.ts";
 export { renderDiagnostic } from "./hcl/render.ts";

@@ -48,6 +48,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "job run": entry("Run a job file: a new job, or a new version of one", async () => (await import("./job-run.ts")).jobRun),
   "job scale": entry("Change how many of a group there should be", async () => (await import("./job-scale.ts")).jobScale),
   "job scaling-events": entry("List when a job was scaled", async () => (await import("./job-scale.ts")).jobScalingEvents),
+  "job schema": entry("Print the JSON Schema of a job", async () => (await import("./job-schema.ts")).jobSchema),
   "job start": entry("Start a stopped job again", async () => (await import("./job-start.ts")).jobStart),
   "job status": entry("List jobs, or show one", async () => (await import("./job-status.ts")).jobStatus),
   "job stop": entry("Stop a job", async () => (await import("./job-stop.ts")).jobStop),
