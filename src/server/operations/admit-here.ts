@@ -50,7 +50,8 @@ function* forbidden(namespace: NamespaceRecord, job: Job): Generator<string> {
 
 /** What a job is cannot be changed under its allocations and children. */
 function* conversions(stored: Job, job: Job): Generator<string> {
-  if (stored.Type !== job.Type) yield `it is of type ${JSON.stringify(stored.Type)} and cannot become ${JSON.stringify(job.Type)}: the type is immutable`;
+  if (stored.Type !== job.Type)
+    yield `it is of type ${JSON.stringify(stored.Type)} and cannot become ${JSON.stringify(job.Type)}: the type is immutable`;
   const changed = (what: string, before: boolean, after: boolean): string[] =>
     before === after ? [] : [`cannot update ${before ? "" : "non-"}${what} job to being ${after ? "" : "non-"}${what}`];
   yield* changed("periodic", stored.Periodic !== null, job.Periodic !== null);

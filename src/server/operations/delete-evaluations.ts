@@ -24,7 +24,11 @@ export async function deleteEvaluations(
   const wanted = [...new Set(ids)].map((id) => deletable(snapshot, id));
   const open = wanted.filter(({ Status }) => Status === "pending" || Status === "blocked");
   for (const part of parts(open, CANCELED_PER_COMMAND)) {
-    const canceled = part.map((evaluation): Evaluation => ({ ...evaluation, Status: "canceled", StatusDescription: "deleted by an operator" }));
+    const canceled = part.map((evaluation): Evaluation => ({
+      ...evaluation,
+      Status: "canceled",
+      StatusDescription: "deleted by an operator",
+    }));
     await commit(context, { type: "evaluations-upsert", Evaluations: canceled });
   }
   let index = snapshot.index;
@@ -38,7 +42,8 @@ function deletable(snapshot: Snapshot, id: EvaluationId): Evaluation {
   const evaluation = snapshot.evaluation(id);
   if (evaluation === undefined) throw evaluationNotFound(id);
   for (const allocation of snapshot.allocationsByEvaluation(id)) {
-    if (!terminal(allocation)) throw badRequest(`Cannot delete evaluation "${id}": allocation "${allocation.ID}" that it placed is not over`);
+    if (!terminal(allocation))
+      throw badRequest(`Cannot delete evaluation "${id}": allocation "${allocation.ID}" that it placed is not over`);
   }
   return evaluation;
 }

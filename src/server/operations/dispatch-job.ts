@@ -1,5 +1,6 @@
 /**
- * A parameterized job is given work: a child with its payload and meta, registered with the evaluation that places it. nomad.md §1.11, §3.2.
+ * A parameterized job is given work: a child with its payload and meta, registered with the evaluation that places it.
+ * nomad.md §1.11, §3.2.
  *
  *   request ──► payload and meta as the parent allows? ──► child ──► job-register (child + evaluation, one entry)
  *

@@ -38,13 +38,22 @@ export async function scaleJob(
     });
     if (outcome.ok) {
       const JobModifyIndex = context.cluster.state.snapshot().job(namespace, id)?.JobModifyIndex ?? outcome.index;
-      return { EvalID: evaluation?.ID ?? "", EvalCreateIndex: evaluation === null ? 0 : outcome.index, JobModifyIndex, Index: outcome.index };
+      return {
+        EvalID: evaluation?.ID ?? "",
+        EvalCreateIndex: evaluation === null ? 0 : outcome.index,
+        JobModifyIndex,
+        Index: outcome.index,
+      };
     }
     if (outcome.code !== "conflict" || race === RACES_MAX) throw refused(outcome);
   }
 }
 
-async function sayOnly(context: ServerContext, job: Job, request: ScaleRequest): Promise<EvalResponse & { readonly JobModifyIndex: number }> {
+async function sayOnly(
+  context: ServerContext,
+  job: Job,
+  request: ScaleRequest,
+): Promise<EvalResponse & { readonly JobModifyIndex: number }> {
   const index = await commit(context, {
     type: "scaling-event",
     Namespace: job.Namespace,

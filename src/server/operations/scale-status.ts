@@ -8,7 +8,9 @@ export function scaleStatus(snapshot: Snapshot, namespace: string, id: string): 
   const job = snapshot.job(namespace, id);
   if (job === undefined) throw jobNotFound(id);
   const events = snapshot.scalingEvents(namespace, id);
-  const groups = new Map(job.TaskGroups.map((group) => [group.Name, { desired: group.Count ?? 1, placed: 0, running: 0, healthy: 0, unhealthy: 0 }]));
+  const groups = new Map(
+    job.TaskGroups.map((group) => [group.Name, { desired: group.Count ?? 1, placed: 0, running: 0, healthy: 0, unhealthy: 0 }]),
+  );
   for (const allocation of snapshot.allocationsByJob(namespace, id)) {
     const group = groups.get(allocation.TaskGroup);
     // Allocations of a purged job of the same name are not its own.

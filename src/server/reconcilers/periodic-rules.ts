@@ -52,7 +52,16 @@ export function decide(snapshot: Snapshot, job: Job, schedule: CronSchedule, now
 /** The child of one tick: everything of its parent's but the schedule. Its id follows from the tick, so a tick has one child at most. */
 export function periodicChild(parent: Job, tick: number): Job {
   const id = periodicChildId(parent.ID, tick);
-  return { ...parent, ID: id, Name: id, ParentID: parent.ID, Periodic: null, DispatchIdempotencyToken: "", Status: "", StatusDescription: "" };
+  return {
+    ...parent,
+    ID: id,
+    Name: id,
+    ParentID: parent.ID,
+    Periodic: null,
+    DispatchIdempotencyToken: "",
+    Status: "",
+    StatusDescription: "",
+  };
 }
 
 /** `<id>/periodic-<unix>` */

@@ -3,9 +3,9 @@
  *
  *   state ──► which jobs, which last ticks ──► decide (periodic-rules.ts, pure) ──► child + its evaluation + the tick: one entry
  *
- * Everything is read from the state: killed at any moment, the next server goes on where the record ends, and since a child and the note that
- * its tick is done are one entry, no tick has two children and none is lost (F19). A job that cannot be launched is reported and left
- * alone; the others never wait for it (F20).
+ * Everything is read from the state: killed at any moment, the next server goes on where the record ends, and since a child and the
+ * note that its tick is done are one entry, no tick has two children and none is lost (F19). A job that cannot be launched is reported
+ * and left alone; the others never wait for it (F20).
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { jobKey, periodicActive, type EvaluationId, type Job } from "#model";
@@ -124,7 +124,11 @@ export function createPeriodicLauncher(context: ServerContext): PeriodicLauncher
     if (decision.kind === "wait") return decision.untilMs;
     const { tick } = decision;
     if (decision.kind === "pass over") {
-      report({ level: "info", message: "periodic job not launched: it still runs", fields: { job: job.ID, tick, running: decision.running } });
+      report({
+        level: "info",
+        message: "periodic job not launched: it still runs",
+        fields: { job: job.ID, tick, running: decision.running },
+      });
       return (await noted(job, tick)) ? nowMs : afterRefusal(schedule, nowMs);
     }
     const launched = await launch(context, job, tick, true);

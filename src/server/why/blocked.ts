@@ -33,7 +33,11 @@ function noNode(metric: AllocMetric, job: Job, snapshot: Snapshot): Found {
     else if (node.SchedulingEligibility !== "eligible") states.ineligible++;
   }
   const pool = quoted(metric.NodePool || job.NodePool || "default");
-  const tell = (key: string, sentence: string): Found => ({ key: `no node: ${key}`, sentence, details: { NodePool: job.NodePool, ...states } });
+  const tell = (key: string, sentence: string): Found => ({
+    key: `no node: ${key}`,
+    sentence,
+    details: { NodePool: job.NodePool, ...states },
+  });
   if (states.known === 0) return tell("empty", `No node is in node pool ${pool}: start an agent that joins it, or name another node_pool`);
   const all = (count: number): boolean => count === states.known;
   const nodes = counted(states.known, "node");
@@ -42,9 +46,13 @@ function noNode(metric: AllocMetric, job: Job, snapshot: Snapshot): Found {
     return tell("datacenter", `None of ${nodes} is in datacenter ${wanted}: correct datacenters, or add a node there`);
   }
   if (all(states.down)) return tell("down", `No node is ready: ${nodes} down, start the agent there or add a node`);
-  if (all(states.draining)) return tell("draining", `Every node is draining (${states.known}): end a drain with "drover node drain -disable", or add a node`);
+  if (all(states.draining))
+    return tell("draining", `Every node is draining (${states.known}): end a drain with "drover node drain -disable", or add a node`);
   if (all(states.ineligible)) {
-    return tell("ineligible", `No node is eligible (${states.known} closed for new allocations): open one with "drover node eligibility -enable"`);
+    return tell(
+      "ineligible",
+      `No node is eligible (${states.known} closed for new allocations): open one with "drover node eligibility -enable"`,
+    );
   }
   const parts = [
     [states.down, "down"],
@@ -52,7 +60,10 @@ function noNode(metric: AllocMetric, job: Job, snapshot: Snapshot): Found {
     [states.ineligible, "ineligible"],
     [states.elsewhere, "in other datacenters"],
   ] as const;
-  const told = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`).join(", ");
+  const told = parts
+    .filter(([count]) => count > 0)
+    .map(([count, word]) => `${count} ${word}`)
+    .join(", ");
   return tell("mixed", `No node may be used: of ${nodes} ${told}; bring one back, or add one`);
 }
 
@@ -71,9 +82,12 @@ function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup
     const drivers = [...new Set((group?.Tasks ?? []).map((task) => task.Driver))].map(quoted).join(", ");
     return `Driver ${drivers} is missing or unhealthy on ${nodes}${rest}: see "drover node status -verbose", or use another driver`;
   }
-  if (reason === "distinct_hosts") return `Constraint distinct_hosts excludes ${nodes}, which have one of it already${rest}: add nodes, or lower count`;
-  if (reason.startsWith("distinct_property")) return `Constraint ${reason} excludes ${nodes}${rest}: raise its value, or add nodes with other values`;
-  if (reason.startsWith("missing devices")) return `A device it asks for is on none of what is left: ${nodes} without${rest}; add one, or ask for another device`;
+  if (reason === "distinct_hosts")
+    return `Constraint distinct_hosts excludes ${nodes}, which have one of it already${rest}: add nodes, or lower count`;
+  if (reason.startsWith("distinct_property"))
+    return `Constraint ${reason} excludes ${nodes}${rest}: raise its value, or add nodes with other values`;
+  if (reason.startsWith("missing devices"))
+    return `A device it asks for is on none of what is left: ${nodes} without${rest}; add one, or ask for another device`;
   if (reason.startsWith("missing") || reason.startsWith("did not meet") || reason.startsWith("computed class")) {
     return `${capital(reason)} excludes ${nodes}${rest}: see "drover node status -verbose" for what they have`;
   }
@@ -85,8 +99,13 @@ function noRoom(metric: AllocMetric): Pick<Found, "sentence" | "key"> {
   const excluded = out === 0 ? "" : `, ${out} excluded by constraints`;
   const where = `(${full} of ${counted(total, "node")} without room${excluded})`;
   if (nearest === null || nearest === undefined) {
-    const dimensions = Object.entries(metric.DimensionExhausted).map(([name, count]) => `${name} on ${count}`).join(", ");
-    return { key: `room: ${dimensions}`, sentence: `No node has room ${where}: ${dimensions || "everything is taken"}; free some, or add a node` };
+    const dimensions = Object.entries(metric.DimensionExhausted)
+      .map(([name, count]) => `${name} on ${count}`)
+      .join(", ");
+    return {
+      key: `room: ${dimensions}`,
+      sentence: `No node has room ${where}: ${dimensions || "everything is taken"}; free some, or add a node`,
+    };
   }
   const { Dimension: dimension, NodeName: name } = nearest;
   const port = /^network: reserved port collision (.*)=(\d+)$/.exec(dimension);
@@ -104,7 +123,10 @@ function noRoom(metric: AllocMetric): Pick<Found, "sentence" | "key"> {
       sentence: `No node has ${amount(nearest.Wanted)}${what} free: ${quoted(name)} comes nearest with ${amount(nearest.Free)}, ${amount(nearest.Wanted - nearest.Free)} short ${where}: ask for less, stop something there, or add a node`,
     };
   }
-  return { key: `room: ${dimension}`, sentence: `No node has what it needs, ${quoted(name)} comes nearest but lacks ${dimension} ${where}: free it, or add a node` };
+  return {
+    key: `room: ${dimension}`,
+    sentence: `No node has what it needs, ${quoted(name)} comes nearest but lacks ${dimension} ${where}: free it, or add a node`,
+  };
 }
 
 const UNITS = { cpu: " MHz", memory: " MB", disk: " MB", cores: " cores" } as const;
@@ -117,4 +139,3 @@ function holder({ HeldBy }: NearestFit): string {
 function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
-

@@ -22,7 +22,9 @@ export function counted(count: number, noun: string): string {
 export function howLong(ns: number): string {
   const seconds = Math.max(0, Math.round(ns / 1e9));
   const rounded = seconds < 120 ? seconds : seconds < 7_200 ? seconds - (seconds % 60) : seconds - (seconds % 3_600);
-  return formatDuration(rounded * 1e9).replace(/(?<=[hm])0s$/, "").replace(/(?<=h)0m$/, "");
+  return formatDuration(rounded * 1e9)
+    .replace(/(?<=[hm])0s$/, "")
+    .replace(/(?<=h)0m$/, "");
 }
 
 /** RFC 3339 → unix nanoseconds; undefined for null and what is none. */

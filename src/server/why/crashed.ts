@@ -18,7 +18,14 @@ export interface Crash {
 }
 
 /** Events that tell how a task came to its end, the telling ones. */
-const ENDINGS = new Set(["Terminated", "Driver Failure", "Setup Failure", "Failed Validation", "Task hook failed", "Failed Artifact Download"]);
+const ENDINGS = new Set([
+  "Terminated",
+  "Driver Failure",
+  "Setup Failure",
+  "Failed Validation",
+  "Task hook failed",
+  "Failed Artifact Download",
+]);
 
 /** The task to blame: one that failed by itself, or that is about to be started again. undefined: none crashed. */
 export function crashOf(allocation: Allocation): Crash | undefined {
@@ -51,13 +58,28 @@ type Told = Pick<Crash, "what" | "help" | "key" | "details">;
 function endings(event: TaskEvent, allocation: Allocation): Told {
   const message = event.Message || event.DriverError || event.Details["driver_error"] || event.DisplayMessage;
   if (event.Type === "Driver Failure") {
-    return { what: `could not be started: ${message}`, help: "correct what the message names", key: `driver: ${message}`, details: { Error: message } };
+    return {
+      what: `could not be started: ${message}`,
+      help: "correct what the message names",
+      key: `driver: ${message}`,
+      details: { Error: message },
+    };
   }
   if (event.Type === "Failed Validation") {
-    return { what: `is not valid for its driver: ${message}`, help: "correct the job file", key: `validation: ${message}`, details: { Error: message } };
+    return {
+      what: `is not valid for its driver: ${message}`,
+      help: "correct the job file",
+      key: `validation: ${message}`,
+      details: { Error: message },
+    };
   }
   if (event.Type !== "Terminated") {
-    return { what: `could not be set up: ${message}`, help: "correct what the message names", key: `setup: ${message}`, details: { Error: message } };
+    return {
+      what: `could not be set up: ${message}`,
+      help: "correct what the message names",
+      key: `setup: ${message}`,
+      details: { Error: message },
+    };
   }
   const details = { ExitCode: event.ExitCode ?? 0, Signal: event.Signal ?? 0, OOMKilled: event.Details["oom_killed"] === "true" };
   if (details.OOMKilled) {
@@ -70,10 +92,17 @@ function endings(event: TaskEvent, allocation: Allocation): Told {
       details: { ...details, LimitMiB: limit === undefined ? null : Number(limit) },
     };
   }
-  if (details.Signal !== 0) return { what: `was killed by signal ${details.Signal}`, help: LOGS(allocation), key: `signal ${details.Signal}`, details };
-  if (details.ExitCode !== 0) return { what: `ended with exit code ${details.ExitCode}`, help: LOGS(allocation), key: `exit ${details.ExitCode}`, details };
+  if (details.Signal !== 0)
+    return { what: `was killed by signal ${details.Signal}`, help: LOGS(allocation), key: `signal ${details.Signal}`, details };
+  if (details.ExitCode !== 0)
+    return { what: `ended with exit code ${details.ExitCode}`, help: LOGS(allocation), key: `exit ${details.ExitCode}`, details };
   if (event.Message !== "") return { what: `ended badly: ${event.Message}`, help: "", key: `ended: ${event.Message}`, details };
-  return { what: "ended by itself (exit code 0), though it is meant to go on", help: "make it stay in the foreground", key: "exit 0", details };
+  return {
+    what: "ended by itself (exit code 0), though it is meant to go on",
+    help: "make it stay in the foreground",
+    key: "exit 0",
+    details,
+  };
 }
 
 function silent(state: TaskState): Told {

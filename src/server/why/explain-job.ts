@@ -39,7 +39,8 @@ export function explainJob(snapshot: Snapshot, namespace: string, id: string, fa
     return { Namespace: namespace as Namespace, JobID: id as JobId, Status: "gone", Summary, Wanted: 0, Running: 0, Reasons: [], Past };
   }
   const about = { Namespace: job.Namespace, JobID: job.ID, Status: job.Status };
-  if (job.Stop) return { ...about, Summary: `Job ${quoted(id)} is stopped: nothing of it is wanted`, Wanted: 0, Running: 0, Reasons: [], Past };
+  if (job.Stop)
+    return { ...about, Summary: `Job ${quoted(id)} is stopped: nothing of it is wanted`, Wanted: 0, Running: 0, Reasons: [], Past };
   if (launchesChildren(job)) return explainParent(snapshot, job, facts, nextLaunch, Past);
   const groups = job.TaskGroups.map((group) => explainGroup(snapshot, job, group, facts));
   const [Wanted, Running] = [sum(groups.map(({ wanted }) => wanted)), sum(groups.map(({ running }) => running))];
@@ -85,7 +86,9 @@ function explainGroup(snapshot: Snapshot, job: Job, group: TaskGroup, facts: Why
     running: Math.min(running, Math.max(present, 0)),
     reasons: [
       ...told(group, causes),
-      ...missing.map(({ cause, count: about }) => reasonOf(group, cause, about, about === 1 && names.length === 1 ? (names[0] as string) : "")),
+      ...missing.map(({ cause, count: about }) =>
+        reasonOf(group, cause, about, about === 1 && names.length === 1 ? (names[0] as string) : ""),
+      ),
     ],
   };
 }
@@ -145,7 +148,9 @@ function explainParent(snapshot: Snapshot, job: Job, facts: WhyFacts, nextLaunch
   const children = [...snapshot.childJobs(job.Namespace, job.ID)];
   const living = children.filter((child) => child.Status !== "dead");
   const explained = living.slice(-CHILDREN_MAX).map((child) => explainJob(snapshot, child.Namespace, child.ID, facts));
-  const Reasons = worstFirst(explained.flatMap((child) => child.Reasons.map((reason) => ({ ...reason, Details: { ...reason.Details, JobID: child.JobID } }))));
+  const Reasons = worstFirst(
+    explained.flatMap((child) => child.Reasons.map((reason) => ({ ...reason, Details: { ...reason.Details, JobID: child.JobID } }))),
+  );
   const what = isParameterized(job) ? "It waits to be dispatched" : periodicWords(job, nextLaunch, facts.nowNs);
   const counts = `${counted(children.length, "child").replace("childs", "children")}, ${living.length} of them not over`;
   const first = Reasons[0] === undefined ? "" : `: ${Reasons[0].Sentence}`;
@@ -173,7 +178,8 @@ function worstFirst(reasons: readonly Reason[]): Reason[] {
 
 function summaryOf(job: Job, wanted: number, running: number, reasons: readonly Reason[]): string {
   const [first] = reasons;
-  if (first === undefined && wanted === 0) return endsByItself(job) && job.Status === "dead" ? "It is done" : "Nothing of it is wanted: its count is 0";
+  if (first === undefined && wanted === 0)
+    return endsByItself(job) && job.Status === "dead" ? "It is done" : "Nothing of it is wanted: its count is 0";
   const counts = wanted === 1 ? (running === 1 ? "It runs" : "It does not run") : `${running} of ${wanted} run`;
   if (first === undefined) return wanted === running ? (wanted === 1 ? "It runs" : `All ${wanted} run`) : counts;
   return `${counts}: ${first.Sentence}`;

@@ -43,9 +43,15 @@ export function openEvaluations(snapshot: Snapshot, job: Job): OpenEvaluations {
 }
 
 /** What found no room for the group, and how many of it. Of a system job there may be one for each node. */
-export function blockedFor(snapshot: Snapshot, open: OpenEvaluations, group: string): { readonly evaluation: Evaluation; readonly found: Evaluation; readonly count: number } | undefined {
+export function blockedFor(
+  snapshot: Snapshot,
+  open: OpenEvaluations,
+  group: string,
+): { readonly evaluation: Evaluation; readonly found: Evaluation; readonly count: number } | undefined {
   const of = open.blocked.flatMap((evaluation) => {
-    const found = [evaluation, snapshot.evaluation(evaluation.PreviousEval)].find((each) => each !== undefined && Object.hasOwn(each.FailedTGAllocs, group));
+    const found = [evaluation, snapshot.evaluation(evaluation.PreviousEval)].find(
+      (each) => each !== undefined && Object.hasOwn(each.FailedTGAllocs, group),
+    );
     return found === undefined ? [] : [{ evaluation, found, count: found.QueuedAllocations[group] ?? 1 }];
   });
   const [first] = of;
@@ -104,22 +110,32 @@ function hold(deployment: Deployment, group: TaskGroup, older: number, { nowNs }
   });
   if (deployment.Status === "paused") return cause("paused", `Deployment ${id} is paused: "drover deployment resume ${id}" lets it go on`);
   if (deployment.Status === "failed") {
-    return cause("failed", `Deployment ${id} has failed (${deployment.StatusDescription}): version ${deployment.JobVersion} goes no further, run a corrected one`);
+    return cause(
+      "failed",
+      `Deployment ${id} has failed (${deployment.StatusDescription}): version ${deployment.JobVersion} goes no further, run a corrected one`,
+    );
   }
   if (state === undefined) return undefined;
   if (awaitsPromotion(deployment) && state.DesiredCanaries > 0 && !state.Promoted) {
     const canaries = counted(state.DesiredCanaries, "canary").replace("canarys", "canaries");
     return state.HealthyAllocs >= state.DesiredCanaries
       ? cause("promotion", `Deployment ${id} waits for somebody to promote its ${canaries}: "drover deployment promote ${id}"`)
-      : cause("canaries", `Deployment ${id} waits for its ${canaries} to be healthy: ${state.HealthyAllocs} of ${state.DesiredCanaries} are`);
+      : cause(
+          "canaries",
+          `Deployment ${id} waits for its ${canaries} to be healthy: ${state.HealthyAllocs} of ${state.DesiredCanaries} are`,
+        );
   }
-  if (awaitsPromotion(deployment)) return cause("promotion elsewhere", `Deployment ${id} waits for the canaries of another group: "drover deployment promote ${id}"`);
+  if (awaitsPromotion(deployment))
+    return cause("promotion elsewhere", `Deployment ${id} waits for the canaries of another group: "drover deployment promote ${id}"`);
   const byNs = timeNs(state.RequireProgressBy);
   const until = byNs === undefined ? "" : `, for ${howLong(Math.max(0, byNs - nowNs))} at most`;
   const parallel = group.Update?.MaxParallel ?? 1;
   return older === 0
     ? undefined
-    : cause("max_parallel", `Deployment ${id} replaces ${parallel} at a time (max_parallel) and waits for those to be healthy, ${state.HealthyAllocs} of ${state.DesiredTotal} are${until}`);
+    : cause(
+        "max_parallel",
+        `Deployment ${id} replaces ${parallel} at a time (max_parallel) and waits for those to be healthy, ${state.HealthyAllocs} of ${state.DesiredTotal} are${until}`,
+      );
 }
 
 function rejected(snapshot: Snapshot, job: Job, blocked: Evaluation, facts: WhyFacts): Cause {
@@ -149,12 +165,21 @@ function queued(evaluation: Evaluation, facts: WhyFacts): Cause {
     sentence,
   });
   if (dueNs > nowNs) return cause("delayed", `${delayed(evaluation)} in ${howLong(dueNs - nowNs)}`);
-  if (facts.paused) return cause("paused", `Nothing is scheduled, the evaluation broker is paused: "drover operator scheduler set-config -pause-eval-broker=false" lets it go on`);
+  if (facts.paused)
+    return cause(
+      "paused",
+      `Nothing is scheduled, the evaluation broker is paused: "drover operator scheduler set-config -pause-eval-broker=false" lets it go on`,
+    );
   switch (position?.place) {
     case "in hand":
       return cause("in hand", "It is being scheduled right now");
     case "ready":
-      return cause("behind", position.ahead === 0 ? "It is next in line to be scheduled" : `It waits to be scheduled behind ${counted(position.ahead, "evaluation")}: a higher priority goes first`);
+      return cause(
+        "behind",
+        position.ahead === 0
+          ? "It is next in line to be scheduled"
+          : `It waits to be scheduled behind ${counted(position.ahead, "evaluation")}: a higher priority goes first`,
+      );
     case "pending":
       return cause("same job", `It waits for another evaluation of its job, behind ${counted(position.ahead, "evaluation")} in all`);
     case "failed":
@@ -174,10 +199,17 @@ function delayed(evaluation: Evaluation): string {
     case "max-disconnect-timeout":
       return "Its node is silent; it is given up";
     default:
-      return evaluation.WaitUntil === null ? "It could not be scheduled (the servers' log says why) and is tried again" : "It waits for its time and is scheduled";
+      return evaluation.WaitUntil === null
+        ? "It could not be scheduled (the servers' log says why) and is tried again"
+        : "It waits for its time and is scheduled";
   }
 }
 
 function unseen(job: Job, { nowNs }: WhyFacts): Cause {
-  return { stage: "queued", key: "unseen", sinceNs: nowNs, sentence: `No evaluation is open that would place it: ask for one with "drover job eval ${job.ID}"` };
+  return {
+    stage: "queued",
+    key: "unseen",
+    sinceNs: nowNs,
+    sentence: `No evaluation is open that would place it: ask for one with "drover job eval ${job.ID}"`,
+  };
 }

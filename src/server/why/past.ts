@@ -29,7 +29,9 @@ export function pastReasonsOf(snapshot: Snapshot, namespace: string, jobId: stri
   }
   for (const deployment of snapshot.deploymentsByJob(namespace, jobId)) found.push(...ofDeployment(deployment));
   const remembered = snapshot.pastReasons(namespace, jobId);
-  return newest([...new Map([...remembered, ...ofChild(snapshot, namespace, jobId), ...found].map((reason) => [identity(reason), reason])).values()]);
+  return newest([
+    ...new Map([...remembered, ...ofChild(snapshot, namespace, jobId), ...found].map((reason) => [identity(reason), reason])).values(),
+  ]);
 }
 
 /** What is remembered of a launched or dispatched child that is gone is kept with its parent. */
@@ -46,7 +48,11 @@ function parentOf(jobId: string): JobId | undefined {
 /** Of the records that go: what shall still be told, by job; of a child by its parent, so that a flood of children is one job's past. */
 export function pastOf(
   snapshot: Snapshot,
-  gone: { readonly allocations: Iterable<Allocation>; readonly evaluations: Iterable<Evaluation>; readonly deployments: Iterable<Deployment> },
+  gone: {
+    readonly allocations: Iterable<Allocation>;
+    readonly evaluations: Iterable<Evaluation>;
+    readonly deployments: Iterable<Deployment>;
+  },
 ): { readonly Namespace: Namespace; readonly JobID: JobId; readonly Reasons: readonly Reason[] }[] {
   const byJob = new Map<string, { readonly Namespace: Namespace; readonly JobID: JobId; readonly reasons: Reason[] }>();
   const keep = (of: { readonly Namespace: Namespace; readonly JobID: JobId }, reasons: readonly Reason[]): void => {
@@ -81,11 +87,22 @@ function ofAllocation(allocation: Allocation): Reason[] {
     return [{ ...about, Stage: "failed", Task: crash?.task ?? "", Sentence: `${what} (${on})`, Since, Details: crash?.details ?? {} }];
   }
   if (allocation.ClientStatus === "lost") {
-    return [{ ...about, Stage: "unknown", Task: "", Sentence: `It was lost with its node (${on})`, Since: allocation.ModifyTime, Details: {} }];
+    return [
+      { ...about, Stage: "unknown", Task: "", Sentence: `It was lost with its node (${on})`, Since: allocation.ModifyTime, Details: {} },
+    ];
   }
   if (clientTerminal(allocation) && allocation.DesiredStatus === "evict") {
     const Sentence = `It had to make room for allocation ${short(allocation.PreemptedByAllocation)} of a higher priority (${on})`;
-    return [{ ...about, Stage: "held", Task: "", Sentence, Since: allocation.ModifyTime, Details: { PreemptedBy: allocation.PreemptedByAllocation } }];
+    return [
+      {
+        ...about,
+        Stage: "held",
+        Task: "",
+        Sentence,
+        Since: allocation.ModifyTime,
+        Details: { PreemptedBy: allocation.PreemptedByAllocation },
+      },
+    ];
   }
   return [];
 }
@@ -95,7 +112,12 @@ function ofEvaluation(snapshot: Snapshot, evaluation: Evaluation): Reason[] {
   const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
   if (job === undefined) return [];
   return Object.entries(evaluation.FailedTGAllocs).map(([Group, metric]) => {
-    const found = blockedBy(metric, job, job.TaskGroups.find((group) => group.Name === Group), snapshot);
+    const found = blockedBy(
+      metric,
+      job,
+      job.TaskGroups.find((group) => group.Name === Group),
+      snapshot,
+    );
     return {
       Stage: "blocked",
       Group,
@@ -123,10 +145,15 @@ function identity(reason: Reason): string {
 }
 
 function newest(reasons: readonly Reason[]): Reason[] {
-  return reasons.toSorted((a, b) => b.Since - a.Since).slice(0, PAST_REASONS_MAX).map(brief);
+  return reasons
+    .toSorted((a, b) => b.Since - a.Since)
+    .slice(0, PAST_REASONS_MAX)
+    .map(brief);
 }
 
 /** What a driver has to say may be long; what is kept is not. */
 function brief(reason: Reason): Reason {
-  return reason.Sentence.length <= SENTENCE_MAX ? reason : { ...reason, Sentence: `${reason.Sentence.slice(0, SENTENCE_MAX)}…`, Details: {} };
+  return reason.Sentence.length <= SENTENCE_MAX
+    ? reason
+    : { ...reason, Sentence: `${reason.Sentence.slice(0, SENTENCE_MAX)}…`, Details: {} };
 }

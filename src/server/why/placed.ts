@@ -35,7 +35,8 @@ export function causeOf(allocation: Allocation, facts: PlacedFacts): Cause | und
   return unwell(allocation, facts) ?? leaving(allocation, node, facts);
 }
 
-const nodeName = (allocation: Allocation, node: Node | undefined): string => quoted(node?.Name ?? (allocation.NodeName || allocation.NodeID));
+const nodeName = (allocation: Allocation, node: Node | undefined): string =>
+  quoted(node?.Name ?? (allocation.NodeName || allocation.NodeID));
 
 function silence(allocation: Allocation, node: Node | undefined, { nowNs }: PlacedFacts): Cause | undefined {
   const unknown = allocation.ClientStatus === "unknown";
@@ -45,10 +46,22 @@ function silence(allocation: Allocation, node: Node | undefined, { nowNs }: Plac
   const sinceNs = allocation.AllocStates.findLast((change) => change.Value === "unknown")?.Time ?? (node?.StatusUpdatedAt ?? 0) * 1e9;
   const details = { NodeName: node?.Name ?? allocation.NodeName, NodeStatus: node?.Status ?? "gone" };
   if (node === undefined) {
-    return { stage: "unknown", key: "node gone", sinceNs: allocation.ModifyTime, details, sentence: `Its node ${name} is gone: it is replaced as soon as the job is looked at` };
+    return {
+      stage: "unknown",
+      key: "node gone",
+      sinceNs: allocation.ModifyTime,
+      details,
+      sentence: `Its node ${name} is gone: it is replaced as soon as the job is looked at`,
+    };
   }
   if (!unknown) {
-    return { stage: "unknown", key: `node ${node.ID}`, sinceNs, details, sentence: `Its node ${name} is ${node.Status} for ${howLong(nowNs - sinceNs)}: it is replaced as soon as the job is looked at; bring the agent back to keep it` };
+    return {
+      stage: "unknown",
+      key: `node ${node.ID}`,
+      sinceNs,
+      details,
+      sentence: `Its node ${name} is ${node.Status} for ${howLong(nowNs - sinceNs)}: it is replaced as soon as the job is looked at; bring the agent back to keep it`,
+    };
   }
   const lostAfter = allocation.Job.TaskGroups.find((group) => group.Name === allocation.TaskGroup)?.Disconnect?.LostAfter ?? null;
   const left = lostAfter === null ? "" : `, taken for lost in ${howLong(Math.max(0, sinceNs + lostAfter - nowNs))}`;
@@ -102,7 +115,10 @@ function nextFor(allocation: Allocation, { snapshot, nowNs, blocked }: PlacedFac
     const policy = allocation.Job.TaskGroups.find((group) => group.Name === allocation.TaskGroup)?.ReschedulePolicy;
     const attempts = policy?.Attempts ?? 0;
     const why = attempts > 0 ? `its ${attempts} reschedule attempts are used up` : "its job does not reschedule";
-    return { words: `and is not tried again (${why}; "drover job eval -force-reschedule ${allocation.JobID}" does)`, details: { RescheduleAttempts: attempts } };
+    return {
+      words: `and is not tried again (${why}; "drover job eval -force-reschedule ${allocation.JobID}" does)`,
+      details: { RescheduleAttempts: attempts },
+    };
   }
   if (blocked !== undefined) return { words: "rescheduled as soon as there is room", details: { BlockedEval: blocked.ID } };
   if (deployment !== undefined && deploymentActive(deployment)) {
@@ -114,7 +130,13 @@ function nextFor(allocation: Allocation, { snapshot, nowNs, blocked }: PlacedFac
 function lost(allocation: Allocation, { blocked, snapshot }: PlacedFacts): Cause {
   const next = blocked === undefined ? "it is replaced as soon as the job is looked at" : "it is replaced as soon as there is room";
   const name = nodeName(allocation, snapshot.node(allocation.NodeID));
-  return { stage: "unknown", key: "lost", sinceNs: allocation.ModifyTime, sentence: `It was lost with its node ${name}: ${next}`, details: {} };
+  return {
+    stage: "unknown",
+    key: "lost",
+    sinceNs: allocation.ModifyTime,
+    sentence: `It was lost with its node ${name}: ${next}`,
+    details: {},
+  };
 }
 
 function starting(allocation: Allocation, node: Node | undefined, { snapshot, nowNs }: PlacedFacts): Cause {
@@ -134,20 +156,41 @@ function starting(allocation: Allocation, node: Node | undefined, { snapshot, no
 }
 
 /** Of the tasks that do not run yet, the one the others wait for. */
-function waitingTask(group: TaskGroup | undefined, states: Readonly<Record<string, TaskState>>, allocation: Allocation, nowNs: number): Cause {
+function waitingTask(
+  group: TaskGroup | undefined,
+  states: Readonly<Record<string, TaskState>>,
+  allocation: Allocation,
+  nowNs: number,
+): Cause {
   const hook = (name: string) => group?.Tasks.find((task) => task.Name === name)?.Lifecycle ?? null;
   const entries = Object.entries(states);
-  const prestart = entries.find(([name, state]) => hook(name)?.Hook === "prestart" && hook(name)?.Sidecar !== true && state.State !== "dead");
+  const prestart = entries.find(
+    ([name, state]) => hook(name)?.Hook === "prestart" && hook(name)?.Sidecar !== true && state.State !== "dead",
+  );
   const main = entries.find(([name, state]) => state.State === "pending" && hook(name) === null);
   const [task, state] = prestart ?? main ?? entries.find(([, each]) => each.State === "pending") ?? (entries[0] as [string, TaskState]);
   const last = state.Events.at(-1);
   const sinceNs = last?.Time ?? allocation.CreateTime;
   const forSoLong = `for ${howLong(nowNs - sinceNs)}`;
   if (prestart !== undefined && state.State === "running") {
-    return { stage: "starting", key: `prestart ${task}`, task, sinceNs, details: { Step: "prestart" }, sentence: `Waits for its prestart task ${quoted(task)} to end, which runs ${forSoLong}: see what it does with "drover alloc logs ${short(allocation.ID)} ${task}"` };
+    return {
+      stage: "starting",
+      key: `prestart ${task}`,
+      task,
+      sinceNs,
+      details: { Step: "prestart" },
+      sentence: `Waits for its prestart task ${quoted(task)} to end, which runs ${forSoLong}: see what it does with "drover alloc logs ${short(allocation.ID)} ${task}"`,
+    };
   }
   const step = stepWords(last?.Type, last?.DisplayMessage ?? "");
-  return { stage: "starting", key: `step ${step.key}`, task, sinceNs, details: { Step: step.key }, sentence: `Task ${quoted(task)} ${step.words}, ${forSoLong}` };
+  return {
+    stage: "starting",
+    key: `step ${step.key}`,
+    task,
+    sinceNs,
+    details: { Step: step.key },
+    sentence: `Task ${quoted(task)} ${step.words}, ${forSoLong}`,
+  };
 }
 
 function stepWords(type: string | undefined, message: string): { readonly key: string; readonly words: string } {
@@ -169,15 +212,29 @@ function unwell(allocation: Allocation, { snapshot, nowNs }: PlacedFacts): Cause
     const told = events.findLast((event) => event.Type === "Alloc Unhealthy")?.DisplayMessage;
     const why = told === undefined ? "" : `: ${told}`;
     const sinceNs = timeNs(allocation.DeploymentStatus?.Timestamp ?? null) ?? allocation.ModifyTime;
-    return { stage: "failed", key: "unhealthy", sinceNs, details: { DeploymentID: deployment.ID }, sentence: `It runs but is unhealthy for ${howLong(nowNs - sinceNs)}${why}` };
+    return {
+      stage: "failed",
+      key: "unhealthy",
+      sinceNs,
+      details: { DeploymentID: deployment.ID },
+      sentence: `It runs but is unhealthy for ${howLong(nowNs - sinceNs)}${why}`,
+    };
   }
   if (!deploymentActive(deployment)) return undefined;
   const update = allocation.Job.TaskGroups.find((group) => group.Name === allocation.TaskGroup)?.Update;
   const since = Object.values(allocation.TaskStates).flatMap((state) => timeNs(state.StartedAt) ?? []);
   const sinceNs = since.length === 0 ? allocation.CreateTime : Math.max(...since);
   const manual = update?.HealthCheck === "manual";
-  const wants = manual ? `health_check is manual: set it with "drover deployment" or the API` : `it must be well for ${howLong(update?.MinHealthyTime ?? 10e9)}`;
-  return { stage: "starting", key: "health", sinceNs, details: { DeploymentID: deployment.ID }, sentence: `It runs for ${howLong(nowNs - sinceNs)} and is not counted as healthy yet: ${wants}` };
+  const wants = manual
+    ? `health_check is manual: set it with "drover deployment" or the API`
+    : `it must be well for ${howLong(update?.MinHealthyTime ?? 10e9)}`;
+  return {
+    stage: "starting",
+    key: "health",
+    sinceNs,
+    details: { DeploymentID: deployment.ID },
+    sentence: `It runs for ${howLong(nowNs - sinceNs)} and is not counted as healthy yet: ${wants}`,
+  };
 }
 
 function leaving(allocation: Allocation, node: Node | undefined, { nowNs }: PlacedFacts): Cause | undefined {
@@ -185,8 +242,7 @@ function leaving(allocation: Allocation, node: Node | undefined, { nowNs }: Plac
   if (node === undefined || drain === null || allocation.Job.Type === "system" || allocation.Job.Type === "sysbatch") return undefined;
   const endNs = timeNs(drain.ForceDeadline);
   const end = endNs === undefined ? "" : `, in ${howLong(Math.max(0, endNs - nowNs))} at the latest`;
-  const how =
-    allocation.Job.Type === "batch" ? `it may finish there${end}` : `it waits its turn to move (migrate max_parallel)${end}`;
+  const how = allocation.Job.Type === "batch" ? `it may finish there${end}` : `it waits its turn to move (migrate max_parallel)${end}`;
   return {
     stage: "held",
     key: `drain ${node.ID}`,
@@ -195,4 +251,3 @@ function leaving(allocation: Allocation, node: Node | undefined, { nowNs }: Plac
     sentence: `Its node ${quoted(node.Name)} is draining: ${how}`,
   };
 }
-

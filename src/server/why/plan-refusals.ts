@@ -1,4 +1,4 @@
-/** What the plan check refused of whom, lately: for people who ask why something is not placed. Bounded; nothing that matters hangs on it. */
+/** What the plan check refused of whom, lately: for people who ask why something is not placed. Bounded; nothing depends on it. */
 import { jobKey, type Evaluation } from "#model";
 import type { Refusals } from "./missing.ts";
 

@@ -28,8 +28,7 @@ export function parseCron(expression: string, timeZone: string): CronSchedule {
   const namesHours = fields.hours.length < HOURS_OF_A_DAY;
 
   /** The local time from which a stretch's ticks are counted: with hours named, that of its start by the clock as it was. */
-  const opening = (stretch: Stretch): number =>
-    stretch.startMs + (namesHours ? stretch.offsetBeforeMs : stretch.offsetMs) - SECOND_MS;
+  const opening = (stretch: Stretch): number => stretch.startMs + (namesHours ? stretch.offsetBeforeMs : stretch.offsetMs) - SECOND_MS;
 
   return {
     next(afterMs) {

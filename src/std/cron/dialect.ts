@@ -10,9 +10,9 @@
  *
  * A day is meant when either day field says so, or, when one of them is `*`, when the other does.
  *
- * Kept as there, though it surprises: a range of weekdays that ends in Sunday ends on Saturday (`5-7` and `fri-sun` are Friday and Saturday).
- * Not as there: a range that ends before it begins is refused (there it never runs, or hangs the server), so are more than seven fields (there
- * the rest is ignored), and `01` as a weekday is Monday (there it is Sunday).
+ * Kept as there, though it surprises: a range of weekdays that ends in Sunday ends on Saturday (`5-7` and `fri-sun` are Friday and
+ * Saturday). Not as there: a range that ends before it begins is refused (there it never runs, or hangs the server), so are more than
+ * seven fields (there the rest is ignored), and `01` as a weekday is Monday (there it is Sunday).
  */
 import { NamedError } from "../errors.ts";
 
@@ -83,7 +83,9 @@ export function parseCronFields(expression: string): CronFields {
     throw refuse(`${JSON.stringify(written)} is not one of ${[...NICKNAMES.keys()].join(", ")}`);
   }
   if (words.length < 5 || words.length > 7) {
-    throw refuse(`it has ${words.length} field${words.length === 1 ? "" : "s"}, must have 5 to 7: [second] minute hour day month weekday [year]`);
+    throw refuse(
+      `it has ${words.length} field${words.length === 1 ? "" : "s"}, must have 5 to 7: [second] minute hour day month weekday [year]`,
+    );
   }
   const [second, minute, hour, day, month, weekday, year] = (
     words.length === 7 ? words : ["0", ...words, ...(words.length === 5 ? ["*"] : [])]
@@ -160,7 +162,10 @@ interface Span {
 }
 
 function entriesOf(text: string, field: Field): string[] {
-  const entries = text.toLowerCase().split(",").filter((entry) => entry !== "");
+  const entries = text
+    .toLowerCase()
+    .split(",")
+    .filter((entry) => entry !== "");
   if (entries.length === 0) throw new Unreadable(`the ${field.name} names nothing`);
   return entries;
 }

@@ -22,10 +22,14 @@ export function findZone(name: string): Zone {
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(wanted);
   } catch (thrown) {
-    throw new NamedError("TIME_ZONE_UNKNOWN", `Cannot use time zone ${JSON.stringify(name)}: it is not known, must be one such as "Europe/Berlin"`, {
-      statusCode: 400,
-      cause: thrown,
-    });
+    throw new NamedError(
+      "TIME_ZONE_UNKNOWN",
+      `Cannot use time zone ${JSON.stringify(name)}: it is not known, must be one such as "Europe/Berlin"`,
+      {
+        statusCode: 400,
+        cause: thrown,
+      },
+    );
   }
   return { stretchAt: (instantMs) => stretchAt(wanted, instantMs) };
 }

@@ -54,7 +54,13 @@ export function questions(seed: number, count: number): Question[] {
     const shapes = [value, value, () => `${first}-${last}`, () => `*/${step}`, () => `${first}/${step}`, () => `${first}-${last}/${step}`];
     return pick(shapes)();
   }
-  function field(low: number, high: number, anyOutOf: number, names: readonly string[] = [], special: readonly (() => string)[] = []): string {
+  function field(
+    low: number,
+    high: number,
+    anyOutOf: number,
+    names: readonly string[] = [],
+    special: readonly (() => string)[] = [],
+  ): string {
     if (random.integer(anyOutOf) > 0) return pick(["*", "*", "*", "?"]);
     const entries = Array.from({ length: pick([1, 1, 1, 2, 3]) }, () =>
       special.length > 0 && random.integer(3) === 0 ? pick(special)() : entry(low, high, names),
@@ -64,7 +70,13 @@ export function questions(seed: number, count: number): Question[] {
   function expression(): string {
     if (random.integer(20) === 0) return pick(["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"]);
     const days = field(1, 31, 3, [], [() => "L", () => "LW", () => "lw", () => `${between(1, 31)}W`]);
-    const weekdays = field(0, 6, 3, ["mon", "Tuesday", "FRI", "sat"], [() => `${between(0, 7)}L`, () => `${between(0, 7)}#${between(1, 5)}`, () => "frid".slice(0, 3)]);
+    const weekdays = field(
+      0,
+      6,
+      3,
+      ["mon", "Tuesday", "FRI", "sat"],
+      [() => `${between(0, 7)}L`, () => `${between(0, 7)}#${between(1, 5)}`, () => "frid".slice(0, 3)],
+    );
     const middle = [field(0, 59, 2), field(0, 23, 2), days, field(1, 12, 4, ["jan", "JUNE", "Dec"]), weekdays].join(" ");
     const years = random.integer(3) > 0 ? undefined : field(2024, 2032, 2);
     const seconds = years !== undefined && random.integer(2) === 0 ? field(0, 59, 2) : undefined;
@@ -83,7 +95,8 @@ export function ourAnswer({ expression, zone, from, count }: Question): Answer {
   try {
     const schedule = parseCron(expression, zone);
     const runs: number[] = [];
-    for (let next = schedule.next(from * 1_000); next !== undefined && runs.length < count; next = schedule.next(next)) runs.push(next / 1_000);
+    for (let next = schedule.next(from * 1_000); next !== undefined && runs.length < count; next = schedule.next(next))
+      runs.push(next / 1_000);
     return { runs };
   } catch (thrown) {
     return { error: (thrown as Error).message };
@@ -96,7 +109,9 @@ export function ourAnswer({ expression, zone, from, count }: Question): Answer {
  */
 export function difference(question: Question, theirs: Answer, ours: Answer): string | undefined {
   if (theirs.runs === undefined || ours.runs === undefined) {
-    return (theirs.runs === undefined) === (ours.runs === undefined) ? undefined : `${JSON.stringify(theirs)} against ${JSON.stringify(ours)}`;
+    return (theirs.runs === undefined) === (ours.runs === undefined)
+      ? undefined
+      : `${JSON.stringify(theirs)} against ${JSON.stringify(ours)}`;
   }
   const full = Math.min(
     theirs.runs.length === question.count ? (theirs.runs.at(-1) as number) : Infinity,

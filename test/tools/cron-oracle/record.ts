@@ -54,5 +54,8 @@ const asked = [
 ];
 const answers = askOracle(asked);
 const fixture = join(import.meta.dirname, "../../unit/std/cron/oracle.json");
-writeFileSync(fixture, `[\n${asked.map((question, index) => `  ${JSON.stringify({ question, answer: answers[index] })}`).join(",\n")}\n]\n`);
+writeFileSync(
+  fixture,
+  `[\n${asked.map((question, index) => `  ${JSON.stringify({ question, answer: answers[index] })}`).join(",\n")}\n]\n`,
+);
 console.log(`${answers.length} answers in ${fixture}`);

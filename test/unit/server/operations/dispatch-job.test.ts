@@ -25,7 +25,12 @@ test("dispatchJob() makes a child with the payload and meta, which runs to its e
     await world.addNode({ name: "n1" });
     await registerParent(world);
     const second = Math.floor(world.clock.nowMs() / 1_000);
-    const answer = await world.server.dispatchJob("default", "work", { ...nothing, Payload: base64("hello"), Meta: { size: "5" }, Priority: 70 });
+    const answer = await world.server.dispatchJob("default", "work", {
+      ...nothing,
+      Payload: base64("hello"),
+      Meta: { size: "5" },
+      Priority: 70,
+    });
     assert.match(answer.DispatchedJobID, new RegExp(`^work/dispatch-${second}-[0-9a-f]{8}$`));
     assert.equal(answer.EvalCreateIndex, answer.Index);
     assert.equal(answer.JobCreateIndex, answer.Index);

@@ -45,16 +45,21 @@ test("while a flood of dispatches waits, a service job is placed at once and no 
     async (world) => {
       // Room for a few only: the rest has to wait.
       await world.addNode({ name: "n1", cpuMHz: 1_000 });
-      await world.server.registerJob({ Job: { ...jobOf({ id: "work", type: "batch", count: 1, cpu: 90 }), ParameterizedJob: { Payload: "optional" } } });
+      await world.server.registerJob({
+        Job: { ...jobOf({ id: "work", type: "batch", count: 1, cpu: 90 }), ParameterizedJob: { Payload: "optional" } },
+      });
       for (let sent = 0; sent < flood; sent += 200) {
         await Promise.all(Array.from({ length: 200 }, () => world.server.dispatchJob("default", "work", nothing)));
       }
       const counts = world.server.statistics();
       const waiting = (counts["broker.total_ready"] ?? 0) + (counts["blocked_evals.total_blocked"] ?? 0);
       assert.ok(waiting > flood * 0.9, `${waiting} wait`);
-      const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, cpu: 5, priority: 60, update: { MaxParallel: 0 } }) });
+      const { EvalID } = await world.server.registerJob({
+        Job: jobOf({ id: "web", count: 1, cpu: 5, priority: 60, update: { MaxParallel: 0 } }),
+      });
       const before = world.clock.nowMs();
-      for (let turn = 0; turn < 50 && world.cluster.state.snapshot().evaluation(EvalID)?.Status === "pending"; turn++) await world.clock.advance(10);
+      for (let turn = 0; turn < 50 && world.cluster.state.snapshot().evaluation(EvalID)?.Status === "pending"; turn++)
+        await world.clock.advance(10);
       assert.equal(world.cluster.state.snapshot().evaluation(EvalID)?.Status, "complete");
       assert.ok(world.clock.nowMs() - before <= 500);
       assert.equal([...world.cluster.state.snapshot().allocationsByJob("default", "web")].length, 1);

@@ -4,11 +4,13 @@ import { jobOf } from "../../../simulation/fixtures.ts";
 import { inside } from "../inside.ts";
 
 const stop = { Purge: false, EvalPriority: 0, NoShutdownDelay: false };
-const refusal = (words: RegExp, statusCode = 400) => (thrown: unknown) => {
-  assert.match((thrown as Error).message, words);
-  assert.equal((thrown as { statusCode?: number }).statusCode, statusCode);
-  return true;
-};
+const refusal =
+  (words: RegExp, statusCode = 400) =>
+  (thrown: unknown) => {
+    assert.match((thrown as Error).message, words);
+    assert.equal((thrown as { statusCode?: number }).statusCode, statusCode);
+    return true;
+  };
 
 test("a namespace is created, replaced whole, and holds its own jobs", () =>
   inside({}, async (world) => {
@@ -33,7 +35,10 @@ test("what is no namespace is refused by name", () =>
     await refused({ Name: "a", Meta: { key: 5 } }, /Meta is not a map of texts/);
     await refused({ Name: "a", Quota: "small" }, /Quota is set: this version/);
     await refused({ Name: "a", Capabilities: { EnabledTaskDrivers: "exec" } }, /Capabilities.EnabledTaskDrivers is not a list/);
-    await refused({ Name: "a", Capabilities: { EnabledTaskDrivers: ["x"], DisabledTaskDrivers: ["x"] } }, /"x" is both enabled and disabled/);
+    await refused(
+      { Name: "a", Capabilities: { EnabledTaskDrivers: ["x"], DisabledTaskDrivers: ["x"] } },
+      /"x" is both enabled and disabled/,
+    );
   }));
 
 test("a namespace goes only when nothing in it lives; default never", () =>
@@ -59,12 +64,18 @@ test("a job is refused in a namespace that is not there, or that does not allow 
     assert.match((await world.server.validateJob({ Job: { ...job, Namespace: "team-a" } })).Error, /nonexistent namespace "team-a"/);
     await assert.rejects(world.server.planJob({ Job: { ...job, Namespace: "team-a" }, Diff: false }), refusal(/nonexistent namespace/));
     await world.server.upsertNamespace({ Name: "team-a", Capabilities: { DisabledTaskDrivers: ["mock_driver"] } });
-    await assert.rejects(register(job), refusal(/task "task" of group "group" uses driver "mock_driver", which namespace "team-a" does not allow/));
+    await assert.rejects(
+      register(job),
+      refusal(/task "task" of group "group" uses driver "mock_driver", which namespace "team-a" does not allow/),
+    );
     await world.server.upsertNamespace({ Name: "team-a", Capabilities: { EnabledTaskDrivers: ["exec"] } });
     await assert.rejects(register(job), refusal(/uses driver "mock_driver"/));
     await world.server.upsertNamespace({ Name: "team-a", Capabilities: { EnabledNetworkModes: ["bridge"] } });
     await assert.rejects(register(job), refusal(/group "group" uses network mode "host"/));
-    await world.server.upsertNamespace({ Name: "team-a", Capabilities: { EnabledTaskDrivers: ["mock_driver"], DisabledNetworkModes: ["bridge"] } });
+    await world.server.upsertNamespace({
+      Name: "team-a",
+      Capabilities: { EnabledTaskDrivers: ["mock_driver"], DisabledNetworkModes: ["bridge"] },
+    });
     await register(job);
   }));
 
@@ -80,11 +91,17 @@ test("node pools are created, kept while in use, and those that are built in sta
     await world.server.deregisterJob("default", "web", { ...stop, Purge: true });
     await world.clock.advance(1_000);
     await world.server.deleteNodePool("gpu_1");
-    await assert.rejects(world.server.registerJob({ Job: jobOf({ id: "web", count: 1, nodePool: "gpu_1" }) }), refusal(/nonexistent node pool "gpu_1"/));
+    await assert.rejects(
+      world.server.registerJob({ Job: jobOf({ id: "web", count: 1, nodePool: "gpu_1" }) }),
+      refusal(/nonexistent node pool "gpu_1"/),
+    );
     await assert.rejects(world.server.upsertNodePool({ Name: "default", Description: "mine" }), refusal(/it is built in/));
     await assert.rejects(world.server.deleteNodePool("all"), refusal(/it is built in/));
     await assert.rejects(world.server.upsertNodePool({ Name: "a b" }), refusal(/its name must be/));
-    await assert.rejects(world.server.upsertNodePool({ Name: "a", SchedulerConfiguration: { SchedulerAlgorithm: "best" } }), refusal(/must be binpack or spread/));
+    await assert.rejects(
+      world.server.upsertNodePool({ Name: "a", SchedulerConfiguration: { SchedulerAlgorithm: "best" } }),
+      refusal(/must be binpack or spread/),
+    );
     await assert.rejects(world.server.upsertNodePool({ Name: "a", Description: "d".repeat(257) }), refusal(/longer than 256/));
   }));
 
@@ -116,6 +133,9 @@ test("registering can keep counts and resources as they are, and give the evalua
     const [group] = snapshot.job("default", "web")?.TaskGroups ?? [];
     assert.deepEqual([group?.Count, group?.Tasks[0]?.Resources?.CPU, group?.Tasks[0]?.Env], [4, 100, { version: "2" }]);
     assert.equal(snapshot.evaluation(answer.EvalID)?.Priority, 80);
-    await assert.rejects(world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), EvalPriority: 101 }), refusal(/EvalPriority is 101/));
+    await assert.rejects(
+      world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), EvalPriority: 101 }),
+      refusal(/EvalPriority is 101/),
+    );
     await assert.rejects(world.server.registerJob({ Job: jobOf({ id: "big", count: 50_001 }) }), refusal(/50000|50,000/));
   }));

@@ -9,7 +9,10 @@ const ask = { Count: null, Group: "group", Message: "", Error: false, Meta: {}, 
 
 function scalable(count: number, more: Record<string, unknown> = {}): Record<string, unknown> {
   const job = jobOf({ id: "web", count, update: { MaxParallel: 0 }, ...more }) as { TaskGroups: Record<string, unknown>[] };
-  return { ...job, TaskGroups: job.TaskGroups.map((group) => ({ ...group, Scaling: { Type: "horizontal", Min: 1, Max: 5, Enabled: true, Policy: {} } })) };
+  return {
+    ...job,
+    TaskGroups: job.TaskGroups.map((group) => ({ ...group, Scaling: { Type: "horizontal", Min: 1, Max: 5, Enabled: true, Policy: {} } })),
+  };
 }
 
 const events = (world: World) => world.cluster.state.snapshot().scalingEvents("default", "web")["group"] ?? [];
@@ -17,7 +20,10 @@ const events = (world: World) => world.cluster.state.snapshot().scalingEvents("d
 test("scaleJob() changes the count and what runs, and notes who wanted what", () =>
   inside({}, async (world) => {
     await world.addNode({ name: "n1" });
-    await world.server.registerJob({ Job: scalable(2), Submission: { Source: "job {}", Format: "hcl2", VariableFlags: {}, Variables: "" } });
+    await world.server.registerJob({
+      Job: scalable(2),
+      Submission: { Source: "job {}", Format: "hcl2", VariableFlags: {}, Variables: "" },
+    });
     await world.clock.advance(1_000);
     const answer = await world.server.scaleJob("default", "web", { ...ask, Count: 4, Message: "more people", Meta: { rps: 17 } });
     assert.equal(answer.JobModifyIndex, answer.Index);
@@ -32,14 +38,17 @@ test("scaleJob() changes the count and what runs, and notes who wanted what", ()
       [4, 2, "more people", false, { rps: 17 }, answer.EvalID, answer.Index],
     );
     const status = world.server.scaleStatus("default", "web");
-    assert.deepEqual({ ...status.TaskGroups["group"], Events: status.TaskGroups["group"]?.Events.length }, {
-      Desired: 4,
-      Placed: 4,
-      Running: 4,
-      Healthy: 0,
-      Unhealthy: 0,
-      Events: 1,
-    });
+    assert.deepEqual(
+      { ...status.TaskGroups["group"], Events: status.TaskGroups["group"]?.Events.length },
+      {
+        Desired: 4,
+        Placed: 4,
+        Running: 4,
+        Healthy: 0,
+        Unhealthy: 0,
+        Events: 1,
+      },
+    );
     assert.deepEqual([status.JobModifyIndex, status.JobStopped], [answer.JobModifyIndex, false]);
   }));
 
@@ -51,8 +60,14 @@ test("the scaling policy's bounds hold, with the words clients know", () =>
     await refused({ Count: 6 }, /group count was greater than scaling policy maximum: 6 > 5/);
     await refused({ Count: 0 }, /group count was less than scaling policy minimum: 0 < 1/);
     await refused({ Count: -1 }, /scaling action count can't be negative/);
-    await assert.rejects(world.server.scaleJob("default", "web", { ...ask, Count: 3, Group: "other" }), /task group "other" .* does not exist/);
-    await assert.rejects(world.server.scaleJob("default", "web", { ...ask, Count: 3, Error: true }), /should not contain count if error is true/);
+    await assert.rejects(
+      world.server.scaleJob("default", "web", { ...ask, Count: 3, Group: "other" }),
+      /task group "other" .* does not exist/,
+    );
+    await assert.rejects(
+      world.server.scaleJob("default", "web", { ...ask, Count: 3, Error: true }),
+      /should not contain count if error is true/,
+    );
     await assert.rejects(
       world.server.scaleJob("default", "web", { ...ask, Count: 3, JobModifyIndex: 1 }),
       (thrown: unknown) => thrown instanceof NamedError && thrown.statusCode === 409,
@@ -109,6 +124,9 @@ test("of two people who scale two groups at once both get what they want", () =>
       world.server.scaleJob("default", "web", { ...ask, Count: 3 }),
       world.server.scaleJob("default", "web", { ...ask, Group: "second", Count: 4 }),
     ]);
-    const counts = world.cluster.state.snapshot().job("default", "web")?.TaskGroups.map((group) => group.Count);
+    const counts = world.cluster.state
+      .snapshot()
+      .job("default", "web")
+      ?.TaskGroups.map((group) => group.Count);
     assert.deepEqual(counts, [3, 4]);
   }));

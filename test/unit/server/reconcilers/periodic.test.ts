@@ -84,7 +84,10 @@ test("several crons are one schedule: a time that two of them name is one tick",
     await toTheHour(world);
     await world.server.registerJob({ Job: periodicJob({ id: "both", crons: ["*/20 * * * *", "0,40,50 * * * *"] }) });
     await world.clock.advance(59 * MINUTE_MS);
-    assert.deepEqual(children(world, "both").map((time) => time.slice(3)), ["20:00", "40:00", "50:00"]);
+    assert.deepEqual(
+      children(world, "both").map((time) => time.slice(3)),
+      ["20:00", "40:00", "50:00"],
+    );
   }));
 
 test("prohibit_overlap passes over ticks while a child runs, and a restart does not make up for them (F19)", () =>
@@ -93,14 +96,23 @@ test("prohibit_overlap passes over ticks while a child runs, and a restart does 
     await toTheHour(world);
     await world.server.registerJob({ Job: periodicJob({ id: "long", crons: ["*/10 * * * *"], behaviour: "well" }) });
     await world.clock.advance(35 * MINUTE_MS);
-    assert.deepEqual(children(world, "long").map((time) => time.slice(3)), ["10:00 alive"]);
+    assert.deepEqual(
+      children(world, "long").map((time) => time.slice(3)),
+      ["10:00 alive"],
+    );
     for (const id of node.allocations.keys()) node.finish(id, "complete");
     await world.clock.advance(MINUTE_MS);
     await world.restartServer();
     await world.clock.advance(MINUTE_MS);
-    assert.deepEqual(children(world, "long").map((time) => time.slice(3)), ["10:00"]);
+    assert.deepEqual(
+      children(world, "long").map((time) => time.slice(3)),
+      ["10:00"],
+    );
     await world.clock.advance(5 * MINUTE_MS);
-    assert.deepEqual(children(world, "long").map((time) => time.slice(3)), ["10:00", "40:00 alive"]);
+    assert.deepEqual(
+      children(world, "long").map((time) => time.slice(3)),
+      ["10:00", "40:00 alive"],
+    );
   }));
 
 test("without prohibit_overlap every tick has its child", () =>
@@ -109,7 +121,10 @@ test("without prohibit_overlap every tick has its child", () =>
     await toTheHour(world);
     await world.server.registerJob({ Job: periodicJob({ id: "many", crons: ["*/10 * * * *"], overlap: true, behaviour: "well" }) });
     await world.clock.advance(35 * MINUTE_MS);
-    assert.deepEqual(children(world, "many").map((time) => time.slice(3)), ["10:00 alive", "20:00 alive", "30:00 alive"]);
+    assert.deepEqual(
+      children(world, "many").map((time) => time.slice(3)),
+      ["10:00 alive", "20:00 alive", "30:00 alive"],
+    );
   }));
 
 test("a server that dies at any moment around a tick never makes two children of it, and never loses it (F19)", async () => {
@@ -133,7 +148,11 @@ test("a server that dies at any moment around a tick never makes two children of
         await passing;
         await world.restartServer();
         await world.clock.advance(MINUTE_MS);
-        assert.deepEqual(children(world, "job").map((time) => time.slice(3)), ["10:00 alive"], `killed after ${turns} turns`);
+        assert.deepEqual(
+          children(world, "job").map((time) => time.slice(3)),
+          ["10:00 alive"],
+          `killed after ${turns} turns`,
+        );
         assert.equal(most.alive, 1);
       },
     );
@@ -152,7 +171,9 @@ test("ticks missed while no server ran are made up for by one launch, that of th
     await world.clock.advance(5 * HOUR_MS + 20 * MINUTE_MS);
     await world.restartServer();
     await world.clock.advance(MINUTE_MS);
-    const times = [...world.cluster.state.snapshot().childJobs("default", "hourly")].map((child) => Number(/-(\d+)$/.exec(child.ID)?.[1]) * 1_000);
+    const times = [...world.cluster.state.snapshot().childJobs("default", "hourly")].map(
+      (child) => Number(/-(\d+)$/.exec(child.ID)?.[1]) * 1_000,
+    );
     assert.deepEqual(
       times.map((time) => (time - before + MINUTE_MS) / HOUR_MS),
       [0, 5],
@@ -172,7 +193,10 @@ test("a job that changed its schedule makes up for nothing of the new one", () =
     await world.clock.advance(20 * MINUTE_MS);
     assert.deepEqual(children(world, "job"), []);
     await world.clock.advance(20 * MINUTE_MS);
-    assert.deepEqual(children(world, "job").map((time) => time.slice(3)), ["30:00"]);
+    assert.deepEqual(
+      children(world, "job").map((time) => time.slice(3)),
+      ["30:00"],
+    );
   }));
 
 test("a disabled or stopped job is not launched, and is again once enabled or started", () =>
@@ -187,10 +211,16 @@ test("a disabled or stopped job is not launched, and is again once enabled or st
     await world.clock.advance(10 * MINUTE_MS);
     await world.server.deregisterJob("default", "job", { Purge: false, EvalPriority: 0, NoShutdownDelay: false });
     await world.clock.advance(20 * MINUTE_MS);
-    assert.deepEqual(children(world, "job").map((time) => time.slice(3)), ["30:00"]);
+    assert.deepEqual(
+      children(world, "job").map((time) => time.slice(3)),
+      ["30:00"],
+    );
     await world.server.registerJob({ Job: periodicJob({ id: "job", crons: ["*/10 * * * *"] }) });
     await world.clock.advance(10 * MINUTE_MS);
-    assert.deepEqual(children(world, "job").map((time) => time.slice(3)), ["30:00", "00:00"]);
+    assert.deepEqual(
+      children(world, "job").map((time) => time.slice(3)),
+      ["30:00", "00:00"],
+    );
   }));
 
 test("forcePeriodic() launches now, even beside a running child, and any number of times in one second", () =>
@@ -234,7 +264,12 @@ test("a job whose schedule cannot be read blocks neither the others nor a server
     // As a log written by something else would hold it.
     await world.cluster.propose({
       type: "job-register",
-      Job: { ...good, ID: "a-bad-one" as JobId, Namespace: "default" as Namespace, Periodic: { ...good.Periodic, Specs: ["no cron at all"] } },
+      Job: {
+        ...good,
+        ID: "a-bad-one" as JobId,
+        Namespace: "default" as Namespace,
+        Periodic: { ...good.Periodic, Specs: ["no cron at all"] },
+      },
       Submission: null,
       Evaluation: null,
       EnforceIndex: null,
@@ -242,7 +277,10 @@ test("a job whose schedule cannot be read blocks neither the others nor a server
     });
     await world.restartServer();
     await world.clock.advance(11 * MINUTE_MS);
-    assert.deepEqual(children(world, "good").map((time) => time.slice(3)), ["10:00"]);
+    assert.deepEqual(
+      children(world, "good").map((time) => time.slice(3)),
+      ["10:00"],
+    );
     assert.match(JSON.stringify(world.errors), /cannot read the schedule of periodic job.*a-bad-one/);
     assert.deepEqual(world.server.statistics()["periodic.tracked"], 1);
   }));
@@ -281,7 +319,13 @@ test("through changes of clocks in twenty zones every job has one child a tick (
   });
   const admission = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
   const errors: unknown[] = [];
-  const context = { cluster, clock, random, admission, report: (entry: { level: string }) => void (entry.level === "error" && errors.push(entry)) };
+  const context = {
+    cluster,
+    clock,
+    random,
+    admission,
+    report: (entry: { level: string }) => void (entry.level === "error" && errors.push(entry)),
+  };
   const launcher = createPeriodicLauncher(context);
   try {
     const from = Temporal.Instant.fromEpochMilliseconds(clock.nowMs());
@@ -296,7 +340,8 @@ test("through changes of clocks in twenty zones every job has one child a tick (
       assert.ok(Math.abs(dates.length - days) <= 1, `${zone}: ${dates.length} in ${days} days`);
       const known = new Set(dates);
       const first = Temporal.PlainDate.from(dateIn(zone, from));
-      for (let day = 1; day < days - 1; day++) assert.ok(known.has(first.add({ days: day }).toString()), `${zone}: ${first.add({ days: day })} has one`);
+      for (let day = 1; day < days - 1; day++)
+        assert.ok(known.has(first.add({ days: day }).toString()), `${zone}: ${first.add({ days: day })} has one`);
     }
     assert.deepEqual(errors, []);
   } finally {

@@ -71,7 +71,14 @@ test("what went wrong is told after its records are gone, and after the job is",
 test("a dispatched child that failed and was collected is remembered by its parent, and answers by its own name", () =>
   inside({}, async (world) => {
     await world.addNode({ name: "n1" });
-    const job = jobOf({ id: "work", type: "batch", count: 1, behaviour: "fails", parameterized: true, reschedule: { Attempts: 0, Unlimited: false, Interval: 0 } });
+    const job = jobOf({
+      id: "work",
+      type: "batch",
+      count: 1,
+      behaviour: "fails",
+      parameterized: true,
+      reschedule: { Attempts: 0, Unlimited: false, Interval: 0 },
+    });
     await world.server.registerJob({ Job: job });
     const nothing = { Payload: "", Meta: {}, IdempotencyToken: "", IdPrefixTemplate: "", Priority: 0 };
     const { DispatchedJobID } = await world.server.dispatchJob("default", "work", nothing);

@@ -41,7 +41,11 @@ export interface Stage {
 const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
 
 /** Job "web", group "group", task "task", one of it; version 1. */
-export function webJob(more: Record<string, unknown> = {}, group: Record<string, unknown> = {}, shape: Partial<Parameters<typeof jobOf>[0]> = {}): Job {
+export function webJob(
+  more: Record<string, unknown> = {},
+  group: Record<string, unknown> = {},
+  shape: Partial<Parameters<typeof jobOf>[0]> = {},
+): Job {
   const api = jobOf({ id: "web", count: 1, ...shape }) as { TaskGroups: Record<string, unknown>[] };
   const { job } = admitJob({ ...api, TaskGroups: [{ ...api.TaskGroups[0], ...group }], ...more }, CONTEXT);
   return { ...job, Version: 1, CreateIndex: 10, ModifyIndex: 20, JobModifyIndex: 20, Status: "pending", SubmitTime: ago(100) };
@@ -71,7 +75,12 @@ export function factsOf(stage: Stage): WhyFacts {
 }
 
 export function node(name: string, more: Partial<Node> = {}): Node {
-  return { ...nodeOf(createSeededRandom(name.length * 7 + name.charCodeAt(name.length - 1)), { name }), Status: "ready", StatusUpdatedAt: ago(3_600) / 1e9, ...more };
+  return {
+    ...nodeOf(createSeededRandom(name.length * 7 + name.charCodeAt(name.length - 1)), { name }),
+    Status: "ready",
+    StatusUpdatedAt: ago(3_600) / 1e9,
+    ...more,
+  };
 }
 
 export function evaluation(more: Partial<Evaluation> = {}): Evaluation {
@@ -113,7 +122,12 @@ export function metric(more: Partial<AllocMetric> = {}): AllocMetric {
 
 /** Blocked: what the evaluation before it found. */
 export function blockedBy(found: AllocMetric, queued = 1): Evaluation[] {
-  const first = evaluation({ Status: "complete", FailedTGAllocs: { group: found }, QueuedAllocations: { group: queued }, BlockedEval: "b1" as EvaluationId });
+  const first = evaluation({
+    Status: "complete",
+    FailedTGAllocs: { group: found },
+    QueuedAllocations: { group: queued },
+    BlockedEval: "b1" as EvaluationId,
+  });
   return [first, evaluation({ ID: "b1" as EvaluationId, Status: "blocked", TriggeredBy: "queued-allocs", PreviousEval: first.ID })];
 }
 

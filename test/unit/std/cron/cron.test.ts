@@ -66,10 +66,7 @@ test("an expression that names no hour ticks on: nothing is made up for, a repea
 });
 
 test("a shift by half an hour, one at midnight and a whole skipped day follow the same rule", () => {
-  assert.deepEqual(runs("15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00", 2), [
-    "2026-10-04T02:30+11:00",
-    "2026-10-05T02:15+11:00",
-  ]);
+  assert.deepEqual(runs("15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00", 2), ["2026-10-04T02:30+11:00", "2026-10-05T02:15+11:00"]);
   assert.deepEqual(runs("0 0 * * *", "America/Havana", "2026-03-07T12:00", 2), ["2026-03-08T01:00-04:00", "2026-03-09T00:00-04:00"]);
   assert.deepEqual(runs("0 12 * * *", "Pacific/Apia", "2011-12-29T00:00-10:00", 3), [
     "2011-12-29T12:00-10:00",
