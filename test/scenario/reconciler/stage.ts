@@ -12,6 +12,7 @@
  *   ask NAME Migrate|…               a wish for what becomes of it
  *   promote [GROUP…]  pause  resume  fail           of the deployment
  *   deployments                      one line each, newest first            allocations           one line each
+ *   deadlines                        until when each group of the deployment has to get on
  *   scores                           of the first placement of the last pass
  */
 import assert from "node:assert/strict";
@@ -166,6 +167,10 @@ export function stage(): (line: string) => string {
     resume: setStatus("running", DEPLOYMENT_DESCRIPTIONS.running),
     fail: setStatus("failed", DEPLOYMENT_DESCRIPTIONS.failedByUser),
     deployments: () => book.snapshot().deploymentsByJob("default", "app").map(deploymentLine).join("\n"),
+    deadlines: () =>
+      Object.entries(active().TaskGroups)
+        .map(([name, { RequireProgressBy: by }]) => `${name} by ${by === null ? "no time" : formatDuration(Date.parse(by) * 1e6 - nowNs)}`)
+        .join(", "),
     allocations: () => placed(book.snapshot()).map(allocationLine).join("\n"),
     scores: () =>
       (last?.Placements[0]?.Metrics?.ScoreMetaData ?? [])
