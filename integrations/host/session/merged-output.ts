@@ -21,6 +21,8 @@ export async function* mergedOutput(
   const all = Object.entries(streams) as ["stdout" | "stderr", Readable][];
   let open = all.length;
   let over = false;
+  /** Of chunks, ever. */
+  let count = 0;
   let changed = Promise.withResolvers<void>();
   let quiet: NodeJS.Timeout | undefined;
   const nudge = () => {
@@ -31,13 +33,20 @@ export async function* mergedOutput(
     if (!over) return;
     clearTimeout(quiet);
     quiet = setTimeout(() => {
-      open = 0;
-      nudge();
+      // Our own process may have been busy: what came meanwhile is read before this is believed.
+      const heard = count;
+      setImmediate(() => {
+        // What waits is for a slow reader, who begins the quiet time anew with each chunk.
+        if (heard !== count || waiting.length > 0) return;
+        open = 0;
+        nudge();
+      });
     }, QUIET_MS);
   };
   for (const [stream, readable] of all) {
     readable.on("data", (data: Buffer) => {
       waiting.push({ stream, data });
+      count++;
       if (waiting.length >= WAITING_MAX) for (const [, each] of all) each.pause();
       restartQuiet();
       nudge();
