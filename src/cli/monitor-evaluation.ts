@@ -46,10 +46,6 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
           : `Evaluation triggered by job ${quote(evaluation.JobID)}`,
       );
     }
-    if (evaluation.DeploymentID !== deployment) {
-      deployment = evaluation.DeploymentID;
-      if (deployment !== "") say(`Evaluation within deployment: ${quote(short(deployment))}`);
-    }
     const { value: allocations } = await context.api.evaluations.allocations(evaluationId);
     for (const allocation of allocations) {
       const before = seen.get(allocation.ID);
@@ -65,6 +61,11 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
         say(`Allocation ${name} status changed: ${quote(before.status)} -> ${quote(allocation.ClientStatus)}${description}`);
       }
       seen.set(allocation.ID, { status: allocation.ClientStatus, description: allocation.ClientDescription });
+    }
+    // Told last: it is on record as soon as its allocations are, or a moment later.
+    if (evaluation.Status !== "pending" && evaluation.DeploymentID !== deployment) {
+      deployment = evaluation.DeploymentID;
+      if (deployment !== "") say(`Evaluation within deployment: ${quote(short(deployment))}`);
     }
     if (evaluation.Status !== status) {
       say(`Evaluation status changed: ${quote(status)} -> ${quote(evaluation.Status)}`);

@@ -46,7 +46,7 @@ export const jobHistory: Command = {
       terminal.print(keyValues(facts(job)));
       const diff = diffs.get(job.Version);
       if (diff !== undefined)
-        terminal.print(`Diff        =\n${renderJobDiff(diff, { colours: terminal.colours, verbose: flags.flag("verbose") })}`);
+        terminal.print(`Diff        =\n${renderJobDiff(diff, { colours: terminal.colours, verbose: flags.flag("verbose") }).trimEnd()}`);
     }
     return 0;
   },

@@ -34,7 +34,7 @@ export function whyText(why: JobWhy, style: WhyStyle): string {
     blocks.push(`${paintStage(reason.Stage, style.colours)(`${reason.Stage}${counted(reason)}`)}: ${reason.Sentence}\n${about(reason, style)}`);
   }
   if (why.Past.length > 0) {
-    const lines = why.Past.map((reason) => `  ${ago(reason.Since, style.nowMs)}, ${place(reason)}: ${reason.Sentence}`);
+    const lines = why.Past.map((reason) => `  ${[ago(reason.Since, style.nowMs), ...place(reason)].join(", ")}: ${reason.Sentence}`);
     blocks.push(`${style.colours.bold("Before")}\n${lines.join("\n")}`);
   }
   return blocks.join("\n\n");
@@ -50,17 +50,17 @@ function about(reason: Reason, style: WhyStyle): string {
     ...(reason.NodeID === "" ? [] : [`node ${short(reason.NodeID, style)}`]),
   ];
   const since = reason.Since === 0 ? [] : [`for ${spell(Math.max(0, style.nowMs - reason.Since / 1e6))}`];
-  const line = `  ${[place(reason), ...ids, ...since].join(", ")}`;
+  const line = `  ${[...place(reason), ...ids, ...since].join(", ")}`;
   const details = style.verbose
     ? Object.entries(reason.Details).map(([key, value]) => `\n  ${key} = ${typeof value === "string" ? value : JSON.stringify(value)}`)
     : [];
   return style.colours.grey(line) + details.join("");
 }
 
-/** The allocation's name, or the group when it is about several. */
-function place(reason: Reason): string {
-  const what = reason.Name === "" ? `group ${JSON.stringify(reason.Group)}` : reason.Name;
-  return reason.Task === "" ? what : `${what}, task ${JSON.stringify(reason.Task)}`;
+/** The allocation's name, the group when it is about several, nothing when it is about the job. */
+function place(reason: Reason): string[] {
+  const what = reason.Name === "" ? (reason.Group === "" ? [] : [`group ${JSON.stringify(reason.Group)}`]) : [reason.Name];
+  return reason.Task === "" ? what : [...what, `task ${JSON.stringify(reason.Task)}`];
 }
 
 function short(id: string, style: WhyStyle): string {
