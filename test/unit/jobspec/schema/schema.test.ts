@@ -109,15 +109,19 @@ test("every example, written in JSON, is a job file for the schema of that form 
   assert.ok(compared > 5, `only ${compared} were compared`);
 });
 
+/** Blocks that are one map. */
+const PLAIN = "args env meta config policy header headers options canary_meta tagged_addresses locals variables".split(" ");
+
 /** HCL → its JSON form: an expression is text with a hole in it. */
 function inJson(body: Body, path: readonly string[]): Record<string, unknown> {
   const json: Record<string, unknown> = {};
   for (const attribute of body.attributes) json[attribute.name] = valueOf(attribute, path);
   for (const block of body.blocks) {
     const inner = inJson(block.body, [...path, block.type]);
-    const item = block.labels.reduceRight<Record<string, unknown>>((value, label) => ({ [label.text]: value }), inner);
-    const plain = ["env", "meta", "config", "locals", "variables"].includes(block.type) || path.at(-1) === "config";
-    if (plain && block.labels.length === 0 && path.at(-1) !== "config") json[block.type] = item;
+    // In free content blocks are lists of maps, also those that labels make.
+    const free = path.includes("config") || path.includes("policy");
+    const item = block.labels.reduceRight<Record<string, unknown>>((value, label) => ({ [label.text]: free ? [value] : value }), inner);
+    if (PLAIN.includes(block.type) && block.labels.length === 0 && !free) json[block.type] = item;
     else json[block.type] = [...((json[block.type] as unknown[] | undefined) ?? []), item];
   }
   return json;
