@@ -69,9 +69,19 @@ const WORKERS_DEFAULT = 4;
 
 /** All of it or nothing: when a part cannot start, those before it end, so that no half server goes on acting (F5). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  await using starting = new AsyncDisposableStack();
+  const started = new AsyncDisposableStack();
+  try {
+    return assemble(options, started);
+  } catch (thrown) {
+    await started.disposeAsync();
+    throw thrown;
+  }
+}
+
+/** `started` ends what was started, the last first. */
+function assemble(options: ServerOptions, started: AsyncDisposableStack): RunningServer {
   const keep = <Part extends { close(): void }>(part: Part): Part => {
-    starting.defer(() => part.close());
+    started.defer(() => part.close());
     return part;
   };
   const { cluster, clock, random, admission } = options;
@@ -104,7 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const refusals = createPlanRefusals();
   const parts = { context, broker, applier, turns, rejections, refusals, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
-  starting.defer(async () => {
+  started.defer(async () => {
     closing.abort();
     broker.close();
     applier.close();
@@ -117,7 +127,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const drainer = keep(createDrainer(context));
   const periodic = keep(createPeriodicLauncher(context));
   keep(createDisconnectedNodes(context));
-  const running = starting.move();
 
   return {
     cluster,
@@ -162,7 +171,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       "deployments.active": deployments.watched,
       "periodic.tracked": periodic.tracked,
     }),
-    close: () => running.disposeAsync(),
+    close: () => started.disposeAsync(),
   };
 }
 
