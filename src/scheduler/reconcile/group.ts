@@ -12,7 +12,7 @@
  *             placement with its name, its version and its deployment
  */
 import { clientTerminal, deploymentActive, groupChange } from "#model";
-import type { Allocation, Deployment, DeploymentGroup, DeploymentId, Job, TaskGroup, UpdateStrategy } from "#model";
+import type { Allocation, Deployment, DeploymentGroup, DeploymentId, Job, UpdateStrategy } from "#model";
 import { type CanaryPlan, planCanaries } from "./canaries.ts";
 import { isOutOfReach } from "./classify.ts";
 import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Note, type Place, type Stop } from "./decision.ts";

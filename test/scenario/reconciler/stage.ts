@@ -210,7 +210,10 @@ type Written = Record<string, unknown>;
 const UPDATE = { Stagger: "30s", MaxParallel: 1, HealthCheck: "checks", MinHealthyTime: "10s", HealthyDeadline: "5m" };
 const POLICIES = {
   update: ["Update", { ...UPDATE, ProgressDeadline: "10m", Canary: 0, AutoRevert: false, AutoPromote: false }],
-  reschedule: ["ReschedulePolicy", { Attempts: 0, Interval: "0s", Delay: "30s", DelayFunction: "constant", MaxDelay: "1h", Unlimited: true }],
+  reschedule: [
+    "ReschedulePolicy",
+    { Attempts: 0, Interval: "0s", Delay: "30s", DelayFunction: "constant", MaxDelay: "1h", Unlimited: true },
+  ],
   disconnect: ["Disconnect", { LostAfter: null, StopOnClientAfter: null, Replace: null, Reconcile: "best_score" }],
 } as const;
 
@@ -334,4 +337,3 @@ function dueNs(evaluation: Evaluation): number {
 function timeOf(nowNs: number): string {
   return new Date(nowNs / 1e6).toISOString();
 }
-

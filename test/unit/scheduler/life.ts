@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { createVirtualClock } from "#integrations/memory";
 import { DEPLOYMENT_DESCRIPTIONS, terminal } from "#model";
-import type { Allocation, ClientStatus, Deployment, DesiredTransition, Evaluation, Job, JobId, Namespace, Node, Plan, TaskState } from "#model";
+import type {
+  Allocation,
+  ClientStatus,
+  Deployment,
+  DesiredTransition,
+  Evaluation,
+  Job,
+  JobId,
+  Namespace,
+  Node,
+  Plan,
+  TaskState,
+} from "#model";
 import { verifyPlan } from "#plan";
 import { schedule } from "#scheduler";
 import { type Command, commandVersion, createState, type Outcome, type Snapshot } from "#state";

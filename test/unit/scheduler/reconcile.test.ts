@@ -168,7 +168,8 @@ function take(life: Life, step: Step): void {
     case "evaluate":
       return;
     default: {
-      const seen = step.do === "comeBack" ? wanted.filter((each) => each.ClientStatus === "unknown") : wanted.filter((each) => reachable(life, each));
+      const seen =
+        step.do === "comeBack" ? wanted.filter((each) => each.ClientStatus === "unknown") : wanted.filter((each) => reachable(life, each));
       const which = pick(step.do === "retry" || step.do === "force" ? life.allocations.filter(isFailed) : seen, step.which);
       if (which !== undefined) happens(life, which, step.do);
     }
@@ -241,7 +242,10 @@ function assertUpdatesHeldBack(before: Snapshot, plan: Plan): void {
   const staying = own.filter((each) => !stopped.has(each.ID) && each.DesiredTransition.Migrate !== true);
   assert(!staying.some((each) => each.DeploymentStatus?.Healthy === false), "an unhealthy one stops the update (F17)");
   const unwell = staying.filter((each) => each.DeploymentStatus?.Healthy !== true).length;
-  assert(plan.Placements.length + unwell <= maxParallel || renewed === 0, `${plan.Placements.length} placed beside ${unwell} that are not well`);
+  assert(
+    plan.Placements.length + unwell <= maxParallel || renewed === 0,
+    `${plan.Placements.length} placed beside ${unwell} that are not well`,
+  );
 }
 type Plan = Committed["plan"];
 
@@ -316,7 +320,9 @@ function assertAllIsWell(life: Life): void {
   const failed = latest?.Status === "failed" && latest.JobVersion === job.Version;
   const count = job.TaskGroups[0]?.Count ?? 0;
   const here = present(life.allocations);
-  const done = life.allocations.filter((each) => job.Type === "batch" && each.ClientStatus === "complete" && each.JobVersion === job.Version);
+  const done = life.allocations.filter(
+    (each) => job.Type === "batch" && each.ClientStatus === "complete" && each.JobVersion === job.Version,
+  );
   assert(here.length + done.length >= count || failed, `${here.length} of ${count}`);
   if (!failed) for (const each of here) assert.equal(each.JobVersion, job.Version);
 }
@@ -359,7 +365,12 @@ test("while nodes fall silent and come back nothing is placed twice, given up or
 });
 
 test("a long rollout goes on by what is well, and stops for what is ill (F17)", () => {
-  const weather: Weather = { wishes: rolledWishes, changes: 1, nodes: 0, fates: ["well", "well", "well", "well", "ill", "failed", "retry", "move"] };
+  const weather: Weather = {
+    wishes: rolledWishes,
+    changes: 1,
+    nodes: 0,
+    fates: ["well", "well", "well", "well", "ill", "failed", "retry", "move"],
+  };
   fc.assert(
     fc.property(stories(weather), ([first, turns]) => live("service", first, turns)),
     { numRuns: Math.ceil(30 * testScale()) },
