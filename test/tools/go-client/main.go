@@ -44,14 +44,30 @@ func main() {
 		{"agent", r.agent}, {"node", r.nodes}, {"parse", r.parse}, {"plan", r.plan}, {"refuse", r.refuse}, {"register", r.register},
 		{"running", r.running}, {"job", r.jobReads}, {"allocation", r.allocation}, {"logs", r.logs}, {"files", r.files},
 		{"usage", r.usage}, {"evaluations", r.evaluations}, {"events", r.events}, {"search", r.search}, {"pages", r.pages},
-		{"plan-again", r.planAgain}, {"restart", r.restart}, {"operator", r.operator}, {"stop", r.stop}, {"gone", r.gone},
+		{"plan-again", r.planAgain}, {"exec", r.exec}, {"action", r.action}, {"restart", r.restart}, {"deployment", r.deployment},
+		{"versions", r.versions}, {"scale", r.scale}, {"dispatch", r.dispatch}, {"periodic", r.periodic}, {"namespaces", r.namespaces},
+		{"pools", r.pools}, {"metadata", r.metadata}, {"fuzzy", r.fuzzy}, {"operator", r.operator}, {"servers", r.servers},
+		{"snapshot", r.snapshot}, {"stop", r.stop}, {"drain", r.drain}, {"eval-delete", r.evalDelete}, {"gone", r.gone},
 	}
 	for _, each := range steps {
 		if err := each.step(); err != nil {
+			r.leaveNothing()
 			fail(each.name, err)
 		}
 		fmt.Println("ok", each.name)
 	}
+}
+
+// leaveNothing stops what a failed run leaves running.
+func (r *run) leaveNothing() {
+	jobs, _, _ := r.client.Jobs().PrefixList(r.job)
+	for _, job := range jobs {
+		_, _, _ = r.client.Jobs().Deregister(job.ID, false, nil)
+	}
+	_ = until("nothing runs", func() (bool, error) {
+		list, _, err := r.client.Allocations().List(&api.QueryOptions{Filter: `ClientStatus == "running"`})
+		return len(list) == 0, err
+	})
 }
 
 func fail(step string, err error) {
@@ -82,7 +98,11 @@ func (r *run) jobNoun(message string) *api.Job {
 		SetConfig("command", "/bin/sh").
 		SetConfig("args", []string{"-c", "echo " + message + "; echo to-stderr >&2; exec sleep 600"}).
 		Require(&api.Resources{CPU: ptr(50), MemoryMB: ptr(32)})
-	return job.AddTaskGroup(api.NewTaskGroup("g", 1).AddTask(task))
+	task.Actions = []*api.Action{{Name: "greet", Command: "/bin/sh", Args: []string{"-c", "echo greetings; exit 3"}}}
+	group := api.NewTaskGroup("g", 1).AddTask(task)
+	group.Update = &api.UpdateStrategy{MinHealthyTime: ptr(100 * time.Millisecond)}
+	group.Scaling = &api.ScalingPolicy{Min: ptr(int64(1)), Max: ptr(int64(4)), Type: "horizontal", Enabled: ptr(true)}
+	return job.AddTaskGroup(group)
 }
 
 func ptr[T any](value T) *T { return &value }
@@ -259,7 +279,7 @@ func (r *run) jobReads() error {
 		want(len(list) == 1 && list[0].JobSummary.Summary["g"].Running == 1, "list: %+v", list),
 		want(*job.Status == "running" && *job.SubmitTime > time.Now().Add(-time.Hour).UnixNano(), "job: %+v", job),
 		want(summary.Summary["g"].Running == 1, "summary: %+v", summary),
-		want(len(versions) == 1 && len(deployments) == 0 && len(evaluations) > 0, "versions %d deployments %d evaluations %d", len(versions), len(deployments), len(evaluations)),
+		want(len(versions) == 1 && len(deployments) == 1 && len(evaluations) > 0, "versions %d deployments %d evaluations %d", len(versions), len(deployments), len(evaluations)),
 	)
 }
 
