@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { NamedError } from "#std";
 import type { Command } from "../command.ts";
 
-const TEMPLATES = { example: "the example, with a word about everything", short: "the same without the words" } as const;
+/** Name → what it shows; each is templates/job/<name>.nomad.hcl. */
+export const JOB_TEMPLATES = {
+  example: "a service, with a word about everything",
+  short: "the same without the words",
+  canary: "a service that is updated with a canary, and goes back by itself",
+  batch: "work that ends",
+  periodic: "work that the clock starts",
+  parameterized: "work that is started with what to do",
+  system: "one on every node",
+} as const;
 
 export const jobInit: Command = {
   usage: "job init [options] [<file>]",
@@ -18,23 +27,26 @@ export const jobInit: Command = {
   },
   async run({ flags, terminal, arguments: words }) {
     if (flags.flag("list-templates")) {
-      for (const [name, about] of Object.entries(TEMPLATES)) terminal.print(`${name.padEnd(8)} ${about}`);
+      for (const [name, about] of Object.entries(JOB_TEMPLATES)) terminal.print(`${name.padEnd(13)} ${about}`);
       return 0;
     }
     if (flags.flag("connect"))
       throw new NamedError("JOB_TEMPLATE_UNKNOWN", "Cannot write a Connect example: service mesh is not in this version of Drover yet");
     const name = flags.text("template") ?? (flags.flag("short") ? "short" : "example");
-    if (!Object.hasOwn(TEMPLATES, name))
+    if (!Object.hasOwn(JOB_TEMPLATES, name))
       throw new NamedError(
         "JOB_TEMPLATE_UNKNOWN",
-        `Cannot write job template ${JSON.stringify(name)}: there are ${Object.keys(TEMPLATES).join(", ")}`,
+        `Cannot write job template ${JSON.stringify(name)}: there are ${Object.keys(JOB_TEMPLATES).join(", ")}`,
       );
     const file = words[0] ?? "example.nomad.hcl";
     if (existsSync(file))
       throw new NamedError("JOB_FILE_EXISTS", `Cannot write ${JSON.stringify(file)}: it already exists`, {
         fix: "Name another file, or remove it first.",
       });
-    writeFileSync(file, readFileSync(templatePath(name)), { flag: "wx" });
+    const text = readFileSync(templatePath(name), "utf8");
+    // Words about everything, without the words.
+    const plain = flags.flag("short") && name !== "short" ? text.replace(/^ *#.*\n/gm, "").replace(/ +#[^"\n]*$/gm, "") : text;
+    writeFileSync(file, plain, { flag: "wx" });
     terminal.print(`Example job file written to ${file}`);
     return 0;
   },
