@@ -1,12 +1,12 @@
 /** A directory, two pipes and a way to see what a driver of the host left on the machine. Names start with the owner's label, so tests of others are not seen. */
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import type { Driver } from "#ports";
 import { hostDisk } from "#integrations/host";
+import { ownFolder, removeRemains } from "../live/remains.ts";
 import type { DriverWorld } from "./driver.ts";
 
 export interface HostWorld extends DriverWorld {
@@ -17,7 +17,7 @@ export interface HostWorld extends DriverWorld {
 }
 
 export async function hostWorld(isolation: "none" | "chroot", open: (stateDirectory: string) => Driver): Promise<HostWorld> {
-  const directory = mkdtempSync(path.join(tmpdir(), "drover-driver-"));
+  const directory = ownFolder("driver");
   const stateDirectory = path.join(directory, "state");
   const disk = hostDisk();
   const root = path.join(directory, "allocs", "11111111-2222-3333-4444-555555555555");
@@ -40,7 +40,7 @@ export async function hostWorld(isolation: "none" | "chroot", open: (stateDirect
     async remove() {
       for (const fd of pipes) closeSync(fd);
       await disk.removeAllocation(root);
-      rmSync(directory, { recursive: true, force: true });
+      await removeRemains(directory);
     },
   };
 }

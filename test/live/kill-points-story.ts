@@ -1,7 +1,6 @@
 /** The three allocations of the kill story, and how its processes are told from all others on the machine. */
-import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync, rmdirSync, type Dirent } from "node:fs";
+import { readdirSync, readFileSync, type Dirent } from "node:fs";
 import { join } from "node:path";
 import type { Allocation, AllocationId } from "#model";
 import { anAllocation, NANOSECONDS } from "../unit/client/stage.ts";
@@ -73,21 +72,6 @@ export interface Trace {
   /** A pid or a path. */
   readonly what: string;
   readonly words: string;
-}
-
-/** Ends and removes them: what a failed test would leave on the machine. */
-export function erase(found: readonly Trace[]): void {
-  for (const each of found) if (each.kind === "process") tolerate(() => process.kill(Number(each.what), "SIGKILL"));
-  for (const each of found) if (each.kind === "mount") spawnSync("umount", ["-l", each.what]);
-  for (const each of found.toReversed()) if (each.kind === "cgroup") tolerate(() => rmdirSync(each.what));
-}
-
-function tolerate(act: () => void): void {
-  try {
-    act();
-  } catch {
-    // Gone already.
-  }
 }
 
 /** Everything on the machine that carries one of these ids, or lies in this directory: processes, mounts, cgroups. */

@@ -4,13 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clientKillPoints } from "#client";
-import { erase, sleepers, traces, type Story, type Trace } from "./kill-points-story.ts";
+import { sleepers, traces, type Story, type Trace } from "./kill-points-story.ts";
+import { ownFolder, removeRemains, sweepAbandoned } from "./remains.ts";
 
 const PROGRAM = join(import.meta.dirname, "kill-points-agent.ts");
 const TIMEOUT_MS = 60_000;
@@ -61,7 +62,7 @@ function live(directory: string, driver: string, more: Readonly<Record<string, s
 }
 
 async function dieAndComeBack(driver: string, point: string): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "drover-kill-"));
+  const directory = ownFolder("kill");
   let ids: readonly string[] = [];
   const lives: Life[] = [];
   const agent = (more: Readonly<Record<string, string>>) => {
@@ -115,8 +116,7 @@ async function dieAndComeBack(driver: string, point: string): Promise<void> {
   } finally {
     for (const life of lives) if (life.child.exitCode === null && life.child.signalCode === null) life.child.kill("SIGKILL");
     // Also when it failed: nothing of this test stays on the machine.
-    erase(traces(ids, directory));
-    rmSync(directory, { recursive: true, force: true });
+    await removeRemains(directory);
   }
 }
 
@@ -129,6 +129,8 @@ async function tracesAtRest(ids: readonly string[], directory: string): Promise<
   }
   return traces(ids, directory);
 }
+
+before(sweepAbandoned);
 
 const skip = process.env["DROVER_SKIP_LIVE"] === "1" ? "DROVER_SKIP_LIVE" : false;
 for (const driver of (process.env["DROVER_KILL_DRIVERS"] ?? "raw_exec,exec").split(",")) {

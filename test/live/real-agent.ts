@@ -1,15 +1,14 @@
 /** The real program on free ports, for live tests: start it, talk to it with the real CLI, kill it, and leave nothing. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ownerLabel } from "../../integrations/host/process/label.ts";
 import { eventually } from "../eventually.ts";
+import { groupsOf, ownFolder, removeRemains, sweepAbandoned } from "./remains.ts";
 
 export { eventually };
+export { mountsUnder, processesUnder, sweepUnder } from "./remains.ts";
 export const REPOSITORY = join(import.meta.dirname, "..", "..");
 const MAIN = join(REPOSITORY, "src", "main.ts");
 
@@ -31,7 +30,7 @@ export async function freePort(): Promise<number> {
 
 /** A folder that is removed with the test. */
 export function temporaryDirectory(name: string): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), `drover-${name}-`));
+  const path = ownFolder(name);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
@@ -98,6 +97,7 @@ const DEFAULT_CONFIG = {
 };
 
 export async function startRealAgent(options: RealAgentOptions = {}): Promise<RealAgent> {
+  await sweepAbandoned();
   const directory = temporaryDirectory("agent");
   const configDirectory = join(directory.path, "config");
   const dataDirectory = join(directory.path, "data");
@@ -177,9 +177,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
     async remove() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exited;
-      await sweepUnder(directory.path);
-      for (const group of controlGroupsOf(dataDirectory).toReversed()) rmdirSync(group);
-      directory.remove();
+      await removeRemains(directory.path);
     },
   };
   try {
@@ -191,75 +189,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
   return agent;
 }
 
-/** Processes of this machine whose environment, command line or working directory names the folder. */
-export function processesUnder(path: string): { readonly pid: number; readonly command: string }[] {
-  const found: { pid: number; command: string }[] = [];
-  for (const entry of readdirNumbers("/proc")) {
-    if (entry === process.pid) continue;
-    try {
-      const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
-      const environment = readFileSync(`/proc/${entry}/environ`, "utf8");
-      const state = readFileSync(`/proc/${entry}/stat`, "utf8").replace(/^.*\) /s, "")[0];
-      if (state !== "Z" && (command.includes(path) || environment.includes(path))) found.push({ pid: entry, command });
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  return found;
-}
-
-export function mountsUnder(path: string): string[] {
-  return readFileSync("/proc/self/mounts", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "")
-    .filter((mount) => mount.startsWith(path));
-}
-
 /** Control groups that the drivers of the agent with this data directory made, parents first, in every hierarchy. */
 export function controlGroupsOf(dataDirectory: string): string[] {
-  const labels = ["raw_exec", "exec"].map((driver) => ownerLabel(join(dataDirectory, "client", driver)));
-  const roots = readdirSync("/sys/fs/cgroup", { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const below = (group: string): string[] => [
-    group,
-    ...readdirSync(group, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => below(join(group, entry.name))),
-  ];
-  return ["", ...roots.map((entry) => entry.name)]
-    .flatMap((root) => labels.map((label) => join("/sys/fs/cgroup", root, "drover", label)))
-    .filter((group) => existsSync(group))
-    .flatMap(below);
-}
-
-/** Ends every process of the folder and undoes every mount below it: what a test that failed in the middle may have left. */
-export async function sweepUnder(path: string): Promise<void> {
-  await sweepProcesses(path);
-  unmountUnder(path);
-}
-
-async function sweepProcesses(path: string): Promise<void> {
-  for (let round = 0; round < 20; round++) {
-    const left = processesUnder(path);
-    if (left.length === 0) return;
-    for (const each of left) {
-      try {
-        process.kill(each.pid, "SIGKILL");
-      } catch {
-        // Gone already.
-      }
-    }
-    await sleep(25);
-  }
-}
-
-function unmountUnder(path: string): void {
-  for (const mount of mountsUnder(path).toReversed()) {
-    spawnSync("umount", ["-l", mount], { stdio: "ignore" });
-  }
-}
-
-function readdirNumbers(path: string): number[] {
-  return readdirSync(path)
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
+  return groupsOf(["raw_exec", "exec"].map((driver) => join(dataDirectory, "client", driver)));
 }
