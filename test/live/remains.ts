@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { removeGroup } from "../../integrations/host/cgroup/group.ts";
+import { killGroup, removeGroup } from "../../integrations/host/cgroup/group.ts";
 import { detectCgroups, treeRoots } from "../../integrations/host/cgroup/hierarchy.ts";
 import { ownerLabel } from "../../integrations/host/process/label.ts";
 
@@ -73,9 +73,12 @@ export async function sweepUnder(path: string): Promise<void> {
 
 /** Everything of the folder, and the folder. A process that was just killed may hold its group for a moment: waited for. */
 export async function removeRemains(path: string): Promise<void> {
-  await sweepUnder(path);
   // Where tests of agents, of clients and of single drivers keep what their drivers know.
   const states = ["data/client/raw_exec", "data/client/exec", "client", "state"].map((each) => join(path, each));
+  await sweepUnder(path);
+  // What runs in a chroot names the folder nowhere.
+  for (const group of groupsOf(states)) await killGroup(group);
+  await sweepUnder(path);
   for (const group of groupsOf(states).toReversed()) await removeGroup(group);
   for (const file of configurationsUnder(path)) rmSync(file, { force: true });
   rmSync(path, { recursive: true, force: true });

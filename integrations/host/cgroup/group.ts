@@ -52,7 +52,7 @@ export async function removeGroup(group: string): Promise<boolean> {
   // The kernel may take a moment to forget members that are already dead.
   for (let attempt = 0; attempt < 50; attempt++) {
     if (removeTree(group)) return true;
-    await sleep(Math.min(1 << attempt, 20));
+    await sleep(Math.min(2 ** attempt, 20));
   }
   return false;
 }
