@@ -16,7 +16,9 @@ test("Every endpoint, command and flag of Nomad's is done, later or never, and s
     {
       endpoints: endpoints.filter((row) => !standing.test(row.standing)).map((row) => `${row.method} ${row.path}`),
       commands: commands.filter((row) => !standing.test(row.standing)).map((row) => row.name),
-      flags: commands.flatMap((row) => row.flags.filter((flag) => !standing.test(flag.standing)).map((flag) => `${row.name} -${flag.name}`)),
+      flags: commands.flatMap((row) =>
+        row.flags.filter((flag) => !standing.test(flag.standing)).map((flag) => `${row.name} -${flag.name}`),
+      ),
     },
     { endpoints: [], commands: [], flags: [] },
   );

@@ -60,7 +60,8 @@ function endpointList(): readonly Endpoint[] {
 }
 
 function endpointStanding(path: string, method: string): Standing {
-  const has = (of: { readonly path: string; readonly methods: readonly string[] }) => plain(of.path) === plain(path) && of.methods.includes(method);
+  const has = (of: { readonly path: string; readonly methods: readonly string[] }) =>
+    plain(of.path) === plain(path) && of.methods.includes(method);
   if (endpointList().some(has)) return "done";
   const later = [...LATER_ENDPOINTS, ...LATER_METHODS].find(has);
   if (later === undefined) return UNEXPLAINED;
@@ -78,18 +79,22 @@ interface TestText {
 }
 
 function testTexts(): readonly TestText[] {
-  return readdirSync(join(REPOSITORY, "test"), { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(test\.ts|txt|go)$/.test(file) && file !== "coverage.test.ts")
-    // The API's own tests first: where they ask is where one looks.
-    .toSorted((a, b) => Number(b.startsWith("unit/api/")) - Number(a.startsWith("unit/api/")) || (a < b ? -1 : 1))
-    .map((file) => ({ file: `test/${file}`, text: readFileSync(join(REPOSITORY, "test", file), "utf8") }));
+  return (
+    readdirSync(join(REPOSITORY, "test"), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(test\.ts|txt|go)$/.test(file) && file !== "coverage.test.ts")
+      // The API's own tests first: where they ask is where one looks.
+      .toSorted((a, b) => Number(b.startsWith("unit/api/")) - Number(a.startsWith("unit/api/")) || (a < b ? -1 : 1))
+      .map((file) => ({ file: `test/${file}`, text: readFileSync(join(REPOSITORY, "test", file), "utf8") }))
+  );
 }
 
 /** A path is asked where it is written out, with anything for its parameters. */
 function whereAsked(path: string, texts: readonly TestText[]): string {
   const pattern = path
     .split(/(:\w+)/)
-    .map((part) => (part === ":job" ? "[^\\s\"'`?]+?" : part.startsWith(":") ? "[^/\\s\"'`?]+" : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")))
+    .map((part) =>
+      part === ":job" ? "[^\\s\"'`?]+?" : part.startsWith(":") ? "[^/\\s\"'`?]+" : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"),
+    )
     .join("");
   const asked = new RegExp(`${pattern}(?=["'\`?\\s)\\\\]|$)`, "m");
   return texts.find(({ text }) => asked.test(text))?.file ?? "";
@@ -123,7 +128,10 @@ export async function commandRows(): Promise<readonly CommandRow[]> {
 
 /** What the command says of each flag it takes; undefined: there is no such command. */
 async function flagsOf(name: string): Promise<Readonly<Record<string, string>> | undefined> {
-  if (name === "agent") return Object.fromEntries(Object.entries(AGENT_FLAGS).map(([flag, { refused, about }]) => [flag, refused === undefined ? about : `refused: ${refused}`]));
+  if (name === "agent")
+    return Object.fromEntries(
+      Object.entries(AGENT_FLAGS).map(([flag, { refused, about }]) => [flag, refused === undefined ? about : `refused: ${refused}`]),
+    );
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) return undefined;
   const command: Command = await entry.load();

@@ -77,7 +77,9 @@ export function agentFacts(sources: FactSources): AgentFacts {
 /** The same way as `kill -HUP`, so that both do the same. Without a listener the signal would end the process. */
 function reload(): void {
   if (process.listenerCount("SIGHUP") === 0) {
-    throw new NamedError("AGENT_RELOAD_UNAVAILABLE", "Cannot reload agent: nothing in this process listens for SIGHUP", { statusCode: 501 });
+    throw new NamedError("AGENT_RELOAD_UNAVAILABLE", "Cannot reload agent: nothing in this process listens for SIGHUP", {
+      statusCode: 501,
+    });
   }
   process.kill(process.pid, "SIGHUP");
 }

@@ -24,7 +24,12 @@ const random = createHostRandom();
 const state = createState({ clock });
 let index = 1;
 const apply = (command: Command) => {
-  const outcome = state.apply(++index, { version: commandVersion(command.type) as number, time: index * 1000, requestId: String(index), command });
+  const outcome = state.apply(++index, {
+    version: commandVersion(command.type) as number,
+    time: index * 1000,
+    requestId: String(index),
+    command,
+  });
   if (!outcome.ok) throw new Error(outcome.reason);
 };
 const register = (id: string, priority: number) =>
@@ -43,7 +48,11 @@ for (let each = 0; each < JOBS; each++) {
   const Allocations = Array.from({ length: ALLOCATIONS_EACH }, (_, at) =>
     placement(random.uuid(), `job-${each}`, `node-${at % NODES}`, { Name: `job-${each}.web[${at}]` }),
   );
-  apply({ type: "plan-apply", Plan: plan(state.snapshot().job("default", `job-${each}`) ?? null, { Placements: Allocations }), Evaluations: [] });
+  apply({
+    type: "plan-apply",
+    Plan: plan(state.snapshot().job("default", `job-${each}`) ?? null, { Placements: Allocations }),
+    Evaluations: [],
+  });
 }
 
 const cluster = { clusterId: "c", leads: true, leaderAddress: "", read: async () => state.snapshot(), state } as unknown as Cluster;

@@ -72,7 +72,13 @@ async function pageFigures(address: string, agent: Agent): Promise<readonly Figu
   } while (token !== "");
   if (seen.size !== 100_000) throw new Error(`the pages held ${seen.size} allocations, wanted 100,000`);
   return [
-    { bench: `allocations, a page of ${PER_PAGE} of 100,000, median`, value: percentile(times, 50), unit: "ms", reference: null, goal: "≤ 50" },
+    {
+      bench: `allocations, a page of ${PER_PAGE} of 100,000, median`,
+      value: percentile(times, 50),
+      unit: "ms",
+      reference: null,
+      goal: "≤ 50",
+    },
     { bench: "the same, p99", value: percentile(times, 99), unit: "ms", reference: null, goal: "" },
     { bench: "the same, largest answer", value: bytes / 1024, unit: "KiB", reference: null, goal: "≤ 1024" },
   ];

@@ -31,8 +31,7 @@ export function createApiClient(options: ApiClientOptions = {}) {
     status: statusCalls(ask),
     system: systemCalls(ask),
     search: (body: SearchBody, query?: QueryOptions) => ask.put<SearchAnswer>(endpointPath("search", {}), body, query),
-    searchFuzzy: (body: FuzzySearchBody, query?: QueryOptions) =>
-      ask.put<FuzzySearchAnswer>(endpointPath("search-fuzzy", {}), body, query),
+    searchFuzzy: (body: FuzzySearchBody, query?: QueryOptions) => ask.put<FuzzySearchAnswer>(endpointPath("search-fuzzy", {}), body, query),
     /** Heartbeats come as `{}`. Topics: "Job:web", "Allocation:*". */
     events: (topics: readonly string[], query?: QueryOptions) =>
       ask.values<{ readonly Index?: number; readonly Events?: readonly Event[] }>(

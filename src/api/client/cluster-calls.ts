@@ -36,7 +36,8 @@ export function nodeCalls(ask: Requester) {
       ask.put<NodeUpdateAnswer>(endpointPath("node-drain", { id }), { NodeID: id, ...body }, query),
     purge: (id: string, query?: QueryOptions) => ask.put<NodeUpdateAnswer>(endpointPath("node-purge", { id }), undefined, query),
     /** "": the agent asked. */
-    usage: (id: string, query?: QueryOptions) => ask.get<HostUsage>(endpointPath("client-stats", {}), withParameters(query, { node_id: id })),
+    usage: (id: string, query?: QueryOptions) =>
+      ask.get<HostUsage>(endpointPath("client-stats", {}), withParameters(query, { node_id: id })),
     collect: (id: string, query?: QueryOptions) =>
       ask.put<null>(endpointPath("client-gc", {}), undefined, withParameters(query, { node_id: id })),
     /** "": the agent asked. */
@@ -99,10 +100,7 @@ export function agentCalls(ask: Requester) {
     metrics: (query?: QueryOptions) => ask.get<MetricsAnswer>(endpointPath("metrics", {}), query),
     /** The agent's log as bytes, from now on. */
     monitor: (how: { readonly logLevel?: string; readonly logJson?: boolean } = {}, query?: QueryOptions) =>
-      ask.bytes(
-        endpointPath("agent-monitor", {}),
-        withParameters(query, { log_level: how.logLevel, log_json: how.logJson, plain: true }),
-      ),
+      ask.bytes(endpointPath("agent-monitor", {}), withParameters(query, { log_level: how.logLevel, log_json: how.logJson, plain: true })),
   };
 }
 

@@ -243,7 +243,10 @@ test("What is wrong with the request itself is a plain HTTP error before any soc
 test("An action runs the command its task offers, in the allocation named or any that runs", async () => {
   const base = aJob("acting");
   const group = base.TaskGroups[0] as (typeof base.TaskGroups)[number];
-  const task = { ...(group.Tasks[0] as (typeof group.Tasks)[number]), Actions: [{ Name: "greet", Command: "echo", Args: ["hi", "there"] }] };
+  const task = {
+    ...(group.Tasks[0] as (typeof group.Tasks)[number]),
+    Actions: [{ Name: "greet", Command: "echo", Args: ["hi", "there"] }],
+  };
   const job = { ...base, TaskGroups: [{ ...group, Tasks: [task] }] } as typeof base;
   const before = world.state.allocations;
   world.state.jobs = [...world.state.jobs, job];

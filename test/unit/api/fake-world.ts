@@ -240,8 +240,7 @@ export class FakeState {
         some(jobs, prefix)
           .filter((job) => namespace === "*" || job.Namespace === namespace)
           .filter(
-            (job) =>
-              after === undefined || job.Namespace > after.Namespace || (job.Namespace === after.Namespace && job.ID > after.ID),
+            (job) => after === undefined || job.Namespace > after.Namespace || (job.Namespace === after.Namespace && job.ID > after.ID),
           )
           .sort((a, b) => (a.Namespace < b.Namespace ? -1 : a.Namespace > b.Namespace ? 1 : 0)),
       jobSummary: (_namespace: string, id: string) => summaries.get(id),
@@ -494,7 +493,8 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
     get(_target, operation: string) {
       if (operation === "nodeServices") return () => services;
       if (operation === "statistics") return () => STATISTICS;
-      if (operation === "explainJob") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });
+      if (operation === "explainJob")
+        return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });
       if (operation === "scaleStatus") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, TaskGroups: {} });
       return async (...given: unknown[]) => {
         asked.push({ operation, arguments: given });

@@ -37,7 +37,15 @@ function aDeployment(id: string, fields: Record<string, unknown> = {}): Deployme
     JobVersion: 0,
     JobCreateIndex: 5,
     TaskGroups: {
-      g: { AutoPromote: false, Promoted: false, DesiredCanaries: 1, DesiredTotal: 3, PlacedAllocs: 1, HealthyAllocs: 1, UnhealthyAllocs: 0 },
+      g: {
+        AutoPromote: false,
+        Promoted: false,
+        DesiredCanaries: 1,
+        DesiredTotal: 3,
+        PlacedAllocs: 1,
+        HealthyAllocs: 1,
+        UnhealthyAllocs: 0,
+      },
     },
     Status: "running",
     StatusDescription: "Deployment is running",
@@ -95,11 +103,7 @@ test("A parameterized job is dispatched, with its payload in JSON or as the body
   });
   assert.deepEqual(lastAsked(), {
     operation: "dispatchJob",
-    arguments: [
-      "default",
-      "web",
-      { Payload: "aGk=", Meta: { a: "b" }, IdPrefixTemplate: "x-", Priority: 60, IdempotencyToken: "once" },
-    ],
+    arguments: ["default", "web", { Payload: "aGk=", Meta: { a: "b" }, IdPrefixTemplate: "x-", Priority: 60, IdempotencyToken: "once" }],
   });
   await ask("PUT", "/v1/job/web/dispatch");
   await ask("PUT", "/v1/job/web/dispatch/payload?meta=a%3Db&meta=c%3D&idempotency_token=t", "raw bytes, no JSON");
@@ -121,11 +125,7 @@ test("A group is scaled, or an event is noted without a count; the status is ask
   await ask("PUT", "/v1/job/web/scale", { Count: 3, Target: { Group: "g", Job: "web" }, Message: "more", Meta: { a: 1 } });
   assert.deepEqual(lastAsked(), {
     operation: "scaleJob",
-    arguments: [
-      "default",
-      "web",
-      { Count: 3, Group: "g", Message: "more", Error: false, Meta: { a: 1 }, JobModifyIndex: null },
-    ],
+    arguments: ["default", "web", { Count: 3, Group: "g", Message: "more", Error: false, Meta: { a: 1 }, JobModifyIndex: null }],
   });
   await ask("PUT", "/v1/job/web/scale", { Target: { Group: "g" }, Message: "no metrics", Error: true, JobModifyIndex: 5 });
   assert.deepEqual(lastAsked()?.arguments[2], {
@@ -164,7 +164,11 @@ test("Scaling policies come from the jobs' own blocks, with ids that stay", asyn
 });
 
 test("Deployments are listed, read and told what to do", async () => {
-  world.state.deployments = [aDeployment("d1"), aDeployment("d2", { CreateIndex: 20, JobCreateIndex: 1 }), aDeployment("d0", { Namespace: "n2" })];
+  world.state.deployments = [
+    aDeployment("d1"),
+    aDeployment("d2", { CreateIndex: 20, JobCreateIndex: 1 }),
+    aDeployment("d0", { Namespace: "n2" }),
+  ];
   assert.deepEqual(
     (await ask<{ ID: string }[]>("GET", "/v1/deployments")).map(({ ID }) => ID),
     ["d1", "d2"],
@@ -225,7 +229,9 @@ test("Job statuses hold allocations and the newest deployment, for all or for th
   assert.ok((all[0]?.Allocs.length ?? 0) > 0);
   assert.deepEqual([all[0]?.LatestDeployment?.ID, all[0]?.LatestDeployment?.RequiresPromotion], ["d2", true]);
   assert.equal((await ask<Status[]>("GET", "/v1/jobs/statuses?include_children=true")).length, 3);
-  const asked = await ask<Status[]>("PUT", "/v1/jobs/statuses", { Jobs: [{ ID: "parent/dispatch-1", Namespace: "default" }, { ID: "gone" }] });
+  const asked = await ask<Status[]>("PUT", "/v1/jobs/statuses", {
+    Jobs: [{ ID: "parent/dispatch-1", Namespace: "default" }, { ID: "gone" }],
+  });
   assert.deepEqual(
     asked.map(({ ID }) => ID),
     ["parent/dispatch-1"],
@@ -355,14 +361,19 @@ test("A snapshot is an archive with the state, its description and sums, and a d
   assert.equal((JSON.parse(String(files.get("meta.json"))) as { Index: number }).Index, state.index);
   for (const line of String(files.get("SHA256SUMS")).trim().split("\n")) {
     const [sum, name] = line.split("  ") as [string, string];
-    assert.equal(createHash("sha256").update(files.get(name) as Buffer).digest("hex"), sum);
+    assert.equal(
+      createHash("sha256")
+        .update(files.get(name) as Buffer)
+        .digest("hex"),
+      sum,
+    );
   }
   await api.close();
 });
 
 function untar(archive: Buffer): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
-  for (let at = 0; archive[at] !== 0; ) {
+  for (let at = 0; archive[at] !== 0;) {
     const header = archive.subarray(at, at + 512);
     const sum = [...header].reduce((total, byte, place) => total + (place >= 148 && place < 156 ? 32 : byte), 0);
     assert.equal(Number.parseInt(header.toString("latin1", 148, 154), 8), sum, "checksum");
@@ -402,7 +413,11 @@ test("Reloading, reconciling summaries and native services answer", async () => 
 });
 
 test("An evaluation comes with those it is linked to when asked", async () => {
-  world.state.evaluations = [anEvaluation("r1", { NextEval: "r2" }), anEvaluation("r2", { PreviousEval: "r1", BlockedEval: "r3" }), anEvaluation("r3")];
+  world.state.evaluations = [
+    anEvaluation("r1", { NextEval: "r2" }),
+    anEvaluation("r2", { PreviousEval: "r1", BlockedEval: "r3" }),
+    anEvaluation("r3"),
+  ];
   assert.equal((await ask<{ RelatedEvals: null }>("GET", "/v1/evaluation/r1")).RelatedEvals, null);
   const { RelatedEvals } = await ask<{ RelatedEvals: { ID: string }[] }>("GET", "/v1/evaluation/r1?related=true");
   assert.deepEqual(
@@ -426,5 +441,8 @@ test("A job's actions are listed with where they run; usage and files are asked 
   world.state.jobs = before;
   assert.equal((await ask<{ Timestamp: number }>("GET", "/v1/client/allocation/a1/stats")).Timestamp, 1_790_000_000_000_000_000);
   const stream = await inject("GET", "/v1/client/fs/stream/a1?path=/alloc/x&follow=false");
-  assert.deepEqual(stream.json<{ Data: string; File: string }>(), { Data: Buffer.from("hello\nworld\n").toString("base64"), File: "/alloc/x" });
+  assert.deepEqual(stream.json<{ Data: string; File: string }>(), {
+    Data: Buffer.from("hello\nworld\n").toString("base64"),
+    File: "/alloc/x",
+  });
 });

@@ -73,9 +73,7 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
 
   return {
     wanted: (request) =>
-      request.method === "GET" &&
-      String(request.headers.upgrade ?? "").toLowerCase() === "websocket" &&
-      isExecPath(targetOf(request).path),
+      request.method === "GET" && String(request.headers.upgrade ?? "").toLowerCase() === "websocket" && isExecPath(targetOf(request).path),
     handle,
     drained: async () => void (await Promise.all(running)),
   };

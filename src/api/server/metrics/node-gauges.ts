@@ -52,7 +52,11 @@ function allocationGauges(allocations: readonly Allocation[], labels: Labels): r
     gauge("nomad.client.allocs.running", count("running"), labels),
     gauge("nomad.client.allocs.complete", count("complete"), labels),
     gauge("nomad.client.allocs.failed", count("failed"), labels),
-    gauge("nomad.client.allocs.restart", states.reduce((sum, state) => sum + state.Restarts, 0), labels),
+    gauge(
+      "nomad.client.allocs.restart",
+      states.reduce((sum, state) => sum + state.Restarts, 0),
+      labels,
+    ),
     gauge("nomad.client.allocs.oom_killed", killed, labels),
   ];
 }

@@ -72,7 +72,10 @@ function profileOf(call: Call): Profile {
 /** They show much of the machine, so somebody has to have said yes. */
 function requireDebug(context: Context): void {
   if (context.debug === true) return;
-  throw new NamedError("API_DEBUG_OFF", "Permission denied", { statusCode: 403, fix: "Set enable_debug = true in the agent's configuration." });
+  throw new NamedError("API_DEBUG_OFF", "Permission denied", {
+    statusCode: 403,
+    fix: "Set enable_debug = true in the agent's configuration.",
+  });
 }
 
 function agentId(context: Context): string {

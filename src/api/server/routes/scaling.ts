@@ -50,7 +50,8 @@ function* policiesOf(job: Job): Generator<ScalingPolicy> {
   for (const group of job.TaskGroups) {
     if (group.Scaling !== null) yield policyOf(job, group.Scaling, group.Scaling.Type || "horizontal", { Group: group.Name });
     for (const task of group.Tasks) {
-      for (const scaling of task.ScalingPolicies) yield policyOf(job, scaling, vertical(scaling.Type), { Group: group.Name, Task: task.Name });
+      for (const scaling of task.ScalingPolicies)
+        yield policyOf(job, scaling, vertical(scaling.Type), { Group: group.Name, Task: task.Name });
     }
   }
 }
