@@ -147,7 +147,11 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
   });
 }
 
-function openApi({ config, clock, random, log, environment }: Parts, server: RunningServer | undefined, client: () => Client | undefined): Api {
+function openApi(
+  { config, clock, random, log, environment }: Parts,
+  server: RunningServer | undefined,
+  client: () => Client | undefined,
+): Api {
   return createApi({
     server: server ?? null,
     cluster: server?.cluster ?? null,
@@ -240,6 +244,7 @@ function drivers(config: Config, stateDirectory: string): readonly Driver[] {
     rawExecDriver({
       stateDirectory: join(stateDirectory, "raw_exec"),
       enabled: rawExec.enabled,
+      noCgroups: rawExec.noCgroups,
       deniedEnvironment: rawExec.deniedVariables,
     }),
     execDriver({ stateDirectory: join(stateDirectory, "exec"), ...exec }),

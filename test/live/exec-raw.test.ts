@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { rawExecDriver } from "#integrations/host";
 import { taskStart } from "../conformance/driver.ts";
-import { hostWorld } from "../conformance/host-world.ts";
+import { groupsOf, hostWorld } from "../conformance/host-world.ts";
 import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";
@@ -164,6 +164,41 @@ check("a work_dir that is not there, or an oom_score_adj we may not set, is said
   const { text } = await run(world, driver, { ...shell("cat /proc/self/oom_score_adj"), oom_score_adj: 500 });
   assert.equal(text, "500\n");
 });
+
+for (const first of [true, false]) {
+  const told = (noCgroups: boolean) => (noCgroups ? "no_cgroups" : "control groups");
+  check(`a task started with ${told(first)} is lived with by an agent told ${told(!first)}`, async (world) => {
+    const driver = (noCgroups: boolean) => rawExecDriver({ stateDirectory: world.stateDirectory, enabled: true, noCgroups });
+    const environment = { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${ID}-${process.pid}`, NOMAD_TASK_NAME: "web" };
+    const started = await driver(first).start(
+      taskStart(world, ID, shell("(setsid sleep 1000 &); echo ready; while :; do sleep 0.05; done"), { environment }),
+    );
+    await world.settled();
+    assert.equal(readFileSync(`/proc/${started.pid}/cgroup`, "utf8").includes("/drover/"), !first);
+    assert.equal(groupsOf(world.stateDirectory).length === 0, first);
+    const next = driver(!first);
+    const handle = await next.find(ID, world.place);
+    assert.ok(handle !== undefined);
+    assert.ok(((await next.usage(handle)).MemoryStats.RSS ?? 0) > 0);
+    const session = await next.exec(handle, world.place, { command: ["sh", "-c", "exit 6"], tty: false, environment });
+    assert.equal(await session.exited, 6);
+    await next.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 1000 });
+    await next.destroy(handle, world.place);
+    assert.deepEqual(processesWith(`alloc-${ID}-${process.pid}`), []);
+    assert.deepEqual(await world.left(), []);
+  });
+}
+
+/** Processes whose environment holds the text. */
+function processesWith(text: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
 
 test("raw_exec: disabled, it says how to enable it and starts nothing", async () => {
   const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: false }));

@@ -47,7 +47,9 @@ export interface RawExecOptions {
   readonly stateDirectory: string;
   /** Off unless the operator wants it: tasks run unconfined (a dev agent turns it on). */
   readonly enabled: boolean;
-  /** Names or uids no task may run as. */
+  /** Tasks are started without control groups: not limited, and known by their session and their variables. */
+  readonly noCgroups?: boolean;
+  /** Names (with * as wildcard) of variables no task gets. */
   readonly deniedEnvironment?: readonly string[];
   readonly cgroups?: Cgroups;
 }
@@ -61,18 +63,17 @@ export function rawExecDriver(options: RawExecOptions): Driver {
   const parent = cgroups.writable ? path.join(membershipRoot(cgroups), owner) : "";
   const relativeOf = (id: TaskId) => `${owner}/${NAME}-${nameOf(id)}`;
   const directoryOf = (id: TaskId) => recordDirectory(options.stateDirectory, id);
+  /** The group it was started in, by whichever agent; "" without. Where the record is lost, the one it would be in. */
   const groupOf = (id: TaskId) =>
-    parent === "" ? "" : readRecord(directoryOf(id))?.intent?.cgroup || path.join(membershipRoot(cgroups), relativeOf(id));
+    readRecord(directoryOf(id))?.intent?.cgroup ?? (parent === "" ? "" : path.join(membershipRoot(cgroups), relativeOf(id)));
   const meter = usageMeter();
-  /** Ids of the sessions this driver began. */
+  /** Names of the sessions this driver began. */
   const sessions = new Set<string>();
 
-  /** Everything that runs for the task, whatever it did to its session. An agent without cgroups may have started it. */
+  /** Everything that runs for the task, whatever it did to its session. */
   function processesOf(id: TaskId): ProcessIdentity[] {
     const group = groupOf(id);
-    const record = readRecord(directoryOf(id));
-    const unconfined = group === "" || record?.intent?.cgroup === "" ? unconfinedProcesses(record) : [];
-    return identities([...(group === "" ? [] : groupMembers(group)), ...unconfined]);
+    return identities(group === "" ? unconfinedProcesses(readRecord(directoryOf(id))) : groupMembers(group));
   }
 
   async function killEverything(id: TaskId): Promise<void> {
@@ -120,7 +121,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
     const { config, denied, ...launch } = await prepareLaunch(task, options.deniedEnvironment ?? []);
     const directory = directoryOf(task.id);
     const relative = relativeOf(task.id);
-    const group = ownGroup(cgroups, relative, config);
+    const group = options.noCgroups === true ? "" : ownGroup(cgroups, relative, config);
     const intent: Intent = {
       version: 1,
       id: task.id,
@@ -136,7 +137,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       });
     }
     try {
-      const { joined } = placeInGroups(cgroups, relative, task, config);
+      const joined = placeInGroups(cgroups, group, relative, task, config);
       rememberGroups(directory, intent, joined);
       await launchSupervisor(
         spawnRequest({

@@ -11,14 +11,7 @@ import { membershipRoot, type Cgroups } from "../cgroup/hierarchy.ts";
 import { applyLimits } from "../cgroup/limits.ts";
 import type { RawExecConfig } from "./config.ts";
 
-export interface Placement {
-  /** Host path of the group in the tree of membership; "" without cgroups. */
-  readonly group: string;
-  /** cgroup.procs files of the others. */
-  readonly joined: readonly string[];
-}
-
-/** Where its own group would be. Makes nothing. `relative`: below every tree's root. */
+/** Host path of its own group in the tree of membership; "" without cgroups. Makes nothing. `relative`: below every tree's root. */
 export function ownGroup(cgroups: Cgroups, relative: string, config: Pick<RawExecConfig, "cgroupV2">): string {
   if (!cgroups.writable) return "";
   if (cgroups.version !== "v2" || config.cgroupV2 === "") return path.join(membershipRoot(cgroups), relative);
@@ -26,15 +19,17 @@ export function ownGroup(cgroups: Cgroups, relative: string, config: Pick<RawExe
   return path.join(foreign, relative.split("/").filter(Boolean).join("-"));
 }
 
-/** Makes the groups and writes the limits. A key for the other version of cgroups says nothing here: one job file serves both. */
-export function place(cgroups: Cgroups, relative: string, task: TaskStart, config: RawExecConfig): Placement {
-  const group = ownGroup(cgroups, relative, config);
-  if (group === "") return { group, joined: [] };
+/**
+ * Makes the groups and writes the limits: the cgroup.procs files to join besides that of `group`, its own. A key for the other version
+ * of cgroups says nothing here: one job file serves both.
+ */
+export function place(cgroups: Cgroups, group: string, relative: string, task: TaskStart, config: RawExecConfig): readonly string[] {
+  if (group === "") return [];
   makeGroup(group);
-  if (cgroups.version === "v2") return { group, joined: config.cgroupV2 === "" ? applyLimits(cgroups, relative, task) : [] };
+  if (cgroups.version === "v2") return config.cgroupV2 === "" ? applyLimits(cgroups, relative, task) : [];
   const foreign = Object.entries(config.cgroupsV1);
-  if (foreign.length === 0) return { group, joined: applyLimits(cgroups, relative, task) };
-  return { group, joined: foreign.map(([controller, wanted]) => foreignProcs(cgroups, controller, wanted)) };
+  if (foreign.length === 0) return applyLimits(cgroups, relative, task);
+  return foreign.map(([controller, wanted]) => foreignProcs(cgroups, controller, wanted));
 }
 
 function foreignProcs(cgroups: Cgroups, controller: string, wanted: string): string {

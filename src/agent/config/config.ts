@@ -109,7 +109,7 @@ export interface TelemetryConfig {
 }
 
 export interface DriversConfig {
-  readonly rawExec: { readonly enabled: boolean; readonly deniedVariables: readonly string[] };
+  readonly rawExec: { readonly enabled: boolean; readonly noCgroups: boolean; readonly deniedVariables: readonly string[] };
   readonly exec: {
     readonly pidMode: string;
     readonly ipcMode: string;

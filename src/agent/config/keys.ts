@@ -161,7 +161,7 @@ const NO_UIDS = "tasks are not checked for their user's id in this version; refu
 const DRIVER_KEYS: Readonly<Record<string, KeyTable>> = {
   raw_exec: {
     enabled: used("flag"),
-    no_cgroups: quiet("flag"),
+    no_cgroups: used("flag"),
     denied_envvars: used("texts"),
     ...alike("denied_host_uids denied_host_gids", refusedIfAny("text", NO_UIDS)),
   },

@@ -254,6 +254,7 @@ function resolveDrivers(read: SettingReader, around: Surroundings): DriversConfi
   return {
     rawExec: {
       enabled: read.flag("plugin.raw_exec.config.enabled", around.dev),
+      noCgroups: read.flag("plugin.raw_exec.config.no_cgroups"),
       deniedVariables: read.list("plugin.raw_exec.config.denied_envvars"),
     },
     exec: {

@@ -85,14 +85,15 @@ test("the files of a directory merge by name, later ones win, maps add up, flags
 });
 
 test("blocks, maps and JSON say the same", () => {
-  const hcl = load({ "a.hcl": `${BASE} plugin "raw_exec" { config { enabled = true \n denied_envvars = ["A*"] } }` });
-  const map = load({ "a.hcl": `${BASE} plugin = { "raw_exec" = { config = { enabled = true, denied_envvars = ["A*"] } } }` });
-  const bare = load({ "a.hcl": `${BASE} plugin { raw_exec { config { enabled = "true" \n denied_envvars = ["A*"] } } }` });
+  const hcl = load({ "a.hcl": `${BASE} plugin "raw_exec" { config { enabled = true \n no_cgroups = true \n denied_envvars = ["A*"] } }` });
+  const map = load({ "a.hcl": `${BASE} plugin = { "raw_exec" = { config = { enabled = true, no_cgroups = true, denied_envvars = ["A*"] } } }` });
+  const bare = load({ "a.hcl": `${BASE} plugin { raw_exec { config { enabled = "true" \n no_cgroups = "true" \n denied_envvars = ["A*"] } } }` });
   const json = load({
     "a.json":
-      '{"data_dir": "/opt/d", "server": {"enabled": true}, "client": {"enabled": true}, "plugin": [{"raw_exec": [{"config": [{"enabled": true, "denied_envvars": ["A*"]}]}]}]}',
+      '{"data_dir": "/opt/d", "server": {"enabled": true}, "client": {"enabled": true}, "plugin": [{"raw_exec": [{"config": [{"enabled": true, "no_cgroups": true, "denied_envvars": ["A*"]}]}]}]}',
   });
-  for (const config of [hcl, map, bare, json]) assert.deepEqual(config.drivers.rawExec, { enabled: true, deniedVariables: ["A*"] });
+  for (const config of [hcl, map, bare, json])
+    assert.deepEqual(config.drivers.rawExec, { enabled: true, noCgroups: true, deniedVariables: ["A*"] });
 });
 
 test("durations and sizes are read as Go writes them, quoted numbers as HCL1 does", () => {

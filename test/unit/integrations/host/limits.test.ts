@@ -5,7 +5,7 @@ import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { applyLimits, cpuWeight, limitFiles } from "../../../../integrations/host/cgroup/limits.ts";
 import { detectCgroups, type Cgroups } from "../../../../integrations/host/cgroup/hierarchy.ts";
-import { place } from "../../../../integrations/host/raw-exec/placement.ts";
+import { ownGroup, place } from "../../../../integrations/host/raw-exec/placement.ts";
 import { readRawExecConfig } from "../../../../integrations/host/raw-exec/config.ts";
 import { coreList } from "../../../../src/task/core-list.ts";
 import { taskStart } from "../../../conformance/driver.ts";
@@ -97,13 +97,10 @@ describe("cgroups of the operator's for raw_exec", () => {
     const { mount, cgroups } = fixture(context, "v1");
     mkdirSync(path.join(mount, "memory", "ops"));
     writeFileSync(path.join(mount, "memory", "ops", "cgroup.procs"), "");
-    const placed = place(
-      cgroups,
-      "/drover/x/task",
-      start,
-      config({ cgroup_v1_override: { memory: "/ops" }, cgroup_v2_override: "/other" }),
-    );
-    assert.deepEqual(placed, { group: `${mount}/freezer/drover/x/task`, joined: [`${mount}/memory/ops/cgroup.procs`] });
+    const keys = config({ cgroup_v1_override: { memory: "/ops" }, cgroup_v2_override: "/other" });
+    const group = ownGroup(cgroups, "/drover/x/task", keys);
+    assert.equal(group, `${mount}/freezer/drover/x/task`);
+    assert.deepEqual(place(cgroups, group, "/drover/x/task", start, keys), [`${mount}/memory/ops/cgroup.procs`]);
   });
 
   test("v2: the task's group is below the named one", (context) => {
@@ -111,10 +108,10 @@ describe("cgroups of the operator's for raw_exec", () => {
     mkdirSync(path.join(mount, "ops"));
     writeFileSync(path.join(mount, "ops", "cgroup.procs"), "");
     for (const named of ["/ops", "ops", `${mount}/ops`]) {
-      assert.deepEqual(place(cgroups, "/drover/x/task", start, config({ cgroup_v2_override: named })), {
-        group: `${mount}/ops/drover-x-task`,
-        joined: [],
-      });
+      const keys = config({ cgroup_v2_override: named });
+      const group = ownGroup(cgroups, "/drover/x/task", keys);
+      assert.equal(group, `${mount}/ops/drover-x-task`);
+      assert.deepEqual(place(cgroups, group, "/drover/x/task", start, keys), []);
     }
   });
 
@@ -127,7 +124,8 @@ describe("cgroups of the operator's for raw_exec", () => {
       [{ nothing: "/x" }, /no such controller/],
       [{ freezer: "/x" }, /found again by its group/],
     ] as const) {
-      assert.throws(() => place(cgroups, "/drover/x/task", start, config({ cgroup_v1_override: keys })), words);
+      const group = ownGroup(cgroups, "/drover/x/task", config({}));
+      assert.throws(() => place(cgroups, group, "/drover/x/task", start, config({ cgroup_v1_override: keys })), words);
     }
   });
 });
