@@ -15,4 +15,5 @@ export { VERSION } from "./version.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export { OrderedMap, type RangeOptions } from "./ordered-map.ts";
 export { createHeap, type Heap } from "./heap.ts";
+export { readTar, tarOf } from "./tar.ts";
 export { parseCron, type CronSchedule } from "./cron/cron.ts";

@@ -11,9 +11,9 @@
 import { createHash } from "node:crypto";
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
+import { tarOf } from "#std";
 import type { Handler } from "../call.ts";
 import { requireCluster } from "../require.ts";
-import { tarOf } from "../tar.ts";
 
 const compress = promisify(gzip);
 

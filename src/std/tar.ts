@@ -1,4 +1,4 @@
-/** A POSIX (ustar) archive of a few small files, whole in memory. */
+/** POSIX (ustar) archives of a few small files, whole in memory: snapshots, captures for support. Pure. */
 
 const BLOCK_BYTES = 512;
 
@@ -24,4 +24,21 @@ function header(name: string, size: number, modifiedMs: number): Buffer {
   for (const byte of block) sum += byte;
   block.write(`${octal(sum, 6)}\0 `, 148, "latin1");
   return block;
+}
+
+/** Plain files as tarOf writes them. Throws Error for what is cut off or no tar. */
+export function readTar(archive: Buffer): { readonly name: string; readonly content: Buffer }[] {
+  const files: { readonly name: string; readonly content: Buffer }[] = [];
+  let at = 0;
+  while (at + BLOCK_BYTES <= archive.length) {
+    const block = archive.subarray(at, at + BLOCK_BYTES);
+    if (block.every((byte) => byte === 0)) return files;
+    const text = (from: number, length: number) => block.toString("utf8", from, from + length).replace(/\0.*$/s, "");
+    if (text(257, 5) !== "ustar") throw new Error("it is not a tar archive");
+    const size = Number.parseInt(text(124, 12), 8);
+    if (at + BLOCK_BYTES + size > archive.length) break;
+    files.push({ name: text(0, 100), content: archive.subarray(at + BLOCK_BYTES, at + BLOCK_BYTES + size) });
+    at += BLOCK_BYTES + Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
+  }
+  throw new Error("it is cut off");
 }
