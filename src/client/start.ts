@@ -117,8 +117,10 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   });
   session.start();
   const watch = watchMachine(needs, look, (now) => {
-    if (!worthTelling(node, now)) return;
-    node = now;
+    // Metadata may have been set while the machine was looked at.
+    const current = { ...now, Meta: metadata.current };
+    if (!worthTelling(node, current)) return;
+    node = current;
     session.registerAgain();
   });
 

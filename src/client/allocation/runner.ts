@@ -94,7 +94,9 @@ export class AllocationRunner {
       clock: needs.world.clock,
       endsAtNs: () => {
         const limitNs = this.#group.MaxRunDuration;
-        return limitNs > 0 && this.phase === "running" && !this.#stopping ? this.#progress.begunAt + limitNs : undefined;
+        const { begunAt } = this.#progress;
+        // Without a beginning (an older agent's memory) nothing can be counted.
+        return limitNs > 0 && begunAt > 0 && this.phase === "running" && !this.#stopping ? begunAt + limitNs : undefined;
       },
       over: () => this.halt("overtime"),
     });
@@ -291,6 +293,8 @@ export class AllocationRunner {
   async #live(): Promise<void> {
     for (const task of this.#tasks.values())
       void task.start().catch((thrown: unknown) => this.#report("error", "task runner broke", { problem: messageOf(thrown) }));
+    // After a restart of the agent nothing may change for long: its limits count all the same.
+    this.#nudge();
     while (!this.#detached && ![...this.#tasks.values()].every((task) => task.dead)) {
       const changed = this.#changed.promise;
       this.#weigh();

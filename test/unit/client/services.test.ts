@@ -110,6 +110,24 @@ describe("metadata of a node", () => {
     await assert.rejects(second.client.services.changeMetadata({ "a b": "x" }), { code: "METADATA_INVALID" });
   });
 
+  test("set while the machine is being looked at, it is not lost again", async () => {
+    const stage = createStage();
+    const gpus = mockDevices("acme/gpu/tiny=1", stage.clock);
+    let slow = false;
+    const fingerprint = async () => {
+      if (!slow) return [];
+      await stage.clock.sleep(5 * SECOND);
+      return await gpus.fingerprint();
+    };
+    const { client } = await stage.agent({ devices: [{ ...gpus, fingerprint }] });
+    slow = true;
+    await stage.clock.advance(32 * SECOND);
+    await client.services.changeMetadata({ rack: "r2" });
+    await stage.clock.advance(10 * SECOND);
+    assert.equal(stage.server.registered.at(-1)?.NodeResources.Devices.length, 1, "the machine was looked at");
+    assert.deepEqual(stage.server.registered.at(-1)?.Meta, { rack: "r2" });
+  });
+
   test("names of an object's own machinery are only names", () => {
     const changes = JSON.parse('{"__proto__":"x","constructor":"y"}') as Record<string, string>;
     const merged = mergeMetadata({}, changeDynamic({}, {}, changes));

@@ -75,6 +75,49 @@ describe("max_run_duration", () => {
   });
 });
 
+describe("max_run_duration while nothing happens", () => {
+  const RestartPolicy = { Attempts: 9, Interval: 9000 * NANOSECONDS, Delay: 1000 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
+  const waits = () =>
+    anAllocation("a", {
+      type: "batch",
+      group: { MaxRunDuration: 30 * NANOSECONDS },
+      tasks: [{ RestartPolicy, Config: { run_for: SECOND, exit_code: 1 } }],
+    });
+
+  test("is kept by an agent that came back, and found no server, while a task waits to be restarted", async () => {
+    const stage = createStage();
+    const first = await stage.agent();
+    stage.server.put(waits());
+    await stage.clock.advance(10 * SECOND);
+    first.kill();
+    stage.server.refuse = true;
+    await stage.agent();
+    await stage.clock.advance(25 * SECOND);
+    stage.server.refuse = false;
+    await stage.clock.advance(30 * SECOND);
+    assert.equal(stage.told(A)?.ClientDescription, "allocation exceeded max_run_duration");
+    const killed = stage.told(A)?.TaskStates["main"]?.Events.find((event) => event.Type === "Killed");
+    assert.equal(Math.round(((killed?.Time ?? 0) / 1e6 - Date.UTC(2026, 0, 1)) / SECOND), 30, "when it was due");
+    assert.equal(stage.machine.everStarted.length, 1);
+  });
+
+  test("does not end what an older agent began, whose beginning nobody kept", async () => {
+    const stage = createStage();
+    const first = await stage.agent();
+    stage.server.put(anAllocation("a", { type: "batch", group: { MaxRunDuration: 30 * NANOSECONDS } }));
+    await stage.clock.advance(10 * SECOND);
+    first.kill();
+    const row = stage.memory.allocations.get(A);
+    assert.ok(row?.progress !== undefined);
+    stage.memory.allocations.set(A, { ...row, progress: row.progress.replace(/"begunAt":\d+,/, "") });
+    assert.notEqual(stage.memory.allocations.get(A)?.progress, row.progress);
+    await stage.agent();
+    await stage.clock.advance(5 * SECOND);
+    assert.equal(stage.told(A)?.ClientStatus, "running");
+    assert.equal(stage.machine.processes.size, 1);
+  });
+});
+
 describe("a restart of all tasks", () => {
   test("goes through the whole life again: prestart ends before main begins", async () => {
     const stage = createStage();
