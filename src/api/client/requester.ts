@@ -22,6 +22,8 @@ export interface QueryOptions {
   readonly stale?: boolean;
   /** Anything else for the query string; undefined values are left out. */
   readonly parameters?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
+  /** Besides those of every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
@@ -65,6 +67,7 @@ export function createRequester(options: ApiClientOptions): Requester {
   async function send(method: string, path: string, body: unknown, query: QueryOptions, keepErrors = false) {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const timeoutMs = timeLimit(options, query);
+    const sent = query.headers === undefined ? headers : { ...headers, ...query.headers };
     const incoming = await (
       await connect()
     ).open(
@@ -73,8 +76,8 @@ export function createRequester(options: ApiClientOptions): Requester {
         target: path + queryText(options, query),
         headers:
           text === undefined
-            ? headers
-            : { ...headers, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
+            ? sent
+            : { ...sent, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
         body: text,
         timeoutMs,
         signal: query.signal,

@@ -28,7 +28,7 @@ test("A query at the state's index waits for the change and carries it", async (
   );
 });
 
-test("A change between the read and the wait is not lost", async () => {
+test("A change between the read and the wait is not lost (F2)", async () => {
   let index = 0;
   world.state.beforeWait = () => {
     world.state.beforeWait = undefined;
@@ -57,7 +57,7 @@ test("One object's query waits for that object, not for its table", async () => 
   assert.equal(response.json<{ Priority: number }>().Priority, 99);
 });
 
-test("When the time is over the answer is what there is, and its index is never 0", async () => {
+test("When the time is over the answer is what there is, and its index is never 0 (F3)", async () => {
   for (const url of ["/v1/jobs", "/v1/job/nope", "/v1/allocation/nope", "/v1/namespaces", "/v1/operator/scheduler/configuration"]) {
     const response = await get(`${url}?index=100&wait=20ms`);
     assert.ok([200, 404].includes(response.statusCode), url);

@@ -1,10 +1,11 @@
 /** The API over the real state, written to by random commands: for what must hold whatever is written when. */
 import { createApi, type AgentFacts, type Api } from "#api/server";
 import type { Cluster } from "#cluster";
-import { createSeededRandom, createVirtualClock } from "#integrations/memory";
+import { createSeededRandom } from "#integrations/memory";
 import type { Job } from "#model";
 import { commandVersion, createState, type Command, type State } from "#state";
 import { randomCommand } from "../state/random-commands.ts";
+import { CLOCK } from "./fake-world.ts";
 
 export interface RealWorld {
   readonly api: Api;
@@ -15,7 +16,7 @@ export interface RealWorld {
 }
 
 export function createRealWorld(seed: number): RealWorld {
-  const state = createState({ clock: createVirtualClock(), freeze: true });
+  const state = createState({ clock: CLOCK, freeze: true });
   const random = createSeededRandom(seed);
   const remembered: Job[] = [];
   const cluster = { clusterId: "c", leads: true, leaderAddress: "", read: async () => state.snapshot(), state } as unknown as Cluster;
@@ -32,7 +33,7 @@ export function createRealWorld(seed: number): RealWorld {
       cluster,
       localNode: null,
       agent: { member: () => ({ Tags: {} }) } as unknown as AgentFacts,
-      clock: createVirtualClock(),
+      clock: CLOCK,
       random: createSeededRandom(seed),
       region: "global",
       datacenter: "dc1",

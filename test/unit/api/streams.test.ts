@@ -46,13 +46,13 @@ test("The event stream begins with a heartbeat, then carries each index as it co
   assert.equal(second?.Index, 12);
 });
 
-test("A reader that fell behind is told where to resume, then the stream ends", async () => {
+test("A reader that fell behind is told where to resume, then the stream ends (F22)", async () => {
   world.events.lagged = true;
   const all = await Array.fromAsync(await client.events(["*"]));
   assert.match((all.at(-1) as { Error: string }).Error, /resume from index 42/);
 });
 
-test("A slow reader of the event stream costs a bounded number of batches, not all of them", async () => {
+test("A slow reader of the event stream costs a bounded number of batches, not all of them (F22)", async () => {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
   socket.pause();

@@ -52,16 +52,18 @@ export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, ca
   };
 });
 
-/** A job's, newest first. Without ?all those of an older job of the same name are left out: it was purged and registered anew. */
+/** A job's, newest first unless pages were asked for. Without ?all those of an older job of the same name are left out: it was purged and registered anew. */
 export const listOfJob: Handler = reading(["deployments"], (snapshot, call) => {
   const index = snapshot.tableIndex("deployments");
   return {
     index,
-    answer() {
+    async answer() {
       const job = snapshot.job(call.namespace, jobIdOf(call));
-      const all = snapshot.deploymentsByJob(call.namespace, jobIdOf(call));
-      const shown = call.query.flag("all", false, true) ? all : all.filter((deployment) => belongsTo(deployment, job));
-      return list(shown, textOf, { index });
+      const all = call.query.flag("all", false, true);
+      const keep = (deployment: Deployment) => all || belongsTo(deployment, job);
+      const found = await page(call, snapshot.deploymentsByJob(call.namespace, jobIdOf(call)), byCreateIndex<Deployment>(), keep);
+      const items = call.query.has("per_page") ? found.items : found.items.toReversed();
+      return list(items, textOf, { index, nextToken: found.nextToken });
     },
   };
 });
