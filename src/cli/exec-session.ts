@@ -135,7 +135,8 @@ class ExecInputs {
 
   readonly #resized = (): void => {
     const { columns, rows } = this.#streams.output;
-    if (columns !== undefined && rows !== undefined) this.#push({ kind: "size", height: rows, width: columns });
+    // A terminal nobody has given a size says 0.
+    if ((columns ?? 0) > 0 && (rows ?? 0) > 0) this.#push({ kind: "size", height: rows as number, width: columns as number });
   };
 
   #take(data: Uint8Array): void {

@@ -7,6 +7,7 @@
 import type { NodeDetail } from "#api/contract";
 import { clientTerminal, type Allocation } from "#model";
 import type { Context } from "./command.ts";
+import { drainText } from "./render/node.ts";
 import { localRfc3339 } from "./render/time.ts";
 
 const POLL_WAIT_MS = 10_000;
@@ -36,7 +37,7 @@ export async function monitorDrain(
   };
   const watching = watchAllocations(context, nodeId, signal, look);
   try {
-    const node = await drainEnd(context, nodeId, signal, (deadline) => say(`Node ${JSON.stringify(nodeId)} drain deadline: ${deadline}`));
+    const node = await drainEnd(context, nodeId, signal, (node) => say(`Node ${JSON.stringify(nodeId)} drain strategy updated: ${drainText(node)}`));
     const { value: allocations } = await api.nodes.allocations(nodeId);
     look(allocations);
     if (node.LastDrain?.Status === "canceled") {
@@ -55,17 +56,18 @@ export async function monitorDrain(
 }
 
 /** Resolves when the node drains no more. */
-async function drainEnd(context: Context, nodeId: string, signal: AbortSignal, onDeadline: (text: string) => void): Promise<NodeDetail> {
+async function drainEnd(context: Context, nodeId: string, signal: AbortSignal, onUpdate: (node: NodeDetail) => void): Promise<NodeDetail> {
   let index = 0;
-  let deadline: string | undefined;
+  let before: string | undefined;
   for (;;) {
     signal.throwIfAborted();
     const answer = await context.api.nodes.read(nodeId, index === 0 ? { signal } : { index, waitMs: POLL_WAIT_MS, signal });
     index = answer.index;
     const strategy = answer.value.DrainStrategy;
     if (strategy === null) return answer.value;
-    if (deadline !== undefined && deadline !== strategy.ForceDeadline) onDeadline(strategy.ForceDeadline);
-    deadline = strategy.ForceDeadline;
+    const now = JSON.stringify(strategy);
+    if (before !== undefined && before !== now) onUpdate(answer.value);
+    before = now;
   }
 }
 

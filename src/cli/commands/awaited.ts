@@ -68,6 +68,7 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "plugin status",
   ),
   ...awaiting("operators", "the agent logs to standard output: there is no file to export", "monitor export"),
+  ...awaiting("operators", "an agent says what is wrong with its configuration when it starts", "config validate"),
   ...awaiting("operators", "a node's own records are read by its agent alone", "operator client-state"),
   ...awaiting("operators", "the state is kept in Drover's own form", "operator snapshot state", "operator snapshot redact"),
   ...awaiting(
@@ -75,6 +76,7 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "",
     "alloc pause",
     "operator utilization",
+    "license get",
     "license inspect",
     ...["apply", "delete", "init", "inspect", "list", "status"].map((verb) => `quota ${verb}`),
     ...["apply", "dismiss", "info", "list"].map((verb) => `recommendation ${verb}`),

@@ -1,5 +1,6 @@
 /** `drover monitor`: nomad.md §4.3. */
 import type { Command } from "../command.ts";
+import { resolveNode } from "../resolve.ts";
 
 export const monitor: Command = {
   usage: "monitor [options]",
@@ -7,15 +8,17 @@ export const monitor: Command = {
   connects: true,
   flags: {
     "log-level": { kind: "text", value: "level", about: "TRACE, DEBUG, INFO (default), WARN or ERROR" },
+    "log-include-location": { kind: "boolean", about: "Accepted for compatibility: the log names no places in the program" },
     json: { kind: "boolean", about: "As JSON" },
     "node-id": { kind: "text", value: "node", about: "The agent with this node" },
     "server-id": { kind: "text", value: "server", about: "The agent that is this server" },
   },
   async run(context) {
     const { flags, terminal, api } = context;
+    const node = flags.text("node-id");
     const stream = await api.agent.monitor(
       { logLevel: flags.text("log-level") ?? "INFO", logJson: flags.flag("json") },
-      { signal: context.interrupted, parameters: { node_id: flags.text("node-id"), server_id: flags.text("server-id") } },
+      { signal: context.interrupted, parameters: { node_id: node === undefined ? undefined : (await resolveNode(context, node)).ID, server_id: flags.text("server-id") } },
     );
     try {
       for await (const data of stream) terminal.write(data);

@@ -1,5 +1,6 @@
 /** `drover operator api`: like curl, with the address and token of the other commands. nomad.md §4.3. */
 import { readFileSync } from "node:fs";
+import { messageOf } from "#std";
 import type { Command } from "../command.ts";
 import { UsageError } from "../flags.ts";
 
@@ -8,6 +9,7 @@ export const operatorApi: Command = {
   about: `Sends a request to the HTTP API and prints the answer. <path> is such as /v1/jobs?prefix=a; <body> is JSON, "@file" or "-".`,
   connects: true,
   flags: {
+    H: { kind: "list", value: "name: value", about: "A header to send too; may be repeated" },
     X: { kind: "text", value: "method", about: "GET (default), PUT (default with a body), DELETE" },
     filter: { kind: "text", value: "expression", about: "A filter expression" },
     dryrun: { kind: "boolean", about: "Print the same request for curl instead of sending it" },
@@ -22,13 +24,15 @@ export const operatorApi: Command = {
     const path = url.pathname.startsWith("/v1/") ? url.pathname : `/v1${url.pathname}`;
     const method = (flags.text("X") ?? (text === undefined ? "GET" : "PUT")).toUpperCase();
     const filter = flags.text("filter");
-    const query = { parameters: Object.fromEntries(url.searchParams), ...(filter === undefined ? {} : { filter }) };
+    const headers = readHeaders(flags.list("H"));
+    const query = { parameters: Object.fromEntries(url.searchParams), headers, ...(filter === undefined ? {} : { filter }) };
     if (flags.flag("dryrun")) {
       if (filter !== undefined) url.searchParams.set("filter", filter);
       const token = (flags.text("token") ?? context.environment["NOMAD_TOKEN"] ?? "") === "" ? "" : ` -H "X-Nomad-Token: $NOMAD_TOKEN"`;
       const body =
         context.arguments[1] === undefined ? "" : ` --data ${shellWord(context.arguments[1] === "-" ? "@-" : context.arguments[1])}`;
-      terminal.print(`curl -X ${method}${token}${body} ${shellWord(`${api.address}${path}${url.search}`)}`);
+      const more = flags.list("H").map((header) => ` -H ${shellWord(header)}`);
+      terminal.print(`curl -X ${method}${token}${more.join("")}${body} ${shellWord(`${api.address}${path}${url.search}`)}`);
       return 0;
     }
     if (flags.flag("verbose")) terminal.complain(`> ${method} ${api.address}${path}${url.search}`);
@@ -39,7 +43,7 @@ export const operatorApi: Command = {
         return 0;
       case "PUT":
       case "POST":
-        terminal.print(JSON.stringify((await api.request.put(path, text === undefined ? undefined : JSON.parse(text), query)).value));
+        terminal.print(JSON.stringify((await api.request.put(path, readBody(text), query)).value));
         return 0;
       case "DELETE":
         terminal.print(JSON.stringify((await api.request.delete(path, query)).value));
@@ -49,6 +53,26 @@ export const operatorApi: Command = {
     }
   },
 };
+
+/** Curl's form: "X-Name: value". */
+function readHeaders(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const match = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/.exec(line);
+      if (match === null) throw new UsageError(`invalid value ${JSON.stringify(line)} for flag -H: want "Name: value"`);
+      return [(match[1] as string).toLowerCase(), match[2] as string];
+    }),
+  );
+}
+
+function readBody(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`The body is not JSON: ${messageOf(error)}`);
+  }
+}
 
 function shellWord(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -28,6 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "deployment resume": entry("Let a paused deployment go on", async () => (await import("./deployment-actions.ts")).deploymentResume),
   "deployment status": entry("Show a deployment, or follow it to its end", async () => (await import("./deployment-status.ts")).deploymentStatus),
   "deployment unblock": entry("Multi-region deployments only: Nomad Enterprise's", async () => (await import("./deployment-actions.ts")).deploymentUnblock),
+  check: entry("Say whether the agent is well, by exit code", async () => (await import("./check.ts")).check),
   "eval delete": entry("Delete evaluations, in an emergency", async () => (await import("./eval-delete.ts")).evalDelete),
   "eval list": entry("List evaluations", async () => (await import("./eval.ts")).evalList),
   "eval status": entry("Show an evaluation, and why it could not place", async () => (await import("./eval.ts")).evalStatus),
@@ -79,11 +80,52 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "node pool nodes": entry("List the nodes of a node pool", async () => (await import("./node-pool.ts")).nodePoolNodes),
   "node status": entry("List nodes, or show one", async () => (await import("./node-status.ts")).nodeStatus),
   "operator api": entry("Send a request to the HTTP API", async () => (await import("./operator-api.ts")).operatorApi),
+  "operator autopilot get-config": entry(
+    "Show how the servers look after themselves",
+    async () => (await import("./operator-servers.ts")).operatorAutopilotGetConfig,
+  ),
+  "operator autopilot health": entry(
+    "Show whether the servers are well",
+    async () => (await import("./operator-servers.ts")).operatorAutopilotHealth,
+  ),
+  "operator debug": entry("Gather what helps to find a fault", async () => (await import("./operator-debug.ts")).operatorDebug),
+  "operator gossip keyring generate": entry(
+    "Make a key for the servers' gossip",
+    async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringGenerate,
+  ),
+  "operator metrics": entry("Show an agent's metrics", async () => (await import("./operator-metrics.ts")).operatorMetrics),
+  "operator raft list-peers": entry(
+    "List the servers that keep the log",
+    async () => (await import("./operator-servers.ts")).operatorRaftListPeers,
+  ),
+  "operator scheduler get-config": entry(
+    "Show how the servers schedule",
+    async () => (await import("./operator-scheduler.ts")).operatorSchedulerGetConfig,
+  ),
+  "operator scheduler set-config": entry(
+    "Change how the servers schedule",
+    async () => (await import("./operator-scheduler.ts")).operatorSchedulerSetConfig,
+  ),
+  "operator snapshot inspect": entry(
+    "Show what a snapshot holds",
+    async () => (await import("./operator-snapshot.ts")).operatorSnapshotInspect,
+  ),
+  "operator snapshot save": entry(
+    "Write the servers' state to a file",
+    async () => (await import("./operator-snapshot.ts")).operatorSnapshotSave,
+  ),
   "scaling policy info": entry("Show a scaling policy", async () => (await import("./scaling-policy.ts")).scalingPolicyInfo),
   "scaling policy list": entry("List scaling policies", async () => (await import("./scaling-policy.ts")).scalingPolicyList),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
+  "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
+  "service list": entry("List services", async () => (await import("./service.ts")).serviceList),
   status: entry("Show whatever has this id: job, allocation, node, evaluation, deployment", async () => (await import("./status.ts")).status),
   "system gc": entry("Remove what is dead: jobs, evaluations, allocations, nodes", async () => (await import("./system-gc.ts")).systemGc),
+  "system reconcile summaries": entry(
+    "Count every job's allocations afresh",
+    async () => (await import("./system-reconcile-summaries.ts")).systemReconcileSummaries,
+  ),
+  ui: entry("Show where the web UI is", async () => (await import("./ui.ts")).ui),
   version: entry("Show the version", async () => (await import("./version.ts")).version),
 
   action: alias("job action"),

@@ -1,0 +1,206 @@
+/**
+ * `drover operator debug`: what somebody who helps from afar needs, in one archive. nomad.md §4.2, §4.3.
+ *
+ *   begin ── cluster/*.json        who is there, how they are, how they are set (secrets blanked by the agent)
+ *     ├─ every -interval ── state/NNNN/*.json      jobs, nodes, allocations, evaluations, deployments, metrics
+ *     ├─ meanwhile ── monitor.log, events.json, profile/*.json (with enable_debug)
+ *   end (-duration, or Ctrl-C) ── index.json       what was asked, and what could not be had
+ *
+ * Exit code 2 when a part could not be had: the rest is in the archive.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { messageOf, tarOf } from "#std";
+import type { Command, Context } from "../command.ts";
+import { UsageError, type ParsedFlags } from "../flags.ts";
+import { noArguments } from "../only-argument.ts";
+import { keyValues } from "../render/columns.ts";
+
+const PARTIAL = 2;
+/** Of the log and of the events each: what comes later is left out, and said to be. */
+const STREAM_BYTES_MAX = 64 * 1024 * 1024;
+
+const CLUSTER = {
+  "agent-self": "/v1/agent/self",
+  "agent-health": "/v1/agent/health",
+  members: "/v1/agent/members",
+  leader: "/v1/status/leader",
+  peers: "/v1/status/peers",
+  regions: "/v1/regions",
+  schedulers: "/v1/agent/schedulers",
+  "raft-configuration": "/v1/operator/raft/configuration",
+  "autopilot-health": "/v1/operator/autopilot/health",
+  "scheduler-configuration": "/v1/operator/scheduler/configuration",
+  namespaces: "/v1/namespaces",
+  "node-pools": "/v1/node/pools",
+} as const;
+
+const STATE = {
+  jobs: "/v1/jobs?namespace=*",
+  nodes: "/v1/nodes?resources=true",
+  allocations: "/v1/allocations?namespace=*&resources=true",
+  evaluations: "/v1/evaluations?namespace=*",
+  deployments: "/v1/deployments?namespace=*",
+  metrics: "/v1/metrics",
+} as const;
+
+export const operatorDebug: Command = {
+  usage: "operator debug [options]",
+  about:
+    "Gathers the state of the cluster, metrics, log and events for a while into an archive. Ctrl-C ends it early; what was gathered is written. Look through it before you hand it on: job files are in it.",
+  connects: true,
+  flags: {
+    duration: { kind: "duration", value: "duration", about: "How long (default 5m)" },
+    interval: { kind: "duration", value: "duration", about: "How often the state is taken (default 30s)" },
+    "log-level": { kind: "text", value: "level", about: "Of the log (default TRACE)" },
+    "log-include-location": { kind: "boolean", about: "Accepted for compatibility" },
+    "max-nodes": { kind: "whole", value: "count", about: "Accepted for compatibility: the agent asked is looked into" },
+    "node-id": { kind: "text", value: "nodes", about: "Accepted for compatibility" },
+    "node-class": { kind: "text", value: "class", about: "Accepted for compatibility" },
+    "server-id": { kind: "text", value: "servers", about: "Accepted for compatibility" },
+    stale: { kind: "boolean", about: "Ask any server, even when none leads" },
+    "event-topic": { kind: "text", value: "topics", about: 'Events to gather, with commas between (default "*:*"; "none")' },
+    "pprof-duration": { kind: "duration", value: "duration", about: "Of a processor profile (default 1s; 0: none)" },
+    "pprof-interval": { kind: "duration", value: "duration", about: "Accepted for compatibility: one profile is taken" },
+    output: { kind: "text", value: "folder", about: "A folder inside this one instead of an archive" },
+    verbose: { kind: "boolean", about: "Say what is done" },
+  },
+  async run(context) {
+    noArguments(context);
+    const { flags, terminal } = context;
+    const durationMs = milliseconds(flags, "duration", 300_000);
+    const intervalMs = milliseconds(flags, "interval", 30_000);
+    if (intervalMs <= 0 || intervalMs > durationMs) throw new UsageError("-interval must be more than 0 and at most -duration");
+    const began = new Date(context.nowMs());
+    const name = `drover-debug-${began.toISOString().slice(0, 19).replaceAll(":", "")}Z`;
+    terminal.print("Starting debugger...\n");
+    terminal.print(
+      keyValues([
+        ["Agent", context.api.address],
+        ["Interval", `${intervalMs / 1000}s`],
+        ["Duration", `${durationMs / 1000}s`],
+      ]),
+    );
+    const capture = new Capture(context);
+    await capture.all("cluster", CLUSTER);
+    await gather(context, capture, { durationMs, intervalMs });
+    capture.index({ Began: began.toISOString(), Ended: new Date(context.nowMs()).toISOString(), DurationMs: durationMs, IntervalMs: intervalMs });
+    terminal.print(`\nCreated debug ${write(flags.text("output"), name, capture, context.nowMs())}`);
+    if (capture.failures.length === 0) return 0;
+    terminal.complain(`${capture.failures.length} parts could not be had:\n${capture.failures.map((each) => `  * ${each}`).join("\n")}`);
+    return PARTIAL;
+  },
+};
+
+function milliseconds(flags: ParsedFlags, name: string, otherwise: number): number {
+  const ns = flags.duration(name);
+  return ns === undefined ? otherwise : ns / 1e6;
+}
+
+async function gather(context: Context, capture: Capture, time: { readonly durationMs: number; readonly intervalMs: number }): Promise<void> {
+  const { api, flags, interrupted } = context;
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, interrupted]);
+  const topics = (flags.text("event-topic") ?? "*:*").split(",").map((topic) => (topic.includes(":") ? topic : `${topic}:*`));
+  const streams = [
+    capture.stream("monitor.log", signal, () => api.agent.monitor({ logLevel: flags.text("log-level") ?? "TRACE" }, { signal })),
+    ...(topics.includes("none:*")
+      ? []
+      : [capture.stream("events.json", signal, () => api.request.bytes("/v1/event/stream", { signal, parameters: { topic: topics, namespace: "*" } }))]),
+    capture.profiles(milliseconds(flags, "pprof-duration", 1000)),
+  ];
+  const endMs = context.nowMs() + time.durationMs;
+  for (let round = 0; !interrupted.aborted && context.nowMs() < endMs; round++) {
+    await capture.all(`state/${String(round).padStart(4, "0")}`, STATE);
+    const restMs = Math.min(time.intervalMs, endMs - context.nowMs());
+    if (restMs > 0) await pause(restMs, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  over.abort();
+  await Promise.all(streams);
+}
+
+function write(output: string | undefined, name: string, capture: Capture, nowMs: number): string {
+  if (output === undefined) {
+    const files = capture.files.map((file) => ({ ...file, name: `${name}/${file.name}` }));
+    writeFileSync(`${name}.tar.gz`, gzipSync(tarOf(files, nowMs)), { mode: 0o600, flag: "wx" });
+    return `archive: ${name}.tar.gz`;
+  }
+  for (const file of capture.files) {
+    const path = join(output, name, file.name);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, file.content, { mode: 0o600 });
+  }
+  return `directory: ${join(output, name)}`;
+}
+
+/** What has been gathered, and what could not be. A part that fails leaves the others alone. */
+class Capture {
+  readonly files: { readonly name: string; readonly content: Buffer }[] = [];
+  readonly failures: string[] = [];
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  async all(folder: string, paths: Readonly<Record<string, string>>): Promise<void> {
+    const stale = this.#context.flags.flag("stale");
+    await Promise.all(
+      Object.entries(paths).map(([name, path]) =>
+        this.#part(`${folder}/${name}.json`, async () => {
+          const [plain, query] = path.split("?") as [string, string | undefined];
+          const { value } = await this.#context.api.request.get(plain, { stale, parameters: Object.fromEntries(new URLSearchParams(query)) });
+          return Buffer.from(JSON.stringify(value, null, 2));
+        }),
+      ),
+    );
+  }
+
+  async stream(name: string, signal: AbortSignal, open: () => Promise<AsyncIterable<Uint8Array>>): Promise<void> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const data of await open()) {
+        size += data.length;
+        if (size > STREAM_BYTES_MAX) {
+          this.failures.push(`${name}: cut off at ${STREAM_BYTES_MAX} bytes`);
+          break;
+        }
+        parts.push(data);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.failures.push(`${name}: ${messageOf(error)}`);
+    }
+    this.files.push({ name, content: Buffer.concat(parts) });
+  }
+
+  /** The agent shows them with enable_debug only; that it does not is no failure. */
+  async profiles(durationMs: number): Promise<void> {
+    if (durationMs <= 0) return;
+    const { value } = await this.#context.api.agent.self();
+    if (value.config["EnableDebug"] !== true && value.config["enable_debug"] !== true) return;
+    await this.#part("profile/processor.json", async () => {
+      const parts: Uint8Array[] = [];
+      for await (const data of await this.#context.api.agent.profile("profile", Math.max(1, Math.round(durationMs / 1000)))) parts.push(data);
+      return Buffer.concat(parts);
+    });
+    await this.#part("profile/host.json", async () => Buffer.from(JSON.stringify((await this.#context.api.agent.host()).value, null, 2)));
+  }
+
+  index(facts: Readonly<Record<string, unknown>>): void {
+    const files = this.files.map(({ name, content }) => ({ Name: name, Size: content.length }));
+    const text = JSON.stringify({ ...facts, Agent: this.#context.api.address, Files: files, Failures: this.failures }, null, 2);
+    this.files.push({ name: "index.json", content: Buffer.from(text) });
+  }
+
+  async #part(name: string, take: () => Promise<Buffer>): Promise<void> {
+    try {
+      this.files.push({ name, content: await take() });
+      if (this.#context.flags.flag("verbose")) this.#context.terminal.print(`    captured ${name}`);
+    } catch (error) {
+      this.failures.push(`${name}: ${messageOf(error)}`);
+    }
+  }
+}
