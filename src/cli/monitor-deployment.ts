@@ -6,6 +6,7 @@
  *   failed          ──► 1, after the version that is rolled back to has been followed too, and the reason has been told
  *   cancelled       ──► 1
  */
+import type { AllocationStub } from "#api/contract";
 import { awaitsPromotion, deploymentActive, type Deployment } from "#model";
 import type { Context } from "./command.ts";
 import { deploymentText } from "./render/deployment.ts";
@@ -41,7 +42,7 @@ export async function monitorDeployment(context: Context, deploymentId: string, 
   }
   announce(`Deployment ${name} ${ended.Status}: ${ended.StatusDescription}`);
   if (ended.Status === "failed") {
-    await tellReasons(context, ended);
+    await tellReasons(context, ended, (id) => (options.verbose ? id : id.slice(0, 8)));
     const rollback = await rollbackOf(context, ended);
     if (rollback !== undefined) await monitorDeployment(context, rollback.ID, options);
   }
@@ -102,17 +103,33 @@ function canariesReady(deployment: Deployment): boolean {
   return waiting.every((group) => !group.AutoPromote && group.HealthyAllocs >= group.DesiredCanaries);
 }
 
-/** In the words of `job why`; a server that cannot say is no reason to fail. */
-async function tellReasons(context: Context, deployment: Deployment): Promise<void> {
+/** Which allocations were unhealthy, and what their tasks said last. Of an extra, a failure is no failure. */
+async function tellReasons(context: Context, deployment: Deployment, short: (id: string) => string): Promise<void> {
+  let allocations: readonly AllocationStub[] = [];
   try {
-    const { value: why } = await context.api.jobs.why(deployment.JobID, { namespace: deployment.Namespace });
-    const sentences = [...why.Reasons, ...why.Past]
-      .filter((reason) => reason.Stage === "failed" && reason.Details["DeploymentID"] !== deployment.ID)
-      .map((reason) => reason.Sentence);
-    for (const sentence of [...new Set(sentences)].slice(0, REASONS_SHOWN_MAX)) context.terminal.print(`    ${sentence}`);
+    allocations = (await context.api.deployments.allocations(deployment.ID, { namespace: deployment.Namespace })).value;
   } catch {
-    // The end of the deployment has been told; why is an extra.
+    // The end of the deployment has been told.
   }
+  const unhealthy = allocations.filter((each) => each.DeploymentStatus?.Healthy === false);
+  for (const each of unhealthy.slice(0, REASONS_SHOWN_MAX)) {
+    context.terminal.print(`    Allocation ${JSON.stringify(short(each.ID))} of group ${JSON.stringify(each.TaskGroup)} is unhealthy${lastWords(each)}`);
+  }
+  if (unhealthy.length > 0) context.terminal.print(`    To see why: drover job why ${deployment.JobID}`);
+}
+
+const TELLING_EVENTS = ["Terminated", "Driver Failure", "Setup Failure", "Failed Validation", "Alloc Unhealthy"];
+
+/** ': task "server": Exit Code: 1', of a task that failed before of one that did not. */
+export function lastWords(allocation: Pick<AllocationStub, "TaskStates">): string {
+  const tasks = Object.entries(allocation.TaskStates ?? {}).toSorted(([, left], [, right]) => Number(right.Failed) - Number(left.Failed));
+  for (const [task, state] of tasks) {
+    for (const type of TELLING_EVENTS) {
+      const event = state.Events.findLast((each) => each.Type === type);
+      if (event !== undefined) return `: task ${JSON.stringify(task)}: ${event.DisplayMessage}`;
+    }
+  }
+  return "";
 }
 
 /** The newer deployment that brings the old version back; undefined when there is none. */

@@ -3,7 +3,9 @@
  *
  *   ## a remark
  *   $ drover job status web        typed into sh, in a folder holding test/scenario/cli/files
- *   $ wait web running             not a command: waits until the job's allocations are so ("gone": the job is forgotten)
+ *   $ wait web running             not a command: waits until the job's allocations are so ("gone": the job is forgotten; "deployed": its
+ *                                  newest deployment has ended; "canaries": that one's canaries are healthy; "childless": none of its
+ *                                  children runs)
  *   ----
  *   what both print, and [exit N] unless 0
  *
@@ -19,10 +21,12 @@ import { createMask } from "./cli/mask.ts";
 
 const FOLDER = join(import.meta.dirname, "cli");
 const RECORD = process.env["DROVER_RECORD"] === "1";
-/** Shell functions a session may use: the id of a job's only (or newest) allocation, of its first evaluation, of the node. */
+/** Shell functions a session may use: the id of a job's only (or newest) allocation, first evaluation, newest deployment, of the node; a job's children. */
 const PRELUDE = `
 alloc() { drover operator api "/v1/job/$1/allocations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => r.CreateIndex - l.CreateIndex)[0].ID)'; }
 evaluation() { drover operator api "/v1/job/$1/evaluations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => l.CreateIndex - r.CreateIndex)[0].ID)'; }
+deployment() { drover job deployments -latest -t '{{.ID}}' "$1"; }
+children() { drover operator api "/v1/jobs?prefix=$1/" | node -e 'for (const job of JSON.parse(require("fs").readFileSync(0)).sort((l, r) => l.CreateIndex - r.CreateIndex)) console.log(job.ID)'; }
 node_id() { drover node status -t '{{range .}}{{.ID}}{{end}}'; }
 `;
 
@@ -50,12 +54,26 @@ after(async () => {
   await agent.remove();
 });
 
+interface DeploymentSeen {
+  readonly Status: string;
+  readonly TaskGroups: Readonly<Record<string, { readonly DesiredCanaries: number; readonly HealthyAllocs: number }>>;
+}
+
 /** "web running", "web dead", "web gone". */
 async function wait(job: string, wanted: string): Promise<void> {
   await eventually(`job ${job} to be ${wanted}`, async () => {
     if (wanted === "gone") return (await agent.request(`/v1/job/${job}`)).status === 404;
-    const evaluations = await agent.get<{ Status: string }[]>(`/v1/job/${job}/evaluations`);
-    if (evaluations.some((each) => each.Status === "pending")) return false;
+    if (wanted === "childless") {
+      return (await agent.get<{ Status: string }[]>(`/v1/jobs?prefix=${job}/`)).every((each) => each.Status === "dead");
+    }
+    const evaluations = await agent.get<{ Status: string; WaitUntil: string | null }[]>(`/v1/job/${job}/evaluations`);
+    if (evaluations.some((each) => each.Status === "pending" && each.WaitUntil === null)) return false;
+    if (wanted === "deployed" || wanted === "canaries") {
+      const latest = await agent.get<DeploymentSeen | null>(`/v1/job/${job}/deployment`);
+      if (wanted === "deployed") return latest !== null && latest.Status !== "running" && latest.Status !== "paused";
+      const groups = Object.values(latest?.TaskGroups ?? {});
+      return groups.some((each) => each.DesiredCanaries > 0) && groups.every((each) => each.HealthyAllocs >= each.DesiredCanaries);
+    }
     const allocations = await agent.get<{ ClientStatus: string; DesiredStatus: string; Events?: unknown }[]>(`/v1/job/${job}/allocations`);
     if (wanted === "stopped") return allocations.every((each) => each.ClientStatus === "complete" || each.ClientStatus === "failed");
     const current = allocations.filter((each) => each.DesiredStatus === "run");

@@ -29,9 +29,12 @@ interface WhyStyle {
 }
 
 export function whyText(why: JobWhy, style: WhyStyle): string {
-  const blocks = [style.colours.bold(why.Summary)];
-  for (const reason of why.Reasons) {
-    blocks.push(`${paintStage(reason.Stage, style.colours)(`${reason.Stage}${counted(reason)}`)}: ${reason.Sentence}\n${about(reason, style)}`);
+  // The summary ends with the worst reason's sentence: it is not said twice.
+  const [worst, ...others] = why.Reasons;
+  const told = worst !== undefined && why.Summary.endsWith(worst.Sentence);
+  const blocks = [style.colours.bold(why.Summary) + (told ? `\n${about(worst, style, true)}` : "")];
+  for (const reason of told ? others : why.Reasons) {
+    blocks.push(`${stageText(reason, style)}: ${reason.Sentence}\n${about(reason, style, false)}`);
   }
   if (why.Past.length > 0) {
     const lines = why.Past.map((reason) => `  ${[ago(reason.Since, style.nowMs), ...place(reason)].join(", ")}: ${reason.Sentence}`);
@@ -40,21 +43,21 @@ export function whyText(why: JobWhy, style: WhyStyle): string {
   return blocks.join("\n\n");
 }
 
-function counted(reason: Reason): string {
-  return reason.Count > 1 ? ` (${reason.Count})` : "";
+function stageText(reason: Reason, style: WhyStyle): string {
+  return paintStage(reason.Stage, style.colours)(reason.Count > 1 ? `${reason.Stage} (${reason.Count})` : reason.Stage);
 }
 
-function about(reason: Reason, style: WhyStyle): string {
+function about(reason: Reason, style: WhyStyle, withStage: boolean): string {
   const ids = [
     ...(reason.AllocationID === "" ? [] : [`allocation ${short(reason.AllocationID, style)}`]),
     ...(reason.NodeID === "" ? [] : [`node ${short(reason.NodeID, style)}`]),
   ];
   const since = reason.Since === 0 ? [] : [`for ${spell(Math.max(0, style.nowMs - reason.Since / 1e6))}`];
-  const line = `  ${[...place(reason), ...ids, ...since].join(", ")}`;
+  const line = [...place(reason), ...ids, ...since].join(", ");
   const details = style.verbose
     ? Object.entries(reason.Details).map(([key, value]) => `\n  ${key} = ${typeof value === "string" ? value : JSON.stringify(value)}`)
     : [];
-  return style.colours.grey(line) + details.join("");
+  return `  ${withStage ? `${stageText(reason, style)}: ` : ""}${style.colours.grey(line)}${details.join("")}`;
 }
 
 /** The allocation's name, the group when it is about several, nothing when it is about the job. */

@@ -12,6 +12,8 @@ export function createMask(known: { readonly port: number; readonly directory: s
       .split("\n")
       // Whether the monitor happens to see a task start before the evaluation ends is chance.
       .filter((line) => !/^ +\S+: Allocation "[0-9a-f-]+" status changed: /.test(line))
+      // How far a deployment is each time somebody looks is chance too.
+      .filter((line) => !/^ +\S+: (Group "[^"]*": \d|Deployment status ")/.test(line))
       .map((line) => maskLine(line, idToken))
       .join("\n")
       .replaceAll(String(known.port), "#####")
@@ -26,6 +28,12 @@ function maskLine(line: string, idToken: (short: string) => string): string {
   const masked = line
     .replaceAll(UUID, (_, short: string) => `${idToken(short)}-0000-0000-0000-000000000000`)
     .replaceAll(SHORT_ID, (short) => idToken(short))
+    .replaceAll(/\/(dispatch|periodic)-((?:[\w]+-)?)\d{10}(?:-([0-9a-f]{8}))?/g, (_, kind: string, prefix: string, chance?: string) =>
+      `/${kind}-${prefix}1136239445${chance === undefined ? "" : `-${idToken(chance)}`}`,
+    )
+    .replaceAll(/\b(?:\d+(?:mo|ms|[ydhms]))+ from now\b/g, "Ns from now")
+    .replaceAll(/^( +)(?:\d+(?:mo|[ydhms]))+ ago(?=[:,])/g, "$1Ns ago")
+    .replaceAll(/\b(for|in) (?:\d+(?:mo|ms|[ydhms]))+/g, "$1 Ns")
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (_, fraction?: string) =>
       fraction === undefined ? "2006-01-02T15:04:05Z" : "2006-01-02T15:04:05.000Z",
     )
@@ -36,7 +44,7 @@ function maskLine(line: string, idToken: (short: string) => string): string {
     .replaceAll(/\b(?:\d+(?:mo|[ydhms]))+ ago {2,}/g, "Ns ago   ")
     .replaceAll(/\b(?:\d+(?:mo|[ydhms]))+ ago$/g, "Ns ago")
     .replaceAll(/^(Uptime +=) .*$/g, "$1 N")
-    .replace(/Created +Modified$/, "Created  Modified");
+    .replace(/Created +Modified(?: +(?=Max)|$)/, (found) => (found.endsWith(" ") ? "Created  Modified  " : "Created  Modified"));
   if (!/\bMHz\b|^CPU +Memory\b|\bGiB\b/.test(masked)) return masked;
   // Use and the machine's size: numbers go, and with them the columns' widths.
   return masked

@@ -6,6 +6,10 @@ job "web" {
       port "http" {}
     }
 
+    update {
+      min_healthy_time = "100ms"
+    }
+
     task "server" {
       driver = "raw_exec"
 
