@@ -1,5 +1,6 @@
 /** What every maker of ports/driver that can run commands beside a task has to keep. Used by the driver suite. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import type { Driver, ExecSession } from "#ports";
 import { eventually } from "../eventually.ts";
 import { taskStart, type DriverWorld } from "./driver.ts";
@@ -82,6 +83,22 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
     assert.ok(handle !== undefined);
     assert.ok((await session.exited) !== 0);
     assert.equal(await (await next.exec(handle, world.place, { command: commands.exits(5), tty: false, environment })).exited, 5);
+  });
+
+  withTask("commands leave no descriptor of the agent's open, however they end", async (_driver, run) => {
+    const open = () => readdirSync("/proc/self/fd").length;
+    await allOf(await run(commands.exits(0)));
+    const before = open();
+    const sessions = await Promise.all([1, 2, 3, 4, 5, 6].map((each) => run(each % 2 === 0 ? commands.runs : commands.exits(each))));
+    await Promise.all(
+      sessions.map(async (session, index) => {
+        const reading = allOf(session);
+        if (index % 2 === 1) session.kill();
+        await reading;
+        await session.exited;
+      }),
+    );
+    await eventually("all descriptors to be closed", () => open() <= before);
   });
 
   check("no command is run beside a task that has ended", async (world) => {

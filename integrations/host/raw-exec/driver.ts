@@ -6,9 +6,8 @@
  * (find removes it), a task that is starting (find waits a moment), a task (find returns it).
  */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, rmSync, statSync, unlinkSync, writeSync, constants } from "node:fs";
+import { closeSync, existsSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
-import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ResourceUsage } from "#model";
 import type { Driver, ExecSession, TaskExec, TaskExit, TaskHandle, TaskId, TaskStart } from "#ports";
@@ -18,6 +17,7 @@ import { cgroupReader } from "../cgroup/reader.ts";
 import { children, groupMembers, killGroup, removeEmptyGroup, removeGroup } from "../cgroup/group.ts";
 import { NOTHING_USED } from "../cgroup/usage.ts";
 import { findExecutable, isExecutable } from "../process/executable.ts";
+import { openHiddenText } from "../process/hidden-file.ts";
 import { bootId, identify, isRunning, processStat, signalProcess, type ProcessIdentity } from "../process/identity.ts";
 import { idOf, nameOf, ownerLabel } from "../process/label.ts";
 import { signalName } from "../process/signals.ts";
@@ -98,7 +98,6 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       if (supervisor !== undefined && !(await endsWithin(supervisor, 500))) signalProcess(supervisor, "SIGKILL");
       // From here on a preparer that still lives cannot write its pid, and ends.
       removeRecord(directory);
-      rmSync(hiddenFile(directory), { force: true });
       if (group === "") break;
       if ((await removeGroup(group)) || attempt === 20) break;
     }
@@ -294,7 +293,7 @@ function bashHere(): string | undefined {
 
 /** Resolves when the task is about to replace its entrant; rejects with the supervisor's reason. */
 async function launchSupervisor(request: SpawnRequest, directory: string): Promise<void> {
-  const environment = openHidden(request.environmentScript, directory);
+  const environment = openHiddenText(request.environmentScript);
   try {
     const child = spawn(request.command, request.words, {
       detached: true,
@@ -334,27 +333,6 @@ async function launchSupervisor(request: SpawnRequest, directory: string): Promi
   } finally {
     closeSync(environment);
   }
-}
-
-/** A file without a name that holds the text, at its beginning. */
-function openHidden(text: string, directory: string): number {
-  const file = hiddenFile(directory);
-  rmSync(file, { force: true });
-  const writer = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-  try {
-    const data = Buffer.from(text);
-    for (let done = 0; done < data.length;) done += writeSync(writer, data, done);
-    return openSync(file, "r");
-  } finally {
-    closeSync(writer);
-    unlinkSync(file);
-  }
-}
-
-/** Its name while it has one: in memory where the machine has /dev/shm, and the same for the next agent, which removes it. */
-function hiddenFile(directory: string): string {
-  const label = createHash("sha256").update(directory).digest("hex").slice(0, 16);
-  return path.join(existsSync("/dev/shm") ? "/dev/shm" : directory, `.drover-${label}`);
 }
 
 /** The living supervisor: as recorded, else by its command line (it may have been spawned a moment ago). */

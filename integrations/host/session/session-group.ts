@@ -25,13 +25,15 @@ export async function endForeignSessions(
 
 /** The session is over. What it left running on purpose belongs to the task from now on. */
 export async function handOver(own: string, task: string): Promise<void> {
-  if (!existsSync(own)) return;
-  for (const pid of groupMembers(own)) {
-    try {
-      writeFileSync(path.join(task, "cgroup.procs"), String(pid));
-    } catch {
-      // Ended meanwhile, or the task's group is on its way out, which ends this one too.
+  // Again where one of them made another while it was moved.
+  for (let attempt = 0; attempt < 5 && existsSync(own); attempt++) {
+    for (const pid of groupMembers(own)) {
+      try {
+        writeFileSync(path.join(task, "cgroup.procs"), String(pid));
+      } catch {
+        // Ended meanwhile, or the task's group is on its way out, which ends this one too.
+      }
     }
+    if (await removeGroup(own)) return;
   }
-  await removeGroup(own);
 }

@@ -42,8 +42,10 @@ export async function startSession(request: SessionRequest): Promise<ExecSession
     child.once("spawn", resolve);
     child.once("error", (error) => reject(new NamedError("DRIVER_EXEC_FAILED", `Cannot run the command: ${messageOf(error)}`)));
   });
+  let over = false;
   const ended = new Promise<number>((resolve) => {
     child.once("exit", (code, signal) => {
+      over = true;
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
     });
   });
@@ -63,7 +65,11 @@ export async function startSession(request: SessionRequest): Promise<ExecSession
       stdin.end();
     },
     resize(height, width) {
-      if (request.tty) resized = resized.then(async () => resizeTerminal(await terminal, height, width));
+      resized = resized.then(async () => {
+        const name = await terminal;
+        // A terminal that is gone may be another's by now.
+        if (!over) await resizeTerminal(name, height, width);
+      });
     },
     exited,
     kill() {
