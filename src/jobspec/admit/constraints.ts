@@ -156,9 +156,14 @@ function regularExpressionFault(pattern: string): string | null {
   }
 }
 
-const VERSION = String.raw`v?\d+(\.\d+)*(-?[0-9A-Za-z][0-9A-Za-z.~-]*)?(\+[0-9A-Za-z.~-]+)?`;
-const VERSION_TERM = new RegExp(String.raw`^\s*(=|!=|>=|<=|>|<|~>)?\s*${VERSION}\s*$`);
-const SEMVER_TERM = /^\s*(=|!=|>=|<=|>|<)?\s*v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?\s*$/;
+/** As the scheduler reads them: go-version's words. A pre-release without a hyphen (1.2rc1) only in `version`. */
+const NUMBERS = String.raw`v?\d+(?:\.\d+)*`;
+const PARTS = String.raw`(?:\.[0-9A-Za-z\-~]+)*`;
+const BUILD = String.raw`(?:\+[0-9A-Za-z\-~]+${PARTS})?`;
+const WORDS = String.raw`[A-Za-z\-~]+[0-9A-Za-z\-~]*${PARTS}`;
+const NUMBERED = String.raw`-\d+[0-9A-Za-z\-~]*${PARTS}`;
+const VERSION_TERM = new RegExp(String.raw`^\s*(?:=|!=|>=|<=|>|<|~>)?\s*${NUMBERS}(?:${NUMBERED}|-?${WORDS})?${BUILD}\s*$`);
+const SEMVER_TERM = new RegExp(String.raw`^\s*(?:=|!=|>=|<=|>|<)?\s*${NUMBERS}(?:${NUMBERED}|-${WORDS})?${BUILD}\s*$`);
 
 function isVersionConstraint(value: string, operator: "version" | "semver"): boolean {
   return value.split(",").every((term) => (operator === "version" ? VERSION_TERM : SEMVER_TERM).test(term));

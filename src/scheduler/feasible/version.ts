@@ -23,13 +23,18 @@ type Operator = "=" | "!=" | ">" | "<" | ">=" | "<=" | "~>";
 
 const LOOSE =
   /^v?(\d+(?:\.\d+)*)(?:-(\d+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*)|-?([A-Za-z\-~]+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*))?(?:\+[0-9A-Za-z\-~]+(?:\.[0-9A-Za-z\-~]+)*)?$/;
-const STRICT = /^v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+/** Strict about the hyphen only: a pre-release begins with one. */
+const STRICT =
+  /^v?(\d+(?:\.\d+)*)(?:-(\d+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*|[A-Za-z\-~]+[0-9A-Za-z\-~]*(?:\.[0-9A-Za-z\-~]+)*))?(?:\+[0-9A-Za-z\-~]+(?:\.[0-9A-Za-z\-~]+)*)?$/;
 
 /** Undefined when it is not a version. */
 export function parseVersion(text: string, flavour: Flavour = "version"): Version | undefined {
-  const match = (flavour === "semver" ? STRICT : LOOSE).exec(text.trim());
+  const match = (flavour === "semver" ? STRICT : LOOSE).exec(text);
   if (match === null) return undefined;
-  const segments = (match[1] as string).split(".").map(Number);
+  const digits = (match[1] as string).split(".");
+  // Longer numbers are no 64-bit integers.
+  if (digits.some((each) => each.length > 18 && BigInt(each) >= 2n ** 63n)) return undefined;
+  const segments = digits.map(Number);
   const written = segments.length;
   while (segments.length < 3) segments.push(0);
   return { segments, written, prerelease: match[2] ?? match[3] ?? "" };
@@ -71,7 +76,7 @@ function holds(version: Version, operator: Operator, wanted: Version, flavour: F
 /** A pre-release is compared only with a constraint that names a pre-release of the same version. */
 function prereleaseAdmitted(version: Version, wanted: Version): boolean {
   if (version.prerelease === "") return true;
-  return wanted.prerelease !== "" && compareSegments(version, wanted) === 0;
+  return wanted.prerelease !== "" && version.segments.length === wanted.segments.length && compareSegments(version, wanted) === 0;
 }
 
 function pessimistic(version: Version, wanted: Version): boolean {
@@ -84,6 +89,8 @@ function pessimistic(version: Version, wanted: Version): boolean {
 export function compareVersions(a: Version, b: Version): number {
   const segments = compareSegments(a, b);
   if (segments !== 0 || a.prerelease === b.prerelease) return segments;
+  // As go-version: 1.0.0.0-dev and 1.0.0 have other numbers of segments, and are equal whatever their pre-releases.
+  if (a.segments.length !== b.segments.length) return 0;
   if (a.prerelease === "") return 1;
   if (b.prerelease === "") return -1;
   return comparePrereleases(a.prerelease.split("."), b.prerelease.split("."));
@@ -97,13 +104,14 @@ function compareSegments(a: Version, b: Version): number {
   return 0;
 }
 
-/** Part by part: numbers before words, fewer parts before more. */
+/** Part by part: numbers before words. */
 function comparePrereleases(a: readonly string[], b: readonly string[]): number {
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     const left = a[i];
     const right = b[i];
-    if (left === undefined) return -1;
-    if (right === undefined) return 1;
+    // As go-version: what is not there comes before a number and after a word.
+    if (left === undefined) return /^\d+$/.test(right as string) ? -1 : 1;
+    if (right === undefined) return /^\d+$/.test(left) ? 1 : -1;
     if (left === right) continue;
     const leftNumeric = /^\d+$/.test(left);
     const rightNumeric = /^\d+$/.test(right);
