@@ -12,7 +12,7 @@ const recorded = JSON.parse(readFileSync(new URL("version.json", import.meta.url
 
 test("versions and constraints have the recorded answers of go-version", () => {
   assert.ok(recorded.length >= 500, `only ${recorded.length} answers`);
-  assert.ok(recorded.filter(({ answer }) => answer.value === true).length > 50, "hardly anything holds");
+  assert.ok(recorded.filter(({ answer }) => answer.value === true).length > 40, "hardly anything holds");
   assert.deepEqual(
     recorded.flatMap(({ question, answer }) => difference(question, answer, ourAnswer(question)) ?? []),
     [],
