@@ -81,7 +81,23 @@ const KINDS: Readonly<Record<string, string>> = {
   status: "all",
 };
 /** Their argument is a file, or there is none. */
-const WITHOUT_IDS = new Set(["job run", "job plan", "job validate", "job init", "deployment list", "eval list", "node pool list", "scaling policy list"]);
+const WITHOUT_IDS = new Set([
+  "deployment list",
+  "eval list",
+  "job init",
+  "job plan",
+  "job run",
+  "job validate",
+  "namespace apply",
+  "namespace list",
+  "node config",
+  "node meta apply",
+  "node meta read",
+  "node pool apply",
+  "node pool init",
+  "node pool list",
+  "scaling policy list",
+]);
 
 async function idsFor(command: string, current: string, search: SearchIds): Promise<readonly string[]> {
   const words = command.split(" ");
