@@ -188,10 +188,6 @@ windows service install:
 windows service uninstall:
 `;
 
-/** nomad.md §4.1. */
-export const CONNECTION_FLAGS: readonly string[] =
-  "address region namespace token ca-cert ca-path client-cert client-key tls-server-name tls-skip-verify no-color force-color".split(" ");
-
 export interface NomadCommand {
   readonly name: string;
   readonly alias: string | undefined;

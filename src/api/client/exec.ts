@@ -4,7 +4,7 @@
  */
 import type { WebSocket } from "ws";
 import type { ExecInput, ExecOutput } from "#ports";
-import { NamedError } from "#std";
+import type { NamedError } from "#std";
 import { ApiError, ApiUnreachable } from "./api-error.ts";
 import type { ApiClientOptions } from "./options.ts";
 import type { Requester, QueryOptions } from "./requester.ts";

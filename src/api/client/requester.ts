@@ -75,9 +75,7 @@ export function createRequester(options: ApiClientOptions): Requester {
         method,
         target: path + queryText(options, query),
         headers:
-          text === undefined
-            ? sent
-            : { ...sent, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
+          text === undefined ? sent : { ...sent, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
         body: text,
         timeoutMs,
         signal: query.signal,

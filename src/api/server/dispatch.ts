@@ -43,6 +43,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   if (method === undefined || handler === undefined) throw wrongMethod(endpoint, method, arrived);
 
   const query = new Query(arrived.query);
+  requireRegion(target, query, desk.context.region);
   const pretty = query.flag("pretty", false, true);
   const gone = departure(arrived.response, desk);
   const call: Call = {
@@ -76,6 +77,13 @@ function methodOf(method: string): Method | undefined {
   if (method === "GET" || method === "HEAD") return "GET";
   if (method === "PUT" || method === "POST") return "PUT";
   return method === "DELETE" ? "DELETE" : undefined;
+}
+
+/** Servers of other regions are not known here; what an agent says of itself is of no region. */
+function requireRegion(target: EndpointName, query: Query, region: string): void {
+  const asked = query.text("region");
+  if (asked === "" || asked === region || /^(agent-|status-|regions$|metrics$|jobs-parse$)/.test(target)) return;
+  throw new NamedError("API_REGION_UNKNOWN", "No path to region", { statusCode: 500, fix: `Ask for region ${JSON.stringify(region)}.` });
 }
 
 /** Old clients ask for garbage collection with GET. */

@@ -181,3 +181,11 @@ test("An agent without a server says which endpoints need one", async () => {
   assert.equal((await clientOnly.api.inject({ method: "GET", url: "/v1/agent/self" })).statusCode, 200);
   await clientOnly.api.close();
 });
+
+test("Another region is not reachable from here, but an agent still tells of itself", async () => {
+  for (const url of ["/v1/jobs?region=global", "/v1/agent/self?region=mars", "/v1/regions?region=mars"]) {
+    assert.equal((await get(url)).statusCode, 200, url);
+  }
+  const response = await get("/v1/jobs?region=mars");
+  assert.deepEqual([response.statusCode, response.body], [500, "No path to region"]);
+});

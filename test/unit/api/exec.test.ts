@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { WebSocket } from "ws";
-import { ApiError, createApiClient, type ApiClient } from "#api/client";
+import { createApiClient, type ApiClient, type ApiError } from "#api/client";
 import type { ExecInput, ExecOutput, ExecRequest } from "#ports";
 import { NamedError } from "#std";
 import { aJob, anAllocation, createWorld, type World } from "./fake-world.ts";

@@ -40,7 +40,6 @@ const OTHERS: readonly string[] = [
   ..."event-stream agent-monitor snapshot".split(" "),
 ];
 
-
 const get = (url: string) => world.api.inject({ method: "GET", url });
 
 test("No list is forgotten here", async () => {
@@ -59,7 +58,7 @@ for (const [url, key] of Object.entries(LISTS)) {
   // The random jobs have no scaling blocks, and no pool.
   const isEmpty = /scaling|default\/jobs/.test(url);
   // Below a job there is one namespace.
-  const everywhere = /^\/v1\/job\//.test(url) ? "all=true" : "namespace=*";
+  const everywhere = url.startsWith("/v1/job/") ? "all=true" : "namespace=*";
 
   test(`${url} carries an index, is indented when asked, and waits for a newer one`, async () => {
     const plain = await get(`${url}?all=true`);
@@ -101,7 +100,15 @@ for (const [url, key] of Object.entries(LISTS)) {
 }
 
 test("A prefix narrows the lists that have ids or names of their own", async () => {
-  for (const url of ["/v1/jobs", "/v1/nodes", "/v1/allocations", "/v1/evaluations", "/v1/deployments", "/v1/namespaces", "/v1/node/pools"]) {
+  for (const url of [
+    "/v1/jobs",
+    "/v1/nodes",
+    "/v1/allocations",
+    "/v1/evaluations",
+    "/v1/deployments",
+    "/v1/namespaces",
+    "/v1/node/pools",
+  ]) {
     const key = LISTS[url] as string;
     const names = (await get(`${url}?namespace=*`)).json<Record<string, string>[]>().map((one) => one[key] as string);
     const prefix = (names[0] as string).slice(0, 3);

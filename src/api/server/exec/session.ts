@@ -10,7 +10,7 @@
  */
 import type { WebSocket } from "ws";
 import type { Clock, ExecInput, ExecOutput } from "#ports";
-import { NamedError } from "#std";
+import type { NamedError } from "#std";
 import { badRequest } from "../refusal.ts";
 import { refusalOf } from "../reply/refuse.ts";
 import { closeText, outputText, readHandshake, readInput } from "./frames.ts";
@@ -100,7 +100,7 @@ async function shakeHands(inbox: Inbox, clock: Clock, signal: AbortSignal): Prom
 
 /** Resolves when the frame has left this process: that is the back-pressure. Rejects when the socket is gone. */
 function send(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve, reject) => socket.send(text, (error) => (error == null ? resolve() : reject(error))));
+  return new Promise((resolve, reject) => socket.send(text, (error) => (error instanceof Error ? reject(error) : resolve())));
 }
 
 /** A close reason has 123 bytes at most, cut between characters. */
