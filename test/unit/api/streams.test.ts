@@ -170,7 +170,10 @@ test("Token, namespace and region are sent with every request, and the environme
     { namespace: "mine", address: `http://127.0.0.1:${port}` },
   );
   assert.deepEqual([options.address, options.token, options.namespace, options.region], [`http://127.0.0.1:${port}`, "t", "mine", "eu"]);
-  const scoped = createApiClient(options);
+  const elsewhere = createApiClient(options);
+  await assert.rejects(elsewhere.jobs.list(), /No path to region/);
+  elsewhere.close();
+  const scoped = createApiClient({ ...options, region: "global" });
   assert.equal((await scoped.jobs.list()).value.length, 0, "namespace mine has no jobs");
   assert.equal((await scoped.jobs.list({ namespace: "*" })).value.length, 1);
   scoped.close();
