@@ -56,7 +56,7 @@ node intro create: ttl node-name node-pool json t
 node pool apply: json
 node pool delete:
 node pool info: json t
-node pool init: short
+node pool init: out quiet
 node pool jobs: filter per-page page-token json t
 node pool list: filter per-page page-token json t
 node pool nodes: filter per-page page-token json t verbose
@@ -68,8 +68,8 @@ service info: filter per-page page-token json t verbose
 service delete:
 namespace apply: description quota json
 namespace list: json t
-namespace status:
-namespace inspect: json t
+namespace status: json t
+namespace inspect: t
 namespace delete:
 var put: check-index force in out template verbose
 var get: item out template
