@@ -20,6 +20,8 @@ export interface DeploymentMonitor {
 
 /** How long a poll of the servers waits for a change. */
 const POLL_WAIT_MS = 5_000;
+/** On a terminal the clock in the picture should move. */
+const PICTURE_WAIT_MS = 1_000;
 /** The rollback is committed together with the failure; its deployment comes with the next plan. */
 const ROLLBACK_POLLS_MAX = 5;
 const REASONS_SHOWN_MAX = 3;
@@ -59,7 +61,7 @@ async function untilEnded(context: Context, id: string, options: DeploymentMonit
     context.interrupted.throwIfAborted();
     const { value: deployment, index: next } = await context.api.deployments.read(id, {
       signal: context.interrupted,
-      ...(index === 0 ? {} : { index, waitMs: POLL_WAIT_MS }),
+      ...(index === 0 ? {} : { index, waitMs: terminal.interactive ? PICTURE_WAIT_MS : POLL_WAIT_MS }),
     });
     index = next;
     if (!deploymentActive(deployment)) return deployment;
@@ -113,7 +115,9 @@ async function tellReasons(context: Context, deployment: Deployment, short: (id:
   }
   const unhealthy = allocations.filter((each) => each.DeploymentStatus?.Healthy === false);
   for (const each of unhealthy.slice(0, REASONS_SHOWN_MAX)) {
-    context.terminal.print(`    Allocation ${JSON.stringify(short(each.ID))} of group ${JSON.stringify(each.TaskGroup)} is unhealthy${lastWords(each)}`);
+    context.terminal.print(
+      `    Allocation ${JSON.stringify(short(each.ID))} of group ${JSON.stringify(each.TaskGroup)} is unhealthy${lastWords(each)}`,
+    );
   }
   if (unhealthy.length > 0) context.terminal.print(`    To see why: drover job why ${deployment.JobID}`);
 }

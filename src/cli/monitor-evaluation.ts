@@ -47,7 +47,9 @@ export async function monitorEvaluation(context: Context, evaluationId: string, 
       );
     }
     const { value: allocations } = await context.api.evaluations.allocations(evaluationId);
-    for (const allocation of allocations.toSorted((left, right) => left.CreateIndex - right.CreateIndex || (left.Name < right.Name ? -1 : 1))) {
+    for (const allocation of allocations.toSorted(
+      (left, right) => left.CreateIndex - right.CreateIndex || (left.Name < right.Name ? -1 : 1),
+    )) {
       const before = seen.get(allocation.ID);
       const name = quote(short(allocation.ID));
       if (before === undefined) {

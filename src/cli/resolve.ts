@@ -43,7 +43,10 @@ export async function resolveDeployment(context: Context, typed: string): Promis
   const prefix = uuidPrefix(typed, "deployment");
   const { value: body } = await context.api.deployments.list({ prefix });
   return only(body, "deployment", typed, () =>
-    table([["ID", "Job ID", "Job Version", "Status"], ...body.map((each) => [each.ID.slice(0, 8), each.JobID, String(each.JobVersion), each.Status])]),
+    table([
+      ["ID", "Job ID", "Job Version", "Status"],
+      ...body.map((each) => [each.ID.slice(0, 8), each.JobID, String(each.JobVersion), each.Status]),
+    ]),
   );
 }
 

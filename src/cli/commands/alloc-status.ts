@@ -86,7 +86,10 @@ function facts(context: Context, allocation: AllocationDetail, followUp: Evaluat
   if (deadline !== "N/A") pairs.push(["Max Run Deadline", deadline]);
   if (allocation.DeploymentID !== "") {
     const healthy = allocation.DeploymentStatus?.Healthy ?? null;
-    pairs.push(["Deployment ID", short(allocation.DeploymentID)], ["Deployment Health", healthy === null ? "unset" : healthy ? "healthy" : "unhealthy"]);
+    pairs.push(
+      ["Deployment ID", short(allocation.DeploymentID)],
+      ["Deployment Health", healthy === null ? "unset" : healthy ? "healthy" : "unhealthy"],
+    );
     if (allocation.DeploymentStatus?.Canary === true) pairs.push(["Canary", "true"]);
   }
   if (allocation.PreviousAllocation !== "" && verbose) pairs.push(["Previous Alloc", allocation.PreviousAllocation]);
@@ -140,9 +143,7 @@ async function followUpOf(context: Context, id: string): Promise<Evaluation | un
 function tasksInOrder(allocation: AllocationDetail): string[] {
   const tasks = groupOf(allocation)?.Tasks ?? [];
   const place = (name: string) => HOOK_ORDER.indexOf(lifecycleWord(tasks.find((task) => task.Name === name)));
-  return Object.keys(allocation.AllocatedResources.Tasks).toSorted(
-    (left, right) => place(left) - place(right) || (left < right ? -1 : 1),
-  );
+  return Object.keys(allocation.AllocatedResources.Tasks).toSorted((left, right) => place(left) - place(right) || (left < right ? -1 : 1));
 }
 
 const HOOK_ORDER = [" (prestart)", " (prestart sidecar)", "", " (poststart)", " (poststart sidecar)", " (poststop)"];

@@ -82,7 +82,8 @@ export const deploymentResume: Command = {
 
 export const deploymentUnblock: Command = {
   usage: "deployment unblock [options] <deployment>",
-  about: "Lets a multi-region deployment that waits for other regions go on. There are none: several regions in one job are Nomad Enterprise's.",
+  about:
+    "Lets a multi-region deployment that waits for other regions go on. There are none: several regions in one job are Nomad Enterprise's.",
   connects: true,
   flags: FOLLOW_FLAGS,
   async run(context) {

@@ -58,7 +58,10 @@ export const evalStatus: Command = {
       if (preempted.length > 0) {
         section(
           "Preempted Allocations",
-          table([["ID", "Job ID", "Task Group", "Node ID"], ...preempted.map((each) => [short(each.ID), each.JobID, each.TaskGroup, short(each.NodeID)])]),
+          table([
+            ["ID", "Job ID", "Task Group", "Node ID"],
+            ...preempted.map((each) => [short(each.ID), each.JobID, each.TaskGroup, short(each.NodeID)]),
+          ]),
         );
       }
     }

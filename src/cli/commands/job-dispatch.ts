@@ -21,7 +21,11 @@ With -wait exit code 0: the child has succeeded; 2: it has failed, or could not 
   flags: {
     meta: { kind: "list", value: "key=value", about: "Meta of the child; may be repeated" },
     "id-prefix-template": { kind: "text", value: "text", about: "Goes into the child's id" },
-    "idempotency-token": { kind: "text", value: "token", about: "With the same token the same job runs once, however often it is asked for" },
+    "idempotency-token": {
+      kind: "text",
+      value: "token",
+      about: "With the same token the same job runs once, however often it is asked for",
+    },
     priority: { kind: "whole", value: "1-100", about: "The child's priority instead of its parent's" },
     wait: { kind: "boolean", about: "Wait until the child has ended" },
     ...FOLLOW_FLAGS,

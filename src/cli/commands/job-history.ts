@@ -37,10 +37,15 @@ export const jobHistory: Command = {
       return 0;
     }
     if (flags.flag("full")) {
-      for (const [position, job] of versions.entries()) terminal.print(`${position > 0 ? "\n" : ""}Version = ${job.Version}\n${JSON.stringify(job, null, 4)}`);
+      for (const [position, job] of versions.entries())
+        terminal.print(`${position > 0 ? "\n" : ""}Version = ${job.Version}\n${JSON.stringify(job, null, 4)}`);
       return 0;
     }
-    const diffs = diffsByVersion(body.Versions, body.Diffs ?? [], compared ? (job) => job.Version === base || job.VersionTag?.Name === tag : undefined);
+    const diffs = diffsByVersion(
+      body.Versions,
+      body.Diffs ?? [],
+      compared ? (job) => job.Version === base || job.VersionTag?.Name === tag : undefined,
+    );
     for (const [position, job] of versions.entries()) {
       if (position > 0) terminal.print("");
       terminal.print(keyValues(facts(job)));

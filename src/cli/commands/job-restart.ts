@@ -48,7 +48,10 @@ keep their node, ports and data; with -reschedule each is stopped and a new one 
     const announce = (text: string) => terminal.print(terminal.colours.bold(`==> ${stamp()}: ${text}`));
     announce(`Restarting ${chosen.length} allocation${chosen.length === 1 ? "" : "s"}`);
 
-    const progress = { say: (text: string) => terminal.print(`    ${stamp()}: ${text}`), short: (uuid: string) => (flags.flag("verbose") ? uuid : uuid.slice(0, 8)) };
+    const progress = {
+      say: (text: string) => terminal.print(`    ${stamp()}: ${text}`),
+      short: (uuid: string) => (flags.flag("verbose") ? uuid : uuid.slice(0, 8)),
+    };
     const batches = inBatches(chosen, size);
     let failures = 0;
     for (const [position, batch] of batches.entries()) {
@@ -58,7 +61,9 @@ keep their node, ports and data; with -reschedule each is stopped and a new one 
         if (result.status === "fulfilled") continue;
         if (context.interrupted.aborted) throw result.reason;
         failures++;
-        terminal.complain(`Error restarting allocation ${JSON.stringify(progress.short((batch[at] as AllocationStub).ID))}: ${messageOf(result.reason)}`);
+        terminal.complain(
+          `Error restarting allocation ${JSON.stringify(progress.short((batch[at] as AllocationStub).ID))}: ${messageOf(result.reason)}`,
+        );
       }
       const failed = results.some((result) => result.status === "rejected");
       if (failed && position < batches.length - 1 && !(await goOnAfterError(context, how))) {
@@ -67,7 +72,9 @@ keep their node, ports and data; with -reschedule each is stopped and a new one 
       }
     }
     announce("Finished job restart");
-    terminal.print(failures === 0 ? "\nAll allocations restarted successfully!" : `\n${failures} of ${chosen.length} allocations failed to restart`);
+    terminal.print(
+      failures === 0 ? "\nAll allocations restarted successfully!" : `\n${failures} of ${chosen.length} allocations failed to restart`,
+    );
     return failures === 0 ? 0 : 1;
   },
 };
@@ -116,7 +123,8 @@ function onError(text: string): "ask" | "fail" {
 
 function checkAgainst(job: Job, how: Asked): void {
   const wrong = (what: string) => new NamedError("JOB_RESTART_REFUSED", `Cannot restart job ${JSON.stringify(job.ID)}: ${what}`);
-  if (how.reschedule && job.Type !== "service") throw wrong(`allocations of a ${job.Type} job are not rescheduled, wanted a service job or no -reschedule`);
+  if (how.reschedule && job.Type !== "service")
+    throw wrong(`allocations of a ${job.Type} job are not rescheduled, wanted a service job or no -reschedule`);
   const names = job.TaskGroups.map((group) => group.Name);
   const unknown = how.groups.find((group) => !names.includes(group));
   if (unknown !== undefined) throw wrong(`it has no group ${JSON.stringify(unknown)}, its groups are ${names.join(", ")}`);

@@ -9,7 +9,8 @@ import { versionUnknown } from "../resolve.ts";
 
 export const jobRevert: Command = {
   usage: "job revert [options] <job> <version|tag>",
-  about: "Takes a job back to an earlier version, which becomes its newest. The version is named by its number or its tag (see job history).",
+  about:
+    "Takes a job back to an earlier version, which becomes its newest. The version is named by its number or its tag (see job history).",
   connects: true,
   flags: FOLLOW_FLAGS,
   async run(context) {

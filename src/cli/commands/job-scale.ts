@@ -43,7 +43,10 @@ export const jobScale: Command = {
 export function onlyGroup(job: string, groups: readonly { readonly Name: string }[]): string {
   const [first, ...more] = groups;
   if (first !== undefined && more.length === 0) return first.Name;
-  throw new NamedError("GROUP_AMBIGUOUS", `Group name required: job ${JSON.stringify(job)} has ${groups.map((each) => each.Name).join(", ")}`);
+  throw new NamedError(
+    "GROUP_AMBIGUOUS",
+    `Group name required: job ${JSON.stringify(job)} has ${groups.map((each) => each.Name).join(", ")}`,
+  );
 }
 
 export const jobScalingEvents: Command = {

@@ -34,7 +34,12 @@ async function start(context: Context, typed: string): Promise<number> {
   const { value: job } = await api.jobs.read(id, { namespace });
   if (!job.Stop) throw new NamedError("JOB_NOT_STOPPED", `Cannot start job ${JSON.stringify(id)}: it is not stopped`);
   const { value: answer } = await api.jobs.register(
-    { Job: { ...job, Stop: false }, Submission: await sourceOf(context, id, job.Version, namespace), EnforceIndex: true, JobModifyIndex: job.JobModifyIndex },
+    {
+      Job: { ...job, Stop: false },
+      Submission: await sourceOf(context, id, job.Version, namespace),
+      EnforceIndex: true,
+      JobModifyIndex: job.JobModifyIndex,
+    },
     { namespace },
   );
   const code = await followEvaluation(context, answer.EvalID, { without: "Job start successful" });

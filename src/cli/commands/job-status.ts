@@ -118,7 +118,10 @@ export function jobFacts(job: Job, nowMs: number): [string, string][] {
     ["Parameterized", String(parameterized)],
     ...(job.DispatchIdempotencyToken === "" ? [] : ([["Idempotency Token", job.DispatchIdempotencyToken]] as [string, string][])),
     ...(periodic && !parameterized
-      ? ([["Next Periodic Launch", next === undefined ? `none${job.Stop ? " (job stopped)" : ""}` : launchText(next, nowMs)]] as [string, string][])
+      ? ([["Next Periodic Launch", next === undefined ? `none${job.Stop ? " (job stopped)" : ""}` : launchText(next, nowMs)]] as [
+          string,
+          string,
+        ][])
       : []),
     ...(job.UI === null || job.UI.Description === "" ? [] : ([["Description", job.UI.Description]] as [string, string][])),
     ...(job.UI?.Links ?? []).map((link): [string, string] => [`Link ${JSON.stringify(link.Label)}`, link.URL]),
@@ -155,12 +158,17 @@ async function showLaunching(context: Context, job: Job): Promise<number> {
 }
 
 function childTable(children: readonly JobStub[]): string {
-  return table([["ID", "Status"], ...children.toSorted((left, right) => (left.ID < right.ID ? -1 : 1)).map((each) => [each.ID, statusOf(each)])]);
+  return table([
+    ["ID", "Status"],
+    ...children.toSorted((left, right) => (left.ID < right.ID ? -1 : 1)).map((each) => [each.ID, statusOf(each)]),
+  ]);
 }
 
 /** Undefined: no task offers one. */
 function actionTable(job: Job): string | undefined {
-  const rows = job.TaskGroups.flatMap((group) => group.Tasks.flatMap((task) => task.Actions.map((action) => [action.Name, group.Name, task.Name])));
+  const rows = job.TaskGroups.flatMap((group) =>
+    group.Tasks.flatMap((task) => task.Actions.map((action) => [action.Name, group.Name, task.Name])),
+  );
   return rows.length === 0 ? undefined : table([["Action Name", "Task Group", "Task"], ...rows]);
 }
 

@@ -74,5 +74,7 @@ export const scalingPolicyInfo: Command = {
 
 /** "Namespace:default,Job:web,Group:page" */
 export function targetText({ Target }: Pick<ScalingPolicyStub, "Target">): string {
-  return ["Namespace", "Job", "Group", "Task"].flatMap((key) => (Target[key] === undefined || Target[key] === "" ? [] : [`${key}:${Target[key]}`])).join(",");
+  return ["Namespace", "Job", "Group", "Task"]
+    .flatMap((key) => (Target[key] === undefined || Target[key] === "" ? [] : [`${key}:${Target[key]}`]))
+    .join(",");
 }

@@ -25,14 +25,17 @@ export async function restartInPlace(
   const before = (await api.allocations.read(allocation.ID, query)).value;
   const tasks = tasksToRestart(before, how);
   if (how.tasks.length === 0) {
-    progress.say(`Restarting ${how.anyTask ? "all" : "running"} tasks in group ${JSON.stringify(allocation.TaskGroup)} for allocation ${name}`);
+    progress.say(
+      `Restarting ${how.anyTask ? "all" : "running"} tasks in group ${JSON.stringify(allocation.TaskGroup)} for allocation ${name}`,
+    );
     await api.allocations.restart(allocation.ID, { TaskName: "", AllTasks: how.anyTask }, query);
   }
   for (const task of tasks) {
     progress.say(`Restarting task ${JSON.stringify(task)} in group ${JSON.stringify(allocation.TaskGroup)} for allocation ${name}`);
     await api.allocations.restart(allocation.ID, { TaskName: task, AllTasks: false }, query);
   }
-  const waited = how.tasks.length > 0 ? tasks : Object.entries(before.TaskStates).flatMap(([task, state]) => (state.State === "running" ? [task] : []));
+  const waited =
+    how.tasks.length > 0 ? tasks : Object.entries(before.TaskStates).flatMap(([task, state]) => (state.State === "running" ? [task] : []));
   await until(context, allocation, (now) => waited.every((task) => startedAgain(before, now, task)));
 }
 
@@ -59,7 +62,9 @@ export async function rescheduleAllocation(
   await placedEverything(context, stopped.EvalID);
   const replaced = await until(context, allocation, (now) => now.NextAllocation !== "", true);
   const replacement = (await api.allocations.read(replaced.NextAllocation, { namespace: allocation.Namespace })).value;
-  progress.say(`Allocation ${name} replaced by ${JSON.stringify(progress.short(replacement.ID))} on node ${JSON.stringify(replacement.NodeName)}`);
+  progress.say(
+    `Allocation ${name} replaced by ${JSON.stringify(progress.short(replacement.ID))} on node ${JSON.stringify(replacement.NodeName)}`,
+  );
   await until(context, replacement, (now) => now.ClientStatus === "running");
 }
 
@@ -75,7 +80,8 @@ async function placedEverything(context: Context, evaluation: string): Promise<v
     index = next;
     if (value.Status === "pending") continue;
     const groups = Object.keys(value.FailedTGAllocs ?? {});
-    if (groups.length > 0) throw new NamedError("NOT_PLACED", `No node has room for a replacement of group ${groups.join(", ")}; see "drover job why"`);
+    if (groups.length > 0)
+      throw new NamedError("NOT_PLACED", `No node has room for a replacement of group ${groups.join(", ")}; see "drover job why"`);
     if (value.Status !== "complete") throw new NamedError("NOT_PLACED", `Its evaluation is ${value.Status}: ${value.StatusDescription}`);
     return;
   }
@@ -100,7 +106,10 @@ async function until(
     const now = answer.value;
     if (so(now)) return now;
     if (!mayEnd && ["complete", "failed", "lost"].includes(now.ClientStatus)) {
-      throw new NamedError("ALLOCATION_ENDED", `It is ${now.ClientStatus} and does not run again${now.ClientDescription === "" ? "" : `: ${now.ClientDescription}`}`);
+      throw new NamedError(
+        "ALLOCATION_ENDED",
+        `It is ${now.ClientStatus} and does not run again${now.ClientDescription === "" ? "" : `: ${now.ClientDescription}`}`,
+      );
     }
   }
 }

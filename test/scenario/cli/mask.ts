@@ -28,8 +28,10 @@ function maskLine(line: string, idToken: (short: string) => string): string {
   const masked = line
     .replaceAll(UUID, (_, short: string) => `${idToken(short)}-0000-0000-0000-000000000000`)
     .replaceAll(SHORT_ID, (short) => idToken(short))
-    .replaceAll(/\/(dispatch|periodic)-((?:[\w]+-)?)\d{10}(?:-([0-9a-f]{8}))?/g, (_, kind: string, prefix: string, chance?: string) =>
-      `/${kind}-${prefix}1136239445${chance === undefined ? "" : `-${idToken(chance)}`}`,
+    .replaceAll(
+      /\/(dispatch|periodic)-((?:[\w]+-)?)\d{10}(?:-([0-9a-f]{8}))?/g,
+      (_, kind: string, prefix: string, chance?: string) =>
+        `/${kind}-${prefix}1136239445${chance === undefined ? "" : `-${idToken(chance)}`}`,
     )
     .replaceAll(/\b(?:\d+(?:mo|ms|[ydhms]))+ from now\b/g, "Ns from now")
     .replaceAll(/^( +)(?:\d+(?:mo|[ydhms]))+ ago(?=[:,])/g, "$1Ns ago")
