@@ -9,10 +9,11 @@
  *   nouns by label ─► objects, paired by label     `Dynamic Port { … }`
  *   other nouns ────► objects, as a set: what is not in both is deleted or added    `Constraint { … }`
  *
- * Hidden fields (tokens) and what servers set never appear.
+ * Hidden fields (tokens) and what servers set never appear; of what is called a secret only that it changed.
  */
 import type { TSchema } from "typebox";
 import { type DiffType, type FieldDiff, type ObjectDiff, fieldsOf, nestedSchema, nestingOf, noteOf, sameValue } from "#model";
+import { HIDDEN_VALUE, namesSecret } from "./secrets.ts";
 import { type Flat, flattenFree, flattenNamed, scalarText } from "./flatten.ts";
 
 export type Noun = Readonly<Record<string, unknown>>;
@@ -69,25 +70,29 @@ function flatOf(name: string, field: TSchema, value: unknown): Flat {
 }
 
 /** Two flat values, name by name. */
-export function diffFlat(old: Flat, next: Flat, contextual: boolean): readonly FieldDiff[] {
+export function diffFlat(old: Flat, next: Flat, contextual: boolean, free = false): readonly FieldDiff[] {
   const names = [...new Set([...old.keys(), ...next.keys()])].sort();
   return names.flatMap((name) => {
-    const field = fieldDiff(name, old.get(name), next.get(name));
+    const field = fieldDiff(name, old.get(name), next.get(name), free);
     return field.Type === "None" && !contextual ? [] : [field];
   });
 }
 
-function fieldDiff(name: string, old: string | undefined, next: string | undefined): FieldDiff {
+function fieldDiff(name: string, old: string | undefined, next: string | undefined, free = false): FieldDiff {
   const type: DiffType = old === next ? "None" : old === undefined ? "Added" : next === undefined ? "Deleted" : "Edited";
-  return { Type: type, Name: name, Old: old ?? "", New: next ?? "", Annotations: [] };
+  // A field's own name is the model's: only keys that an author chose can be telling.
+  const key = /\[.*/s.exec(name)?.[0] ?? (free ? name : "");
+  const shown = namesSecret(key) ? (value: string): string => (value === "" ? "" : HIDDEN_VALUE) : (value: string): string => value;
+  return { Type: type, Name: name, Old: shown(old ?? ""), New: shown(next ?? ""), Annotations: [] };
 }
 
 function flatObject(name: string, old: unknown, next: unknown, contextual: boolean): ObjectDiff | undefined {
   if (sameValue(old ?? {}, next ?? {})) return undefined;
-  const leaves = diffFlat(flattenFree(old), flattenFree(next), contextual);
+  const leaves = diffFlat(flattenFree(old), flattenFree(next), contextual, true);
   // Same text, other type: 1 became "1". Only the whole can show that.
   const alike = leaves.every((field) => field.Type === "None");
-  const fields = alike ? [fieldDiff(name, JSON.stringify(old), JSON.stringify(next))] : leaves;
+  const whole = (value: unknown) => (leaves.some((field) => namesSecret(field.Name)) ? HIDDEN_VALUE : JSON.stringify(value));
+  const fields: FieldDiff[] = alike ? [{ Type: "Edited", Name: name, Old: whole(old), New: whole(next), Annotations: [] }] : [...leaves];
   const empty = (value: unknown) => value === undefined || value === null || Object.keys(value).length === 0;
   return { Type: empty(old) ? "Added" : empty(next) ? "Deleted" : "Edited", Name: name, Fields: fields, Objects: [] };
 }
