@@ -215,10 +215,10 @@ export class AllocationRunner {
     }
     let any = false;
     const reason = allTasks ? "User requested all tasks to restart" : "User requested running tasks to restart";
-    for (const [name, task] of this.#tasks) {
+    for (const task of this.#tasks.values()) {
       // With all tasks the group goes through its whole life again: each waits for its turn.
       if (task.restart(reason, allTasks)) any = true;
-      else if (allTasks && task.dead && this.#roleOf(name) !== "poststop") {
+      else if (allTasks && task.dead) {
         task.revive(reason);
         any = true;
       }
@@ -336,11 +336,6 @@ export class AllocationRunner {
       return { task, state: machine.state, waiting: machine.phase === "waiting" };
     });
     return groupWishes(members, this.#stopping, this.#progress.halted === "overtime");
-  }
-
-  #roleOf(name: string): string {
-    const task = this.#group.Tasks.find((each) => each.Name === name);
-    return task === undefined ? "" : roleOf(task);
   }
 
   /** The leader first and alone, then the others together, sidecars last. */

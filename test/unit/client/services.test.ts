@@ -188,6 +188,24 @@ describe("a dispatched job's payload", () => {
     assert.deepEqual([...stage.machine.written], [[`/alloc/${A}/main/local/in/config.txt`, "hello"]]);
   });
 
+  test("is the task's once it was started: what the task made of it is not written over, what it took away is given again", async () => {
+    const stage = createStage();
+    const { client } = await stage.agent();
+    stage.server.put(anAllocation("a", { job: { Payload: "aGk=" }, tasks: [{ DispatchPayload: { File: "x" } }] }));
+    await stage.clock.advance(SECOND);
+    const file = `/alloc/${A}/main/local/x`;
+    assert.equal(stage.machine.written.get(file), "hi");
+    stage.machine.written.set(file, "its own");
+    await client.services.restartAllocation(A, "main", false);
+    await stage.clock.advance(20 * SECOND);
+    assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`, `${A}.main.1`]);
+    assert.equal(stage.machine.written.get(file), "its own");
+    stage.machine.written.delete(file);
+    await client.services.restartAllocation(A, "main", false);
+    await stage.clock.advance(20 * SECOND);
+    assert.equal(stage.machine.written.get(file), "hi");
+  });
+
   test("a path that leads out of local fails the set-up", async () => {
     for (const File of ["../secrets/x", "a/../../../x", "..", "."])
       assert.throws(() => payloadPath("main", File), { code: "FILE_OUTSIDE" }, File);

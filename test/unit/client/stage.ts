@@ -394,7 +394,10 @@ function createDisk(machine: FakeMachine): Disk {
         [...machine.directories].filter((each) => each.startsWith(`${directory}/`)).map((each) => each.slice(directory.length + 1)),
       ),
     list: (root, path) => Promise.resolve(machine.files.get(`${root}/${path}`) ?? []),
-    stat: unused,
+    stat: (root, path) =>
+      machine.written.has(`${root}/${path}`)
+        ? Promise.resolve({} as never)
+        : Promise.reject(new NamedError("FILE_NOT_FOUND", `Cannot find "${path}"`, { statusCode: 404 })),
     read: unused as never,
     watch: () => ({ close: () => {} }),
     write: (root, { path, data }) => Promise.resolve(void machine.written.set(`${root}/${path}`, Buffer.from(data).toString())),

@@ -261,6 +261,21 @@ describe("a node that hears of no server", () => {
     assert.equal(stage.machine.processes.size, 0);
   });
 
+  test("an agent that was away gives a short limit no longer than itself to find a server", async () => {
+    const stage = createStage();
+    const first = await stage.agent();
+    stage.server.put(anAllocation("a", { group: { Disconnect: { ...alone.Disconnect, StopOnClientAfter: 5 * NANOSECONDS } } }));
+    await stage.clock.advance(3 * SECOND);
+    first.kill();
+    stage.server.refuse = true;
+    await stage.clock.advance(600 * SECOND);
+    await stage.agent();
+    await stage.clock.advance(4 * SECOND);
+    assert.equal(stage.machine.processes.size, 1);
+    await stage.clock.advance(2 * SECOND);
+    assert.equal(stage.machine.processes.size, 0);
+  });
+
   test("what the servers took for unknown is told again when the node is back (F8)", async () => {
     const stage = createStage();
     await stage.agent();

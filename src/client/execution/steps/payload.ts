@@ -1,6 +1,6 @@
 /**
- * What a dispatched job was given, as a file in the task's local/ directory. Written before the first start only: what the task made of
- * it is the task's. nomad.md §1.8.
+ * What a dispatched job was given, as a file in the task's local/ directory. Written before the first start; before a later one only
+ * when it is gone: what the task made of it is the task's. nomad.md §1.8.
  */
 import { NamedError } from "#std";
 import { posix } from "node:path";
