@@ -3,7 +3,9 @@
  * its parent over IPC:
  *
  *   ─► { address, index }        it listens
- *   ◄─ { change: true }          a job changes now
+ *   ◄─ { change: true }          a job changes now, and what this process has computed so far is told
+ *   ◄─ {}                        what this process has computed so far is told
+ *   ─► { computedMs }
  *   ◄─ disconnect                the end
  */
 import { createApi, type AgentFacts } from "#api/server";
@@ -70,6 +72,10 @@ const api = createApi({
 const [listening] = await api.listen([{ host: "127.0.0.1", port: 0 }]);
 if (listening === undefined || "path" in listening) throw new Error("the API does not listen");
 let priority = 50;
-// Another priority each time: the same job again would be no change.
-process.on("message", () => register("job-0", 50 + (++priority % 50)));
+process.on("message", (asked: { readonly change?: true }) => {
+  // Another priority each time: the same job again would be no change.
+  if (asked.change === true) register("job-0", 50 + (++priority % 50));
+  const { user, system } = process.cpuUsage();
+  process.send?.({ computedMs: (user + system) / 1000 });
+});
 process.send?.({ address: `http://${listening.host}:${listening.port}`, index });

@@ -9,6 +9,9 @@
  * Invariants: an error is a status and one reason as plain text, never a stack; a read sees one snapshot; an index is never 0; no
  * list holds the event loop for more than some milliseconds; a slow reader costs one chunk of memory; SecretIDs never leave.
  *
+ * Beside the way: exec/ (commands over websockets, from the request to upgrade on), listing/ (pages, and the order in which things were
+ * made), filter/ (go-bexpr), metrics/ (gauges of the moment).
+ *
  * Never here: a decision about jobs or nodes (#server), a change of state (#cluster), a token in a log.
  *
  * Read next: dispatch.ts, blocking.ts, routes/table.ts, routes/job.ts; listing/page.ts and filter/mod.ts for lists.
