@@ -160,6 +160,28 @@ describe("devices", () => {
     );
   });
 
+  test("are known to commands beside the task, also after a restart of the agent, and though they are gone the task is kept", async () => {
+    const stage = createStage();
+    const devices = [mockDevices("acme/gpu/tiny=2", stage.clock)];
+    const first = await stage.agent({ devices });
+    const allocation = anAllocation("a");
+    const given = allocation.AllocatedResources.Tasks["main"];
+    assert.ok(given !== undefined);
+    const Devices = [{ Vendor: "acme", Type: "gpu", Name: "tiny", DeviceIDs: ["acme-gpu-tiny-1"] }];
+    stage.server.put({ ...allocation, AllocatedResources: { ...allocation.AllocatedResources, Tasks: { main: { ...given, Devices } } } });
+    await stage.clock.advance(SECOND);
+    first.kill();
+    const second = await stage.agent({ devices });
+    await stage.clock.advance(SECOND);
+    const seen = () => exec(second.client.services, ["print", "MOCK_VISIBLE_DEVICES"]);
+    assert.deepEqual(await outputs(seen()), ["stdout acme-gpu-tiny-1\n", "exited 0"]);
+    second.kill();
+    const third = await stage.agent();
+    await stage.clock.advance(20 * SECOND);
+    assert.deepEqual(await outputs(exec(third.client.services, ["exit", "3"])), ["exited 3"]);
+    assert.equal(stage.machine.everStarted.length, 1);
+  });
+
   test("a device that is gone fails the set-up and says which", async () => {
     const stage = createStage();
     await stage.agent();
