@@ -130,6 +130,7 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       priorityDefault: server.jobPriorityDefault,
       priorityMax: server.jobPriorityMax,
       countMax: server.jobCountMax,
+      sourceBytesMax: server.jobSourceBytesMax,
     },
     workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
     garbage: {
@@ -137,8 +138,11 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       jobThresholdMs: server.jobThresholdMs,
       evaluationThresholdMs: server.evaluationThresholdMs,
       batchEvaluationThresholdMs: server.batchEvaluationThresholdMs,
+      deploymentThresholdMs: server.deploymentThresholdMs,
       nodeThresholdMs: server.nodeThresholdMs,
     },
+    rejections: server.rejections,
+    firstConfiguration: server.scheduler,
     heartbeats: {
       ttlMinMs: server.heartbeatTtlMinMs,
       graceMs: server.heartbeatGraceMs,

@@ -21,7 +21,10 @@ export interface DeploymentGroup {
   readonly AutoPromote: boolean;
   /** Nanoseconds; 0: the first unhealthy allocation fails the deployment. */
   readonly ProgressDeadline: number;
-  /** RFC 3339; null until something was placed. Moved on by the state whenever something is placed or turns healthy. */
+  /**
+   * RFC 3339; null until something was placed. Moved on by the state whenever one turns healthy, and when canaries are promoted or a
+   * pause ends.
+   */
   readonly RequireProgressBy: string | null;
   readonly Promoted: boolean;
   readonly PlacedCanaries: readonly AllocationId[];

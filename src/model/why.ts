@@ -45,5 +45,6 @@ export interface JobWhy {
   readonly Past: readonly Reason[];
 }
 
-/** Reasons kept of a job's past, and for how long after the last. */
+/** Reasons kept of a job's past, the newest, and how long each is kept after its `Since`: 30 days in nanoseconds. */
 export const PAST_REASONS_MAX = 20;
+export const PAST_REASONS_KEPT_NS = 30 * 24 * 3_600 * 1e9;

@@ -74,8 +74,8 @@ export function evaluationsForNodes(
     }
     if (!pools.has(node.NodePool)) pools.set(node.NodePool, node);
   }
-  for (const job of nodes.length === 0 ? [] : snapshot.jobs("*")) {
-    if ((job.Type !== "system" && job.Type !== "sysbatch") || job.Stop || found.has(jobKey(job))) continue;
+  for (const job of nodes.length === 0 ? [] : snapshot.systemJobs()) {
+    if (job.Stop || found.has(jobKey(job))) continue;
     const node = job.NodePool === "all" ? nodes[0] : pools.get(job.NodePool);
     if (node !== undefined) found.set(jobKey(job), { job, node });
   }

@@ -93,7 +93,7 @@ export type Command =
       readonly Evaluations: readonly Evaluation[];
     }
   | {
-      /** Canaries become ordinary. Groups null: all. Refused ("invalid") unless enough canaries of each are healthy. */
+      /** Canaries become ordinary (healthy ones lose their mark). Groups null: all. Refused ("invalid") unless enough canaries of each are healthy. */
       readonly type: "deployment-promote";
       readonly DeploymentID: DeploymentId;
       readonly Groups: readonly string[] | null;
@@ -105,6 +105,8 @@ export type Command =
       readonly DeploymentID: DeploymentId;
       readonly Healthy: readonly AllocationId[];
       readonly Unhealthy: readonly AllocationId[];
+      /** The deployment ends by it, in the same entry; as in deployment-status. */
+      readonly End?: { readonly Update: DeploymentUpdate; readonly Rollback: Job | null };
       readonly Evaluations: readonly Evaluation[];
     }
   | {
@@ -115,6 +117,8 @@ export type Command =
       /** With a strategy the node turns ineligible; without, eligible only if this is true. */
       readonly MarkEligible: boolean;
       readonly LastDrain: LastDrain | null;
+      /** Refused ("conflict") unless the node's ModifyIndex is this: what was decided from an older record must not undo what came after. */
+      readonly EnforceIndex?: number;
       readonly Event: NodeEvent | null;
       readonly Evaluations: readonly Evaluation[];
     }
@@ -246,6 +250,8 @@ export interface Snapshot {
   jobVersions(namespace: string, id: string): readonly Job[];
   /** `namespace` "*" for all; ids starting with `prefix`; from (namespace, id) `after` exclusive. */
   jobs(namespace: string, prefix?: string, after?: { readonly Namespace: string; readonly ID: string }): Iterable<Job>;
+  /** All of type system or sysbatch, by (namespace, id). Cost: their number. */
+  systemJobs(): Iterable<Job>;
   jobSummary(namespace: string, id: string): JobSummary | undefined;
   submission(namespace: string, id: string, version: number): JobSubmission | undefined;
 
@@ -288,7 +294,7 @@ export interface Snapshot {
   childJobs(namespace: string, parentId: string): Iterable<Job>;
   /** The child that was dispatched with this idempotency token; a second one is refused ("conflict"). */
   dispatchedJob(namespace: string, parentId: string, token: string): Job | undefined;
-  /** What was wrong with records that have been collected, newest first; also of jobs that are gone. */
+  /** What was wrong with records that have been collected in the last 30 days, newest first; also of jobs that are gone. */
   pastReasons(namespace: string, jobId: string): readonly Reason[];
 
   schedulerConfiguration(): SchedulerConfiguration;

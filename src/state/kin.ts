@@ -1,15 +1,19 @@
 /**
- * What hangs on a job beside its record: its place among its parent's children, the token it was dispatched with, what was scaled,
- * when it was last launched. All of it goes when the job goes; only the past (past.ts) stays.
+ * What hangs on a job beside its record: its place among system jobs and among its parent's children, the token it was dispatched
+ * with, what was scaled, when it was last launched. All of it goes when the job goes; only the past (past.ts) stays.
  */
 import { type Job, jobKey, type JobId, SCALING_EVENTS_MAX, type ScalingEvent } from "#model";
 import type { PeriodicLaunch } from "./contract.ts";
 import type { Draft } from "./draft.ts";
 import type { Tables } from "./tables/tables.ts";
 
-/** The indexes by parent follow the record. */
+/** The indexes follow the record. */
 export function keepKin(draft: Draft, before: Job | undefined, after: Job | undefined): void {
   const { journal, tables } = draft;
+  if (isSystem(before) !== isSystem(after)) {
+    if (isSystem(before)) journal.delete(tables.systemJobs, jobKey(before));
+    if (isSystem(after)) journal.set(tables.systemJobs, jobKey(after), jobKey(after));
+  }
   if (before?.ParentID !== after?.ParentID) {
     if (before !== undefined && before.ParentID !== "") journal.deleteIn(tables.children, parentKey(before), before.ID);
     if (after !== undefined && after.ParentID !== "") journal.setIn(tables.children, parentKey(after), after.ID, after.ID);
@@ -22,6 +26,7 @@ export function keepKin(draft: Draft, before: Job | undefined, after: Job | unde
 
 /** The indexes of a job that is read back. */
 export function indexKin(tables: Tables, job: Job): void {
+  if (isSystem(job)) tables.systemJobs.set(jobKey(job), jobKey(job));
   if (job.ParentID !== "") tables.children.set(parentKey(job), job.ID, job.ID);
   if (isDispatched(job)) tables.dispatches.set(parentKey(job), job.DispatchIdempotencyToken, job.ID);
 }
@@ -55,6 +60,10 @@ export function launchedAlready(draft: Draft, launch: PeriodicLaunch): boolean {
 export function noteLaunch(draft: Draft, { Namespace, JobID, Launch }: PeriodicLaunch): void {
   if (launchedAlready(draft, { Namespace, JobID, Launch })) return;
   draft.set(draft.tables.launches, launchKey({ Namespace, JobID }), { Namespace, JobID, Launch }, "periodic-launches");
+}
+
+function isSystem(job: Job | undefined): job is Job {
+  return job?.Type === "system" || job?.Type === "sysbatch";
 }
 
 function isDispatched(job: Job | undefined): job is Job {

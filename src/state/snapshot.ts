@@ -17,6 +17,7 @@ import {
   type SchedulerConfiguration,
 } from "#model";
 import type { Columns, Snapshot, TableName } from "./contract.ts";
+import { remembered } from "./past.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 
 export class TablesSnapshot implements Snapshot {
@@ -46,8 +47,11 @@ export class TablesSnapshot implements Snapshot {
   jobVersion(namespace: string, id: string, version: number): Job | undefined {
     const kept = this.jobVersions(namespace, id).find((job) => job.Version === version);
     if (kept !== undefined) return kept;
-    // Older ones live on in the allocations that run them.
-    for (const allocation of this.allocationsByJob(namespace, id)) if (allocation.JobVersion === version) return allocation.Job;
+    // Older ones live on in the allocations that run them; those of a purged job of the same name are no versions of this one.
+    const created = this.job(namespace, id)?.CreateIndex;
+    for (const { Job: placed } of this.allocationsByJob(namespace, id)) {
+      if (placed.Version === version && (created === undefined || placed.CreateIndex === created)) return placed;
+    }
     return undefined;
   }
 
@@ -64,6 +68,10 @@ export class TablesSnapshot implements Snapshot {
       if (namespace !== "*" && (job.Namespace !== namespace || !job.ID.startsWith(prefix))) return;
       if (job.ID.startsWith(prefix)) yield job;
     }
+  }
+
+  *systemJobs(): Generator<Job> {
+    for (const key of this.#tables.systemJobs.values()) yield (this.#tables.jobs.get(key) as JobRecord).job;
   }
 
   jobSummary(namespace: string, id: string): JobSummary | undefined {
@@ -161,7 +169,8 @@ export class TablesSnapshot implements Snapshot {
     return id === undefined ? undefined : this.job(namespace, id);
   }
   pastReasons(namespace: string, jobId: string): readonly Reason[] {
-    return this.#tables.past.get(jobKey({ Namespace: namespace, ID: jobId }))?.reasons ?? [];
+    const past = this.#tables.past.get(jobKey({ Namespace: namespace, ID: jobId }));
+    return past === undefined ? [] : remembered(past.reasons, this.#tables.time);
   }
 
   schedulerConfiguration(): SchedulerConfiguration {

@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   placements: async () => (await import("./placements-http.ts")).placements,
   scheduling: async () => (await import("./scheduling.ts")).scheduling,
   "jobs-list": async () => (await import("./jobs-list.ts")).jobsList,
+  "dispatch-flood": async () => (await import("./dispatch-flood.ts")).dispatchFlood,
   reads: async () => (await import("./reads.ts")).reads,
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
   idle: async () => (await import("./idle.ts")).idle,

@@ -1,4 +1,5 @@
 /** The agent's configuration once everything is resolved: files merged, flags applied, defaults filled in, checked. */
+import type { FirstSchedulerConfiguration } from "#server";
 import type { LogLevel } from "../log.ts";
 
 export interface Config {
@@ -46,23 +47,18 @@ export interface ServerConfig {
   readonly jobThresholdMs: number;
   readonly evaluationThresholdMs: number;
   readonly batchEvaluationThresholdMs: number;
+  readonly deploymentThresholdMs: number;
+  /** plan_rejection_tracker: nodes whose placements are refused so often within the window are closed for new ones. */
+  readonly rejections: { readonly enabled: boolean; readonly nodeThreshold: number; readonly nodeWindowMs: number };
   readonly heartbeatGraceMs: number;
   readonly heartbeatTtlMinMs: number;
-  readonly heartbeatTtlFailoverMs: number;
   readonly heartbeatsPerSecondMax: number;
   readonly jobPriorityDefault: number;
   readonly jobPriorityMax: number;
   readonly jobCountMax: number;
   readonly jobSourceBytesMax: number;
-  readonly jobVersionsTracked: number;
-  /** Applies when the cluster is bootstrapped, never after. */
-  readonly scheduler: {
-    readonly algorithm: "binpack" | "spread";
-    readonly memoryOversubscription: boolean;
-    readonly rejectJobRegistration: boolean;
-    readonly pauseEvaluations: boolean;
-    readonly preemption: { readonly system: boolean; readonly sysbatch: boolean; readonly batch: boolean; readonly service: boolean };
-  };
+  /** default_scheduler_config: what a cluster begins with; never applied again after. */
+  readonly scheduler: FirstSchedulerConfiguration;
 }
 
 export interface ClientConfig {

@@ -27,14 +27,17 @@ export const SERVER_KEYS: KeyTable = {
   num_schedulers: used("whole"),
   enabled_schedulers: later("texts", "all that there are run"),
   ...alike(
-    "node_gc_threshold job_gc_interval job_gc_threshold eval_gc_threshold batch_eval_gc_threshold heartbeat_grace min_heartbeat_ttl failover_heartbeat_ttl",
+    "node_gc_threshold job_gc_interval job_gc_threshold eval_gc_threshold batch_eval_gc_threshold deployment_gc_threshold " +
+      "heartbeat_grace min_heartbeat_ttl",
     used("duration"),
   ),
   max_heartbeats_per_second: used("whole"),
-  ...alike("job_default_priority job_max_priority job_max_count job_tracked_versions", used("whole")),
+  failover_heartbeat_ttl: later("duration", "a server that starts gives every node its full time"),
+  ...alike("job_default_priority job_max_priority job_max_count", used("whole")),
+  job_tracked_versions: later("whole", "6 versions of a job are kept, and every tagged one"),
   job_max_source_size: used("size"),
   ...alike(
-    "deployment_gc_threshold csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold " +
+    "csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold " +
       "root_key_gc_interval root_key_gc_threshold root_key_rotation_threshold",
     quiet("duration"),
   ),
@@ -65,7 +68,7 @@ export const SERVER_KEYS: KeyTable = {
     verification: block({ enabled: quiet("flag"), interval: quiet("text") }),
   }),
   raft_boltdb: block({ no_freelist_sync: quiet("flag") }),
-  plan_rejection_tracker: block({ enabled: later("flag"), node_threshold: quiet("whole"), node_window: quiet("duration") }),
+  plan_rejection_tracker: block({ enabled: used("flag"), node_threshold: used("whole"), node_window: used("duration") }),
   plan_apply_pipeline: quiet("whole"),
   enable_event_broker: later("flag", "the event stream is always there"),
   event_buffer_size: later("whole"),

@@ -80,9 +80,10 @@ export function createBroker({ state, clock, onStale }: BrokerOptions): Broker {
     return superseded.length > 0;
   }
 
+  /** Only for those who wait for it: what is due while nobody may take it would be due again at once, and again. */
   function armDue(nowMs: number): void {
     const next = queue.nextDueMs();
-    if (closed || next === undefined || next >= dueAtMs) return;
+    if (closed || paused || takers.length === 0 || next === undefined || next >= dueAtMs) return;
     dueTimer?.cancel();
     dueAtMs = next;
     dueTimer = clock.after(Math.max(0, next - nowMs), () => {

@@ -236,7 +236,8 @@ export function createEvaluationQueue(): EvaluationQueue {
       else line.pending = line.pending.filter((other) => other !== entry);
     },
 
-    failed: () => [...entries.values()].filter((entry) => entry.place === "failed").map((entry) => entry.evaluation),
+    failed: () =>
+      counts.failed === 0 ? [] : [...entries.values()].filter((entry) => entry.place === "failed").map((entry) => entry.evaluation),
 
     takeSuperseded() {
       const taken = superseded;

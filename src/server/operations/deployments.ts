@@ -58,18 +58,15 @@ export async function setDeploymentHealth(
   if (both !== undefined) throw badRequest(`Cannot set health of allocation "${both}": it is listed as healthy and as unhealthy`);
   const deployment = requireActive(context, id, "set health of allocations for");
   requireOwn(context, deployment, [...healthy, ...unhealthy]);
-  const judged = await move(context, deployment, (Evaluations) => ({
-    type: "deployment-allocation-health",
-    DeploymentID: id,
-    Healthy: healthy,
-    Unhealthy: unhealthy,
-    Evaluations,
-  }));
-  const after = context.cluster.state.snapshot().deployment(id);
-  if (unhealthy.length === 0 || after === undefined || !deploymentActive(after)) return judged;
+  const judgement = { type: "deployment-allocation-health", DeploymentID: id, Healthy: healthy, Unhealthy: unhealthy } as const;
+  if (unhealthy.length === 0) return move(context, deployment, (Evaluations) => ({ ...judgement, Evaluations }));
   const groups = unhealthy.map((each) => context.cluster.state.snapshot().allocation(each)?.TaskGroup ?? "");
-  const rollback = groups.some((name) => Object.hasOwn(after.TaskGroups, name) && after.TaskGroups[name]?.AutoRevert === true);
-  return end(context, after, DEPLOYMENT_DESCRIPTIONS.failedAllocations, rollback);
+  const rollback = groups.some((name) => Object.hasOwn(deployment.TaskGroups, name) && deployment.TaskGroups[name]?.AutoRevert === true);
+  const reason = DEPLOYMENT_DESCRIPTIONS.failedAllocations;
+  const { command, revertedVersion } = endingOf(context, deployment, { status: "failed", reason, rollback });
+  const { Update, Rollback, Evaluations } = command;
+  // One entry: no crash leaves an allocation judged and its deployment going on.
+  return response(Evaluations, await commit(context, { ...judgement, End: { Update, Rollback }, Evaluations }), revertedVersion);
 }
 
 async function end(context: ServerContext, deployment: Deployment, reason: string, rollback: boolean): Promise<DeploymentResponse> {

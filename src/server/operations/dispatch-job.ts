@@ -8,7 +8,6 @@
  * things, refuses the second, which is then answered with the first.
  */
 import { isParameterized, type Job, type JobId } from "#model";
-import type { Snapshot } from "#state";
 import { evaluationFor, type ServerContext } from "../context.ts";
 import type { DispatchRequest, DispatchResponse } from "../contract.ts";
 import { badRequest, jobNotFound, refused, registrationClosed } from "../errors.ts";
@@ -51,7 +50,8 @@ export async function dispatchJob(
         Index: outcome.index,
       };
     }
-    const first = outcome.code === "conflict" ? dispatchedBefore(after, parent, request.IdempotencyToken) : undefined;
+    const token = request.IdempotencyToken;
+    const first = outcome.code === "conflict" && token !== "" ? after.dispatchedJob(parent.Namespace, parent.ID, token) : undefined;
     if (first !== undefined) {
       return { DispatchedJobID: first.ID, EvalID: "", EvalCreateIndex: 0, JobCreateIndex: first.CreateIndex, Index: first.ModifyIndex };
     }
@@ -105,12 +105,6 @@ function dispatchedChild(context: ServerContext, parent: Job, request: DispatchR
     Status: "",
     StatusDescription: "",
   };
-}
-
-function dispatchedBefore(snapshot: Snapshot, parent: Job, token: string): Job | undefined {
-  if (token === "") return undefined;
-  for (const child of snapshot.childJobs(parent.Namespace, parent.ID)) if (child.DispatchIdempotencyToken === token) return child;
-  return undefined;
 }
 
 function list(keys: readonly string[]): string {

@@ -125,9 +125,7 @@ function explainsBlocked(snapshot: Snapshot, evaluation: Evaluation): boolean {
 }
 
 function collectableDeployment(snapshot: Snapshot, deployment: Deployment, cutoffNs: number): boolean {
-  if (deployment.ModifyTime > cutoffNs) return false;
-  // One that goes on without its job has nobody to end it.
-  if (deploymentActive(deployment) && snapshot.job(deployment.Namespace, deployment.JobID) !== undefined) return false;
+  if (deploymentActive(deployment) || deployment.ModifyTime > cutoffNs) return false;
   for (const allocation of snapshot.allocationsByDeployment(deployment.ID)) if (!terminal(allocation)) return false;
   return true;
 }

@@ -1,8 +1,8 @@
-/** A person says of a deployment's allocations whether they are well; it stands over what their nodes said. */
+/** A person says of a deployment's allocations whether they are well; it stands over what their nodes said, and may end the deployment. */
 import type { Allocation, AllocationId } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
-import { activeDeployment } from "./deployment-status.ts";
+import { activeDeployment, moveOn } from "./deployment-status.ts";
 
 type AllocationHealthCommand = Extract<Command, { type: "deployment-allocation-health" }>;
 
@@ -20,6 +20,7 @@ export function applyDeploymentAllocationHealth(draft: Draft, command: Allocatio
   }
   setHealth(draft, command.Healthy, true);
   setHealth(draft, command.Unhealthy, false);
+  if (command.End !== undefined) return moveOn(draft, found.deployment, { ...command.End, Evaluations: command.Evaluations });
   for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** Canaries have shown what they should: the rest may follow. nomad.md §6.10. */
-import { awaitsPromotion, type Deployment, DEPLOYMENT_DESCRIPTIONS } from "#model";
+import { type Allocation, awaitsPromotion, type Deployment, DEPLOYMENT_DESCRIPTIONS } from "#model";
 import type { Command } from "../contract.ts";
 import { putDeployment } from "../deployments.ts";
 import type { Draft, Refusal } from "../draft.ts";
@@ -19,8 +19,21 @@ export function applyDeploymentPromote(draft: Draft, command: DeploymentPromote)
   const promoted: Deployment = { ...deployment, TaskGroups };
   const done = promoted.Status === "running" && !awaitsPromotion(promoted);
   putDeployment(draft, done ? { ...promoted, StatusDescription: DEPLOYMENT_DESCRIPTIONS.running } : promoted);
+  for (const canary of names.flatMap((name) => healthyCanaries(draft, deployment, name))) unmark(draft, canary);
   for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);
   return undefined;
+}
+
+/** From now on it is like any other; its node is told (services leave their canary tags). */
+function unmark(draft: Draft, canary: Allocation): void {
+  if (canary.DeploymentStatus?.Canary !== true) return;
+  draft.putAllocation({
+    ...canary,
+    DeploymentStatus: { ...canary.DeploymentStatus, Canary: false, ModifyIndex: draft.index },
+    ModifyIndex: draft.index,
+    AllocModifyIndex: draft.index,
+    ModifyTime: draft.time,
+  });
 }
 
 /** Groups whose canaries have not been promoted. */
@@ -32,20 +45,18 @@ function obstacle(draft: Draft, deployment: Deployment, names: readonly string[]
   if (names.length === 0) return "it has no canaries to promote";
   const unknown = names.find((name) => !Object.hasOwn(deployment.TaskGroups, name));
   if (unknown !== undefined) return `it has no group "${unknown}"`;
-  const healthy = healthyCanaries(draft, deployment);
   const short = names
-    .map((name) => ({ name, has: healthy.get(name) ?? 0, wants: deployment.TaskGroups[name]?.DesiredCanaries ?? 0 }))
+    .map((name) => ({ name, has: healthyCanaries(draft, deployment, name).length, wants: deployment.TaskGroups[name]?.DesiredCanaries ?? 0 }))
     .filter(({ has, wants }) => has < wants)
     .map(({ name, has, wants }) => `group "${name}" has ${has} of ${wants} healthy canaries`);
   return short.length === 0 ? undefined : short.join(", ");
 }
 
-function healthyCanaries({ tables }: Draft, deployment: Deployment): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const id of tables.allocationsByDeployment.values(deployment.ID)) {
+/** Those that are well, marked still or promoted before. */
+function healthyCanaries({ tables }: Draft, { ID, TaskGroups }: Deployment, group: string): Allocation[] {
+  const placed = Object.hasOwn(TaskGroups, group) ? (TaskGroups[group]?.PlacedCanaries ?? []) : [];
+  return placed.flatMap((id) => {
     const allocation = tables.allocations.get(id);
-    if (allocation?.DeploymentStatus?.Canary !== true || allocation.DeploymentStatus.Healthy !== true) continue;
-    counts.set(allocation.TaskGroup, (counts.get(allocation.TaskGroup) ?? 0) + 1);
-  }
-  return counts;
+    return allocation?.DeploymentID === ID && allocation.DeploymentStatus?.Healthy === true ? [allocation] : [];
+  });
 }

@@ -19,13 +19,21 @@ type DeploymentStatusCommand = Extract<Command, { type: "deployment-status" }>;
 export function applyDeploymentStatus(draft: Draft, command: DeploymentStatusCommand): Refusal | undefined {
   const found = activeDeployment(draft, command.Update.DeploymentID, "change");
   if ("refusal" in found) return found.refusal;
-  const { Rollback: to } = command;
-  if (to !== null && (to.ID !== found.deployment.JobID || to.Namespace !== found.deployment.Namespace)) {
-    return { code: "invalid", reason: `Cannot roll back job "${found.deployment.JobID}": it is to become job "${to.ID}"` };
+  return moveOn(draft, found.deployment, command);
+}
+
+/** The new status, with it the rollback, and the evaluations tied to the version that is wanted then. */
+export function moveOn(
+  draft: Draft,
+  deployment: Deployment,
+  { Update, Rollback: to, Evaluations }: Pick<DeploymentStatusCommand, "Update" | "Rollback" | "Evaluations">,
+): Refusal | undefined {
+  if (to !== null && (to.ID !== deployment.JobID || to.Namespace !== deployment.Namespace)) {
+    return { code: "invalid", reason: `Cannot roll back job "${deployment.JobID}": it is to become job "${to.ID}"` };
   }
-  setStatus(draft, found.deployment, command.Update);
-  const rolledBack = to === null ? undefined : rollBack(draft, found.deployment, to);
-  for (const evaluation of command.Evaluations) {
+  setStatus(draft, deployment, Update);
+  const rolledBack = to === null ? undefined : rollBack(draft, deployment, to);
+  for (const evaluation of Evaluations) {
     storeEvaluation(draft, evaluation, rolledBack?.ID === evaluation.JobID ? rolledBack : undefined);
   }
   return undefined;

@@ -8,6 +8,12 @@ type NodeDrain = Extract<Command, { type: "node-drain" }>;
 export function applyNodeDrain(draft: Draft, command: NodeDrain): Refusal | undefined {
   const node = draft.tables.nodes.get(command.NodeID);
   if (node === undefined) return { code: "missing", reason: `Cannot drain node "${command.NodeID}": no such node` };
+  if (command.EnforceIndex !== undefined && command.EnforceIndex !== node.ModifyIndex) {
+    return {
+      code: "conflict",
+      reason: `Cannot change drain of node "${node.ID}": it is at modify index ${node.ModifyIndex}, ${command.EnforceIndex} is enforced`,
+    };
+  }
   const eligible = command.DrainStrategy === null && command.MarkEligible;
   draft.putNode({
     ...node,

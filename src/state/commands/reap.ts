@@ -6,7 +6,7 @@ import { deploymentActive, terminal } from "#model";
 import type { Command } from "../contract.ts";
 import { dropDeployment } from "../deployments.ts";
 import { type Draft, isOpen, type Refusal } from "../draft.ts";
-import { addPast } from "../past.ts";
+import { addPast, forgetOldPast } from "../past.ts";
 import { cancelDeployment } from "./deployment-status.ts";
 
 type Reap = Extract<Command, { type: "reap" }>;
@@ -31,5 +31,6 @@ export function applyReap(draft: Draft, command: Reap): Refusal | undefined {
     if (deployment !== undefined && !deploymentActive(deployment)) dropDeployment(draft, deployment);
   }
   for (const past of command.Past ?? []) addPast(draft, past);
+  forgetOldPast(draft);
   return undefined;
 }

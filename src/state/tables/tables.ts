@@ -5,6 +5,7 @@
  *   jobs          (namespace, id) → the job, its kept versions, its summary
  *   nodes, allocations, evaluations, deployments   id → record; indexes beside them
  *   namespaces, nodePools   name → record
+ *   systemJobs    (namespace, id) of those that may belong on any node
  *   children, dispatches    parent → its children; parent → idempotency token → the child it made
  *   scalingEvents, launches, past   (namespace, id) of a job → what happened to it; the past survives the job
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
@@ -88,6 +89,7 @@ export class Tables {
   readonly activeDeployments: OrderedMap<DeploymentId>;
   readonly namespaces: OrderedMap<NamespaceRecord>;
   readonly nodePools: OrderedMap<NodePool>;
+  readonly systemJobs: OrderedMap<string>;
   /** By parent; within, by the child's own id. */
   readonly children: Grouped<JobId>;
   readonly dispatches: Grouped<JobId>;
@@ -122,6 +124,7 @@ export class Tables {
     this.activeDeployments = from?.activeDeployments.fork() ?? new OrderedMap();
     this.namespaces = from?.namespaces.fork() ?? named([DEFAULT_NAMESPACE_RECORD]);
     this.nodePools = from?.nodePools.fork() ?? named(BUILT_IN_NODE_POOLS);
+    this.systemJobs = from?.systemJobs.fork() ?? new OrderedMap();
     this.children = from?.children.fork() ?? new Grouped();
     this.dispatches = from?.dispatches.fork() ?? new Grouped();
     this.scalingEvents = from?.scalingEvents.fork() ?? new OrderedMap();

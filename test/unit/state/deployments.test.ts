@@ -195,16 +195,21 @@ test("An update in place into a deployment counts as placed and waits for a new 
   assert.partialDeepStrictEqual(groupOf(hand, "d2"), { PlacedAllocs: 1, HealthyAllocs: 1 });
 });
 
-test("A canary is noted, keeps its mark through its verdict and its promotion", () => {
-  const hand = deploying(["a1"], { TaskGroups: { web: deploymentGroup({ DesiredCanaries: 1 }) } }, ["c1"]);
-  assert.deepEqual(groupOf(hand)?.PlacedCanaries, ["c1"]);
+test("A canary is noted, keeps its mark through its verdict, and loses it when it is promoted; one that is not well keeps it", () => {
+  const hand = deploying(["a1"], { TaskGroups: { web: deploymentGroup({ DesiredCanaries: 1 }) } }, ["c1", "c2"]);
+  assert.deepEqual(groupOf(hand)?.PlacedCanaries, ["c1", "c2"]);
   assert.partialDeepStrictEqual(hand.allocation("c1").DeploymentStatus, { Healthy: null, Canary: true });
   hand.report("c1", "running", { Healthy: true });
   assert.partialDeepStrictEqual(hand.allocation("c1").DeploymentStatus, { Healthy: true, Canary: true });
   const promoted = hand.write({ type: "deployment-promote", DeploymentID: "d1" as DeploymentId, Groups: null, Evaluations: [] });
   assert.equal(promoted.ok, true);
   assert.equal(groupOf(hand)?.Promoted, true);
-  assert.equal(hand.allocation("c1").DeploymentStatus?.Canary, true);
+  assert.partialDeepStrictEqual(hand.allocation("c1").DeploymentStatus, { Healthy: true, Canary: false, ModifyIndex: hand.index });
+  assert.equal(hand.allocation("c1").AllocModifyIndex, hand.index);
+  assert.equal(hand.allocation("c2").DeploymentStatus?.Canary, true);
+  // Its canaries count though they have lost their mark.
+  const again = hand.write({ type: "deployment-promote", DeploymentID: "d1" as DeploymentId, Groups: ["web"], Evaluations: [] });
+  assert.equal(again.ok, true);
 });
 
 test("Promotion wants enough healthy canaries of each group asked, and all groups or nothing", () => {
@@ -282,6 +287,31 @@ test("A rollback is a new version in the same entry, with the source of what it 
   assert.deepEqual([hand.job("a").Version, hand.job("a").Priority, hand.job("a").Stable], [2, 50, false]);
   assert.equal(hand.state.snapshot().submission(DEFAULT, "a", 2)?.Source, "good");
   assert.equal(hand.state.snapshot().evaluation("e-status")?.JobModifyIndex, hand.job("a").JobModifyIndex);
+});
+
+test("A verdict may end its deployment in the same entry, with its rollback and the evaluation of what is wanted then", () => {
+  const hand = new Hand();
+  hand.node(node("n1"));
+  hand.register(job("a"));
+  const good = hand.job("a");
+  hand.register(job("a", { Priority: 70 }), "e2");
+  deploy(hand, "d1", ["a1"]);
+  const judge = (Rollback: Job | null) =>
+    hand.write({
+      type: "deployment-allocation-health",
+      DeploymentID: "d1" as DeploymentId,
+      Healthy: [],
+      Unhealthy: ["a1" as AllocationId],
+      End: { Update: { DeploymentID: "d1" as DeploymentId, Status: "failed", StatusDescription: "judged" }, Rollback },
+      Evaluations: [evaluation("e-judged", "a")],
+    });
+  assert.equal(codeOf(judge(job("b"))), "invalid");
+  assert.deepEqual([hand.deployment("d1").Status, hand.allocation("a1").DeploymentStatus], ["running", null]);
+  assert.equal(judge(good).ok, true);
+  assert.deepEqual([hand.deployment("d1").Status, hand.deployment("d1").StatusDescription], ["failed", "judged"]);
+  assert.partialDeepStrictEqual(groupOf(hand), { HealthyAllocs: 0, UnhealthyAllocs: 1 });
+  assert.deepEqual([hand.job("a").Version, hand.job("a").Priority], [2, 50]);
+  assert.equal(hand.state.snapshot().evaluation("e-judged")?.JobModifyIndex, hand.job("a").JobModifyIndex);
 });
 
 test("A rollback is not carried out on a job that has changed, was stopped, or is another", () => {

@@ -61,3 +61,28 @@ test("Draining a node that is not there is missing", () => {
   const outcome = drain(new Hand(), strategy, false);
   assert.equal(outcome.ok ? "" : outcome.code, "missing");
 });
+
+test("A drain that was decided from an older record of the node is refused, and changes nothing", () => {
+  const hand = new Hand();
+  hand.node(node("n1"));
+  drain(hand, strategy, false, lastDrain);
+  const seen = stored(hand)?.ModifyIndex ?? 0;
+  const newer = { ...strategy, Deadline: -1 };
+  drain(hand, newer, false, lastDrain);
+  const complete = (EnforceIndex: number) =>
+    hand.write({
+      type: "node-drain",
+      NodeID: "n1" as NodeId,
+      DrainStrategy: null,
+      MarkEligible: false,
+      LastDrain: null,
+      EnforceIndex,
+      Event: null,
+      Evaluations: [],
+    });
+  const refused = complete(seen);
+  assert.equal(refused.ok ? "" : refused.code, "conflict");
+  assert.deepEqual(stored(hand)?.DrainStrategy, newer);
+  assert.equal(complete(stored(hand)?.ModifyIndex ?? 0).ok, true);
+  assert.equal(stored(hand)?.DrainStrategy, null);
+});

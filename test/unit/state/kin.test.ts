@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type JobId, type Reason, type ScalingEvent, SCALING_EVENTS_MAX, PAST_REASONS_MAX } from "#model";
+import { type JobId, type Reason, type ScalingEvent, SCALING_EVENTS_MAX, PAST_REASONS_KEPT_NS, PAST_REASONS_MAX } from "#model";
 import type { Command, Outcome } from "#state";
 import { PAST_JOBS_MAX } from "../../../src/state/tables/tables.ts";
 import { DEFAULT, group, Hand, job } from "./nouns.ts";
@@ -112,7 +112,10 @@ test("Scaling is remembered newest first, twenty a group, with or without a regi
   assert.deepEqual(hand.state.snapshot().scalingEvents(DEFAULT, "a"), {});
 });
 
-const reason = (Sentence: string, Since: number): Reason => ({
+/** When a Hand begins. */
+const BEGIN = new Hand().time;
+/** `after`: milliseconds after the beginning. */
+const reason = (Sentence: string, after: number): Reason => ({
   Stage: "failed",
   Group: "web",
   Count: 1,
@@ -121,7 +124,7 @@ const reason = (Sentence: string, Since: number): Reason => ({
   NodeID: "",
   Task: "",
   Sentence,
-  Since,
+  Since: BEGIN + after * 1e6,
   Details: {},
 });
 const reap = (jobId: string, ...Reasons: Reason[]): Command => ({
@@ -157,4 +160,28 @@ test("The past of many jobs that come and go is bounded: the one not added to fo
   hand.write(reap("last", reason("x", 4)));
   const told = (id: string) => hand.state.snapshot().pastReasons(DEFAULT, id).length;
   assert.deepEqual(["first", "second", "job-0", "last"].map(told), [2, 0, 1, 1]);
+});
+
+test("What is older than thirty days is told no more, by reason, and a job of which nothing is told is forgotten", async () => {
+  const hand = new Hand();
+  const day = 24 * 3_600_000;
+  hand.write(reap("a", reason("early", 0), reason("late", 10 * day)));
+  hand.write(reap("b", reason("early", 0)));
+  const told = (id: string) =>
+    hand.state
+      .snapshot()
+      .pastReasons(DEFAULT, id)
+      .map((each) => each.Sentence);
+  assert.deepEqual([told("a"), told("b")], [["late", "early"], ["early"]]);
+  hand.time = BEGIN + PAST_REASONS_KEPT_NS + 1e9;
+  hand.register(job("c"), null);
+  assert.deepEqual([told("a"), told("b")], [["late"], []]);
+  // Adding to one drops what is too old of it; what is too old on arrival is not kept at all.
+  hand.write(reap("a", reason("new", 31 * day), reason("ancient", -day)));
+  hand.write(reap("d", reason("ancient", -day)));
+  assert.deepEqual([told("a"), told("d")], [["new", "late"], []]);
+  hand.time += 2 * PAST_REASONS_KEPT_NS;
+  hand.write({ type: "reap", Jobs: [], Evaluations: [], Allocations: [] });
+  const bytes = Buffer.concat(await Array.fromAsync(hand.state.save()));
+  assert.deepEqual(["early", "late", "new"].filter((sentence) => bytes.includes(sentence)), []);
 });

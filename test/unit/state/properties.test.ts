@@ -165,6 +165,10 @@ function assertDeployments(snapshot: Snapshot): void {
 
 function assertKin(snapshot: Snapshot): void {
   const jobs = [...snapshot.jobs("*")];
+  assert.deepEqual(
+    [...snapshot.systemJobs()],
+    jobs.filter(({ Type }) => Type === "system" || Type === "sysbatch"),
+  );
   for (const jobId of ["job-0", "job-1", "job-2", "job-3"]) {
     const children = jobs.filter((each) => each.ParentID === jobId);
     assert.deepEqual([...snapshot.childJobs(DEFAULT, jobId)], children);
@@ -200,7 +204,9 @@ class Recount {
       const last = this.#moves.get(ID) ?? { deployment: "", count: 0 };
       const move = last.deployment === DeploymentID ? last : { deployment: DeploymentID, count: last.count + 1 };
       this.#moves.set(ID, move);
-      const canary = DeploymentStatus?.Canary === true ? ID : null;
+      // One that was a canary was placed as one, though promotion takes the mark away.
+      const known = this.#members.get(DeploymentID)?.get(`${ID} ${move.count}`);
+      const canary = known === undefined ? (DeploymentStatus?.Canary === true ? ID : null) : known.canary;
       const member = { verdict: DeploymentStatus?.Healthy ?? null, canary, group: TaskGroup };
       this.#members.get(DeploymentID)?.set(`${ID} ${move.count}`, member);
     }

@@ -1,4 +1,5 @@
 /** Commands as a busy, careless cluster would send them: few names, so that they meet; stale plans, wrong nodes, repeated reports. */
+import { PAST_REASONS_KEPT_NS } from "#model";
 import type { Random } from "#ports";
 import type {
   AllocatedResources,
@@ -100,7 +101,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     NodeID: "",
     Task: "",
     Sentence: `It failed with ${random.integer(100)}.`,
-    Since: random.integer(1e6),
+    Since: random.integer(1e6) - (chance(20) ? PAST_REASONS_KEPT_NS : 0),
     Details: {},
   });
   const plannedDeployment = (of: Job) => {
@@ -173,6 +174,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
         DeploymentID,
         Healthy: chance(95) ? Healthy : [...Healthy, someAllocation().ID],
         Unhealthy: members.filter((id) => !Healthy.includes(id) && chance(50)),
+        ...(chance(20) ? { End: { Update: { DeploymentID, Status: "failed", StatusDescription: "judged" }, Rollback: null } } : {}),
         Evaluations: someEvaluations(),
       };
     },
@@ -184,6 +186,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
         : { Deadline: 3600e9, IgnoreSystemJobs: false, ForceDeadline: "0001-01-01T00:00:00Z", StartedAt: "2026-01-01T00:00:00Z" },
       MarkEligible: chance(50),
       LastDrain: null,
+      ...(chance(20) ? { EnforceIndex: random.integer(snapshot.index + 1) } : {}),
       Event: null,
       Evaluations: someEvaluations(),
     }),

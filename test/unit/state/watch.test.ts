@@ -189,7 +189,7 @@ test("Every kind of change has the type Nomad's clients know, on the topics it t
       ["Job JobRegistered a", "Evaluation JobRegistered e1"],
       ["Job PlanResult a", "Evaluation EvaluationUpdated e1", "Deployment PlanResult d1", "Allocation PlanResult a1"],
       ["Deployment DeploymentAllocHealth d1", "Allocation DeploymentAllocHealth a1"],
-      ["Deployment DeploymentPromotion d1"],
+      ["Deployment DeploymentPromotion d1", "Allocation DeploymentPromotion a1"],
       ["Job DeploymentStatusUpdate a", "Deployment DeploymentStatusUpdate d1"],
       ["Node NodeDrain n1"],
       ["Allocation AllocationUpdateDesiredStatus a1"],

@@ -95,7 +95,11 @@ function outdatedStep({ deployment, job, evaluationWaits, nowMs }: DeploymentVie
  * that got healthy and failed time after time: each health would move the deadline on for ever.
  */
 function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): DeploymentDecision | undefined {
-  const relapsed = (allocation: Allocation) => relapses(allocation, allocations) >= RELAPSES_MAX;
+  let byId: ReadonlyMap<string, Allocation> | undefined;
+  const relapsed = (allocation: Allocation) => {
+    byId ??= new Map(allocations.map((each) => [each.ID as string, each]));
+    return relapses(allocation, byId) >= RELAPSES_MAX;
+  };
   let found = false;
   let rollback = false;
   for (const allocation of allocations) {
@@ -115,8 +119,7 @@ function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): D
 }
 
 /** How many in a row, one the successor of the other, got healthy in this deployment and failed then. */
-function relapses(last: Allocation, allocations: readonly Allocation[]): number {
-  const byId = new Map(allocations.map((each) => [each.ID as string, each]));
+function relapses(last: Allocation, byId: ReadonlyMap<string, Allocation>): number {
   let count = 0;
   for (let each: Allocation | undefined = last; each !== undefined; each = byId.get(each.PreviousAllocation)) {
     if (each.DeploymentStatus?.Healthy !== true || each.ClientStatus !== "failed") break;
@@ -153,8 +156,8 @@ function deadlineMs({ group, allocations, createdMs }: GroupView): number | unde
   const deadline = Date.parse(group.RequireProgressBy);
   if (Number.isNaN(deadline)) return undefined;
   // What was well and had to go (a drain moved it, F15) has its time again: the old deadline may be long past.
-  const again = allocations.filter((each) => each.DeploymentStatus?.Healthy === true && terminal(each)).map((each) => each.ModifyTime / 1e6);
-  return Math.max(deadline, ...again.map((atMs) => atMs + group.ProgressDeadline / 1e6));
+  const again = allocations.filter((each) => each.DeploymentStatus?.Healthy === true && terminal(each));
+  return again.reduce((latest, { ModifyTime }) => Math.max(latest, (ModifyTime + group.ProgressDeadline) / 1e6), deadline);
 }
 
 /** Only all together: one group that wants a person's word holds back the others. */

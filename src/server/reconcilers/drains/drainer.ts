@@ -14,6 +14,7 @@ import type { Timer } from "#ports";
 import { messageOf } from "#std";
 import type { Change } from "#state";
 import { commit, evaluationFor, type ServerContext } from "../../context.ts";
+import { refused } from "../../errors.ts";
 import { nodeEvent } from "../../nodes/admit.ts";
 import { leavingOf } from "./group-budget.ts";
 import { leavesForGood, stepNodeDrain } from "./node-step.ts";
@@ -119,15 +120,22 @@ export function createDrainer(context: ServerContext): Drainer {
   async function complete(node: Node, deadlinePassed: boolean): Promise<void> {
     const nowMs = context.clock.nowMs();
     const event = nodeEvent("Node drain complete", "Drain", nowMs);
-    await commit(context, {
+    const outcome = await context.cluster.propose({
       type: "node-drain",
       NodeID: node.ID,
       DrainStrategy: null,
       MarkEligible: false,
       LastDrain: endedDrain(node, "complete", nowMs),
+      // Somebody may have given it another drain meanwhile: that one is not over by this look.
+      EnforceIndex: node.ModifyIndex,
       Event: deadlinePassed ? { ...event, Details: { deadline_reached: "true" } } : event,
       Evaluations: [],
     });
+    if (!outcome.ok && outcome.code === "conflict") {
+      markedNodes.add(node.ID);
+      return;
+    }
+    if (!outcome.ok) throw refused(outcome);
     context.report({ level: "info", message: "drain complete", fields: { node: node.ID, deadlinePassed } });
   }
 

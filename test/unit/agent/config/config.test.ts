@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import {
   AGENT_FLAGS,
   ConfigError,
@@ -104,6 +105,26 @@ test("durations and sizes are read as Go writes them, quoted numbers as HCL1 doe
     [config.server.jobThresholdMs, config.server.jobSourceBytesMax, config.server.heartbeatGraceMs, config.ports.http],
     [5_400_000, 524_288, 2000, 5000],
   );
+});
+
+test("what the server room is told of refusals, garbage and its first configuration is what was written, or Nomad's default", () => {
+  const plain = load({ "a.hcl": BASE }).server;
+  assert.deepEqual(plain.rejections, { enabled: false, nodeThreshold: 100, nodeWindowMs: 300_000 });
+  assert.equal(plain.deploymentThresholdMs, 3_600_000);
+  assert.deepEqual({ ...plain.scheduler, CreateIndex: 0, ModifyIndex: 0 }, DEFAULT_SCHEDULER_CONFIGURATION);
+  const { server, notYet } = load({
+    "a.hcl": `${BASE} server { deployment_gc_threshold = "10m" \n job_gc_threshold = "2h"
+      plan_rejection_tracker { enabled = true \n node_threshold = 7 \n node_window = "90s" }
+      default_scheduler_config { scheduler_algorithm = "spread" \n preemption_config { service_scheduler_enabled = true } } }`,
+  });
+  assert.deepEqual(server.rejections, { enabled: true, nodeThreshold: 7, nodeWindowMs: 90_000 });
+  assert.deepEqual([server.deploymentThresholdMs, server.jobThresholdMs], [600_000, 7_200_000]);
+  assert.deepEqual(
+    [server.scheduler.SchedulerAlgorithm, server.scheduler.PreemptionConfig.ServiceSchedulerEnabled],
+    ["spread", true],
+  );
+  assert.deepEqual(notYet, []);
+  assert.throws(() => load({ "a.hcl": `${BASE} server { plan_rejection_tracker { node_threshold = 0 } }` }), /node_threshold/);
 });
 
 test("an address may be a template; what is advertised is an address others can reach", () => {
