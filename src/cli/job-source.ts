@@ -69,7 +69,9 @@ export async function readJob(context: Context): Promise<SourceJob> {
       // Flags go before files, as they did here: what a file overrode in the environment is not among them.
       VariableFlags: {
         ...parsed.environmentVariables,
-        ...Object.fromEntries(context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+        ...Object.fromEntries(
+          context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+        ),
       },
       Variables: variableFiles.map((file) => file.text).join("\n"),
     },
@@ -77,7 +79,10 @@ export async function readJob(context: Context): Promise<SourceJob> {
       said.replace(FIELD_PATH, (whole: string, bullet: string | undefined, sentence: string, field: string) => {
         const place = parsed.placeOf(field);
         if (place === undefined) return whole;
-        const shown = renderDiagnostic({ severity: "error", summary: sentence, detail: "", ...place }, place.start.file === fileName ? text : undefined);
+        const shown = renderDiagnostic(
+          { severity: "error", summary: sentence, detail: "", ...place },
+          place.start.file === fileName ? text : undefined,
+        );
         return bullet === undefined ? shown : bullet + shown.replaceAll("\n", `\n${" ".repeat(bullet.length)}`);
       }),
   };
@@ -134,5 +139,11 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }
-  return { job, id: String(job["ID"] ?? ""), path, submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" }, point: (said) => said };
+  return {
+    job,
+    id: String(job["ID"] ?? ""),
+    path,
+    submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" },
+    point: (said) => said,
+  };
 }

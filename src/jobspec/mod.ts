@@ -2,14 +2,16 @@
  * Text → Job: what does the author mean, what is implied?
  *
  * What comes in: a job file (HCL2 or JSON) with its variables; API JSON as any client sends it. What goes out: API JSON of what the
- * author wrote (parseJob); a canonical, checked Job with warnings (admitJob); what changes between two Jobs (diffJobs, annotateDiff).
+ * author wrote, with the place of each field (parseJob); a canonical, checked Job with warnings (admitJob); what changes between two
+ * Jobs (diffJobs, annotateDiff); a Job as a job file again (renderJob); JSON Schemas of both forms (apiJobSchema, hclJobSchema).
  *
  * Invariants: everything wrong is said at once, each with its place (file:line:col, or group, task and JSON path); what this version
  * cannot run is refused by name, never ignored; admitting an admitted Job changes nothing.
  *
  * Never here: the state, the scheduler, a clock, a disk except through a caller's file functions. HCL itself knows no job words.
  *
- * Read next: contract.ts, parse.ts; admit/steps.ts (admission as one list), admit/later.ts (what is not there yet); diff/diff-noun.ts.
+ * Read next: contract.ts, parse.ts; admit/steps.ts (admission as one list), admit/later.ts (what is not there yet); diff/diff-noun.ts;
+ * render/render-noun.ts, which is decode/decode-noun.ts the other way round.
  */
 export type * from "./contract.ts";
 export { admitJob } from "./admit/admit.ts";

@@ -13,7 +13,10 @@ after(() => scratch.remove());
 
 test("generated version constraints hold where go-version says so", { skip: SKIP, timeout: 300_000 }, async () => {
   const binary = join(scratch.path, "version-oracle");
-  const built = await run("go", ["build", "-o", binary, "."], { cwd: join(REPOSITORY, "test", "tools", "version-oracle"), timeoutMs: 240_000 });
+  const built = await run("go", ["build", "-o", binary, "."], {
+    cwd: join(REPOSITORY, "test", "tools", "version-oracle"),
+    timeoutMs: 240_000,
+  });
   assert.equal(built.code, 0, `go build: ${built.stderr}`);
   const seed = Math.floor(Math.random() * 2 ** 31);
   const asked = questions(seed, Math.round(3_000 * testScale()));

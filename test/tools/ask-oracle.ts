@@ -8,7 +8,12 @@ export interface OracleAnswer {
 }
 
 /** `binary`: the built program; absent: `go run .` in the folder named. */
-export function askOracle(folder: string, questions: readonly unknown[], binary?: string, parameters: readonly string[] = []): OracleAnswer[] {
+export function askOracle(
+  folder: string,
+  questions: readonly unknown[],
+  binary?: string,
+  parameters: readonly string[] = [],
+): OracleAnswer[] {
   const input = questions.map((each) => JSON.stringify(each)).join("\n");
   const [command, first] = binary === undefined ? ["go", ["run", "."]] : [binary, []];
   const cwd = join(import.meta.dirname, folder);

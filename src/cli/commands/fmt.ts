@@ -69,7 +69,8 @@ async function formatOne({ terminal }: Context, path: string, text: string, wish
 
 /** Files of a folder in the order of their names, hidden ones left out; a file as it is named. */
 function filesOf(path: string, recursive: boolean): string[] {
-  if (!existsSync(path)) throw new NamedError("JOB_FILE_UNREADABLE", `Cannot format ${JSON.stringify(path)}: there is no such file or folder`);
+  if (!existsSync(path))
+    throw new NamedError("JOB_FILE_UNREADABLE", `Cannot format ${JSON.stringify(path)}: there is no such file or folder`);
   if (!statSync(path).isDirectory()) {
     if (EXTENSIONS.includes(extname(path))) return [path];
     throw new NamedError("JOB_FILE_UNREADABLE", `Cannot format ${JSON.stringify(path)}: its name must end in ${EXTENSIONS.join(" or ")}`);

@@ -67,7 +67,11 @@ function* checkParameterized(job: Job): Iterable<Finding> {
   }
   const both = MetaRequired.filter((key) => MetaOptional.includes(key));
   if (both.length > 0)
-    yield problem(place, "ParameterizedJob.MetaOptional", `parameterized meta ${both.join(", ")} is required and optional: keep it in one list`);
+    yield problem(
+      place,
+      "ParameterizedJob.MetaOptional",
+      `parameterized meta ${both.join(", ")} is required and optional: keep it in one list`,
+    );
   for (const [field, keys] of [["MetaRequired", MetaRequired] as const, ["MetaOptional", MetaOptional] as const]) {
     if (new Set(keys).size < keys.length) yield problem(place, `ParameterizedJob.${field}`, "parameterized: a meta key is named twice");
     if (keys.includes("")) yield problem(place, `ParameterizedJob.${field}`, "parameterized: a meta key is empty");

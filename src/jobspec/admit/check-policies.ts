@@ -100,11 +100,14 @@ function* checkMigrate(place: Place, policy: MigrateStrategy | null): Iterable<F
   const at = (field: string) => `Migrate.${field}`;
   const minimum = policy.MinHealthyTime ?? 0;
   const healthy = policy.HealthyDeadline ?? 0;
-  if ((policy.MaxParallel ?? 0) < 0) yield problem(place, at("MaxParallel"), `migrate max_parallel is ${policy.MaxParallel}, must be at least 0`);
+  if ((policy.MaxParallel ?? 0) < 0)
+    yield problem(place, at("MaxParallel"), `migrate max_parallel is ${policy.MaxParallel}, must be at least 0`);
   if (policy.HealthCheck !== "checks" && policy.HealthCheck !== "task_states")
     yield problem(place, at("HealthCheck"), `migrate health_check is ${JSON.stringify(policy.HealthCheck)}, must be checks or task_states`);
-  if (minimum < 0) yield problem(place, at("MinHealthyTime"), `migrate min_healthy_time is ${formatDuration(minimum)}, must be at least 0s`);
-  if (healthy < 0) yield problem(place, at("HealthyDeadline"), `migrate healthy_deadline is ${formatDuration(healthy)}, must be at least 0s`);
+  if (minimum < 0)
+    yield problem(place, at("MinHealthyTime"), `migrate min_healthy_time is ${formatDuration(minimum)}, must be at least 0s`);
+  if (healthy < 0)
+    yield problem(place, at("HealthyDeadline"), `migrate healthy_deadline is ${formatDuration(healthy)}, must be at least 0s`);
   else if (minimum > healthy) {
     const text = `migrate healthy_deadline is ${formatDuration(healthy)}, must be at least min_healthy_time, ${formatDuration(minimum)}`;
     yield problem(place, at("HealthyDeadline"), text);
@@ -143,7 +146,8 @@ function* checkDisconnect(place: Place, job: Job, group: TaskGroup): Iterable<Fi
   const lost = policy.LostAfter ?? 0;
   const stop = policy.StopOnClientAfter ?? 0;
   if (lost < 0) yield problem(place, at("LostAfter"), `disconnect lost_after is ${formatDuration(lost)}, must be at least 0s`);
-  if (stop < 0) yield problem(place, at("StopOnClientAfter"), `disconnect stop_on_client_after is ${formatDuration(stop)}, must be at least 0s`);
+  if (stop < 0)
+    yield problem(place, at("StopOnClientAfter"), `disconnect stop_on_client_after is ${formatDuration(stop)}, must be at least 0s`);
   if (lost > 0 && stop > 0)
     yield problem(place, at("StopOnClientAfter"), "disconnect has lost_after and stop_on_client_after: keep the allocation, or stop it");
   if (stop > 0 && (job.Type === "system" || job.Type === "sysbatch"))

@@ -30,7 +30,8 @@ export function* checkCounts({ job, context }: Admission): Iterable<Finding> {
 function* checkScaling(place: Place, group: TaskGroup, type: string): Iterable<Finding> {
   const scaling = group.Scaling;
   if (scaling === null) return;
-  if (scaling.Type !== "horizontal") yield problem(place, "Scaling.Type", `scaling of a group is horizontal, not ${JSON.stringify(scaling.Type)}`);
+  if (scaling.Type !== "horizontal")
+    yield problem(place, "Scaling.Type", `scaling of a group is horizontal, not ${JSON.stringify(scaling.Type)}`);
   const count = group.Count ?? 0;
   const minimum = scaling.Min ?? 0;
   if (scaling.Max === null) {
@@ -77,7 +78,8 @@ function* checkResources(place: Place, task: Task): Iterable<Finding> {
   if (resources.Cores < 0) yield problem(place, "Resources.Cores", `cores is ${resources.Cores}, must be at least 0`);
   if (resources.Cores > 0 && resources.CPU !== 0) {
     yield problem(place, "Resources.Cores", `cpu is ${resources.CPU} MHz and cores ${resources.Cores}: ask for one of them`);
-  } else if (resources.Cores === 0 && resources.CPU < 1) yield problem(place, "Resources.CPU", `cpu is ${resources.CPU} MHz, must be at least 1`);
+  } else if (resources.Cores === 0 && resources.CPU < 1)
+    yield problem(place, "Resources.CPU", `cpu is ${resources.CPU} MHz, must be at least 1`);
   if (resources.MemoryMB < 10) yield problem(place, "Resources.MemoryMB", `memory is ${resources.MemoryMB} MB, must be at least 10`);
   if (resources.MemoryMaxMB < -1 || (resources.MemoryMaxMB > 0 && resources.MemoryMaxMB < resources.MemoryMB)) {
     yield problem(

@@ -29,7 +29,11 @@ function* checkLifecycle(place: Place, task: Task): Iterable<Finding> {
   const hook = task.Lifecycle?.Hook;
   if (hook === undefined || HOOKS.includes(hook)) return;
   const wanted = "must be prestart, poststart or poststop";
-  yield problem(place, "Lifecycle.Hook", hook === "" ? `lifecycle hook is missing: ${wanted}` : `lifecycle hook is ${JSON.stringify(hook)}, ${wanted}`);
+  yield problem(
+    place,
+    "Lifecycle.Hook",
+    hook === "" ? `lifecycle hook is missing: ${wanted}` : `lifecycle hook is ${JSON.stringify(hook)}, ${wanted}`,
+  );
 }
 
 /** The file lies below the task's local directory. */
@@ -38,9 +42,13 @@ function* checkPayload(place: Place, job: Job, task: Task): Iterable<Finding> {
   if (file === undefined) return;
   if (file === "") yield problem(place, "DispatchPayload.File", `dispatch_payload file is missing: for example file = "input.json"`);
   else if (posix.isAbsolute(file) || /^\.\.(\/|$)/.test(posix.normalize(file)) || file.includes("\0"))
-    yield problem(place, "DispatchPayload.File", `dispatch_payload file ${JSON.stringify(file)} leaves the task's local directory: name a file in it`);
+    yield problem(
+      place,
+      "DispatchPayload.File",
+      `dispatch_payload file ${JSON.stringify(file)} leaves the task's local directory: name a file in it`,
+    );
   if (job.ParameterizedJob?.Payload === "forbidden")
-    yield problem(place, "DispatchPayload", "dispatch_payload never gets one: the job's parameterized block has payload = \"forbidden\"");
+    yield problem(place, "DispatchPayload", 'dispatch_payload never gets one: the job\'s parameterized block has payload = "forbidden"');
 }
 
 function* checkActions(place: Place, task: Task): Iterable<Finding> {
@@ -65,7 +73,11 @@ function* checkVertical(place: Place, task: Task): Iterable<Finding> {
       yield problem(place, at("Type"), `scaling ${JSON.stringify(scaling.Type)} of a task must be "cpu" or "mem"`);
     if (scaling.Max === null) yield problem(place, at("Max"), `scaling ${JSON.stringify(scaling.Type)}: max is missing`);
     else if (scaling.Max < (scaling.Min ?? 0))
-      yield problem(place, at("Max"), `scaling ${JSON.stringify(scaling.Type)}: max is ${scaling.Max}, must be at least min, ${scaling.Min ?? 0}`);
+      yield problem(
+        place,
+        at("Max"),
+        `scaling ${JSON.stringify(scaling.Type)}: max is ${scaling.Max}, must be at least min, ${scaling.Min ?? 0}`,
+      );
   }
 }
 

@@ -2,7 +2,8 @@
  * Values a diff does not show, though it shows that they changed: a plan is read aloud, pasted and logged. They are told by what they are
  * called: env DB_PASSWORD, a docker config's auth[0].password, an artifact's Authorization header.
  */
-const SECRET_NAME = /(?:^|[^a-z])(?:passwords?|passwd|passphrase|secrets?|tokens?|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)(?:$|[^a-z])/i;
+const SECRET_NAME =
+  /(?:^|[^a-z])(?:passwords?|passwd|passphrase|secrets?|tokens?|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)(?:$|[^a-z])/i;
 /** DB_PASSWORD, db-password, dbPassword. */
 const WORDS = /([a-z0-9])([A-Z])/g;
 

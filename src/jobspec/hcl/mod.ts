@@ -9,6 +9,8 @@
  *
  * Never here: words of a job or of the configuration, reading files except through the file functions a caller allows.
  *
+ * Beside it stands the formatter (formatText): it works on tokens, keeps comments, and changes white space only.
+ *
  * Read next: tree.ts (what a body is), body.ts (parseBody), evaluate.ts, then ../parse.ts.
  */
 export { parseBody, parseLoneExpression, type ParsedBody, type ParseOptions } from "./body.ts";

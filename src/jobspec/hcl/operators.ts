@@ -23,9 +23,7 @@ export function evaluateBinary(expression: Binary, evaluate: (inner: Expression)
 function evaluateLogic({ left, right }: Binary, operator: "&&" | "||", evaluate: (inner: Expression) => Value): boolean {
   const decides = operator === "||";
   const sides = [left, right].map((side) => attempt(() => evaluate(side)));
-  const truths = sides.map((side, index) =>
-    "value" in side ? truth(index === 0 ? left : right, side.value, operator) : undefined,
-  );
+  const truths = sides.map((side, index) => ("value" in side ? truth(index === 0 ? left : right, side.value, operator) : undefined));
   if (truths.includes(decides)) return decides;
   for (const side of sides) if ("failure" in side) throw side.failure;
   return !decides;

@@ -116,7 +116,12 @@ export function entriesOf(map: MapValue): [key: string, value: Value][] {
 /** Same kind and same content; no conversion: "1" is not 1. */
 export function equalValues(left: Value, right: Value): boolean {
   if (isList(left)) {
-    return isList(right) && isSet(left) === isSet(right) && left.length === right.length && left.every((item, index) => equalValues(item, right[index] as Value));
+    return (
+      isList(right) &&
+      isSet(left) === isSet(right) &&
+      left.length === right.length &&
+      left.every((item, index) => equalValues(item, right[index] as Value))
+    );
   }
   if (left !== null && isMap(left)) {
     if (right === null || !isMap(right) || left.size !== right.size) return false;

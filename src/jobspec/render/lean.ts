@@ -2,7 +2,7 @@
 import type { TSchema } from "typebox";
 import {
   EphemeralDisk,
-  Job,
+  type Job,
   LogConfig,
   type MigrateStrategy,
   type ReschedulePolicy,
@@ -52,7 +52,8 @@ function leanGroup(job: Job, group: TaskGroup): TaskGroup {
 }
 
 function leanTask(group: TaskGroup, task: Task): Task {
-  const resources = task.Resources === null ? null : { ...task.Resources, DiskMB: task.Resources.DiskMB || null, IOPS: task.Resources.IOPS || null };
+  const resources =
+    task.Resources === null ? null : { ...task.Resources, DiskMB: task.Resources.DiskMB || null, IOPS: task.Resources.IOPS || null };
   return {
     ...task,
     RestartPolicy: without(task.RestartPolicy, group.RestartPolicy),

@@ -26,8 +26,10 @@ export function bodyOf(schema: TSchema, noun: Noun): string {
 
 /** Where a job file writes a property otherwise than it is called: decode/rules.ts the other way round. */
 function asWritten(schema: TSchema, noun: Noun): Noun {
-  if (schema === (Network as TSchema)) return { ...noun, DynamicPorts: [...listIn(noun, "ReservedPorts"), ...listIn(noun, "DynamicPorts")] };
-  if (schema === (Task as TSchema)) return { ...noun, Identities: [...(noun["Identity"] ? [noun["Identity"]] : []), ...listIn(noun, "Identities")] };
+  if (schema === (Network as TSchema))
+    return { ...noun, DynamicPorts: [...listIn(noun, "ReservedPorts"), ...listIn(noun, "DynamicPorts")] };
+  if (schema === (Task as TSchema))
+    return { ...noun, Identities: [...(noun["Identity"] ? [noun["Identity"]] : []), ...listIn(noun, "Identities")] };
   if (schema === (Job as TSchema) && noun["Name"] === noun["ID"]) return { ...noun, Name: "" };
   return noun;
 }

@@ -13,7 +13,10 @@ export function apiJobSchema(): JsonSchema {
     $schema: DIALECT,
     title: "Job (HTTP API)",
     description: "What PUT /v1/jobs takes and `drover job run -json` reads.",
-    anyOf: [{ type: "object", properties: { Job: job }, required: ["Job"] }, { allOf: [job, { type: "object", required: ["ID", "TaskGroups"] }] }],
+    anyOf: [
+      { type: "object", properties: { Job: job }, required: ["Job"] },
+      { allOf: [job, { type: "object", required: ["ID", "TaskGroups"] }] },
+    ],
     $defs: definitions.all(),
   };
 }
@@ -62,7 +65,8 @@ function plain(field: TSchema): JsonSchema {
 function plainShape(field: Shape): JsonSchema {
   const shape = field.anyOf?.find((each) => each.type !== "null") ?? field;
   if (shape.type === "array") return { type: "array", items: plainShape(shape.items ?? {}) };
-  if (shape.type === "object") return { type: "object", additionalProperties: plainShape(Object.values(shape.patternProperties ?? {})[0] ?? {}) };
+  if (shape.type === "object")
+    return { type: "object", additionalProperties: plainShape(Object.values(shape.patternProperties ?? {})[0] ?? {}) };
   return shape.type === undefined ? {} : { type: shape.type };
 }
 

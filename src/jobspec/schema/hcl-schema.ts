@@ -15,7 +15,11 @@ const TEXT: JsonSchema = { type: ["string", "number", "boolean", "null"] };
 const NUMBER: JsonSchema = { anyOf: [{ type: ["integer", "null"] }, { type: "string", pattern: "^[+-]?[0-9]+(\\.0*)?$" }, TEMPLATE] };
 const FLAG: JsonSchema = { anyOf: [{ type: ["boolean", "null"] }, { enum: ["true", "false", "1", "0"] }, TEMPLATE] };
 const DURATION: JsonSchema = {
-  anyOf: [{ type: ["integer", "null"] }, { type: "string", pattern: "^[+-]?(0|([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$" }, TEMPLATE],
+  anyOf: [
+    { type: ["integer", "null"] },
+    { type: "string", pattern: "^[+-]?(0|([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$" },
+    TEMPLATE,
+  ],
 };
 
 export function hclJobSchema(): JsonSchema {

@@ -40,7 +40,11 @@ function evaluateText(text: string): OracleAnswer {
 function bodyOf(body: Body, scope: Scope): unknown {
   return {
     attributes: Object.fromEntries(body.attributes.map((each) => [each.name, toPlain(evaluate(each.expression, scope))])),
-    blocks: body.blocks.map((each) => ({ type: each.type, labels: each.labels.map((label) => label.text), body: bodyOf(each.body, scope) })),
+    blocks: body.blocks.map((each) => ({
+      type: each.type,
+      labels: each.labels.map((label) => label.text),
+      body: bodyOf(each.body, scope),
+    })),
   };
 }
 
@@ -91,7 +95,9 @@ export function difference(text: string, reference: OracleAnswer, ours: OracleAn
   const shown = JSON.stringify(text);
   if (reference.error !== undefined) {
     const lenient = LENIENT.some((each) => each.test(reference.error as string));
-    return lenient || ours.error !== undefined ? undefined : `${shown}: we say ${JSON.stringify(ours.value)}, the reference refuses: ${reference.error}`;
+    return lenient || ours.error !== undefined
+      ? undefined
+      : `${shown}: we say ${JSON.stringify(ours.value)}, the reference refuses: ${reference.error}`;
   }
   if (ours.error !== undefined && STRICTER.test(ours.error)) return undefined;
   if (ours.error !== undefined) return `${shown}: we refuse (${ours.error}), the reference says ${JSON.stringify(reference.value)}`;
@@ -104,7 +110,9 @@ function same(one: unknown, other: unknown): boolean {
     return one === other || Math.abs(one - other) <= 1e-12 * Math.max(Math.abs(one), Math.abs(other));
   }
   if (Array.isArray(one) || Array.isArray(other)) {
-    return Array.isArray(one) && Array.isArray(other) && one.length === other.length && one.every((each, index) => same(each, other[index]));
+    return (
+      Array.isArray(one) && Array.isArray(other) && one.length === other.length && one.every((each, index) => same(each, other[index]))
+    );
   }
   if (typeof one === "object" && typeof other === "object" && one !== null && other !== null) {
     const left = Object.keys(one);

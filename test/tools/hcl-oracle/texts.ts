@@ -15,12 +15,35 @@ const SMALL = fc.integer({ min: -3, max: 12 }).map(String);
 const LITERALS = {
   number: fc.oneof(SMALL, fc.constantFrom("0.5", "1e3", "100", "2.25", "var.count")),
   text: fc.oneof(
-    fc.constantFrom('""', '"a"', '"Hello World"', '"é日本"', '"a,b,,c"', '"  x  "', '"5"', '"1.5"', '"true"', '"a\\nb"', '"$${x}"', '"%%{x}"', '"\\u00e9"'),
+    fc.constantFrom(
+      '""',
+      '"a"',
+      '"Hello World"',
+      '"é日本"',
+      '"a,b,,c"',
+      '"  x  "',
+      '"5"',
+      '"1.5"',
+      '"true"',
+      '"a\\nb"',
+      '"$${x}"',
+      '"%%{x}"',
+      '"\\u00e9"',
+    ),
     fc.constantFrom("var.name", "var.map.x", 'var.map["y"]', "var.list[1]", "var.objects[0].id"),
   ),
   bool: fc.constantFrom("true", "false", "var.yes"),
-  list: fc.constantFrom('["b", "a", "c", "a"]', "[3, 1, 2]", "[]", "var.list", "[[1, 2], [3], []]", '["x", 1, true]', "var.objects[*].id", "var.objects.*.id"),
-  map: fc.constantFrom("{}", "{ a = 1, b = 2 }", 'var.map', '{ "x y" = "z", k : [1] }', "{ a = { b = true } }", "var.objects[1]"),
+  list: fc.constantFrom(
+    '["b", "a", "c", "a"]',
+    "[3, 1, 2]",
+    "[]",
+    "var.list",
+    "[[1, 2], [3], []]",
+    '["x", 1, true]',
+    "var.objects[*].id",
+    "var.objects.*.id",
+  ),
+  map: fc.constantFrom("{}", "{ a = 1, b = 2 }", "var.map", '{ "x y" = "z", k : [1] }', "{ a = { b = true } }", "var.objects[1]"),
 };
 
 /** Empty lists have a type of their own there, none here. */
@@ -34,10 +57,22 @@ const expressions = fc.letrec<Kinds>((tie) => {
   const map = tie("map") as fc.Arbitrary<string>;
   const any = tie("any") as fc.Arbitrary<string>;
   const call = (name: string, ...given: fc.Arbitrary<string>[]) => fc.tuple(...given).map((each) => `${name}(${each.join(", ")})`);
-  const hole = fc.tuple(fc.constantFrom("${", "${~ "), fc.oneof(text, number, bool), fc.constantFrom("}", " ~}")).map((each) => each.join(""));
+  const hole = fc
+    .tuple(fc.constantFrom("${", "${~ "), fc.oneof(text, number, bool), fc.constantFrom("}", " ~}"))
+    .map((each) => each.join(""));
   const piece = fc.oneof(hole, fc.constantFrom("a ", " b", "", "$", "%", "$$${", "%%{", "\\t", "é"));
-  const failing = fc.constantFrom("var.list[9]", 'parseint("x", 10)', "1", "var.objects[0].nope", '"a" + 1', "null", "var.list[0]", "upper([])");
-  const seldom = <T>(often: fc.Arbitrary<T>, other: fc.Arbitrary<T>) => fc.oneof({ weight: 14, arbitrary: often }, { weight: 1, arbitrary: other });
+  const failing = fc.constantFrom(
+    "var.list[9]",
+    'parseint("x", 10)',
+    "1",
+    "var.objects[0].nope",
+    '"a" + 1',
+    "null",
+    "var.list[0]",
+    "upper([])",
+  );
+  const seldom = <T>(often: fc.Arbitrary<T>, other: fc.Arbitrary<T>) =>
+    fc.oneof({ weight: 14, arbitrary: often }, { weight: 1, arbitrary: other });
   return {
     number: seldom(
       fc.oneof(
@@ -97,7 +132,11 @@ const expressions = fc.letrec<Kinds>((tie) => {
         call("yamlencode", any),
         call("format", fc.constantFrom('"%s-%v"', '"%5s|%-4v|"', '"%q %#v"', '"%03d %v"', '"%.2f %v"', '"%x %s"', '"%s"'), any, any),
         call("regex_replace", text, fc.constantFrom('"[a-c]+"', '"(\\\\w)(\\\\w)"', '"^"'), fc.constantFrom('"-"', '"$2$1"', '"<$0>"')),
-        call("formatdate", fc.constantFrom('"YYYY-MM-DD"', '"EEE, DD MMM YYYY hh:mm:ss ZZZ"', '"h:mm AA"'), fc.constant('"2026-08-05T14:03:09+02:00"')),
+        call(
+          "formatdate",
+          fc.constantFrom('"YYYY-MM-DD"', '"EEE, DD MMM YYYY hh:mm:ss ZZZ"', '"h:mm AA"'),
+          fc.constant('"2026-08-05T14:03:09+02:00"'),
+        ),
         call("timeadd", fc.constant('"2026-02-28T23:30:00Z"'), fc.constantFrom('"1h"', '"-90m"', '"24h0m0.5s"')),
       ),
       any,
@@ -178,7 +217,9 @@ export function anExpression(): fc.Arbitrary<string> {
 /** YAML as people write it, in a yamldecode call. */
 export function aYamlCall(): fc.Arbitrary<string> {
   const scalar = fc.constantFrom(
-    ..."a|yes|No|on|y|~|null|Null|5|-1.5|0x1f|0o17|017|1e3|+5|1_000|.5|.|-|2026-01-02|2026-1-2T3:4:5Z|2001-12-14 21:59:43.10|2026-13-01|12:30|'5'|\"yes\"|!!str 5|!!int '7'|!!bool yes|!!float 1|!!binary aGk=|'it''s'|a b c|http://x.y/z?q=1|*x|<<".split("|"),
+    ..."a|yes|No|on|y|~|null|Null|5|-1.5|0x1f|0o17|017|1e3|+5|1_000|.5|.|-|2026-01-02|2026-1-2T3:4:5Z|2001-12-14 21:59:43.10|2026-13-01|12:30|'5'|\"yes\"|!!str 5|!!int '7'|!!bool yes|!!float 1|!!binary aGk=|'it''s'|a b c|http://x.y/z?q=1|*x|<<".split(
+      "|",
+    ),
   );
   const key = fc.constantFrom("a", "b c", "1", "yes", "'no'", "~x", "0x10", "null_", "<<");
   const flow: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
@@ -193,11 +234,17 @@ export function aYamlCall(): fc.Arbitrary<string> {
     fc.tuple(key, fc.oneof(scalar, flow)).map(([k, v]) => `${k}: ${v}`),
     fc.tuple(key, flow).map(([k, v]) => `${k}: &x ${v}`),
     fc.tuple(key, fc.constantFrom("|", ">", "|-", ">+")).map(([k, style]) => `${k}: ${style}\n  one\n   two\n\n  three`),
-    fc.tuple(key, fc.array(scalar, { minLength: 1, maxLength: 3 })).map(([k, items]) => `${k}:\n${items.map((each) => `- ${each}`).join("\n")}`),
+    fc
+      .tuple(key, fc.array(scalar, { minLength: 1, maxLength: 3 }))
+      .map(([k, items]) => `${k}:\n${items.map((each) => `- ${each}`).join("\n")}`),
     fc.tuple(key, key, scalar).map(([k, inner, v]) => `${k}:\n  ${inner}: ${v}`),
     fc.constant("# remark"),
   );
-  const document = fc.oneof(fc.array(line, { maxLength: 4 }).map((lines) => lines.join("\n")), flow, scalar);
+  const document = fc.oneof(
+    fc.array(line, { maxLength: 4 }).map((lines) => lines.join("\n")),
+    flow,
+    scalar,
+  );
   return document.map((text) => `yamldecode(${JSON.stringify(text)})`);
 }
 
@@ -231,7 +278,7 @@ export function aFile(): fc.Arbitrary<string> {
         "<<EOT\n  text ${ var.name } = x\nEOT",
         "<<-EOT\n    one\n      %{ if true }two%{ endif }\n    EOT",
         "<<EOT\nEOT",
-        '[<<A\nx\nA\n, 1]',
+        "[<<A\nx\nA\n, 1]",
         'upper(  "a"  )',
         "1==1&&2!=3||!false",
         "{ (var.name) = [ ] }",
@@ -250,7 +297,12 @@ export function aFile(): fc.Arbitrary<string> {
         fc.oneof(
           { maxDepth: 3 },
           { weight: 4, arbitrary: attribute },
-          { weight: 2, arbitrary: fc.tuple(space, name, label, space, tie("body")).map(([before, type, labels, gap, inner]) => `${before}${type}${labels}${gap}{\n${inner}${before}}`) },
+          {
+            weight: 2,
+            arbitrary: fc
+              .tuple(space, name, label, space, tie("body"))
+              .map(([before, type, labels, gap, inner]) => `${before}${type}${labels}${gap}{\n${inner}${before}}`),
+          },
           { weight: 1, arbitrary: fc.tuple(name, label).map(([type, labels]) => `${type}${labels} { x = 1 }`) },
           { weight: 1, arbitrary: name.map((type) => `${type}{}`) },
           { weight: 2, arbitrary: fc.constantFrom("", "  ", "# whole line", "\t// another", "/* several\n   lines */") },

@@ -17,11 +17,32 @@ const prerelease = fc.oneof(
   { weight: 1, arbitrary: word },
 );
 const build = fc.constantFrom(...Array.from({ length: 16 }, () => ""), "+ent", "+build.5", "+a~b", "+");
-const version = fc.tuple(fc.constantFrom(...Array.from({ length: 30 }, () => ""), "v", "v", "v", "V", " ", "="), core, prerelease, build).map((each) => each.join(""));
-const junk = fc.constantFrom("", "latest", "1..2", ".1", "1.", "1.2.x", "1 2", "1.2-", "-1", "1,2", "1.2.3-", "1.2.3--x", "99999999999999999999");
+const version = fc
+  .tuple(fc.constantFrom(...Array.from({ length: 30 }, () => ""), "v", "v", "v", "V", " ", "="), core, prerelease, build)
+  .map((each) => each.join(""));
+const junk = fc.constantFrom(
+  "",
+  "latest",
+  "1..2",
+  ".1",
+  "1.",
+  "1.2.x",
+  "1 2",
+  "1.2-",
+  "-1",
+  "1,2",
+  "1.2.3-",
+  "1.2.3--x",
+  "99999999999999999999",
+);
 const anyVersion = fc.oneof({ weight: 40, arbitrary: version }, { weight: 1, arbitrary: junk });
-const operator = fc.oneof({ weight: 25, arbitrary: fc.constantFrom("", "=", "!=", ">", "<", ">=", "<=", "~>") }, { weight: 1, arbitrary: fc.constantFrom("==", "=>", "!", "~") });
-const term = fc.tuple(fc.constantFrom("", " "), operator, fc.constantFrom("", " ", "  "), anyVersion, fc.constantFrom("", " ")).map((each) => each.join(""));
+const operator = fc.oneof(
+  { weight: 25, arbitrary: fc.constantFrom("", "=", "!=", ">", "<", ">=", "<=", "~>") },
+  { weight: 1, arbitrary: fc.constantFrom("==", "=>", "!", "~") },
+);
+const term = fc
+  .tuple(fc.constantFrom("", " "), operator, fc.constantFrom("", " ", "  "), anyVersion, fc.constantFrom("", " "))
+  .map((each) => each.join(""));
 const constraint = fc.array(term, { minLength: 1, maxLength: 2 }).map((each) => each.join(","));
 
 export const CHOSEN: readonly Question[] = [

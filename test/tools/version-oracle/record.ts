@@ -7,5 +7,8 @@ import { CHOSEN, questions } from "./questions.ts";
 const asked = [...CHOSEN, ...questions(20_260, 600)];
 const answers = askOracle("version-oracle", asked);
 const fixture = join(import.meta.dirname, "../../unit/scheduler/version.json");
-writeFileSync(fixture, `[\n${asked.map((question, index) => `  ${JSON.stringify({ question, answer: answers[index] })}`).join(",\n")}\n]\n`);
+writeFileSync(
+  fixture,
+  `[\n${asked.map((question, index) => `  ${JSON.stringify({ question, answer: answers[index] })}`).join(",\n")}\n]\n`,
+);
 console.log(`${answers.length} answers in ${fixture}`);

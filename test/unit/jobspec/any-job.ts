@@ -4,8 +4,25 @@ import type { TSchema } from "typebox";
 import { Job, Network, TaskGroup, Task, fieldsOf, nestedSchema, nestingOf, noteOf } from "#model";
 
 const WORDS = fc.constantFrom(
-  ...["a", "b", "web", "x y", "${attr.x}", "ü", 'say "hi"\\', "one\ntwo\n\tthree\n", "EOT\nEOT \n", "${var.x} ${", "%{ if x }", "$${NOMAD_X}", "$", "\r\n\0"],
-  ...["__proto__", "for", "true", "5", '${env["HOME"]}/${NOMAD_ALLOC_ID}'],
+  "a",
+  "b",
+  "web",
+  "x y",
+  "${attr.x}",
+  "ü",
+  'say "hi"\\',
+  "one\ntwo\n\tthree\n",
+  "EOT\nEOT \n",
+  "${var.x} ${",
+  "%{ if x }",
+  "$${NOMAD_X}",
+  "$",
+  "\r\n\0",
+  "__proto__",
+  "for",
+  "true",
+  "5",
+  '${env["HOME"]}/${NOMAD_ALLOC_ID}',
 );
 const NAMES = ["one", "two", "three"];
 
@@ -33,7 +50,9 @@ function noun(schema: TSchema): fc.Arbitrary<Record<string, unknown>> {
     const labels = (ports: unknown) => (ports as { Label: string }[]).map((port) => port.Label);
     return drawn.map((network) => ({
       ...network,
-      ReservedPorts: (network["ReservedPorts"] as { Label: string }[]).filter((port) => !labels(network["DynamicPorts"]).includes(port.Label)),
+      ReservedPorts: (network["ReservedPorts"] as { Label: string }[]).filter(
+        (port) => !labels(network["DynamicPorts"]).includes(port.Label),
+      ),
     }));
   }
   return drawn;
@@ -83,18 +102,30 @@ const SECOND = 1_000_000_000;
 export function admittableJob(): fc.Arbitrary<object> {
   const seconds = (min: number, max: number) => fc.integer({ min, max }).map((each) => each * SECOND);
   const some = <T>(drawn: fc.Arbitrary<T>) => fc.option(drawn, { nil: undefined, freq: 2 });
-  const constraint = fc.record({ LTarget: fc.constantFrom("${attr.kernel.name}", "${meta.rack}"), Operand: fc.constantFrom("=", "!=", "is", "regexp"), RTarget: WORDS.filter((word) => /^[a-z]+$/.test(word)) });
+  const constraint = fc.record({
+    LTarget: fc.constantFrom("${attr.kernel.name}", "${meta.rack}"),
+    Operand: fc.constantFrom("=", "!=", "is", "regexp"),
+    RTarget: WORDS.filter((word) => /^[a-z]+$/.test(word)),
+  });
   const affinity = fc.record({ LTarget: fc.constant("${node.class}"), RTarget: fc.constant("a"), Weight: fc.constantFrom(-100, 50, 7) });
   const task = fc.record(
     {
       Driver: fc.constantFrom("exec", "raw_exec"),
       Config: fc.dictionary(WORDS, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 }),
-      Env: fc.dictionary(fc.constantFrom("A", "B_C", "x-y"), WORDS.filter((word) => !word.includes("\0")), { maxKeys: 2 }),
+      Env: fc.dictionary(
+        fc.constantFrom("A", "B_C", "x-y"),
+        WORDS.filter((word) => !word.includes("\0")),
+        { maxKeys: 2 },
+      ),
       Meta: fc.dictionary(WORDS, WORDS, { maxKeys: 2 }),
       KillTimeout: seconds(1, 30),
       KillSignal: fc.constantFrom("", "SIGHUP", "SIGTERM"),
       Leader: fc.boolean(),
-      Resources: fc.record({ CPU: fc.integer({ min: 1, max: 500 }), MemoryMB: fc.integer({ min: 10, max: 512 }), MemoryMaxMB: fc.constantFrom(0, 600) }),
+      Resources: fc.record({
+        CPU: fc.integer({ min: 1, max: 500 }),
+        MemoryMB: fc.integer({ min: 10, max: 512 }),
+        MemoryMaxMB: fc.constantFrom(0, 600),
+      }),
       LogConfig: fc.record({ MaxFiles: fc.integer({ min: 1, max: 4 }), Disabled: fc.boolean() }),
       RestartPolicy: fc.record({ Attempts: fc.constantFrom(1, 2), RenderTemplates: fc.boolean() }),
       Constraints: fc.array(constraint, { maxLength: 2 }),
@@ -105,8 +136,15 @@ export function admittableJob(): fc.Arbitrary<object> {
   const group = fc.record(
     {
       Count: fc.constantFrom(0, 1, 3),
-      Tasks: fc.array(task, { minLength: 1, maxLength: 2 }).map((tasks) => tasks.map((each, index) => ({ ...each, Name: NAMES[index], Leader: index === 0 && each.Leader === true }))),
-      Networks: fc.constantFrom([], [{}], [{ DynamicPorts: [{ Label: "http" }, { Label: "web", Value: 8080, To: 80 }] }], [{ Mode: "host", MBits: 10 }]),
+      Tasks: fc
+        .array(task, { minLength: 1, maxLength: 2 })
+        .map((tasks) => tasks.map((each, index) => ({ ...each, Name: NAMES[index], Leader: index === 0 && each.Leader === true }))),
+      Networks: fc.constantFrom(
+        [],
+        [{}],
+        [{ DynamicPorts: [{ Label: "http" }, { Label: "web", Value: 8080, To: 80 }] }],
+        [{ Mode: "host", MBits: 10 }],
+      ),
       RestartPolicy: fc.record({ Attempts: fc.constantFrom(1, 5), Delay: seconds(1, 15), Mode: fc.constantFrom("fail", "delay") }),
       EphemeralDisk: fc.record({ SizeMB: fc.integer({ min: 200, max: 500 }), Sticky: fc.boolean() }),
       Meta: fc.dictionary(WORDS, WORDS, { maxKeys: 2 }),

@@ -16,7 +16,8 @@ const good = globSync("{templates/job,examples/**}/*.nomad.hcl", { cwd: root })
   .map((name) => readFileSync(join(root, name), "utf8"));
 
 /** Words of this program, or of the language it is written in, that mean nothing to an author. */
-const INTERNAL = /\b(undefined|NaN|TypeError|RangeError|SyntaxError|HclFailure|noun|schema|token|AST|TaskGroup|Record|at Object|at async)\b|\[object |\.ts\b|node:|=> \{/;
+const INTERNAL =
+  /\b(undefined|NaN|TypeError|RangeError|SyntaxError|HclFailure|noun|schema|token|AST|TaskGroup|Record|at Object|at async)\b|\[object |\.ts\b|node:|=> \{/;
 
 interface Mutation {
   readonly name: string;
@@ -74,7 +75,9 @@ const MUTATIONS: readonly Mutation[] = [
   change("a function with too few arguments", /(?<== )"[^"$]*"$/gm, () => 'replace("x")'),
   change("a template left open", /(?<== )"[^"$]*"$/gm, () => '"${upper("'),
   change("a division by zero", /(?<== )\d+(?=$| )/gm, () => "1 / 0"),
-  change("a block as an attribute", /^ *(resources|update|restart|network|periodic|lifecycle) \{$/gm, (match) => match.replace(" {", " = {")),
+  change("a block as an attribute", /^ *(resources|update|restart|network|periodic|lifecycle) \{$/gm, (match) =>
+    match.replace(" {", " = {"),
+  ),
   change("an attribute as a block", /^ *(driver|type|count|cpu) += .*$/gm, (match) => match.replace(/ += .*/, " {}")),
   change("a label too many", /(?<=^ *)(group|task) "[^"]*"(?= \{)/gm, (match) => `${match} "more"`),
   change("no label", /(?<=^ *)(group|task|job) "[^"]*"(?= \{)/gm, (match) => match.replace(/ .*/, "")),

@@ -17,8 +17,10 @@ export function cryptoFunctions(): FunctionTable {
   const bcrypt = (password: string, ...more: number[]): string => {
     const [given] = more;
     if (more.length > 1) throw new FunctionFailure(`wants 1 or 2 arguments (str, cost), got ${more.length + 1}`);
-    if (given !== undefined && (!Number.isInteger(given) || given > 31)) throw new FunctionFailure("cost must be a whole number up to 31", 1);
-    if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) throw new FunctionFailure(`the text is longer than ${PASSWORD_BYTES_MAX} bytes`, 0);
+    if (given !== undefined && (!Number.isInteger(given) || given > 31))
+      throw new FunctionFailure("cost must be a whole number up to 31", 1);
+    if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX)
+      throw new FunctionFailure(`the text is longer than ${PASSWORD_BYTES_MAX} bytes`, 0);
     // A cost too low to mean anything is taken for none.
     const cost = given === undefined || given < 4 ? COST_DEFAULT : given;
     work += 2 ** cost;

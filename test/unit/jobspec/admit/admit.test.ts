@@ -207,8 +207,15 @@ for (const [type, restart, has] of [
 test("warned of, not refused: the old cron, auto_promote for some groups only", () => {
   const { warnings } = admit(minimal({}, { Type: "batch", Periodic: { Spec: "@daily" } }));
   assert.match(warnings.join(), /periodic cron is deprecated: write crons/);
-  const group = (Name: string, AutoPromote: boolean) => ({ Name, Update: { Canary: 1, AutoPromote }, Tasks: [{ Name: "t", Driver: "exec" }] });
-  assert.match(admit({ ID: "j", TaskGroups: [group("a", true), group("b", false)] }).warnings.join(), /auto_promote is set for some groups/);
+  const group = (Name: string, AutoPromote: boolean) => ({
+    Name,
+    Update: { Canary: 1, AutoPromote },
+    Tasks: [{ Name: "t", Driver: "exec" }],
+  });
+  assert.match(
+    admit({ ID: "j", TaskGroups: [group("a", true), group("b", false)] }).warnings.join(),
+    /auto_promote is set for some groups/,
+  );
   assert.deepEqual(admit({ ID: "j", TaskGroups: [group("a", true), group("b", true)] }).warnings, []);
 });
 

@@ -160,22 +160,70 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["a negative run time", { ...group({ MaxRunDuration: -SECOND }), Type: "batch" }, /max_run_duration is -1s/],
   // Every node.
   ["two of a system job", { ...group({ Count: 2 }), Type: "system" }, /count is 2, must be 0 or 1 in a system job/],
-  ["a system job that is rescheduled", { ...group({ ReschedulePolicy: {} }), Type: "system" }, /reschedule is for service and batch jobs, this one is system/],
-  ["a system job that prefers", job({ Type: "system", Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }), /affinity is not for system jobs/],
-  ["a sysbatch task that prefers", { ...task({ Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }), Type: "sysbatch" }, /affinity is not for sysbatch/],
-  ["a system job that spreads", { ...group({ Spreads: [{ Attribute: "${node.class}" }] }), Type: "system" }, /spread is not for system jobs/],
-  ["a percentage of nodes", { ...group({ Update: { Canary: 101 } }), Type: "system" }, /canary is 101, must be at most 100: it is the percentage/],
-  ["scaling a system job", { ...group({ Scaling: { Min: 0, Max: 5 } }), Type: "system" }, /scaling of a system job's group is from 0 to 1, not 0 to 5/],
-  ["scaling a group up and down", group({ Scaling: { Type: "vertical_cpu", Max: 2 } }), /scaling of a group is horizontal, not "vertical_cpu"/],
+  [
+    "a system job that is rescheduled",
+    { ...group({ ReschedulePolicy: {} }), Type: "system" },
+    /reschedule is for service and batch jobs, this one is system/,
+  ],
+  [
+    "a system job that prefers",
+    job({ Type: "system", Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }),
+    /affinity is not for system jobs/,
+  ],
+  [
+    "a sysbatch task that prefers",
+    { ...task({ Affinities: [{ LTarget: "${node.class}", RTarget: "a" }] }), Type: "sysbatch" },
+    /affinity is not for sysbatch/,
+  ],
+  [
+    "a system job that spreads",
+    { ...group({ Spreads: [{ Attribute: "${node.class}" }] }), Type: "system" },
+    /spread is not for system jobs/,
+  ],
+  [
+    "a percentage of nodes",
+    { ...group({ Update: { Canary: 101 } }), Type: "system" },
+    /canary is 101, must be at most 100: it is the percentage/,
+  ],
+  [
+    "scaling a system job",
+    { ...group({ Scaling: { Min: 0, Max: 5 } }), Type: "system" },
+    /scaling of a system job's group is from 0 to 1, not 0 to 5/,
+  ],
+  [
+    "scaling a group up and down",
+    group({ Scaling: { Type: "vertical_cpu", Max: 2 } }),
+    /scaling of a group is horizontal, not "vertical_cpu"/,
+  ],
   // Disconnected nodes.
   ["lost and stopped", group({ Disconnect: { LostAfter: SECOND, StopOnClientAfter: SECOND } }), /has lost_after and stop_on_client_after/],
   ["a negative time to be lost", group({ Disconnect: { LostAfter: -1 } }), /lost_after is -1ns/],
   ["a strategy", group({ Disconnect: { Reconcile: "newest" } }), /reconcile is "newest", must be best_score, keep_original/],
-  ["old and new", group({ Disconnect: {}, MaxClientDisconnect: SECOND }), /max_client_disconnect beside a disconnect block: keep the block/],
-  ["the two old ones", group({ StopAfterClientDisconnect: SECOND, MaxClientDisconnect: SECOND }), /has lost_after and stop_on_client_after/],
-  ["a system job stopped on its node", { ...group({ Disconnect: { StopOnClientAfter: SECOND } }), Type: "system" }, /is not for system jobs/],
-  ["a health check of migrate", group({ Migrate: { HealthCheck: "manual" } }), /migrate health_check is "manual", must be checks or task_states/],
-  ["migrate's times", group({ Migrate: { MinHealthyTime: 600 * SECOND } }), /migrate healthy_deadline is 5m0s, must be at least min_healthy_time, 10m0s/],
+  [
+    "old and new",
+    group({ Disconnect: {}, MaxClientDisconnect: SECOND }),
+    /max_client_disconnect beside a disconnect block: keep the block/,
+  ],
+  [
+    "the two old ones",
+    group({ StopAfterClientDisconnect: SECOND, MaxClientDisconnect: SECOND }),
+    /has lost_after and stop_on_client_after/,
+  ],
+  [
+    "a system job stopped on its node",
+    { ...group({ Disconnect: { StopOnClientAfter: SECOND } }), Type: "system" },
+    /is not for system jobs/,
+  ],
+  [
+    "a health check of migrate",
+    group({ Migrate: { HealthCheck: "manual" } }),
+    /migrate health_check is "manual", must be checks or task_states/,
+  ],
+  [
+    "migrate's times",
+    group({ Migrate: { MinHealthyTime: 600 * SECOND } }),
+    /migrate healthy_deadline is 5m0s, must be at least min_healthy_time, 10m0s/,
+  ],
   // Tasks.
   ["a hook", task({ Lifecycle: { Hook: "poststrat" } }), /lifecycle hook is "poststrat", must be prestart, poststart or poststop/],
   ["no hook", task({ Lifecycle: {} }), /lifecycle hook is missing/],

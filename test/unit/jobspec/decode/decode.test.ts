@@ -199,3 +199,18 @@ describe("JobFileError", () => {
     }
   });
 });
+
+describe("a set has no positions: its items are their own keys", () => {
+  const variable = 'variable "names" {\n type = set(string)\n default = ["b", "a", "b"]\n}\n';
+  test("in dynamic blocks", () => {
+    const text = `${variable}job "j" {\n dynamic "group" {\n for_each = var.names\n labels = [group.key]\n content {\n count = 1\n}\n}\n}`;
+    assert.deepEqual(jobOf(text)["TaskGroups"], [
+      { Name: "a", Count: 1 },
+      { Name: "b", Count: 1 },
+    ]);
+  });
+  test("in for expressions, and there is no first one", () => {
+    assert.deepEqual(jobOf(`${variable}job "j" {\n meta = { for k, v in var.names : k => v }\n}`)["Meta"], { a: "a", b: "b" });
+    assert.deepEqual(mistakesOf(`${variable}job "j" {\n region = var.names[0]\n}`), ["A set has no positions"]);
+  });
+});

@@ -68,7 +68,11 @@ function missing(schema: TSchema, diff: Pick<ObjectDiff, "Fields" | "Objects">, 
 
 test("a job that says everything differs from one that says nothing in every field", () => {
   const full = { ...everything(Job), ID: "job" } as unknown as Job;
-  const bare = { ...full, ...Object.fromEntries(fieldsOf(Job).map(([name, field]) => [name, noteOf(field).default])), ID: "job" } as unknown as Job;
+  const bare = {
+    ...full,
+    ...Object.fromEntries(fieldsOf(Job).map(([name, field]) => [name, noteOf(field).default])),
+    ID: "job",
+  } as unknown as Job;
   const diff = diffJobs(bare, full, { contextual: false });
   const group = diff.TaskGroups[0];
   const task = group?.Tasks[0];

@@ -35,7 +35,10 @@ for (const answer of answers) {
   });
 }
 
-const drawn = JSON.parse(readFileSync(new URL("drawn.json", import.meta.url), "utf8")) as (OracleAnswer & { mode: OracleMode; text: string })[];
+const drawn = JSON.parse(readFileSync(new URL("drawn.json", import.meta.url), "utf8")) as (OracleAnswer & {
+  mode: OracleMode;
+  text: string;
+})[];
 
 for (const mode of ["expression", "file", "format"] as const) {
   test(`texts drawn at random have the recorded answers of the reference: ${mode}`, () => {

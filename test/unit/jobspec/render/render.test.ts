@@ -22,7 +22,8 @@ function sayable(schema: TSchema, noun: Noun, label?: string): Noun {
       if (schema === (Network as TSchema) && name === "ReservedPorts") return [name, []];
       const own = schema === (Network as TSchema) && name === "DynamicPorts";
       const value = own ? [...(noun["ReservedPorts"] as []), ...(noun["DynamicPorts"] as [])] : noun[name];
-      const kept = name === label || (schema === (Task as TSchema) && name === "Identity") || (schema === (Job as TSchema) && name === "ID");
+      const kept =
+        name === label || (schema === (Task as TSchema) && name === "Identity") || (schema === (Job as TSchema) && name === "ID");
       if (note.hcl === undefined && !kept) return [name, note.default ?? ""];
       if (note.hidden === true) return [name, note.default];
       if (schema === (Job as TSchema) && name === "Name") return [name, noun["Name"] === "" ? noun["ID"] : noun["Name"]];

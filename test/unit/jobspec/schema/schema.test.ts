@@ -25,7 +25,10 @@ const good = globSync("test/scenario/jobspec/good-*.txt", { cwd: root }).map((na
   (readFileSync(join(root, name), "utf8").split("\n----\n")[0] as string).replace(/^#! .*$/gm, ""),
 ]);
 const files: readonly (readonly [name: string, text: string])[] = [
-  ...globSync("{examples/**,templates/job,test/scenario/cli/files}/*.nomad.hcl", { cwd: root }).map((name): readonly [string, string] => [name, readFileSync(join(root, name), "utf8")]),
+  ...globSync("{examples/**,templates/job,test/scenario/cli/files}/*.nomad.hcl", { cwd: root }).map((name): readonly [string, string] => [
+    name,
+    readFileSync(join(root, name), "utf8"),
+  ]),
   ...good,
 ];
 assert.ok(files.length > 10, "the examples were not found");
