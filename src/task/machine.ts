@@ -14,6 +14,8 @@
  *                                                  ▼                 │ (restart of all tasks)
  *                                                 dead ──────────────┴──► waiting
  *
+ * Restarted with its whole group (`fromStart`) it goes from exiting to waiting, not to cooling.
+ *
  *   phase      who holds it must
  *   entering   run the set-up steps; start the process as `attempt`
  *   running    wait for its end

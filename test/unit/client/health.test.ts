@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Allocation, DeploymentId, TaskState } from "#model";
+import { clientUpdate, groupOf, newProgress } from "../../../src/client/allocation/progress.ts";
 import { beginWatch, judgeHealth } from "../../../src/client/health/health.ts";
 import { aTask } from "../scheduler/nouns.ts";
 import { allocationId, anAllocation, createStage, NANOSECONDS, SECOND, type AllocationShape, type Stage } from "./stage.ts";
@@ -153,6 +154,15 @@ describe("the health of an allocation", () => {
     stage.server.put(deployed({ DeploymentStatus: { Healthy: false, Canary: false, Timestamp: "", ModifyIndex: 1 } }));
     await stage.clock.advance(60 * SECOND);
     assert.deepEqual(verdicts(stage), []);
+  });
+
+  test("a verdict is never told for another deployment than it was found for", () => {
+    const allocation = deployed();
+    const fresh = newProgress(groupOf(allocation) as never, 0);
+    const told = (deployment: string) =>
+      clientUpdate(allocation, { ...fresh, health: { deployment, since: 0, healthy: true, timestamp: "t", told: false } }).DeploymentStatus;
+    assert.deepEqual(told(D1), { Healthy: true, Timestamp: "t" });
+    assert.equal(told(D2), undefined);
   });
 
   test("every rule by itself", () => {

@@ -26,6 +26,7 @@ const INPUTS: readonly TaskInput[] = [
   { type: "left" },
   KILL,
   { type: "restart", reason: "asked" },
+  { type: "restart", reason: "asked with the whole group", fromStart: true },
   { type: "revive", reason: "asked" },
   { type: "doom", event: taskEvents.setupFailure(1, "no") },
 ];
@@ -56,7 +57,7 @@ describe("the machine of a task", () => {
   for (const [phase, machine] of Object.entries(AT)) {
     for (const input of INPUTS) {
       const to = ARROWS[phase as TaskPhase][input.type] ?? (phase as TaskPhase);
-      test(`${phase} + ${input.type} → ${to}`, () => {
+      test(`${phase} + ${input.type}${"fromStart" in input ? " with its group" : ""} → ${to}`, () => {
         assert.equal(machine.phase, phase);
         assert.equal(stepTask(machine, input, FACTS).phase, to);
       });
@@ -87,6 +88,18 @@ describe("the machine of a task", () => {
       { type: "exited" },
     );
     assert.equal(machine.phase, "leaving");
+  });
+
+  test("restarted with its whole group it waits for its turn, and has not been started for those who wait for it", () => {
+    const machine = run(
+      { type: "begin" },
+      { type: "started" },
+      { type: "restart", reason: "asked", fromStart: true },
+      { type: "ended", exit: EXIT },
+      { type: "exited" },
+    );
+    assert.deepEqual([machine.phase, machine.attempt, machine.state.State, machine.state.StartedAt], ["waiting", 1, "pending", null]);
+    assert.equal(stepTask(machine, { type: "begin" }, FACTS).phase, "entering");
   });
 
   test("laws that hold after any inputs in any order", () => {

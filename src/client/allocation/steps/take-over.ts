@@ -11,11 +11,11 @@ import { groupOf } from "../progress.ts";
 
 export const takeOver: Step<AllocationContext> = {
   name: "take-over",
-  enter: async ({ world, allocation, directory, interrupted, tellTasks }) => {
+  enter: async ({ world, allocation, directory, tellTasks }) => {
     const group = groupOf(allocation());
     const previous = allocation().PreviousAllocation;
     const wanted = group?.EphemeralDisk?.Sticky === true || group?.EphemeralDisk?.Migrate === true;
-    if (group === undefined || previous === "" || !wanted || interrupted()) return;
+    if (group === undefined || previous === "" || !wanted) return;
     try {
       await world.disk.takeOver(
         join(dirname(directory), previous),
