@@ -109,7 +109,7 @@ async function execute(
   try {
     flags = parseFlags(words, table, command.foreignWords === true);
   } catch (error) {
-    process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${command.usage.split(" [")[0] as string} -h".\n`);
+    process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${command.usage.split(/ [[<]/)[0] as string} -h".\n`);
     return 1;
   }
   if (flags.flag("help") || flags.flag("h")) {
@@ -158,7 +158,7 @@ async function execute(
 
 function complain(error: unknown, print: (text: string) => void, command: Command): number {
   if (error instanceof UsageError) {
-    print(`drover: ${error.message}\nUsage: drover ${command.usage}\nSee "drover ${command.usage.split(" [")[0] as string} -h".`);
+    print(`drover: ${error.message}\nUsage: drover ${command.usage}\nSee "drover ${command.usage.split(/ [[<]/)[0] as string} -h".`);
     return 1;
   }
   print(`Error: ${messageOf(error)}`);

@@ -98,7 +98,7 @@ async function fromHcl(
   let fields: Record<string, unknown> = {};
   const whole = shape.block === undefined ? undefined : body.blocks.find((block) => block.type === shape.block);
   if (diagnostics.length > 0) fields = {};
-  else if (whole === undefined || shape.block === undefined) fields = read(body, shape.keys, shape.block ?? "it");
+  else if (whole === undefined || shape.block === undefined) fields = read(body, shape.keys, shape.block ?? "the file");
   else {
     for (const attribute of body.attributes) wrong(attribute.nameRange, `Unknown key ${JSON.stringify(attribute.name)} beside ${shape.block}`);
     for (const block of body.blocks) if (block !== whole) wrong(block.headRange, `Only one ${shape.block} block is allowed in a file`);

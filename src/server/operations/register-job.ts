@@ -62,7 +62,7 @@ export function admitRequested(
   context: ServerContext,
   request: { readonly Job: unknown; readonly namespace?: string; readonly region?: string },
 ): Admitted {
-  const admitted = admitJob(request.Job, admissionHere(context));
+  const admitted = admitJob(inNamespace(request.Job, request.namespace), admissionHere(context));
   const { ID, Namespace, Region } = admitted.job;
   if (request.namespace !== undefined && request.namespace !== "" && request.namespace !== Namespace) {
     throw badRequest(`Cannot register job "${ID}": the request names namespace "${request.namespace}", the job "${Namespace}"`);
@@ -73,6 +73,13 @@ export function admitRequested(
   const obstacles = obstaclesTo(context.cluster.state.snapshot(), admitted.job);
   if (obstacles.length > 0) throw new AdmissionError(`job ${JSON.stringify(ID)}`, obstacles);
   return admitted;
+}
+
+/** A job that names no namespace is of the one it was sent to (`job run -namespace`). */
+function inNamespace(job: unknown, namespace: string | undefined): unknown {
+  if (namespace === undefined || typeof job !== "object" || job === null) return job;
+  const named = (job as { readonly Namespace?: unknown }).Namespace;
+  return named === undefined || named === null || named === "" ? { ...job, Namespace: namespace } : job;
 }
 
 const SOURCE_BYTES_MAX = 1024 * 1024;
