@@ -44,7 +44,8 @@ const NAME = "drover-state";
 const SLICE_BYTES = 64 * 1024;
 
 interface SavedJob {
-  readonly job: Job;
+  /** What the job has beyond its current version as shown; snapshots of before have all of it. */
+  readonly job: Partial<Job> & Pick<Job, "Status" | "StatusDescription" | "ModifyIndex">;
   /** Places in the list of specs. */
   readonly versions: readonly { readonly spec: number; readonly submission: JobSubmission | null; readonly marks?: Marks | null }[];
   readonly summary: JobSummary;
@@ -160,7 +161,8 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
 function* savedJobs(tables: Tables, specs: Specs): Generator<SavedJob> {
   for (const { job, versions, summary } of tables.jobs.values()) {
     const kept = versions.map(({ spec, shown, submission }) => ({ spec: specs.place(spec), submission, marks: marksOf({ spec, shown }) }));
-    yield { job, versions: kept, summary };
+    const { Status, StatusDescription, ModifyIndex } = job;
+    yield { job: { Status, StatusDescription, ModifyIndex }, versions: kept, summary };
   }
 }
 
@@ -253,9 +255,13 @@ class Restoring {
       const kept = this.#spec(spec);
       return { spec: kept, shown: shownWith(kept, marks ?? null), submission };
     });
-    const record: JobRecord = { job: saved.job, versions, summary: saved.summary };
-    this.#tables.jobs.set(jobKey(saved.job), this.#keep(record));
-    indexKin(this.#tables, saved.job);
+    const current = versions[0]?.shown;
+    if (current === undefined) throw unreadable("it holds a job without a version");
+    // Made of its version: what both hold is held once.
+    const job: Job = { ...current, ...saved.job };
+    const record: JobRecord = { job, versions, summary: saved.summary };
+    this.#tables.jobs.set(jobKey(job), this.#keep(record));
+    indexKin(this.#tables, job);
   }
 
   #putLaunch(launch: PeriodicLaunch): void {

@@ -153,7 +153,7 @@ function explainParent(snapshot: Snapshot, job: Job, facts: WhyFacts, nextLaunch
   );
   const what = isParameterized(job) ? "It waits to be dispatched" : periodicWords(job, nextLaunch, facts.nowNs);
   const counts = `${counted(children.length, "child").replace("childs", "children")}, ${living.length} of them not over`;
-  const first = Reasons[0] === undefined ? "" : `: ${Reasons[0].Sentence}`;
+  const first = Reasons[0] === undefined ? "" : `: ${inSentence(Reasons[0].Sentence)}`;
   return {
     Namespace: job.Namespace,
     JobID: job.ID,
@@ -182,7 +182,12 @@ function summaryOf(job: Job, wanted: number, running: number, reasons: readonly 
     return endsByItself(job) && job.Status === "dead" ? "It is done" : "Nothing of it is wanted: its count is 0";
   const counts = wanted === 1 ? (running === 1 ? "It runs" : "It does not run") : `${running} of ${wanted} run`;
   if (first === undefined) return wanted === running ? (wanted === 1 ? "It runs" : `All ${wanted} run`) : counts;
-  return `${counts}: ${first.Sentence}`;
+  return `${counts}: ${inSentence(first.Sentence)}`;
+}
+
+/** A sentence as the rest of another. */
+function inSentence(sentence: string): string {
+  return /^\p{Lu}(?!\p{Lu})/u.test(sentence) ? sentence.charAt(0).toLowerCase() + sentence.slice(1) : sentence;
 }
 
 function sum(numbers: readonly number[]): number {

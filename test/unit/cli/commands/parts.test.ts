@@ -144,10 +144,10 @@ test("whyText() begins with one line on the whole, and says the worst reason's s
     Sentence: "It fell over",
     Since: 0,
   };
-  const text = whyText({ ...WHY, Summary: "0 of 3 run: No node has room", Reasons: [REASON, crash] }, style);
+  const text = whyText({ ...WHY, Summary: "0 of 3 run: no node has room", Reasons: [REASON, crash] }, style);
   assert.equal(
     text,
-    '0 of 3 run: No node has room\n  blocked (2): group "g", for 1m5s\n\nfailed: It fell over\n  web.g[2], task "t", allocation aaaaaaa1',
+    '0 of 3 run: no node has room\n  blocked (2): group "g", for 1m5s\n\nfailed: It fell over\n  web.g[2], task "t", allocation aaaaaaa1',
   );
 });
 

@@ -518,7 +518,8 @@ test("each cause has its own first line, with what would help", () => {
     const why = explainJob(snapshotOf(staged), "default", "web", factsOf(staged));
     assert.deepEqual([why.Reasons[0]?.Sentence, why.Reasons[0]?.Stage], [sentence, stage], what);
     assert.ok((why.Reasons[0]?.Count ?? 0) > 0, what);
-    assert.ok(why.Summary.includes(sentence), `${what}: ${why.Summary}`);
+    // One sentence: what follows the colon goes on in it.
+    assert.ok(why.Summary.endsWith(`: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`), `${what}: ${why.Summary}`);
     assert.ok((why.Reasons[0]?.Since ?? 0) > 0, what);
     assert.match(sentence, /^(It|Its|Task|Constraint|Deployment|Driver|Every|No|None|Nothing|Placed|Planned|Static|Waits) /);
   }
@@ -560,7 +561,7 @@ test("alike ones are told once, with their number, since the first of them", () 
       ["blocked", 2, "", ago(40)],
     ],
   );
-  assert.match(why.Summary, /^0 of 5 run: Task "task" ended with exit code 1/);
+  assert.match(why.Summary, /^0 of 5 run: task "task" ended with exit code 1/);
 });
 
 test("a stopped job wants nothing, and one that is done is done", () => {
@@ -589,7 +590,7 @@ test("a parent tells of its children that are not over", () => {
   const why = explainJob(snapshotOf(staged), "default", "web", factsOf(staged), ago(-7_200) / 1e9);
   assert.equal(
     why.Summary,
-    "Launched next in 2h; 1 child, 1 of them not over: It waits to be scheduled behind 2 evaluations: a higher priority goes first",
+    "Launched next in 2h; 1 child, 1 of them not over: it waits to be scheduled behind 2 evaluations: a higher priority goes first",
   );
   assert.equal(why.Reasons[0]?.Details["JobID"], "web/periodic-1");
 });
