@@ -31,10 +31,12 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
       await body(driver, (command, more = {}) => driver.exec(handle, world.place, { command, tty: false, environment, ...more }), world);
     });
 
-  withTask("a command beside the task hears its input to the end", async (_driver, run) => {
+  withTask("a command beside the task hears its input to the end, also when its own agent looks for the task", async (driver, run, world) => {
     const session = await run(commands.copies);
     const reading = allOf(session);
     await session.write(Buffer.from("one\n"));
+    await eventually("the first line", () => reading.text() === "one\n");
+    assert.ok((await driver.find(ID, world.place)) !== undefined);
     await session.write(Buffer.from("two\n"));
     session.end();
     assert.deepEqual(await reading, { stdout: "one\ntwo\n", stderr: "" });
