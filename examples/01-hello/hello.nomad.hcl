@@ -6,6 +6,14 @@ job "hello" {
   group "web" {
     count = 1
 
+    update {
+      min_healthy_time = "1s" # so long it must run before it counts as well (10s unless said)
+    }
+
+    restart {
+      delay = "1s" # when it ends, it is started again after so long (15s unless said)
+    }
+
     network {
       # A port of the machine, picked for us; the task reads it from NOMAD_IP_http and NOMAD_PORT_http.
       port "http" {}

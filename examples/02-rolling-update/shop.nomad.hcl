@@ -13,11 +13,11 @@ job "shop" {
     }
 
     update {
-      max_parallel     = 1    # so many are replaced at one time
-      min_healthy_time = "1s" # so long a new one must run before it counts (10s unless said)
-      healthy_deadline = "20s"
+      max_parallel      = 1    # so many are replaced at one time
+      min_healthy_time  = "1s" # so long a new one must run before it counts (10s unless said)
+      healthy_deadline  = "20s"
       progress_deadline = "1m"
-      auto_revert      = true # a version that does not get well is taken back
+      auto_revert       = true # a version that does not get well is taken back
     }
 
     restart {
