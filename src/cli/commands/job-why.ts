@@ -29,9 +29,9 @@ interface WhyStyle {
 }
 
 export function whyText(why: JobWhy, style: WhyStyle): string {
-  // The summary ends with the worst reason's sentence: it is not said twice.
+  // The summary ends with the worst reason's sentence (its first letter as that of any word): it is not said twice.
   const [worst, ...others] = why.Reasons;
-  const told = worst !== undefined && why.Summary.endsWith(worst.Sentence);
+  const told = worst !== undefined && why.Summary.endsWith(worst.Sentence.slice(1));
   const blocks = [style.colours.bold(why.Summary) + (told ? `\n${about(worst, style, true)}` : "")];
   for (const reason of told ? others : why.Reasons) {
     blocks.push(`${stageText(reason, style)}: ${reason.Sentence}\n${about(reason, style, false)}`);

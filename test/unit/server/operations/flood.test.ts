@@ -32,7 +32,7 @@ test("evaluations are deleted only while the broker is paused, those that wait t
   }));
 
 test("while a flood of dispatches waits, a service job is placed at once and no entry is large (F21)", { timeout: 600_000 }, async () => {
-  const flood = 2_000 * testScale();
+  const flood = 20_000 * testScale();
   let largest = 0;
   await inside(
     {
