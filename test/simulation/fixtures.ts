@@ -11,6 +11,8 @@ export interface NodeShape {
   readonly nodeClass?: string;
   readonly nodePool?: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** How many instances of the device "acme/gpu/a1" it has. */
+  readonly devices?: number;
 }
 
 export function nodeOf(random: Random, shape: NodeShape): Node {
@@ -35,7 +37,7 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
       Memory: { MemoryMB: shape.memoryMB ?? 8_192 },
       Disk: { DiskMB: shape.diskMB ?? 100_000 },
       Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1_000 }],
-      Devices: [],
+      Devices: devicesOf(shape),
       MinDynamicPort: 20_000,
       MaxDynamicPort: 32_000,
     },
@@ -61,6 +63,14 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
   };
 }
 
+function devicesOf({ name, devices = 0 }: NodeShape): Node["NodeResources"]["Devices"] {
+  if (devices === 0) return [];
+  const instance = (index: number) => ({ ID: `${name}-gpu-${index}`, Healthy: true, HealthDescription: "", Locality: null });
+  return [{ Vendor: "acme", Type: "gpu", Name: "a1", Instances: Array.from({ length: devices }, (_, index) => instance(index)), Attributes: {} }];
+}
+
+type ConstraintShape = { readonly LTarget: string; readonly RTarget: string; readonly Operand: string };
+
 export interface JobShape {
   readonly id: string;
   readonly type?: "service" | "batch" | "system" | "sysbatch";
@@ -73,7 +83,9 @@ export interface JobShape {
   readonly environment?: Readonly<Record<string, string>>;
   readonly staticPort?: number;
   readonly dynamicPorts?: number;
-  readonly constraints?: readonly { readonly LTarget: string; readonly RTarget: string; readonly Operand: string }[];
+  readonly constraints?: readonly ConstraintShape[];
+  /** One more. */
+  readonly alsoTrue?: ConstraintShape | undefined;
   /** What its tasks do; the default is to run well until told to stop. */
   readonly behaviour?: Behaviour;
   /** Durations in nanoseconds, as in the API. */
@@ -84,6 +96,13 @@ export interface JobShape {
   readonly spread?: string;
   readonly cores?: number;
   readonly nodePool?: string;
+  readonly namespace?: string;
+  /** Instances of the device type "gpu". */
+  readonly devices?: number;
+  /** Its data stays with it. */
+  readonly sticky?: boolean;
+  /** Batch: ended when it has run so long. */
+  readonly maxRunMs?: number;
   readonly cron?: string;
   readonly parameterized?: boolean;
 }
@@ -114,7 +133,8 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
     Type: shape.type ?? "service",
     Priority: shape.priority ?? 50,
     Datacenters: ["*"],
-    Constraints: shape.constraints ?? [],
+    Constraints: [...(shape.constraints ?? []), ...(shape.alsoTrue === undefined ? [] : [shape.alsoTrue])],
+    ...(shape.namespace === undefined ? {} : { Namespace: shape.namespace }),
     ...(shape.spread === undefined ? {} : { Spreads: [{ Attribute: shape.spread, Weight: 50 }] }),
     ...(shape.nodePool === undefined ? {} : { NodePool: shape.nodePool }),
     ...(shape.cron === undefined ? {} : { Periodic: { Enabled: true, Specs: [shape.cron], SpecType: "cron", ProhibitOverlap: true } }),
@@ -128,7 +148,8 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
         ...(shape.disconnect === undefined ? {} : { Disconnect: shape.disconnect }),
         ...(shape.migrate === undefined ? {} : { Migrate: shape.migrate }),
         RestartPolicy: { Attempts: 0, Mode: "fail", Interval: 30 * 60 * 1e9, Delay: 1e9 },
-        EphemeralDisk: { SizeMB: shape.diskMB ?? 10 },
+        EphemeralDisk: { SizeMB: shape.diskMB ?? 10, ...(shape.sticky === true ? { Sticky: true, Migrate: true } : {}) },
+        ...(shape.maxRunMs === undefined ? {} : { MaxRunDuration: shape.maxRunMs * 1e6 }),
         Networks: ported ? [{ DynamicPorts: dynamic, ReservedPorts: reserved }] : [],
         Tasks: [
           {
@@ -138,9 +159,9 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
             LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
             Env: { ...shape.environment, ...(shape.behaviour === undefined ? {} : { BEHAVIOUR: shape.behaviour }) },
             Resources: {
-              CPU: shape.cpu ?? 100,
+              ...(shape.cores === undefined ? { CPU: shape.cpu ?? 100 } : { Cores: shape.cores }),
               MemoryMB: shape.memoryMB ?? 100,
-              ...(shape.cores === undefined ? {} : { Cores: shape.cores }),
+              ...(shape.devices === undefined ? {} : { Devices: [{ Name: "gpu", Count: shape.devices }] }),
             },
           },
         ],

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testScale } from "../scale.ts";
-import type { Setting } from "./moves.ts";
 import { play } from "./play.ts";
 import { seedOfRun } from "./random.ts";
+import type { Setting } from "./stage.ts";
 
 const ROOMY: Setting = { nodes: 8, jobs: 5, memoryMB: 8_192, roomy: true };
 const TIGHT: Setting = { nodes: 4, jobs: 5, memoryMB: 2_048, roomy: false };

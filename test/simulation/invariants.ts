@@ -8,18 +8,9 @@
  * - a job has one active deployment at most, and what a deployment counts is what its allocations say (F17).
  */
 import assert from "node:assert/strict";
-import {
-  clientTerminal,
-  deploymentActive,
-  holdingOf,
-  parsePortRanges,
-  terminal,
-  type Allocation,
-  type Deployment,
-  type Job,
-  type Node,
-} from "#model";
+import { deploymentActive, holdingOf, parsePortRanges, terminal, type Allocation, type Deployment } from "#model";
 import type { Change, Snapshot } from "#state";
+import { capacityOf, coresAndDevices } from "./placeable.ts";
 
 export function checkInvariants(snapshot: Snapshot, change: Change): void {
   const nodes = new Set(change.allocations.map((allocation) => allocation.NodeID));
@@ -60,22 +51,6 @@ function checkNode(snapshot: Snapshot, nodeId: string): void {
   }
 }
 
-function capacityOf(node: Node): { cpu: number; memory: number; disk: number } {
-  const { NodeResources: all, ReservedResources: kept } = node;
-  return {
-    cpu: all.Cpu.CpuShares - kept.Cpu.CpuShares,
-    memory: all.Memory.MemoryMB - kept.Memory.MemoryMB,
-    disk: all.Disk.DiskMB - kept.Disk.DiskMB,
-  };
-}
-
-function coresAndDevices({ AllocatedResources }: Allocation): string[] {
-  return Object.values(AllocatedResources.Tasks).flatMap(({ Cpu, Devices }) => [
-    ...Cpu.ReservedCores.map((core) => `core ${core}`),
-    ...Devices.flatMap((device) => device.DeviceIDs.map((id) => `device ${device.Vendor}/${device.Type}/${device.Name}/${id}`)),
-  ]);
-}
-
 function checkNames(snapshot: Snapshot, of: Allocation): void {
   const seen = new Map<string, string>();
   for (const allocation of snapshot.allocationsByJob(of.Namespace, of.JobID)) {
@@ -83,17 +58,25 @@ function checkNames(snapshot: Snapshot, of: Allocation): void {
     const perNode = allocation.Job.Type === "system" || allocation.Job.Type === "sysbatch";
     const key = perNode ? `${allocation.Name} on ${allocation.NodeID}` : allocation.Name;
     const other = seen.get(key);
-    assert.equal(other, undefined, `${key} lives twice: ${other} and ${allocation.ID} at index ${snapshot.index}`);
-    seen.set(key, allocation.ID);
+    assert.equal(other, undefined, `${key} lives twice: ${other} and ${briefly(allocation)} at index ${snapshot.index}`);
+    seen.set(key, briefly(allocation));
   }
 }
 
-/** May share its name: a canary that is not promoted; one that was not heard of, until it is decided who stays. */
+function briefly({ ID, NodeName, ClientStatus, JobVersion, CreateIndex, DeploymentStatus }: Allocation): string {
+  const canary = DeploymentStatus?.Canary === true ? ", a canary" : "";
+  return `${ID} (${ClientStatus} on ${NodeName}, version ${JobVersion}${canary}, of index ${CreateIndex})`;
+}
+
+/**
+ * May share its name: a canary, until the look at the job that its promotion asked for is done; one that was not heard of, until it is
+ * decided who stays.
+ */
 function standsBeside(snapshot: Snapshot, allocation: Allocation): boolean {
   if (allocation.AllocStates.length > 0) return true;
-  if (allocation.DeploymentStatus?.Canary !== true) return false;
-  const deployment = snapshot.deployment(allocation.DeploymentID);
-  return deployment?.TaskGroups[allocation.TaskGroup]?.Promoted !== true;
+  const group = snapshot.deployment(allocation.DeploymentID)?.TaskGroups[allocation.TaskGroup];
+  if (group?.PlacedCanaries.includes(allocation.ID) !== true) return false;
+  return !group.Promoted || [...snapshot.evaluationsByJob(allocation.Namespace, allocation.JobID)].some(({ Status }) => Status === "pending");
 }
 
 function checkDeployment(snapshot: Snapshot, deployment: Deployment): void {
@@ -113,75 +96,4 @@ function checkDeployment(snapshot: Snapshot, deployment: Deployment): void {
     assert.ok(group.UnhealthyAllocs >= unhealthy, `deployment ${deployment.ID} counts ${group.UnhealthyAllocs} unhealthy of ${unhealthy}`);
     assert.ok(group.HealthyAllocs + group.UnhealthyAllocs <= group.PlacedAllocs, `deployment ${deployment.ID} judged more than it placed`);
   }
-}
-
-/** Its size alone: an upper bound of where it could go. */
-function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Allocation[]): boolean {
-  if (job.Type === "system" && live.some((allocation) => allocation.NodeID === node.ID)) return false;
-  if (node.Status !== "ready" || node.SchedulingEligibility !== "eligible") return false;
-  const free = { ...capacityOf(node) };
-  for (const allocation of snapshot.allocationsByNode(node.ID)) {
-    if (clientTerminal(allocation)) continue;
-    const { cpu, memory, disk } = holdingOf(allocation.AllocatedResources);
-    free.cpu -= cpu;
-    free.memory -= memory;
-    free.disk -= disk;
-  }
-  const [group] = job.TaskGroups;
-  const asked = (of: "CPU" | "MemoryMB") => (group?.Tasks ?? []).reduce((sum, task) => sum + (task.Resources?.[of] ?? 0), 0);
-  return free.cpu >= asked("CPU") && free.memory >= asked("MemoryMB") && free.disk >= (group?.EphemeralDisk?.SizeMB ?? 0);
-}
-
-/** In the end, when nothing more is done to it: what is wanted is there, and nothing goes on for ever. */
-export function checkSettled(snapshot: Snapshot): void {
-  for (const evaluation of snapshot.evaluations()) {
-    const delayed = evaluation.WaitUntil !== null;
-    assert.ok(
-      evaluation.Status !== "pending" || delayed,
-      `evaluation ${evaluation.ID} of ${evaluation.JobID} (${evaluation.TriggeredBy}) still waits`,
-    );
-  }
-  for (const deployment of snapshot.deployments()) {
-    assert.ok(
-      !deploymentActive(deployment),
-      `deployment ${deployment.ID} of ${deployment.JobID} version ${deployment.JobVersion} never ended: ${deployment.StatusDescription} ${JSON.stringify(deployment.TaskGroups)}`,
-    );
-  }
-  for (const job of snapshot.jobs("*")) checkJobSettled(snapshot, job);
-  for (const allocation of snapshot.allocations()) {
-    const known = snapshot.job(allocation.Namespace, allocation.JobID);
-    if (known === undefined) assert.ok(terminal(allocation), `${allocation.Name} lives although its job is gone`);
-    if (allocation.DesiredStatus !== "run") assert.ok(clientTerminal(allocation), `${allocation.Name} was stopped and still runs`);
-  }
-}
-
-function checkJobSettled(snapshot: Snapshot, job: Job): void {
-  const live = [...snapshot.allocationsByJob(job.Namespace, job.ID)].filter((allocation) => !terminal(allocation));
-  if (job.Stop) {
-    const names = live.map((allocation) => allocation.Name);
-    assert.deepEqual(names, [], `stopped job ${job.ID} still has allocations`);
-    return;
-  }
-  const running = live.filter((allocation) => allocation.ClientStatus === "running" && allocation.JobVersion === job.Version);
-  const count = wantedOf(snapshot, job);
-  if (count === undefined) return;
-  if (running.length < count && live.length === running.length) {
-    // Less than wanted is right only where there is no room for one more, and somebody waits for it.
-    const waits = [...snapshot.evaluationsByJob(job.Namespace, job.ID)].some((evaluation) => evaluation.Status === "blocked");
-    const room = [...snapshot.nodes()].filter((node) => fitsOneMore(snapshot, node, job, live)).map((node) => node.Name);
-    if (waits && room.length === 0) return;
-  }
-  assert.equal(
-    running.length,
-    count,
-    `${job.Type} job ${job.ID} wants ${count}, has ${running.length} running of version ${job.Version} (${live.length} live)`,
-  );
-}
-
-/** How many should run; undefined for jobs that end or only have children. */
-function wantedOf(snapshot: Snapshot, job: Job): number | undefined {
-  if (job.Type === "service") return job.TaskGroups.reduce((sum, group) => sum + (group.Count ?? 0), 0);
-  if (job.Type !== "system") return undefined;
-  if (job.TaskGroups.every((group) => group.Count === 0)) return 0;
-  return [...snapshot.nodes()].filter((node) => node.Status === "ready" && node.SchedulingEligibility === "eligible").length;
 }

@@ -100,6 +100,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
     const behaviour = behaviourOf(entry.allocation.Job);
     if (behaviour === "fails") clock.after(LIFE_MS, () => held.get(ID) === entry && become(ID, "failed"));
     if (behaviour === "ends") clock.after(LIFE_MS, () => held.get(ID) === entry && become(ID, "complete"));
+    const maxRunNs = entry.allocation.Job.TaskGroups.find(({ Name }) => Name === entry.allocation.TaskGroup)?.MaxRunDuration ?? 0;
+    if (maxRunNs > 0) clock.after(maxRunNs / 1e6, () => held.get(ID) === entry && become(ID, "complete"));
   }
 
   /** As a node does for allocations of a deployment: one verdict each, and a new one for each deployment it takes part in. */
@@ -160,8 +162,23 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
     });
   }
 
+  /** Goes on trying when it is not let in; rejects all the same. */
   async function connect(): Promise<void> {
     const ofLife = life;
+    try {
+      await join(ofLife);
+    } catch (thrown) {
+      if (ofLife === life) {
+        const open = connection;
+        disconnect();
+        open?.close();
+        reconnectTimer = clock.after(RECONNECT_MS, reconnect);
+      }
+      throw thrown;
+    }
+  }
+
+  async function join(ofLife: number): Promise<void> {
     const opened = await link.connect(
       node,
       { allocationsChanged: (change) => ofLife === life && hear(change), services: NO_SERVICES },
@@ -182,9 +199,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
   }
 
   function reconnect(): void {
-    connect().catch(() => {
-      reconnectTimer = clock.after(RECONNECT_MS, reconnect);
-    });
+    connect().catch(() => undefined);
   }
 
   function disconnect(): void {

@@ -1,11 +1,11 @@
 /**
- * A second server that only follows: it applies the bytes of the log, entry by entry, and must come to the same state. What differs
- * would be a clock, chance or a map's order that got into an apply.
+ * Servers that only follow: they apply the bytes of the log, entry by entry, and must come to the same state. What differs would be a
+ * clock, chance or a map's order that got into an apply; of one restored from a snapshot, something the snapshot does not hold.
  */
 import assert from "node:assert/strict";
 import type { MemoryDisk } from "#integrations/memory";
 import type { Clock } from "#ports";
-import { createCodec, createState, type State } from "#state";
+import { createCodec, createState, restoreState, type State } from "#state";
 
 export interface Replica {
   readonly state: State;
@@ -15,14 +15,24 @@ export interface Replica {
   compare(state: State): void;
 }
 
+/** From the log's beginning. */
 export function createReplica(clock: Clock): Replica {
-  const state = createState({ clock });
+  return following(createState({ clock }), 0, "the replica");
+}
+
+/** From what another saved now; goes on with the log. */
+export async function restoreReplica(clock: Clock, of: State): Promise<Replica> {
+  const { index } = of;
+  return following(await restoreState(of.save(), { clock }), index, `the replica restored at index ${index}`);
+}
+
+function following(state: State, from: number, who: string): Replica {
   const codec = createCodec();
-  let applied = 0;
+  let applied = from;
   return {
     state,
     follow(disk) {
-      assert.ok(disk.firstIndex <= applied + 1, "the log was cut before the replica had read it");
+      assert.ok(disk.firstIndex <= applied + 1, `the log was cut before ${who} had read it`);
       for (let index = applied + 1; index < disk.firstIndex + disk.entries.length; index++) {
         state.apply(index, codec.decode(disk.entries[index - disk.firstIndex] as Uint8Array));
         applied = index;
@@ -30,7 +40,7 @@ export function createReplica(clock: Clock): Replica {
     },
     compare(other) {
       assert.equal(state.index, other.index);
-      assert.equal(state.digest(), other.digest(), `the replica differs at index ${other.index}`);
+      assert.equal(state.digest(), other.digest(), `${who} differs at index ${other.index}`);
     },
   };
 }

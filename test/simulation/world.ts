@@ -42,6 +42,8 @@ export interface WorldOptions {
   readonly onChange?: (change: Change, cluster: Cluster) => void;
   readonly server?: Partial<ServerOptions>;
   readonly snapshotEveryEntries?: number;
+  /** Default true: nothing that is stored can be changed (F23). It costs time. */
+  readonly freeze?: boolean;
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
@@ -58,7 +60,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       clock,
       random,
       ...as,
-      freeze: true,
+      freeze: options.freeze ?? true,
       snapshotEveryEntries: options.snapshotEveryEntries ?? 200,
       warn: (message) => errors.push(message),
     });

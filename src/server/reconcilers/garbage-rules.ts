@@ -6,7 +6,8 @@
  *   none of its versions tagged; none of its children left.
  * - An evaluation: over, and so are all allocations it placed. A live batch job keeps the allocations of its evaluations: they are the
  *   proof that its work was done, without them it would be done again. One that says why another is still blocked stays as long as that.
- * - An allocation of an evaluation that stays: at an end, and not the one its group will still be rescheduled from.
+ * - An allocation of an evaluation that stays, or was deleted by somebody: at an end, and not the one its group will still be
+ *   rescheduled from.
  * - A deployment: over, and none of its allocations live.
  * - A node: down, with nothing on it that is not over.
  */
@@ -88,6 +89,14 @@ export async function findGarbage(snapshot: Snapshot, cutoffs: GarbageCutoffs, b
       else stays = true;
     }
     if (!stays) evaluations.push(evaluation.ID);
+  }
+
+  // Nobody else leads to those whose evaluation was deleted.
+  for (const allocation of snapshot.allocations()) {
+    await step();
+    if (taken.has(allocation.ID) || snapshot.evaluation(allocation.EvalID) !== undefined) continue;
+    const job = snapshot.job(allocation.Namespace, allocation.JobID);
+    if (collectableAllocation(snapshot, allocation, job, cutoffs.evaluationNs)) allocations.add(allocation.ID);
   }
 
   for (const deployment of snapshot.deployments()) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import { DEFAULT_SCHEDULER_CONFIGURATION, type AllocationId } from "#model";
 import { jobOf } from "../../../simulation/fixtures.ts";
 import { inside, statuses } from "../inside.ts";
 
@@ -258,4 +258,22 @@ test("when a job is stopped what was to be tried again later is cancelled, and t
     assert.equal(world.server.statistics()["broker.total_waiting"], 0);
     await world.server.collectGarbage();
     assert.equal(world.cluster.state.snapshot().job("default", "web"), undefined);
+  }));
+
+test("what falls due while the broker is paused waits quietly, and is taken when it goes on", { timeout: 20_000 }, () =>
+  inside({}, async (world) => {
+    const node = await world.addNode({ name: "n1" });
+    const reschedule = { Delay: 5e9, DelayFunction: "constant", Unlimited: true };
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, reschedule }) });
+    await world.clock.advance(1_000);
+    node.finish([...node.allocations.keys()][0] as AllocationId, "failed");
+    await world.clock.advance(1_000);
+    const configuration = world.cluster.state.snapshot().schedulerConfiguration();
+    await world.server.setSchedulerConfiguration({ ...configuration, PauseEvalBroker: true }, null);
+    // A timer that is due again at once would hold up this time for ever.
+    await world.clock.advance(10_000);
+    assert.equal(statuses(world, "web"), "failed");
+    await world.server.setSchedulerConfiguration({ ...configuration, PauseEvalBroker: false }, null);
+    await world.clock.advance(1_000);
+    assert.equal(statuses(world, "web"), "running");
   }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EvaluationId } from "#model";
 import { jobOf } from "../../../simulation/fixtures.ts";
 import { inside, statuses } from "../inside.ts";
 
@@ -151,4 +152,19 @@ test("what a parent launched goes when it is over; the parent stays, stopped too
     await world.clock.advance(1_000);
     await world.server.collectGarbage();
     assert.deepEqual([has("work"), has(running.DispatchedJobID)], [false, false]);
+  }));
+
+test("what a deleted evaluation had placed goes too, once it is over: nothing else leads to it", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 2 }) });
+    await world.clock.advance(1_000);
+    await world.server.deregisterJob("default", "web", { ...stop, Purge: true });
+    await world.clock.advance(1_000);
+    const configuration = world.cluster.state.snapshot().schedulerConfiguration();
+    await world.server.setSchedulerConfiguration({ ...configuration, PauseEvalBroker: true }, null);
+    await world.server.deleteEvaluations([EvalID as EvaluationId]);
+    assert.equal([...world.cluster.state.snapshot().allocations()].length, 2);
+    await world.server.collectGarbage();
+    assert.equal([...world.cluster.state.snapshot().allocations()].length, 0);
   }));
