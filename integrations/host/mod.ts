@@ -9,7 +9,8 @@
  *
  * Never here: a decision about jobs; a secret on a command line or in a log.
  *
- * Read next: raw-exec/script.ts (how a task outlives us), exec/bundle.ts, log-keeper/keeper.ts, disk/beneath.ts.
+ * Read next: raw-exec/script.ts (how a task outlives us), exec/bundle.ts, log-keeper/keeper.ts, disk/beneath.ts,
+ * session/session.ts (commands beside a task).
  */
 export { rawExecDriver, type RawExecOptions } from "./raw-exec/driver.ts";
 export { keptTaskLogs, type KeptTaskLogsOptions } from "./log-keeper/kept-task-logs.ts";

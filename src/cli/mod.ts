@@ -10,7 +10,7 @@
  *
  * Never here: a decision about jobs (the servers make them), a second shape of an API answer.
  *
- * Read next: commands/table.ts, then commands/job-run.ts; ../api/mod.ts for the other door.
+ * Read next: commands/table.ts, then commands/job-run.ts, monitor-deployment.ts; ../api/contract/mod.ts for the other door.
  */
 import assert from "node:assert/strict";
 import { NamedError, messageOf, nearest } from "#std";

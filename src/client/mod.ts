@@ -14,7 +14,8 @@
  * Never here: who makes drivers, disk or link; scheduling; retrying a placement elsewhere.
  *
  * Read next: start.ts (the wiring), herd.ts (wanted against actual), allocation/runner.ts and allocation/steps/list.ts,
- * execution/runner.ts and execution/steps/list.ts; garbage/ and node/ stand beside. Then ../driver/mod.ts and ../task/mod.ts.
+ * execution/runner.ts and execution/steps/list.ts; health/, garbage/, services/ and node/ stand beside. Then ../driver/mod.ts and
+ * ../task/mod.ts.
  */
 export { startClient } from "./start.ts";
 export type { Client, ClientNeeds } from "./start.ts";

@@ -9,6 +9,7 @@
  *   nodes/         sessions, heartbeats, reports gathered and written together
  *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
  *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
+ *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check
  *
  * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which
  * evaluations wait and which nodes to expect. One evaluation of a job is in work at a time. A change and the evaluation it calls for are

@@ -14,7 +14,8 @@
  *
  * Never here: a decision about jobs or nodes (#server), a change of state (#cluster), a token in a log.
  *
- * Read next: dispatch.ts, blocking.ts, routes/table.ts, routes/job.ts; listing/page.ts and filter/mod.ts for lists.
+ * Read next: dispatch.ts, blocking.ts, routes/table.ts, routes/job.ts; listing/page.ts and filter/mod.ts for lists;
+ * exec/session.ts (websockets), metrics/prometheus.ts.
  */
 export { createApi } from "./create-api.ts";
 export { LOG_LEVELS } from "./facts.ts";
