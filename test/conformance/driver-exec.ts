@@ -31,7 +31,7 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
       await body(driver, (command, more = {}) => driver.exec(handle, world.place, { command, tty: false, environment, ...more }), world);
     });
 
-  withTask("a command beside the task hears its input to the end, also when its own agent looks for the task", async (driver, run, world) => {
+  withTask("a command beside the task hears its input to the end, also when its agent looks for the task", async (driver, run, world) => {
     const session = await run(commands.copies);
     const reading = allOf(session);
     await session.write(Buffer.from("one\n"));

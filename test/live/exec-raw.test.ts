@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { rawExecDriver } from "#integrations/host";
+import { eventually } from "../eventually.ts";
 import { taskStart } from "../conformance/driver.ts";
 import { groupsOf, hostWorld } from "../conformance/host-world.ts";
 import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
@@ -188,6 +189,25 @@ for (const first of [true, false]) {
     assert.deepEqual(await world.left(), []);
   });
 }
+
+check("what a command leaves running belongs to the task: the next agent lets it run, and it ends with the task", async (world, driver) => {
+  const mark = `left-${process.pid}`;
+  const environment = { PATH: "/usr/bin:/bin" };
+  const handle = await driver.start(taskStart(world, ID, shell("echo ready; sleep 1000"), { environment }));
+  await world.settled();
+  const session = await driver.exec(handle, world.place, {
+    command: ["sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 &"],
+    tty: false,
+    environment: { ...environment, MARK: mark },
+  });
+  assert.equal(await session.exited, 0);
+  const groups = () => processesWith(mark).map((pid) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "");
+  await eventually("it to be in the task's own group", () => groups().length === 1 && !groups()[0]?.includes("/exec-"));
+  await world.open().find(ID, world.place);
+  assert.equal(processesWith(mark).length, 1);
+  await driver.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 1000 });
+  assert.deepEqual(processesWith(mark), []);
+});
 
 /** Processes whose environment holds the text. */
 function processesWith(text: string): string[] {
