@@ -18,7 +18,7 @@ export interface ExecCommands {
 }
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";
-const environment = { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${ID}`, NOMAD_TASK_NAME: "web" };
+const environment = { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${ID}-${process.pid}`, NOMAD_TASK_NAME: "web" };
 
 type Check = (sentence: string, body: (world: DriverWorld) => Promise<void>) => void;
 

@@ -45,7 +45,7 @@ export function taskStart(
     task: "web",
     place: world.place,
     config,
-    environment: { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${id}`, NOMAD_TASK_NAME: "web" },
+    environment: { PATH: "/usr/bin:/bin", NOMAD_ALLOC_ID: `alloc-${id}-${process.pid}`, NOMAD_TASK_NAME: "web" },
     user: "",
     cpuMHz: 100,
     memoryMB: 64,
