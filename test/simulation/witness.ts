@@ -11,7 +11,7 @@
  * - jobs that are stopped get nothing new.
  */
 import assert from "node:assert/strict";
-import { clientTerminal, deploymentActive, serverTerminal, type Allocation, type Deployment, type Job, type NodeId } from "#model";
+import { clientTerminal, deploymentActive, serverTerminal, terminal, type Allocation, type Deployment, type Job, type NodeId } from "#model";
 import type { Change, Snapshot } from "#state";
 import { unavailable, unsuitable } from "./placeable.ts";
 
@@ -112,29 +112,23 @@ function seeEviction(victim: Allocation, snapshot: Snapshot): void {
 
 /** A commit that stops some for an update: how many of the deployment are on their way then? */
 function seeUpdates({ command, index }: Change, snapshot: Snapshot): void {
-  if (command.type !== "plan-apply") return;
-  const { Stops, Job: planned } = command.Plan;
-  if (planned === null || !Stops.some((stop) => stop.DesiredDescription === UPDATING)) return;
-  const deployment = snapshot.activeDeployment(planned.Namespace, planned.ID);
-  const job: Job | undefined = snapshot.job(planned.Namespace, planned.ID);
-  if (deployment === undefined || job === undefined || deployment.JobVersion !== job.Version) return;
+  if (command.type !== "plan-apply" || command.Plan.Job === null) return;
+  const updated = new Set<string>(command.Plan.Stops.filter((stop) => stop.DesiredDescription === UPDATING).map((stop) => stop.ID));
+  const job: Job | undefined = updated.size === 0 ? undefined : snapshot.job(command.Plan.Job.Namespace, command.Plan.Job.ID);
+  const deployment = job === undefined ? undefined : snapshot.activeDeployment(job.Namespace, job.ID);
+  if (job === undefined || deployment === undefined || deployment.JobVersion !== job.Version) return;
+  const isOnItsWay = (each: Allocation): boolean => {
+    // What was changed where it runs had not to go for it.
+    if (each.CreateIndex < deployment.CreateIndex || terminal(each) || each.DeploymentStatus?.Healthy === true) return false;
+    // On a node that lost the job's allocation a system job's next is not the update's.
+    return job.Type !== "system" || each.CreateIndex !== index || updated.has(each.PreviousAllocation);
+  };
   for (const group of job.TaskGroups) {
     const most: number = group.Update?.MaxParallel ?? 0;
-    if (most === 0) continue;
-    const onTheirWay: Allocation[] = [...snapshot.allocationsByDeployment(deployment.ID)].filter(
-      (each) =>
-        each.TaskGroup === group.Name &&
-        // What was changed where it runs had not to go for it.
-        each.CreateIndex >= deployment.CreateIndex &&
-        !serverTerminal(each) &&
-        !clientTerminal(each) &&
-        each.DeploymentStatus?.Healthy !== true,
-    );
-    const stopped: readonly unknown[] = Stops.filter(({ ID, DesiredDescription }) => DesiredDescription === UPDATING && snapshot.allocation(ID)?.TaskGroup === group.Name);
-    assert.ok(
-      stopped.length === 0 || onTheirWay.length <= most,
-      `${job.ID} updates ${onTheirWay.length} at once at index ${index}, max_parallel is ${most}`,
-    );
+    if (most === 0 || ![...updated].some((id) => snapshot.allocation(id)?.TaskGroup === group.Name)) continue;
+    const members = [...snapshot.allocationsByDeployment(deployment.ID)].filter((each) => each.TaskGroup === group.Name);
+    const onTheirWay = members.filter(isOnItsWay).length;
+    assert.ok(onTheirWay <= most, `${job.ID} updates ${onTheirWay} at once at index ${index}, max_parallel is ${most}`);
   }
 }
 
