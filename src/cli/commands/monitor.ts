@@ -8,7 +8,7 @@ export const monitor: Command = {
   connects: true,
   flags: {
     "log-level": { kind: "text", value: "level", about: "TRACE, DEBUG, INFO (default), WARN or ERROR" },
-    "log-include-location": { kind: "boolean", about: "Accepted for compatibility: the log names no places in the program" },
+    "log-include-location": { kind: "boolean", about: "Taken, without effect: the log names no places in the program" },
     json: { kind: "boolean", about: "As JSON" },
     "node-id": { kind: "text", value: "node", about: "The agent with this node" },
     "server-id": { kind: "text", value: "server", about: "The agent that is this server" },

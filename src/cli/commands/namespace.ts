@@ -36,7 +36,7 @@ export const namespaceApply: Command = {
   connects: true,
   flags: {
     description: { kind: "text", value: "text", about: "What it is for" },
-    quota: { kind: "text", value: "quota", about: "The quota of the namespace (Enterprise: refused)" },
+    quota: { kind: "text", value: "quota", about: "Not used: quotas are Nomad Enterprise's, and refused" },
     json: { kind: "boolean", about: "The file is JSON, as the API writes it" },
   },
   async run(context) {

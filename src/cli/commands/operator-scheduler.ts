@@ -59,7 +59,7 @@ export const operatorSchedulerSetConfig: Command = {
     "node-limit-for-feasibility-checks": {
       kind: "whole",
       value: "count",
-      about: "Accepted for compatibility: every node is looked at here",
+      about: "Taken, without effect: every node is looked at here",
     },
   },
   async run(context) {

@@ -1,0 +1,6 @@
+name       = "team"
+descripton = "Of one team"
+
+meta {
+  owner = somebody
+}
