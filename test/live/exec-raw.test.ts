@@ -190,6 +190,18 @@ for (const first of [true, false]) {
   });
 }
 
+check("variables denied to the task are denied to commands beside it, the operator's and the job's", async (world) => {
+  const driver = rawExecDriver({ stateDirectory: world.stateDirectory, enabled: true, deniedEnvironment: ["OPS_*"] });
+  const environment = { PATH: "/usr/bin:/bin", OPS_TOKEN: "one", JOB_TOKEN: "two", OPEN: "three" };
+  const config = { ...shell("echo ready; sleep 1000"), denied_envvars: ["JOB_*"] };
+  const handle = await driver.start(taskStart(world, ID, config, { environment }));
+  await world.settled();
+  const session = await driver.exec(handle, world.place, { command: ["env"], tty: false, environment });
+  let said = "";
+  for await (const { data } of session.output) said += Buffer.from(data).toString();
+  assert.deepEqual(said.trim().split("\n").toSorted(), ["OPEN=three", "PATH=/usr/bin:/bin"]);
+});
+
 check("what a command leaves running belongs to the task: the next agent lets it run, and it ends with the task", async (world, driver) => {
   const mark = `left-${process.pid}`;
   const environment = { PATH: "/usr/bin:/bin" };
