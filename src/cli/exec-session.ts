@@ -116,7 +116,7 @@ class ExecInputs {
     input.removeListener("data", this.#read);
     input.removeListener("end", this.#over);
     input.removeListener("error", this.#over);
-    if (input.isTTY === true) input.setRawMode?.(false);
+    if (this.#options.tty && input.isTTY === true) input.setRawMode?.(false);
     input.pause();
     // An open pipe nobody reads from would hold the process.
     (input as { unref?: () => void }).unref?.();

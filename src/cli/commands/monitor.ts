@@ -1,5 +1,6 @@
 /** `drover monitor`: nomad.md §4.3. */
 import type { Command } from "../command.ts";
+import { UsageError } from "../flags.ts";
 import { resolveNode } from "../resolve.ts";
 
 export const monitor: Command = {
@@ -15,6 +16,14 @@ export const monitor: Command = {
   },
   async run(context) {
     const { flags, terminal, api } = context;
+    if (context.arguments.length > 0) {
+      // `monitor export` is a command of its own, which is not there yet.
+      const { explainAwaited } = await import("./awaited.ts");
+      const awaited = explainAwaited(["monitor", ...context.arguments]);
+      if (awaited === undefined) throw new UsageError("This command takes no arguments");
+      terminal.complain(awaited.trimEnd());
+      return 1;
+    }
     const node = flags.text("node-id");
     const stream = await api.agent.monitor(
       { logLevel: flags.text("log-level") ?? "INFO", logJson: flags.flag("json") },
