@@ -88,7 +88,7 @@ async function get<T>(path: string): Promise<T> {
 }
 
 async function type(text: string): Promise<CommandResult> {
-  const result = await run("sh", ["-ec", text], { env: environment(), timeoutMs: 60_000 });
+  const result = await run("sh", ["-ec", text], { env: environment(), timeoutMs: 120_000 });
   assert.equal(result.code, 0, `${text}\n${result.stdout}${result.stderr}`);
   assert.doesNotMatch(result.stdout + result.stderr, /\bundefined\b|\[object Object\]|\bNaN\b|\n\s+at .*\.ts:/);
   return result;
