@@ -1,6 +1,6 @@
 /** What every maker of ports/driver that can run commands beside a task has to keep. Used by the driver suite. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Driver, ExecSession } from "#ports";
 import { eventually } from "../eventually.ts";
 import { taskStart, type DriverWorld } from "./driver.ts";
@@ -114,6 +114,20 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
 
   const { sizes } = commands;
   if (sizes === undefined) return;
+  withTask("a command killed as it begins is gone without its task's end, and so is its group", async (driver, run, world) => {
+    const mark = `killed-early-${process.pid}-${performance.now()}`;
+    for (let round = 0; round < 4; round++) {
+      const session = await run(commands.runs, { environment: { ...environment, MARK: mark } });
+      session.kill();
+      await session.exited;
+    }
+    await eventually("all they started to be gone", () => processesWith(mark).length === 0);
+    const task = await driver.find(ID, world.place);
+    await eventually("their groups to be gone", () => sessionGroupsOf(task?.pid ?? 0).length === 0);
+    assert.equal(await (await run(commands.exits(0))).exited, 0);
+    await eventually("the group of one that ended to be gone", () => sessionGroupsOf(task?.pid ?? 0).length === 0);
+  });
+
   withTask("in a terminal a command has the size it is given, sees changes, and its status is told", async (_driver, run) => {
     const session = await run(sizes, { tty: true });
     session.resize(24, 80);
@@ -145,6 +159,31 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
     await driver.sweep(ID);
     assert.deepEqual(await world.left(), []);
   });
+}
+
+/** Processes whose environment holds the text. */
+export function processesWith(text: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Control groups of commands beside the task with this process, in every hierarchy. */
+function sessionGroupsOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/cgroup`, "utf8")
+    .trim()
+    .split("\n")
+    .flatMap((line) => {
+      const [, controllers = "", ...group] = line.split(":");
+      const roots = controllers === "" ? ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] : [`/sys/fs/cgroup/${controllers}`];
+      return roots.map((root) => root + group.join(":"));
+    })
+    .filter((group) => existsSync(group))
+    .flatMap((group) => readdirSync(group).filter((name) => name.startsWith("exec-")));
 }
 
 type Runner = (

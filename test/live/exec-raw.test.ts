@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { rawExecDriver } from "#integrations/host";
 import { eventually } from "../eventually.ts";
 import { taskStart } from "../conformance/driver.ts";
+import { processesWith } from "../conformance/driver-exec.ts";
 import { groupsOf, hostWorld } from "../conformance/host-world.ts";
 import { checkDriver, runOnce, type DriverCheck } from "./driver-check.ts";
 
@@ -220,17 +221,6 @@ check("what a command leaves running belongs to the task: the next agent lets it
   await driver.stop(handle, world.place, { signal: "SIGTERM", timeoutMs: 1000 });
   assert.deepEqual(processesWith(mark), []);
 });
-
-/** Processes whose environment holds the text. */
-function processesWith(text: string): string[] {
-  return readdirSync("/proc").filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").includes(text);
-    } catch {
-      return false;
-    }
-  });
-}
 
 test("raw_exec: disabled, it says how to enable it and starts nothing", async () => {
   const world = await hostWorld("none", (stateDirectory) => rawExecDriver({ stateDirectory, enabled: false }));

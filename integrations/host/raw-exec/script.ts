@@ -83,7 +83,7 @@ shift 2
 /** $1…: the command. */
 const SESSION_ENTRANT = `
 environment=$(cat <&4)
-unset PATH PWD OLDPWD SHLVL
+unset PATH PWD OLDPWD SHLVL SHELL
 eval "$environment"
 unset environment
 exec 4<&-
