@@ -174,5 +174,10 @@ function slice(list: ListValue, start: number, end: number): Value {
 function zip(keys: (string | null)[], values: ListValue): Value {
   if (keys.length !== values.length)
     throw new FunctionFailure(`${keys.length} keys and ${values.length} values: there must be as many of each`);
-  return new Map(keys.map((key, at) => [key ?? "", values[at] as Value]));
+  return new Map(
+    keys.map((key, at) => {
+      if (key === null) throw new FunctionFailure(`key ${at} is null`, 0);
+      return [key, values[at] as Value];
+    }),
+  );
 }
