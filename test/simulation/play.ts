@@ -40,6 +40,8 @@ export interface Told {
   readonly hash: string;
 }
 
+/** Settled is what nothing has happened to for longer than anything here takes: deadlines, delays, nodes given up. */
+const QUIET_MS = 180_000;
 const SETTLE_MS = 1_800_000;
 /** Longer than any log stalls. */
 const ANSWER_MS = 60_000;
@@ -203,9 +205,12 @@ async function makePeace({ world, shapes, cutOff }: Stage, version: string, tell
     await during(world, server.registerJob({ Job: jobOf(peaceful(shape, version)) }));
   }
   tell(`${clockTime(world)} ${version}`);
-  for (let passed = 0; passed < SETTLE_MS; passed += 30_000) {
+  let quietMs = 0;
+  for (let passedMs = 0; passedMs < SETTLE_MS && quietMs < QUIET_MS; passedMs += 30_000) {
+    const { index } = cluster.state;
     await clock.advance(30_000);
     await settleDeployments(world);
+    quietMs = cluster.state.index === index ? quietMs + 30_000 : 0;
   }
 }
 

@@ -113,7 +113,7 @@ function seeEviction(victim: Allocation, snapshot: Snapshot): void {
 /** A commit that stops some for an update: how many of the deployment are on their way then? */
 function seeUpdates({ command, index }: Change, snapshot: Snapshot): void {
   if (command.type !== "plan-apply" || command.Plan.Job === null) return;
-  const updated = new Set<string>(command.Plan.Stops.filter((stop) => stop.DesiredDescription === UPDATING).map((stop) => stop.ID));
+  const updated = new Set<string>(command.Plan.Stops.filter((stop) => stop.DesiredDescription === UPDATING && stop.ClientStatus === "").map((stop) => stop.ID));
   const job: Job | undefined = updated.size === 0 ? undefined : snapshot.job(command.Plan.Job.Namespace, command.Plan.Job.ID);
   const deployment = job === undefined ? undefined : snapshot.activeDeployment(job.Namespace, job.ID);
   if (job === undefined || deployment === undefined || deployment.JobVersion !== job.Version) return;
@@ -126,8 +126,8 @@ function seeUpdates({ command, index }: Change, snapshot: Snapshot): void {
   for (const group of job.TaskGroups) {
     const most: number = group.Update?.MaxParallel ?? 0;
     if (most === 0 || ![...updated].some((id) => snapshot.allocation(id)?.TaskGroup === group.Name)) continue;
-    const members = [...snapshot.allocationsByDeployment(deployment.ID)].filter((each) => each.TaskGroup === group.Name);
-    const onTheirWay = members.filter(isOnItsWay).length;
+    const members: readonly Allocation[] = [...snapshot.allocationsByDeployment(deployment.ID)].filter((each) => each.TaskGroup === group.Name);
+    const onTheirWay: number = members.filter(isOnItsWay).length;
     assert.ok(onTheirWay <= most, `${job.ID} updates ${onTheirWay} at once at index ${index}, max_parallel is ${most}`);
   }
 }

@@ -109,7 +109,8 @@ function unhealthyForGood({ deployment, allocations, nowMs }: DeploymentView): D
     const forGood =
       Healthy === false
         ? group.ProgressDeadline === 0 || (wanted(allocation) && !reschedulesLeft(allocation, nowMs * 1e6))
-        : Healthy === true && allocation.ClientStatus === "failed" && wanted(allocation) && relapsed(allocation);
+        : // Also when its successor is there already: a system job's is at once.
+          Healthy === true && allocation.ClientStatus === "failed" && relapsed(allocation);
     if (!forGood) continue;
     found = true;
     rollback ||= group.AutoRevert;

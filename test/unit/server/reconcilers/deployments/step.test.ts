@@ -83,6 +83,10 @@ test("one that gets healthy and fails again and again ends the deployment: healt
   assert.deepEqual(step({ allocations: twice }).decision, { kind: "evaluate", reschedule: ["b"], answeredIndex: 5 });
   const thrice = [relapsed("a", "", replaced), relapsed("b", "a", replaced), relapsed("c", "b")];
   assert.equal(step({ allocations: thrice }).decision?.kind, "end");
+  // A system job's successor is there before anybody looks.
+  const next = { NextAllocation: "x" } as unknown as Partial<Allocation>;
+  const atOnce = [relapsed("a", "", next), relapsed("b", "a", next), relapsed("c", "b", next)];
+  assert.equal(step({ allocations: atOnce }).decision?.kind, "end");
 });
 
 test("a group that has not got on by its deadline fails the deployment; one that has reached its count has no deadline", () => {
