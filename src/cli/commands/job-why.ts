@@ -1,6 +1,6 @@
 /** `drover job why`: what of a job is wanted and not running, and why. Drover's own. */
 import type { JobWhy, Reason } from "#model";
-import type { Command } from "../command.ts";
+import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { namedJob } from "../named-job.ts";
 import type { Palette } from "../render/colour.ts";
@@ -8,19 +8,26 @@ import { ago, spell } from "../render/time.ts";
 
 export const jobWhy: Command = {
   usage: "job why [options] <job>",
-  about: `Says why what a job should have is not running: a sentence for each cause, worst first, and what was wrong before, also when it has
-been collected since.`,
+  about: `Says why what a job should have is not running: a sentence for each cause, worst first.
+Tells also what was wrong before, of jobs that have been collected since, too.`,
   connects: true,
   flags: { ...DATA_FLAGS, verbose: { kind: "boolean", about: "Full ids, and the figures behind the sentences" } },
   async run(context) {
     const { flags, terminal } = context;
-    const { namespace, id } = await namedJob(context);
-    const { value: why } = await context.api.jobs.why(id, { namespace });
+    const { value: why } = await ask(context);
     if (flags.flag("json") || flags.given("t")) printData(terminal, why, flags.text("t"));
     else terminal.print(whyText(why, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }));
     return 0;
   },
 };
+
+/** A job that is gone has no prefix to be found by: it is asked for by the word as it was typed. */
+async function ask(context: Context): Promise<{ readonly value: JobWhy }> {
+  const [typed] = context.arguments;
+  const known = typed === undefined || (await context.api.jobs.list({ prefix: typed })).value.length > 0;
+  const { namespace, id } = known ? await namedJob(context) : { namespace: context.namespace, id: typed };
+  return await context.api.jobs.why(id, namespace === "" ? {} : { namespace });
+}
 
 interface WhyStyle {
   readonly nowMs: number;
