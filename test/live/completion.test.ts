@@ -37,7 +37,7 @@ test("commands are offered word by word, short forms too", async () => {
   const first = await offered("drover ");
   for (const word of ["agent", "job", "alloc", "node", "run", "version"]) assert.ok(first.includes(word), first.join(" "));
   assert.deepEqual(await offered("drover jo"), ["job"]);
-  assert.deepEqual(await offered("drover job st"), ["status", "stop"]);
+  assert.deepEqual(await offered("drover job st"), ["start", "status", "stop"]);
   assert.deepEqual(await offered("drover nothing-of-the-kind "), []);
 });
 
