@@ -110,6 +110,7 @@ async function openCluster({ config, clock, random, log }: Parts): Promise<Clust
       random,
       address: config.advertise.rpc,
       warn: (message) => log.write("WARN", "cluster", message),
+      firstConfiguration: config.server.scheduler,
     });
   } catch (error) {
     await opened.close();
@@ -142,7 +143,6 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       nodeThresholdMs: server.nodeThresholdMs,
     },
     rejections: server.rejections,
-    firstConfiguration: server.scheduler,
     heartbeats: {
       ttlMinMs: server.heartbeatTtlMinMs,
       graceMs: server.heartbeatGraceMs,

@@ -2,7 +2,7 @@
  * One server's cluster: recover from disk, then propose → append → apply → answer, with a snapshot every so many entries. The one server
  * leads from the start.
  */
-import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import { DEFAULT_SCHEDULER_CONFIGURATION, type SchedulerConfiguration } from "#model";
 import type { Clock, Log, Random, SnapshotStore } from "#ports";
 import { type Command, commandVersion, createCodec, type Outcome, type Snapshot, type State } from "#state";
 import { messageOf, NamedError } from "#std";
@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly freeze?: boolean;
   /** Told of what went wrong in the background: a snapshot that could not be written or read. */
   readonly warn?: (message: string) => void;
+  /** How a cluster that is new schedules: its first entry. Absent: as everybody's does. */
+  readonly firstConfiguration?: SchedulerConfiguration;
 }
 
 /** NamedErrors LOG_BEHIND_SNAPSHOT, SNAPSHOT_UNREADABLE, LOG_CORRUPT, STATE_COMMAND_UNKNOWN_VERSION: the data does not fit or is too new. */
@@ -35,7 +37,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = new OneServer(options, recovered.state, recovered.snapshotIndex, codec, warn);
   // The first entry takes index 1, so that a reader who waits from the smallest index sees the first real change (F3).
   if (log.lastIndex === 0)
-    await cluster.propose({ type: "scheduler-configuration", Configuration: DEFAULT_SCHEDULER_CONFIGURATION, EnforceIndex: null });
+    await cluster.propose({
+      type: "scheduler-configuration",
+      Configuration: options.firstConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION,
+      EnforceIndex: null,
+    });
   return cluster;
 }
 

@@ -23,7 +23,6 @@ export type * from "./contract.ts";
 export { startServer } from "./server.ts";
 export type { RunningServer, ServerOptions } from "./server.ts";
 export type { Report } from "./context.ts";
-export type { FirstSchedulerConfiguration } from "./first-configuration.ts";
 export type { GarbagePolicy } from "./reconcilers/garbage.ts";
 export type { HeartbeatPolicy } from "./nodes/heartbeats.ts";
 export type { RejectionPolicy } from "./broker/rejections.ts";

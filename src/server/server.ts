@@ -10,7 +10,6 @@ import { createTurns } from "./broker/turns.ts";
 import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
 import type { Report, ServerContext } from "./context.ts";
 import type { Server } from "./contract.ts";
-import { beginWith, type FirstSchedulerConfiguration } from "./first-configuration.ts";
 import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
 import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
 import { createSessions } from "./nodes/sessions.ts";
@@ -58,8 +57,6 @@ export interface ServerOptions {
   readonly heartbeats?: Partial<HeartbeatPolicy>;
   /** plan_rejection_tracker: off unless enabled. */
   readonly rejections?: Partial<RejectionPolicy>;
-  /** What a cluster that was never configured begins with. */
-  readonly firstConfiguration?: FirstSchedulerConfiguration;
 }
 
 /** The Server of contract.ts, and the door nodes come in by. */
@@ -74,7 +71,6 @@ const WORKERS_DEFAULT = 4;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const started = new AsyncDisposableStack();
   try {
-    if (options.firstConfiguration !== undefined) await beginWith(options.cluster, options.firstConfiguration);
     return assemble(options, started);
   } catch (thrown) {
     await started.disposeAsync();

@@ -1,5 +1,5 @@
 /** The agent's configuration once everything is resolved: files merged, flags applied, defaults filled in, checked. */
-import type { FirstSchedulerConfiguration } from "#server";
+import type { SchedulerConfiguration } from "#model";
 import type { LogLevel } from "../log.ts";
 
 export interface Config {
@@ -58,7 +58,7 @@ export interface ServerConfig {
   readonly jobCountMax: number;
   readonly jobSourceBytesMax: number;
   /** default_scheduler_config: what a cluster begins with; never applied again after. */
-  readonly scheduler: FirstSchedulerConfiguration;
+  readonly scheduler: SchedulerConfiguration;
 }
 
 export interface ClientConfig {

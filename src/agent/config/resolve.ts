@@ -185,6 +185,8 @@ function resolveServer(read: SettingReader, around: Surroundings, dataDirectory:
         BatchSchedulerEnabled: scheduler("preemption_config.batch_scheduler_enabled"),
         ServiceSchedulerEnabled: scheduler("preemption_config.service_scheduler_enabled"),
       },
+      CreateIndex: 0,
+      ModifyIndex: 0,
     },
   };
 }

@@ -11,10 +11,11 @@ import { type Allocation, type AllocationClientUpdate, type Evaluation, jobKey, 
 import type { Timer } from "#ports";
 import { NamedError } from "#std";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
+import { parts } from "../parts.ts";
 
 const WINDOW_MS = 50;
-/** With their task states these make an entry of well under 1 MB. */
-const UPDATES_PER_COMMAND_MAX = 500;
+/** Updates and the task events in them, some 200 bytes each. */
+const SAID_PER_COMMAND_MAX = 3_000;
 
 export interface AllocationUpdates {
   /** Resolves when committed. Updates of allocations that are not (or no longer) this node's are left out. */
@@ -65,13 +66,15 @@ export function createAllocationUpdates(context: ServerContext): AllocationUpdat
 
 async function write(context: ServerContext, updates: readonly AllocationClientUpdate[]): Promise<void> {
   const commands: Promise<number>[] = [];
-  for (let start = 0; start < updates.length; start += UPDATES_PER_COMMAND_MAX) {
-    const part = known(context, updates.slice(start, start + UPDATES_PER_COMMAND_MAX));
-    if (part.length === 0) continue;
+  for (const part of parts(known(context, updates), SAID_PER_COMMAND_MAX, said)) {
     const command = { type: "allocations-client-update", Updates: part, Evaluations: evaluationsOf(context, part) } as const;
     commands.push(commit(context, command));
   }
   await Promise.all(commands);
+}
+
+function said({ TaskStates }: AllocationClientUpdate): number {
+  return Object.values(TaskStates).reduce((sum, { Events }) => sum + 1 + Events.length, 1);
 }
 
 function known(context: ServerContext, updates: readonly AllocationClientUpdate[]): AllocationClientUpdate[] {

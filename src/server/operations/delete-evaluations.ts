@@ -8,6 +8,7 @@ import { terminal, type Evaluation, type EvaluationId } from "#model";
 import type { Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
 import { badRequest, evaluationNotFound } from "../errors.ts";
+import { parts } from "../parts.ts";
 
 /** In one entry: whole evaluations and their ids, each well below 1 MB. */
 const CANCELED_PER_COMMAND = 500;
@@ -46,10 +47,4 @@ function deletable(snapshot: Snapshot, id: EvaluationId): Evaluation {
       throw badRequest(`Cannot delete evaluation "${id}": allocation "${allocation.ID}" that it placed is not over`);
   }
   return evaluation;
-}
-
-function parts<Item>(items: readonly Item[], size: number): Item[][] {
-  const result: Item[][] = [];
-  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
-  return result;
 }

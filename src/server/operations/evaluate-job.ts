@@ -1,8 +1,9 @@
 /** Look at a job again now; with ForceReschedule its failed allocations are placed anew whatever their policy says. */
 import { isParameterized, type DesiredTransition } from "#model";
-import { commit, evaluationFor, type ServerContext } from "../context.ts";
+import { evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
 import { badRequest, jobNotFound } from "../errors.ts";
+import { commitTransitions } from "../parts.ts";
 
 export async function evaluateJob(
   context: ServerContext,
@@ -17,16 +18,13 @@ export async function evaluateJob(
   if (isParameterized(job)) throw badRequest(`Cannot evaluate job "${id}": it is parameterized, dispatch it instead`);
 
   const evaluation = evaluationFor(context, job, "job-register");
-  const transitions: Record<string, DesiredTransition> = {};
+  const transitions: (readonly [string, DesiredTransition])[] = [];
   if (options.ForceReschedule) {
     for (const allocation of snapshot.allocationsByJob(namespace, id)) {
       const failed = allocation.ClientStatus === "failed" && allocation.DesiredStatus === "run" && allocation.NextAllocation === "";
-      if (failed) transitions[allocation.ID] = { ForceReschedule: true };
+      if (failed) transitions.push([allocation.ID, { ForceReschedule: true }]);
     }
   }
-  const index =
-    Object.keys(transitions).length > 0
-      ? await commit(context, { type: "allocations-desired-transition", Transitions: transitions, Evaluations: [evaluation] })
-      : await commit(context, { type: "evaluations-upsert", Evaluations: [evaluation] });
+  const index = await commitTransitions(context, transitions, [evaluation]);
   return { EvalID: evaluation.ID, EvalCreateIndex: index, Index: index };
 }

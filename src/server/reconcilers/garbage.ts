@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Timer } from "#ports";
 import type { Command, Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
+import { parts } from "../parts.ts";
 import { pastOf } from "../why/past.ts";
 import { findGarbage, type Garbage, type GarbageCutoffs, type Remains } from "./garbage-rules.ts";
 
@@ -113,9 +114,21 @@ async function reap(context: ServerContext, snapshot: Snapshot, garbage: Garbage
     await commit(context, reapCommand({ Jobs, Past: dead.flatMap((each) => tell(snapshot, each)) }));
     mute.push(...dead);
   }
-  for (const Allocations of parts(mute.flatMap((each) => each.allocations))) await commit(context, reapCommand({ Allocations }));
-  for (const Evaluations of parts(mute.flatMap((each) => each.evaluations))) await commit(context, reapCommand({ Evaluations }));
-  for (const Deployments of parts(mute.flatMap((each) => each.deployments))) await commit(context, reapCommand({ Deployments }));
+  for (const Allocations of parts(
+    mute.flatMap((each) => each.allocations),
+    IDS_PER_COMMAND_MAX,
+  ))
+    await commit(context, reapCommand({ Allocations }));
+  for (const Evaluations of parts(
+    mute.flatMap((each) => each.evaluations),
+    IDS_PER_COMMAND_MAX,
+  ))
+    await commit(context, reapCommand({ Evaluations }));
+  for (const Deployments of parts(
+    mute.flatMap((each) => each.deployments),
+    IDS_PER_COMMAND_MAX,
+  ))
+    await commit(context, reapCommand({ Deployments }));
 
   for (const Allocations of parts(garbage.allocations, TELLING_PER_COMMAND_MAX)) {
     await commit(context, reapCommand({ Allocations, Past: tell(snapshot, { ...NOTHING, allocations: Allocations }) }));
@@ -126,7 +139,8 @@ async function reap(context: ServerContext, snapshot: Snapshot, garbage: Garbage
   for (const Deployments of parts(garbage.deployments, TELLING_PER_COMMAND_MAX)) {
     await commit(context, reapCommand({ Deployments, Past: tell(snapshot, { ...NOTHING, deployments: Deployments }) }));
   }
-  for (const part of parts(garbage.nodes.filter((id) => state.snapshot().node(id)?.Status === "down"))) {
+  const down = garbage.nodes.filter((id) => state.snapshot().node(id)?.Status === "down");
+  for (const part of parts(down, IDS_PER_COMMAND_MAX)) {
     await commit(context, { type: "node-purge", NodeIDs: part, Evaluations: [] });
   }
 }
@@ -149,20 +163,4 @@ function tell(snapshot: Snapshot, remains: Remains): ReturnType<typeof pastOf> {
 /** At most; a job is worth its name even if it has nothing to tell. */
 function reasonsOf({ evaluations, allocations, deployments }: Remains): number {
   return 1 + Math.min(PAST_REASONS_MAX, evaluations.length + allocations.length + deployments.length);
-}
-
-/** In order, each part of no more weight than `size`, or of one item. */
-function parts<Item>(items: readonly Item[], size = IDS_PER_COMMAND_MAX, weightOf: (item: Item) => number = () => 1): Item[][] {
-  const result: Item[][] = [];
-  let weight = Infinity;
-  for (const item of items) {
-    const own = weightOf(item);
-    if (weight + own > size) {
-      result.push([]);
-      weight = 0;
-    }
-    result.at(-1)?.push(item);
-    weight += own;
-  }
-  return result;
 }

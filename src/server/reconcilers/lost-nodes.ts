@@ -1,18 +1,20 @@
 /**
- * Nodes that were not heard of in time, and every job with something on them is looked at again: one entry of the log for each of the
- * two ends, however many nodes went silent together. nomad.md §7 "Heartbeat".
+ * Nodes that were not heard of in time, and every job with something on them is looked at again: as few entries of the log for each of
+ * the two ends as their size allows, however many nodes went silent together. nomad.md §7 "Heartbeat".
  *
  *   silent ──► something runs there that may come back (disconnect.lost_after) ──► disconnected ──► heard of again ──► ready
  *         └──► nothing of that kind ─────────────────────────────────────────────► down              (nodes/sessions.ts)
  *                                                      disconnected, its time over ──┘ (disconnected-nodes.ts)
  */
-import type { Allocation, NodeId, NodeStatus } from "#model";
+import { type Allocation, jobKey, type Node, type NodeId, type NodeStatus } from "#model";
 import { messageOf } from "#std";
 import type { Snapshot } from "#state";
 import { commit, evaluationsForNodes, type ServerContext } from "../context.ts";
 import { nodeEvent } from "../nodes/admit.ts";
 
 const RETRY_MS = 1_000;
+/** An evaluation each, some 300 bytes. */
+const JOBS_PER_COMMAND_MAX = 1_000;
 
 /** `ids`: their deadlines passed. `rearm` gives one another deadline, when it could not be put on record that it is gone. */
 export async function markNodesLost(context: ServerContext, ids: readonly NodeId[], rearm: (id: NodeId) => void): Promise<void> {
@@ -43,13 +45,33 @@ export async function setNodeStatus(
 ): Promise<void> {
   const snapshot = context.cluster.state.snapshot();
   const nodes = ids.map((id) => snapshot.node(id)).filter((node) => node !== undefined);
-  await commit(context, {
-    type: "node-status",
-    NodeIDs: ids,
-    Status: status,
-    Event: nodeEvent(why, "Cluster", context.clock.nowMs()),
-    Evaluations: evaluationsForNodes(context, nodes),
-  });
+  for (const part of nodesByJobs(snapshot, nodes, JOBS_PER_COMMAND_MAX)) {
+    await commit(context, {
+      type: "node-status",
+      NodeIDs: part.map(({ ID }) => ID),
+      Status: status,
+      Event: nodeEvent(why, "Cluster", context.clock.nowMs()),
+      Evaluations: evaluationsForNodes(context, part),
+    });
+  }
+}
+
+/** In order, each part of no more jobs than `most`, or of one node. A job on nodes of two parts is looked at for each. */
+export function* nodesByJobs(snapshot: Snapshot, nodes: readonly Node[], most: number): Generator<readonly Node[]> {
+  let part: Node[] = [];
+  let jobs = new Set<string>();
+  for (const node of nodes) {
+    const own = new Set<string>();
+    for (const { Namespace, JobID } of snapshot.allocationsByNode(node.ID)) own.add(jobKey({ Namespace, ID: JobID }));
+    const fresh = own.difference(jobs);
+    if (part.length > 0 && jobs.size + fresh.size > most) {
+      yield part;
+      part = [];
+      jobs = own;
+    } else for (const job of fresh) jobs.add(job);
+    part.push(node);
+  }
+  if (part.length > 0) yield part;
 }
 
 function statusOfSilent(snapshot: Snapshot, id: NodeId): "down" | "disconnected" {

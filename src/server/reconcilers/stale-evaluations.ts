@@ -15,7 +15,7 @@ import { commit, evaluationFor, type ServerContext } from "../context.ts";
 
 const GATHER_MS = 100;
 const RETRY_MS = 5_000;
-const PER_COMMAND_MAX = 1_000;
+const PER_COMMAND_MAX = 500;
 const FOLLOW_UP_MIN_MS = 60_000;
 const FOLLOW_UP_SPREAD_MS = 300_000;
 

@@ -46,7 +46,11 @@ function obstacle(draft: Draft, deployment: Deployment, names: readonly string[]
   const unknown = names.find((name) => !Object.hasOwn(deployment.TaskGroups, name));
   if (unknown !== undefined) return `it has no group "${unknown}"`;
   const short = names
-    .map((name) => ({ name, has: healthyCanaries(draft, deployment, name).length, wants: deployment.TaskGroups[name]?.DesiredCanaries ?? 0 }))
+    .map((name) => ({
+      name,
+      has: healthyCanaries(draft, deployment, name).length,
+      wants: deployment.TaskGroups[name]?.DesiredCanaries ?? 0,
+    }))
     .filter(({ has, wants }) => has < wants)
     .map(({ name, has, wants }) => `group "${name}" has ${has} of ${wants} healthy canaries`);
   return short.length === 0 ? undefined : short.join(", ");

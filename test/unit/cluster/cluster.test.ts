@@ -54,6 +54,20 @@ test("The first entry is Drover's own, so the first write has index 2", async ()
   await again.close();
 });
 
+test("A new cluster begins with the configuration it is given; what somebody says later stands through every start", async () => {
+  const disk = createMemoryDisk();
+  const firstConfiguration = { ...DEFAULT_SCHEDULER_CONFIGURATION, SchedulerAlgorithm: "spread" as const };
+  const cluster = await startCluster(options(disk, { firstConfiguration }));
+  const stored = () => cluster.state.snapshot().schedulerConfiguration();
+  assert.deepEqual([stored().SchedulerAlgorithm, stored().ModifyIndex], ["spread", 1]);
+  const Configuration = { ...stored(), SchedulerAlgorithm: "binpack" as const };
+  await cluster.propose({ type: "scheduler-configuration", Configuration, EnforceIndex: null });
+  await cluster.close();
+  const again = await startCluster(options(disk, { firstConfiguration }));
+  assert.equal(again.state.snapshot().schedulerConfiguration().SchedulerAlgorithm, "binpack");
+  await again.close();
+});
+
 test("No reply precedes the sync: while the append is held the proposal is open and the state as it was", async () => {
   const disk = createMemoryDisk();
   const cluster = await startCluster(options(disk));

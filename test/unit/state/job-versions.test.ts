@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JobId } from "#model";
 import type { Outcome } from "#state";
-import { DEFAULT, Hand, job } from "./nouns.ts";
+import { DEFAULT, Hand, job, node } from "./nouns.ts";
 
 function versions(count: number): Hand {
   const hand = new Hand();
@@ -86,4 +86,18 @@ test("Of a hundred registrations that enforce the same index exactly one is carr
     hand.write({ type: "scheduler-configuration", Configuration: of, EnforceIndex: of.ModifyIndex }),
   );
   assert.equal(configured.filter((each) => each.ok).length, 1);
+});
+
+test("A version that only lives on in allocations is told, but not one of a purged job of the same name", () => {
+  const hand = new Hand();
+  hand.node(node("n1"));
+  for (let version = 0; version < 4; version++) hand.register(job("a", { Priority: 10 + version }), null);
+  hand.place("a", "n1", ["a1"]);
+  for (let version = 4; version < 12; version++) hand.register(job("a", { Priority: 10 + version }), null);
+  assert.deepEqual(kept(hand), [11, 10, 9, 8, 7, 6]);
+  assert.equal(hand.state.snapshot().jobVersion(DEFAULT, "a", 3)?.Priority, 13);
+  hand.write({ type: "job-deregister", Namespace: DEFAULT, JobID: "a" as JobId, Purge: true, NoShutdownDelay: false, Evaluation: null });
+  assert.equal(hand.state.snapshot().jobVersion(DEFAULT, "a", 3)?.Priority, 13);
+  hand.register(job("a"), null);
+  assert.equal(hand.state.snapshot().jobVersion(DEFAULT, "a", 3), undefined);
 });

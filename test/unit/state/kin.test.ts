@@ -183,5 +183,8 @@ test("What is older than thirty days is told no more, by reason, and a job of wh
   hand.time += 2 * PAST_REASONS_KEPT_NS;
   hand.write({ type: "reap", Jobs: [], Evaluations: [], Allocations: [] });
   const bytes = Buffer.concat(await Array.fromAsync(hand.state.save()));
-  assert.deepEqual(["early", "late", "new"].filter((sentence) => bytes.includes(sentence)), []);
+  assert.deepEqual(
+    ["early", "late", "new"].filter((sentence) => bytes.includes(sentence)),
+    [],
+  );
 });

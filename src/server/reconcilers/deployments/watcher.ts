@@ -13,8 +13,9 @@
 import { type Deployment, deploymentActive, type DeploymentId, jobKey } from "#model";
 import type { Timer } from "#ports";
 import { messageOf, NamedError } from "#std";
-import type { Change, Command, Snapshot } from "#state";
+import type { Change, Snapshot } from "#state";
 import { commit, type ServerContext } from "../../context.ts";
+import { commitTransitions } from "../../parts.ts";
 import { endingOf, evaluationOfDeployment } from "./ending.ts";
 import { stepDeployment, type DeploymentDecision, type DeploymentView } from "./step.ts";
 
@@ -50,7 +51,14 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
   function watch(deployment: Deployment): void {
     if (!watched.has(deployment.ID)) {
       const job = jobKey({ Namespace: deployment.Namespace, ID: deployment.JobID });
-      watched.set(deployment.ID, { id: deployment.ID, job, answeredIndex: 0, answeredMs: Number.NEGATIVE_INFINITY, busy: false, timer: undefined });
+      watched.set(deployment.ID, {
+        id: deployment.ID,
+        job,
+        answeredIndex: 0,
+        answeredMs: Number.NEGATIVE_INFINITY,
+        busy: false,
+        timer: undefined,
+      });
       byJob.set(job, deployment.ID);
     }
     mark(deployment.ID);
@@ -106,7 +114,7 @@ export function createDeploymentWatcher(context: ServerContext): DeploymentWatch
   async function act(entry: Watched, view: DeploymentView, decision: DeploymentDecision): Promise<void> {
     entry.busy = true;
     try {
-      await commit(context, commandFor(context, view, decision));
+      await carryOut(context, view, decision);
       if (decision.kind === "evaluate") {
         entry.answeredIndex = decision.answeredIndex;
         entry.answeredMs = view.nowMs;
@@ -168,31 +176,25 @@ function viewOf(snapshot: Snapshot, id: DeploymentId, answeredIndex: number, now
   // Asked only where it matters: a job may have many evaluations.
   const outdated = job !== undefined && job.Version !== deployment.JobVersion;
   const evaluationWaits =
-    outdated && [...snapshot.evaluationsByJob(Namespace, JobID)].some(({ Status, WaitUntil }) => Status === "pending" && WaitUntil === null);
+    outdated &&
+    [...snapshot.evaluationsByJob(Namespace, JobID)].some(({ Status, WaitUntil }) => Status === "pending" && WaitUntil === null);
   return { deployment, job, allocations: [...snapshot.allocationsByDeployment(id)], evaluationWaits, answeredIndex, nowMs };
 }
 
-function commandFor(context: ServerContext, { deployment, job }: DeploymentView, decision: DeploymentDecision): Command {
-  switch (decision.kind) {
-    case "end": {
-      const { status, description, rollback } = decision;
-      const ending = endingOf(context, deployment, { status, reason: description, rollback });
-      report(context, deployment, ending.command.Update.StatusDescription, ending.stormy);
-      return ending.command;
-    }
-    case "promote":
-      return {
-        type: "deployment-promote",
-        DeploymentID: deployment.ID,
-        Groups: null,
-        Evaluations: job === undefined ? [] : [evaluationOfDeployment(context, deployment, job)],
-      };
-    case "evaluate": {
-      const evaluations = job === undefined ? [] : [evaluationOfDeployment(context, deployment, job)];
-      if (decision.reschedule.length === 0) return { type: "evaluations-upsert", Evaluations: evaluations };
-      const transitions = decision.reschedule.map((id) => [id, { Reschedule: true }] as const);
-      return { type: "allocations-desired-transition", Transitions: Object.fromEntries(transitions), Evaluations: evaluations };
-    }
+async function carryOut(context: ServerContext, { deployment, job }: DeploymentView, decision: DeploymentDecision): Promise<void> {
+  if (decision.kind === "end") {
+    const { status, description, rollback } = decision;
+    const ending = endingOf(context, deployment, { status, reason: description, rollback });
+    await commit(context, ending.command);
+    report(context, deployment, ending.command.Update.StatusDescription, ending.stormy);
+    return;
+  }
+  const Evaluations = job === undefined ? [] : [evaluationOfDeployment(context, deployment, job)];
+  if (decision.kind === "promote") {
+    await commit(context, { type: "deployment-promote", DeploymentID: deployment.ID, Groups: null, Evaluations });
+  } else {
+    const transitions = decision.reschedule.map((id) => [id, { Reschedule: true }] as const);
+    await commitTransitions(context, transitions, Evaluations);
   }
 }
 

@@ -101,7 +101,7 @@ test("a job that cannot be admitted, or is meant for another namespace, is refus
     await assert.rejects(world.server.registerJob({ Job: { ID: "bad job" } }), code("JOB_INVALID", 400));
     await assert.rejects(world.server.registerJob({ Job: "not a job" }), code("JOB_INVALID", 400));
     await assert.rejects(
-      world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }), namespace: "other" }),
+      world.server.registerJob({ Job: { ...jobOf({ id: "web", count: 1 }), Namespace: "default" }, namespace: "other" }),
       code("REQUEST_INVALID", 400),
     );
     assert.equal(world.cluster.state.index, before);
@@ -141,7 +141,10 @@ test("a very large source is not kept, and says so; the job runs all the same", 
     const Submission = { Source: "#".repeat(1024 * 1024), Format: "hcl2", VariableFlags: {}, Variables: "" };
     const kept = await world.server.registerJob({ Job: jobOf({ id: "kept", count: 1 }), Submission });
     assert.equal(kept.Warnings, "");
-    const large = await world.server.registerJob({ Job: jobOf({ id: "large", count: 1 }), Submission: { ...Submission, Variables: "a = 1" } });
+    const large = await world.server.registerJob({
+      Job: jobOf({ id: "large", count: 1 }),
+      Submission: { ...Submission, Variables: "a = 1" },
+    });
     assert.match(large.Warnings, /source has 1048581 bytes and is not kept: job_max_source_size is 1048576/);
     const snapshot = world.cluster.state.snapshot();
     assert.equal(snapshot.submission("default", "kept", 0)?.Source.length, 1024 * 1024);

@@ -9,7 +9,11 @@ import { inside, statuses } from "../../inside.ts";
 
 const SECOND = 1e9;
 const HOUR = 3600 * SECOND;
-const drainSpec = (Deadline: number, IgnoreSystemJobs = false) => ({ Drain: { Deadline, IgnoreSystemJobs }, MarkEligible: false, Meta: {} });
+const drainSpec = (Deadline: number, IgnoreSystemJobs = false) => ({
+  Drain: { Deadline, IgnoreSystemJobs },
+  MarkEligible: false,
+  Meta: {},
+});
 const stopDrain = (MarkEligible: boolean) => ({ Drain: null, MarkEligible, Meta: {} });
 
 const record = (world: World, node: SimulatedNode): Node => {
@@ -23,7 +27,8 @@ const events = (world: World, node: SimulatedNode) =>
   record(world, node)
     .Events.filter((event) => event.Subsystem === "Drain")
     .map((event) => event.Message);
-const register = (world: World, shape: Partial<JobShape> = {}) => world.server.registerJob({ Job: jobOf({ id: "web", count: 3, ...shape }) });
+const register = (world: World, shape: Partial<JobShape> = {}) =>
+  world.server.registerJob({ Job: jobOf({ id: "web", count: 3, ...shape }) });
 
 /** One node that has everything, and another that has room for it. */
 async function onOneNode(
@@ -45,7 +50,12 @@ test("a drain moves services one by one, each when the last is well, and complet
   onOneNode([{}], async (world, full, other) => {
     let least = Infinity;
     world.cluster.state.watch.subscribe(() => {
-      least = Math.min(least, statuses(world, "web").split(" ").filter((each) => each === "running").length);
+      least = Math.min(
+        least,
+        statuses(world, "web")
+          .split(" ")
+          .filter((each) => each === "running").length,
+      );
     });
     await world.server.drainNode(full.id, { ...drainSpec(HOUR), Meta: { why: "new disks" } });
     const draining = record(world, full);
@@ -114,7 +124,8 @@ test("a drain without deadline waits for batch work as long as it takes", () =>
 
 test("system jobs leave last, or stay when they are ignored", () =>
   onOneNode([{ count: 2 }, { id: "agent", type: "system", count: 1 }], async (world, full) => {
-    const agents = () => [...full.allocations.values()].filter(({ allocation, status }) => allocation.JobID === "agent" && status === "running");
+    const agents = () =>
+      [...full.allocations.values()].filter(({ allocation, status }) => allocation.JobID === "agent" && status === "running");
     await world.server.drainNode(full.id, drainSpec(HOUR));
     await world.clock.advance(5_000);
     assert.deepEqual([agents().length, held(full)], [1, 2]);
@@ -137,7 +148,12 @@ test("two draining nodes together take no more of a group than migrate.max_paral
     await world.addNode({ name: "c" });
     let least = Infinity;
     world.cluster.state.watch.subscribe(() => {
-      least = Math.min(least, statuses(world, "web").split(" ").filter((each) => each === "running").length);
+      least = Math.min(
+        least,
+        statuses(world, "web")
+          .split(" ")
+          .filter((each) => each === "running").length,
+      );
     });
     await Promise.all([world.server.drainNode(a.id, drainSpec(HOUR)), world.server.drainNode(b.id, drainSpec(HOUR))]);
     await world.clock.advance(120_000);
@@ -221,4 +237,20 @@ test("an unknown node cannot be drained", () =>
   inside({}, async (world) => {
     const missing = (thrown: unknown) => thrown instanceof NamedError && thrown.statusCode === 404;
     await assert.rejects(world.server.drainNode("nope" as NodeId, drainSpec(0)), missing);
+  }));
+
+test("a drain that is over does not win over a newer one on its way: what that wants is done first", () =>
+  onOneNode([{ type: "system", count: 1 }], async (world, full) => {
+    await world.server.drainNode(full.id, drainSpec(HOUR, true));
+    await world.clock.advance(249);
+    // The first is found over while the second is on its way into the log.
+    const newer = world.server.drainNode(full.id, drainSpec(HOUR));
+    await world.clock.advance(1);
+    await newer;
+    await world.clock.advance(1);
+    assert.equal(record(world, full).DrainStrategy?.IgnoreSystemJobs, false);
+    await world.clock.advance(30_000);
+    assert.deepEqual([record(world, full).DrainStrategy, held(full)], [null, 0]);
+    assert.equal(events(world, full).filter((message) => message === "Node drain complete").length, 1);
+    assert.deepEqual(world.errors, []);
   }));
