@@ -7,7 +7,11 @@ import { UsageError, type FlagTable, type ParsedFlags } from "./flags.ts";
 export const EXEC_FLAGS: FlagTable = {
   i: { kind: "boolean", about: "Pass standard input to the command (default true)" },
   t: { kind: "boolean", about: "Give the command a terminal (default: when standard input is one, and -i)" },
-  e: { kind: "text", value: "character", about: 'At the start of a line, this and "." end the session; "none" for no such thing (default "~")' },
+  e: {
+    kind: "text",
+    value: "character",
+    about: 'At the start of a line, this and "." end the session; "none" for no such thing (default "~")',
+  },
 };
 
 /** Runs a session at this process's own streams; answers the command's exit code. */
@@ -24,7 +28,8 @@ export function execHere(
 export function execOptions(flags: ParsedFlags, inputIsTerminal: boolean): ExecOptions {
   const interactive = !flags.given("i") || flags.flag("i");
   const tty = flags.given("t") ? flags.flag("t") : interactive && inputIsTerminal;
-  if (flags.given("t") && tty && !interactive) throw new UsageError("-i must be enabled when running with a terminal: leave -i=false or -t out");
+  if (flags.given("t") && tty && !interactive)
+    throw new UsageError("-i must be enabled when running with a terminal: leave -i=false or -t out");
   const escape = flags.text("e") ?? "~";
   if (escape !== "none" && escape.length !== 1)
     throw new UsageError(`invalid value ${JSON.stringify(escape)} for flag -e: want one character, or none`);

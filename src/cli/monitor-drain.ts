@@ -37,7 +37,9 @@ export async function monitorDrain(
   };
   const watching = watchAllocations(context, nodeId, signal, look);
   try {
-    const node = await drainEnd(context, nodeId, signal, (node) => say(`Node ${JSON.stringify(nodeId)} drain strategy updated: ${drainText(node)}`));
+    const node = await drainEnd(context, nodeId, signal, (node) =>
+      say(`Node ${JSON.stringify(nodeId)} drain strategy updated: ${drainText(node)}`),
+    );
     const { value: allocations } = await api.nodes.allocations(nodeId);
     look(allocations);
     if (node.LastDrain?.Status === "canceled") {

@@ -100,7 +100,8 @@ async function fromHcl(
   if (diagnostics.length > 0) fields = {};
   else if (whole === undefined || shape.block === undefined) fields = read(body, shape.keys, shape.block ?? "the file");
   else {
-    for (const attribute of body.attributes) wrong(attribute.nameRange, `Unknown key ${JSON.stringify(attribute.name)} beside ${shape.block}`);
+    for (const attribute of body.attributes)
+      wrong(attribute.nameRange, `Unknown key ${JSON.stringify(attribute.name)} beside ${shape.block}`);
     for (const block of body.blocks) if (block !== whole) wrong(block.headRange, `Only one ${shape.block} block is allowed in a file`);
     fields = { Name: whole.labels[0]?.text ?? "", ...read(whole.body, shape.keys, shape.block) };
   }

@@ -90,7 +90,12 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "operator raft state",
     "operator raft migrate-backend",
   ),
-  ...awaiting("never", "Drover's agent runs on Linux, its command line elsewhere too", "windows service install", "windows service uninstall"),
+  ...awaiting(
+    "never",
+    "Drover's agent runs on Linux, its command line elsewhere too",
+    "windows service install",
+    "windows service uninstall",
+  ),
 ];
 
 /** What to say to words that begin with such a command (`var put a=b`), or name a group of nothing but such ones (`var`). */

@@ -39,7 +39,9 @@ async function whose(context: Context) {
   const allocation = alloc === undefined ? undefined : await resolveAllocation(context, alloc);
   const found = job === undefined ? undefined : await resolveJob(context, job);
   if (found !== undefined && allocation !== undefined && found.ID !== allocation.JobID)
-    throw new UsageError(`Allocation ${JSON.stringify(alloc)} is of job ${JSON.stringify(allocation.JobID)}, not ${JSON.stringify(found.ID)}`);
+    throw new UsageError(
+      `Allocation ${JSON.stringify(alloc)} is of job ${JSON.stringify(allocation.JobID)}, not ${JSON.stringify(found.ID)}`,
+    );
   return {
     job: found?.ID ?? allocation?.JobID ?? "",
     namespace: found?.Namespace ?? allocation?.Namespace ?? "",
@@ -69,6 +71,9 @@ export function pickAction(
       `Unable to find an action named ${JSON.stringify(name)}${actions.length === 0 ? ": the job has none" : `:\n\n${list(actions)}`}`,
     );
   if (fitting.length > 1)
-    throw new NamedError("ACTION_AMBIGUOUS", `Several tasks have an action named ${JSON.stringify(name)}:\n\n${list(fitting)}\n\nName one by -group and -task.`);
+    throw new NamedError(
+      "ACTION_AMBIGUOUS",
+      `Several tasks have an action named ${JSON.stringify(name)}:\n\n${list(fitting)}\n\nName one by -group and -task.`,
+    );
   return first;
 }

@@ -27,7 +27,10 @@ export const monitor: Command = {
     const node = flags.text("node-id");
     const stream = await api.agent.monitor(
       { logLevel: flags.text("log-level") ?? "INFO", logJson: flags.flag("json") },
-      { signal: context.interrupted, parameters: { node_id: node === undefined ? undefined : (await resolveNode(context, node)).ID, server_id: flags.text("server-id") } },
+      {
+        signal: context.interrupted,
+        parameters: { node_id: node === undefined ? undefined : (await resolveNode(context, node)).ID, server_id: flags.text("server-id") },
+      },
     );
     try {
       for await (const data of stream) terminal.write(data);

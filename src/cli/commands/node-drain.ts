@@ -72,14 +72,19 @@ export function drainRequest(flags: ParsedFlags): NodeDrainBody | undefined {
   if (limits > 1) throw new UsageError("Only one of -deadline, -force and -no-deadline may be set");
   if (flags.flag("disable")) {
     if (limits > 0 || flags.flag("ignore-system"))
-      throw new UsageError("-disable can't be combined with flags configuring drain strategy: -deadline, -force, -no-deadline, -ignore-system");
+      throw new UsageError(
+        "-disable can't be combined with flags configuring drain strategy: -deadline, -force, -no-deadline, -ignore-system",
+      );
     return { DrainSpec: null, MarkEligible: !flags.flag("keep-ineligible"), Meta: drainMeta(flags) };
   }
   if (flags.flag("keep-ineligible")) throw new UsageError("-keep-ineligible goes with -disable");
   const deadline = flags.duration("deadline") ?? DEADLINE_DEFAULT_NS;
   if (deadline <= 0) throw new UsageError("A positive drain duration must be given: -deadline=30m (or -force, or -no-deadline)");
   return {
-    DrainSpec: { Deadline: flags.flag("force") ? -1 : flags.flag("no-deadline") ? 0 : deadline, IgnoreSystemJobs: flags.flag("ignore-system") },
+    DrainSpec: {
+      Deadline: flags.flag("force") ? -1 : flags.flag("no-deadline") ? 0 : deadline,
+      IgnoreSystemJobs: flags.flag("ignore-system"),
+    },
     Meta: drainMeta(flags),
   };
 }

@@ -73,7 +73,7 @@ export const nodePoolInfo: Command = {
     const configuration = pool.SchedulerConfiguration;
     const settings: [string, string][] = [];
     if ((configuration?.SchedulerAlgorithm ?? "") !== "") settings.push(["Scheduler Algorithm", configuration?.SchedulerAlgorithm ?? ""]);
-    if (configuration != null && configuration.MemoryOversubscriptionEnabled !== null)
+    if (configuration !== null && configuration.MemoryOversubscriptionEnabled !== null)
       settings.push(["Memory Oversubscription Enabled", String(configuration.MemoryOversubscriptionEnabled)]);
     terminal.print(`${title("Scheduler Configuration")}\n${settings.length === 0 ? "No scheduler configuration" : keyValues(settings)}`);
     return 0;

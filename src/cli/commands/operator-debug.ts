@@ -86,7 +86,12 @@ export const operatorDebug: Command = {
     const capture = new Capture(context);
     await capture.all("cluster", CLUSTER);
     await gather(context, capture, { durationMs, intervalMs });
-    capture.index({ Began: began.toISOString(), Ended: new Date(context.nowMs()).toISOString(), DurationMs: durationMs, IntervalMs: intervalMs });
+    capture.index({
+      Began: began.toISOString(),
+      Ended: new Date(context.nowMs()).toISOString(),
+      DurationMs: durationMs,
+      IntervalMs: intervalMs,
+    });
     terminal.print(`\nCreated debug ${write(flags.text("output"), name, capture, context.nowMs())}`);
     if (capture.failures.length === 0) return 0;
     terminal.complain(`${capture.failures.length} parts could not be had:\n${capture.failures.map((each) => `  * ${each}`).join("\n")}`);
@@ -99,7 +104,11 @@ function milliseconds(flags: ParsedFlags, name: string, otherwise: number): numb
   return ns === undefined ? otherwise : ns / 1e6;
 }
 
-async function gather(context: Context, capture: Capture, time: { readonly durationMs: number; readonly intervalMs: number }): Promise<void> {
+async function gather(
+  context: Context,
+  capture: Capture,
+  time: { readonly durationMs: number; readonly intervalMs: number },
+): Promise<void> {
   const { api, flags, interrupted } = context;
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, interrupted]);
@@ -108,7 +117,11 @@ async function gather(context: Context, capture: Capture, time: { readonly durat
     capture.stream("monitor.log", signal, () => api.agent.monitor({ logLevel: flags.text("log-level") ?? "TRACE" }, { signal })),
     ...(topics.includes("none:*")
       ? []
-      : [capture.stream("events.json", signal, () => api.request.bytes("/v1/event/stream", { signal, parameters: { topic: topics, namespace: "*" } }))]),
+      : [
+          capture.stream("events.json", signal, () =>
+            api.request.bytes("/v1/event/stream", { signal, parameters: { topic: topics, namespace: "*" } }),
+          ),
+        ]),
     capture.profiles(milliseconds(flags, "pprof-duration", 1000)),
   ];
   const endMs = context.nowMs() + time.durationMs;
@@ -151,7 +164,10 @@ class Capture {
       Object.entries(paths).map(([name, path]) =>
         this.#part(`${folder}/${name}.json`, async () => {
           const [plain, query] = path.split("?") as [string, string | undefined];
-          const { value } = await this.#context.api.request.get(plain, { stale, parameters: Object.fromEntries(new URLSearchParams(query)) });
+          const { value } = await this.#context.api.request.get(plain, {
+            stale,
+            parameters: Object.fromEntries(new URLSearchParams(query)),
+          });
           return Buffer.from(JSON.stringify(value, null, 2));
         }),
       ),
@@ -183,7 +199,8 @@ class Capture {
     if (value.config["EnableDebug"] !== true && value.config["enable_debug"] !== true) return;
     await this.#part("profile/processor.json", async () => {
       const parts: Uint8Array[] = [];
-      for await (const data of await this.#context.api.agent.profile("profile", Math.max(1, Math.round(durationMs / 1000)))) parts.push(data);
+      for await (const data of await this.#context.api.agent.profile("profile", Math.max(1, Math.round(durationMs / 1000))))
+        parts.push(data);
       return Buffer.concat(parts);
     });
     await this.#part("profile/host.json", async () => Buffer.from(JSON.stringify((await this.#context.api.agent.host()).value, null, 2)));

@@ -5,7 +5,8 @@ import { UsageError } from "../flags.ts";
 
 export const ui: Command = {
   usage: "ui [options] [<id>]",
-  about: "Shows where the web UI is, or where in it a job, allocation or node is. This version has no web UI yet: the address is what it will be.",
+  about:
+    "Shows where the web UI is, or where in it a job, allocation or node is. This version has no web UI yet: the address is what it will be.",
   connects: true,
   flags: {
     "show-url": { kind: "boolean", about: "Print the address instead of opening it" },
@@ -15,7 +16,10 @@ export const ui: Command = {
     if (words.length > 1) throw new UsageError("This command takes at most one argument: <id>");
     if (flags.flag("authenticate"))
       throw new NamedError("ACCESS_CONTROL_ABSENT", "Cannot make a one-time token: access control is not in this version of Drover yet");
-    const path = words[0] === undefined ? "/ui/jobs" : await pathOf(words[0], async (id) => (await api.search({ Prefix: id, Context: "all" })).value.Matches);
+    const path =
+      words[0] === undefined
+        ? "/ui/jobs"
+        : await pathOf(words[0], async (id) => (await api.search({ Prefix: id, Context: "all" })).value.Matches);
     if (!flags.flag("show-url"))
       throw new NamedError("UI_ABSENT", `Cannot open ${api.address}${path}: the web UI is not in this version of Drover yet`, {
         fix: "drover status shows the same; -show-url prints the address.",

@@ -27,22 +27,26 @@ for (const [typed, passed, letGo] of [
 
 test("EscapeFilter says the same however the keys come in pieces", () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom("~", ".", "\n", "\r", "a"), { maxLength: 30 }), fc.array(fc.nat(4), { maxLength: 30 }), (keys, cuts) => {
-      const typed = keys.join("");
-      const whole = new EscapeFilter("~").push(Buffer.from(typed));
-      const pieces = new EscapeFilter("~");
-      let passed = "";
-      let letGo = false;
-      let at = 0;
-      for (let piece = 0; at < typed.length && !letGo; piece++) {
-        const length = 1 + (cuts[piece] ?? 0);
-        const found = pieces.push(Buffer.from(typed.slice(at, at + length)));
-        passed += text(found.passed);
-        letGo = found.letGo;
-        at += length;
-      }
-      assert.deepEqual([passed, letGo], [text(whole.passed), whole.letGo]);
-    }),
+    fc.property(
+      fc.array(fc.constantFrom("~", ".", "\n", "\r", "a"), { maxLength: 30 }),
+      fc.array(fc.nat(4), { maxLength: 30 }),
+      (keys, cuts) => {
+        const typed = keys.join("");
+        const whole = new EscapeFilter("~").push(Buffer.from(typed));
+        const pieces = new EscapeFilter("~");
+        let passed = "";
+        let letGo = false;
+        let at = 0;
+        for (let piece = 0; at < typed.length && !letGo; piece++) {
+          const length = 1 + (cuts[piece] ?? 0);
+          const found = pieces.push(Buffer.from(typed.slice(at, at + length)));
+          passed += text(found.passed);
+          letGo = found.letGo;
+          at += length;
+        }
+        assert.deepEqual([passed, letGo], [text(whole.passed), whole.letGo]);
+      },
+    ),
   );
 });
 

@@ -35,7 +35,8 @@ test("transitionText() joins what happened between two looks, and is silent abou
 });
 
 const STRATEGY = { Deadline: 60e9, IgnoreSystemJobs: false, ForceDeadline: "2026-01-02T04:04:05Z", StartedAt: "" };
-const node = (over: object): NodeDetail => ({ ID: "n1", DrainStrategy: null, LastDrain: null, Drain: false, ...over }) as unknown as NodeDetail;
+const node = (over: object): NodeDetail =>
+  ({ ID: "n1", DrainStrategy: null, LastDrain: null, Drain: false, ...over }) as unknown as NodeDetail;
 
 /** A node whose drain ends at the third look, with `last` on it then. */
 function world(last: readonly Allocation[], status: "complete" | "canceled" = "complete") {
@@ -90,7 +91,10 @@ const request = (...words: string[]) => drainRequest(parseFlags(words, nodeDrain
 
 test("drainRequest() asks for what the flags say", () => {
   assert.deepEqual(request("-enable"), { DrainSpec: { Deadline: 3_600e9, IgnoreSystemJobs: false }, Meta: {} });
-  assert.deepEqual(request("-enable", "-deadline", "5m", "-ignore-system"), { DrainSpec: { Deadline: 300e9, IgnoreSystemJobs: true }, Meta: {} });
+  assert.deepEqual(request("-enable", "-deadline", "5m", "-ignore-system"), {
+    DrainSpec: { Deadline: 300e9, IgnoreSystemJobs: true },
+    Meta: {},
+  });
   assert.deepEqual(request("-enable", "-force")?.DrainSpec?.Deadline, -1);
   assert.deepEqual(request("-enable", "-no-deadline")?.DrainSpec?.Deadline, 0);
   assert.deepEqual(request("-enable", "-m", "why", "-meta", "a=b=c", "-meta", "d=")?.Meta, { a: "b=c", d: "", message: "why" });
