@@ -12,7 +12,7 @@ export const allocLogs: Command = {
   about: "Shows what a task printed. <task> may be left out when there is only one.",
   connects: true,
   flags: {
-    f: { kind: "boolean", about: "Follow: go on printing until Ctrl-C or the task's end" },
+    f: { kind: "boolean", about: "Follow: go on printing until Ctrl-C or the task's end; alone, both streams" },
     tail: { kind: "boolean", about: "Only the end: the last 10 lines unless -n or -c says otherwise" },
     n: { kind: "whole", value: "lines", about: "The last so many lines" },
     c: { kind: "whole", value: "bytes", about: "The last so many bytes" },
@@ -26,7 +26,8 @@ export const allocLogs: Command = {
     const { flags } = context;
     const allocation = await pickAllocation(context);
     const task = pickTask(allocation, flags.text("task") ?? context.arguments[1]);
-    const both = flags.flag("stdout") && flags.flag("stderr");
+    const followsAll = flags.flag("f") && !["stdout", "stderr", "tail", "n", "c"].some((name) => flags.given(name));
+    const both = followsAll || (flags.flag("stdout") && flags.flag("stderr"));
     const streams = both ? (["stdout", "stderr"] as const) : flags.flag("stderr") ? (["stderr"] as const) : (["stdout"] as const);
     await Promise.all(streams.map((type) => printStream(context, allocation.ID, task, type)));
     return 0;
