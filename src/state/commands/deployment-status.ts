@@ -56,16 +56,14 @@ export function activeDeployment(
   };
 }
 
-/** Success makes the version one to come back to. Time spent paused does not count towards the progress deadlines. */
+/** A job that goes takes its active deployment along, so `deployment` is of the job as it is. Success makes the version one to come back to. Time spent paused does not count towards the progress deadlines. */
 export function setStatus(draft: Draft, deployment: Deployment, { Status, StatusDescription }: DeploymentUpdate): void {
   const resumes = deployment.Status === "paused" && Status === "running";
   const TaskGroups = resumes ? withNewDeadlines(draft, deployment.TaskGroups) : deployment.TaskGroups;
   putDeployment(draft, { ...deployment, TaskGroups, Status, StatusDescription });
   if (Status !== "successful") return;
   const record = draft.record(deployment.Namespace, deployment.JobID);
-  if (record !== undefined && record.job.CreateIndex === deployment.JobCreateIndex) {
-    mark(draft, record, deployment.JobVersion, { Stable: true });
-  }
+  if (record !== undefined) mark(draft, record, deployment.JobVersion, { Stable: true });
 }
 
 /** A job that goes takes its deployment along: nobody would end it. */
@@ -93,8 +91,8 @@ export function withNewDeadlines(draft: Draft, groups: Deployment["TaskGroups"])
 /** Not if somebody registered something newer meanwhile. */
 function rollBack(draft: Draft, deployment: Deployment, to: Job): Job | undefined {
   const record = draft.record(deployment.Namespace, deployment.JobID);
-  if (record === undefined || record.job.CreateIndex !== deployment.JobCreateIndex) return undefined;
-  if (record.job.Version !== deployment.JobVersion || record.job.Stop) return undefined;
+  // A stop is a newer version too.
+  if (record === undefined || record.job.Version !== deployment.JobVersion) return undefined;
   const submission = record.versions.find(({ spec }) => spec.Version === to.Version)?.submission ?? null;
   return registerVersion(draft, record, to, submission);
 }

@@ -26,7 +26,7 @@ function create(draft: Draft, wanted: Deployment, spec: Job): Refusal | undefine
   const activeId = tables.activeDeploymentByJob.get(jobKey(spec));
   const active = activeId === undefined ? undefined : tables.deployments.get(activeId);
   if (active !== undefined && deploymentActive(wanted)) {
-    if (active.JobCreateIndex === spec.CreateIndex && active.JobVersion > spec.Version) {
+    if (active.JobVersion > spec.Version) {
       return {
         code: "conflict",
         reason: `Cannot deploy version ${spec.Version} of job "${spec.ID}": deployment "${active.ID}" of version ${active.JobVersion} goes on`,

@@ -1,7 +1,8 @@
 /** Records for tests of the pure steps: everything at its zero but what the test is about. */
-import type { Allocation, AllocationId, Deployment, DeploymentGroup, DeploymentId, Job, JobId, Namespace, NodeId } from "#model";
+import type { Allocation, AllocationId, Deployment, DeploymentGroup, Job, JobId, Namespace, NodeId } from "#model";
 import { admitJob } from "#jobspec";
 import { jobOf, type JobShape } from "../../simulation/fixtures.ts";
+import { deployment, deploymentGroup } from "../state/nouns.ts";
 
 export const SECOND = 1e9;
 export const NAMESPACE = "default" as Namespace;
@@ -13,42 +14,12 @@ export function admitted(shape: JobShape, more: Partial<Job> = {}): Job {
 }
 
 export function groupOf(more: Partial<DeploymentGroup> = {}): DeploymentGroup {
-  return {
-    AutoRevert: false,
-    AutoPromote: false,
-    ProgressDeadline: 600 * SECOND,
-    RequireProgressBy: null,
-    Promoted: false,
-    PlacedCanaries: [],
-    DesiredCanaries: 0,
-    DesiredTotal: 2,
-    PlacedAllocs: 0,
-    HealthyAllocs: 0,
-    UnhealthyAllocs: 0,
-    ...more,
-  };
+  return deploymentGroup({ DesiredTotal: 2, ...more });
 }
 
 export function deploymentOf(groups: Readonly<Record<string, DeploymentGroup>>, more: Partial<Deployment> = {}): Deployment {
-  return {
-    ID: "d" as DeploymentId,
-    Namespace: NAMESPACE,
-    JobID: "web" as JobId,
-    JobVersion: 0,
-    JobModifyIndex: 10,
-    JobSpecModifyIndex: 10,
-    JobCreateIndex: 10,
-    IsMultiregion: false,
-    TaskGroups: groups,
-    Status: "running",
-    StatusDescription: "",
-    EvalPriority: 50,
-    CreateIndex: 11,
-    ModifyIndex: 11,
-    CreateTime: 0,
-    ModifyTime: 0,
-    ...more,
-  };
+  const of = { ID: "web" as JobId, Namespace: NAMESPACE, Version: 0, JobModifyIndex: 10, CreateIndex: 10 } as Job;
+  return deployment("d", of, { TaskGroups: groups, CreateIndex: 11, ModifyIndex: 11, ...more });
 }
 
 export function allocationOf(id: string, job: Job, more: Partial<Allocation> = {}): Allocation {

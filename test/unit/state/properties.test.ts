@@ -159,7 +159,10 @@ function assertDeployments(snapshot: Snapshot): void {
     const newestFirst = own.toSorted((a, b) => b.CreateIndex - a.CreateIndex || (a.ID < b.ID ? 1 : -1));
     assert.deepEqual(ids(snapshot.deploymentsByJob(DEFAULT, jobId)), ids(newestFirst));
     assert.ok(own.filter(deploymentActive).length <= 1, `job ${jobId} has one active deployment at most`);
-    assert.equal(snapshot.activeDeployment(DEFAULT, jobId)?.ID, own.find(deploymentActive)?.ID);
+    const goesOn = own.find(deploymentActive);
+    assert.equal(snapshot.activeDeployment(DEFAULT, jobId)?.ID, goesOn?.ID);
+    const job = snapshot.job(DEFAULT, jobId);
+    assert.equal(goesOn?.JobCreateIndex ?? job?.CreateIndex, job?.CreateIndex, "what goes on is of the job as it is");
   }
 }
 
