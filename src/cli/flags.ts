@@ -61,7 +61,9 @@ export function parseFlags(words: readonly string[], table: FlagTable, foreignWo
   }
   // Read as an argument it would do something else than was meant: `job stop web -purge` would stop "web", and not purge it.
   const late =
-    foreignWords || words[at - 1] === "--" ? undefined : words.slice(at).find((word) => Object.hasOwn(table, /^--?([^=]+)/.exec(word)?.[1] ?? ""));
+    foreignWords || words[at - 1] === "--"
+      ? undefined
+      : words.slice(at).find((word) => Object.hasOwn(table, /^--?([^=]+)/.exec(word)?.[1] ?? ""));
   if (late !== undefined) throw new UsageError(`flags come before arguments: move ${late} before ${JSON.stringify(words[at])}`);
   const last = (name: string): string | undefined => values.get(name)?.at(-1);
   return {

@@ -73,7 +73,7 @@ function findCommand(words: readonly string[]): { load: () => Promise<Command>; 
 
 async function explainUnknown(words: readonly string[]): Promise<number> {
   const { explainAwaited } = await import("./commands/awaited.ts");
-  const awaited = explainAwaited(words);
+  const awaited = explainAwaited(words, Object.keys(COMMANDS));
   if (awaited !== undefined) {
     process.stderr.write(awaited);
     return 1;

@@ -15,7 +15,12 @@ export interface NearestFit {
   readonly Wanted: number;
   readonly Free: number;
   /** Who has the static port that is missing; null: the node keeps it for itself. Absent: it is not about a port. */
-  readonly HeldBy?: { readonly AllocationID: string; readonly Namespace: string; readonly JobID: string; readonly TaskGroup: string } | null;
+  readonly HeldBy?: {
+    readonly AllocationID: string;
+    readonly Namespace: string;
+    readonly JobID: string;
+    readonly TaskGroup: string;
+  } | null;
 }
 
 export interface AllocMetric {

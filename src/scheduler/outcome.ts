@@ -39,7 +39,8 @@ export function outcomeOf(pass: Pass, decision: JobDecision, placers: ReadonlyMa
   };
   if (Object.keys(FailedTGAllocs).length === 0) return { evaluation: { ...done, BlockedEval: "" }, created: pass.followups };
   const learned = learnedClasses(pass, FailedTGAllocs);
-  if (wasBlocked(evaluation)) return { evaluation: { ...done, ...learned, Status: "blocked", StatusDescription: WAITING }, created: pass.followups };
+  if (wasBlocked(evaluation))
+    return { evaluation: { ...done, ...learned, Status: "blocked", StatusDescription: WAITING }, created: pass.followups };
   const blocked = newEvaluation({
     ...learned,
     ID: options.newId() as EvaluationId,

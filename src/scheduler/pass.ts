@@ -3,7 +3,18 @@
  * in it is private to the pass; the snapshot is only read.
  */
 import { clientTerminal } from "#model";
-import type { AllocationId, Allocation, Evaluation, EvaluationId, Job, Node, PlannedAllocation, PlannedNote, PlannedStop, TaskGroup } from "#model";
+import type {
+  AllocationId,
+  Allocation,
+  Evaluation,
+  EvaluationId,
+  Job,
+  Node,
+  PlannedAllocation,
+  PlannedNote,
+  PlannedStop,
+  TaskGroup,
+} from "#model";
 import type { Snapshot } from "#state";
 import { datacenterTest, inPool, unavailability } from "./feasible/availability.ts";
 import { type GroupChecks, groupChecks } from "./feasible/checks.ts";

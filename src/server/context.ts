@@ -1,5 +1,14 @@
 /** What every part of the room is given. One value, made in server.ts, so that an operation's needs are its first parameter. */
-import { jobKey, newEvaluation, type Evaluation, type EvaluationId, type EvaluationTrigger, type Job, type Node, type NodeId } from "#model";
+import {
+  jobKey,
+  newEvaluation,
+  type Evaluation,
+  type EvaluationId,
+  type EvaluationTrigger,
+  type Job,
+  type Node,
+  type NodeId,
+} from "#model";
 import type { Clock, Random } from "#ports";
 import type { Cluster } from "#cluster";
 import type { AdmissionContext } from "#jobspec";
@@ -60,10 +69,7 @@ export function evaluationsForNode(context: ServerContext, nodeId: NodeId, nodeM
 }
 
 /** One for each job, however many of the nodes it is on: a look at a job is a look at all of it. */
-export function evaluationsForNodes(
-  context: ServerContext,
-  nodes: readonly Pick<Node, "ID" | "NodePool" | "ModifyIndex">[],
-): Evaluation[] {
+export function evaluationsForNodes(context: ServerContext, nodes: readonly Pick<Node, "ID" | "NodePool" | "ModifyIndex">[]): Evaluation[] {
   const snapshot = context.cluster.state.snapshot();
   const found = new Map<string, { readonly job: EvaluatedJob; readonly node: (typeof nodes)[number] }>();
   const pools = new Map<string, (typeof nodes)[number]>();

@@ -72,7 +72,10 @@ test("a task that asks for a device finds in its environment which one it holds,
 });
 
 test("metadata set while the node runs is seen by the servers, and kept through a kill -9", async () => {
-  const applied = await agent.request("/v1/client/metadata", { method: "POST", body: JSON.stringify({ Meta: { rack: null, owner: "me" } }) });
+  const applied = await agent.request("/v1/client/metadata", {
+    method: "POST",
+    body: JSON.stringify({ Meta: { rack: null, owner: "me" } }),
+  });
   assert.equal(applied.status, 200, await applied.text());
   await eventually("the servers to know", async () => (await node()).Meta["owner"] === "me");
   await agent.kill();

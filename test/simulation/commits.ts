@@ -6,7 +6,9 @@ export function commitLines({ index, command, outcome, ...change }: Change): str
   return [
     `    ${index} ${command.type}${outcome.ok ? "" : ` refused: ${outcome.reason}`}`,
     ...change.jobs.map((job) => `      job ${job.ID} ${job.Type} version ${job.Version} ${job.Status}${job.Stop ? " stopped" : ""}`),
-    ...change.nodes.map((node) => `      node ${node.Name} ${node.Status} ${node.SchedulingEligibility}${node.DrainStrategy === null ? "" : " draining"}`),
+    ...change.nodes.map(
+      (node) => `      node ${node.Name} ${node.Status} ${node.SchedulingEligibility}${node.DrainStrategy === null ? "" : " draining"}`,
+    ),
     ...change.evaluations.map((evaluation) => `      evaluation ${evaluationWords(evaluation)}`),
     ...change.deployments.map((deployment) => `      deployment ${deploymentWords(deployment)}`),
     ...change.allocations.map((allocation) => `      allocation ${allocationWords(allocation)}`),

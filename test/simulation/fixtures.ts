@@ -66,7 +66,9 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
 function devicesOf({ name, devices = 0 }: NodeShape): Node["NodeResources"]["Devices"] {
   if (devices === 0) return [];
   const instance = (index: number) => ({ ID: `${name}-gpu-${index}`, Healthy: true, HealthDescription: "", Locality: null });
-  return [{ Vendor: "acme", Type: "gpu", Name: "a1", Instances: Array.from({ length: devices }, (_, index) => instance(index)), Attributes: {} }];
+  return [
+    { Vendor: "acme", Type: "gpu", Name: "a1", Instances: Array.from({ length: devices }, (_, index) => instance(index)), Attributes: {} },
+  ];
 }
 
 type ConstraintShape = { readonly LTarget: string; readonly RTarget: string; readonly Operand: string };

@@ -76,7 +76,9 @@ function standsBeside(snapshot: Snapshot, allocation: Allocation): boolean {
   if (allocation.AllocStates.length > 0) return true;
   const group = snapshot.deployment(allocation.DeploymentID)?.TaskGroups[allocation.TaskGroup];
   if (group?.PlacedCanaries.includes(allocation.ID) !== true) return false;
-  return !group.Promoted || [...snapshot.evaluationsByJob(allocation.Namespace, allocation.JobID)].some(({ Status }) => Status === "pending");
+  return (
+    !group.Promoted || [...snapshot.evaluationsByJob(allocation.Namespace, allocation.JobID)].some(({ Status }) => Status === "pending")
+  );
 }
 
 function checkDeployment(snapshot: Snapshot, deployment: Deployment): void {

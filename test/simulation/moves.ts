@@ -5,20 +5,7 @@
  */
 import { messageOf, NamedError } from "#std";
 import { breakConnection, troubleLink, troubleLog } from "./moves/faults.ts";
-import {
-  dispatch,
-  endTask,
-  flood,
-  force,
-  meddle,
-  promote,
-  revert,
-  scale,
-  stopAllocation,
-  stopJob,
-  submit,
-  tag,
-} from "./moves/jobs.ts";
+import { dispatch, endTask, flood, force, meddle, promote, revert, scale, stopAllocation, stopJob, submit, tag } from "./moves/jobs.ts";
 import { configure, deleteEvaluations, pauseBroker, touchNamespaces, touchPools } from "./moves/cluster.ts";
 import { drain, eligibility, loseNode, returnNode } from "./moves/nodes.ts";
 import type { Mood, Stage } from "./stage.ts";

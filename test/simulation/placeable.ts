@@ -30,7 +30,8 @@ function valueOf(node: Node, target: string): string | undefined {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 const tasksOf = (job: Job) => job.TaskGroups[0]?.Tasks ?? [];
-const devicesAsked = (job: Job): number => sum(tasksOf(job).flatMap((task) => task.Resources?.Devices.map(({ Count }) => Count ?? 1) ?? []));
+const devicesAsked = (job: Job): number =>
+  sum(tasksOf(job).flatMap((task) => task.Resources?.Devices.map(({ Count }) => Count ?? 1) ?? []));
 const instancesOf = (node: Node): number => sum(node.NodeResources.Devices.map(({ Instances }) => Instances.length));
 
 export function capacityOf(node: Node): { cpu: number; memory: number; disk: number } {
@@ -67,12 +68,15 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Al
     free.cpu -= cpu;
     free.memory -= memory;
     free.disk -= disk;
-    for (const key of coresAndDevices(allocation)) if (key.startsWith("core")) cores--;
-    else devices--;
+    for (const key of coresAndDevices(allocation))
+      if (key.startsWith("core")) cores--;
+      else devices--;
   }
   const coreMHz = node.NodeResources.Cpu.CpuShares / node.NodeResources.Cpu.TotalCpuCores;
   const coresAsked = sum(tasksOf(job).map((task) => task.Resources?.Cores ?? 0));
-  const cpu = sum(tasksOf(job).map(({ Resources }) => ((Resources?.Cores ?? 0) > 0 ? (Resources?.Cores ?? 0) * coreMHz : (Resources?.CPU ?? 0))));
+  const cpu = sum(
+    tasksOf(job).map(({ Resources }) => ((Resources?.Cores ?? 0) > 0 ? (Resources?.Cores ?? 0) * coreMHz : (Resources?.CPU ?? 0))),
+  );
   const memory = sum(tasksOf(job).map((task) => task.Resources?.MemoryMB ?? 0));
   const disk = job.TaskGroups[0]?.EphemeralDisk?.SizeMB ?? 0;
   return free.cpu >= cpu && free.memory >= memory && free.disk >= disk && cores >= coresAsked && devices >= devicesAsked(job);

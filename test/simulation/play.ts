@@ -275,7 +275,8 @@ async function forget(world: World): Promise<void> {
   const { server, cluster, clock } = world;
   for (const job of cluster.state.snapshot().jobs("*")) {
     const tagged = cluster.state.snapshot().jobVersions(job.Namespace, job.ID);
-    for (const { VersionTag } of tagged) if (VersionTag !== null) await during(world, server.untagJobVersion(job.Namespace, job.ID, VersionTag.Name));
+    for (const { VersionTag } of tagged)
+      if (VersionTag !== null) await during(world, server.untagJobVersion(job.Namespace, job.ID, VersionTag.Name));
     if (!job.Stop)
       await during(world, server.deregisterJob(job.Namespace, job.ID, { Purge: false, EvalPriority: 0, NoShutdownDelay: false }));
   }

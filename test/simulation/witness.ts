@@ -8,10 +8,19 @@
  * - nobody is evicted but for a job of a priority higher by 10;
  * - an update takes down no more than max_parallel: those it has placed that are not known to be healthy, however they came;
  * - whatever is to be tried again later names an evaluation that is there;
- * - jobs that are stopped get nothing new.
+ * - jobs that are stopped get nothing new; a token dispatches one child.
  */
 import assert from "node:assert/strict";
-import { clientTerminal, deploymentActive, serverTerminal, terminal, type Allocation, type Deployment, type Job, type NodeId } from "#model";
+import {
+  clientTerminal,
+  deploymentActive,
+  serverTerminal,
+  terminal,
+  type Allocation,
+  type Deployment,
+  type Job,
+  type NodeId,
+} from "#model";
 import type { Change, Snapshot } from "#state";
 import { unavailable, unsuitable } from "./placeable.ts";
 
@@ -45,11 +54,16 @@ export function createWitness(nowMs: () => number): Witness {
     for (const id of goneNodes) away.delete(id);
   }
 
-  function seeJobs({ jobs, goneJobs }: Change): void {
+  function seeJobs({ jobs, goneJobs, index }: Change, snapshot: Snapshot): void {
     const key = (job: { readonly Namespace: string; readonly ID: string }) => `${job.Namespace} ${job.ID}`;
     for (const job of jobs) {
       if (!job.Stop) stoppedMs.delete(key(job));
       else if (!stoppedMs.has(key(job))) stoppedMs.set(key(job), nowMs());
+    }
+    for (const { Namespace, ParentID, DispatchIdempotencyToken: token, CreateIndex } of jobs) {
+      if (token === "" || CreateIndex !== index) continue;
+      const children = [...snapshot.childJobs(Namespace, ParentID)].filter((child) => child.DispatchIdempotencyToken === token);
+      assert.equal(children.length, 1, `token "${token}" dispatched ${children.length} children of ${ParentID} at index ${index}`);
     }
     for (const gone of goneJobs) stoppedMs.set(key(gone), nowMs());
   }
@@ -82,13 +96,17 @@ export function createWitness(nowMs: () => number): Witness {
     const before = deployments.get(deployment.ID);
     deployments.set(deployment.ID, deployment.Status);
     if (before === undefined || deploymentActive({ Status: before })) return;
-    assert.equal(deployment.Status, before, `deployment ${deployment.ID} had ended (${before}) and is ${deployment.Status} at index ${index}`);
+    assert.equal(
+      deployment.Status,
+      before,
+      `deployment ${deployment.ID} had ended (${before}) and is ${deployment.Status} at index ${index}`,
+    );
   }
 
   return {
     see(change, snapshot) {
       seeNodes(change);
-      seeJobs(change);
+      seeJobs(change, snapshot);
       for (const allocation of change.allocations) seeAllocation(allocation, change, snapshot);
       for (const deployment of change.deployments) seeDeployment(deployment, change);
       for (const gone of change.goneAllocations) allocations.delete(gone.ID);
@@ -113,7 +131,9 @@ function seeEviction(victim: Allocation, snapshot: Snapshot): void {
 /** A commit that stops some for an update: how many of the deployment are on their way then? */
 function seeUpdates({ command, index }: Change, snapshot: Snapshot): void {
   if (command.type !== "plan-apply" || command.Plan.Job === null) return;
-  const updated = new Set<string>(command.Plan.Stops.filter((stop) => stop.DesiredDescription === UPDATING && stop.ClientStatus === "").map((stop) => stop.ID));
+  const updated = new Set<string>(
+    command.Plan.Stops.filter((stop) => stop.DesiredDescription === UPDATING && stop.ClientStatus === "").map((stop) => stop.ID),
+  );
   const job: Job | undefined = updated.size === 0 ? undefined : snapshot.job(command.Plan.Job.Namespace, command.Plan.Job.ID);
   const deployment = job === undefined ? undefined : snapshot.activeDeployment(job.Namespace, job.ID);
   if (job === undefined || deployment === undefined || deployment.JobVersion !== job.Version) return;
@@ -126,7 +146,9 @@ function seeUpdates({ command, index }: Change, snapshot: Snapshot): void {
   for (const group of job.TaskGroups) {
     const most: number = group.Update?.MaxParallel ?? 0;
     if (most === 0 || ![...updated].some((id) => snapshot.allocation(id)?.TaskGroup === group.Name)) continue;
-    const members: readonly Allocation[] = [...snapshot.allocationsByDeployment(deployment.ID)].filter((each) => each.TaskGroup === group.Name);
+    const members: readonly Allocation[] = [...snapshot.allocationsByDeployment(deployment.ID)].filter(
+      (each) => each.TaskGroup === group.Name,
+    );
     const onTheirWay: number = members.filter(isOnItsWay).length;
     assert.ok(onTheirWay <= most, `${job.ID} updates ${onTheirWay} at once at index ${index}, max_parallel is ${most}`);
   }

@@ -3,7 +3,6 @@
  * docs/coverage.md lists them.
  */
 import { awaitedText, type Awaited } from "#api/contract";
-import { COMMANDS } from "./table.ts";
 
 export interface AwaitedCommand {
   readonly name: string;
@@ -98,15 +97,18 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
   ),
 ];
 
-/** What to say to words that begin with such a command (`var put a=b`), or name a group of nothing but such ones (`var`). */
-export function explainAwaited(words: readonly string[]): string | undefined {
+/**
+ * What to say to words that begin with such a command (`var put a=b`), or name a group of nothing but such ones (`var`). `commands`: the
+ * names of those there are.
+ */
+export function explainAwaited(words: readonly string[], commands: readonly string[]): string | undefined {
   for (const length of [4, 3, 2, 1]) {
     const name = words.slice(0, length).join(" ");
     const found = AWAITED_COMMANDS.find((each) => each.name === name);
     if (words.length >= length && found !== undefined) return `drover: ${sentence(found)}\n`;
   }
   const group = words.filter((word) => !word.startsWith("-")).join(" ");
-  const begun = Object.keys(COMMANDS).some((name) => name.startsWith(`${group} `));
+  const begun = commands.some((name) => name.startsWith(`${group} `));
   const inside = AWAITED_COMMANDS.find((each) => each.name.startsWith(`${group} `));
   return inside === undefined || begun ? undefined : `drover: ${sentence({ ...inside, name: group })}\n`;
 }

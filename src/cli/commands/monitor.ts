@@ -19,7 +19,7 @@ export const monitor: Command = {
     if (context.arguments.length > 0) {
       // `monitor export` is a command of its own, which is not there yet.
       const { explainAwaited } = await import("./awaited.ts");
-      const awaited = explainAwaited(["monitor", ...context.arguments]);
+      const awaited = explainAwaited(["monitor", ...context.arguments], []);
       if (awaited === undefined) throw new UsageError("This command takes no arguments");
       terminal.complain(awaited.trimEnd());
       return 1;

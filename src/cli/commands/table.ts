@@ -24,10 +24,19 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "deployment fail": entry("Mark a deployment as failed", async () => (await import("./deployment-actions.ts")).deploymentFail),
   "deployment list": entry("List deployments", async () => (await import("./deployment-list.ts")).deploymentList),
   "deployment pause": entry("Hold a deployment", async () => (await import("./deployment-actions.ts")).deploymentPause),
-  "deployment promote": entry("Say yes to a deployment's canaries", async () => (await import("./deployment-actions.ts")).deploymentPromote),
+  "deployment promote": entry(
+    "Say yes to a deployment's canaries",
+    async () => (await import("./deployment-actions.ts")).deploymentPromote,
+  ),
   "deployment resume": entry("Let a paused deployment go on", async () => (await import("./deployment-actions.ts")).deploymentResume),
-  "deployment status": entry("Show a deployment, or follow it to its end", async () => (await import("./deployment-status.ts")).deploymentStatus),
-  "deployment unblock": entry("Multi-region deployments only: Nomad Enterprise's", async () => (await import("./deployment-actions.ts")).deploymentUnblock),
+  "deployment status": entry(
+    "Show a deployment, or follow it to its end",
+    async () => (await import("./deployment-status.ts")).deploymentStatus,
+  ),
+  "deployment unblock": entry(
+    "Multi-region deployments only: Nomad Enterprise's",
+    async () => (await import("./deployment-actions.ts")).deploymentUnblock,
+  ),
   check: entry("Say whether the agent is well, by exit code", async () => (await import("./check.ts")).check),
   "eval delete": entry("Delete evaluations, in an emergency", async () => (await import("./eval-delete.ts")).evalDelete),
   "eval list": entry("List evaluations", async () => (await import("./eval.ts")).evalList),
@@ -44,7 +53,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "job periodic force": entry("Launch a periodic job now", async () => (await import("./job-periodic-force.ts")).jobPeriodicForce),
   "job plan": entry("Show what running a job file would change", async () => (await import("./job-plan.ts")).jobPlan),
   "job promote": entry("Say yes to the canaries of a job", async () => (await import("./deployment-actions.ts")).jobPromote),
-  "job restart": entry("Restart or reschedule a job's allocations, some at a time", async () => (await import("./job-restart.ts")).jobRestart),
+  "job restart": entry(
+    "Restart or reschedule a job's allocations, some at a time",
+    async () => (await import("./job-restart.ts")).jobRestart,
+  ),
   "job revert": entry("Go back to an earlier version of a job", async () => (await import("./job-revert.ts")).jobRevert),
   "job run": entry("Run a job file: a new job, or a new version of one", async () => (await import("./job-run.ts")).jobRun),
   "job scale": entry("Change how many of a group there should be", async () => (await import("./job-scale.ts")).jobScale),
@@ -119,7 +131,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
   "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
   "service list": entry("List services", async () => (await import("./service.ts")).serviceList),
-  status: entry("Show whatever has this id: job, allocation, node, evaluation, deployment", async () => (await import("./status.ts")).status),
+  status: entry(
+    "Show whatever has this id: job, allocation, node, evaluation, deployment",
+    async () => (await import("./status.ts")).status,
+  ),
   "system gc": entry("Remove what is dead: jobs, evaluations, allocations, nodes", async () => (await import("./system-gc.ts")).systemGc),
   "system reconcile summaries": entry(
     "Count every job's allocations afresh",

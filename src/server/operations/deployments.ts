@@ -2,14 +2,7 @@
  * What people do to a deployment: promote its canaries, pause it and let it go on, fail it, judge its allocations. nomad.md §6.10.
  * Only an active one can be moved; the words of a refusal are those users know.
  */
-import {
-  type AllocationId,
-  type Deployment,
-  deploymentActive,
-  DEPLOYMENT_DESCRIPTIONS,
-  type DeploymentId,
-  type Evaluation,
-} from "#model";
+import { type AllocationId, type Deployment, deploymentActive, DEPLOYMENT_DESCRIPTIONS, type DeploymentId, type Evaluation } from "#model";
 import type { Command } from "#state";
 import { commit, type ServerContext } from "../context.ts";
 import type { DeploymentResponse } from "../contract.ts";

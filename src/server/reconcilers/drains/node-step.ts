@@ -72,4 +72,3 @@ function forcedAtMs(strategy: { readonly Deadline: number; readonly ForceDeadlin
   const at = Date.parse(strategy.ForceDeadline);
   return Number.isNaN(at) ? 0 : at;
 }
-

@@ -38,11 +38,11 @@ for (const [words, said] of [
   ["operator raft migrate-backend x", /will not come: Drover writes no Raft/],
   ["operator root keyring rotate -full", /"operator root keyring rotate" is not/],
 ] as const) {
-  test(`"${words}" is answered by name`, () => assert.match(explainAwaited(words.split(" ")) ?? "", said));
+  test(`"${words}" is answered by name`, () => assert.match(explainAwaited(words.split(" "), Object.keys(COMMANDS)) ?? "", said));
 }
 
 for (const words of ["node", "operator", "node pool", "nothing", "job run", ""]) {
-  test(`"${words}" is not awaited`, () => assert.equal(explainAwaited(words.split(" ")), undefined));
+  test(`"${words}" is not awaited`, () => assert.equal(explainAwaited(words.split(" "), Object.keys(COMMANDS)), undefined));
 }
 
 const configuration = (...words: string[]) =>

@@ -230,13 +230,23 @@ test("a system job that lacks room on one node waits for that node", () =>
   inside({}, async (world) => {
     const small = await world.addNode({ name: "small", memoryMB: 1_000 });
     await world.addNode({ name: "large" });
-    await world.server.registerJob({ Job: jobOf({ id: "first", count: 1, memoryMB: 900, constraints: [{ LTarget: "${node.unique.name}", RTarget: "small", Operand: "=" }] }) });
+    await world.server.registerJob({
+      Job: jobOf({
+        id: "first",
+        count: 1,
+        memoryMB: 900,
+        constraints: [{ LTarget: "${node.unique.name}", RTarget: "small", Operand: "=" }],
+      }),
+    });
     await world.clock.advance(2_000);
     await world.server.registerJob({ Job: jobOf({ id: "agent", type: "system", count: 1, memoryMB: 500 }) });
     await world.clock.advance(2_000);
     assert.equal(statuses(world, "agent"), "running");
     const waiting = [...world.cluster.state.snapshot().evaluationsByJob("default", "agent")].filter((each) => each.Status === "blocked");
-    assert.deepEqual(waiting.map((each) => each.NodeID), [small.id]);
+    assert.deepEqual(
+      waiting.map((each) => each.NodeID),
+      [small.id],
+    );
     await world.server.deregisterJob("default", "first", stop);
     await world.clock.advance(2_000);
     assert.equal(statuses(world, "agent"), "running running");
@@ -276,4 +286,5 @@ test("what falls due while the broker is paused waits quietly, and is taken when
     await world.server.setSchedulerConfiguration({ ...configuration, PauseEvalBroker: false }, null);
     await world.clock.advance(1_000);
     assert.equal(statuses(world, "web"), "running");
-  }));
+  }),
+);

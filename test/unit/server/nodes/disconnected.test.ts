@@ -12,7 +12,10 @@ const statusOf = (world: World, node: SimulatedNode) => world.cluster.state.snap
 const triggers = (world: World) => [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].map((each) => each.TriggeredBy);
 
 /** A job on one of two nodes; that node is cut off. */
-async function cutOff(shape: Partial<JobShape>, play: (world: World, gone: SimulatedNode, left: SimulatedNode) => Promise<void>): Promise<void> {
+async function cutOff(
+  shape: Partial<JobShape>,
+  play: (world: World, gone: SimulatedNode, left: SimulatedNode) => Promise<void>,
+): Promise<void> {
   await inside({}, async (world) => {
     const [a, b] = [await world.addNode({ name: "a" }), await world.addNode({ name: "b" })];
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1, ...shape }) });

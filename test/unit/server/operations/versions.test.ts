@@ -50,7 +50,8 @@ test("versions are marked stable and not stable", () =>
 
 test("a tag names one version, keeps it, and goes when it is taken off", () =>
   withVersions(async (world) => {
-    const tag = (Name: string, Version: number | null) => world.server.tagJobVersion("default", "web", { Name, Description: "why", Version });
+    const tag = (Name: string, Version: number | null) =>
+      world.server.tagJobVersion("default", "web", { Name, Description: "why", Version });
     const named = (version: number) => world.cluster.state.snapshot().jobVersion("default", "web", version)?.VersionTag?.Name;
     await tag("good", 0);
     await tag("now", null);

@@ -113,7 +113,8 @@ test("a job with a tagged version stays until the tag is gone", () =>
 test("a deployment that is over goes once nothing of it lives, and with its job at the latest", () =>
   inside({}, async (world) => {
     await world.addNode({ name: "n1" });
-    const deployed = (version: string) => jobOf({ id: "web", count: 1, environment: { version }, update: { MaxParallel: 1, MinHealthyTime: 1e9 } });
+    const deployed = (version: string) =>
+      jobOf({ id: "web", count: 1, environment: { version }, update: { MaxParallel: 1, MinHealthyTime: 1e9 } });
     await world.server.registerJob({ Job: deployed("1") });
     await world.clock.advance(30_000);
     await world.server.registerJob({ Job: deployed("2") });

@@ -47,12 +47,12 @@ test("a first version and a good change each end successful, and are stable then
     await world.clock.advance(60_000);
     await register(world, { version: "2" });
     await world.clock.advance(120_000);
-    assert.deepEqual(ends(world), [
-      "v1 successful: Deployment completed successfully",
-      "v0 successful: Deployment completed successfully",
-    ]);
+    assert.deepEqual(ends(world), ["v1 successful: Deployment completed successfully", "v0 successful: Deployment completed successfully"]);
     assert.deepEqual(
-      world.cluster.state.snapshot().jobVersions("default", "web").map((job) => job.Stable),
+      world.cluster.state
+        .snapshot()
+        .jobVersions("default", "web")
+        .map((job) => job.Stable),
       [true, true],
     );
     assert.equal(versionsRunning(world), "v1 v1 v1");
@@ -236,7 +236,10 @@ test("a job that is broken again and again is rolled back three times in an hour
     const failed = deployments(world).filter((each) => each.Status === "failed");
     const rolledBack = failed.filter((each) => each.StatusDescription.includes(" - rolling back to job version "));
     assert.equal(rolledBack.length, 3);
-    assert.match(failed[0]?.StatusDescription ?? "", /not rolling back to stable job version \d+: the job was rolled back 3 times within an hour/);
+    assert.match(
+      failed[0]?.StatusDescription ?? "",
+      /not rolling back to stable job version \d+: the job was rolled back 3 times within an hour/,
+    );
   }));
 
 test("what is over cannot be moved, what does not exist is not found", () =>
@@ -244,7 +247,8 @@ test("what is over cannot be moved, what does not exist is not found", () =>
     await register(world, { version: "1" });
     await world.clock.advance(60_000);
     const { ID } = newest(world);
-    const terminal = (verb: RegExp) => (thrown: unknown) => thrown instanceof NamedError && thrown.statusCode === 400 && verb.test(thrown.message);
+    const terminal = (verb: RegExp) => (thrown: unknown) =>
+      thrown instanceof NamedError && thrown.statusCode === 400 && verb.test(thrown.message);
     await assert.rejects(world.server.promoteDeployment(ID, null), terminal(/^can't promote terminal deployment/));
     await assert.rejects(world.server.pauseDeployment(ID, true), terminal(/^can't pause terminal deployment/));
     await assert.rejects(world.server.pauseDeployment(ID, false), terminal(/^can't resume terminal deployment/));

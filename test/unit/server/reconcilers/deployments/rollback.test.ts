@@ -6,7 +6,10 @@ import { admitted, deploymentOf } from "../../records.ts";
 
 const NOW = 10 * 3_600_000;
 const version = (number: number, stable: boolean, environment: string) =>
-  admitted({ id: "web", count: 2, environment: { version: environment } }, { Version: number, Stable: stable, JobModifyIndex: 10 + number });
+  admitted(
+    { id: "web", count: 2, environment: { version: environment } },
+    { Version: number, Stable: stable, JobModifyIndex: 10 + number },
+  );
 const reason = "Failed due to unhealthy allocations";
 
 function rollback(versions: ReturnType<typeof version>[], deployments: Deployment[] = []) {

@@ -118,7 +118,10 @@ test("a canary that a drain moved gives its group a new deadline, and is no proo
   const next = allocationOf("d", job, { DeploymentStatus: verdict(null, 0, true) });
   const group = groupOf({ RequireProgressBy: at(1), DesiredCanaries: 1, HealthyAllocs: 1, AutoPromote: true });
   const deployment = deploymentOf({ group });
-  assert.deepEqual(step({ deployment, allocations: [moved, next], answeredIndex: 5 }), { decision: null, wakeAtMs: NOW - 60_000 + 600_000 });
+  assert.deepEqual(step({ deployment, allocations: [moved, next], answeredIndex: 5 }), {
+    decision: null,
+    wakeAtMs: NOW - 60_000 + 600_000,
+  });
   const later = step({ deployment, allocations: [moved, next], answeredIndex: 5, nowMs: NOW + 540_000 });
   assert.equal(later.decision?.kind, "end");
 });

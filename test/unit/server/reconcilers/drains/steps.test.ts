@@ -12,7 +12,13 @@ const service = ofType("service");
 const one = (id: string, type: Parameters<typeof ofType>[0], more: Partial<Allocation> = {}) => allocationOf(id, ofType(type), more);
 
 function step(allocations: readonly Allocation[], strategy: Partial<DrainStrategy> = {}) {
-  const DrainStrategy = { Deadline: 3600 * SECOND, IgnoreSystemJobs: false, ForceDeadline: at(NOW + 60_000), StartedAt: at(0), ...strategy };
+  const DrainStrategy = {
+    Deadline: 3600 * SECOND,
+    IgnoreSystemJobs: false,
+    ForceDeadline: at(NOW + 60_000),
+    StartedAt: at(0),
+    ...strategy,
+  };
   return stepNodeDrain({ node: { DrainStrategy }, allocations, nowMs: NOW });
 }
 const ids = (allocations: readonly Allocation[]) => allocations.map(({ ID }) => ID).join(" ");
@@ -97,19 +103,24 @@ test("whatever a group looks like, never more are taken from it at once than kee
     stopped: fc.boolean(),
   });
   fc.assert(
-    fc.property(fc.array(shape, { maxLength: 12 }), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 }), (shapes, count, most) => {
-      const allocations = shapes.map(({ node, healthy, marked, stopped }, index) =>
-        placed(index, node, {
-          DeploymentStatus: verdict(healthy),
-          DesiredTransition: marked ? { Migrate: true } : {},
-          DesiredStatus: stopped ? "stop" : "run",
-        }),
-      );
-      const leaving = leavingOf({ group: group(count, most), allocations, draining });
-      const well = (each: Allocation) =>
-        each.DeploymentStatus?.Healthy !== null && each.DesiredStatus === "run" && each.DesiredTransition.Migrate !== true;
-      const left = allocations.filter((each) => well(each) && !leaving.includes(each)).length;
-      if (leaving.length > 0) assert.ok(left >= count - most, `${left} left of ${count}, max_parallel ${most}`);
-    }),
+    fc.property(
+      fc.array(shape, { maxLength: 12 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 4 }),
+      (shapes, count, most) => {
+        const allocations = shapes.map(({ node, healthy, marked, stopped }, index) =>
+          placed(index, node, {
+            DeploymentStatus: verdict(healthy),
+            DesiredTransition: marked ? { Migrate: true } : {},
+            DesiredStatus: stopped ? "stop" : "run",
+          }),
+        );
+        const leaving = leavingOf({ group: group(count, most), allocations, draining });
+        const well = (each: Allocation) =>
+          each.DeploymentStatus?.Healthy !== null && each.DesiredStatus === "run" && each.DesiredTransition.Migrate !== true;
+        const left = allocations.filter((each) => well(each) && !leaving.includes(each)).length;
+        if (leaving.length > 0) assert.ok(left >= count - most, `${left} left of ${count}, max_parallel ${most}`);
+      },
+    ),
   );
 });
