@@ -8,10 +8,10 @@
  */
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
-import { deploymentActive } from "#model";
+import { deploymentActive, terminal, type Job } from "#model";
 import type { Change } from "#state";
 import { commitLines } from "./commits.ts";
-import { jobOf, type JobShape } from "./fixtures.ts";
+import { behaviourOf, jobOf, type JobShape } from "./fixtures.ts";
 import { checkInvariants } from "./invariants.ts";
 import { happen } from "./moves.ts";
 import { resumeBroker } from "./moves/cluster.ts";
@@ -43,6 +43,8 @@ export interface Told {
 /** Settled is what nothing has happened to for longer than anything here takes: deadlines, delays, nodes given up. */
 const QUIET_MS = 180_000;
 const SETTLE_MS = 1_800_000;
+/** A log that fails is asked again every few seconds. */
+const LATE_MS = 60_000;
 /** Longer than any log stalls. */
 const ANSWER_MS = 60_000;
 /** Replicas and frozen records are for herds of a size that shows what they look for. */
@@ -60,7 +62,7 @@ export async function play({ seed, setting, steps, tell = () => undefined, commi
       watched.see(change, world, state.snapshot());
     },
   });
-  const stage: Stage = { world, setting, mood: MOODS[world.random.integer(MOODS.length)] as Mood, shapes: new Map(), cutOff: new Map() };
+  const stage: Stage = { world, setting, mood: MOODS[world.random.integer(MOODS.length)] as Mood, shapes: new Map(), cutOff: new Map(), forgotten: new Set() };
   if (setting.nodes <= LARGE_HERD) watched.replicas.push(createReplica(world.clock));
   try {
     tell(`${clockTime(world)} a story of ${stage.mood}`);
@@ -69,15 +71,18 @@ export async function play({ seed, setting, steps, tell = () => undefined, commi
       const what = await during(world, happen(stage));
       tell(`${clockTime(world)} ${what}`);
       await world.clock.advance(world.random.integer(world.random.integer(10) === 0 ? 60_000 : 3_000));
+      checkTimers(world);
+      checkDeadlines(world);
       if (step === Math.floor(steps / 2) && setting.nodes <= LARGE_HERD) await watched.restore(world);
     }
     watched.rethrow();
-    await makePeace(stage, "peace", tell);
+    // Half of the stories heal by themselves where they can; in the others everything is asked for anew.
+    await makePeace(stage, "peace", seed % 4 < 2, tell);
     watched.rethrow();
     checkPeace(stage, !setting.roomy);
     if (!setting.roomy) {
       makeRoom(stage);
-      await makePeace(stage, "room", tell);
+      await makePeace(stage, "room", true, tell);
       watched.rethrow();
       checkPeace(stage, false);
     }
@@ -183,8 +188,9 @@ async function during<Answer>({ clock }: World, asked: Promise<Answer>): Promise
   return await answered;
 }
 
-/** Everybody comes back, nothing fails any more, every job that shall run is one that can. */
-async function makePeace({ world, shapes, cutOff }: Stage, version: string, tell: (line: string) => void): Promise<void> {
+/** Everybody comes back, nothing fails any more, every job that shall run is one that can. `anew`: every one is submitted again. */
+async function makePeace(stage: Stage, version: string, anew: boolean, tell: (line: string) => void): Promise<void> {
+  const { world, shapes, cutOff } = stage;
   const { server, cluster, clock, disk, link } = world;
   disk.beforeAppend = () => Promise.resolve();
   link.refuse(false);
@@ -201,7 +207,7 @@ async function makePeace({ world, shapes, cutOff }: Stage, version: string, tell
   await settleDeployments(world);
   for (const job of cluster.state.snapshot().jobs("*")) {
     const shape = shapes.get(job.ID);
-    if (job.Stop || job.ParentID !== "" || shape === undefined) continue;
+    if (job.Stop || job.ParentID !== "" || shape === undefined || (!anew && healsByItself(stage, job))) continue;
     await during(world, server.registerJob({ Job: jobOf(peaceful(shape, version)) }));
   }
   tell(`${clockTime(world)} ${version}`);
@@ -212,6 +218,20 @@ async function makePeace({ world, shapes, cutOff }: Stage, version: string, tell
     await settleDeployments(world);
     quietMs = cluster.state.index === index ? quietMs + 30_000 : 0;
   }
+}
+
+/**
+ * Its tasks run well, and nothing that happened lets it wait for a new version: no failed deployment, no failure that is not tried
+ * again, no deleted evaluation.
+ */
+function healsByItself({ world, forgotten }: Stage, job: Job): boolean {
+  const snapshot = world.cluster.state.snapshot();
+  if (behaviourOf(job) !== "well" || forgotten.has(job.ID) || job.Type !== "service") return false;
+  const failed = snapshot.deploymentsByJob(job.Namespace, job.ID).some(({ Status, JobVersion }) => Status === "failed" && JobVersion === job.Version);
+  const over = [...snapshot.allocationsByJob(job.Namespace, job.ID)].some(({ ClientStatus, NextAllocation }) => {
+    return ClientStatus === "failed" && NextAllocation === "";
+  });
+  return !failed && !over;
 }
 
 function peaceful(shape: JobShape, version: string): JobShape {
@@ -255,6 +275,32 @@ function checkPeace({ world }: Stage, tight: boolean): void {
     if (allocation.ClientStatus !== "running") continue;
     const held = world.nodes.find(({ id }) => id === allocation.NodeID)?.allocations.get(allocation.ID);
     assert.equal(held?.status, "running", `${allocation.Name} is said to run and does not`);
+  }
+}
+
+/** What is due in time has its timer. */
+function checkTimers({ server, cluster, clock }: World): void {
+  const delayed = [...cluster.state.snapshot().evaluations()].filter(
+    ({ Status, WaitUntil }) => Status === "pending" && WaitUntil !== null && Date.parse(WaitUntil) > clock.nowMs(),
+  );
+  const waiting = server.statistics()["broker.total_waiting"] ?? 0;
+  assert.ok(waiting >= delayed.length, `the broker waits for ${waiting} delayed evaluations of ${delayed.length}`);
+}
+
+/** After the deadline of a group nobody waits for it: but for a person's word, or for those that were well and had to go (F11, F12, F15). */
+function checkDeadlines({ cluster, clock }: World): void {
+  const snapshot = cluster.state.snapshot();
+  for (const deployment of snapshot.activeDeployments()) {
+    const job = snapshot.job(deployment.Namespace, deployment.JobID);
+    if (deployment.Status === "paused" || job?.Version !== deployment.JobVersion) continue;
+    const members = [...snapshot.allocationsByDeployment(deployment.ID)];
+    for (const [name, group] of Object.entries(deployment.TaskGroups)) {
+      const lateMs = clock.nowMs() - Date.parse(group.RequireProgressBy ?? "") - LATE_MS;
+      const awaited = group.DesiredCanaries > 0 && !group.Promoted;
+      if (!(lateMs > 0) || awaited || group.HealthyAllocs >= group.DesiredTotal) continue;
+      const again = members.some((each) => each.TaskGroup === name && each.DeploymentStatus?.Healthy === true && terminal(each));
+      assert.ok(again, `deployment ${deployment.ID} of ${deployment.JobID} goes on after its deadline ${group.RequireProgressBy}`);
+    }
   }
 }
 

@@ -15,6 +15,9 @@ export const OTHER_NAMESPACE = "team";
 export const ALWAYS_TRUE = { LTarget: "${attr.kernel.name}", RTarget: "linux", Operand: "=" };
 
 export const isPerNode = ({ type }: Pick<JobShape, "type">): boolean => type === "system" || type === "sysbatch";
+/** It asks for what there is little of. */
+export const isScarce = ({ staticPort, cores, devices }: JobShape): boolean =>
+  staticPort !== undefined || cores !== undefined || devices !== undefined;
 export const endsByItself = ({ type }: Pick<JobShape, "type">): boolean => type === "batch" || type === "sysbatch";
 
 export function newShape({ world: { random }, setting }: Stage, id: string): JobShape {
@@ -42,6 +45,8 @@ function roomyShape(random: Random, shape: JobShape): Partial<JobShape> {
   const small = { nodePool: SMALL_POOL, memoryMB: 50 + random.integer(100), cpu: 50 + random.integer(50) };
   const large = { constraints: [{ LTarget: "${node.class}", RTarget: "large", Operand: "=" }] };
   if (isPerNode(shape)) return oneOf(random, [{ nodePool: "all" }, small, large, {}, {}]);
+  // A flood of them passes.
+  if (shape.parameterized === true) return { memoryMB: 30, cpu: 20, maxRunMs: 20_000 };
   return {
     dynamicPorts: random.integer(3),
     ...oneOf(random, [{ staticPort: 8_000 + Number(shape.id.slice(4)) }, large, small, { nodePool: "all" }, { devices: 1 }, {}, {}, {}]),
@@ -54,9 +59,8 @@ function roomyShape(random: Random, shape: JobShape): Partial<JobShape> {
 /** The next version of a job: other work, or only what can be changed where it runs, as its count and its constraints. */
 export function changed(stage: Stage, shape: JobShape): JobShape {
   const { random } = stage.world;
-  const scarce = shape.staticPort !== undefined || shape.cores !== undefined || shape.devices !== undefined;
   // A system job has one on every node, by its kind.
-  const count = isPerNode(shape) ? 1 : 1 + random.integer(scarce ? 4 : 8);
+  const count = isPerNode(shape) ? 1 : 1 + random.integer(isScarce(shape) ? 4 : 8);
   if (random.integer(4) === 0) return { ...shape, count, alsoTrue: shape.alsoTrue === undefined ? ALWAYS_TRUE : undefined };
   return { ...shape, count, environment: { version: String(random.integer(3)) }, behaviour: behaviour(random, shape) };
 }

@@ -11,6 +11,8 @@ export interface Stage {
   /** Of every job that was ever submitted, as it was asked for last. Ids are unique across namespaces. */
   readonly shapes: Map<string, JobShape>;
   readonly cutOff: Map<SimulatedNode, "vanished" | "crashed">;
+  /** Jobs whose evaluations somebody deleted: they wait for the next one. */
+  readonly forgotten: Set<string>;
 }
 
 export interface Setting {

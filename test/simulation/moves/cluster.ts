@@ -48,9 +48,10 @@ export async function deleteEvaluations(stage: Stage): Promise<void> {
     const again = job !== undefined && !job.Stop && shapes.has(job.ID);
     return (over || again) && [...snapshot.allocationsByEvaluation(evaluation.ID)].every(terminal);
   });
-  const ids = Array.from({ length: 5 }, () => pick(stage, candidates)?.ID).filter((id) => id !== undefined);
+  const chosen = Array.from({ length: 5 }, () => pick(stage, candidates)).filter((each) => each !== undefined);
+  for (const { JobID } of chosen) stage.forgotten.add(JobID);
   try {
-    await world.server.deleteEvaluations(ids);
+    await world.server.deleteEvaluations(chosen.map(({ ID }) => ID));
   } finally {
     await resumeBroker(world);
   }

@@ -1,7 +1,7 @@
 /** What people do to jobs, and what becomes of their tasks. */
 import { deploymentActive, type Deployment } from "#model";
 import { jobOf } from "../fixtures.ts";
-import { changed, newShape } from "../shapes.ts";
+import { changed, isScarce, newShape } from "../shapes.ts";
 import { chance, pick, pickJob, type Stage } from "../stage.ts";
 
 export async function submit(stage: Stage): Promise<void> {
@@ -26,8 +26,7 @@ export async function scale(stage: Stage): Promise<void> {
   const job = pickJob(stage, ({ Type, Stop }) => Type === "service" && !Stop);
   const shape = job === undefined ? undefined : stage.shapes.get(job.ID);
   if (job === undefined || shape === undefined) return;
-  const scarce = shape.staticPort !== undefined || shape.cores !== undefined || shape.devices !== undefined;
-  const Count = stage.world.random.integer(scarce ? 5 : 7);
+  const Count = stage.world.random.integer(isScarce(shape) ? 5 : 7);
   const request = { Count, Group: "group", Message: "simulated", Error: false, Meta: {}, JobModifyIndex: null };
   await stage.world.server.scaleJob(job.Namespace, job.ID, request);
   stage.shapes.set(job.ID, { ...shape, count: Count });
