@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type JobId, type Reason, type ScalingEvent, SCALING_EVENTS_MAX, PAST_REASONS_KEPT_NS, PAST_REASONS_MAX } from "#model";
 import type { Command, Outcome } from "#state";
 import { PAST_JOBS_MAX } from "../../../src/state/tables/tables.ts";
-import { DEFAULT, group, Hand, job } from "./nouns.ts";
+import { DEFAULT, evaluation, group, Hand, job } from "./nouns.ts";
 
 const codeOf = (outcome: Outcome) => (outcome.ok ? "ok" : outcome.code);
 const launch = (JobID: string, Launch: number) => ({ Namespace: DEFAULT, JobID: JobID as JobId, Launch });
@@ -69,6 +69,16 @@ test("A child that is purged counts as dead at its parent", () => {
   assert.deepEqual(hand.state.snapshot().jobSummary(DEFAULT, "p")?.Children, { Pending: 1, Running: 0, Dead: 0 });
   purge(hand, "p/a");
   assert.deepEqual(hand.state.snapshot().jobSummary(DEFAULT, "p")?.Children, { Pending: 0, Running: 0, Dead: 1 });
+});
+
+test("One that was dead already is counted already: its going is no news of its parent", () => {
+  const hand = parent();
+  hand.register(child("p/a"), "e1");
+  hand.evaluations(evaluation("e1", "p/a", { Status: "complete" }));
+  assert.equal(hand.job("p/a").Status, "dead");
+  const before = hand.state.snapshot().jobSummary(DEFAULT, "p");
+  purge(hand, "p/a");
+  assert.equal(hand.state.snapshot().jobSummary(DEFAULT, "p"), before);
 });
 
 test("A token dispatches one child of a parent, as long as that is there", () => {

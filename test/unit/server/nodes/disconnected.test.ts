@@ -4,7 +4,9 @@ import type { AllocationsChanged, NodeEnd } from "#ports";
 import { jobOf, nodeOf, type JobShape } from "../../../simulation/fixtures.ts";
 import type { SimulatedNode } from "../../../simulation/node.ts";
 import type { World } from "../../../simulation/world.ts";
+import { mayComeBack } from "../../../../src/server/reconcilers/lost-nodes.ts";
 import { inside, statuses } from "../inside.ts";
+import { admitted, allocationOf } from "../records.ts";
 
 const SECOND = 1e9;
 const DISCONNECT = { LostAfter: 300 * SECOND, Replace: true, Reconcile: "keep_original" };
@@ -114,3 +116,11 @@ test("a system job comes to a node that moves into its pool, and to no other", (
     await world.clock.advance(1_000);
     assert.equal([...world.cluster.state.snapshot().allocationsByNode(node.ID)].length, 1);
   }));
+
+test("what was to stop anyway is not waited for", () => {
+  const job = admitted({ id: "web", count: 1, disconnect: DISCONNECT });
+  const runs = allocationOf("a", job, { TaskGroup: "group" });
+  assert.equal(mayComeBack(runs), true);
+  assert.equal(mayComeBack({ ...runs, DesiredStatus: "stop" }), false);
+  assert.equal(mayComeBack({ ...runs, ClientStatus: "unknown", DesiredStatus: "stop" }), false);
+});

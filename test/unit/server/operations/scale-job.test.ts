@@ -130,3 +130,12 @@ test("of two people who scale two groups at once both get what they want", () =>
       ?.TaskGroups.map((group) => group.Count);
     assert.deepEqual(counts, [3, 4]);
   }));
+
+test("all groups' counts together may be what a job may have, and no more", () => {
+  const admission = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 4 };
+  return inside({ server: { admission } }, async (world) => {
+    await world.server.registerJob({ Job: scalable(2) });
+    await world.server.scaleJob("default", "web", { ...ask, Count: 4 });
+    await assert.rejects(world.server.scaleJob("default", "web", { ...ask, Count: 5 }), /would add up to 5, must be at most 4/);
+  });
+});

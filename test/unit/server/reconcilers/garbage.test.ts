@@ -169,3 +169,13 @@ test("what a deleted evaluation had placed goes too, once it is over: nothing el
     await world.server.collectGarbage();
     assert.equal([...world.cluster.state.snapshot().allocations()].length, 0);
   }));
+
+test("the evaluation that says why a job is blocked stays as long as it is", () =>
+  inside({}, async (world) => {
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.clock.advance(3 * HOUR_MS);
+    assert.ok("group" in (world.cluster.state.snapshot().evaluation(EvalID)?.FailedTGAllocs ?? {}));
+    await world.addNode({ name: "n1" });
+    await world.clock.advance(3 * HOUR_MS);
+    assert.equal(world.cluster.state.snapshot().evaluation(EvalID), undefined);
+  }));

@@ -3,10 +3,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { test } from "node:test";
 import { startCluster, type Cluster } from "#cluster";
 import { createMemoryDisk, createSeededRandom, openMemoryLog, openMemorySnapshots } from "#integrations/memory";
-import type { JobId, Namespace } from "#model";
+import type { Job, JobId, Namespace } from "#model";
+import type { Snapshot } from "#state";
 import { NamedError } from "#std";
 import { registerJob } from "../../../../src/server/operations/register-job.ts";
 import { createPeriodicLauncher } from "../../../../src/server/reconcilers/periodic.ts";
+import { decide, scheduleOf } from "../../../../src/server/reconcilers/periodic-rules.ts";
 import { createSimulatedClock } from "../../../simulation/clock.ts";
 import { jobOf } from "../../../simulation/fixtures.ts";
 import type { World } from "../../../simulation/world.ts";
@@ -353,3 +355,14 @@ test("through changes of clocks in twenty zones every job has one child a tick (
 function dateIn(zone: string, instant: Temporal.Instant): string {
   return instant.toZonedDateTimeISO(zone).toPlainDate().toString();
 }
+
+test("ticks that are late by less than a minute are each launched; of those missed for longer only the latest", () => {
+  const job = { ...periodicJob({ id: "report", crons: ["*/20 * * * * * *"] }), SubmitTime: 0 } as unknown as Job;
+  const snapshot = { periodicLaunch: () => 1_000, childJobs: () => [] } as unknown as Snapshot;
+  const at = (nowMs: number) =>
+    decide(snapshot, { ...job, Periodic: { ...job.Periodic, ProhibitOverlap: false } } as Job, scheduleOf(job), nowMs);
+  assert.deepEqual(at(1_019_999), { kind: "wait", untilMs: 1_020_000 });
+  assert.deepEqual(at(1_020_000), { kind: "launch", tick: 1_020 });
+  assert.deepEqual(at(1_080_000), { kind: "launch", tick: 1_020 });
+  assert.deepEqual(at(1_080_001), { kind: "launch", tick: 1_080 });
+});

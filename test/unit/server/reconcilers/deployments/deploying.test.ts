@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Deployment, DeploymentId } from "#model";
+import { newEvaluation, type Deployment, type DeploymentId, type EvaluationId } from "#model";
 import { NamedError } from "#std";
 import { jobOf, type JobShape } from "../../../../simulation/fixtures.ts";
 import type { World } from "../../../../simulation/world.ts";
@@ -263,4 +263,24 @@ test("what is over cannot be moved, what does not exist is not found", () =>
     const missing = (thrown: unknown) => thrown instanceof NamedError && thrown.statusCode === 404;
     await assert.rejects(world.server.failDeployment("nope" as DeploymentId), missing);
     assert.equal(statuses(world, "web"), "running running running");
+  }));
+
+test("a deployment of an older version ends though the look at the newer one is only due later", () =>
+  withNodes(async (world) => {
+    await register(world, { version: "1" });
+    await world.clock.advance(1_000);
+    const stored = world.cluster.state.snapshot().job("default", "web");
+    assert.ok(stored !== undefined && newest(world).Status === "running");
+    const later = { Priority: 50, Type: "service", TriggeredBy: "job-register", Namespace: stored.Namespace, JobID: stored.ID } as const;
+    const WaitUntil = new Date(world.clock.nowMs() + 3_600_000).toISOString();
+    await world.cluster.propose({
+      type: "job-register",
+      Job: { ...stored, Priority: 51 },
+      Submission: null,
+      Evaluation: newEvaluation({ ...later, ID: world.random.uuid() as EvaluationId, WaitUntil }),
+      EnforceIndex: null,
+      PreserveCounts: false,
+    });
+    await world.clock.advance(1_000);
+    assert.equal(ends(world).at(-1), "v0 cancelled: Cancelled due to newer version of job");
   }));

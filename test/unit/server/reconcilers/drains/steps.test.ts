@@ -124,3 +124,8 @@ test("whatever a group looks like, never more are taken from it at once than kee
     ),
   );
 });
+
+test("system jobs wait for a service that was told to leave and still stops", () => {
+  const leaving = one("s", "service", { DesiredStatus: "stop", DesiredTransition: { Migrate: true } });
+  assert.equal(ids(step([leaving, one("y", "system")]).migrate), "");
+});
