@@ -13,7 +13,8 @@ export function createSimulatedClock(startMs: number = Date.UTC(2026, 0, 1)): Si
   function after(delayMs: number, run: () => void): ReturnType<VirtualClock["after"]> {
     if (clock.nowMs() > atMs) atOnce = 0;
     atMs = clock.nowMs();
-    if (delayMs <= 0 && ++atOnce > AT_ONCE_MAX) throw new Error(`time stands still: over and over again at ${new Date(atMs).toISOString()}`);
+    if (delayMs <= 0 && ++atOnce > AT_ONCE_MAX)
+      throw new Error(`time stands still: over and over again at ${new Date(atMs).toISOString()}`);
     return clock.after(delayMs, run);
   }
   return {

@@ -62,7 +62,14 @@ export async function play({ seed, setting, steps, tell = () => undefined, commi
       watched.see(change, world, state.snapshot());
     },
   });
-  const stage: Stage = { world, setting, mood: MOODS[world.random.integer(MOODS.length)] as Mood, shapes: new Map(), cutOff: new Map(), forgotten: new Set() };
+  const stage: Stage = {
+    world,
+    setting,
+    mood: MOODS[world.random.integer(MOODS.length)] as Mood,
+    shapes: new Map(),
+    cutOff: new Map(),
+    forgotten: new Set(),
+  };
   if (setting.nodes <= LARGE_HERD) watched.replicas.push(createReplica(world.clock));
   try {
     tell(`${clockTime(world)} a story of ${stage.mood}`);
@@ -227,7 +234,9 @@ async function makePeace(stage: Stage, version: string, anew: boolean, tell: (li
 function healsByItself({ world, forgotten }: Stage, job: Job): boolean {
   const snapshot = world.cluster.state.snapshot();
   if (behaviourOf(job) !== "well" || forgotten.has(job.ID) || job.Type !== "service") return false;
-  const failed = snapshot.deploymentsByJob(job.Namespace, job.ID).some(({ Status, JobVersion }) => Status === "failed" && JobVersion === job.Version);
+  const failed = snapshot
+    .deploymentsByJob(job.Namespace, job.ID)
+    .some(({ Status, JobVersion }) => Status === "failed" && JobVersion === job.Version);
   const over = [...snapshot.allocationsByJob(job.Namespace, job.ID)].some(({ ClientStatus, NextAllocation }) => {
     return ClientStatus === "failed" && NextAllocation === "";
   });
