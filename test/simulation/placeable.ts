@@ -50,7 +50,7 @@ export function coresAndDevices({ AllocatedResources }: Allocation): string[] {
   ]);
 }
 
-/** One more of the job could go to some node now. Ports are left out: an upper bound. */
+/** One more of the job could go to some node now. Dynamic ports are left out, there are thousands. */
 export function roomFor(snapshot: Snapshot, job: Job, live: readonly Allocation[]): Node | undefined {
   return [...snapshot.nodes()].find((node) => fitsOneMore(snapshot, node, job, live));
 }
@@ -60,6 +60,7 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Al
   if (perNode && live.some((allocation) => allocation.NodeID === node.ID)) return false;
   if (unavailable(node) !== undefined || unsuitable(node, job) !== undefined) return false;
   const free = capacityOf(node);
+  const ports = (job.TaskGroups[0]?.Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts.map(({ Value }) => Value));
   let cores = node.NodeResources.Cpu.ReservableCpuCores.length;
   let devices = instancesOf(node);
   for (const allocation of snapshot.allocationsByNode(node.ID)) {
@@ -68,6 +69,7 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Al
     free.cpu -= cpu;
     free.memory -= memory;
     free.disk -= disk;
+    for (const { Value } of allocation.AllocatedResources.Shared.Ports) if (ports.includes(Value)) return false;
     for (const key of coresAndDevices(allocation))
       if (key.startsWith("core")) cores--;
       else devices--;

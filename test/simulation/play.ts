@@ -16,7 +16,7 @@ import { checkInvariants } from "./invariants.ts";
 import { happen } from "./moves.ts";
 import { resumeBroker } from "./moves/cluster.ts";
 import { createReplica, restoreReplica, type Replica } from "./replica.ts";
-import { checkSettled } from "./settled.ts";
+import { checkReplaced, checkSettled } from "./settled.ts";
 import { endsByItself, isPerNode, OTHER_NAMESPACE, SMALL_POOL } from "./shapes.ts";
 import { MOODS, type Mood, type Setting, type Stage } from "./stage.ts";
 import { createWitness } from "./witness.ts";
@@ -43,6 +43,8 @@ export interface Told {
 /** Settled is what nothing has happened to for longer than anything here takes: deadlines, delays, nodes given up. */
 const QUIET_MS = 180_000;
 const SETTLE_MS = 1_800_000;
+/** Longer than it takes until a node that does not answer is given up, and what was there is replaced. */
+const REST_MS = 240_000;
 /** A log that fails is asked again every few seconds. */
 const LATE_MS = 60_000;
 /** Longer than any log stalls. */
@@ -84,7 +86,10 @@ export async function play({ seed, setting, steps, tell = () => undefined, commi
     }
     watched.rethrow();
     // Half of the stories heal by themselves where they can; in the others everything is asked for anew.
-    await makePeace(stage, "peace", seed % 4 < 2, tell);
+    const anew = seed % 4 < 2;
+    if (!anew) await rest(stage, tell);
+    watched.rethrow();
+    await makePeace(stage, "peace", anew, tell);
     watched.rethrow();
     checkPeace(stage, !setting.roomy);
     if (!setting.roomy) {
@@ -193,6 +198,25 @@ async function during<Answer>({ clock }: World, asked: Promise<Answer>): Promise
     await clock.advance(50);
   }
   return await answered;
+}
+
+/**
+ * Nothing more happens, but those who are away stay away, and what was failed or forbidden stays so: what was lost with them is replaced
+ * elsewhere, and what has a deadline ends.
+ */
+async function rest(stage: Stage, tell: (line: string) => void): Promise<void> {
+  const { world } = stage;
+  world.disk.beforeAppend = () => Promise.resolve();
+  world.link.refuse(false);
+  await during(world, resumeBroker(world));
+  tell(`${clockTime(world)} rest`);
+  await world.clock.advance(REST_MS);
+  checkDeadlines(world);
+  const snapshot = world.cluster.state.snapshot();
+  for (const job of snapshot.jobs("*")) {
+    if (job.Stop || !healsByItself(stage, job) || snapshot.activeDeployment(job.Namespace, job.ID) !== undefined) continue;
+    checkReplaced(snapshot, job);
+  }
 }
 
 /** Everybody comes back, nothing fails any more, every job that shall run is one that can. `anew`: every one is submitted again. */

@@ -52,6 +52,14 @@ function heldForWantOfRoom(snapshot: Snapshot, job: Job): boolean {
   return latest?.Status === "failed" && latest.JobVersion === job.Version && latest.StatusDescription.startsWith(progressDeadline);
 }
 
+/** A service with nothing else in its way has all it wants on nodes that are there, or waits for room. */
+export function checkReplaced(snapshot: Snapshot, job: Job): void {
+  const there = liveOf(snapshot, job).filter(({ NodeID }) => snapshot.node(NodeID)?.Status === "ready");
+  const count = wantedOf(snapshot, job) ?? 0;
+  if (there.length < count && waitsForRoom(snapshot, job)) return;
+  assert.ok(there.length >= count, `${job.Type} job ${job.ID} wants ${count}, has ${there.length} on nodes that are there`);
+}
+
 function checkJob(snapshot: Snapshot, job: Job, { tight }: Expected): void {
   const live = liveOf(snapshot, job);
   if (job.Stop) {
