@@ -8,7 +8,7 @@ import { type Command, commandVersion, createCodec, type Outcome, type Snapshot,
 import { messageOf, NamedError } from "#std";
 import { Appender } from "./appender.ts";
 import type { Cluster } from "./contract.ts";
-import { COMMAND_BYTES_MAX, SNAPSHOT_EVERY_ENTRIES, SNAPSHOTS_KEPT } from "./limits.ts";
+import { COMMAND_BYTES_MAX, SNAPSHOT_EVERY_ENTRIES, SNAPSHOT_PATIENCE, SNAPSHOT_REST, SNAPSHOTS_KEPT } from "./limits.ts";
 import { recover } from "./recover.ts";
 
 export interface ClusterOptions {
@@ -58,6 +58,7 @@ class OneServer implements Cluster {
   /** Of the latest proposal: the next one's is never less. */
   #time: number;
   #snapshotIndex: number;
+  #restsUntilMs = 0;
   #compacting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -110,7 +111,9 @@ class OneServer implements Cluster {
   }
 
   #applied(index: number): void {
-    if (index - this.#snapshotIndex < this.#every || this.#compacting !== undefined) return;
+    const since = index - this.#snapshotIndex;
+    if (since < this.#every || this.#compacting !== undefined) return;
+    if (since < this.#every * SNAPSHOT_PATIENCE && this.#options.clock.nowMs() < this.#restsUntilMs) return;
     this.compact().catch((thrown: unknown) => {
       // Not at every entry from now on: again after as many more.
       this.#snapshotIndex = index;
@@ -119,13 +122,15 @@ class OneServer implements Cluster {
   }
 
   async #compactNow(): Promise<void> {
-    const { log, snapshots } = this.#options;
+    const { log, snapshots, clock } = this.#options;
     if (log.lastIndex === 0) return;
+    const startedMs = clock.nowMs();
     // Both in one turn: the snapshot is of this index.
     const index = this.state.index;
     const chunks = this.state.save();
     await snapshots.save(index, chunks, SNAPSHOTS_KEPT);
     this.#snapshotIndex = index;
+    this.#restsUntilMs = clock.nowMs() + SNAPSHOT_REST * (clock.nowMs() - startedMs);
     const kept = await snapshots.list();
     // A lone snapshot has nothing behind it should it be damaged: until there is a second, the log stays whole.
     if (kept.length >= SNAPSHOTS_KEPT) await log.cut(kept[SNAPSHOTS_KEPT - 1] as number);

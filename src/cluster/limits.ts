@@ -10,3 +10,7 @@ export const APPLY_SLICE_MS = 8;
 /** Snapshots kept. The log is cut at the oldest, so that a damaged newest one costs nothing. */
 export const SNAPSHOTS_KEPT = 2;
 export const SNAPSHOT_EVERY_ENTRIES = 8192;
+/** After a snapshot that took long, so many times as long passes without one: in a flood a large state is not saved all the time … */
+export const SNAPSHOT_REST = 9;
+/** … unless so many times as many entries have come: a start has to apply them again. */
+export const SNAPSHOT_PATIENCE = 8;

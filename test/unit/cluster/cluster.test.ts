@@ -199,6 +199,41 @@ test("Snapshots are written every so many entries, the log is cut behind the old
   await again.close();
 });
 
+test("After a snapshot that took a second the next waits nine, or for eight times as many entries", async () => {
+  const disk = createMemoryDisk();
+  const clock = createVirtualClock();
+  const snapshots = openMemorySnapshots(disk);
+  const saved: number[] = [];
+  const slow: ClusterOptions["snapshots"] = {
+    ...snapshots,
+    async save(index, chunks, keep) {
+      await clock.advance(1_000);
+      await snapshots.save(index, chunks, keep);
+      saved.push(index);
+    },
+  };
+  const cluster = await startCluster(options(disk, { clock, snapshots: slow, snapshotEveryEntries: 10 }));
+  const write = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      await cluster.propose(register(`j${n}`));
+      await turns(20);
+    }
+  };
+  await write(9);
+  assert.deepEqual(saved, [10]);
+  await write(79);
+  assert.deepEqual(saved, [10], "it rests");
+  await write(1);
+  assert.deepEqual(saved, [10, 90]);
+  await clock.advance(8_999);
+  await write(10);
+  assert.deepEqual(saved, [10, 90]);
+  await clock.advance(1);
+  await write(1);
+  assert.deepEqual(saved, [10, 90, 101]);
+  await cluster.close();
+});
+
 test("A damaged newest snapshot is passed over for the one before it, and said so", async () => {
   const disk = createMemoryDisk();
   const cluster = await startCluster(options(disk));
