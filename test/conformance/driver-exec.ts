@@ -116,7 +116,7 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
   if (sizes === undefined) return;
   withTask("a command killed as it begins is gone without its task's end, and so is its group", async (driver, run, world) => {
     const mark = `killed-early-${process.pid}-${performance.now()}`;
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 12; round++) {
       const session = await run(commands.runs, { environment: { ...environment, MARK: mark } });
       session.kill();
       await session.exited;

@@ -81,12 +81,14 @@ async function killMarked(mark: string): Promise<void> {
   await killAll(() => processIds().filter((pid) => environmentHolds(pid, [mark])));
 }
 
+/** Until nothing is found twice in a row: a process that was being made while the table was read is in the next one. */
 async function killAll(find: () => readonly number[]): Promise<void> {
-  for (let found = find(); found.length > 0; found = find()) {
+  for (let empty = 0; empty < 2; await sleep(5)) {
+    const found = find();
+    empty = found.length === 0 ? empty + 1 : 0;
     for (const pid of found) {
       const identity = identify(pid);
       if (identity !== undefined) signalProcess(identity, "SIGKILL");
     }
-    await sleep(5);
   }
 }

@@ -15,7 +15,7 @@ export interface SessionRequest {
   readonly environment?: Readonly<Record<string, string>>;
   /** An open file the words read from fd 4. */
   readonly input: number;
-  /** Ends everything the session started; called once, in any case before `tidy`, when it is killed. */
+  /** Ends what is left of the session after its first process was killed; called once, before `tidy`. */
   readonly killAll: () => Promise<void>;
   /** After its end, however it came. Never rejects. */
   readonly tidy: () => Promise<void>;
@@ -73,12 +73,20 @@ export async function startSession(request: SessionRequest): Promise<ExecSession
     },
     exited,
     kill() {
-      killing ??= request.killAll().then(
-        () => void child.kill("SIGKILL"),
-        () => void child.kill("SIGKILL"),
-      );
+      // Who could still start something first: what is looked for afterwards grows no more.
+      if (!over) killGroupOf(child.pid as number);
+      killing ??= request.killAll().catch(() => {});
     },
   };
+}
+
+/** It was started as the leader of its own process group. */
+function killGroupOf(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Ended meanwhile.
+  }
 }
 
 /** Resolves when more may be written, or nothing can be any more. */
