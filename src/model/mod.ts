@@ -20,6 +20,8 @@ export * from "./resources.ts";
 export * from "./volume.ts";
 export * from "./template.ts";
 export * from "./service.ts";
+export * from "./registration.ts";
+export * from "./workload-identity.ts";
 export * from "./task.ts";
 export * from "./group.ts";
 export * from "./job.ts";

@@ -4,7 +4,17 @@
  * A node obeys (ClusterId, Index), never Index alone: it stops nothing for an answer of a foreign cluster, or one older than
  * what it has already seen (F1).
  */
-import type { Allocation, AllocationClientUpdate, AllocationId, AllocationUsage, Node, NodeId } from "#model";
+import type {
+  Allocation,
+  AllocationClientUpdate,
+  AllocationId,
+  AllocationUsage,
+  IdentityAnswer,
+  IdentityRequest,
+  Node,
+  NodeId,
+  ServiceRegistration,
+} from "#model";
 
 /** The allocations of a node changed. `Complete` true: `Changed` is the node's whole set (sent first on every connection). */
 export interface AllocationsChanged {
@@ -14,6 +24,15 @@ export interface AllocationsChanged {
   /** With their Job. Allocations removed from the state are in Gone. */
   readonly Changed: readonly Allocation[];
   readonly Gone: readonly AllocationId[];
+}
+
+/** Services of Drover's own registry changed, anywhere; as AllocationsChanged. */
+export interface ServicesChanged {
+  readonly ClusterId: string;
+  readonly Index: number;
+  readonly Complete: boolean;
+  readonly Changed: readonly ServiceRegistration[];
+  readonly Gone: readonly string[];
 }
 
 export interface FileInformation {
@@ -159,6 +178,8 @@ export interface NodeServices {
 /** What the servers may call on a connected node. */
 export interface NodeEnd {
   allocationsChanged(change: AllocationsChanged): void;
+  /** Only after followServices on this connection. */
+  servicesChanged(change: ServicesChanged): void;
   readonly services: NodeServices;
 }
 
@@ -168,6 +189,16 @@ export interface LinkConnection {
   heartbeat(): Promise<{ readonly HeartbeatTtlMs: number }>;
   /** Resolves when the update is committed. */
   updateAllocations(updates: readonly AllocationClientUpdate[]): Promise<void>;
+  /** An answer for each request, in order. Only workloads of allocations of this node are signed for. */
+  signIdentities(requests: readonly IdentityRequest[]): Promise<readonly IdentityAnswer[]>;
+  /** This node's, as the registry has them. */
+  services(): Promise<readonly ServiceRegistration[]>;
+  /** Adds or replaces, by ID. Those of allocations that are not this node's are refused as a whole (NamedError SERVICE_FOREIGN). */
+  upsertServices(services: readonly ServiceRegistration[]): Promise<void>;
+  /** Unknown ids, and those of other nodes, are passed over. */
+  deleteServices(ids: readonly string[]): Promise<void>;
+  /** From now on servicesChanged is called: the whole registry first, then every change within a moment. */
+  followServices(): Promise<void>;
   close(): void;
 }
 

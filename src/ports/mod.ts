@@ -14,6 +14,7 @@ export type { Random } from "./random.ts";
 export type { Log, LogEntry, SnapshotStore } from "./log.ts";
 export type {
   AllocationsChanged,
+  ServicesChanged,
   CheckResult,
   ExecInput,
   ExecOutput,
@@ -35,3 +36,16 @@ export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirecto
 export type { DeviceGroupUsage, DeviceReservation, Devices, DeviceStatistic } from "./device.ts";
 export type { Machine, MachineFingerprint } from "./machine.ts";
 export type { ClientStore, StoredAllocation, StoredIdentity } from "./client-store.ts";
+export type {
+  Catalog,
+  CheckInstance,
+  CheckStanding,
+  CheckStatus,
+  OwnedService,
+  ServiceInstance,
+} from "./catalog.ts";
+export type { ExchangedToken, TokenExchange } from "./token-exchange.ts";
+export type { HttpProbe, Probe, ProbeResult } from "./probe.ts";
+export type { KeyEncryption } from "./key-encryption.ts";
+export type { DnsEndpoint, DnsListener } from "./dns-endpoint.ts";
+export type { TaskSocket, TaskSockets } from "./task-sockets.ts";

@@ -15,6 +15,8 @@ import type {
   NodeId,
   PlanAnnotations,
   AllocMetric,
+  RootKey,
+  WorkloadClaims,
   Evaluation,
   Eligibility,
   SchedulerConfiguration,
@@ -188,6 +190,21 @@ export interface Server {
     configuration: SchedulerConfiguration,
     enforceIndex: number | null,
   ): Promise<{ readonly Updated: boolean; readonly Index: number }>;
+  // Services of Drover's own registry, and the keyring.
+  deleteService(namespace: string, name: string, id: string): Promise<{ readonly Index: number }>;
+  /** The public halves, as /.well-known/jwks.json answers them; `maxAgeS` until when they may be kept. */
+  jwks(): { readonly keys: readonly Readonly<Record<string, string>>[]; readonly maxAgeS: number };
+  /** null: no oidc_issuer is configured. */
+  openidConfiguration(): Readonly<Record<string, unknown>> | null;
+  /** `full`: variables are sealed anew. `publishAtNs`: prepublish it, active from then; null: at once. */
+  rotateRootKey(options: {
+    readonly full: boolean;
+    readonly publishAtNs: number | null;
+    readonly algorithm?: RootKey["Algorithm"];
+  }): Promise<{ readonly Key: RootKey; readonly Index: number }>;
+  deleteRootKey(id: string, force: boolean): Promise<{ readonly Index: number }>;
+  /** Whose token is this? undefined: not an identity signed here, expired, or its allocation has ended. */
+  verifyIdentity(token: string): Promise<WorkloadClaims | undefined>;
   /** Force: everything terminal goes now, whatever its age. Nodes forget their remains too. */
   collectGarbage(): Promise<void>;
   /** The connected node's services; NamedError NODE_NOT_CONNECTED (404/500 as Nomad: "No path to node") when it is not. */

@@ -30,8 +30,10 @@ import type {
   NodeStatus,
   Plan,
   Reason,
+  RootKey,
   ScalingEvent,
   SchedulerConfiguration,
+  ServiceRegistration,
 } from "#model";
 import type { Clock } from "#ports";
 
@@ -186,6 +188,20 @@ export type Command =
       /** What of the records that go shall still be told (`job why`), by job. */
       readonly Past?: readonly { readonly Namespace: Namespace; readonly JobID: JobId; readonly Reasons: readonly Reason[] }[];
     }
+  /**
+   * Services of Drover's own registry, added or replaced by ID. A registration of an allocation that is not there, or has ended on its
+   * node, is left out (F28: nothing dead comes back).
+   */
+  | { readonly type: "services-upsert"; readonly Services: readonly ServiceRegistration[] }
+  | {
+      /** Unknown ids are passed over. Those of allocations that are reaped, and of nodes that are purged, go with them. */
+      readonly type: "services-delete";
+      readonly IDs: readonly string[];
+    }
+  /** Keys added or replaced. One that is made active makes the active one inactive. */
+  | { readonly type: "root-keys-upsert"; readonly Keys: readonly RootKey[] }
+  /** Refused ("invalid") for the active one, ("missing") for an unknown one. */
+  | { readonly type: "root-key-delete"; readonly KeyID: string }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
@@ -232,6 +248,8 @@ export type TableName =
   | "node-pools"
   | "scaling-events"
   | "periodic-launches"
+  | "services"
+  | "root-keys"
   | "scheduler-configuration";
 
 /**
@@ -297,6 +315,18 @@ export interface Snapshot {
   /** What was wrong with records that have been collected in the last 30 days, newest first; also of jobs that are gone. */
   pastReasons(namespace: string, jobId: string): readonly Reason[];
 
+  /** Of Drover's own registry, by (namespace, name, id). `namespace` "*" for all. */
+  services(namespace: string): Iterable<ServiceRegistration>;
+  servicesByName(namespace: string, name: string): Iterable<ServiceRegistration>;
+  servicesByJob(namespace: string, jobId: string): Iterable<ServiceRegistration>;
+  servicesByAllocation(allocationId: string): Iterable<ServiceRegistration>;
+  servicesByNode(nodeId: string): Iterable<ServiceRegistration>;
+  service(id: string): ServiceRegistration | undefined;
+  /** By key id. */
+  rootKeys(): Iterable<RootKey>;
+  /** Undefined before the first. */
+  activeRootKey(): RootKey | undefined;
+
   schedulerConfiguration(): SchedulerConfiguration;
 
   /** The scheduler's columns at this index. Only valid until the next `apply`: use them without awaiting (asserted). */
@@ -352,7 +382,9 @@ export interface Change {
   readonly allocations: readonly Allocation[];
   readonly evaluations: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
+  readonly services: readonly ServiceRegistration[];
   /** Records removed. */
+  readonly goneServices: readonly ServiceRegistration[];
   readonly goneAllocations: readonly Allocation[];
   readonly goneNodes: readonly NodeId[];
   readonly goneEvaluations: readonly EvaluationId[];

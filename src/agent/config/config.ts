@@ -26,6 +26,7 @@ export interface Config {
   readonly httpConnectionsPerClientMax: number;
   readonly server: ServerConfig;
   readonly client: ClientConfig;
+  readonly consul: ConsulConfig | null;
   readonly telemetry: TelemetryConfig;
   readonly drivers: DriversConfig;
   /** As GET /v1/agent/self shows it: what was written, by Nomad's names. Secrets are left out. */
@@ -34,6 +35,58 @@ export interface Config {
   readonly notYet: readonly string[];
   /** Legal, and perhaps not meant. */
   readonly warnings: readonly string[];
+}
+
+/** consul { … }: nomad.md §5.4. null in Config: no block was written and -dev-consul not given. */
+export interface ConsulConfig {
+  /** http://127.0.0.1:8500, https://…, unix:///… */
+  readonly address: string;
+  /** A secret; "" for none. */
+  readonly token: string;
+  /** user:password of HTTP basic authentication, a secret; "" for none. */
+  readonly auth: string;
+  readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly verify: boolean };
+  readonly timeoutMs: number;
+  readonly tags: readonly string[];
+  readonly autoAdvertise: boolean;
+  readonly serverAutoJoin: boolean;
+  readonly clientAutoJoin: boolean;
+  readonly serverServiceName: string;
+  readonly clientServiceName: string;
+  readonly checksUseAdvertise: boolean;
+  /** Names of the agent's own checks. */
+  readonly checkNames: { readonly serverHttp: string; readonly serverSerf: string; readonly serverRpc: string; readonly clientHttp: string };
+  readonly serverFailures: { readonly beforeCritical: number; readonly beforeWarning: number };
+  readonly clientFailures: { readonly beforeCritical: number; readonly beforeWarning: number };
+  readonly serviceAuthMethod: string;
+  readonly taskAuthMethod: string;
+  /** What services and tasks that say nothing themselves are given; null: no identity, the agent's own token is used. */
+  readonly serviceIdentity: DefaultIdentity | null;
+  readonly taskIdentity: DefaultIdentity | null;
+  readonly grpcAddress: string;
+  readonly grpcCaFile: string;
+}
+
+/** service_identity, task_identity. */
+export interface DefaultIdentity {
+  readonly aud: readonly string[];
+  readonly ttlNs: number;
+  readonly env: boolean;
+  readonly file: boolean;
+  readonly filepath: string;
+  readonly extraClaims: Readonly<Record<string, string>>;
+}
+
+/** client { dns { … } }: Drover's own. Services of every registry by name, for tasks and for the machine. */
+export interface DnsConfig {
+  readonly enabled: boolean;
+  readonly address: string;
+  /** 0: any free port. Tasks with an /etc of their own are offered it when it is 53. */
+  readonly port: number;
+  /** "drover": web.service.drover */
+  readonly domain: string;
+  /** Where `.consul` questions go; null: to the Consul agent's DNS if there is one. */
+  readonly consul: { readonly host: string; readonly port: number } | null;
 }
 
 export interface ServerConfig {
@@ -57,6 +110,11 @@ export interface ServerConfig {
   readonly jobPriorityMax: number;
   readonly jobCountMax: number;
   readonly jobSourceBytesMax: number;
+  /** issuer of identities, and where /.well-known/openid-configuration is answered; "": not offered. */
+  readonly oidcIssuer: string;
+  readonly rootKeyRotationMs: number;
+  readonly rootKeyGarbageIntervalMs: number;
+  readonly rootKeyGarbageThresholdMs: number;
   /** default_scheduler_config: what a cluster begins with; never applied again after. */
   readonly scheduler: SchedulerConfiguration;
 }
@@ -79,6 +137,8 @@ export interface ClientConfig {
   /** Host path → path in the chroot; null: the default list. */
   readonly chroot: Readonly<Record<string, string>> | null;
   readonly networkInterface: string;
+  readonly dns: DnsConfig;
+  /** client { servers } and server_join: host:port of servers to reach over the network, when no server runs in this agent. */
   readonly servers: readonly string[];
   /** 0: as measured. */
   readonly cpuTotalMHz: number;

@@ -1,0 +1,31 @@
+/**
+ * A workload's JWT is traded for a token of another system, and the token given back. Makers: `consulTokens` (integrations/consul);
+ * Vault's follows. nomad.md §1.10, design decision 7.
+ *
+ * Contract (test/conformance/token-exchange):
+ * - `exchange` makes one token. Its description names the workload, so that a person can tell what it is for.
+ * - `revoke` of a token that is gone is fine.
+ * - Failures are NamedErrors: TOKEN_UNREACHABLE (try again), TOKEN_REFUSED (method, role or claims do not fit: `fix` names them; final
+ *   until somebody changes the configuration). No secret in any of them.
+ */
+export interface ExchangedToken {
+  /** Not a secret: names it in lists. */
+  readonly AccessorID: string;
+  /** A secret. */
+  readonly SecretID: string;
+  /** Unix milliseconds; null: until it is revoked. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface TokenExchange {
+  exchange(request: {
+    readonly jwt: string;
+    /** The auth method; "": the maker's default for this kind of workload. */
+    readonly kind: "service" | "task";
+    /** nomad allocation id, workload: shown with the token. */
+    readonly description: Readonly<Record<string, string>>;
+  }): Promise<ExchangedToken>;
+  revoke(secret: string): Promise<void>;
+  /** Is it still known? Rejects only with TOKEN_UNREACHABLE. */
+  known(secret: string): Promise<boolean>;
+}
