@@ -5,7 +5,7 @@
  *
  * Invariants: one conformance suite per port (test/conformance) holds every maker to the contract; a maker is finished when it passes.
  *
- * Never here: an implementation, a default, a maker's name in a signature.
+ * Never here: an implementation (but catalogDigest, which both sides of a window compare by), a default, a maker's name in a signature.
  *
  * Read next: log.ts, link.ts, driver.ts; then ../../integrations/host/mod.ts for who stands behind them.
  */
@@ -44,6 +44,8 @@ export type {
   OwnedService,
   ServiceInstance,
 } from "./catalog.ts";
+export { catalogDigest } from "./catalog-digest.ts";
+export type { FingerprintSource, Surrounding } from "./fingerprint-source.ts";
 export type { ExchangedToken, TokenExchange } from "./token-exchange.ts";
 export type { HttpProbe, Probe, ProbeResult } from "./probe.ts";
 export type { KeyEncryption } from "./key-encryption.ts";
