@@ -18,10 +18,7 @@ export interface SlowConsul {
 }
 
 /** A TCP proxy to Consul's HTTP API. Goes with its Consul. */
-export async function slowConsul(
-  consul: Pick<RealConsul, "httpPort" | "beforeRemove">,
-  delayMs = 0,
-): Promise<SlowConsul> {
+export async function slowConsul(consul: Pick<RealConsul, "httpPort" | "beforeRemove">, delayMs = 0): Promise<SlowConsul> {
   const [port = 0] = await freePorts(1);
   const open = new Set<Socket>();
   let delay = delayMs;
