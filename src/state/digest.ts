@@ -23,6 +23,8 @@ export function digestOf(tables: Tables): string {
   addAll(hash, "scaling events", tables.scalingEvents.range());
   addAll(hash, "launches", tables.launches.values());
   addAll(hash, "past", tables.past.range());
+  addAll(hash, "services", tables.services.values());
+  addAll(hash, "root keys", tables.rootKeys.values());
   addAll(hash, "tallies", tables.tallies.range());
   hash.update("allocations\n");
   for (const { Job: spec, ...rest } of tables.allocations.values()) {

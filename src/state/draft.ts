@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import {
   type Allocation,
   type AllocationId,
+  clientTerminal,
   type Deployment,
   type DeploymentId,
   type Evaluation,
@@ -19,6 +20,7 @@ import {
   type Node,
   type NodeId,
   type NodePool,
+  type ServiceRegistration,
   terminal,
 } from "#model";
 import type { OrderedMap } from "#std";
@@ -28,6 +30,7 @@ import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
 import { Journal } from "./journal.ts";
 import { dropHistory, keepKin } from "./kin.ts";
+import { dropServicesOf } from "./services.ts";
 import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
@@ -77,6 +80,9 @@ export class Draft {
   readonly goneJobs: JobRecord[] = [];
   readonly goneNodes: Node[] = [];
   readonly goneEvaluations: EvaluationId[] = [];
+  /** By id; one that is dropped and written again is only in `services`. */
+  readonly services = new Map<string, ServiceRegistration>();
+  readonly goneServices = new Map<string, ServiceRegistration>();
 
   /** Jobs whose status or summary may have changed. */
   readonly #touched = new Map<string, JobName>();
@@ -175,6 +181,7 @@ export class Draft {
       if (after.DeploymentID !== "") journal.setIn(tables.allocationsByDeployment, after.DeploymentID, after.ID, after.ID);
     }
     if (after.DeploymentID !== "") this.#deploymentCounts.note(before, after);
+    if (clientTerminal(after)) dropServicesOf(this, { allocation: after.ID });
     this.#noteAllocation(after, before, after);
   }
 
@@ -185,6 +192,7 @@ export class Draft {
     journal.deleteIn(tables.allocationsByNode, before.NodeID, before.ID);
     journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, before.ID);
     if (before.DeploymentID !== "") journal.deleteIn(tables.allocationsByDeployment, before.DeploymentID, before.ID);
+    dropServicesOf(this, { allocation: before.ID });
     this.#noteAllocation(before, before, undefined);
   }
 

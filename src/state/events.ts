@@ -34,6 +34,10 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "allocations-client-update": "AllocationUpdated",
   "allocations-desired-transition": "AllocationUpdateDesiredStatus",
   reap: "JobBatchDeregistered",
+  "services-upsert": "ServiceRegistration",
+  "services-delete": "ServiceDeregistration",
+  "root-keys-upsert": "Operator",
+  "root-key-delete": "Operator",
   "scheduler-configuration": "Operator",
 };
 
@@ -50,7 +54,10 @@ export interface Beside {
 }
 
 /** Of a Change only the records: its command would keep a whole entry alive. */
-interface Buffered extends Pick<Change, "index" | "jobs" | "nodes" | "allocations" | "evaluations" | "deployments">, Beside {
+interface Buffered extends Pick<
+  Change,
+  "index" | "jobs" | "nodes" | "allocations" | "evaluations" | "deployments" | "services" | "goneServices"
+>, Beside {
   readonly type: CommandType;
   readonly records: number;
 }
@@ -66,8 +73,9 @@ export class EventBuffer implements EventStream {
     return this.#entries[0]?.index ?? 0;
   }
 
-  append({ command, index, jobs, nodes, allocations, evaluations, deployments }: Change, { nodePools, gone }: Beside): void {
-    const written = { jobs, nodes, allocations, evaluations, deployments, nodePools, gone };
+  append(change: Change, { nodePools, gone }: Beside): void {
+    const { command, index, jobs, nodes, allocations, evaluations, deployments, services, goneServices } = change;
+    const written = { jobs, nodes, allocations, evaluations, deployments, services, goneServices, nodePools, gone };
     const records = Object.values(written).reduce((sum, { length }) => sum + length, 0);
     if (records === 0) return;
     this.#entries.push({ type: command.type, index, ...written, records });
@@ -140,6 +148,7 @@ type Named = {
   readonly Namespace?: string;
   readonly JobID?: string;
   readonly DeploymentID?: string;
+  readonly ServiceName?: string;
 };
 
 /** Every record of an entry carries the type of what happened, as Nomad's do; where one entry here is two there, each has its own. */
@@ -149,7 +158,7 @@ function eventsOf(entry: Buffered): Event[] {
     Type,
     Key: record.ID ?? record.Name ?? "",
     Namespace: record.Namespace ?? "",
-    FilterKeys: [record.JobID ?? "", record.DeploymentID ?? ""].filter((key) => key !== ""),
+    FilterKeys: [record.JobID ?? "", record.DeploymentID ?? "", record.ServiceName ?? ""].filter((key) => key !== ""),
     Index: entry.index,
     Payload: { [Topic]: payload },
   });
@@ -160,6 +169,8 @@ function eventsOf(entry: Buffered): Event[] {
     ...entry.evaluations.map((evaluation) => event("Evaluation", evaluation, evaluation, evaluationType(entry.type))),
     ...entry.deployments.map((deployment) => event("Deployment", deployment)),
     ...entry.allocations.map((allocation) => event("Allocation", allocation, withoutJob(allocation))),
+    ...entry.services.map((service) => event("Service", service, service, "ServiceRegistration")),
+    ...entry.goneServices.map((service) => event("Service", service, service, "ServiceDeregistration")),
     ...entry.gone.map(({ topic, record }) => event(topic, record as Named, topic === "Node" ? { ...record, SecretID: "" } : record)),
   ];
 }

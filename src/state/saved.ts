@@ -20,6 +20,8 @@ import {
   type NamespaceRecord,
   type Node,
   type NodePool,
+  type RootKey,
+  type ServiceRegistration,
   terminal,
 } from "#model";
 import { messageOf, NamedError } from "#std";
@@ -33,12 +35,15 @@ import { Interned, sharedIfEmpty } from "./interned.ts";
 import { indexKin } from "./kin.ts";
 import { type Marks, marksOf, shownWith } from "./marks.ts";
 import { padded } from "./padded.ts";
+import { indexService } from "./services.ts";
 import { ageKey } from "./past.ts";
 import { type JobRecord, type Past, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 
-/** Reads every format up to its own. 1: before deployments, namespaces, pools, scaling, launches, the past. */
-const FORMAT = 2;
+/**
+ * Reads every format up to its own. 1: before deployments, namespaces, pools, scaling, launches, the past. 2: before services and root keys.
+ */
+const FORMAT = 3;
 const NAME = "drover-state";
 /** Encoded at some 50 MB/s this is one or two milliseconds. */
 const SLICE_BYTES = 64 * 1024;
@@ -65,6 +70,8 @@ type Kind =
   | "scaling"
   | "launch"
   | "past"
+  | "service"
+  | "root-key"
   | "outcome";
 
 /** Pins the tables now; encodes when asked. */
@@ -155,6 +162,8 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["scaling", tables.scalingEvents.range()];
   yield ["launch", tables.launches.values()];
   yield ["past", tables.past.range()];
+  yield ["service", tables.services.values()];
+  yield ["root-key", tables.rootKeys.values()];
   yield ["outcome", tables.outcomes.range()];
 }
 
@@ -221,6 +230,8 @@ class Restoring {
     scaling: (record) => this.#tables.scalingEvents.set(...this.#keep(record as [string, ScalingHistory])),
     launch: (record) => this.#putLaunch(record as PeriodicLaunch),
     past: (record) => this.#putPast(this.#keep(record as [string, Past])),
+    service: (record) => this.#putService(record as ServiceRegistration),
+    "root-key": (record) => this.#tables.rootKeys.set((record as RootKey).KeyID, this.#keep(record as RootKey)),
     outcome: (record) => this.#putOutcome(record as [string, Outcome]),
   };
 
@@ -315,6 +326,17 @@ class Restoring {
     const tally = this.#tally(key);
     tally.allocations++;
     if (!terminal(allocation)) tally.liveAllocations++;
+  }
+
+  /** After the allocations: it shares their texts. */
+  #putService(saved: ServiceRegistration): void {
+    const allocation = this.#tables.allocations.get(saved.AllocID);
+    const shared =
+      allocation === undefined
+        ? {}
+        : { Namespace: allocation.Namespace, JobID: allocation.JobID, AllocID: allocation.ID, NodeID: allocation.NodeID };
+    const ServiceName = this.#interned.text(saved.ServiceName);
+    indexService(this.#tables, this.#keep({ ...saved, ...shared, ServiceName, Datacenter: this.#interned.text(saved.Datacenter) }));
   }
 
   #putOutcome([requestId, outcome]: [string, Outcome]): void {

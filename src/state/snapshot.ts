@@ -13,8 +13,10 @@ import {
   type Node,
   type NodePool,
   type Reason,
+  type RootKey,
   type ScalingEvent,
   type SchedulerConfiguration,
+  type ServiceRegistration,
 } from "#model";
 import type { Columns, Snapshot, TableName } from "./contract.ts";
 import { remembered } from "./past.ts";
@@ -173,6 +175,35 @@ export class TablesSnapshot implements Snapshot {
     return past === undefined ? [] : remembered(past.reasons, this.#tables.time);
   }
 
+  services(namespace: string): Iterable<ServiceRegistration> {
+    return this.#tables.services.values(namespace === "*" ? "" : `${namespace}\u0000`);
+  }
+  servicesByName(namespace: string, name: string): Iterable<ServiceRegistration> {
+    if (namespace !== "*") return this.#tables.services.values(`${namespace}\u0000${name}\u0000`);
+    return this.#tables.services.values().filter(({ ServiceName }) => ServiceName === name);
+  }
+  servicesByJob(namespace: string, jobId: string): Iterable<ServiceRegistration> {
+    return this.#services(this.#tables.servicesByJob.values(jobKey({ Namespace: namespace, ID: jobId })));
+  }
+  servicesByAllocation(allocationId: string): Iterable<ServiceRegistration> {
+    return this.#services(this.#tables.servicesByAllocation.values(allocationId));
+  }
+  servicesByNode(nodeId: string): Iterable<ServiceRegistration> {
+    return this.#services(this.#tables.servicesByNode.values(nodeId));
+  }
+  service(id: string): ServiceRegistration | undefined {
+    const key = this.#tables.serviceKeys.get(id);
+    return key === undefined ? undefined : this.#tables.services.get(key);
+  }
+
+  rootKeys(): Iterable<RootKey> {
+    return this.#tables.rootKeys.values();
+  }
+  activeRootKey(): RootKey | undefined {
+    for (const key of this.#tables.rootKeys.values()) if (key.State === "active") return key;
+    return undefined;
+  }
+
   schedulerConfiguration(): SchedulerConfiguration {
     return this.#tables.schedulerConfiguration;
   }
@@ -181,6 +212,10 @@ export class TablesSnapshot implements Snapshot {
     const columns = this.#columns(this.#tables);
     assert.ok(columns !== undefined, "Columns are only valid until the next apply: take a new snapshot, use them without awaiting");
     return columns;
+  }
+
+  *#services(keys: Iterable<string>): Generator<ServiceRegistration> {
+    for (const key of keys) yield this.#tables.services.get(key) as ServiceRegistration;
   }
 
   #deployment(id: DeploymentId): Deployment {

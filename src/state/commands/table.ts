@@ -27,7 +27,11 @@ import { applyPeriodicLaunch } from "./periodic-launch.ts";
 import { applyPlan } from "./plan-apply.ts";
 import { applyReap } from "./reap.ts";
 import { applyScalingEvent } from "./scaling-event.ts";
+import { applyRootKeyDelete } from "./root-key-delete.ts";
+import { applyRootKeysUpsert } from "./root-keys-upsert.ts";
 import { applySchedulerConfiguration } from "./scheduler-configuration.ts";
+import { applyServicesDelete } from "./services-delete.ts";
+import { applyServicesUpsert } from "./services-upsert.ts";
 
 /** Validates, then writes. A refusal or a throw drops everything written. */
 type Apply<Type extends CommandType> = (draft: Draft, command: Extract<Command, { type: Type }>) => Refusal | undefined;
@@ -57,6 +61,10 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "allocations-client-update": { version: 2, apply: applyAllocationsClientUpdate },
   "allocations-desired-transition": { version: 1, apply: applyAllocationsDesiredTransition },
   reap: { version: 2, apply: applyReap },
+  "services-upsert": { version: 1, apply: applyServicesUpsert },
+  "services-delete": { version: 1, apply: applyServicesDelete },
+  "root-keys-upsert": { version: 1, apply: applyRootKeysUpsert },
+  "root-key-delete": { version: 1, apply: applyRootKeyDelete },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

@@ -8,6 +8,8 @@
  *   systemJobs    (namespace, id) of those that may belong on any node
  *   children, dispatches    parent → its children; parent → idempotency token → the child it made
  *   scalingEvents, launches, past   (namespace, id) of a job → what happened to it; the past survives the job
+ *   services      (namespace, name, id) → registration; indexes beside them hold those keys
+ *   rootKeys      id → key
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
@@ -25,8 +27,10 @@ import type {
   Node,
   NodePool,
   Reason,
+  RootKey,
   ScalingEvent,
   SchedulerConfiguration,
+  ServiceRegistration,
 } from "#model";
 import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
@@ -98,6 +102,13 @@ export class Tables {
   readonly past: OrderedMap<Past>;
   /** Index of the last addition and job → job: what goes first. */
   readonly pastByAge: OrderedMap<string>;
+  readonly services: OrderedMap<ServiceRegistration>;
+  /** Id → key in `services`. */
+  readonly serviceKeys: OrderedMap<string>;
+  readonly servicesByJob: Grouped<string>;
+  readonly servicesByAllocation: Grouped<string>;
+  readonly servicesByNode: Grouped<string>;
+  readonly rootKeys: OrderedMap<RootKey>;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
   readonly outcomes: OrderedMap<Outcome>;
@@ -131,6 +142,12 @@ export class Tables {
     this.launches = from?.launches.fork() ?? new OrderedMap();
     this.past = from?.past.fork() ?? new OrderedMap();
     this.pastByAge = from?.pastByAge.fork() ?? new OrderedMap();
+    this.services = from?.services.fork() ?? new OrderedMap();
+    this.serviceKeys = from?.serviceKeys.fork() ?? new OrderedMap();
+    this.servicesByJob = from?.servicesByJob.fork() ?? new Grouped();
+    this.servicesByAllocation = from?.servicesByAllocation.fork() ?? new Grouped();
+    this.servicesByNode = from?.servicesByNode.fork() ?? new Grouped();
+    this.rootKeys = from?.rootKeys.fork() ?? new OrderedMap();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
@@ -159,5 +176,7 @@ export const UNTOUCHED: TableIndexes = {
   "node-pools": 1,
   "scaling-events": 1,
   "periodic-launches": 1,
+  services: 1,
+  "root-keys": 1,
   "scheduler-configuration": 1,
 };

@@ -18,6 +18,8 @@ import type {
   Plan,
   PlannedAllocation,
   PlannedStop,
+  RootKey,
+  ServiceRegistration,
   TaskGroup,
   TaskState,
 } from "#model";
@@ -193,6 +195,38 @@ export function namespaceRecord(Name: string): NamespaceRecord {
 
 export function nodePool(Name: string): NodePool {
   return { Name, Description: "", Meta: {}, SchedulerConfiguration: null, CreateIndex: 0, ModifyIndex: 0 };
+}
+
+export function registration(ID: string, with_: Partial<ServiceRegistration> = {}): ServiceRegistration {
+  return {
+    ID,
+    ServiceName: "web",
+    Namespace: DEFAULT_NAMESPACE,
+    NodeID: "node-0" as NodeId,
+    Datacenter: "dc1",
+    JobID: "job-0" as JobId,
+    AllocID: "a0" as AllocationId,
+    Tags: [],
+    Address: "10.0.0.1",
+    Port: 20_000,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    ...with_,
+  };
+}
+
+export function rootKey(KeyID: string, State: RootKey["State"]): RootKey {
+  return {
+    KeyID,
+    Algorithm: "RS256",
+    State,
+    CreateTime: 1,
+    PublishTime: 0,
+    PublicJwk: { kty: "RSA", n: KeyID, e: "AQAB" },
+    Wrapped: "c2VhbGVk",
+    CreateIndex: 0,
+    ModifyIndex: 0,
+  };
 }
 
 /** Of the job's version, for group "web" unless others are given. */

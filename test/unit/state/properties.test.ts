@@ -14,6 +14,7 @@ import {
   type Allocation,
   type AllocationId,
   type Job,
+  type ServiceRegistration,
 } from "#model";
 import {
   commandVersion,
@@ -145,6 +146,30 @@ function assertIndexes(snapshot: Snapshot): void {
   }
 }
 
+function assertServices(snapshot: Snapshot): void {
+  const services = [...snapshot.services("*")];
+  const key = (each: ServiceRegistration) => `${each.Namespace}\u0000${each.ServiceName}\u0000${each.ID}`;
+  assert.deepEqual(services, services.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)), "by namespace, name, id");
+  assert.equal(new Set(services.map(({ ID }) => ID)).size, services.length, "an id is there once");
+  for (const service of services) {
+    const allocation = snapshot.allocation(service.AllocID);
+    assert.ok(allocation !== undefined && !clientTerminal(allocation), `what stands behind ${service.ID} lives (F28)`);
+    assert.ok(snapshot.node(service.NodeID) !== undefined && allocation.NodeID === service.NodeID);
+    assert.equal(snapshot.service(service.ID), service);
+  }
+  const own = (list: Iterable<ServiceRegistration>, of: (each: ServiceRegistration) => boolean) => assert.deepEqual([...list], services.filter(of));
+  for (const name of ["web", "api", "web-admin"]) {
+    own(snapshot.servicesByName(DEFAULT, name), (each) => each.Namespace === DEFAULT && each.ServiceName === name);
+    own(snapshot.servicesByName("*", name), (each) => each.ServiceName === name);
+  }
+  for (let n = 0; n < 5; n++) own(snapshot.servicesByNode(`node-${n}`), (each) => each.NodeID === `node-${n}`);
+  for (let n = 0; n < 4; n++) own(snapshot.servicesByJob(DEFAULT, `job-${n}`), (each) => each.JobID === `job-${n}`);
+  for (const { ID } of snapshot.allocations()) own(snapshot.servicesByAllocation(ID), (each) => each.AllocID === ID);
+  const keys = [...snapshot.rootKeys()];
+  assert.equal(keys.filter(({ State }) => State === "active").length, keys.length === 0 ? 0 : 1, "one key is active");
+  assert.equal(snapshot.activeRootKey(), keys.find(({ State }) => State === "active"));
+}
+
 function assertDeployments(snapshot: Snapshot): void {
   const ids = (list: Iterable<{ readonly ID: string }>) => [...list].map(({ ID }) => ID);
   const deployments = [...snapshot.deployments()];
@@ -274,6 +299,7 @@ test(
       assertJobs(snapshot);
       assertDeployments(snapshot);
       assertKin(snapshot);
+      assertServices(snapshot);
     });
   }),
 );
@@ -298,6 +324,7 @@ test(
         assertJobs(restored.snapshot());
         assertDeployments(restored.snapshot());
         assertKin(restored.snapshot());
+        assertServices(restored.snapshot());
         other = restored;
       }
     }
@@ -340,7 +367,7 @@ test(
       draft.undo();
       assert.equal(digestOf(tables), before, command.type);
       assert.deepEqual(tables.tableIndexes, indexes);
-      if (at % 5 === 0) for (const check of [assertIndexes, assertDeployments, assertKin]) check(view());
+      if (at % 5 === 0) for (const check of [assertIndexes, assertDeployments, assertKin, assertServices]) check(view());
       applyEntry(tables, at, codec.decode(bytes), kept);
     }
     assert.equal(digestOf(tables), state.digest());

@@ -23,6 +23,8 @@ import {
   namespaceRecord,
   node,
   nodePool,
+  registration,
+  rootKey,
   placement,
   plan,
   resources,
@@ -295,6 +297,32 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
         ? [{ Namespace: DEFAULT, JobID: jobId as never, Reasons: Array.from({ length: random.integer(9) }, someReason) }]
         : [],
     }),
+    "services-upsert": () => ({
+      type: "services-upsert",
+      Services: Array.from({ length: 1 + random.integer(4) }, () => {
+        const { ID, NodeID } = someAllocation();
+        const of = snapshot.allocation(ID);
+        return registration(`_${ID}-${random.integer(2)}`, {
+          ServiceName: some(["web", "api", "web-admin"]),
+          Namespace: of?.Namespace ?? DEFAULT,
+          NodeID: chance(95) ? NodeID : nodeId(),
+          JobID: of?.JobID ?? (jobId as never),
+          AllocID: ID,
+          Port: 20_000 + random.integer(2),
+        });
+      }),
+    }),
+    "services-delete": () => ({
+      type: "services-delete",
+      IDs: [...[...snapshot.services("*")].filter(() => chance(10)).map(({ ID }) => ID), ...(chance(20) ? ["unknown"] : [])],
+    }),
+    "root-keys-upsert": () => ({
+      type: "root-keys-upsert",
+      Keys: Array.from({ length: 1 + random.integer(2) }, () =>
+        rootKey(`key-${random.integer(5)}`, some(["active", "active", "inactive", "prepublished"] as const)),
+      ),
+    }),
+    "root-key-delete": () => ({ type: "root-key-delete", KeyID: `key-${random.integer(5)}` }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",
       Configuration: { ...snapshot.schedulerConfiguration(), SchedulerAlgorithm: some(["binpack", "spread"] as const) },
@@ -309,6 +337,8 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     "allocations-client-update",
     "allocations-client-update",
     "allocations-client-update",
+    "services-upsert",
+    "services-upsert",
     "deployment-allocation-health",
     "deployment-promote",
     "deployment-status",

@@ -1,0 +1,14 @@
+/** A key of the keyring is forgotten: what it signed is nobody's word any more. */
+import type { Command } from "../contract.ts";
+import type { Draft, Refusal } from "../draft.ts";
+
+type RootKeyDelete = Extract<Command, { type: "root-key-delete" }>;
+
+export function applyRootKeyDelete(draft: Draft, command: RootKeyDelete): Refusal | undefined {
+  const key = draft.tables.rootKeys.get(command.KeyID);
+  const cannot = `Cannot remove root key "${command.KeyID}"`;
+  if (key === undefined) return { code: "missing", reason: `${cannot}: no such key` };
+  if (key.State === "active") return { code: "invalid", reason: `${cannot}: it is active, rotate first` };
+  draft.delete(draft.tables.rootKeys, key.KeyID, "root-keys");
+  return undefined;
+}

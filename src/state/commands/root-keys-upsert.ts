@@ -1,0 +1,23 @@
+/** Keys of the keyring come in or change state. Once there is one, exactly one is active: what would leave none is refused. nomad.md §7. */
+import type { RootKey } from "#model";
+import type { Command } from "../contract.ts";
+import type { Draft, Refusal } from "../draft.ts";
+
+type RootKeysUpsert = Extract<Command, { type: "root-keys-upsert" }>;
+
+export function applyRootKeysUpsert(draft: Draft, command: RootKeysUpsert): Refusal | undefined {
+  for (const key of command.Keys) put(draft, key);
+  const active = [...draft.tables.rootKeys.values()].filter(({ State }) => State === "active");
+  if (active.length === 1) return undefined;
+  // Of several that were active before or are made so here, the last one named is meant.
+  const newest = command.Keys.findLast(({ State }) => State === "active");
+  if (newest === undefined) return { code: "invalid", reason: "Cannot store root keys: none would be active" };
+  for (const key of active) if (key.KeyID !== newest.KeyID) put(draft, { ...key, State: "inactive" });
+  return undefined;
+}
+
+function put(draft: Draft, given: RootKey): void {
+  const CreateIndex = draft.tables.rootKeys.get(given.KeyID)?.CreateIndex ?? draft.index;
+  const key: RootKey = { ...given, CreateIndex, ModifyIndex: draft.index };
+  draft.set(draft.tables.rootKeys, key.KeyID, key, "root-keys");
+}
