@@ -64,6 +64,8 @@ export interface Registrar {
   settled(id: AllocationId): boolean;
   /** Why it does not: per service, for people. */
   problems(id: AllocationId): readonly string[];
+  /** Called when what these answer may have changed. */
+  subscribe(listener: (id: AllocationId) => void): () => void;
 }
 
 export interface StandingCheck {

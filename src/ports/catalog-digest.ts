@@ -2,9 +2,14 @@
 import { createHash } from "node:crypto";
 import type { ServiceInstance } from "./catalog.ts";
 
-/** 32 hexadecimal digits. Differs when anything of the instance does: order counts in lists (tags, checks), not in objects. */
+/**
+ * 32 hexadecimal digits. Differs when anything differs that the provider's catalog holds: order counts in lists (tags, checks), not in
+ * objects. Drover's own registry holds no checks, meta, or weights.
+ */
 export function catalogDigest(instance: ServiceInstance): string {
-  return createHash("sha256").update(JSON.stringify(instance, inOrder)).digest("hex").slice(0, 32);
+  const { ID, Name, Tags, Address, Port } = instance;
+  const held = instance.Provider === "nomad" ? { ID, Name, Tags, Address, Port } : { ...instance, Identity: undefined };
+  return createHash("sha256").update(JSON.stringify(held, inOrder)).digest("hex").slice(0, 32);
 }
 
 function inOrder(_key: string, value: unknown): unknown {

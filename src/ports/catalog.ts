@@ -12,7 +12,7 @@
  *   CATALOG_DENIED (the token may not: `fix` says which rule it needs), CATALOG_REFUSED (the instance itself is bad).
  * - Tokens never stand in an error or a log.
  */
-import type { AllocationId } from "#model";
+import type { AllocationId, IdentityRequest } from "#model";
 
 /** A service of an allocation as it is to be made known: everything interpolated, its address found. */
 export interface ServiceInstance {
@@ -34,6 +34,8 @@ export interface ServiceInstance {
   readonly EnableTagOverride: boolean;
   readonly Kind: string;
   readonly Checks: readonly CheckInstance[];
+  /** Whose token it is registered with; undefined: the agent's own. Not part of what the catalog says of it. */
+  readonly Identity?: IdentityRequest;
 }
 
 export interface CheckInstance {
