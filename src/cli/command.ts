@@ -14,6 +14,8 @@ export interface Command {
   /** The arguments end in a program's own words (`alloc exec <allocation> ls -l`): what looks like a flag among them is none of ours. */
   readonly foreignWords?: true;
   run(context: Context): Promise<number>;
+  /** Exit code of a failure; default 1. nomad.md §4.2. */
+  readonly failureCode?: (error: unknown) => number;
 }
 
 export interface Context {
@@ -23,6 +25,8 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The typed caller, made from the global flags and NOMAD_* variables at first use. */
   readonly api: ApiClient;
+  /** The same caller with the same flags, at another address. */
+  apiAt(address: string): ApiClient;
   /** The namespace asked for; "" when none was. */
   readonly namespace: string;
   nowMs(): number;

@@ -13,46 +13,67 @@ export function printData(terminal: Terminal, data: unknown, template: string | 
 }
 
 /**
- * The part of Go's template language that command lines use: `{{.Path.To.Field}}`, `{{range .Path}}…{{end}}`, `{{.}}`, quoted text.
- * Anything else is refused by name. The whole language comes with task templates.
+ * The part of Go's template language that command lines use: `{{.Path.To.Field}}`, `{{range .Path}}…{{else}}…{{end}}`, if, with, `{{.}}`,
+ * quoted text, and `{{- -}}`, which take the space beside them away. Anything else is refused by name. The whole language comes with
+ * task templates.
  */
 export function renderTemplate(template: string, data: unknown): string {
   const opened = template.lastIndexOf("{{");
   if (opened > template.lastIndexOf("}}"))
     throw new UsageError(`template: ${JSON.stringify(template.slice(opened))} is not closed: want }}`);
-  const parts = template.split(/\{\{-?\s*([\s\S]*?)\s*-?\}\}/);
-  const [text, rest] = renderParts(parts, 0, data);
-  if (rest < parts.length) throw new UsageError("template: {{end}} without {{range}} or {{if}}");
-  return text;
+  const trimmed = template.replaceAll(/\s*\{\{-(?=\s)/g, "{{").replaceAll(/(?<=\s)-\}\}\s*/g, "}}");
+  const parts = trimmed.split(/\{\{\s*([\s\S]*?)\s*\}\}/);
+  const { pieces, ended } = readPieces(parts, { at: 0 });
+  if (ended !== undefined) throw new UsageError(`template: {{${ended}}} without {{range}}, {{if}} or {{with}}`);
+  return renderPieces(pieces, data);
 }
 
-function renderParts(parts: readonly string[], from: number, dot: unknown): [text: string, next: number] {
-  let text = "";
-  let at = from;
-  while (at < parts.length) {
-    if (at % 2 === 0) {
-      text += parts[at++] as string;
+/** Text as it is, what a path leads to, or a block. */
+type Piece =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "value"; readonly path: string }
+  | { readonly kind: "range" | "if" | "with"; readonly path: string; readonly body: readonly Piece[]; readonly otherwise: readonly Piece[] };
+
+/** Up to the end, or the `{{end}}` or `{{else}}` that is not of a block begun here: `ended`. `parts`: text and action in turn. */
+function readPieces(parts: readonly string[], next: { at: number }): { readonly pieces: Piece[]; readonly ended: "end" | "else" | undefined } {
+  const pieces: Piece[] = [];
+  while (next.at < parts.length) {
+    const isText = next.at % 2 === 0;
+    const part = parts[next.at++] as string;
+    if (isText) {
+      pieces.push({ kind: "text", text: part });
       continue;
     }
-    const action = parts[at++] as string;
-    if (action === "end") return [text, at];
-    const block = /^(range|if|with) (\S+)$/.exec(action);
-    if (block !== null) {
-      const value = resolvePath(block[2] as string, dot);
-      const dots =
-        block[1] === "range" ? Object.values((value ?? []) as object) : isEmpty(value) ? [] : [block[1] === "with" ? value : dot];
-      let next = renderParts(parts, at, undefined)[1];
-      for (const each of dots) {
-        const [inner, after] = renderParts(parts, at, each);
-        text += inner;
-        next = after;
-      }
-      at = next;
+    if (part === "end" || part === "else") return { pieces, ended: part };
+    const block = /^(range|if|with)\s+(\S+)$/.exec(part);
+    if (block === null) {
+      pieces.push({ kind: "value", path: part });
       continue;
     }
-    text += print(resolvePath(action, dot));
+    const body = readPieces(parts, next);
+    const otherwise = body.ended === "else" ? readPieces(parts, next) : body;
+    if (otherwise.ended !== "end") throw new UsageError(`template: {{${part}}} is not closed: want {{end}}`);
+    pieces.push({
+      kind: block[1] as "range" | "if" | "with",
+      path: block[2] as string,
+      body: body.pieces,
+      otherwise: body.ended === "else" ? otherwise.pieces : [],
+    });
   }
-  return [text, at];
+  return { pieces, ended: undefined };
+}
+
+function renderPieces(pieces: readonly Piece[], dot: unknown): string {
+  return pieces
+    .map((piece) => {
+      if (piece.kind === "text") return piece.text;
+      const value = resolvePath(piece.path, dot);
+      if (piece.kind === "value") return print(value);
+      if (isEmpty(value)) return renderPieces(piece.otherwise, dot);
+      const dots = piece.kind === "range" ? Object.values(value as object) : [piece.kind === "with" ? value : dot];
+      return dots.map((each) => renderPieces(piece.body, each)).join("");
+    })
+    .join("");
 }
 
 function resolvePath(path: string, dot: unknown): unknown {

@@ -3,7 +3,7 @@
  * before the arguments, the first word that is not a flag (or `--`) ends them. A repeated list flag adds up.
  * commander cannot read single-dash words, so this is ours; pure.
  */
-import { NamedError, parseDuration } from "#std";
+import { NamedError, nearest, parseDuration } from "#std";
 
 export type FlagKind = "boolean" | "text" | "whole" | "duration" | "list";
 
@@ -47,7 +47,10 @@ export function parseFlags(words: readonly string[], table: FlagTable, foreignWo
     const match = /^--?([^=]+)(?:=([\s\S]*))?$/.exec(word);
     const name = match?.[1] ?? "";
     const flag = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (match === null || flag === undefined) throw new UsageError(`flag provided but not defined: -${name}`);
+    if (match === null || flag === undefined) {
+      const near = nearest(name, Object.keys(table));
+      throw new UsageError(`flag provided but not defined: -${name}${near === undefined ? "" : `; did you mean -${near}?`}`);
+    }
     let value = match[2];
     if (flag.kind === "boolean") {
       value ??= "true";
@@ -80,10 +83,11 @@ export function parseFlags(words: readonly string[], table: FlagTable, foreignWo
 function check(name: string, flag: FlagSpecification, value: string): void {
   const wrong = (wanted: string) => new UsageError(`invalid value ${JSON.stringify(value)} for flag -${name}: want ${wanted}`);
   if (flag.kind === "boolean" && !/^(1|t|true|0|f|false)$/i.test(value)) throw wrong("true or false");
-  if (flag.kind === "whole" && !/^[+-]?\d+$/.test(value)) throw wrong("a whole number");
+  if (flag.kind === "whole" && !/^\+?\d+$/.test(value)) throw wrong("a whole number, 0 or more");
   if (flag.kind === "duration" && parseDuration(value) === undefined) throw wrong('a duration such as "30s" or "1h15m"');
 }
 
-function isTrue(value: string): boolean {
+/** As Go reads a boolean. */
+export function isTrue(value: string): boolean {
   return /^(1|t|true)$/i.test(value);
 }

@@ -15,9 +15,12 @@
 import assert from "node:assert/strict";
 import { NamedError, messageOf, nearest } from "#std";
 import type { ApiClient, ClientFlags } from "#api/client";
+import { tooManyArguments } from "./argument-count.ts";
 import { CONNECTION_FLAGS, DISPLAY_FLAGS, type Command, type Context } from "./command.ts";
 import { COMMANDS } from "./commands/table.ts";
-import { parseFlags, UsageError } from "./flags.ts";
+import type { CompletionSource, TypedFlags } from "./completion.ts";
+import { DATA_FLAGS } from "./data-output.ts";
+import { isTrue, parseFlags, UsageError, type ParsedFlags } from "./flags.ts";
 import { commandHelp, groupHelp, overview } from "./help.ts";
 import { processTerminal } from "./terminal.ts";
 
@@ -26,6 +29,7 @@ export async function runCommand(
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<number> {
+  watchOutputs();
   if (environment["COMP_LINE"] !== undefined) {
     return completeLine(environment["COMP_LINE"], environment);
   }
@@ -48,17 +52,41 @@ export async function runCommand(
   return execute(command, found.rest, environment);
 }
 
+/** `drover … | head` closes the pipe early: that is no error. A full disk is one. */
+function watchOutputs(): void {
+  if (process.stdout.listeners("error").includes(onOutputError)) return;
+  process.stdout.on("error", onOutputError);
+  // Nobody is left to tell.
+  process.stderr.on("error", () => undefined);
+}
+
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`drover: Cannot write to standard output: ${messageOf(error)}\n`);
+  process.exit(1);
+}
+
 async function completeLine(line: string, environment: Readonly<Record<string, string | undefined>>): Promise<number> {
   const { complete } = await import("./completion.ts");
-  let api: ApiClient | undefined;
-  const found = await complete(line, Number(environment["COMP_POINT"] ?? line.length), async (prefix, kind) => {
+  const open: ApiClient[] = [];
+  const connect = async (flags: TypedFlags) => {
     const { clientOptions, createApiClient } = await import("#api/client");
-    api = createApiClient(clientOptions(environment, {}));
-    const { value } = await api.search({ Prefix: prefix, Context: kind as "jobs" });
-    return Object.values(value.Matches).flatMap((ids) => ids ?? []);
-  });
-  process.stdout.write(found);
-  await api?.close();
+    const api = createApiClient(clientOptions(environment, connectionFlags({ text: (name) => flags[name] })));
+    open.push(api);
+    return api;
+  };
+  const source: CompletionSource = {
+    async ids(prefix, kind, flags) {
+      const { value } = await (await connect(flags)).search({ Prefix: prefix, Context: kind as "jobs" });
+      return Object.values(value.Matches).flatMap((ids) => ids ?? []);
+    },
+    async versions(job, flags) {
+      const { value } = await (await connect(flags)).jobs.versions(job, false);
+      return value.Versions.flatMap((each) => [String(each.Version), ...(each.VersionTag === null ? [] : [each.VersionTag.Name])]);
+    },
+  };
+  process.stdout.write(await complete(line, Number(environment["COMP_POINT"] ?? line.length), source));
+  await Promise.all(open.map((api) => api.close()));
   return 0;
 }
 
@@ -72,6 +100,12 @@ function findCommand(words: readonly string[]): { load: () => Promise<Command>; 
 }
 
 async function explainUnknown(words: readonly string[]): Promise<number> {
+  if ((words[0] as string).startsWith("-")) {
+    process.stderr.write(
+      `drover: no command ${JSON.stringify(words[0])}: options follow the command, as in "drover job status -namespace=team"\nSee "drover -h" for all commands.\n`,
+    );
+    return 127;
+  }
   const { explainAwaited } = await import("./commands/awaited.ts");
   const awaited = explainAwaited(words, Object.keys(COMMANDS));
   if (awaited !== undefined) {
@@ -105,17 +139,19 @@ async function execute(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   const table = { ...DISPLAY_FLAGS, ...(command.connects ? CONNECTION_FLAGS : {}), ...command.flags };
-  let flags: ReturnType<typeof parseFlags>;
+  let flags: ParsedFlags;
   try {
     flags = parseFlags(words, table, command.foreignWords === true);
   } catch (error) {
-    process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${command.usage.split(/ [[<]/)[0] as string} -h".\n`);
-    return 1;
+    process.stderr.write(`drover: ${messageOf(error)}\nSee "drover ${wordsOf(command)} -h".\n`);
+    return command.failureCode?.(error) ?? 1;
   }
   if (flags.flag("help") || flags.flag("h")) {
     process.stdout.write(commandHelp(command));
     return 0;
   }
+  const misuse = misuseOf(command, flags);
+  if (misuse !== undefined) return explainMisuse(command, flags.arguments, misuse);
 
   const plain = flags.flag("no-color") || (environment["NOMAD_CLI_NO_COLOR"] ?? "") !== "" || (environment["NO_COLOR"] ?? "") !== "";
   const forced = flags.flag("force-color") || (environment["NOMAD_CLI_FORCE_COLOR"] ?? "") !== "";
@@ -126,11 +162,13 @@ async function execute(
     interrupt.abort();
   };
   process.on("SIGINT", onInterrupt);
-  // `drover … | head` closes the pipe early: that is no error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
   const door = command.connects ? await import("#api/client") : undefined;
   let api: ApiClient | undefined;
+  const connect = (more: ClientFlags): ApiClient => {
+    assert(door !== undefined, "this command does not connect");
+    return door.createApiClient(door.clientOptions(environment, { ...connectionFlags(flags), ...more }));
+  };
   const namespace = flags.text("namespace") ?? environment["NOMAD_NAMESPACE"] ?? "";
   const context: Context = {
     flags,
@@ -141,10 +179,9 @@ async function execute(
     nowMs: () => Date.now(),
     interrupted: interrupt.signal,
     get api() {
-      assert(door !== undefined, "this command does not connect");
-      api ??= door.createApiClient(door.clientOptions(environment, connectionFlags(flags)));
-      return api;
+      return (api ??= connect({}));
     },
+    apiAt: (address) => connect({ address }),
   };
   try {
     return await command.run(context);
@@ -156,27 +193,51 @@ async function execute(
   }
 }
 
-function complain(error: unknown, print: (text: string) => void, command: Command): number {
-  if (error instanceof UsageError) {
-    print(`drover: ${error.message}\nUsage: drover ${command.usage}\nSee "drover ${command.usage.split(/ [[<]/)[0] as string} -h".`);
-    return 1;
-  }
-  print(`Error: ${messageOf(error)}`);
-  if (error instanceof NamedError && error.fix !== undefined) print(error.fix);
+/** What is wrong with the words as a whole, of any command. */
+function misuseOf(command: Command, flags: ParsedFlags): string | undefined {
+  const tooMany = tooManyArguments(command.usage, flags.arguments.length);
+  if (tooMany !== undefined) return tooMany;
+  // -json of job plan is about what comes in.
+  const both = command.flags["json"] === DATA_FLAGS["json"] && flags.flag("json") && flags.given("t");
+  return both ? "-json and -t cannot both be given" : undefined;
+}
+
+async function explainMisuse(command: Command, words: readonly string[], misuse: string): Promise<number> {
+  // `monitor export` begins like a command that is there.
+  const { explainAwaited } = await import("./commands/awaited.ts");
+  const awaited = explainAwaited([...wordsOf(command).split(" "), ...words], []);
+  if (awaited === undefined) return complain(new UsageError(misuse), (text) => void process.stderr.write(`${text}\n`), command);
+  process.stderr.write(awaited);
   return 1;
 }
 
+function wordsOf(command: Command): string {
+  return command.usage.split(/ [[<]/)[0] as string;
+}
+
+function complain(error: unknown, print: (text: string) => void, command: Command): number {
+  if (error instanceof UsageError) {
+    print(`drover: ${error.message}\nUsage: drover ${command.usage}\nSee "drover ${wordsOf(command)} -h".`);
+  } else {
+    print(`Error: ${messageOf(error)}`);
+    if (error instanceof NamedError && error.fix !== undefined) print(error.fix);
+  }
+  return command.failureCode?.(error) ?? 1;
+}
+
 /** What the flags say about where to connect; #api/client adds what NOMAD_* say. */
-function connectionFlags(flags: ReturnType<typeof parseFlags>): ClientFlags {
+function connectionFlags(flags: Pick<ParsedFlags, "text">): ClientFlags {
+  const skipVerify = flags.text("tls-skip-verify");
   return {
     address: flags.text("address"),
     region: flags.text("region"),
     namespace: flags.text("namespace"),
     token: flags.text("token"),
     caCert: flags.text("ca-cert"),
+    caPath: flags.text("ca-path"),
     clientCert: flags.text("client-cert"),
     clientKey: flags.text("client-key"),
     tlsServerName: flags.text("tls-server-name"),
-    tlsSkipVerify: flags.given("tls-skip-verify") ? flags.flag("tls-skip-verify") : undefined,
+    tlsSkipVerify: skipVerify === undefined ? undefined : isTrue(skipVerify),
   };
 }

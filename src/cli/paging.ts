@@ -20,16 +20,21 @@ export function pageQuery(flags: ParsedFlags): Pick<QueryOptions, "filter" | "pe
   };
 }
 
-/** `command` again, from there on, with the flags that were given; nothing when this was the last page. */
-export function tellNextPage(terminal: Terminal, command: string, nextToken: string, flags?: ParsedFlags): void {
+/** What says which things are listed: without it the next page would be of another list. */
+const LISTING_FLAGS = ["namespace", "job", "status", "per-page", "filter"];
+
+/** `command` (and its argument) again, from there on, with the flags that were given; nothing when this was the last page. */
+export function tellNextPage(terminal: Terminal, command: string, nextToken: string, flags: ParsedFlags): void {
   if (nextToken === "") return;
-  const perPage = flags?.whole("per-page");
-  const filter = flags?.text("filter");
-  const words = [
-    `drover ${command}`,
-    ...(perPage === undefined ? [] : [`-per-page ${perPage}`]),
-    ...(filter === undefined ? [] : [`-filter '${filter.replaceAll("'", String.raw`'\''`)}'`]),
-    `-page-token ${nextToken}`,
-  ];
+  const given = LISTING_FLAGS.flatMap((name) => {
+    const value = flags.text(name);
+    return value === undefined ? [] : [`-${name} ${shellWord(value)}`];
+  });
+  const words = [`drover ${command}`, ...given, `-page-token ${nextToken}`, ...flags.arguments.map(shellWord)];
   terminal.print(`\nResults have been paginated. To get the next page run:\n\n${words.join(" ")}`);
+}
+
+/** As it has to be typed into sh. */
+export function shellWord(word: string): string {
+  return /^[\w/.@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

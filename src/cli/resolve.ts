@@ -7,6 +7,8 @@ import { table } from "./render/columns.ts";
 
 /** A job by id or unique prefix, in the namespace asked for. */
 export async function resolveJob(context: Context, typed: string): Promise<JobStub> {
+  // Everything begins with nothing: an unset variable of a script must not stop the only job there is.
+  if (typed.trim() === "") throw new NamedError("ID_INVALID", `No job ${JSON.stringify(typed)}: an id has at least one character`);
   const { value: body } = await context.api.jobs.list({ prefix: typed });
   const exact = body.filter((job) => job.ID === typed);
   const found = exact.length > 0 ? exact : body;

@@ -1,5 +1,6 @@
 /** Who to ask, and as whom: from flags and the environment. nomad.md §4.1. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { messageOf, NamedError } from "#std";
 import { DEFAULT_ADDRESS } from "./address.ts";
 import type { TlsFiles } from "./connection.ts";
@@ -26,6 +27,8 @@ export interface ClientFlags {
   readonly namespace?: string | undefined;
   readonly region?: string | undefined;
   readonly caCert?: string | undefined;
+  /** A folder of CA files; asked only when there is no caCert. */
+  readonly caPath?: string | undefined;
   readonly clientCert?: string | undefined;
   readonly clientKey?: string | undefined;
   readonly tlsServerName?: string | undefined;
@@ -33,8 +36,8 @@ export interface ClientFlags {
 }
 
 /**
- * NOMAD_ADDR, NOMAD_TOKEN, NOMAD_NAMESPACE, NOMAD_REGION, NOMAD_HTTP_AUTH, NOMAD_CACERT, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY,
- * NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY; flags win. Empty values count as absent.
+ * NOMAD_ADDR, NOMAD_TOKEN, NOMAD_NAMESPACE, NOMAD_REGION, NOMAD_HTTP_AUTH, NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT,
+ * NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY; flags win. Empty values count as absent.
  * Throws NamedError API_TLS_FILE_UNREADABLE.
  */
 export function clientOptions(environment: Readonly<Record<string, string | undefined>>, flags: ClientFlags = {}): ApiClientOptions {
@@ -44,7 +47,7 @@ export function clientOptions(environment: Readonly<Record<string, string | unde
     return path === undefined ? undefined : readPem(path);
   };
   const tls: Record<string, unknown> = {
-    ca: file(flags.caCert, "NOMAD_CACERT"),
+    ca: file(flags.caCert, "NOMAD_CACERT") ?? authoritiesIn(pick(flags.caPath, "NOMAD_CAPATH")),
     certificate: file(flags.clientCert, "NOMAD_CLIENT_CERT"),
     key: file(flags.clientKey, "NOMAD_CLIENT_KEY"),
     serverName: pick(flags.tlsServerName, "NOMAD_TLS_SERVER_NAME"),
@@ -63,6 +66,23 @@ export function clientOptions(environment: Readonly<Record<string, string | unde
 
 function present(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** All certificates of a folder, one after the other; hidden files and folders in it are left alone. */
+function authoritiesIn(folder: string | undefined): string | undefined {
+  if (folder === undefined) return undefined;
+  let paths: string[];
+  try {
+    const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+    paths = names.toSorted().map((name) => join(folder, name));
+    paths = paths.filter((path) => statSync(path).isFile());
+  } catch (error) {
+    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot read CA folder "${folder}": ${messageOf(error)}`, { statusCode: 400, cause: error });
+  }
+  if (paths.length === 0) {
+    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot use CA folder "${folder}": there is no file in it`, { statusCode: 400 });
+  }
+  return paths.map(readPem).join("\n");
 }
 
 function readPem(path: string): string {

@@ -18,7 +18,7 @@ export const deploymentList: Command = {
       return 0;
     }
     terminal.print(deploymentTable(value, { verbose: flags.flag("verbose"), namespaces: context.namespace === "*" }));
-    tellNextPage(terminal, "deployment list", nextToken);
+    tellNextPage(terminal, "deployment list", nextToken, flags);
     return 0;
   },
 };

@@ -68,7 +68,7 @@ export const evalStatus: Command = {
     if (allocations.length > 0) {
       section(
         "Placed Allocations",
-        allocationTable(allocations, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }),
+        allocationTable(allocations, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }),
       );
     }
     const failures = Object.entries(evaluation.FailedTGAllocs ?? {});
@@ -179,7 +179,7 @@ export const evalList: Command = {
         ]),
       ]),
     );
-    tellNextPage(terminal, "eval list", nextToken);
+    tellNextPage(terminal, "eval list", nextToken, flags);
     return 0;
   },
 };

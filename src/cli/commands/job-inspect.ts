@@ -8,7 +8,7 @@ import { resolveJob, versionUnknown } from "../resolve.ts";
 
 export const jobInspect: Command = {
   usage: "job inspect [options] <job>",
-  about: `Shows a job as the servers hold it, as JSON; with -hcl as a job file: the one it was submitted from or, where none was kept
+  about: `Shows a job as the servers hold it, as JSON: {"Job": {…}}, with -json or -t the Job alone; with -hcl as a job file: the one it was submitted from or, where none was kept
 (it came as JSON, or was too large), one written anew that gives the same job.`,
   connects: true,
   flags: {
@@ -40,7 +40,9 @@ export const jobInspect: Command = {
       }
       return 0;
     }
-    printData(terminal, { Job: await readVersion() }, flags.text("t"));
+    // With -json and -t Nomad leaves out the wrapping its API and `job run -json` know.
+    const job = await readVersion();
+    printData(terminal, flags.flag("json") || flags.given("t") ? job : { Job: job }, flags.text("t"));
     return 0;
 
     /** Undefined when no job file was kept. */

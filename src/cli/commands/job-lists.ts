@@ -24,7 +24,7 @@ export const jobAllocs: Command = {
     if (flags.flag("json") || flags.given("t")) printData(terminal, body, flags.text("t"));
     else
       terminal.print(
-        allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours, by: "node" }),
+        allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }),
       );
     return 0;
   },

@@ -1,9 +1,9 @@
 /** `drover job plan`: nomad.md §4.2 (exit codes), §4.4. */
 import type { JobPlanAnswer } from "#api/contract";
 import type { PreemptedAllocation } from "#model";
-import { messageOf } from "#std";
 import { ENTERPRISE_FLAGS, tellEnterprise } from "../accepted-flags.ts";
 import type { Command } from "../command.ts";
+import { UsageError } from "../flags.ts";
 import { pointing, readJob, SOURCE_FLAGS } from "../job-source.ts";
 import { launchText } from "../next-launch.ts";
 import { table } from "../render/columns.ts";
@@ -25,29 +25,26 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     ...ENTERPRISE_FLAGS,
     verbose: { kind: "boolean", about: "Every field of what is new or gone" },
   },
+  failureCode: () => 255,
   async run(context) {
     const { flags, terminal, api } = context;
-    try {
-      tellEnterprise(context);
-      const source = await readJob(context);
-      const wantsDiff = !flags.given("diff") || flags.flag("diff");
-      const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }, ownNamespace(source)));
-      const template = flags.text("t");
-      if (flags.flag("json-output") || template !== undefined) {
-        printData(terminal, body, template);
-        return exitCode(body);
-      }
-      if (body.Diff !== null && wantsDiff) {
-        terminal.print(renderJobDiff(body.Diff, { colours: terminal.colours, verbose: flags.flag("verbose") }));
-      }
-      printDryRun(body, source.job["Type"] === "system" || source.job["Type"] === "sysbatch");
-      if (body.Warnings !== "") terminal.print(terminal.colours.bold(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`)));
-      printModifyIndex(body.JobModifyIndex, source.path);
+    const template = flags.text("t");
+    if (flags.flag("json-output") && template !== undefined) throw new UsageError("-json-output and -t cannot both be given");
+    tellEnterprise(context);
+    const source = await readJob(context);
+    const wantsDiff = !flags.given("diff") || flags.flag("diff");
+    const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }, ownNamespace(source)));
+    if (flags.flag("json-output") || template !== undefined) {
+      printData(terminal, body, template);
       return exitCode(body);
-    } catch (error) {
-      terminal.complain(`Error: ${messageOf(error)}`);
-      return 255;
     }
+    if (body.Diff !== null && wantsDiff) {
+      terminal.print(renderJobDiff(body.Diff, { colours: terminal.colours, verbose: flags.flag("verbose") }));
+    }
+    printDryRun(body, source.job["Type"] === "system" || source.job["Type"] === "sysbatch");
+    if (body.Warnings !== "") terminal.print(terminal.colours.bold(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`)));
+    printModifyIndex(body.JobModifyIndex, source.path);
+    return exitCode(body);
 
     function printDryRun(answer: JobPlanAnswer, everyNode: boolean): void {
       const failures = Object.entries(answer.FailedTGAllocs ?? {});

@@ -4,6 +4,7 @@ import { isParameterized, type Evaluation, type Job, type JobSummary } from "#mo
 import { tellNoUi, UI_FLAG } from "../accepted-flags.ts";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
+import { jobsData } from "../job-data.ts";
 import { launchText, nextLaunchMs } from "../next-launch.ts";
 import { allocationTable } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
@@ -37,7 +38,7 @@ async function listJobs(context: Context): Promise<number> {
   const { flags, terminal } = context;
   const { value: body } = await context.api.jobs.list();
   if (flags.flag("json") || flags.given("t")) {
-    printData(terminal, body, flags.text("t"));
+    printData(terminal, await jobsData(context, body), flags.text("t"));
     return 0;
   }
   if (body.length === 0) {
@@ -68,7 +69,7 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
   const inNamespace = { namespace: stub.Namespace };
   const { value: job } = await api.jobs.read(stub.ID, inNamespace);
   if (flags.flag("json") || flags.given("t")) {
-    printData(terminal, job, flags.text("t"));
+    printData(terminal, await jobsData(context, [job]), flags.text("t"));
     return 0;
   }
   tellNoUi(context);
@@ -96,7 +97,7 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
   if (actions !== undefined) section("Actions", actions);
   section(
     "Allocations",
-    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose, colours, by: "node", groups: job.TaskGroups }),
+    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose, colours, groups: job.TaskGroups }),
   );
   return 0;
 }

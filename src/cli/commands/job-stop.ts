@@ -26,6 +26,7 @@ export const jobStop: Command = {
       try {
         worst = Math.max(worst, await stop(typed));
       } catch (error) {
+        if (context.interrupted.aborted) throw error;
         terminal.complain(`Error stopping job ${JSON.stringify(typed)}: ${messageOf(error)}`);
         worst = Math.max(worst, 1);
       }

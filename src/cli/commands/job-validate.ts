@@ -1,16 +1,24 @@
 /** `drover job validate`: nomad.md §4.3. */
+import { NamedError } from "#std";
+import { ENTERPRISE_FLAGS, tellEnterprise } from "../accepted-flags.ts";
 import type { Command } from "../command.ts";
 import { readJob, SOURCE_FLAGS } from "../job-source.ts";
 
+/** Before anybody could be asked. */
+const NO_CLIENT: ReadonlySet<string> = new Set(["API_ADDRESS_INVALID", "API_TLS_FILE_UNREADABLE"]);
+
 export const jobValidate: Command = {
   usage: "job validate [options] <path>",
-  about: "Checks a job file: its syntax here, its meaning with the servers. Exit code 0: it would be accepted.",
+  about:
+    "Checks a job file: its syntax here, its meaning with the servers. Exit code 0: it would be accepted; 1: it would not; 255: the address or certificates to connect with make no sense.",
   connects: true,
-  flags: SOURCE_FLAGS,
+  flags: { ...SOURCE_FLAGS, "vault-namespace": ENTERPRISE_FLAGS["vault-namespace"] as (typeof ENTERPRISE_FLAGS)[string] },
+  failureCode: (error) => (error instanceof NamedError && NO_CLIENT.has(error.code) ? 255 : 1),
   async run(context) {
-    const { terminal } = context;
+    const { terminal, api } = context;
+    tellEnterprise(context);
     const source = await readJob(context);
-    const { value: body } = await context.api.jobs.validate(source.job);
+    const { value: body } = await api.jobs.validate(source.job);
     if (body.Error !== "" || body.ValidationErrors.length > 0) {
       const problems = body.ValidationErrors.length > 0 ? body.ValidationErrors : [body.Error];
       terminal.complain(

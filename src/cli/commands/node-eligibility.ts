@@ -16,6 +16,7 @@ export const nodeEligibility: Command = {
     const { flags, terminal, api } = context;
     if (flags.flag("enable") === flags.flag("disable")) throw new UsageError("Either the -enable or the -disable flag must be set");
     const typed = context.arguments[0];
+    if (typed !== undefined && flags.flag("self")) throw new UsageError("-self is the node already: leave <node> out");
     if (typed === undefined && !flags.flag("self")) throw new UsageError("Node ID must be specified if -self isn't being used");
     const id = typed === undefined ? await selfNode(context) : (await resolveNode(context, typed)).ID;
     const eligibility = flags.flag("enable") ? "eligible" : "ineligible";

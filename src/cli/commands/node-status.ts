@@ -6,7 +6,7 @@ import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
 import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
-import { paintStatus } from "../render/allocations.ts";
+import { allocationTable } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
 import { nodeTable, paintNodeStatus } from "../render/node-table.ts";
 import {
@@ -24,7 +24,7 @@ import {
   hostVolumeTable,
   lastDrainText,
 } from "../render/node.ts";
-import { ago, bytes, spell } from "../render/time.ts";
+import { bytes, spell } from "../render/time.ts";
 import { resolveNode, selfNode } from "../resolve.ts";
 
 export const nodeStatus: Command = {
@@ -104,7 +104,7 @@ async function showNode(context: Context, id: string): Promise<number> {
     if (devices !== undefined) section("Devices", devices);
     if (flags.flag("stats") && host !== undefined) for (const [title, text] of hostDetails(host)) section(title, text);
   }
-  section("Allocations", nodeAllocations(context, allocations));
+  section("Allocations", allocationTable(allocations, { nowMs: context.nowMs(), verbose, colours: terminal.colours }));
   if (verbose) {
     section("Attributes", keyValues(byName(node.Attributes)));
     for (const [device, attributes] of deviceAttributes(node)) {
@@ -203,25 +203,4 @@ function hostDetails(host: HostUsage): [title: string, text: string][] {
       ]),
     ]),
   ];
-}
-
-function nodeAllocations(context: Context, allocations: readonly Allocation[]): string {
-  if (allocations.length === 0) return "No allocations placed";
-  const verbose = context.flags.flag("verbose");
-  const short = (id: string) => (verbose ? id : id.slice(0, 8));
-  return table([
-    ["ID", "Node ID", "Task Group", "Version", "Desired", "Status", "Created", "Modified"],
-    ...allocations
-      .toSorted((left, right) => right.CreateIndex - left.CreateIndex)
-      .map((each) => [
-        short(each.ID),
-        short(each.NodeID),
-        each.TaskGroup,
-        String(each.JobVersion),
-        each.DesiredStatus,
-        paintStatus(each.ClientStatus, context.terminal.colours),
-        ago(each.CreateTime, context.nowMs()),
-        ago(each.ModifyTime, context.nowMs()),
-      ]),
-  ]);
 }

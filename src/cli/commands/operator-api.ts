@@ -1,12 +1,12 @@
 /** `drover operator api`: like curl, with the address and token of the other commands. nomad.md §4.3. */
-import { readFileSync } from "node:fs";
 import { messageOf } from "#std";
-import type { Command } from "../command.ts";
+import type { Command, Context } from "../command.ts";
 import { UsageError } from "../flags.ts";
+import { readText } from "../specification.ts";
 
 export const operatorApi: Command = {
   usage: "operator api [options] <path> [<body>]",
-  about: `Sends a request to the HTTP API and prints the answer. <path> is such as /v1/jobs?prefix=a; <body> is JSON, "@file" or "-".`,
+  about: `Sends a request to the HTTP API and prints the answer. <path> is such as /v1/jobs?prefix=a, or a whole URL; <body> is JSON, "@file" or "-".`,
   connects: true,
   flags: {
     H: { kind: "list", value: "name: value", about: "A header to send too; may be repeated" },
@@ -16,16 +16,18 @@ export const operatorApi: Command = {
     verbose: { kind: "boolean", about: "Say what is asked" },
   },
   async run(context) {
-    const { flags, terminal, api } = context;
+    const { flags, terminal } = context;
     const target = context.arguments[0];
     if (target === undefined) throw new UsageError("A path or URL is required");
-    const text = flags.flag("dryrun") ? context.arguments[1] : await bodyText(context.arguments[1], () => terminal.readInput());
+    const base = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)/i.exec(target)?.[1];
+    const api = base === undefined ? context.api : context.apiAt(base);
+    const text = flags.flag("dryrun") ? context.arguments[1] : await bodyText(context, context.arguments[1]);
     const url = new URL(target, "http://agent");
     const path = url.pathname.startsWith("/v1/") ? url.pathname : `/v1${url.pathname}`;
     const method = (flags.text("X") ?? (text === undefined ? "GET" : "PUT")).toUpperCase();
     const filter = flags.text("filter");
     const headers = readHeaders(flags.list("H"));
-    const query = { parameters: Object.fromEntries(url.searchParams), headers, ...(filter === undefined ? {} : { filter }) };
+    const query = { parameters: everyParameter(url.searchParams), headers, ...(filter === undefined ? {} : { filter }) };
     if (flags.flag("dryrun")) {
       if (filter !== undefined) url.searchParams.set("filter", filter);
       const token = (flags.text("token") ?? context.environment["NOMAD_TOKEN"] ?? "") === "" ? "" : ` -H "X-Nomad-Token: $NOMAD_TOKEN"`;
@@ -54,6 +56,11 @@ export const operatorApi: Command = {
   },
 };
 
+/** A name may be there several times. */
+function everyParameter(search: URLSearchParams): Record<string, readonly string[]> {
+  return Object.fromEntries([...new Set(search.keys())].map((name) => [name, search.getAll(name)]));
+}
+
 /** Curl's form: "X-Name: value". */
 function readHeaders(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -78,8 +85,8 @@ function shellWord(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-async function bodyText(word: string | undefined, readInput: () => Promise<string>): Promise<string | undefined> {
+async function bodyText(context: Context, word: string | undefined): Promise<string | undefined> {
   if (word === undefined) return undefined;
-  if (word === "-") return readInput();
-  return word.startsWith("@") ? readFileSync(word.slice(1), "utf8") : word;
+  if (word === "-") return readText(context, "-");
+  return word.startsWith("@") ? readText(context, word.slice(1)) : word;
 }

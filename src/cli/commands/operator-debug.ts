@@ -46,6 +46,9 @@ const STATE = {
   metrics: "/v1/metrics",
 } as const;
 
+/** Taken for scripts' sake. */
+const WITHOUT_EFFECT = ["log-include-location", "max-nodes", "node-id", "node-class", "server-id", "pprof-interval"];
+
 export const operatorDebug: Command = {
   usage: "operator debug [options]",
   about:
@@ -73,6 +76,9 @@ export const operatorDebug: Command = {
     const durationMs = milliseconds(flags, "duration", 300_000);
     const intervalMs = milliseconds(flags, "interval", 30_000);
     if (intervalMs <= 0 || intervalMs > durationMs) throw new UsageError("-interval must be more than 0 and at most -duration");
+    const without = WITHOUT_EFFECT.filter((name) => flags.given(name));
+    if (without.length > 0)
+      terminal.complain(`Warning: no effect yet: ${without.map((name) => `-${name}`).join(", ")}; the agent asked is looked into (see -h)`);
     const began = new Date(context.nowMs());
     const name = `drover-debug-${began.toISOString().slice(0, 19).replaceAll(":", "")}Z`;
     terminal.print("Starting debugger...\n");

@@ -44,6 +44,7 @@ export const scalingPolicyInfo: Command = {
     const { flags, terminal, api } = context;
     const typed = context.arguments[0];
     if (typed === undefined || context.arguments.length > 1) throw new UsageError("This command takes one argument: <policy>");
+    if (typed === "") throw new NamedError("ID_INVALID", 'No scaling policy "": an id has at least one character');
     const { value: all } = await api.scaling.policies();
     const [found, ...more] = all.filter((each) => each.ID.startsWith(typed));
     if (found === undefined) throw new NamedError("ID_UNKNOWN", `No scaling policies with prefix or id ${JSON.stringify(typed)} found`);

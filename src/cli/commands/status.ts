@@ -20,6 +20,7 @@ export const status: Command = {
     const { jobStatus } = await import("./job-status.ts");
     const typed = context.arguments[0];
     if (typed === undefined) return jobStatus.run(context);
+    if (typed === "") throw new NamedError("ID_INVALID", 'Nothing has the id "": an id has at least one character');
     const { value } = await context.api.search({ Prefix: typed, Context: "all" });
     const kinds = (["jobs", "allocs", "nodes", "evals", "deployment"] as const).filter((kind) => (value.Matches[kind] ?? []).length > 0);
     const exact = kinds.filter((kind) => (value.Matches[kind] ?? []).includes(typed));

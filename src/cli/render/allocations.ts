@@ -9,14 +9,30 @@ export interface AllocationTable {
   readonly nowMs: number;
   readonly verbose: boolean;
   readonly colours: Palette;
-  /** node status shows the job instead of the node. */
-  readonly by: "node" | "job";
   /** The job's groups, where it is one job's table: until when its allocations may run is shown if that is limited. */
   readonly groups?: readonly Pick<TaskGroup, "Name" | "MaxRunDuration">[];
 }
 
+/** What of an allocation, or of its stub, the table shows. */
+type Listed = Pick<
+  AllocationStub,
+  | "ID"
+  | "EvalID"
+  | "NodeID"
+  | "NodeName"
+  | "Name"
+  | "TaskGroup"
+  | "JobVersion"
+  | "DesiredStatus"
+  | "ClientStatus"
+  | "CreateIndex"
+  | "CreateTime"
+  | "ModifyTime"
+  | "TaskStates"
+>;
+
 /** Newest first; "No allocations placed" when there are none. */
-export function allocationTable(all: readonly AllocationStub[], options: AllocationTable): string {
+export function allocationTable(all: readonly Listed[], options: AllocationTable): string {
   if (all.length === 0) return "No allocations placed";
   const short = (id: string) => (options.verbose ? id : id.slice(0, 8));
   const limits = new Map((options.groups ?? []).map((group) => [group.Name, group.MaxRunDuration]));
@@ -28,7 +44,6 @@ export function allocationTable(all: readonly AllocationStub[], options: Allocat
       ...(options.verbose ? [each.EvalID] : []),
       short(each.NodeID),
       ...(options.verbose ? [each.NodeName] : []),
-      ...(options.by === "job" ? [each.JobID] : []),
       each.TaskGroup,
       String(each.JobVersion),
       each.DesiredStatus,
@@ -42,7 +57,6 @@ export function allocationTable(all: readonly AllocationStub[], options: Allocat
     ...(options.verbose ? ["Eval ID"] : []),
     "Node ID",
     ...(options.verbose ? ["Node Name"] : []),
-    ...(options.by === "job" ? ["Job ID"] : []),
     "Task Group",
     "Version",
     "Desired",

@@ -17,3 +17,22 @@ test("renderTemplate() refuses what it does not understand by name", () => {
   assert.throws(() => renderTemplate("{{ printf `%s` .ID }}", data), /is not understood here/);
   assert.throws(() => renderTemplate("{{end}}", data), /without/);
 });
+
+test("renderTemplate() reads else, also within another block", () => {
+  const template = "{{range .}}{{if .Status}}{{.Status}}{{else}}none{{end}} {{else}}nobody{{end}}";
+  assert.equal(renderTemplate(template, [{ Status: "up" }, {}]), "up none ");
+  assert.equal(renderTemplate(template, []), "nobody");
+});
+
+test("renderTemplate() takes the space beside {{- and -}} away, and no other", () => {
+  assert.equal(renderTemplate("a \n{{- .ID -}} \n b {{ .ID }} c", { ID: "x" }), "axb x c");
+});
+
+for (const [template, said] of [
+  ["{{range .}}x", "template: {{range .}} is not closed: want {{end}}"],
+  ["{{if .}}x{{else}}y", "template: {{if .}} is not closed: want {{end}}"],
+  ["x{{else}}", "template: {{else}} without {{range}}, {{if}} or {{with}}"],
+  ["{{range .}}{{end}}{{end}}", "template: {{end}} without {{range}}, {{if}} or {{with}}"],
+] as const) {
+  test(`renderTemplate() refuses ${template}`, () => assert.throws(() => renderTemplate(template, []), { message: said }));
+}

@@ -44,6 +44,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     },
     environment: {},
     api: (options.api ?? {}) as ApiClient,
+    apiAt: () => (options.api ?? {}) as ApiClient,
     namespace: "",
     nowMs: () => NOW_MS,
     interrupted: new AbortController().signal,

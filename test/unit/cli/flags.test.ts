@@ -45,8 +45,10 @@ test("parseFlags() keeps the empty value and the last of two", () => {
 
 for (const [words, message] of [
   [["-nope"], "flag provided but not defined: -nope"],
+  [["-check-indx=1"], "flag provided but not defined: -check-indx; did you mean -check-index?"],
+  [["-check-index", "-1"], 'invalid value "-1" for flag -check-index: want a whole number, 0 or more'],
   [["-check-index"], "flag needs an argument: -check-index"],
-  [["-check-index", "x"], 'invalid value "x" for flag -check-index: want a whole number'],
+  [["-check-index", "x"], 'invalid value "x" for flag -check-index: want a whole number, 0 or more'],
   [["-detach=maybe"], 'invalid value "maybe" for flag -detach: want true or false'],
   [["-wait", "5 minutes"], 'invalid value "5 minutes" for flag -wait: want a duration such as "30s" or "1h15m"'],
   [["-constructor"], "flag provided but not defined: -constructor"],
