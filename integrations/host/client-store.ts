@@ -30,6 +30,8 @@ export function hostClientStore(directory: string): ClientStore {
   const statements = {
     facts: database.prepare("SELECT value FROM fact WHERE name = ?"),
     saveFact: database.prepare("INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+    factsFrom: database.prepare("SELECT name, value FROM fact WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name"),
+    removeFact: database.prepare("DELETE FROM fact WHERE name = ?"),
     allocations: database.prepare("SELECT allocation, progress FROM allocation ORDER BY rowid"),
     saveAllocation: database.prepare(
       "INSERT INTO allocation (id, allocation) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET allocation = excluded.allocation",
@@ -49,6 +51,9 @@ export function hostClientStore(directory: string): ClientStore {
       return row === undefined ? undefined : (JSON.parse(row.value) as unknown);
     },
     saveFact: (name, value) => void statements.saveFact.run(name, JSON.stringify(value)),
+    facts: (prefix) =>
+      new Map((statements.factsFrom.all(prefix) as { name: string; value: string }[]).map(({ name, value }) => [name, JSON.parse(value)])),
+    removeFact: (name) => void statements.removeFact.run(name),
     allocations: () =>
       (statements.allocations.all() as { allocation: string; progress: string | null }[]).map((row) => ({
         allocation: JSON.parse(row.allocation) as Allocation,

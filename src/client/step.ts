@@ -4,17 +4,19 @@
  *   enter   before: the steps in their order
  *   exit    after each run: the steps in reverse
  *   leave   for good, nothing will run again: the steps in reverse
+ *   resume  the agent was away and found what was entered still alive: every step by itself, and nobody waits for it
  *
  * Each moment may be repeated after a kill -9 in the middle of it, so each must go on where it stopped. A kill point stands
- * before and after each; the live test dies at every one of them.
+ * before and after each; the live test dies at every one of them. (Resuming has none: it makes nothing that was not there.)
  */
-export type Moment = "enter" | "exit" | "leave";
+export type Moment = "enter" | "exit" | "leave" | "resume";
 
 export interface Step<Context> {
   readonly name: string;
   enter?(context: Context): Promise<void> | void;
   exit?(context: Context): Promise<void> | void;
   leave?(context: Context): Promise<void> | void;
+  resume?(context: Context): Promise<void> | void;
 }
 
 export interface Pipeline<Context> {
@@ -68,6 +70,19 @@ export async function unwindSteps<Context>(
     killPoint(`${pipeline.name}.${step.name}.${moment}.after`);
   }
   return failure;
+}
+
+/** All begin at once: what waits for servers holds up nothing else. */
+export function resumeSteps<Context>(
+  pipeline: Pipeline<Context>,
+  context: Context,
+  onFailure: (step: Step<Context>, thrown: unknown) => void,
+): void {
+  for (const step of pipeline.steps) {
+    if (step.resume === undefined) continue;
+    const resume = async () => step.resume?.(context);
+    resume().catch((thrown: unknown) => onFailure(step, thrown));
+  }
 }
 
 /** Every kill point a pipeline has. */

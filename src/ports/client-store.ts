@@ -31,6 +31,10 @@ export interface ClientStore {
   /** Small facts by name; undefined when never stored. */
   fact(name: string): unknown;
   saveFact(name: string, value: unknown): void;
+  /** Those whose names begin so, by name. */
+  facts(prefix: string): ReadonlyMap<string, unknown>;
+  /** Unknown names are fine. */
+  removeFact(name: string): void;
   allocations(): readonly StoredAllocation[];
   /** Keeps the progress that is there. */
   saveAllocation(allocation: Allocation): void;

@@ -5,8 +5,8 @@
  * Every request on it needs a token (the task's identity, or an ACL token): without one it is refused with 403 whatever the API's own rules.
  */
 export interface TaskSockets {
-  /** Replaces what is at `path`. The socket belongs to uid:gid, mode 0600. */
-  open(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<TaskSocket>;
+  /** Replaces what is at `path`. The socket belongs to `owner` (left out: to whom its directory belongs), mode 0600. */
+  open(path: string, owner?: { readonly uid: number; readonly gid: number }): Promise<TaskSocket>;
 }
 
 export interface TaskSocket {

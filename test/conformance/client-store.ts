@@ -51,6 +51,17 @@ export function clientStoreConformance(maker: string, fresh: () => { open(): Cli
       assert.deepEqual(store.allocations(), [{ allocation: { ...allocation, DesiredStatus: "stop" }, progress: 1 }]);
     });
 
+    within("lists facts by how their names begin, and forgets them one by one", (open) => {
+      const store = open();
+      for (const name of ["token/b", "seen", "token/a", "tokens", "TOKEN/c", "token/_%"]) store.saveFact(name, { name });
+      assert.deepEqual([...store.facts("token/").keys()].toSorted(), ["token/_%", "token/a", "token/b"]);
+      assert.deepEqual(store.facts("token/").get("token/a"), { name: "token/a" });
+      store.removeFact("token/a");
+      store.removeFact("never there");
+      for (const each of [store, open()]) assert.deepEqual([...each.facts("token/").keys()].toSorted(), ["token/_%", "token/b"]);
+      assert.equal(store.facts("").size, 5);
+    });
+
     within("forgets, also what it never knew, and keeps the order of arrival", (open) => {
       const store = open();
       for (const letter of ["c", "a", "b"]) store.saveAllocation(anAllocation(letter));

@@ -11,7 +11,7 @@ import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type Gr
 import { join } from "node:path";
 import { TaskRunner } from "../execution/runner.ts";
 import { HealthWatch } from "../health/watch.ts";
-import { enterSteps, unwindSteps } from "../step.ts";
+import { enterSteps, resumeSteps, unwindSteps } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { AllocationContext } from "./context.ts";
 import {
@@ -273,6 +273,11 @@ export class AllocationRunner {
   }
 
   async #run(): Promise<void> {
+    if (this.phase === "running") {
+      resumeSteps(allocationPipeline, this.#context, (step, thrown) => {
+        if (!this.#detached) this.#report("warn", "allocation could not be taken up again", { step: step.name, problem: messageOf(thrown) });
+      });
+    }
     if (this.phase === "entering") await this.#enter();
     if (this.phase === "running" && !this.#detached) await this.#live();
     if (this.phase === "exiting" && !this.#detached) await this.#exit();

@@ -27,6 +27,13 @@ export interface ExecutionContext {
   readonly stoppedFirst: () => boolean;
   /** Resolves when something about the task or its allocation changed. */
   readonly change: () => Promise<void>;
+  /** Aborts when somebody wants it dead, or the agent goes: waiting is in vain. */
+  readonly interruption: () => AbortSignal;
+  /** Something changed under the running task that it must be started anew for, or told of. Nothing happens unless it runs. */
+  readonly restart: (reason: string) => void;
+  readonly signal: (signal: string) => Promise<void>;
+  /** What ends a step's watching, by the step's name. Ended by its exit, and when the agent goes. */
+  readonly watches: Map<string, () => void>;
 
   // Left by steps.
   driver: Driver | undefined;

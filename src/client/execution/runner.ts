@@ -10,7 +10,7 @@ import { messageOf, NamedError } from "#std";
 import type { ExecSession, TaskExec, TaskHandle, TaskPlace } from "#ports";
 import { stepTask, taskEvents, type KillOrder, type TaskInput, type TaskMachine } from "#task";
 import type { TaskProgress } from "../allocation/progress.ts";
-import { enterSteps, unwindSteps, type Step } from "../step.ts";
+import { enterSteps, resumeSteps, unwindSteps, type Step } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { ExecutionContext } from "./context.ts";
 import { EnterFailure } from "./failure.ts";
@@ -47,6 +47,7 @@ export class TaskRunner {
   #detached = false;
   #changed = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
+  #interruption = new AbortController();
 
   constructor(needs: TaskRunnerNeeds) {
     this.#needs = needs;
@@ -66,6 +67,12 @@ export class TaskRunner {
       ended: (exit) => this.#apply({ type: "ended", exit }),
       stoppedFirst: needs.stoppedFirst,
       change: () => this.#changed.promise,
+      interruption: () => this.#interruption.signal,
+      restart: (reason) => void this.restart(reason),
+      signal: async (signal) => {
+        if (this.machine.phase === "running") await this.signal(signal);
+      },
+      watches: new Map(),
       driver: undefined,
       environment: undefined,
       config: {},
@@ -163,6 +170,9 @@ export class TaskRunner {
   /** Lets go of the task, which runs on. Nothing is stored or told from now on. */
   detach(): void {
     this.#detached = true;
+    this.#interruption.abort();
+    for (const end of this.#context.watches.values()) end();
+    this.#context.watches.clear();
     this.nudge();
   }
 
@@ -223,6 +233,12 @@ export class TaskRunner {
     if (verdict.what === "adopt") {
       this.#report("info", "task found again", { pid: verdict.handle.pid });
       this.#started(verdict.handle);
+      resumeSteps(taskPipeline, context, (step, thrown) => {
+        if (this.#detached) return;
+        const problem = messageOf(thrown);
+        this.#report("warn", "what the task has beside its process could not be taken up again", { step: step.name, problem });
+        this.#apply({ type: "tell", event: taskEvents.hookFailed(this.#now(), step.name, problem) });
+      });
     } else if (verdict.what === "unknown") {
       this.#apply({ type: "ended", exit: verdict.exit });
     }
@@ -316,6 +332,8 @@ export class TaskRunner {
     // The handle belongs to the attempt: the next one starts without.
     const next = machine.attempt === before.attempt ? this.#progress : { ...this.#progress, handle: null };
     this.#store({ ...next, machine });
+    if (machine.killedAt === null && this.#interruption.signal.aborted) this.#interruption = new AbortController();
+    else if (machine.killedAt !== null) this.#interruption.abort();
     this.nudge();
   }
 

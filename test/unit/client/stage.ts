@@ -187,7 +187,9 @@ function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }
             ? { cancel: () => {} }
             : key === "allocations"
               ? []
-              : ["saveFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key))
+              : key === "facts"
+                ? new Map()
+              : ["saveFact", "removeFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key))
                 ? undefined
                 : new Promise(() => {});
         if (result instanceof Promise) {
@@ -432,6 +434,17 @@ function createStore(memory: Stage["memory"]): ClientStore {
     saveFact: (name, value) => {
       open();
       memory.facts.set(name, JSON.stringify(value));
+    },
+    facts: (prefix) =>
+      new Map(
+        [...memory.facts]
+          .filter(([name]) => name.startsWith(prefix))
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => [name, JSON.parse(value) as unknown]),
+      ),
+    removeFact: (name) => {
+      open();
+      memory.facts.delete(name);
     },
     allocations: () =>
       [...memory.allocations.values()].map((row) => ({
