@@ -9,7 +9,8 @@
  * - `deregister` of an id that is not there is fine. Afterwards neither the service nor its checks are there.
  * - `owned` answers what this owner registered, also before the agent's last restart, and nothing of anybody else's (F29).
  * - Failures are NamedErrors: CATALOG_UNREACHABLE (try again later), CATALOG_TOKEN_UNKNOWN (the token is gone: get another, F31),
- *   CATALOG_DENIED (the token may not: `fix` says which rule it needs), CATALOG_REFUSED (the instance itself is bad).
+ *   CATALOG_DENIED (the token may not: `fix` says which rule it needs), CATALOG_REFUSED (the instance itself is bad),
+ *   CATALOG_CHECK_UNKNOWN (`reportCheck` of one that is not there: its service is to be registered first).
  * - Tokens never stand in an error or a log.
  */
 import type { AllocationId, IdentityRequest } from "#model";

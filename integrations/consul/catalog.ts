@@ -1,0 +1,150 @@
+/** ports/catalog through the Consul agent beside the node: what is registered there lives and dies with that agent's view of the machine. */
+import assert from "node:assert/strict";
+import type { Catalog, CheckStanding, OwnedService } from "#ports";
+import { NamedError } from "#std";
+import type { ConsulConnection } from "./connection.ts";
+import { ConsulProblem } from "./problem.ts";
+import { digestOf, OWNER_META, registrationOf, type ConsulService } from "./registration.ts";
+
+export interface ConsulCatalogOptions {
+  readonly connection: ConsulConnection;
+  /** Whose services these are: the node's id, or an agent's own name for what it is itself. Stays the same over restarts. */
+  readonly owner: string;
+}
+
+interface ConsulCheckShown {
+  readonly CheckID: string;
+  readonly ServiceID: string;
+  readonly Status: string;
+  readonly Output: string;
+}
+
+/** All of ours are called so, which keeps the machine's other checks out of every answer. */
+const OUR_CHECKS = 'ServiceID matches "^_nomad-"';
+
+export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Catalog {
+  assert.match(owner, /^[\w.:-]{1,128}$/, "an owner is written into a filter");
+  /** The ids we know to be there; undefined: never looked. Checks do not say whose they are. */
+  let known: Set<string> | undefined;
+
+  const shownChecks = async (): Promise<readonly ConsulCheckShown[]> =>
+    Object.values(await connection.ask((consul, common) => consul.agent.checks({ ...common, filter: OUR_CHECKS })));
+
+  const owned = async (): Promise<ReadonlyMap<string, OwnedService>> => {
+    const before = known;
+    const filter = `Meta[${JSON.stringify(OWNER_META)}] == ${JSON.stringify(owner)}`;
+    const [services, checks] = await Promise.all([
+      connection.ask<Record<string, ConsulService>>((consul, common) => consul.agent.services({ ...common, filter })),
+      shownChecks(),
+    ]).catch((thrown: unknown) => {
+      throw catalogError(thrown, "read the services of this node", LIST_RULE);
+    });
+    const checkIds = Map.groupBy(checks, (each) => each.ServiceID);
+    const found = new Map<string, OwnedService>();
+    for (const service of Object.values(services)) {
+      const ids = (checkIds.get(service.ID) ?? []).map((each) => each.CheckID);
+      found.set(service.ID, { ID: service.ID, digest: digestOf(service, ids), checkIds: ids });
+    }
+    await assertNotHidden(connection, before, found);
+    known = new Set(found.keys());
+    return found;
+  };
+
+  return {
+    provider: "consul",
+    owned,
+
+    async register(instance, token) {
+      const body = registrationOf(instance, owner);
+      // Consul keeps the status of a check that was there before.
+      const query = { "replace-existing-checks": "true" };
+      try {
+        await connection.direct("PUT", "/agent/service/register", { query, body, token });
+      } catch (thrown) {
+        throw catalogError(thrown, `register service "${instance.Name}"`, writeRule(instance.Name));
+      }
+      known?.add(instance.ID);
+    },
+
+    async deregister(id, token) {
+      try {
+        await connection.ask((consul, common) => consul.agent.service.deregister({ ...common, id }), token);
+      } catch (thrown) {
+        if (!(thrown instanceof ConsulProblem && thrown.status === 404))
+          throw catalogError(thrown, `deregister service "${id}"`, 'service_prefix "" { policy = "write" }');
+      }
+      known?.delete(id);
+    },
+
+    async reportCheck(checkId, { status, output }, token) {
+      try {
+        await connection.direct("PUT", `/agent/check/update/${encodeURIComponent(checkId)}`, {
+          body: { Status: status, Output: output },
+          token,
+        });
+      } catch (thrown) {
+        throw catalogError(thrown, `report check "${checkId}"`, 'service_prefix "" { policy = "write" }');
+      }
+    },
+
+    async checks() {
+      if (known === undefined) await owned();
+      const shown = await shownChecks().catch((thrown: unknown) => {
+        throw catalogError(thrown, "read the checks of this node", LIST_RULE);
+      });
+      return new Map(
+        shown
+          .filter((each) => known?.has(each.ServiceID) === true)
+          .map((each): [string, CheckStanding] => [each.CheckID, { status: statusOf(each.Status), output: each.Output }]),
+      );
+    },
+  };
+}
+
+const LIST_RULE = 'service_prefix "" { policy = "read" }';
+const writeRule = (service: string): string => `service "${service}" { policy = "write" }`;
+
+/** "maintenance" is no standing of ours: nobody is to be sent there. */
+function statusOf(status: string): CheckStanding["status"] {
+  return status === "passing" || status === "warning" ? status : "critical";
+}
+
+/**
+ * A token that may not read a service is shown none, without a word: the same as if all were gone. So one that should be there and is not is
+ * asked for by name, which tells the two apart.
+ */
+async function assertNotHidden(
+  connection: ConsulConnection,
+  before: ReadonlySet<string> | undefined,
+  found: ReadonlyMap<string, OwnedService>,
+): Promise<void> {
+  const missing = [...(before ?? [])].find((id) => !found.has(id));
+  if (missing === undefined) return;
+  try {
+    await connection.direct("GET", `/agent/service/${encodeURIComponent(missing)}`);
+  } catch (thrown) {
+    if (thrown instanceof ConsulProblem && thrown.status === 404) return;
+    throw catalogError(thrown, `read service "${missing}", which this node registered`, LIST_RULE);
+  }
+}
+
+export function catalogError(thrown: unknown, action: string, rule: string): NamedError {
+  const problem = thrown instanceof ConsulProblem ? thrown : new ConsulProblem(0, String(thrown));
+  const because = `Cannot ${action}: ${problem.message}`;
+  if (problem.tokenUnknown) {
+    return new NamedError("CATALOG_TOKEN_UNKNOWN", `Cannot ${action}: Consul does not know the token (any more)`, {
+      statusCode: 403,
+      fix: "A workload's token is fetched anew by itself; of the agent's own, correct consul { token }.",
+    });
+  }
+  if (problem.status === 404) {
+    return new NamedError("CATALOG_CHECK_UNKNOWN", because, { statusCode: 404, fix: "It is there once its service is registered again." });
+  }
+  if (problem.passes) {
+    return new NamedError("CATALOG_UNREACHABLE", because, { statusCode: 503, fix: "It is tried again until Consul answers." });
+  }
+  if (problem.status === 403 || problem.status === 401) {
+    return new NamedError("CATALOG_DENIED", because, { statusCode: 403, fix: `Its token needs a policy with: ${rule}` });
+  }
+  return new NamedError("CATALOG_REFUSED", because, { statusCode: 400, fix: "Correct what the message names in the job's service block." });
+}

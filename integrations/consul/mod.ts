@@ -1,0 +1,17 @@
+/**
+ * Consul, through the agent beside us: services made known, workloads' tokens, what the node says of it, where the servers are.
+ *
+ * Comes in: one connection (consulConnection: `consul { … }` of the configuration). Goes out: makers of ports, plain functions.
+ *
+ * Invariants: only services that carry this owner's id are ever changed (F29); a failure is a named error that tells "later" from "never";
+ * no token stands in an error or a log; nothing is tried twice in here.
+ *
+ * Never here: when to register, renew or revoke (the node's rooms decide); a job's words.
+ *
+ * Read next: connection.ts (the package, and direct.ts beside it for what it lacks), registration.ts (pure), catalog.ts, setup.ts.
+ */
+export { consulConnection, type ConsulAddress, type ConsulConnection } from "./connection.ts";
+export { consulCatalog, type ConsulCatalogOptions } from "./catalog.ts";
+export { consulTokens, type ConsulTokensOptions } from "./tokens.ts";
+export { consulFingerprint } from "./fingerprint.ts";
+export { consulServers } from "./discovery.ts";
