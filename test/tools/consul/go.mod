@@ -1,13 +1,12 @@
+// Consul for the live tests, built by scripts/tools.sh.
 module drover/test/tools/consul
 
 go 1.24.0
 
+// Consul 1.21.0 asks for a revision of this module that the registry does not have; the one required below has the same packages.
 exclude github.com/hashicorp/consul-awsauth v0.0.0-20250130185352-0a5f57fe920a
 
-tool (
-	github.com/hashicorp/consul
-	github.com/hashicorp/consul-awsauth
-)
+tool github.com/hashicorp/consul
 
 require (
 	cel.dev/expr v0.15.0 // indirect
