@@ -25,7 +25,7 @@ job "hello" {
       config {
         # Any program on the machine will do.
         command = "node"
-        args    = ["-e", <<-EOT
+        args = ["-e", <<-EOT
           const { NOMAD_JOB_NAME: job, NOMAD_ALLOC_ID: id, NOMAD_IP_http: ip, NOMAD_PORT_http: port } = process.env;
           require("node:http")
             .createServer((request, response) => {

@@ -35,7 +35,7 @@ job "shop" {
 
       config {
         command = "node"
-        args    = ["-e", <<-EOT
+        args = ["-e", <<-EOT
           if ("${var.answer}" === "broken") process.exit(1);
           require("node:http")
             .createServer((request, response) => response.end("${var.answer}\n"))
