@@ -1,6 +1,20 @@
 /** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
 import type { AllocationId, Node, NodeId } from "#model";
-import type { Clock, ClientStore, Devices, Disk, Driver, Link, Machine, NodeEnd, NodeServices, Random, TaskLogs, Timer } from "#ports";
+import type {
+  Clock,
+  ClientStore,
+  Devices,
+  Disk,
+  Driver,
+  FingerprintSource,
+  Link,
+  Machine,
+  NodeEnd,
+  NodeServices,
+  Random,
+  TaskLogs,
+  Timer,
+} from "#ports";
 import { driverRegistry } from "#driver";
 import { messageOf } from "#std";
 import type { AllocationRunner } from "./allocation/runner.ts";
@@ -13,6 +27,7 @@ import { Metadata } from "./node/metadata.ts";
 import { Reporter } from "./node/reporter.ts";
 import { Session } from "./node/session.ts";
 import { Solitude } from "./node/solitude.ts";
+import { Surroundings } from "./node/surroundings.ts";
 import { nodeServices } from "./services/node-services.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
@@ -22,6 +37,8 @@ export interface ClientNeeds {
   readonly link: Link;
   readonly drivers: readonly Driver[];
   readonly devices?: readonly Devices[];
+  /** Other systems the node's description names. */
+  readonly fingerprintSources?: readonly FingerprintSource[];
   readonly taskLogs: TaskLogs;
   readonly disk: Disk;
   readonly machine: Machine;
@@ -57,8 +74,22 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const identity = nodeIdentity(store, random, settings.nodeId);
   const devices = needs.devices ?? [];
   const metadata = new Metadata(store, settings.meta);
+  const surroundings: Surroundings = new Surroundings({
+    sources: needs.fingerprintSources ?? [],
+    clock,
+    intervalMs: settings.fingerprintIntervalMs,
+  });
   const look = () =>
-    fingerprint({ machine, drivers: needs.drivers, devices, settings: { ...settings, meta: metadata.current }, identity, clock });
+    fingerprint({
+      machine,
+      drivers: needs.drivers,
+      devices,
+      settings: { ...settings, meta: metadata.current },
+      identity,
+      clock,
+      surrounding: () => surroundings.describe(),
+    });
+  await surroundings.start();
   let node = await look();
   const world: ClientWorld = {
     settings,
@@ -123,6 +154,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     node = current;
     session.registerAgain();
   });
+  surroundings.follow(() => watch.lookNow());
 
   return {
     nodeId: identity.ID,
@@ -131,6 +163,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     statistics: () => statistics(herd),
     close: async ({ stopTasks }) => {
       watch.close();
+      surroundings.close();
       collector.close();
       solitude.close();
       if (stopTasks) {
@@ -153,25 +186,37 @@ function watchMachine(
   needs: Pick<ClientNeeds, "settings" | "clock" | "report">,
   lookAt: () => Promise<Node>,
   seen: (node: Node) => void,
-): { close(): void } {
+): { close(): void; lookNow(): void } {
   const { settings, clock, report } = needs;
   let timer: Timer | undefined;
   let closed = false;
+  let looking = false;
+  let again = false;
   const look = async () => {
+    looking = true;
     try {
       const node = await lookAt();
       if (!closed) seen(node);
     } catch (thrown) {
       report({ level: "warn", message: "the machine could not be looked at", fields: { problem: messageOf(thrown) } });
     }
-    if (!closed) arm();
+    looking = false;
+    if (!closed) arm(again ? 0 : settings.fingerprintIntervalMs);
+    again = false;
   };
-  const arm = () => (timer = clock.after(settings.fingerprintIntervalMs, () => void look()));
-  arm();
+  const arm = (delayMs: number) => (timer = clock.after(delayMs, () => void look()));
+  arm(settings.fingerprintIntervalMs);
   return {
     close: () => {
       closed = true;
       timer?.cancel();
+    },
+    lookNow: () => {
+      if (looking) again = true;
+      else {
+        timer?.cancel();
+        arm(0);
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What this node says of itself: the machine, its drivers, the operator's words. nomad.md §2.3. */
 import type { DriverInfo, Node, NodeDevice, NodeResources } from "#model";
-import type { Clock, Devices, Driver, Machine, MachineFingerprint, StoredIdentity } from "#ports";
+import type { Clock, Devices, Driver, Machine, MachineFingerprint, StoredIdentity, Surrounding } from "#ports";
 import { messageOf } from "#std";
 import type { ClientSettings } from "../settings.ts";
 
@@ -11,9 +11,19 @@ export interface FingerprintNeeds {
   readonly settings: ClientSettings;
   readonly identity: StoredIdentity;
   readonly clock: Clock;
+  /** What is beside the node: Consul. */
+  readonly surrounding: () => Surrounding;
 }
 
-export async function fingerprint({ machine, drivers, devices, settings, identity, clock }: FingerprintNeeds): Promise<Node> {
+export async function fingerprint({
+  machine,
+  drivers,
+  devices,
+  settings,
+  identity,
+  clock,
+  surrounding,
+}: FingerprintNeeds): Promise<Node> {
   const [measured, groups, ...infos] = await Promise.all([
     machine.fingerprint(),
     deviceGroups(devices),
@@ -21,7 +31,13 @@ export async function fingerprint({ machine, drivers, devices, settings, identit
   ]);
   const described = Object.fromEntries(drivers.map((driver, index) => [driver.name, infos[index] as DriverInfo]));
   const node = describeNode(measured, described, settings, identity);
-  return { ...node, NodeResources: { ...node.NodeResources, Devices: [...node.NodeResources.Devices, ...groups] } };
+  const { attributes, links } = surrounding();
+  return {
+    ...node,
+    Attributes: { ...attributes, ...node.Attributes },
+    Links: { ...links, ...node.Links },
+    NodeResources: { ...node.NodeResources, Devices: [...node.NodeResources.Devices, ...groups] },
+  };
 }
 
 async function deviceGroups(devices: readonly Devices[]): Promise<readonly NodeDevice[]> {
