@@ -7,7 +7,8 @@
  */
 import type { TableName } from "#state";
 import type { Call, Context, Handler, Read, Result } from "./call.ts";
-import { serverOnly } from "./refusal.ts";
+import { compileFilter } from "./filter/mod.ts";
+import { RefusedAt, serverOnly } from "./refusal.ts";
 
 const WAIT_MS_MAX = 300_000;
 
@@ -24,6 +25,7 @@ async function readState(call: Call, context: Context, tables: readonly TableNam
   let snapshot = await cluster.read();
   let found = read(snapshot, call, context);
   if (newerThan > 0) {
+    checkWords(call);
     const deadlineMs = context.clock.nowMs() + waitMs + context.random.fraction() * (waitMs / 16);
     while (found.index <= newerThan) {
       const leftMs = deadlineMs - context.clock.nowMs();
@@ -33,5 +35,16 @@ async function readState(call: Call, context: Context, tables: readonly TableNam
       found = read(snapshot, call, context);
     }
   }
-  return found.answer();
+  try {
+    return await found.answer();
+  } catch (error) {
+    throw new RefusedAt(error, found.index);
+  }
+}
+
+/** What a list will refuse is refused before the wait, not after it. */
+function checkWords({ query }: Call): void {
+  query.whole("per_page", 0);
+  const filter = query.text("filter");
+  if (filter !== "") compileFilter(filter);
 }

@@ -13,11 +13,16 @@ const NESTING_MAX = 200;
 export async function readBody(stream: Readable, declared: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    size += (chunk as Buffer).length;
-    if (size <= BODY_BYTES_MAX && !(declared > BODY_BYTES_MAX)) parts.push(chunk as Buffer);
-    else parts.length = 0;
-    if (size > DISCARD_BYTES_MAX) break;
+  try {
+    for await (const chunk of stream) {
+      size += (chunk as Buffer).length;
+      if (size <= BODY_BYTES_MAX && !(declared > BODY_BYTES_MAX)) parts.push(chunk as Buffer);
+      else parts.length = 0;
+      if (size > DISCARD_BYTES_MAX) break;
+    }
+  } catch {
+    // Nobody reads this; it is no fault of ours.
+    throw badRequest("Cannot read request body: the client has gone before its end");
   }
   if (size > BODY_BYTES_MAX) {
     const length = size > DISCARD_BYTES_MAX ? `more than ${DISCARD_BYTES_MAX}` : String(size);
@@ -59,6 +64,13 @@ export class Body {
   whole(name: string): number {
     const value = this.#typed(name, "number", "a whole number", 0);
     if (!Number.isSafeInteger(value)) throw badRequest(`Cannot read request body: field "${name}" is ${value}, wanted a whole number`);
+    return value;
+  }
+
+  /** A duration: those over 104 days are no exact numbers any more, which nobody can tell from their nanoseconds. */
+  nanoseconds(name: string): number {
+    const value = this.#typed(name, "number", "nanoseconds", 0);
+    if (!Number.isInteger(value)) throw badRequest(`Cannot read request body: field "${name}" is ${value}, wanted whole nanoseconds`);
     return value;
   }
 

@@ -73,6 +73,11 @@ function createApp(desk: Desk): FastifyInstance {
       (error: Error) => done(error),
     );
   });
+  // Before the body is read: what is refused for its body or its path is an answer too.
+  app.addHook("onRequest", (request, reply, done) => {
+    tellAnswered(request, reply, desk);
+    done();
+  });
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply, desk));
   app.setNotFoundHandler((request, reply) => refuse(notFound("Not found"), request, reply, desk));
 
@@ -112,7 +117,6 @@ function createApp(desk: Desk): FastifyInstance {
 /** The answer is written on the raw response; fastify is told to keep its hands off. */
 async function settle(answering: Promise<void>, request: FastifyRequest, reply: FastifyReply, desk: Desk): Promise<FastifyReply> {
   reply.hijack();
-  tellAnswered(request, reply, desk);
   try {
     await answering;
   } catch (error) {
@@ -134,7 +138,7 @@ function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, de
   const response: ServerResponse = reply.raw;
   if (!reply.sent) reply.hijack();
   const refusal = refusalOf(error);
-  if (refusal.fault) desk.context.onFault?.({ method: request.method, path: pathOf(request.raw), error });
+  if (refusal.fault) desk.context.onFault?.({ method: request.method, path: pathOf(request.raw), error: refusal.error });
   // The head is out already: all that is left is to break the connection, so that no one takes a part for the whole.
   if (response.headersSent) {
     response.destroy();

@@ -35,16 +35,21 @@ export interface Desk {
 export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): Promise<void> {
   const method = methodOf(arrived.method);
   const { target } = matched;
-  guardOrigin(arrived.headers, method !== "GET" || changesOnGet(target), desk.guard);
+  const asksFirst = arrived.method === "OPTIONS" && answersOtherOrigins(target);
+  guardOrigin(arrived.headers, !asksFirst && (method !== "GET" || changesOnGet(target)), desk.guard);
   if (typeof target !== "string") throw later(target, arrived);
   const endpoint: Endpoint = ENDPOINTS[target];
-  if (endpoint.crossOrigin === true && arrived.method === "OPTIONS") return preflight(arrived.response);
+  // Set ahead, so that a page may read why it was refused too.
+  if (endpoint.crossOrigin === true) arrived.response.setHeader("access-control-allow-origin", "*");
+  if (asksFirst) return preflight(arrived.response);
   const handler = method === undefined ? undefined : (HANDLERS[target] as Handlers)[method];
   if (method === undefined || handler === undefined) throw wrongMethod(endpoint, method, arrived);
 
   const query = new Query(arrived.query);
   requireRegion(target, query, desk.context.region);
   const pretty = query.flag("pretty", false, true);
+  // One server answers for all: what it says is never stale. Only read, so that a wrong word is told.
+  query.flag("stale", false, true);
   const gone = departure(arrived.response, desk);
   const call: Call = {
     method,
@@ -65,12 +70,16 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     kept: desk.kept,
     pretty,
     head: arrived.method === "HEAD",
-    gzip: /\bgzip\b/.test(String(arrived.headers["accept-encoding"] ?? "")),
-    crossOrigin: endpoint.crossOrigin === true,
+    gzip: acceptsGzip(String(arrived.headers["accept-encoding"] ?? "")),
     get signal() {
       return gone();
     },
   });
+}
+
+/** "gzip;q=0" says no. */
+function acceptsGzip(accepted: string): boolean {
+  return accepted.split(",").some((one) => /^\s*(x-)?gzip\s*(;|$)/i.test(one) && !/;\s*q=0(\.0*)?\s*$/i.test(one));
 }
 
 function methodOf(method: string): Method | undefined {
@@ -82,8 +91,12 @@ function methodOf(method: string): Method | undefined {
 /** Servers of other regions are not known here; what an agent says of itself is of no region. */
 function requireRegion(target: EndpointName, query: Query, region: string): void {
   const asked = query.text("region");
-  if (asked === "" || asked === region || /^(agent-|status-|regions$|metrics$|jobs-parse$)/.test(target)) return;
+  if (asked === "" || asked === region || /^(agent-|regions$|metrics$|jobs-parse$)/.test(target)) return;
   throw new NamedError("API_REGION_UNKNOWN", "No path to region", { statusCode: 500, fix: `Ask for region ${JSON.stringify(region)}.` });
+}
+
+function answersOtherOrigins(target: EndpointName | LaterEndpoint): boolean {
+  return typeof target === "string" && (ENDPOINTS[target] as Endpoint).crossOrigin === true;
 }
 
 /** Old clients ask for garbage collection with GET. */
@@ -124,9 +137,8 @@ function departure(response: ServerResponse, { waiting, closing }: Desk): () => 
 function preflight(response: ServerResponse): void {
   response
     .writeHead(204, {
-      "access-control-allow-origin": "*",
       "access-control-allow-methods": "HEAD, GET",
-      "access-control-allow-headers": "X-Nomad-Token, Authorization",
+      "access-control-allow-headers": "*, Authorization, X-Nomad-Token",
       "access-control-max-age": "600",
     })
     .end();

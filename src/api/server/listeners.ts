@@ -19,8 +19,12 @@ const KEEP_ALIVE_MS = 75_000;
 const HEAD_TIMEOUT_MS = 20_000;
 const TOO_MANY =
   "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
-const BAD_REQUEST =
-  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nCannot read request: it is not HTTP\n";
+/** What is no request, by node's code for it. */
+const UNREADABLE: Readonly<Record<string, readonly [status: string, why: string]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "its address and headers have more than 16 KB"],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "its head did not come in time"],
+};
+const NOT_HTTP = ["400 Bad Request", "it is not HTTP"] as const;
 
 export function createListeners(how: {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
@@ -52,9 +56,11 @@ export function createListeners(how: {
     const server = http.createServer({ ...limits, shouldUpgradeCallback: how.upgrades.wanted }, how.handle);
     server.on("upgrade", how.upgrades.handle);
     server.on("connection", admit);
-    server.on("clientError", (_error, socket) => {
-      if (socket.writable) socket.end(BAD_REQUEST);
-      else socket.destroy();
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      if (!socket.writable) return void socket.destroy();
+      const [status, why] = UNREADABLE[error.code ?? ""] ?? NOT_HTTP;
+      const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close`;
+      socket.end(`${head}\r\n\r\nCannot read request: ${why}\n`);
     });
     return server;
   }

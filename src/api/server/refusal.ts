@@ -1,6 +1,16 @@
 /** The refusals this door makes itself; the rooms behind it bring their own NamedErrors. nomad.md §3.1. */
 import { NamedError } from "#std";
 
+/** A refusal that a state of a certain index gave: clients wait for what is missing with ?index. */
+export class RefusedAt extends Error {
+  readonly index: number;
+
+  constructor(cause: unknown, index: number) {
+    super("refused", { cause });
+    this.index = index;
+  }
+}
+
 export function badRequest(message: string): NamedError {
   return new NamedError("API_BAD_REQUEST", message, { statusCode: 400 });
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import * as fc from "fast-check";
@@ -65,6 +67,48 @@ test("A job of 10 MB is refused with 413 and the reason, over a socket, and noth
   }
   assert.equal(world.asked.length, 0);
   assert.equal((await fetch(`http://127.0.0.1:${port}/v1/jobs`)).status, 200);
+});
+
+test("A client that leaves in the middle of its body is no fault of the agent's", async () => {
+  const answers = new EventEmitter();
+  const own = createWorld({ onAnswered: (what) => answers.emit("answered", what) });
+  const [opened] = await own.api.listen([{ host: "127.0.0.1", port: 0 }]);
+  for (const framing of ["content-length: 1000", "transfer-encoding: chunked"]) {
+    const body = framing.startsWith("transfer") ? '7\r\n{"Job":\r\n' : '{"Job":';
+    const socket = connect((opened as { port: number }).port, "127.0.0.1");
+    await once(socket, "connect");
+    const answered = once(answers, "answered");
+    socket.end(`PUT /v1/jobs HTTP/1.1\r\nhost: localhost\r\n${framing}\r\n\r\n${body}`);
+    const [{ method, path }] = (await answered) as [{ method: string; path: string }];
+    assert.deepEqual([method, path], ["PUT", "/v1/jobs"]);
+  }
+  assert.deepEqual(own.faults, []);
+  assert.equal(own.asked.length, 0);
+  await own.api.close();
+});
+
+test("What is refused for its path or its body is told to who listens for answers, like any other", async () => {
+  const told: string[] = [];
+  const own = createWorld({ onAnswered: ({ method, path, status }) => void told.push(`${method} ${path} ${status}`) });
+  await own.api.inject({ method: "GET", url: "/v1/nothing-here?token=x" });
+  await own.api.inject({ method: "PUT", url: "/v1/jobs", payload: "x".repeat(9_000_000) });
+  await own.api.inject({ method: "PUT", url: "/v1/jobs", payload: "x" });
+  await own.api.close();
+  assert.deepEqual(told, ["GET /v1/nothing-here 404", "PUT /v1/jobs 413", "PUT /v1/jobs 400"]);
+});
+
+test("An address or headers too long are told apart from what is not HTTP", async () => {
+  const response = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+    request({ port, path: `/v1/jobs?filter=${"x".repeat(20_000)}` }, (got) => {
+      let text = "";
+      got.on("data", (chunk) => (text += String(chunk)));
+      got.on("end", () => resolve({ status: got.statusCode, text }));
+    })
+      .on("error", reject)
+      .end();
+  });
+  assert.equal(response.status, 431);
+  assert.match(response.text, /more than 16 KB/);
 });
 
 test("What is not HTTP gets a line of text and the end", async () => {

@@ -71,6 +71,16 @@ test("A missing object can be waited for", async () => {
   assert.equal((await pending).json<{ ID: string }>().ID, "soon");
 });
 
+test("What a list would refuse is refused at once, not after the wait", async () => {
+  let waited = false;
+  world.state.beforeWait = () => (waited = true);
+  for (const query of ["filter=ID", "per_page=x", "filter=ID+matches+%22(%22"]) {
+    const response = await get(`/v1/jobs?index=10&wait=10ms&${query}`);
+    assert.equal(response.statusCode, 400, query);
+  }
+  assert.equal(waited, false);
+});
+
 test("Many who wait all see one change", async () => {
   const pending = Array.from({ length: 50 }, () => get("/v1/allocations?index=10&wait=60s"));
   const index = world.state.write("allocations", () => undefined);

@@ -105,6 +105,7 @@ test("Booleans, numbers and durations in the query are read strictly", async () 
   for (const value of ["true", "True", "TRUE", "t", "1"]) assert.equal((await get(`/v1/jobs?pretty=${value}`)).statusCode, 200);
   for (const query of [
     "pretty=yes",
+    "stale=maybe",
     "index=-1",
     "index=abc",
     "index=1&wait=abc",
@@ -162,6 +163,47 @@ test("Only client reads answer other origins", async () => {
   assert.equal((await world.api.inject({ method: "OPTIONS", url: "/v1/jobs" })).statusCode, 405);
 });
 
+test("A page of another origin asks first, is let in, and reads why it was refused; only for reads of clients", async () => {
+  const from = { host: "127.0.0.1:4646", origin: "http://ui.example", "sec-fetch-site": "cross-site" };
+  const asks = (url: string) => world.api.inject({ method: "OPTIONS", url, headers: { ...from, "access-control-request-method": "GET" } });
+  const first = await asks("/v1/client/fs/ls/a1");
+  assert.deepEqual([first.statusCode, first.headers["access-control-allow-origin"]], [204, "*"]);
+  assert.match(String(first.headers["access-control-allow-headers"]), /\*.*X-Nomad-Token/);
+  assert.equal((await asks("/v1/jobs")).statusCode, 403);
+  assert.equal((await asks("/v1/client/allocation/a1/restart")).statusCode, 403);
+  const refused = await get("/v1/client/fs/ls/unknown", from);
+  assert.deepEqual([refused.statusCode, refused.headers["access-control-allow-origin"]], [404, "*"]);
+  const elsewhere = await world.api.inject({ method: "OPTIONS", url: "/v1/client/fs/ls/a1", headers: { ...from, host: "evil.example" } });
+  assert.deepEqual([elsewhere.statusCode, elsewhere.headers["access-control-allow-origin"]], [403, undefined]);
+});
+
+test("An answer is packed only for those who take it", async () => {
+  for (const [accepted, packed] of [
+    ["gzip", true],
+    ["deflate, GZIP;q=0.5", true],
+    ["x-gzip", true],
+    ["br", false],
+    ["gzip;q=0", false],
+    ["gzip; q=0.000, br", false],
+    ["notgzip", false],
+  ] as const) {
+    const { headers } = await get("/v1/job/web", { "accept-encoding": accepted });
+    assert.equal(headers["content-encoding"], packed ? "gzip" : undefined, accepted);
+  }
+});
+
+test("What is missing is missing as of an index, so that it can be waited for", async () => {
+  for (const [url, list] of [
+    ["/v1/job/nope", "/v1/jobs"],
+    ["/v1/allocation/nope", "/v1/allocations"],
+    ["/v1/namespace/nope", "/v1/namespaces"],
+  ] as const) {
+    const index = (await get(list)).headers["x-nomad-index"];
+    const { statusCode, headers } = await get(url);
+    assert.deepEqual([statusCode, headers["x-nomad-index"], headers["x-drover-error-code"]], [404, index, "API_NOT_FOUND"], url);
+  }
+});
+
 test("A fault inside is a 500 that gives nothing away, and the agent hears of it", async () => {
   const broken = createWorld({ agent: undefined as never });
   const response = await broken.api.inject({ method: "GET", url: "/v1/agent/self" });
@@ -186,6 +228,8 @@ test("Another region is not reachable from here, but an agent still tells of its
   for (const url of ["/v1/jobs?region=global", "/v1/agent/self?region=mars", "/v1/regions?region=mars"]) {
     assert.equal((await get(url)).statusCode, 200, url);
   }
-  const response = await get("/v1/jobs?region=mars");
-  assert.deepEqual([response.statusCode, response.body], [500, "No path to region"]);
+  for (const url of ["/v1/jobs?region=mars", "/v1/status/leader?region=mars", "/v1/status/peers?region=mars"]) {
+    const response = await get(url);
+    assert.deepEqual([response.statusCode, response.body], [500, "No path to region"], url);
+  }
 });

@@ -220,6 +220,38 @@ test("Search finds ids by prefix, twenty of a kind, and says when there are more
   world.state.jobs = before;
 });
 
+test("Search is in the namespace of the query string, or of the body, where web pages write it", async () => {
+  const before = world.state.jobs;
+  world.state.jobs = [...before, aJob("web-other", { Namespace: "n2" })];
+  interface Answer {
+    readonly Matches: Record<string, readonly unknown[]>;
+  }
+  for (const url of ["/v1/search", "/v1/search/fuzzy"]) {
+    const words = { Prefix: "web", Text: "web", Context: "jobs" };
+    const count = async (query: string, body: object) =>
+      (await ask<Answer>("PUT", url + query, { ...words, ...body })).Matches["jobs"]?.length;
+    assert.equal(await count("", {}), 1, url);
+    assert.equal(await count("", { Namespace: "*" }), 2, url);
+    assert.equal(await count("", { namespace: "n2" }), 1, url);
+    assert.equal(await count("?namespace=*", { Namespace: "n2" }), 2, url);
+  }
+  world.state.jobs = before;
+});
+
+test("Kinds there is nothing of may be searched for", async () => {
+  for (const Context of ["plugins", "vars", "volumes", "host_volumes"]) {
+    for (const url of ["/v1/search", "/v1/search/fuzzy"]) {
+      const { Matches } = await ask<{ Matches: Record<string, unknown[]> }>("PUT", url, { Prefix: "we", Text: "we", Context });
+      assert.deepEqual(Object.values(Matches).flat(), [], `${url} ${Context}`);
+    }
+  }
+});
+
+test("The agent says where it is and what it speaks, as clients look it up", async () => {
+  const { config } = await ask<{ config: Record<string, unknown> }>("GET", "/v1/agent/self");
+  assert.deepEqual([config["Region"], config["Datacenter"], config["Version"]], ["global", "dc1", { Version: "2.0.6" }]);
+});
+
 test("The agent shows its configuration without secrets", async () => {
   const { config, stats } = await ask<{ config: Record<string, Record<string, string>>; stats: object }>("GET", "/v1/agent/self");
   assert.deepEqual(config["Consul"], { Token: "<redacted>", Addr: "127.0.0.1:8500" });

@@ -172,6 +172,8 @@ export class FakeState {
     "scaling-events": 1,
     "periodic-launches": 1,
     "scheduler-configuration": 1,
+    services: 1,
+    "root-keys": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** Runs between a read of the API and the wait that follows it. */
@@ -418,7 +420,7 @@ function agentFacts(): AgentFacts {
     Name: "one.global",
     Addr: "127.0.0.1",
     Port: 4648,
-    Tags: { region: "global", dc: "dc1", port: "4647" },
+    Tags: { region: "global", dc: "dc1", port: "4647", build: "2.0.6" },
     Status: "alive",
     ProtocolMin: 1,
     ProtocolMax: 5,

@@ -236,7 +236,14 @@ test("Job statuses hold allocations and the newest deployment, for all or for th
     asked.map(({ ID }) => ID),
     ["parent/dispatch-1"],
   );
-  await refused("PUT", "/v1/jobs/statuses", { Jobs: [{}] }, 400, /has no ID/);
+  // As a web page writes it.
+  const lower = await ask<Status[]>("PUT", "/v1/jobs/statuses?namespace=*", { jobs: [{ id: "web" }, { id: "parent", namespace: "n2" }] });
+  assert.deepEqual(
+    lower.map(({ ID }) => ID),
+    ["web"],
+  );
+  for (const entry of [{}, null, "web", 5, { ID: "" }]) await refused("PUT", "/v1/jobs/statuses", { Jobs: [entry] }, 400, /has no ID/);
+  await refused("PUT", "/v1/jobs/statuses", { Jobs: [{ ID: 5 }] }, 400, /"ID" is a number/);
   world.state.jobs = before;
 });
 
@@ -267,6 +274,11 @@ test("A node is drained, forced, and let go; its metadata is read and changed", 
   await ask("PUT", "/v1/node/n1/drain", { DrainSpec: null, MarkEligible: true });
   assert.deepEqual(lastAsked()?.arguments[1], { Drain: null, MarkEligible: true, Meta: {} });
   await refused("PUT", "/v1/node/n1/drain", { NodeID: "n2", DrainSpec: null }, 400, /does not match/);
+  await refused("PUT", "/v1/node/n1/eligibility", { NodeID: "n2", Eligibility: "eligible" }, 400, /does not match/);
+  // 120 days: more nanoseconds than a double counts exactly.
+  await ask("PUT", "/v1/node/n1/drain", { DrainSpec: { Deadline: 10_368_000_000_000_001 } });
+  assert.equal((lastAsked()?.arguments[1] as { Drain: { Deadline: number } }).Drain.Deadline, 10_368_000_000_000_000);
+  await refused("PUT", "/v1/node/n1/drain", { DrainSpec: { Deadline: 0.5 } }, 400, /0.5, wanted whole nanoseconds/);
 
   assert.deepEqual(await ask("GET", "/v1/client/metadata?node_id=n1"), { Meta: {}, Dynamic: {}, Static: {} });
   await ask("PUT", "/v1/client/metadata", { NodeID: "n1", Meta: { a: "b", gone: null } });

@@ -10,6 +10,7 @@ import type { Call } from "../call.ts";
 import { compileFilter } from "../filter/mod.ts";
 import { badRequest } from "../refusal.ts";
 import { collect, sortInSlices } from "./slices.ts";
+import { readTokenText } from "./token-text.ts";
 
 /** How a list is ordered, and how its tokens are written. */
 export interface Order<T> {
@@ -40,7 +41,7 @@ export async function page<T>(
 ): Promise<Page<T>> {
   const perPage = call.query.whole("per_page", 0);
   const reverse = call.query.flag("reverse", false, true);
-  const token = call.query.text("next_token");
+  const token = readTokenText(call.query.text("next_token"));
   const filter = call.query.text("filter");
   const matches = filter === "" ? undefined : compileFilter(filter);
   if ("from" in source) {
@@ -113,17 +114,14 @@ function placeOf(token: string, namespace: string): { readonly Namespace: string
   return { Namespace: token.slice(0, dot), ID: token.slice(dot + 1) };
 }
 
-/** Jobs, entered at the token's place rather than read from the beginning; in reverse the whole list is read. */
-export function jobsFrom(snapshot: Snapshot, namespace: string, prefix: string): Seekable<Job> {
-  const order = byNamespaceAndId<Job>(namespace);
+/** Jobs, entered at the token's place rather than read from the beginning; in reverse the whole list is read, in slices. */
+export function jobsFrom(snapshot: Snapshot, call: Call): Seekable<Job> | Iterable<Job> {
+  const { namespace } = call;
+  const prefix = call.query.text("prefix");
+  if (call.query.flag("reverse", false, true)) return snapshot.jobs(namespace, prefix);
   return {
-    *from(token, reverse) {
-      if (token === undefined || reverse) {
-        const all = snapshot.jobs(namespace, prefix);
-        if (!reverse) return yield* all;
-        const place = token === undefined ? () => 0 : order.against(token);
-        return yield* [...all].filter((job) => place(job) <= 0).reverse();
-      }
+    *from(token) {
+      if (token === undefined) return yield* snapshot.jobs(namespace, prefix);
       const place = placeOf(token, namespace);
       const first = snapshot.job(place.Namespace, place.ID);
       if (first?.ID.startsWith(prefix) === true) yield first;

@@ -1,6 +1,7 @@
 /** The headers of an answer. nomad.md §3.1. */
 import type { Meta } from "../call.ts";
 import type { ApiOptions } from "../facts.ts";
+import { tokenText } from "../listing/token-text.ts";
 
 export type Headers = Record<string, string>;
 
@@ -13,13 +14,8 @@ export function headersOf(options: ApiOptions, meta: Meta, contentType: string |
     headers["x-nomad-knownleader"] = String(options.cluster.leads || options.cluster.leaderAddress !== "");
     headers["x-nomad-lastcontact"] = "0";
   }
-  if (meta.nextToken !== undefined && meta.nextToken !== "") headers["x-nomad-nexttoken"] = encodeToken(meta.nextToken);
+  if (meta.nextToken !== undefined && meta.nextToken !== "") headers["x-nomad-nexttoken"] = tokenText(meta.nextToken);
   return headers;
-}
-
-/** Job ids may hold any character; a header may not. */
-function encodeToken(token: string): string {
-  return /^[\x20-\x7e]*$/.test(token) ? token : encodeURIComponent(token);
 }
 
 function lowerCased(headers: Readonly<Record<string, string>> | undefined): Headers {

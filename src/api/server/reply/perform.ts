@@ -17,7 +17,6 @@ export interface Answering {
   readonly gzip: boolean;
   readonly pretty: boolean;
   readonly head: boolean;
-  readonly crossOrigin: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -56,9 +55,7 @@ export async function perform(result: Result, to: Answering): Promise<void> {
 }
 
 function head(to: Answering, meta: Meta, contentType: string | undefined): Headers {
-  const headers = headersOf(to.options, meta, contentType);
-  if (to.crossOrigin) headers["access-control-allow-origin"] = "*";
-  return headers;
+  return headersOf(to.options, meta, contentType);
 }
 
 async function sendText(text: string, contentType: string, meta: Meta, to: Answering): Promise<void> {

@@ -8,8 +8,12 @@ import { notFound } from "../refusal.ts";
 const HEARTBEAT_MS = 1000;
 const FIRST_HEARTBEAT_MS = 100;
 
-export const readSelf: Handler = (_call, context) =>
-  value({ config: withoutSecrets(context.agent.config()), member: context.agent.member(), stats: context.agent.stats() });
+export const readSelf: Handler = (_call, context) => {
+  const member = context.agent.member();
+  // Clients ask these three for where they are and whom they talk to; the rest is the configuration as it was written.
+  const asked = { Region: context.region, Datacenter: context.datacenter, Version: { Version: member.Tags["build"] ?? "" } };
+  return value({ config: { ...asked, ...(withoutSecrets(context.agent.config()) as object) }, member, stats: context.agent.stats() });
+};
 
 /** Values under names that look like secrets never leave, whoever put them there. */
 export function withoutSecrets(of: unknown): unknown {

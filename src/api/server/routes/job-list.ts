@@ -15,7 +15,7 @@ export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, c
     index,
     async answer() {
       const meta = call.query.flag("meta", false, true);
-      const found = await page(call, jobsFrom(snapshot, call.namespace, call.query.text("prefix")), byNamespaceAndId(call.namespace));
+      const found = await page(call, jobsFrom(snapshot, call), byNamespaceAndId(call.namespace));
       return list(
         found.items,
         (job) => context.texts.jobStub(job, snapshot.jobSummary(job.Namespace, job.ID), meta),

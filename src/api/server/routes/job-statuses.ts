@@ -9,6 +9,7 @@ import { awaitsPromotion, deploymentActive, launchesChildren } from "#model";
 import type { Snapshot } from "#state";
 import type { JobStatus } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
+import { Body } from "../body.ts";
 import { list, type Call, type Handler } from "../call.ts";
 import { byModifyIndex, page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
@@ -40,9 +41,11 @@ function askedOf(call: Call): { readonly jobs: readonly NamedJob[] | undefined; 
   const children = body.flag("IncludeChildren");
   if (!Array.isArray(jobs)) throw badRequest('Cannot read request body: field "Jobs" is no list');
   const wanted = jobs.map((one: unknown): NamedJob => {
-    const { ID, Namespace } = (one ?? {}) as { readonly ID?: unknown; readonly Namespace?: unknown };
-    if (typeof ID !== "string" || ID === "") throw badRequest('Cannot read request body: an entry of "Jobs" has no ID');
-    return { ID, Namespace: typeof Namespace === "string" && Namespace !== "" ? Namespace : "default" };
+    // Web pages write the names in lower case.
+    const entry = new Body(typeof one === "object" ? { ...one } : {});
+    const ID = entry.text("ID");
+    if (ID === "") throw badRequest('Cannot read request body: an entry of "Jobs" has no ID');
+    return { ID, Namespace: entry.text("Namespace") || (call.namespace === "*" ? "default" : call.namespace) };
   });
   return { jobs: wanted.length === 0 ? undefined : wanted, children };
 }

@@ -1,6 +1,7 @@
 /** /v1/nodes and /v1/node/:id. SecretIDs never leave. */
 import type { Eligibility, Node, NodeId } from "#model";
 import { reading } from "../blocking.ts";
+import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
@@ -53,7 +54,9 @@ export const evaluateNode: Handler = async (call, context) => {
 
 export const setEligibility: Handler = async (call, context) => {
   const server = requireServer(context);
-  const eligibility = call.body().text("Eligibility");
+  const body = call.body();
+  sameId(body, call);
+  const eligibility = body.text("Eligibility");
   if (eligibility !== "eligible" && eligibility !== "ineligible") {
     throw badRequest(`Invalid scheduling eligibility ${JSON.stringify(eligibility)}, wanted "eligible" or "ineligible"`);
   }
@@ -64,11 +67,10 @@ export const setEligibility: Handler = async (call, context) => {
 export const drainNode: Handler = async (call, context) => {
   const server = requireServer(context);
   const body = call.body();
-  const named = body.text("NodeID");
-  if (named !== "" && named !== idOf(call)) throw badRequest("Node ID does not match");
+  sameId(body, call);
   const spec = body.object("DrainSpec");
   const answer = await server.drainNode(idOf(call), {
-    Drain: spec === undefined ? null : { Deadline: spec.whole("Deadline"), IgnoreSystemJobs: spec.flag("IgnoreSystemJobs") },
+    Drain: spec === undefined ? null : { Deadline: spec.nanoseconds("Deadline"), IgnoreSystemJobs: spec.flag("IgnoreSystemJobs") },
     MarkEligible: body.flag("MarkEligible"),
     Meta: body.textMap("Meta"),
   });
@@ -88,6 +90,12 @@ function updated(answer: { readonly EvalIDs: readonly string[]; readonly Index: 
     },
     { index: answer.Index },
   );
+}
+
+/** Clients name the node in the body too. */
+function sameId(body: Body, call: Call): void {
+  const named = body.text("NodeID");
+  if (named !== "" && named !== idOf(call)) throw badRequest("Node ID does not match");
 }
 
 function idOf(call: Call): NodeId {

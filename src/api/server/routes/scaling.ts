@@ -4,7 +4,8 @@ import type { Job, Scaling, ScalingPolicy } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Handler } from "../call.ts";
-import { byId, page } from "../listing/page.ts";
+import { byId, compareText, page } from "../listing/page.ts";
+import { collect, sortInSlices } from "../listing/slices.ts";
 import { notFound } from "../refusal.ts";
 
 /** ?job, ?type ("horizontal", "vertical_cpu", …), ?prefix of the id. */
@@ -18,15 +19,16 @@ export const listPolicies: Handler = reading(["jobs"], (snapshot, call) => {
       const type = call.query.text("type");
       const wanted = (policy: ScalingPolicy) =>
         policy.ID.startsWith(prefix) && (job === "" || policy.Target["Job"] === job) && (type === "" || policy.Type === type);
-      const sorted = [...policiesIn(snapshot, call.namespace)].sort((a, b) => (a.ID < b.ID ? -1 : 1));
-      const found = await page(call, sorted, byId<ScalingPolicy>(), wanted);
+      const policies = await collect(policiesIn(snapshot, call.namespace), wanted);
+      const sorted = await sortInSlices(policies, (a, b) => compareText(a.ID, b.ID));
+      const found = await page(call, sorted, byId<ScalingPolicy>());
       return list(found.items, stubText, { index, nextToken: found.nextToken });
     },
   };
 });
 
 export const readPolicy: Handler = reading(["jobs"], (snapshot, call) => {
-  const found = [...policiesIn(snapshot, "*")].find((policy) => policy.ID === call.parameters["id"]);
+  const found = policiesIn(snapshot, "*").find((policy) => policy.ID === call.parameters["id"]);
   const index = found?.ModifyIndex ?? snapshot.tableIndex("jobs");
   return {
     index,

@@ -1,10 +1,13 @@
 /** PUT /v1/search/fuzzy: what has the text anywhere in its name, and where that name stands. nomad.md §3.2. */
 import type { Job } from "#model";
 import type { Snapshot } from "#state";
-import { FUZZY_CONTEXTS, SEARCH_RESULTS_MAX, type FuzzyContext, type FuzzyMatch } from "../../contract/mod.ts";
-import { value, type Call, type Handler } from "../call.ts";
+import { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX, type FuzzyContext, type FuzzyMatch } from "../../contract/mod.ts";
+import { value, type Handler } from "../call.ts";
+import { compareText } from "../listing/page.ts";
+import { collect, sortInSlices } from "../listing/slices.ts";
 import { badRequest } from "../refusal.ts";
 import { requireCluster } from "../require.ts";
+import { namespaceOf } from "./search.ts";
 
 const TERM_MIN = 2;
 
@@ -21,16 +24,17 @@ export const fuzzySearch: Handler = async (call, context) => {
   const text = body.text("Text").toLowerCase();
   const wanted = body.text("Context") || "all";
   if (text.length < TERM_MIN) throw badRequest(`fuzzy search query must be at least ${TERM_MIN} characters, got ${text.length}`);
-  if (wanted !== "all" && !FUZZY_CONTEXTS.includes(wanted as FuzzyContext)) {
-    throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${FUZZY_CONTEXTS.join(", ")}`);
+  if (wanted !== "all" && !CONTEXTS.includes(wanted)) {
+    throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${CONTEXTS.join(", ")}`);
   }
+  const namespace = namespaceOf(call, body);
   const snapshot = await requireCluster(context).read();
   const matches: Partial<Record<FuzzyContext, readonly FuzzyMatch[]>> = {};
   const truncations: Partial<Record<FuzzyContext, boolean>> = {};
   for (const kind of FUZZY_CONTEXTS) {
     // Asking for jobs finds what is inside them too.
     if (wanted !== "all" && wanted !== kind && !(wanted === "jobs" && INSIDE_JOBS.includes(kind))) continue;
-    const found = best(candidates(snapshot, call, kind), text, BY_PREFIX.includes(kind));
+    const found = await best(candidates(snapshot, namespace, kind), text, BY_PREFIX.includes(kind));
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
     if (found.length > 0) matches[kind] = found.slice(0, SEARCH_RESULTS_MAX).map(({ name, scope }) => ({ ID: name, Scope: scope }));
   }
@@ -42,25 +46,25 @@ export const fuzzySearch: Handler = async (call, context) => {
 
 const INSIDE_JOBS: readonly FuzzyContext[] = ["groups", "tasks", "services", "images", "commands", "classes"];
 
+/** Kinds there is nothing of here may be asked for all the same. */
+const CONTEXTS: readonly string[] = [...new Set<string>([...FUZZY_CONTEXTS, ...SEARCH_CONTEXTS])];
+
 /** The earlier in the name the better, then the shorter name, then by alphabet. */
-function best(all: Iterable<Candidate>, text: string, prefixOnly: boolean): readonly Candidate[] {
-  const found: { readonly candidate: Candidate; readonly at: number }[] = [];
-  for (const candidate of all) {
-    const at = candidate.name.toLowerCase().indexOf(text);
-    if (at === 0 || (at > 0 && !prefixOnly)) found.push({ candidate, at });
-  }
-  const order = (a: Candidate, b: Candidate) => a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  return found
-    .sort((a, b) => a.at - b.at || order(a.candidate, b.candidate))
-    .slice(0, SEARCH_RESULTS_MAX + 1)
-    .map(({ candidate }) => candidate);
+async function best(all: Iterable<Candidate>, text: string, prefixOnly: boolean): Promise<readonly Candidate[]> {
+  const placeIn = ({ name }: Candidate) => name.toLowerCase().indexOf(text);
+  const found = await collect(all, (candidate) => {
+    const at = placeIn(candidate);
+    return at === 0 || (at > 0 && !prefixOnly);
+  });
+  const order = (a: Candidate, b: Candidate) => placeIn(a) - placeIn(b) || a.name.length - b.name.length || compareText(a.name, b.name);
+  return (await sortInSlices(found, order)).slice(0, SEARCH_RESULTS_MAX + 1);
 }
 
-function* candidates(snapshot: Snapshot, call: Call, kind: FuzzyContext): Generator<Candidate> {
-  const here = (of: { readonly Namespace: string }) => call.namespace === "*" || of.Namespace === call.namespace;
+function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext): Generator<Candidate> {
+  const here = (of: { readonly Namespace: string }) => namespace === "*" || of.Namespace === namespace;
   switch (kind) {
     case "jobs":
-      for (const job of snapshot.jobs(call.namespace)) yield { name: job.Name, scope: [job.Namespace, job.ID] };
+      for (const job of snapshot.jobs(namespace)) yield { name: job.Name, scope: [job.Namespace, job.ID] };
       return;
     case "groups":
     case "tasks":
@@ -68,7 +72,7 @@ function* candidates(snapshot: Snapshot, call: Call, kind: FuzzyContext): Genera
     case "images":
     case "commands":
     case "classes":
-      for (const job of snapshot.jobs(call.namespace)) yield* insideJob(job, kind);
+      for (const job of snapshot.jobs(namespace)) yield* insideJob(job, kind);
       return;
     case "nodes":
       for (const node of snapshot.nodes()) yield { name: node.Name, scope: [node.ID] };
@@ -77,7 +81,7 @@ function* candidates(snapshot: Snapshot, call: Call, kind: FuzzyContext): Genera
       for (const pool of snapshot.nodePools()) yield { name: pool.Name, scope: [] };
       return;
     case "namespaces":
-      for (const namespace of snapshot.namespaces()) yield { name: namespace.Name, scope: [] };
+      for (const one of snapshot.namespaces()) yield { name: one.Name, scope: [] };
       return;
     case "allocs":
       for (const one of snapshot.allocations()) if (here(one)) yield { name: one.Name, scope: [one.Namespace, one.ID] };
