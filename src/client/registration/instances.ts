@@ -1,0 +1,96 @@
+/**
+ * The services of an allocation as they are to be made known: pure, from the allocation, its environments and the node. Group services
+ * see the group's environment, task services their task's. nomad.md §1.6, §2.8.
+ *
+ * Ids are made of names alone, so that the same allocation always has the same: `_nomad-task-<allocation>-<task, or group-<group>>-<service>-<port>`.
+ */
+import type { Allocation, Node, Service, TaskGroup } from "#model";
+import type { CheckInstance, ServiceInstance } from "#ports";
+import { interpolate, type Names } from "#task";
+import { reachedAt, type Reached } from "./address.ts";
+import { checkInstances } from "./check-instances.ts";
+
+export interface InstancesRequest {
+  readonly allocation: Allocation;
+  readonly group: TaskGroup;
+  readonly node: Node;
+  /** Of a task, or ("") of the group. */
+  readonly names: (task: string) => Names;
+}
+
+export interface Instances {
+  /** In the order of the job file: the group's, then each task's. */
+  readonly instances: readonly ServiceInstance[];
+  /** What cannot be made known, or checked, and why; for people. */
+  readonly problems: readonly string[];
+}
+
+export function serviceInstances(request: InstancesRequest): Instances {
+  const instances: ServiceInstance[] = [];
+  const problems: string[] = [];
+  const add = (service: Service, task: string) => {
+    const made = instanceOf(request, service, task);
+    problems.push(...made.problems);
+    if (made.instance !== undefined) instances.push(made.instance);
+  };
+  for (const service of request.group.Services) add(service, "");
+  for (const task of request.group.Tasks) for (const service of task.Services) add(service, task.Name);
+  return { instances, problems };
+}
+
+function instanceOf(
+  request: InstancesRequest,
+  service: Service,
+  task: string,
+): { readonly instance?: ServiceInstance; readonly problems: readonly string[] } {
+  const { allocation, group, node } = request;
+  const names = request.names(task);
+  const text = (value: string) => interpolate(value, names);
+  const name = text(service.Name);
+  const port = text(service.PortLabel);
+  const explicit = text(service.Address);
+  const owner = task === "" ? `group-${group.Name}` : task;
+  const id = `_nomad-task-${allocation.ID}-${owner}-${name}-${port}`;
+  const canary = allocation.DeploymentStatus?.Canary === true;
+  const reached = (mode: string, wanted: string) =>
+    reachedAt({ mode, port: wanted, explicit, allocation, task: task === "" ? service.TaskName : task, node });
+  const place = reached(service.AddressMode, port);
+  if (typeof place === "string") return { problems: [`service "${name}": ${place}`] };
+  const checks = checkInstances({ service, serviceName: name, serviceId: id, allocationId: allocation.ID, task, names, reached });
+  const meta = canary && Object.keys(service.CanaryMeta).length > 0 ? service.CanaryMeta : service.Meta;
+  const instance: ServiceInstance = {
+    ID: id,
+    Provider: service.Provider === "nomad" ? "nomad" : "consul",
+    Name: name,
+    AllocationID: allocation.ID,
+    Task: task,
+    Tags: (canary && service.CanaryTags.length > 0 ? service.CanaryTags : service.Tags).map(text),
+    Meta: Object.fromEntries(Object.entries(meta).map(([key, value]) => [text(key), text(value)])),
+    Address: place.address,
+    Port: place.port,
+    TaggedAddresses: Object.fromEntries(
+      Object.entries(service.TaggedAddresses).map(([key, value]) => [key, taggedAddress(text(value), place)]),
+    ),
+    Weights: { Passing: service.Weights?.Passing ?? 1, Warning: service.Weights?.Warning ?? 1 },
+    EnableTagOverride: service.EnableTagOverride,
+    Kind: service.Kind,
+    Checks: checks.filter((each): each is CheckInstance => typeof each !== "string"),
+    ...(service.Identity === null
+      ? {}
+      : {
+          Identity: {
+            AllocationID: allocation.ID,
+            Workload: { Kind: "service", Service: service.Name, Task: task },
+            Identity: service.Identity.Name,
+          },
+        }),
+  };
+  return { instance, problems: checks.filter((each) => typeof each === "string").map((problem) => `service "${name}": ${problem}`) };
+}
+
+/** "host" has the service's port; "host:port" and "[v6]:port" their own. */
+function taggedAddress(value: string, place: Reached): { readonly Address: string; readonly Port: number } {
+  const found = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(value);
+  if (found === null) return { Address: value.replace(/^\[(.*)\]$/, "$1"), Port: place.port };
+  return { Address: found[1] ?? found[2] ?? "", Port: Number(found[3]) };
+}

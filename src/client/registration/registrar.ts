@@ -1,0 +1,130 @@
+/**
+ * Keeps the catalogs saying what the allocations of this node offer. One per agent; one `Shelf` for each catalog.
+ *
+ *   offer, withdraw ──► wanted ──┐
+ *                                ├──► decideRegistrations ──► register, deregister ──► believed
+ *   a look every ~5 s ► believed ┘
+ *
+ * - What changes is acted on at once, by what is believed of the catalog; the look every few seconds finds what somebody else changed, or
+ *   a catalog that lost its memory.
+ * - What nobody here wants is removed, once it is known what lives here (`known`): an agent that was killed leaves nothing.
+ * - A catalog that cannot be reached is tried again for ever; what it refuses is tried again more and more rarely.
+ *
+ * nomad.md §2.8; F28, F29, F31, F33.
+ */
+import type { AllocationId, IdentityRequest } from "#model";
+import type { Catalog, Clock, Random, ServiceInstance } from "#ports";
+import { catalogDigest } from "#ports";
+import type { Registrar, TokenBook } from "../contract.ts";
+import type { Report } from "../world.ts";
+import { Shelf } from "./shelf.ts";
+
+export interface RegistrarNeeds {
+  readonly catalogs: readonly Catalog[];
+  readonly tokens: Pick<TokenBook, "token" | "gone">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+}
+
+/** A stop is not held up for longer by a catalog that does not answer. */
+const WITHDRAW_WAIT_MAX_MS = 5_000;
+
+interface Offer {
+  readonly instances: readonly ServiceInstance[];
+  readonly digests: string;
+}
+
+export class CatalogRegistrar implements Registrar {
+  readonly #needs: RegistrarNeeds;
+  readonly #shelves: ReadonlyMap<string, Shelf>;
+  readonly #offers = new Map<AllocationId, Offer>();
+  readonly #listeners = new Set<(id: AllocationId) => void>();
+
+  constructor(needs: RegistrarNeeds) {
+    this.#needs = needs;
+    const changed = (id: AllocationId) => {
+      for (const listener of this.#listeners) listener(id);
+    };
+    this.#shelves = new Map(needs.catalogs.map((catalog) => [catalog.provider, new Shelf({ ...needs, catalog, changed })]));
+  }
+
+  /** From now on the catalogs are looked at. */
+  start(): void {
+    for (const shelf of this.#shelves.values()) shelf.start();
+  }
+
+  /** All allocations that live here have offered: whatever else stands in the catalogs under this node's name is of the dead. */
+  known(): void {
+    for (const shelf of this.#shelves.values()) shelf.known();
+  }
+
+  /** Look again soon: the catalog may have changed. */
+  lookAgain(provider: Catalog["provider"]): void {
+    this.#shelves.get(provider)?.lookAgain();
+  }
+
+  /** As TokenBook.subscribe tells it. */
+  tokenReplaced(identity: IdentityRequest): void {
+    for (const shelf of this.#shelves.values()) shelf.tokenReplaced(identity);
+  }
+
+  close(): void {
+    for (const shelf of this.#shelves.values()) shelf.close();
+  }
+
+  offer(id: AllocationId, instances: readonly ServiceInstance[]): void {
+    const digests = instances.map((each) => `${each.ID} ${catalogDigest(each)}`).join("\n");
+    const before = this.#offers.get(id);
+    if (before?.digests === digests || (before === undefined && instances.length === 0)) return;
+    const kept = new Set(instances.map((each) => each.ID));
+    if (instances.length === 0) this.#offers.delete(id);
+    else this.#offers.set(id, { instances, digests });
+    for (const each of before?.instances ?? []) if (!kept.has(each.ID)) this.#shelves.get(each.Provider)?.unwant(each.ID);
+    for (const each of instances) this.#shelves.get(each.Provider)?.want(each);
+  }
+
+  async withdraw(id: AllocationId, serviceIds?: readonly string[]): Promise<void> {
+    const offered = this.#offers.get(id)?.instances ?? [];
+    const leaving = new Set(serviceIds ?? offered.map((each) => each.ID));
+    this.offer(
+      id,
+      offered.filter((each) => !leaving.has(each.ID)),
+    );
+    // Also those that were withdrawn before and still stand there.
+    const gone = [...this.#shelves.values()].flatMap((shelf) => (serviceIds ?? shelf.of(id)).map((each) => shelf.gone(each)));
+    const { clock } = this.#needs;
+    const timed = Promise.withResolvers<void>();
+    const timer = clock.after(WITHDRAW_WAIT_MAX_MS, timed.resolve);
+    await Promise.race([Promise.all(gone), timed.promise]);
+    timer.cancel();
+  }
+
+  settled(id: AllocationId): boolean {
+    return this.#unsettled(id).length === 0;
+  }
+
+  problems(id: AllocationId): readonly string[] {
+    return this.#unsettled(id).map((each) => {
+      const shelf = this.#shelves.get(each.Provider);
+      const why = shelf === undefined ? `this agent has no ${each.Provider === "consul" ? "Consul" : "registry"}` : shelf.problem(each.ID);
+      return `service "${each.Name}" is not registered${why === "" ? " yet" : `: ${why}`}`;
+    });
+  }
+
+  subscribe(listener: (id: AllocationId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Services wanted, and those of them that stand as wanted. */
+  statistics(): { readonly wanted: number; readonly settled: number } {
+    const shelves = [...this.#shelves.values()];
+    const sum = (count: (shelf: Shelf) => number) => shelves.reduce((total, shelf) => total + count(shelf), 0);
+    return { wanted: sum((shelf) => shelf.wantedCount), settled: sum((shelf) => shelf.settledCount) };
+  }
+
+  #unsettled(id: AllocationId): readonly ServiceInstance[] {
+    return (this.#offers.get(id)?.instances ?? []).filter((each) => this.#shelves.get(each.Provider)?.settled(each.ID) !== true);
+  }
+}
