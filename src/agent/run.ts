@@ -64,6 +64,7 @@ function surroundings(flags: AgentFlags, temporaryDirectory: () => string) {
       (addresses ?? []).map((each) => ({ interface: name, address: each.address, family: each.family, loopback: each.internal })),
     ),
     temporaryDirectory,
+    environment: process.env,
   };
 }
 

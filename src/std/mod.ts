@@ -8,6 +8,7 @@
  *
  * Read next: errors.ts; then ../model/mod.ts.
  */
+export { Concealed } from "./concealed.ts";
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { didYouMean, nearest } from "./nearest.ts";

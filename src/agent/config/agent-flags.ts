@@ -14,7 +14,7 @@ interface AgentFlag {
   readonly refused?: string;
 }
 
-const CONSUL = "services are not registered in Consul yet";
+const MESH = "the mesh is not in this version yet";
 const VAULT = "secrets are not fetched from Vault yet";
 
 export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
@@ -24,8 +24,12 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
     path: "",
     about: "A server and a client in one, raw_exec enabled, state in a temporary directory that is removed at the end",
   },
-  "dev-connect": { shape: "switch", path: "", about: "", refused: CONSUL },
-  "dev-consul": { shape: "switch", path: "", about: "", refused: CONSUL },
+  "dev-connect": { shape: "switch", path: "", about: "", refused: MESH },
+  "dev-consul": {
+    shape: "switch",
+    path: "",
+    about: "As -dev, and services are registered in the Consul on this machine, by identities set up with `drover setup consul`",
+  },
   "dev-vault": { shape: "switch", path: "", about: "", refused: VAULT },
   server: { shape: "switch", path: "server.enabled", about: "Run the server" },
   client: { shape: "switch", path: "client.enabled", about: "Run the client, which runs tasks on this machine" },
@@ -74,13 +78,17 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
       "namespace",
     ].map((name) => [
       `consul-${name}`,
-      { shape: "text", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
+      { shape: "text", path: `consul.${name.replaceAll("-", "_")}`, about: `consul { ${name.replaceAll("-", "_")} }` } satisfies AgentFlag,
     ]),
   ),
   ...Object.fromEntries(
     ["auto-advertise", "checks-use-advertise", "client-auto-join", "server-auto-join", "ssl", "verify-ssl"].map((name) => [
       `consul-${name}`,
-      { shape: "switch", path: `consul.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
+      {
+        shape: "switch",
+        path: `consul.${name.replaceAll("-", "_")}`,
+        about: `consul { ${name.replaceAll("-", "_")} }`,
+      } satisfies AgentFlag,
     ]),
   ),
   "vault-enabled": { shape: "switch", path: "vault.enabled", about: "Not used yet" },
@@ -95,6 +103,7 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
 export interface AgentFlags {
   readonly configPaths: readonly string[];
   readonly dev: boolean;
+  readonly devConsul: boolean;
   readonly settings: Settings;
 }
 
@@ -119,16 +128,18 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
   }
   const settings = new Map<string, Setting>();
   let dev = false;
+  let devConsul = false;
   for (const [name, values] of given) {
     const flag = AGENT_FLAGS[name] as AgentFlag;
     const value = convert(flag.shape, values);
     if (value === undefined) problems.push(`flag -${name}: expected ${EXPECTED[flag.shape]}, got ${JSON.stringify(values.at(-1))}`);
     else if (flag.refused !== undefined && value === true) problems.push(`flag -${name}: ${flag.refused}`);
-    else if (name === "dev") dev = value === true;
+    else if (name === "dev") dev ||= value === true;
+    else if (name === "dev-consul") devConsul = value === true;
     else if (flag.path !== "") settings.set(flag.path, { value, origin: { flag: `-${name}` }, appends: flag.shape === "list" });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { configPaths: given.get("config") ?? [], dev, settings };
+  return { configPaths: given.get("config") ?? [], dev: dev || devConsul, devConsul, settings };
 }
 
 const EXPECTED: Readonly<Record<FlagShape, string>> = {

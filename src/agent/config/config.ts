@@ -1,5 +1,6 @@
 /** The agent's configuration once everything is resolved: files merged, flags applied, defaults filled in, checked. */
 import type { SchedulerConfiguration } from "#model";
+import type { Concealed } from "#std";
 import type { LogLevel } from "../log.ts";
 
 export interface Config {
@@ -41,10 +42,10 @@ export interface Config {
 export interface ConsulConfig {
   /** http://127.0.0.1:8500, https://…, unix:///… */
   readonly address: string;
-  /** A secret; "" for none. */
-  readonly token: string;
-  /** user:password of HTTP basic authentication, a secret; "" for none. */
-  readonly auth: string;
+  /** "" for none. */
+  readonly token: Concealed;
+  /** user:password of HTTP basic authentication; "" for none. */
+  readonly auth: Concealed;
   readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly verify: boolean };
   readonly timeoutMs: number;
   readonly tags: readonly string[];
@@ -55,7 +56,12 @@ export interface ConsulConfig {
   readonly clientServiceName: string;
   readonly checksUseAdvertise: boolean;
   /** Names of the agent's own checks. */
-  readonly checkNames: { readonly serverHttp: string; readonly serverSerf: string; readonly serverRpc: string; readonly clientHttp: string };
+  readonly checkNames: {
+    readonly serverHttp: string;
+    readonly serverSerf: string;
+    readonly serverRpc: string;
+    readonly clientHttp: string;
+  };
   readonly serverFailures: { readonly beforeCritical: number; readonly beforeWarning: number };
   readonly clientFailures: { readonly beforeCritical: number; readonly beforeWarning: number };
   readonly serviceAuthMethod: string;

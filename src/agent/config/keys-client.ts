@@ -1,6 +1,5 @@
 /** client { … }: nomad.md §5.3. */
 import { alike, appended, block, labelled, later, quiet, refusedWhen, used, type KeyTable } from "./key.ts";
-import { SERVER_JOIN_KEYS } from "./keys-server.ts";
 
 const HOST_ONLY = "tasks use the machine's network";
 const NO_TEMPLATES = "templates are not rendered yet";
@@ -11,7 +10,13 @@ export const CLIENT_KEYS: KeyTable = {
   ...alike("state_dir alloc_dir node_class network_interface", used("text")),
   node_pool: refusedWhen("text", (value) => (value === "all" ? "every node is in it already; name another or leave it out" : null)),
   servers: appended(used("texts")),
-  server_join: block(SERVER_JOIN_KEYS),
+  server_join: block({
+    ...alike("start_join retry_join", appended(used("texts"))),
+    retry_max: quiet("whole"),
+    retry_interval: quiet("duration"),
+  }),
+  // Drover's own: names of services for tasks and for the machine.
+  dns: block({ enabled: used("flag"), ...alike("address domain consul", used("text")), port: used("whole") }),
   ...alike("meta options chroot_env", used("textMap")),
   ...alike(
     "cpu_total_compute memory_total_mb disk_total_mb min_dynamic_port max_dynamic_port gc_parallel_destroys gc_max_allocs",

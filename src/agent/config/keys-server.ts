@@ -36,11 +36,8 @@ export const SERVER_KEYS: KeyTable = {
   ...alike("job_default_priority job_max_priority job_max_count", used("whole")),
   job_tracked_versions: later("whole", "6 versions of a job are kept, and every tagged one"),
   job_max_source_size: used("size"),
-  ...alike(
-    "csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold " +
-      "root_key_gc_interval root_key_gc_threshold root_key_rotation_threshold",
-    quiet("duration"),
-  ),
+  ...alike("csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold", quiet("duration")),
+  ...alike("root_key_gc_interval root_key_gc_threshold root_key_rotation_threshold", used("duration")),
   default_scheduler_config: block({
     scheduler_algorithm: used("text"),
     ...alike("memory_oversubscription_enabled reject_job_registration pause_eval_broker", used("flag")),
@@ -74,7 +71,7 @@ export const SERVER_KEYS: KeyTable = {
   event_buffer_size: later("whole"),
   search: block({ fuzzy_enabled: quiet("flag"), ...alike("limit_query limit_results min_term_length", quiet("whole")) }),
   deploy_query_rate_limit: quiet("whole"),
-  oidc_issuer: later("text", "workload identities are not signed yet"),
+  oidc_issuer: used("text"),
   start_timeout: quiet("duration"),
   client_introduction: block({
     enforcement: refusedWhen("text", (value) =>

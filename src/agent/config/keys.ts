@@ -1,9 +1,21 @@
 /** Every key an agent's configuration may hold. nomad.md §5.1, §5.4; server.* and client.* have files of their own. */
 import { CLIENT_KEYS } from "./keys-client.ts";
 import { SERVER_KEYS } from "./keys-server.ts";
-import { alike, block, labelled, later, quiet, refusedIfAny, refusedIfTrue, refusedWhen, used, type KeyTable } from "./key.ts";
+import {
+  alike,
+  block,
+  labelled,
+  later,
+  quiet,
+  refusedIfAny,
+  refusedIfTrue,
+  refusedWhen,
+  used,
+  type KeyTable,
+  type ValueKey,
+  type ValueShape,
+} from "./key.ts";
 
-const CONSUL_LATER = "services are not registered yet";
 const VAULT_LATER = "secrets are not fetched yet";
 
 export const AGENT_KEYS: KeyTable = {
@@ -65,23 +77,26 @@ export const AGENT_KEYS: KeyTable = {
     ...alike("keep_alive_interval connection_write_timeout stream_open_timeout stream_close_timeout dial_timeout", quiet("duration")),
   }),
   consul: block({
-    address: later("text", CONSUL_LATER),
+    // Drover's own: false turns off what is written.
+    enabled: used("flag"),
     ...alike(
-      "name auth ca_file cert_file key_file token namespace server_service_name client_service_name server_http_check_name server_serf_check_name " +
+      "address auth ca_file cert_file key_file token server_service_name client_service_name server_http_check_name server_serf_check_name " +
         "server_rpc_check_name client_http_check_name service_auth_method task_auth_method grpc_address grpc_ca_file",
-      quiet("text"),
+      used("text"),
     ),
-    ...alike(
-      "ssl share_ssl verify_ssl auto_advertise server_auto_join client_auto_join checks_use_advertise allow_unauthenticated",
-      quiet("flag"),
-    ),
+    ...alike("ssl verify_ssl auto_advertise server_auto_join client_auto_join checks_use_advertise", used("flag")),
     ...alike(
       "server_failures_before_critical server_failures_before_warning client_failures_before_critical client_failures_before_warning",
-      quiet("whole"),
+      used("whole"),
     ),
-    tags: quiet("texts"),
-    timeout: quiet("duration"),
-    ...alike("service_identity task_identity", block(identityKeys())),
+    tags: used("texts"),
+    timeout: used("duration"),
+    name: refusedWhen("text", (value) =>
+      value === "default" || value === "" ? null : "one Consul is used by an agent in this version: name it default, or leave the name out",
+    ),
+    namespace: later("text", "Consul's namespaces are its Enterprise's"),
+    ...alike("share_ssl allow_unauthenticated", quiet("flag")),
+    ...alike("service_identity task_identity", block(identityKeys(used))),
   }),
   vault: block({
     enabled: later("flag", VAULT_LATER),
@@ -90,7 +105,7 @@ export const AGENT_KEYS: KeyTable = {
       quiet("text"),
     ),
     ...alike("tls_skip_verify allow_unauthenticated", quiet("flag")),
-    default_identity: block(identityKeys()),
+    default_identity: block(identityKeys(quiet)),
   }),
   plugin: labelled(pluginKeys),
   ui: block({
@@ -140,13 +155,14 @@ export const AGENT_KEYS: KeyTable = {
   }),
 };
 
-function identityKeys(): KeyTable {
+function identityKeys(standing: (shape: ValueShape) => ValueKey): KeyTable {
   return {
-    aud: quiet("texts"),
-    ...alike("env file", quiet("flag")),
-    ...alike("filepath name change_mode change_signal", quiet("text")),
-    ttl: quiet("duration"),
-    extra_claims: quiet("textMap"),
+    aud: standing("texts"),
+    ...alike("env file", standing("flag")),
+    filepath: standing("text"),
+    ...alike("name change_mode change_signal", quiet("text")),
+    ttl: standing("duration"),
+    extra_claims: standing("textMap"),
   };
 }
 

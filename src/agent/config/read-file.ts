@@ -64,6 +64,11 @@ class Reader {
     }
   }
 
+  /** An empty `consul { }` asks for Consul with everything left as it is. */
+  #present(path: string, range: Range): void {
+    if (path === "consul") this.settings.set("consul.enabled", { value: true, origin: this.#origin(range), appends: false });
+  }
+
   #known(table: KeyTable, name: string, range: Range, path: string): Key | undefined {
     if (Object.hasOwn(table, name)) return table[name];
     const where = path === "" ? "the agent's configuration" : path;
@@ -81,7 +86,10 @@ class Reader {
 
   #attribute(key: Key, attribute: Attribute, path: string): void {
     if (key.shape === "block") {
-      for (const body of this.#bodies(attribute.expression, path)) this.body(key.keys, body, path);
+      for (const body of this.#bodies(attribute.expression, path)) {
+        this.#present(path, attribute.nameRange);
+        this.body(key.keys, body, path);
+      }
     } else if (key.shape === "labelled") {
       for (const body of this.#bodies(attribute.expression, path)) this.#labels(key, body, path);
     } else {
@@ -100,8 +108,10 @@ class Reader {
     }
     if (label !== undefined && !(key.shape === "block" && path === "consul"))
       this.#mistake(label.range, `Block "${block.type}" takes no label`, "Remove it.");
-    if (key.shape === "block") this.body(key.keys, block.body, path);
-    else if (key.shape === "textMap" || key.shape === "free") this.#map(key, block.body, block.headRange, path);
+    if (key.shape === "block") {
+      this.#present(path, block.typeRange);
+      this.body(key.keys, block.body, path);
+    } else if (key.shape === "textMap" || key.shape === "free") this.#map(key, block.body, block.headRange, path);
     else this.#mistake(block.typeRange, `Expected ${block.type} = ${example(key.shape)}, found a block`, "");
   }
 

@@ -7,7 +7,9 @@ import { parsePortRanges } from "#model";
 import { LOG_LEVELS, type LogLevel } from "../log.ts";
 import { type NetworkAddress, expandAddress, isLoopback, isUnspecified, preferredAddress } from "./addresses.ts";
 import type { ClientConfig, Config, DriversConfig, ServerConfig } from "./config.ts";
-import { type Settings, problemAt } from "./settings.ts";
+import { resolveConsul, resolveDns } from "./resolve-consul.ts";
+import { SettingReader } from "./setting-reader.ts";
+import type { Settings } from "./settings.ts";
 
 export interface Surroundings {
   readonly dev: boolean;
@@ -16,6 +18,10 @@ export interface Surroundings {
   readonly networkAddresses: readonly NetworkAddress[];
   /** A dev agent's data directory when none is named; the same one at every reload. */
   readonly temporaryDirectory: () => string;
+  /** Where the consul block says nothing: CONSUL_HTTP_ADDR and the like. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** -dev-consul */
+  readonly devConsul?: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -26,7 +32,8 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
   const dataDirectory = resolveDataDirectory(read, around);
   const network = resolveNetwork(read, around);
   const server = resolveServer(read, around, dataDirectory);
-  const client = resolveClient(read, around, dataDirectory);
+  const consul = resolveConsul(read, around.environment ?? {}, around.devConsul === true);
+  const client = resolveClient(read, around, dataDirectory, network.ports.http);
   if (!server.enabled && !client.enabled) {
     read.problem(
       undefined,
@@ -34,11 +41,11 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
       "Set server { enabled = true } or client { enabled = true } or both, or start with -dev.",
     );
   }
-  if (client.enabled && !server.enabled) {
+  if (client.enabled && !server.enabled && client.servers.length === 0 && consul?.clientAutoJoin !== true) {
     read.problem(
       "client.enabled",
-      "A client without a server in the same agent is not in this version",
-      "Set server { enabled = true } as well.",
+      "A client without a server in the same agent has to know where one is",
+      'Name it: client { servers = ["10.0.0.1:4647"] }, or add consul { } to find it in Consul.',
     );
   }
   const config: Config = {
@@ -57,6 +64,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     httpConnectionsPerClientMax: read.whole("limits.http_max_conns_per_client", 100),
     server,
     client,
+    consul,
     telemetry: {
       prometheus: read.flag("telemetry.prometheus_metrics"),
       collectionIntervalMs: read.whole("telemetry.collection_interval", 1000),
@@ -174,6 +182,10 @@ function resolveServer(read: SettingReader, around: Surroundings, dataDirectory:
     jobPriorityMax: priorityMax,
     jobCountMax: read.within(at("job_max_count"), 50_000, 0, 10_000_000),
     jobSourceBytesMax: read.whole(at("job_max_source_size"), 1024 * 1024),
+    oidcIssuer: read.text(at("oidc_issuer"), ""),
+    rootKeyRotationMs: read.within(at("root_key_rotation_threshold"), 720 * HOUR_MS, 1000, 100 * 365 * 24 * HOUR_MS),
+    rootKeyGarbageIntervalMs: read.within(at("root_key_gc_interval"), 10 * MINUTE_MS, 1000, 365 * 24 * HOUR_MS),
+    rootKeyGarbageThresholdMs: read.whole(at("root_key_gc_threshold"), HOUR_MS),
     scheduler: {
       SchedulerAlgorithm: algorithm as "binpack" | "spread",
       MemoryOversubscriptionEnabled: scheduler("memory_oversubscription_enabled"),
@@ -191,7 +203,7 @@ function resolveServer(read: SettingReader, around: Surroundings, dataDirectory:
   };
 }
 
-function resolveClient(read: SettingReader, around: Surroundings, dataDirectory: string): ClientConfig {
+function resolveClient(read: SettingReader, around: Surroundings, dataDirectory: string, httpPort: number): ClientConfig {
   const at = (name: string) => `client.${name}`;
   const options = read.map(at("options"));
   const listed = (...names: readonly string[]): readonly string[] | null => {
@@ -232,7 +244,12 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
     environmentDenied: listed("env.denylist", "env.blacklist"),
     chroot: read.has(at("chroot_env")) ? read.map(at("chroot_env")) : null,
     networkInterface: read.text(at("network_interface"), ""),
-    servers: read.list(at("servers")),
+    dns: resolveDns(read, read.flag(at("enabled"), around.dev), httpPort),
+    servers: [
+      ...new Set(
+        ["servers", "start_join", "retry_join"].flatMap((name) => read.list(at(name === "servers" ? name : `server_join.${name}`))),
+      ),
+    ].map((each) => (hasPort(each) ? each : `${each.includes(":") && !each.startsWith("[") ? `[${each}]` : each}:4647`)),
     cpuTotalMHz: read.within(at("cpu_total_compute"), 0, 0, 1e9),
     memoryTotalMB: read.within(at("memory_total_mb"), 0, 0, 1e9),
     diskTotalMB: read.within(at("disk_total_mb"), 0, 0, 1e12),
@@ -285,55 +302,4 @@ function arePorts(text: string): boolean {
     const match = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
     return match !== null && Number(match[2] ?? match[1]) <= 65_535 && parsePortRanges(part).length > 0;
   });
-}
-
-/** Settings by path, with a default for each; what is out of range becomes a problem at its place. */
-class SettingReader {
-  readonly problems: string[] = [];
-  readonly #settings: Settings;
-
-  constructor(settings: Settings) {
-    this.#settings = settings;
-  }
-
-  has(at: string): boolean {
-    return this.#settings.has(at);
-  }
-  text(at: string, fallback: string): string {
-    const value = this.#settings.get(at)?.value;
-    return value === undefined || value === "" ? fallback : (value as string);
-  }
-  flag(at: string, fallback = false): boolean {
-    return (this.#settings.get(at)?.value as boolean | undefined) ?? fallback;
-  }
-  whole(at: string, fallback: number): number {
-    return this.within(at, fallback, 0, Number.MAX_SAFE_INTEGER);
-  }
-  list(at: string): readonly string[] {
-    return (this.#settings.get(at)?.value as string[] | undefined) ?? [];
-  }
-  map(at: string): Readonly<Record<string, string>> {
-    return (this.#settings.get(at)?.value as Record<string, string> | undefined) ?? {};
-  }
-  within(at: string, fallback: number, least: number, most: number): number {
-    const value = (this.#settings.get(at)?.value as number | undefined) ?? fallback;
-    if (value >= least && value <= most) return value;
-    const bound = value < least ? `at least ${least}` : `at most ${most}`;
-    this.problem(at, `${at} is ${value}, must be ${bound}`, "");
-    return fallback;
-  }
-  oneOf(at: string, fallback: string, words: readonly string[]): string {
-    const value = this.text(at, fallback);
-    if (words.includes(value)) return value;
-    this.problem(at, `${at} is ${JSON.stringify(value)}, must be ${words.join(" or ")}`, "");
-    return fallback;
-  }
-  directory(at: string, fallback: string): string {
-    const value = this.text(at, fallback);
-    if (this.has(at) && !path.isAbsolute(value)) this.problem(at, `${at} is ${JSON.stringify(value)}, must be an absolute path`, "");
-    return value;
-  }
-  problem(at: string | undefined, summary: string, detail: string): void {
-    this.problems.push(problemAt(at === undefined ? undefined : this.#settings.get(at)?.origin, summary, detail));
-  }
 }

@@ -152,7 +152,7 @@ test("what was written is shown without secrets", () => {
     "a.hcl": `${BASE} server { encrypt = "s3cret" }\n vault { token = "s3cret" }\n consul { token = "s3cret" \n address = "c:8500" }`,
   });
   assert.doesNotMatch(JSON.stringify(config), /s3cret/);
-  assert.deepEqual((config.written as { consul: unknown }).consul, { address: "c:8500" });
+  assert.deepEqual((config.written as { consul: unknown }).consul, { enabled: true, address: "c:8500" });
 });
 
 test("every flag has a place in the table of keys", () => {

@@ -1,0 +1,106 @@
+/** consul { … } and client { dns { … } } → Config. A Consul is used when a block says so, be it empty: services then appear there. */
+import { Concealed } from "#std";
+import type { ConsulConfig, DefaultIdentity, DnsConfig } from "./config.ts";
+import type { SettingReader } from "./setting-reader.ts";
+
+const HOUR_NS = 3_600_000_000_000;
+const DNS_PORT = 4653;
+/** The audience of identities made for Consul, where -dev-consul writes the configuration. */
+const CONSUL_AUDIENCE = "consul.io";
+
+/** `dev`: -dev-consul; what it stands for is set up with the defaults of `drover setup consul`. */
+export function resolveConsul(
+  read: SettingReader,
+  environment: Readonly<Record<string, string | undefined>>,
+  dev: boolean,
+): ConsulConfig | null {
+  const at = (name: string) => `consul.${name}`;
+  if (!read.flag(at("enabled"), dev || read.hasBelow("consul"))) return null;
+  const text = (name: string, fallback = "") => read.text(at(name), fallback);
+  const given = text("address", environment["CONSUL_HTTP_ADDR"] ?? "127.0.0.1:8500");
+  const ssl = read.flag(at("ssl"), environment["CONSUL_HTTP_SSL"] === "true");
+  const address = /^(https?|unix):\/\//.test(given) ? given : `${ssl ? "https" : "http"}://${given}`;
+  if (!isAddress(address))
+    read.problem(
+      at("address"),
+      `consul.address is ${JSON.stringify(given)}, must be host:port, a URL or unix:///path`,
+      'For example "127.0.0.1:8500".',
+    );
+  const failures = (who: string) => ({
+    beforeCritical: read.within(at(`${who}_failures_before_critical`), 0, 0, 1000),
+    beforeWarning: read.within(at(`${who}_failures_before_warning`), 0, 0, 1000),
+  });
+  return {
+    address,
+    token: new Concealed(text("token", environment["CONSUL_HTTP_TOKEN"] ?? "")),
+    auth: new Concealed(text("auth", environment["CONSUL_HTTP_AUTH"] ?? "")),
+    tls: {
+      caFile: text("ca_file", environment["CONSUL_CACERT"] ?? ""),
+      certFile: text("cert_file", environment["CONSUL_CLIENT_CERT"] ?? ""),
+      keyFile: text("key_file", environment["CONSUL_CLIENT_KEY"] ?? ""),
+      verify: read.flag(at("verify_ssl"), environment["CONSUL_HTTP_SSL_VERIFY"] !== "false"),
+    },
+    timeoutMs: read.within(at("timeout"), 5_000, 100, 600_000),
+    tags: read.list(at("tags")),
+    autoAdvertise: read.flag(at("auto_advertise"), true),
+    serverAutoJoin: read.flag(at("server_auto_join"), true),
+    clientAutoJoin: read.flag(at("client_auto_join"), true),
+    serverServiceName: text("server_service_name", "nomad"),
+    clientServiceName: text("client_service_name", "nomad-client"),
+    checksUseAdvertise: read.flag(at("checks_use_advertise")),
+    checkNames: {
+      serverHttp: text("server_http_check_name", "Nomad Server HTTP Check"),
+      serverSerf: text("server_serf_check_name", "Nomad Server Serf Check"),
+      serverRpc: text("server_rpc_check_name", "Nomad Server RPC Check"),
+      clientHttp: text("client_http_check_name", "Nomad Client HTTP Check"),
+    },
+    serverFailures: failures("server"),
+    clientFailures: failures("client"),
+    serviceAuthMethod: text("service_auth_method", "nomad-workloads"),
+    taskAuthMethod: text("task_auth_method", "nomad-workloads"),
+    serviceIdentity: resolveIdentity(read, at("service_identity"), dev),
+    taskIdentity: resolveIdentity(read, at("task_identity"), dev),
+    grpcAddress: text("grpc_address", environment["CONSUL_GRPC_ADDR"] ?? ""),
+    grpcCaFile: text("grpc_ca_file", environment["CONSUL_GRPC_CACERT"] ?? ""),
+  };
+}
+
+function resolveIdentity(read: SettingReader, at: string, dev: boolean): DefaultIdentity | null {
+  if (!read.hasBelow(at))
+    return dev ? { aud: [CONSUL_AUDIENCE], ttlNs: HOUR_NS, env: false, file: false, filepath: "", extraClaims: {} } : null;
+  const aud = read.list(`${at}.aud`);
+  if (aud.length === 0) read.problem(`${at}.ttl`, `${at} has no aud`, 'Name who it is for: aud = ["consul.io"].');
+  return {
+    aud,
+    ttlNs: read.within(`${at}.ttl`, 0, 0, Number.MAX_SAFE_INTEGER) * 1e6,
+    env: read.flag(`${at}.env`),
+    file: read.flag(`${at}.file`),
+    filepath: read.text(`${at}.filepath`, ""),
+    extraClaims: read.map(`${at}.extra_claims`),
+  };
+}
+
+export function resolveDns(read: SettingReader, clientEnabled: boolean, httpPort: number): DnsConfig {
+  const at = (name: string) => `client.dns.${name}`;
+  const consul = read.text(at("consul"), "");
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(consul);
+  if (consul !== "" && match === null)
+    read.problem(at("consul"), `client.dns.consul is ${JSON.stringify(consul)}, must be host:port`, 'For example "127.0.0.1:8600".');
+  const domain = read.text(at("domain"), "drover").replace(/\.$/, "");
+  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(domain))
+    read.problem(at("domain"), `client.dns.domain is ${JSON.stringify(domain)}, must be a DNS name`, 'For example "drover".');
+  return {
+    enabled: read.flag(at("enabled"), clientEnabled),
+    address: read.text(at("address"), "127.0.0.1"),
+    // An agent on ports of its own choice is one of several here.
+    port: read.within(at("port"), httpPort === 4646 ? DNS_PORT : 0, 0, 65_535),
+    domain,
+    consul: match === null ? null : { host: match[1] ?? (match[2] as string), port: Number(match[3]) },
+  };
+}
+
+function isAddress(address: string): boolean {
+  if (address.startsWith("unix://")) return address.length > "unix:///".length;
+  const url = URL.parse(address);
+  return url !== null && url.hostname !== "";
+}
