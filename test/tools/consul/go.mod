@@ -3,7 +3,7 @@ module drover/test/tools/consul
 
 go 1.24.0
 
-// Consul 1.21.0 asks for a revision of this module that the registry does not have; the one required below has the same packages.
+// Consul 1.21.0 asks for a revision of this module whose checksum cannot be looked up any more; the one required below serves it as well.
 exclude github.com/hashicorp/consul-awsauth v0.0.0-20250130185352-0a5f57fe920a
 
 tool github.com/hashicorp/consul
