@@ -55,6 +55,11 @@ export function createMemoryLink(accept: Link): MemoryLink {
       register: (described) => carry(connection, () => inner.register(described)),
       heartbeat: () => carry(connection, () => inner.heartbeat()),
       updateAllocations: (updates) => carry(connection, () => inner.updateAllocations(updates)),
+      signIdentities: (requests) => carry(connection, () => inner.signIdentities(requests)),
+      services: () => carry(connection, () => inner.services()),
+      upsertServices: (services) => carry(connection, () => inner.upsertServices(services)),
+      deleteServices: (ids) => carry(connection, () => inner.deleteServices(ids)),
+      followServices: () => carry(connection, () => inner.followServices()),
       close: () => connection.end("closed by the node"),
     };
   }
@@ -86,6 +91,11 @@ async function carry<Answer>(connection: Connection, call: () => Promise<Answer>
 function delivering(connection: Connection, end: NodeEnd): NodeEnd {
   return {
     services: end.services,
+    servicesChanged(change) {
+      setImmediate(() => {
+        if (connection.open) end.servicesChanged(change);
+      });
+    },
     allocationsChanged(change) {
       setImmediate(() => {
         if (connection.open) end.allocationsChanged(change);

@@ -54,6 +54,33 @@ export function linkRefused(message: string): NamedError {
   return new NamedError("LINK_REFUSED", message, { statusCode: 403 });
 }
 
+export function serviceForeign(id: string, nodeId: string): NamedError {
+  return new NamedError("SERVICE_FOREIGN", `Cannot register service "${id}": its allocation is not on node "${nodeId}"`, { statusCode: 403 });
+}
+
+export function serviceNotFound(id: string): NamedError {
+  return new NamedError("SERVICE_NOT_FOUND", `service registration not found: "${id}"`, { statusCode: 404 });
+}
+
+export function rootKeyNotFound(id: string): NamedError {
+  return new NamedError("ROOT_KEY_NOT_FOUND", `Cannot remove root key "${id}": no such key`, {
+    statusCode: 404,
+    fix: "See which there are: `drover operator root keyring list`.",
+  });
+}
+
+export function rootKeyInUse(id: string): NamedError {
+  return new NamedError("ROOT_KEY_IN_USE", `Cannot remove root key "${id}": allocations that live may hold identities it signed`, {
+    statusCode: 400,
+    fix: "Wait until they are replaced, or use `-force`: what they hold is then refused everywhere.",
+  });
+}
+
+/** No keyring is kept here (tests), or the server stops. */
+export function keyringClosed(): NamedError {
+  return new NamedError("KEYRING_CLOSED", "Cannot use the keyring: this server keeps none, or is shutting down", { statusCode: 503 });
+}
+
 /** nomad.md §3.1: the message is the whole answer. */
 export function deploymentNotFound(id: string): NamedError {
   return new NamedError("DEPLOYMENT_NOT_FOUND", `deployment not found: "${id}"`, { statusCode: 404 });

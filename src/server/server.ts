@@ -3,19 +3,26 @@ import { createPlanApplier } from "#plan";
 import type { AdmissionContext } from "#jobspec";
 import type { Cluster } from "#cluster";
 import type { NodeId } from "#model";
-import type { Clock, Link, Random } from "#ports";
+import type { Clock, KeyEncryption, Link, Random } from "#ports";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import { createTurns } from "./broker/turns.ts";
 import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
 import type { Report, ServerContext } from "./context.ts";
 import type { Server } from "./contract.ts";
+import { keyringClosed } from "./errors.ts";
+import { type GeneratedIdentities, NO_GENERATED_IDENTITIES } from "./keyring/claims.ts";
+import { createKeyring, type Keyring } from "./keyring/keyring.ts";
+import { discoveryOf, jwksOf } from "./keyring/published.ts";
+import { DEFAULT_KEYRING_POLICY, type KeyringPolicy } from "./keyring/schedule.ts";
 import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
 import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
+import { createRegistry } from "./nodes/registry.ts";
 import { createSessions } from "./nodes/sessions.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
 import { failDeployment, pauseDeployment, promoteDeployment, setDeploymentHealth } from "./operations/deployments.ts";
 import { deleteEvaluations } from "./operations/delete-evaluations.ts";
+import { deleteService } from "./operations/delete-service.ts";
 import { deregisterJob } from "./operations/deregister-job.ts";
 import { dispatchJob } from "./operations/dispatch-job.ts";
 import { forcePeriodic } from "./operations/force-periodic.ts";
@@ -30,9 +37,12 @@ import { evaluateNode, purgeNode, setNodeEligibility } from "./operations/nodes.
 import { planJob } from "./operations/plan-job.ts";
 import { registerJob } from "./operations/register-job.ts";
 import { revertJob } from "./operations/revert-job.ts";
+import { rotateRootKey } from "./operations/rotate-root-key.ts";
 import { setSchedulerConfiguration } from "./operations/scheduler-configuration.ts";
+import { createIdentitySigner } from "./operations/sign-identities.ts";
 import { stopAllocation } from "./operations/stop-allocation.ts";
 import { validateJob } from "./operations/validate-job.ts";
+import { verifyIdentity } from "./operations/verify-identity.ts";
 import { createGarbageCollector, DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
 import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
 import { createDrainer } from "./reconcilers/drains/drainer.ts";
@@ -57,6 +67,13 @@ export interface ServerOptions {
   readonly heartbeats?: Partial<HeartbeatPolicy>;
   /** plan_rejection_tracker: off unless enabled. */
   readonly rejections?: Partial<RejectionPolicy>;
+  /** What seals the keyring. Absent (simulations): no keys are made, no identities signed. */
+  readonly keyEncryption?: KeyEncryption;
+  readonly keyring?: Partial<KeyringPolicy>;
+  /** iss of identities, and what OIDC discovery answers. Absent or "": neither. */
+  readonly oidcIssuer?: string;
+  /** For workloads whose job says nothing. */
+  readonly generatedIdentities?: Partial<GeneratedIdentities>;
 }
 
 /** The Server of contract.ts, and the door nodes come in by. */
@@ -101,7 +118,15 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     }),
   );
   const updates = keep(createAllocationUpdates(context));
-  const sessions = keep(createSessions(context, heartbeats, updates));
+  const keyringPolicy = { ...DEFAULT_KEYRING_POLICY, ...options.keyring };
+  const keyring = options.keyEncryption === undefined ? NO_KEYRING : keep(createKeyring(context, options.keyEncryption, keyringPolicy));
+  const identities = createIdentitySigner(context, {
+    signing: keyring.signing,
+    issuer: options.oidcIssuer ?? "",
+    generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
+  });
+  const registry = keep(createRegistry(context));
+  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities }));
   armKnownNodes(context, heartbeats.arm);
 
   // Evaluations: what waits, who works on it, what is laid to rest.
@@ -162,6 +187,12 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     upsertNodePool: (pool) => upsertNodePool(context, pool),
     deleteNodePool: (name) => deleteNodePool(context, name),
     deleteEvaluations: (ids) => deleteEvaluations(context, ids),
+    deleteService: (namespace, name, id) => deleteService(context, namespace, name, id),
+    jwks: () => jwksOf(cluster.state.snapshot().rootKeys(), keyringPolicy.rotationMs),
+    openidConfiguration: () => discoveryOf(options.oidcIssuer ?? ""),
+    rotateRootKey: (how) => rotateRootKey(keyring, how),
+    deleteRootKey: (id, force) => keyring.remove(id, force),
+    verifyIdentity: (token) => verifyIdentity(context, token),
     explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
     statistics: () => ({
       ...broker.statistics(),
@@ -174,6 +205,9 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     close: () => started.disposeAsync(),
   };
 }
+
+const refuseKeys = () => Promise.reject(keyringClosed());
+const NO_KEYRING: Keyring = { signing: refuseKeys, rotate: refuseKeys, remove: refuseKeys, close: () => undefined };
 
 /** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */
 function armKnownNodes(context: ServerContext, arm: (id: NodeId) => number): void {

@@ -8,8 +8,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AllocationClientUpdate, AllocationId, Node, NodeId } from "#model";
-import type { AllocationsChanged, Link, LinkConnection, NodeEnd } from "#ports";
+import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
+import type { AllocationsChanged, Link, LinkConnection, NodeEnd, ServicesChanged } from "#ports";
 import { NamedError } from "#std";
 import { eventually } from "../eventually.ts";
 
@@ -41,6 +41,25 @@ function servers() {
             throw new NamedError("LOG_WRITE_FAILED", "disk full", { statusCode: 503 });
           calls.push(`update ${updates.map((update) => update.ID).join()}`);
         },
+        signIdentities: async (requests) => {
+          calls.push(`sign ${requests.map(({ Identity }) => Identity).join()}`);
+          return requests.map((Request) =>
+            Request.AllocationID === "gone"
+              ? { Request, Refused: "it has ended" }
+              : { Request, JWT: `jwt-${Request.Identity}`, IssuedAt: 1_790_000_000, ExpiresAt: 0 },
+          );
+        },
+        services: async () => (calls.push("services"), REGISTERED),
+        upsertServices: async (services) => {
+          if (services.some(({ ServiceName }) => ServiceName === "foreign"))
+            throw new NamedError("SERVICE_FOREIGN", "not this node's", { statusCode: 403 });
+          calls.push(`upsert ${JSON.stringify(services)}`);
+        },
+        deleteServices: async (ids) => void calls.push(`delete ${ids.join()}`),
+        followServices: async () => {
+          calls.push("follow");
+          end.servicesChanged({ ClusterId: "c", Index: 1, Complete: true, Changed: REGISTERED, Gone: [] });
+        },
         close: () => void closed++,
       };
     },
@@ -48,8 +67,32 @@ function servers() {
   return { accept, calls, ends, closers, closedCount: () => closed };
 }
 
-function nodeEnd(heard: AllocationsChanged[] = []): NodeEnd {
-  return { allocationsChanged: (change) => void heard.push(change), services: {} as NodeEnd["services"] };
+const REGISTERED: readonly ServiceRegistration[] = ["a", "b"].map((ID) => ({
+  ID,
+  ServiceName: "web",
+  Namespace: "default" as ServiceRegistration["Namespace"],
+  NodeID: NODE.ID,
+  Datacenter: "dc1",
+  JobID: "web" as ServiceRegistration["JobID"],
+  AllocID: "a1" as AllocationId,
+  Tags: ["ü", ""],
+  Address: "fd00::1",
+  Port: 20_000,
+  CreateIndex: 7,
+  ModifyIndex: 8,
+}));
+const request = (id: string, Identity: string): IdentityRequest => ({
+  AllocationID: id as AllocationId,
+  Workload: Identity === "default" ? { Kind: "task", Task: "main" } : { Kind: "service", Service: "web", Task: "" },
+  Identity,
+});
+
+function nodeEnd(heard: AllocationsChanged[] = [], told: ServicesChanged[] = []): NodeEnd {
+  return {
+    allocationsChanged: (change) => void heard.push(change),
+    servicesChanged: (change) => void told.push(change),
+    services: {} as NodeEnd["services"],
+  };
 }
 const change = (index: number): AllocationsChanged => ({ ClusterId: "c", Index: index, Complete: false, Changed: [], Gone: [] });
 const update = (id: string, description = ""): AllocationClientUpdate => ({
@@ -104,6 +147,44 @@ export function linkConformance(maker: string, make: MakeLink): void {
     server.ends[0]?.allocationsChanged(change(1));
     assert.equal(heard.length, 0);
     await eventually("the change arrives", () => heard.length === 1);
+  });
+
+  named("identities are answered one by one, in order; a refusal of one is an answer", async (link, server) => {
+    const connection = await connect(link);
+    const requests = [request("a1", "default"), request("gone", "consul-service_web-http"), request("a1", "aws")];
+    const answers = await connection.signIdentities(requests);
+    assert.deepEqual(answers, [
+      { Request: requests[0], JWT: "jwt-default", IssuedAt: 1_790_000_000, ExpiresAt: 0 },
+      { Request: requests[1], Refused: "it has ended" },
+      { Request: requests[2], JWT: "jwt-aws", IssuedAt: 1_790_000_000, ExpiresAt: 0 },
+    ]);
+    assert.deepEqual(server.calls, ["sign default,consul-service_web-http,aws"]);
+  });
+
+  named("registrations arrive as they were sent, both ways; a foreign one is refused by name", async (link, server) => {
+    const connection = await connect(link);
+    await connection.upsertServices(REGISTERED);
+    assert.deepEqual(await connection.services(), REGISTERED);
+    await connection.deleteServices(["a", "unknown"]);
+    assert.deepEqual(server.calls, [`upsert ${JSON.stringify(REGISTERED)}`, "services", "delete a,unknown"]);
+    const foreign = REGISTERED.map((each) => ({ ...each, ServiceName: "foreign" }));
+    await assert.rejects(connection.upsertServices(foreign), (thrown: unknown) => thrown instanceof NamedError && thrown.code === "SERVICE_FOREIGN");
+    await connection.heartbeat();
+  });
+
+  named("the registry is told in order, after it was asked for", async (link, server) => {
+    const told: ServicesChanged[] = [];
+    const connection = await link.connect(NODE, nodeEnd([], told), () => undefined);
+    await connection.followServices();
+    for (let Index = 2; Index <= 20; Index++)
+      server.ends[0]?.servicesChanged({ ClusterId: "c", Index, Complete: false, Changed: [], Gone: ["a"] });
+    await eventually("all of it arrives", () => told.length === 20);
+    assert.deepEqual(told[0], { ClusterId: "c", Index: 1, Complete: true, Changed: REGISTERED, Gone: [] });
+    assert.deepEqual(
+      told.map((each) => each.Index),
+      Array.from({ length: 20 }, (_, at) => at + 1),
+    );
+    assert.deepEqual(told[19]?.Gone, ["a"]);
   });
 
   named("a refusal reaches the node as the named error it is", async (link) => {

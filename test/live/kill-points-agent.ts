@@ -28,6 +28,7 @@ import { createMemoryLink } from "#integrations/memory";
 import type { Allocation, AllocationClientUpdate } from "#model";
 import type { NodeEnd } from "#ports";
 import { storyAllocations, type Story } from "./kill-points-story.ts";
+import { QUIET_SERVERS } from "../quiet-servers.ts";
 
 const directory = process.env["DIRECTORY"] as string;
 const killAt = process.env["KILL_AT"] ?? "";
@@ -128,6 +129,7 @@ const link = createMemoryLink({
       },
       heartbeat: () => Promise.resolve({ HeartbeatTtlMs: 30_000 }),
       updateAllocations: (updates) => Promise.resolve(take(updates)),
+      ...QUIET_SERVERS,
       close: () => {},
     }),
 });

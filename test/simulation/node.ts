@@ -181,7 +181,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
   async function join(ofLife: number): Promise<void> {
     const opened = await link.connect(
       node,
-      { allocationsChanged: (change) => ofLife === life && hear(change), services: NO_SERVICES },
+      { allocationsChanged: (change) => ofLife === life && hear(change), servicesChanged: () => undefined, services: NO_SERVICES },
       () => {
         if (ofLife !== life) return;
         disconnect();

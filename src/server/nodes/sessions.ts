@@ -16,7 +16,9 @@ import { commit, evaluationsForNode, type ServerContext } from "../context.ts";
 import { linkRefused, nodeNotConnected } from "../errors.ts";
 import { admitNode, nodeEvent, sameNode } from "./admit.ts";
 import type { AllocationUpdates } from "./allocation-updates.ts";
+import type { IdentitySigner } from "../operations/sign-identities.ts";
 import type { Heartbeats } from "./heartbeats.ts";
+import type { Registry } from "./registry.ts";
 
 export interface Sessions {
   readonly link: Link;
@@ -36,10 +38,19 @@ interface Session {
   synced: boolean;
   changed: Map<AllocationId, Allocation>;
   gone: Set<AllocationId>;
+  /** Ends what it follows of the registry. */
+  unfollow: (() => void) | undefined;
   over: boolean;
 }
 
-export function createSessions(context: ServerContext, heartbeats: Heartbeats, updates: AllocationUpdates): Sessions {
+export interface SessionParts {
+  readonly heartbeats: Heartbeats;
+  readonly updates: AllocationUpdates;
+  readonly registry: Registry;
+  readonly identities: IdentitySigner;
+}
+
+export function createSessions(context: ServerContext, { heartbeats, updates, registry, identities }: SessionParts): Sessions {
   const { cluster, clock } = context;
   const sessions = new Map<NodeId, Session>();
   let dirty = new Set<Session>();
@@ -92,6 +103,7 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
   function end(session: Session, reason: string): void {
     if (session.over) return;
     session.over = true;
+    session.unfollow?.();
     if (sessions.get(session.id) === session) sessions.delete(session.id);
     session.closed(reason);
   }
@@ -152,6 +164,7 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
         synced: false,
         changed: new Map(),
         gone: new Set(),
+        unfollow: undefined,
         over: false,
       };
       sessions.set(node.ID, session);
@@ -161,6 +174,27 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
         async updateAllocations(reported) {
           requireOpen(session);
           await updates.add(session.id, reported);
+        },
+        async signIdentities(requests) {
+          requireRegistered(session);
+          return identities.sign(session.id, requests);
+        },
+        async services() {
+          requireRegistered(session);
+          return registry.of(session.id);
+        },
+        async upsertServices(services) {
+          requireRegistered(session);
+          await registry.upsert(session.id, services);
+        },
+        async deleteServices(ids) {
+          requireRegistered(session);
+          await registry.delete(session.id, ids);
+        },
+        async followServices() {
+          requireRegistered(session);
+          session.unfollow?.();
+          session.unfollow = registry.follow(session.end);
         },
         close: () => end(session, "closed by the node"),
       };
@@ -189,6 +223,12 @@ export function createSessions(context: ServerContext, heartbeats: Heartbeats, u
 
 function requireOpen(session: Session): void {
   if (session.over) throw linkRefused(`node "${session.id}": the connection is closed`);
+}
+
+/** Until it has registered, a session has only said whose id it would like to be. */
+function requireRegistered(session: Session): void {
+  requireOpen(session);
+  if (!session.synced) throw linkRefused(`node "${session.id}": it has not registered on this connection`);
 }
 
 function storedNode(context: ServerContext, session: Session): Node | undefined {

@@ -78,7 +78,7 @@ test("a node that moves to another pool goes on telling of its allocations, and 
   inside({}, async (world) => {
     const node = nodeOf(world.random, { name: "n1" });
     const heard: AllocationsChanged[] = [];
-    const end: NodeEnd = { allocationsChanged: (change) => heard.push(change), services: {} as NodeEnd["services"] };
+    const end: NodeEnd = { allocationsChanged: (change) => heard.push(change), servicesChanged: () => undefined, services: {} as NodeEnd["services"] };
     const connection = await world.link.connect(node, end, () => undefined);
     await connection.register(node);
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
@@ -105,7 +105,7 @@ test("a node that moves to another pool goes on telling of its allocations, and 
 test("a system job comes to a node that moves into its pool, and to no other", () =>
   inside({}, async (world) => {
     const node = nodeOf(world.random, { name: "n1" });
-    const end: NodeEnd = { allocationsChanged: () => undefined, services: {} as NodeEnd["services"] };
+    const end: NodeEnd = { allocationsChanged: () => undefined, servicesChanged: () => undefined, services: {} as NodeEnd["services"] };
     const connection = await world.link.connect(node, end, () => undefined);
     await connection.register(node);
     await world.server.upsertNodePool({ Name: "gpu" });

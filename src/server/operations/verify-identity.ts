@@ -1,0 +1,30 @@
+/** Whose token is this? Signed by a key of the keyring, in time, and of a workload that lives. nomad.md §7. */
+import { clientTerminal, type WorkloadClaims } from "#model";
+import { importJWK, jwtVerify } from "jose";
+import type { ServerContext } from "../context.ts";
+
+export async function verifyIdentity({ cluster, clock }: ServerContext, token: string): Promise<WorkloadClaims | undefined> {
+  const snapshot = cluster.state.snapshot();
+  const keys = new Map([...snapshot.rootKeys()].map((key) => [key.KeyID, key]));
+  const claims = await jwtVerify(
+    token,
+    async ({ kid, alg }) => {
+      const key = keys.get(kid ?? "");
+      if (key === undefined || key.Algorithm !== alg) throw new Error("not a key of this keyring");
+      return importJWK({ ...key.PublicJwk } as Parameters<typeof importJWK>[0], alg);
+    },
+    { currentDate: new Date(clock.nowMs()), algorithms: ["RS256", "EdDSA"] },
+  ).then(
+    ({ payload }) => payload as unknown as WorkloadClaims,
+    () => undefined,
+  );
+  if (claims === undefined) return undefined;
+  const allocation = snapshot.allocation(claims.nomad_allocation_id);
+  return allocation === undefined || clientTerminal(allocation) ? undefined : workloadClaims(claims);
+}
+
+/** Without the registered names. */
+function workloadClaims(claims: WorkloadClaims): WorkloadClaims {
+  const { sub, aud, iss, iat, nbf, exp, jti, ...own } = claims as WorkloadClaims & Record<string, unknown>;
+  return own;
+}
