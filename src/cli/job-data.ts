@@ -27,7 +27,10 @@ export async function jobsData<J extends { readonly ID: string; readonly Namespa
   return data;
 }
 
-async function jobData<J extends { readonly ID: string; readonly Namespace: string }>({ api, flags }: Context, job: J): Promise<J & JobData> {
+async function jobData<J extends { readonly ID: string; readonly Namespace: string }>(
+  { api, flags }: Context,
+  job: J,
+): Promise<J & JobData> {
   const query = { namespace: job.Namespace };
   const all = flags.flag("all-allocs") ? { parameters: { all: true } } : {};
   const [summary, allocations, deployment, evaluations] = await Promise.all([

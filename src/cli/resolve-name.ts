@@ -16,7 +16,7 @@ export async function resolveNodePool(context: Context, typed: string): Promise<
 }
 
 function named<T extends { readonly Name: string; readonly Description: string }>(found: readonly T[], noun: string, typed: string): T {
-  if (typed === "") throw new NamedError("NAME_INVALID", `No ${noun} "": a name has at least one character`);
+  if (typed === "") throw new NamedError("ID_INVALID", `No ${noun} "": a name has at least one character`);
   const exact = found.find((each) => each.Name === typed);
   const first = exact ?? found[0];
   if (first === undefined) throw new NamedError("NAME_UNKNOWN", `No ${noun}(s) with prefix or name ${JSON.stringify(typed)} found`);

@@ -1,11 +1,12 @@
 /** `drover alloc fs`: nomad.md §4.3. */
+import type { ReadRange } from "#api/client";
 import { endpointPath } from "#api/contract";
 import type { Command, Context } from "../command.ts";
 import { UsageError } from "../flags.ts";
 import { PICK_FLAGS, pickAllocation } from "../pick-allocation.ts";
 import { table } from "../render/columns.ts";
 import { bytes, localRfc3339 } from "../render/time.ts";
-import { lastLines } from "./alloc-logs.ts";
+import { readTail, tailAsked } from "../tail.ts";
 
 export const allocFs: Command = {
   usage: "alloc fs [options] <allocation> [<path>]",
@@ -58,21 +59,16 @@ export const allocFs: Command = {
 
 async function printFile(context: Context, allocationId: string, path: string): Promise<void> {
   const { api, flags, terminal } = context;
-  const lines = flags.whole("n") ?? (flags.flag("tail") && !flags.given("c") ? 10 : undefined);
-  const wanted = flags.whole("c") ?? (lines === undefined ? undefined : Math.max(4096, lines * 120));
   const signal = context.interrupted;
-  const plain = (range: { origin: "start" | "end"; offset: number; follow: boolean }) =>
+  const follow = flags.flag("f");
+  const read = (range: ReadRange) =>
     api.request.bytes(endpointPath("files-stream", { allocation: allocationId }), { signal, parameters: { path, plain: true, ...range } });
-  const write = async (stream: AsyncIterable<Uint8Array>) => {
+  const copy = async (stream: AsyncIterable<Uint8Array>) => {
     for await (const data of stream) terminal.write(data);
   };
-  if (wanted === undefined && !flags.flag("f")) return write(await api.files.cat(allocationId, path, { signal }));
-  if (wanted !== undefined) {
-    const parts: Uint8Array[] = [];
-    for await (const data of await plain({ origin: "end", offset: wanted, follow: false })) parts.push(data);
-    const tail = Buffer.concat(parts);
-    terminal.write(lines === undefined ? tail : lastLines(tail, lines));
-    if (!flags.flag("f")) return;
-  }
-  await write(await plain({ origin: wanted === undefined ? "start" : "end", offset: 0, follow: true }));
+  const tail = tailAsked(flags);
+  if (tail === undefined && !follow) return copy(await api.files.cat(allocationId, path, { signal }));
+  if (tail === undefined) return copy(await read({ origin: "start", offset: 0, follow }));
+  terminal.write(await readTail(tail, (offset) => read({ origin: "end", offset, follow: false })));
+  if (follow) await copy(await read({ origin: "end", offset: 0, follow }));
 }
