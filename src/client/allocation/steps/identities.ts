@@ -1,0 +1,27 @@
+/**
+ * The identities of the allocation's tasks and services, signed before anything of it begins: while no server can be reached it waits.
+ * When it is over its tokens are given back (whatever it offered was withdrawn before) and its identities forgotten.
+ */
+import type { Step } from "../../step.ts";
+import type { AllocationContext } from "../context.ts";
+
+export const identities: Step<AllocationContext> = {
+  name: "identities",
+  enter: obtain,
+  resume: obtain,
+  exit: ({ world, allocation }) => {
+    const { ID } = allocation();
+    world.consulTokens.revoke(ID);
+    world.identities.forget(ID);
+  },
+};
+
+async function obtain({ world, allocation, interruption, interrupted }: AllocationContext): Promise<void> {
+  const stop = new AbortController();
+  void interruption.then(() => stop.abort());
+  try {
+    await world.identities.obtain(allocation(), stop.signal);
+  } catch (thrown) {
+    if (!interrupted()) throw thrown;
+  }
+}
