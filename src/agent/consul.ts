@@ -29,7 +29,7 @@ export interface AgentConsul {
 }
 
 export function openConsul(consul: ConsulConfig): AgentConsul {
-  const connection = consulConnection(consul);
+  const connection = consulConnection({ ...consul, token: consul.token.reveal(), auth: consul.auth.reveal() });
   const identified = consul.serviceIdentity !== null || consul.taskIdentity !== null;
   return {
     connection,

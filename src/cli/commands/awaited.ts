@@ -32,7 +32,7 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "needs the variables' store",
     ...["get", "init", "list", "lock", "purge", "put"].map((verb) => `var ${verb}`),
   ),
-  ...awaiting("secrets and variables", "", "setup consul", "setup vault"),
+  ...awaiting("secrets and variables", "", "setup vault"),
   ...awaiting(
     "cluster and access",
     "there is one server",

@@ -131,6 +131,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
   "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
   "service list": entry("List services", async () => (await import("./service.ts")).serviceList),
+  "setup consul": entry("Prepare Consul for logins of workloads", async () => (await import("./setup-consul.ts")).setupConsul),
   status: entry(
     "Show whatever has this id: job, allocation, node, evaluation, deployment",
     async () => (await import("./status.ts")).status,
