@@ -22,4 +22,5 @@ export { createHostRandom } from "./random.ts";
 export { openSqliteLog, type SqliteLogOptions } from "./sqlite-log.ts";
 export { openSnapshotStore } from "./snapshot-store.ts";
 export { execDriver, type ExecOptions } from "./exec/driver.ts";
+export { diskKeyEncryption } from "./key-encryption.ts";
 export { hostClientStore } from "./client-store.ts";

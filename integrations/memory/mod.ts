@@ -3,6 +3,7 @@
  */
 export { createMemoryLink } from "./link.ts";
 export type { MemoryLink } from "./link.ts";
+export { memoryKeyEncryption, type MemoryKeyEncryption } from "./key-encryption.ts";
 export { createMemoryDisk, openMemoryLog, openMemorySnapshots, type MemoryDisk } from "./log.ts";
 export { createVirtualClock, type VirtualClock } from "./clock.ts";
 export { createSeededRandom } from "./random.ts";

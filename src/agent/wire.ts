@@ -11,6 +11,7 @@ import { openRecordedLog, startCluster, type Cluster } from "#cluster";
 import {
   createHostClock,
   createHostRandom,
+  diskKeyEncryption,
   execDriver,
   hostClientStore,
   hostDisk,
@@ -148,6 +149,14 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       graceMs: server.heartbeatGraceMs,
       heartbeatsPerSecondMax: server.heartbeatsPerSecondMax,
     },
+    keyEncryption: diskKeyEncryption({ folder: join(server.dataDirectory, "keystore") }),
+    keyring: {
+      rotationMs: server.rootKeyRotationMs,
+      garbageIntervalMs: server.rootKeyGarbageIntervalMs,
+      garbageThresholdMs: server.rootKeyGarbageThresholdMs,
+    },
+    oidcIssuer: server.oidcIssuer,
+    generatedIdentities: { consulService: config.consul?.serviceIdentity ?? null, consulTask: config.consul?.taskIdentity ?? null },
   });
 }
 
