@@ -56,6 +56,18 @@ export interface AdmissionContext {
   readonly memoryOversubscription?: (nodePool: string) => boolean;
   /** job_max_source_size: a larger source is not kept. Absent: 1 MiB. */
   readonly sourceBytesMax?: number;
+  /** What services and tasks that say nothing show to Consul; absent or null: nothing, they are registered with the agents' own token. */
+  readonly consul?: { readonly serviceIdentity: DefaultIdentity | null; readonly taskIdentity: DefaultIdentity | null };
+}
+
+/** consul { service_identity, task_identity } of the servers' configuration. */
+export interface DefaultIdentity {
+  readonly aud: readonly string[];
+  readonly ttlNs: number;
+  readonly env: boolean;
+  readonly file: boolean;
+  readonly filepath: string;
+  readonly extraClaims: Readonly<Record<string, string>>;
 }
 export interface Admitted {
   readonly job: Job;

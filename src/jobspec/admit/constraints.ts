@@ -24,17 +24,25 @@ export function normalizeConstraints({ job }: Admission): Job {
   return { ...normal(job), TaskGroups: job.TaskGroups.map((group) => ({ ...normal(group), Tasks: group.Tasks.map(normalTask) })) };
 }
 
-/** Step: a group runs only where the signals its tasks are stopped with exist. */
+/** Step: a group runs only where the signals its tasks are stopped with exist, and what its services are registered in. */
 export function implyConstraints({ job }: Admission): Job {
-  return { ...job, TaskGroups: job.TaskGroups.map(implySignals) };
+  return { ...job, TaskGroups: job.TaskGroups.map((group) => implied(group).reduce(withConstraint, group)) };
 }
 
-function implySignals(group: TaskGroup): TaskGroup {
+function implied(group: TaskGroup): readonly Constraint[] {
   const signals = [...new Set(group.Tasks.map((task) => task.KillSignal).filter((signal) => signal !== ""))].sort();
-  if (signals.length === 0) return group;
-  const implied: Constraint = { LTarget: "${attr.os.signals}", RTarget: signals.join(","), Operand: "set_contains" };
-  if (group.Constraints.some((each) => sameValue(each, implied))) return group;
-  return { ...group, Constraints: [...group.Constraints, implied] };
+  const providers = new Set([...group.Services, ...group.Tasks.flatMap((task) => task.Services)].map((service) => service.Provider));
+  const consul = providers.has("consul") || group.Consul !== null || group.Tasks.some((task) => task.Consul !== null);
+  return [
+    ...(signals.length === 0 ? [] : [{ LTarget: "${attr.os.signals}", RTarget: signals.join(","), Operand: "set_contains" }]),
+    ...(consul ? [{ LTarget: "${attr.consul.version}", RTarget: ">= 1.8.0", Operand: "semver" }] : []),
+    ...(providers.has("nomad") ? [{ LTarget: "${attr.nomad.service_discovery}", RTarget: "true", Operand: "=" }] : []),
+  ];
+}
+
+function withConstraint(group: TaskGroup, constraint: Constraint): TaskGroup {
+  if (group.Constraints.some((each) => sameValue(each, constraint))) return group;
+  return { ...group, Constraints: [...group.Constraints, constraint] };
 }
 
 /** Step: every expression can be evaluated. */

@@ -24,22 +24,28 @@ const JOB_REFUSED: readonly Row<Job>[] = [
 
 const GROUP_REFUSED: readonly Row<TaskGroup>[] = [
   {
-    what: `block "service"`,
+    what: `service block "connect"`,
     field: "Services",
-    present: (group) => group.Services.length > 0,
-    instead: "take the block out; the address is in `drover alloc status` and in NOMAD_ADDR_<label>",
+    present: (group) => group.Services.some((service) => service.Connect !== null),
+    instead: "let tasks talk to each other directly: take the block out",
+  },
+  {
+    what: "check expose",
+    field: "Services",
+    present: (group) => group.Services.some((service) => service.Checks.some((check) => check.Expose)),
+    instead: "leave it out: without a sidecar the check reaches the task itself",
+  },
+  {
+    what: "service kind",
+    field: "Services",
+    present: (group) => group.Services.some((service) => service.Kind !== ""),
+    instead: "leave it out: gateways come with the mesh",
   },
   {
     what: `block "volume"`,
     field: "Volumes",
     present: (group) => Object.keys(group.Volumes).length > 0,
     instead: "keep data in the allocation directory, or let a raw_exec task use a path of the host",
-  },
-  {
-    what: `block "consul"`,
-    field: "Consul",
-    present: (group) => group.Consul !== null,
-    instead: "take the block out, and set CONSUL_HTTP_ADDR in env",
   },
   ...(
     [
@@ -74,10 +80,10 @@ const GROUP_REFUSED: readonly Row<TaskGroup>[] = [
 
 const TASK_REFUSED: readonly Row<Task>[] = [
   {
-    what: `block "service"`,
+    what: `service block "connect"`,
     field: "Services",
-    present: (task) => task.Services.length > 0,
-    instead: "take the block out; the address is in `drover alloc status` and in NOMAD_ADDR_<label>",
+    present: (task) => task.Services.some((service) => service.Connect !== null),
+    instead: "let tasks talk to each other directly: take the block out",
   },
   {
     what: `block "template"`,
@@ -92,14 +98,7 @@ const TASK_REFUSED: readonly Row<Task>[] = [
     instead: "fetch it in the task's command, or put the file on the machine",
   },
   { what: `block "vault"`, field: "Vault", present: (task) => task.Vault !== null, instead: "take the block out" },
-  {
-    what: `block "consul"`,
-    field: "Consul",
-    present: (task) => task.Consul !== null,
-    instead: "take the block out, and set CONSUL_HTTP_ADDR in env",
-  },
   { what: `block "secret"`, field: "Secrets", present: (task) => task.Secrets.length > 0, instead: "take the block out" },
-  { what: `block "identity"`, field: "Identities", present: wantsIdentity, instead: "take the block out" },
   {
     what: `block "volume_mount"`,
     field: "VolumeMounts",
@@ -133,10 +132,3 @@ function* apply<Noun>(place: Place, noun: Noun, refused: readonly Row<Noun>[]): 
 }
 
 const portsOf = (network: Network) => [...network.ReservedPorts, ...network.DynamicPorts];
-
-/** Every task has a default identity that no one sees; only one that is shown to the task, or a named one, needs signing. */
-function wantsIdentity(task: Task): boolean {
-  return (
-    task.Identities.length > 0 || task.Identity?.Env === true || task.Identity?.File === true || (task.Identity?.Filepath ?? "") !== ""
-  );
-}

@@ -10,9 +10,12 @@ import { checkOldDisconnect, checkPolicies } from "./check-policies.ts";
 import { checkCounts, checkOversubscription, checkSizes } from "./check-sizes.ts";
 import { checkTasks } from "./check-tasks.ts";
 import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
+import { checkIdentities } from "./check-identities.ts";
+import { checkServices } from "./check-services.ts";
 import { checkLater } from "./later.ts";
 import { settlePolicies } from "./policies.ts";
 import { checkPorts, checkWrittenNetworks, gatherPorts } from "./ports.ts";
+import { settleServices } from "./services.ts";
 import { settleGroups, settleJob } from "./settle.ts";
 
 export const ADMISSION_STEPS: readonly Step[] = [
@@ -22,6 +25,7 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "settle groups and tasks", change: settleGroups },
   { name: "check networks as written", check: checkWrittenNetworks },
   { name: "gather ports", change: gatherPorts },
+  { name: "settle services", change: settleServices },
   { name: "normalize constraints", change: normalizeConstraints },
   { name: "imply constraints", change: implyConstraints },
   { name: "check the job's names", check: checkJobNames },
@@ -33,6 +37,8 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check batch jobs", check: checkBatch },
   { name: "check what tasks are and do", check: checkTasks },
   { name: "check ports", check: checkPorts },
+  { name: "check services", check: checkServices },
+  { name: "check identities", check: checkIdentities },
   { name: "check placement", check: checkPlacement },
   { name: "refuse what comes later", check: checkLater },
 ];

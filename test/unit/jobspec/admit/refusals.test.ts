@@ -265,8 +265,9 @@ for (const [what, input, said] of MISTAKES) {
 
 const LATER: readonly (readonly [block: string, input: unknown])[] = [
   ['block "multiregion"', job({ Multiregion: {} })],
-  ['block "service"', group({ Services: [{ Name: "web" }] })],
-  ['block "service"', task({ Services: [{ Name: "web" }] })],
+  ['service block "connect"', group({ Services: [{ Name: "web", Connect: {} }] })],
+  ['service block "connect"', task({ Services: [{ Name: "web", Connect: {} }] })],
+  ["service kind", group({ Services: [{ Name: "web", Kind: "api-gateway" }] })],
   ['block "volume"', group({ Volumes: { data: { Type: "host" } } })],
   ['block "volume_mount"', task({ VolumeMounts: [{ Volume: "data" }] })],
   ["network mode", network({ Mode: "bridge" })],
@@ -274,10 +275,7 @@ const LATER: readonly (readonly [block: string, input: unknown])[] = [
   ['block "template"', task({ Templates: [{ DestPath: "x" }] })],
   ['block "artifact"', task({ Artifacts: [{ GetterSource: "http://x" }] })],
   ['block "vault"', task({ Vault: {} })],
-  ['block "consul"', task({ Consul: {} })],
   ['block "secret"', task({ Secrets: [{ Name: "s" }] })],
-  ['block "identity"', task({ Identity: { Env: true } })],
-  ['block "identity"', task({ Identities: [{ Name: "aws" }] })],
   ['block "csi_plugin"', task({ CSIPluginConfig: { ID: "x" } })],
   ['block "schedule"', task({ Schedule: {} })],
 ];
