@@ -1,8 +1,9 @@
 /** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
 import type { AllocationId, Node, NodeId } from "#model";
 import type {
-  Clock,
+  Catalog,
   ClientStore,
+  Clock,
   Devices,
   Disk,
   Driver,
@@ -11,26 +12,36 @@ import type {
   Machine,
   NodeEnd,
   NodeServices,
+  Probe,
   Random,
+  ServicesChanged,
   TaskLogs,
+  TaskSockets,
   Timer,
+  TokenExchange,
 } from "#ports";
 import { driverRegistry } from "#driver";
 import { messageOf } from "#std";
 import type { AllocationRunner } from "./allocation/runner.ts";
+import { Board } from "./checks/board.ts";
 import { Collector } from "./garbage/collector.ts";
 import { Leftovers } from "./garbage/leftovers.ts";
 import { Herd } from "./herd.ts";
+import { SignedIdentities } from "./identity/book.ts";
 import { fingerprint, worthTelling } from "./node/fingerprint.ts";
 import { nodeIdentity } from "./node/identity.ts";
 import { Metadata } from "./node/metadata.ts";
 import { Reporter } from "./node/reporter.ts";
+import { ConnectedServers } from "./node/servers.ts";
 import { Session } from "./node/session.ts";
 import { Solitude } from "./node/solitude.ts";
 import { Surroundings } from "./node/surroundings.ts";
+import { nativeCatalog } from "./registration/native-catalog.ts";
+import { CatalogRegistrar } from "./registration/registrar.ts";
 import { nodeServices } from "./services/node-services.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
+import { ConsulTokens } from "./tokens/book.ts";
 import type { ClientWorld, Report } from "./world.ts";
 
 export interface ClientNeeds {
@@ -39,6 +50,16 @@ export interface ClientNeeds {
   readonly devices?: readonly Devices[];
   /** Other systems the node's description names. */
   readonly fingerprintSources?: readonly FingerprintSource[];
+  /** Workloads' identities are traded for Consul tokens here; left out: there are none. */
+  readonly tokenExchange?: TokenExchange;
+  /** Each task gets a socket to the agent's API; left out: none does. */
+  readonly taskSockets?: TaskSockets;
+  /** Where services are made known beside Drover's own registry, which is always there. */
+  readonly catalogs?: readonly Catalog[];
+  /** Looks at services for the checks the node runs itself; left out: those checks fail. */
+  readonly probe?: Probe;
+  /** Called with the whole registry of services first, then with every change, on each connection; left out: nobody here wants to know. */
+  readonly servicesChanged?: (change: ServicesChanged) => void;
   readonly taskLogs: TaskLogs;
   readonly disk: Disk;
   readonly machine: Machine;
@@ -91,6 +112,14 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     });
   await surroundings.start();
   let node = await look();
+  const servers = new ConnectedServers(clock, random);
+  const identities = new SignedIdentities({ servers, clock, random, report });
+  const consulTokens = new ConsulTokens({ exchange: needs.tokenExchange, identities, store, clock, random, report });
+  const tokens = consulTokens;
+  const registry = nativeCatalog({ servers, node: () => node, allocation: (id) => herd.runners.get(id)?.allocation, clock });
+  const catalogs = [registry, ...(needs.catalogs ?? [])];
+  const registrar = new CatalogRegistrar({ catalogs, tokens, clock, random, report });
+  const checks = new Board({ catalogs, probe: needs.probe ?? BLIND, tokens, clock, random });
   const world: ClientWorld = {
     settings,
     store,
@@ -102,6 +131,12 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     devices,
     taskLogs: needs.taskLogs,
     disk: needs.disk,
+    servers,
+    registrar,
+    checks,
+    identities,
+    consulTokens,
+    taskSockets: needs.taskSockets,
     killPoint: needs.killPoint ?? (() => {}),
     node: () => node,
   };
@@ -118,24 +153,45 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     living: () => [...herd.runners.values()].filter((runner) => !runner.isOver).map((runner) => runner.allocation),
     stop: (id) => herd.runners.get(id)?.halt("alone"),
   });
+  const servicesChanged = (id: AllocationId) => herd.runners.get(id)?.servicesChanged();
+  registrar.subscribe(servicesChanged);
+  checks.subscribe(servicesChanged);
+  tokens.subscribe((request) => registrar.tokenReplaced(request));
+  /** Addresses and metadata of the node stand in what its allocations offer. */
+  const nodeIs = (changed: Node) => {
+    node = changed;
+    session.registerAgain();
+    for (const runner of herd.runners.values()) runner.servicesChanged();
+  };
   const services = nodeServices(world, herd, collector, {
     describe: () => metadata.describe(),
     change: (changes) => {
       const changed = metadata.change(changes);
-      node = { ...node, Meta: changed.Meta };
-      session.registerAgain();
+      nodeIs({ ...node, Meta: changed.Meta });
       return changed;
     },
   });
 
   herd.restore();
+  consulTokens.restore(new Set([...herd.runners].filter(([, runner]) => !runner.isOver).map(([id]) => id)));
   await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
   herd.begin();
+  registrar.start();
+  // A node that lost its memory knows what lives here only when the servers have said it.
+  if (store.lost === undefined) registrar.known();
   collector.start();
 
   solitude.look();
 
-  const end: NodeEnd = { services, allocationsChanged: (change) => void herd.accept(change).then(() => solitude.look()) };
+  const end: NodeEnd = {
+    services,
+    allocationsChanged: (change) =>
+      void herd.accept(change).then(() => {
+        solitude.look();
+        if (change.Complete) registrar.known();
+      }),
+    servicesChanged: (change) => needs.servicesChanged?.(change),
+  };
   const session: Session = new Session({
     link: needs.link,
     end,
@@ -143,7 +199,14 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     clock,
     random,
     report,
-    connected: (connection) => reporter.use(connection),
+    connected: (connection) => {
+      reporter.use(connection);
+      servers.use(connection);
+      if (connection === undefined) return;
+      registrar.lookAgain("nomad");
+      // When it fails the connection is lost, and the next one begins anew.
+      if (needs.servicesChanged !== undefined) connection.followServices().catch(() => connection.close());
+    },
     heard: () => solitude.heard(),
   });
   session.start();
@@ -151,8 +214,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     // Metadata may have been set while the machine was looked at.
     const current = { ...now, Meta: metadata.current };
     if (!worthTelling(node, current)) return;
-    node = current;
-    session.registerAgain();
+    nodeIs(current);
   });
   surroundings.follow(() => watch.lookNow());
 
@@ -172,14 +234,25 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
         await Promise.race([reporter.flushed(), clock.sleep(500)]);
         await Promise.all(stopped.map((runner) => herd.remove(runner)));
       }
+      registrar.close();
+      checks.close();
       session.close();
       reporter.close();
       herd.detach();
+      await consulTokens.close();
+      identities.close();
       await needs.taskLogs.release({ stop: stopTasks });
       store.close();
     },
   };
 }
+
+/** Stands in where nobody gave a probe. */
+const BLIND: Probe = {
+  http: () => Promise.resolve(UNSEEN),
+  tcp: () => Promise.resolve(UNSEEN),
+};
+const UNSEEN = { passing: false, statusCode: 0, output: "this agent has no means to look at services" };
 
 /** Looks at machine and drivers again and again. */
 function watchMachine(

@@ -1,7 +1,10 @@
 /** What every part of the room is given. One value, made in start.ts, so that a part's needs are its first parameter. */
 import type { Node } from "#model";
-import type { ClientStore, Clock, Devices, Disk, Machine, Random, TaskLogs } from "#ports";
+import type { ClientStore, Clock, Devices, Disk, Machine, Random, TaskLogs, TaskSockets } from "#ports";
 import type { DriverRegistry } from "#driver";
+import type { IdentityBook, TokenBook } from "./contract.ts";
+import type { Board } from "./checks/board.ts";
+import type { Registrar, Servers } from "./contract.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
 
@@ -20,10 +23,17 @@ export interface ClientWorld {
   readonly disk: Disk;
   readonly machine: Machine;
   readonly store: ClientStore;
+  readonly identities: IdentityBook;
+  readonly consulTokens: TokenBook;
+  /** undefined: tasks get no socket to the agent's API. */
+  readonly taskSockets: TaskSockets | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly killPoint: KillPoint;
   readonly report: Report;
+  readonly servers: Servers;
+  readonly registrar: Registrar;
+  readonly checks: Board;
   /** As it was last registered (or is about to be). */
   readonly node: () => Node;
 }

@@ -33,7 +33,8 @@ export const HOST_VARIABLES_DENIED: readonly string[] = [
 export interface EnvironmentRequest {
   readonly allocation: Allocation;
   readonly group: TaskGroup;
-  readonly task: Task;
+  /** undefined: the group's own, for what belongs to no task (its services). */
+  readonly task: Task | undefined;
   readonly node: Node;
   readonly region: string;
   /** As the task sees them: host paths without isolation, else /alloc, /local, /secrets. */
@@ -67,7 +68,7 @@ export function buildEnvironment(request: EnvironmentRequest): TaskEnvironment {
     for (const name of [key, variableName(key), key.toUpperCase(), variableName(key).toUpperCase()]) set(`NOMAD_META_${name}`, text);
   }
   // Entries of `env` see everything above, and each other in the order of their names (a map has none of its own).
-  const own = Object.entries(request.task.Env).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const own = Object.entries(request.task?.Env ?? {}).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const before = new Map(names);
   for (const [key, value] of own) set(interpolate(key, before), interpolate(value, names));
   return { variables: Object.fromEntries(variables), names };
@@ -75,16 +76,18 @@ export function buildEnvironment(request: EnvironmentRequest): TaskEnvironment {
 
 function* identityVariables({ allocation, group, task, node, region, paths }: EnvironmentRequest): Generator<[string, string]> {
   const job = allocation.Job;
-  const given = allocation.AllocatedResources.Tasks[task.Name];
+  const given = task === undefined ? undefined : allocation.AllocatedResources.Tasks[task.Name];
   yield ["NOMAD_ALLOC_DIR", paths.shared];
-  yield ["NOMAD_TASK_DIR", paths.local];
-  yield ["NOMAD_SECRETS_DIR", paths.secrets];
+  if (task !== undefined) {
+    yield ["NOMAD_TASK_DIR", paths.local];
+    yield ["NOMAD_SECRETS_DIR", paths.secrets];
+  }
   yield ["NOMAD_ALLOC_ID", allocation.ID];
   yield ["NOMAD_SHORT_ALLOC_ID", allocation.ID.slice(0, 8)];
   yield ["NOMAD_ALLOC_NAME", allocation.Name];
   const index = allocationIndex(allocation.Name);
   if (index >= 0) yield ["NOMAD_ALLOC_INDEX", String(index)];
-  yield ["NOMAD_TASK_NAME", task.Name];
+  if (task !== undefined) yield ["NOMAD_TASK_NAME", task.Name];
   yield ["NOMAD_GROUP_NAME", group.Name];
   yield ["NOMAD_JOB_ID", job.ID];
   yield ["NOMAD_JOB_NAME", job.Name];
@@ -104,5 +107,5 @@ function* identityVariables({ allocation, group, task, node, region, paths }: En
 function mergedMeta({ allocation, group, task }: EnvironmentRequest): Record<string, string> {
   const job = allocation.Job;
   const optional = Object.fromEntries((job.ParameterizedJob?.MetaOptional ?? []).map((key) => [key, ""]));
-  return { ...optional, ...job.Meta, ...group.Meta, ...task.Meta };
+  return { ...optional, ...job.Meta, ...group.Meta, ...task?.Meta };
 }

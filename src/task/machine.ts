@@ -61,6 +61,8 @@ export interface TaskMachine {
   readonly asked: string | null;
   /** After that restart it waits for its turn in the group, as at first. Absent in what older agents stored. */
   readonly fromStart?: boolean;
+  /** It runs, but its checks say it is not well: it ends as one that failed, by its restart policy. Absent in what older agents stored. */
+  readonly unwell?: boolean;
   readonly exit: TaskExit | null;
   readonly failure: SetUpFailure | null;
   /** Unix nanoseconds. */
@@ -81,6 +83,8 @@ export type TaskInput =
   | { readonly type: "kill"; readonly order: KillOrder }
   /** `fromStart`: its whole group begins anew, so it waits for its turn. */
   | { readonly type: "restart"; readonly reason: string; readonly fromStart?: boolean }
+  /** Its checks have failed too often: restarted as a failure. */
+  | { readonly type: "unwell"; readonly reason: string }
   | { readonly type: "revive"; readonly reason: string }
   /** It can never begin: what its allocation needs could not be made. */
   | { readonly type: "doom"; readonly event: TaskEvent }
@@ -144,6 +148,9 @@ export function stepTask(machine: TaskMachine, input: TaskInput, facts: StepFact
         { ...machine, phase: "exiting", asked: input.reason, fromStart: input.fromStart === true },
         say.restartSignaled(facts.nowNs, input.reason),
       );
+    case "unwell":
+      if (machine.phase !== "running") return machine;
+      return told({ ...machine, phase: "exiting", unwell: true }, say.restartSignaled(facts.nowNs, input.reason));
     case "exited":
       return machine.phase === "exiting" ? exited(machine, facts) : machine;
     case "cooled":
@@ -206,7 +213,7 @@ function exited(machine: TaskMachine, facts: StepFacts): TaskMachine {
     nowNs: facts.nowNs,
     killed: machine.killedAt !== null,
     asked: machine.asked ?? undefined,
-    succeeded: machine.exit !== null && say.succeeded(machine.exit),
+    succeeded: machine.unwell !== true && machine.exit !== null && say.succeeded(machine.exit),
     hopeless: machine.failure?.hopeless ?? false,
     jitter: facts.jitter,
   });
@@ -248,6 +255,7 @@ function nextAttempt(machine: TaskMachine): TaskMachine {
     started: false,
     asked: null,
     fromStart: false,
+    unwell: false,
     exit: null,
     failure: null,
     coolUntil: 0,

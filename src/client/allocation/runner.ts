@@ -10,7 +10,9 @@ import { messageOf, NamedError } from "#std";
 import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type GroupWishes, type KillOrder } from "#task";
 import { join } from "node:path";
 import { TaskRunner } from "../execution/runner.ts";
+import { servicesProblem } from "../health/health.ts";
 import { HealthWatch } from "../health/watch.ts";
+import { Offering } from "../registration/offering.ts";
 import { enterSteps, resumeSteps, unwindSteps } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { AllocationContext } from "./context.ts";
@@ -51,6 +53,7 @@ export class AllocationRunner {
   readonly #overPromise = Promise.withResolvers<void>();
   readonly #health: HealthWatch;
   readonly #limit: RunLimit;
+  readonly #offering: Offering;
   #allocation: Allocation;
   #progress: AllocationProgress;
   #stopWanted = false;
@@ -78,11 +81,14 @@ export class AllocationRunner {
         for (const task of this.#tasks.values()) task.tell(event);
       },
     };
+    this.#offering = this.#makeOffering();
     this.#health = new HealthWatch({
       clock: needs.world.clock,
       allocation: () => this.#allocation,
       group: () => this.#group,
       states: () => taskStates(this.#progress),
+      servicesProblem: () => this.#servicesProblem(),
+      attend: () => this.#world.checks.attend(this.id),
       watched: () => this.#progress.health,
       save: (health) => {
         this.#store({ ...this.#progress, health, acknowledged: this.#progress.acknowledged && health.healthy === null });
@@ -138,6 +144,13 @@ export class AllocationRunner {
     if (this.#stopping) this.#interruption.resolve();
     for (const task of this.#tasks.values()) task.nudge();
     this.#nudge();
+  }
+
+  /** How its services stand, or what the node is, changed. */
+  servicesChanged(): void {
+    if (this.#detached) return;
+    this.#offering.look();
+    if (this.phase === "running") this.#health.look();
   }
 
   /** The servers know the states as they were when `progress` was told. */
@@ -253,9 +266,60 @@ export class AllocationRunner {
       task,
       allocationDirectory: this.directory,
       stoppedFirst: () => stopOrder(this.#group.Tasks)[0]?.includes(name) === true,
+      withdrawServices: () => this.#offering.withdrawn(),
       progress,
       save: (next) => this.#taskChanged(name, next),
     });
+  }
+
+  #makeOffering(): Offering {
+    return new Offering({
+      world: this.#world,
+      directory: this.directory,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      living: () => this.phase === "running" && !this.#stopping && !this.#wishes().ending,
+      runs: (name) => this.phase === "running" && this.#tasks.get(name)?.machine.phase === "running",
+      followed: {
+        name: this.#allocation.Name,
+        exec: async (name, command) => await this.task(name).exec({ command, tty: false }),
+        startedAtNs: (name) => this.#startedAtNs(name),
+        restart: (name, reason) => this.#restartUnwell(name, reason),
+      },
+      problem: (problem) => {
+        this.#report("warn", "service cannot be made known", { problem });
+        this.#context.tellTasks(taskEvents.hookFailed(this.#world.clock.nowNs(), "services", problem));
+      },
+    });
+  }
+
+  #servicesProblem(): string {
+    const [impossible] = this.#offering.problems;
+    if (impossible !== undefined) return impossible;
+    const { registrar, checks } = this.#world;
+    return servicesProblem({ settled: registrar.settled(this.id), problems: registrar.problems(this.id) }, checks.of(this.id));
+  }
+
+  /** Of a task, or ("") of all main ones together; undefined: not now. */
+  #startedAtNs(name: string): number | undefined {
+    const names = name === "" ? this.#group.Tasks.filter((task) => roleOf(task) === "main").map((task) => task.Name) : [name];
+    let latest = 0;
+    for (const each of names) {
+      const machine = this.#tasks.get(each)?.machine;
+      if (machine?.phase !== "running" || machine.state.StartedAt === null) return undefined;
+      latest = Math.max(latest, Date.parse(machine.state.StartedAt) * 1e6);
+    }
+    return latest === 0 ? undefined : latest;
+  }
+
+  /** check_restart: a task, or ("") all that are meant to run for as long as the allocation. */
+  #restartUnwell(name: string, reason: string): void {
+    if (this.#detached || this.phase !== "running" || this.#stopping || this.#wishes().ending) return;
+    for (const task of this.#group.Tasks) {
+      const role = roleOf(task);
+      if (name === "" ? role === "main" || role === "sidecar" || task.Lifecycle?.Sidecar === true : task.Name === name)
+        this.task(task.Name).restartUnwell(reason);
+    }
   }
 
   #taskChanged(name: string, next: TaskProgress): boolean {
@@ -411,6 +475,7 @@ export class AllocationRunner {
   }
 
   #nudge(): void {
+    if (!this.#detached) this.#offering.look();
     if (this.phase === "running" && !this.#detached) {
       this.#limit.look();
       this.#health.look();

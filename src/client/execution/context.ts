@@ -3,6 +3,7 @@ import type { Allocation, Task, TaskEvent, TaskGroup } from "#model";
 import type { Driver, TaskExit, TaskHandle, TaskPlace } from "#ports";
 import type { TaskEnvironment, TaskMachine } from "#task";
 import type { ClientWorld } from "../world.ts";
+import type { Beside } from "./beside.ts";
 
 export interface ExecutionContext {
   readonly world: ClientWorld;
@@ -25,6 +26,8 @@ export interface ExecutionContext {
   readonly ended: (exit: TaskExit) => void;
   /** Among the first of its group to be stopped: the group's own shutdown_delay is waited for here. */
   readonly stoppedFirst: () => boolean;
+  /** What the task offered stands in no catalog any more, or the wait for it was long enough. */
+  readonly withdrawServices: () => Promise<void>;
   /** Resolves when something about the task or its allocation changed. */
   readonly change: () => Promise<void>;
   /** Aborts when somebody wants it dead, or the agent goes: waiting is in vain. */
@@ -32,8 +35,8 @@ export interface ExecutionContext {
   /** Something changed under the running task that it must be started anew for, or told of. Nothing happens unless it runs. */
   readonly restart: (reason: string) => void;
   readonly signal: (signal: string) => Promise<void>;
-  /** What ends a step's watching, by the step's name. Ended by its exit, and when the agent goes. */
-  readonly watches: Map<string, () => void>;
+  /** What steps keep going on beside the process, by the step's name. Ended by its exit, and when the agent goes. */
+  readonly beside: Map<string, Beside>;
 
   // Left by steps.
   driver: Driver | undefined;
@@ -42,4 +45,6 @@ export interface ExecutionContext {
   user: string;
   place: TaskPlace | undefined;
   handle: TaskHandle | undefined;
+  /** When its services were gone; Unix nanoseconds, 0 before. */
+  withdrawnAt: number;
 }

@@ -34,6 +34,7 @@ export interface TaskRunnerNeeds {
   readonly task: () => Task;
   readonly allocationDirectory: string;
   readonly stoppedFirst: () => boolean;
+  readonly withdrawServices: () => Promise<void>;
   readonly progress: TaskProgress;
   /** Stores and tells others; false when it could not be stored. */
   readonly save: (progress: TaskProgress) => boolean;
@@ -66,19 +67,21 @@ export class TaskRunner {
       started: (handle) => this.#started(handle),
       ended: (exit) => this.#apply({ type: "ended", exit }),
       stoppedFirst: needs.stoppedFirst,
+      withdrawServices: needs.withdrawServices,
       change: () => this.#changed.promise,
       interruption: () => this.#interruption.signal,
       restart: (reason) => void this.restart(reason),
       signal: async (signal) => {
         if (this.machine.phase === "running") await this.signal(signal);
       },
-      watches: new Map(),
+      beside: new Map(),
       driver: undefined,
       environment: undefined,
       config: {},
       user: "",
       place: needs.progress.place ?? undefined,
       handle: needs.progress.handle ?? undefined,
+      withdrawnAt: 0,
     };
   }
 
@@ -117,6 +120,11 @@ export class TaskRunner {
     if (this.machine.phase !== "running") return false;
     this.#apply({ type: "restart", reason, fromStart });
     return true;
+  }
+
+  /** Its checks have failed too often: it runs again as its restart policy says of a failure. */
+  restartUnwell(reason: string): void {
+    this.#apply({ type: "unwell", reason });
   }
 
   /** A dead task of a living allocation runs again. */
@@ -171,8 +179,8 @@ export class TaskRunner {
   detach(): void {
     this.#detached = true;
     this.#interruption.abort();
-    for (const end of this.#context.watches.values()) end();
-    this.#context.watches.clear();
+    for (const each of this.#context.beside.values()) void each.end();
+    this.#context.beside.clear();
     this.nudge();
   }
 

@@ -1,13 +1,17 @@
-/** Looks at an allocation's health whenever its tasks change or time may decide, and says the verdict once. */
+/** Looks at an allocation's health whenever its tasks or services change or time may decide, and says the verdict once. */
 import type { Allocation, TaskGroup, TaskState } from "#model";
 import type { Clock, Timer } from "#ports";
-import { beginWatch, healthRules, judgeHealth, type HealthWatched } from "./health.ts";
+import { beginWatch, healthRules, judgeHealth, type HealthWatched, type ServicesSeen } from "./health.ts";
 
 export interface HealthWatchNeeds {
   readonly clock: Clock;
   readonly allocation: () => Allocation;
   readonly group: () => TaskGroup;
   readonly states: () => Readonly<Record<string, TaskState>>;
+  /** What is not well with its services; "" when all is. */
+  readonly servicesProblem: () => string;
+  /** A verdict is waited for: checks are looked at often until the returned function is called. */
+  readonly attend: () => () => void;
   readonly watched: () => HealthWatched | null;
   /** Stores it. A verdict is to be told at once. */
   readonly save: (watched: HealthWatched) => void;
@@ -19,6 +23,8 @@ export class HealthWatch {
   readonly #needs: HealthWatchNeeds;
   #timer: Timer | undefined;
   #ringsAtNs = 0;
+  #unattend: (() => void) | undefined;
+  #servicesWellSinceNs: number | undefined;
 
   constructor(needs: HealthWatchNeeds) {
     this.#needs = needs;
@@ -42,7 +48,7 @@ export class HealthWatch {
       this.stop();
       return;
     }
-    const verdict = judgeHealth(rules, watched, group().Tasks, states(), clock.nowNs());
+    const verdict = judgeHealth(rules, watched, group().Tasks, states(), clock.nowNs(), rules.checks ? this.#services() : undefined);
     if (verdict.what === "wait") {
       this.#wait(verdict.atNs);
       return;
@@ -55,13 +61,28 @@ export class HealthWatch {
   }
 
   stop(): void {
+    this.#unattend?.();
+    this.#unattend = undefined;
+    this.#disarm();
+  }
+
+  /** After a restart of the agent the time they have to be well begins anew: nobody knows what they were meanwhile. */
+  #services(): ServicesSeen {
+    this.#unattend ??= this.#needs.attend();
+    const problem = this.#needs.servicesProblem();
+    if (problem === "") this.#servicesWellSinceNs ??= this.#needs.clock.nowNs();
+    else this.#servicesWellSinceNs = undefined;
+    return { wellSinceNs: this.#servicesWellSinceNs, problem };
+  }
+
+  #disarm(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #wait(atNs: number): void {
     if (this.#timer !== undefined && this.#ringsAtNs === atNs) return;
-    this.stop();
+    this.#disarm();
     this.#ringsAtNs = atNs;
     // Rounded up: a timer that rings a moment early would only ring again.
     const delayMs = Math.max(1, Math.ceil((atNs - this.#needs.clock.nowNs()) / 1e6));

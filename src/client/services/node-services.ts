@@ -56,7 +56,7 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
         throw new NamedError("EXEC_DISABLED", "Cannot run a command in a task: remote exec is disabled on this node", { statusCode: 403 });
       yield* execInTask(find(request.AllocationId), request, input, signal);
     },
-    checks: async (id) => (find(id), {}),
+    checks: async (id) => (find(id), world.checks.results(id)),
     metadata: async () => metadata.describe(),
     // eslint-disable-next-line require-await -- refusals reject, they do not throw
     changeMetadata: async (changes) => metadata.change(changes),

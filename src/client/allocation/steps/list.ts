@@ -3,11 +3,13 @@ import type { Pipeline } from "../../step.ts";
 import type { AllocationContext } from "../context.ts";
 import { awaitPrevious } from "./await-previous.ts";
 import { directory } from "./directory.ts";
+import { identities } from "./identities.ts";
 import { logPipes } from "./log-pipes.ts";
 import { record } from "./record.ts";
+import { services } from "./services.ts";
 import { takeOver } from "./take-over.ts";
 
 export const allocationPipeline: Pipeline<AllocationContext> = {
   name: "allocation",
-  steps: [record, awaitPrevious, directory, takeOver, logPipes],
+  steps: [record, identities, awaitPrevious, directory, takeOver, logPipes, services],
 };

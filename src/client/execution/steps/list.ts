@@ -1,19 +1,39 @@
 /** What happens around one process, in order; the exits run in reverse. Each file says when it acts. */
 import type { Pipeline } from "../../step.ts";
 import type { ExecutionContext } from "../context.ts";
+import { apiSocket } from "./api-socket.ts";
+import { consulToken } from "./consul-token.ts";
 import { devices } from "./devices.ts";
 import { driver } from "./driver.ts";
 import { directories } from "./directories.ts";
 import { environment } from "./environment.ts";
+import { identity } from "./identity.ts";
 import { logs } from "./logs.ts";
 import { payload } from "./payload.ts";
 import { process } from "./process.ts";
 import { remains } from "./remains.ts";
 import { secrets } from "./secrets.ts";
+import { services } from "./services.ts";
 import { shutdownDelay } from "./shutdown-delay.ts";
 import { validate } from "./validate.ts";
 
 export const taskPipeline: Pipeline<ExecutionContext> = {
   name: "task",
-  steps: [driver, environment, validate, directories, secrets, logs, payload, devices, remains, process, shutdownDelay],
+  steps: [
+    driver,
+    environment,
+    validate,
+    directories,
+    secrets,
+    identity,
+    consulToken,
+    logs,
+    payload,
+    devices,
+    apiSocket,
+    remains,
+    process,
+    shutdownDelay,
+    services,
+  ],
 };

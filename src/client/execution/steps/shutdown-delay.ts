@@ -1,6 +1,6 @@
 /**
- * Between the order to stop and the signal: time for load balancers to look away. Counted from the order, so a restarted agent
- * waits only the rest. Skipped when the process ended by itself, or the operator says -no-shutdown-delay, also in the middle.
+ * Between the order to stop (and the end of what was offered) and the signal: time for load balancers to look away. Counted from the
+ * order, so a restarted agent waits only the rest. Skipped when the process ended by itself, or the operator says -no-shutdown-delay, also in the middle.
  */
 import { taskEvents } from "#task";
 import type { Step } from "../../step.ts";
@@ -21,7 +21,7 @@ export const shutdownDelay: Step<ExecutionContext> = {
     if (!machine().state.Events.some((event) => event.Type === "Waiting for shutdown delay")) {
       context.tell(taskEvents.waitingForShutdownDelay(world.clock.nowNs(), delayNs));
     }
-    const until = orderedAt + delayNs;
+    const until = Math.max(orderedAt, context.withdrawnAt) + delayNs;
     while (world.clock.nowNs() < until && machine().exit === null && !skip()) {
       const timed = Promise.withResolvers<void>();
       const timer = world.clock.after((until - world.clock.nowNs()) / 1e6, timed.resolve);
