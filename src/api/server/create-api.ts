@@ -16,6 +16,7 @@ import { notFound } from "./refusal.ts";
 import { KeptTexts } from "./reply/kept-texts.ts";
 import { headersOf } from "./reply/heads.ts";
 import { refusalOf } from "./reply/refuse.ts";
+import { createTaskSockets } from "./task-sockets.ts";
 import { createTexts } from "./texts.ts";
 
 /** GET, HEAD, PUT, POST and DELETE mean something; the others get "Invalid method". */
@@ -36,7 +37,14 @@ export function createApi(options: ApiOptions): Api {
     connectionsPerClientMax: options.connectionsPerClientMax ?? 100,
   });
 
+  const taskSockets = createTaskSockets({
+    handle: (request, response) => app.routing(request, response),
+    upgrades,
+    mayPass: async (token) => (await options.server?.verifyIdentity(token)) !== undefined,
+  });
+
   return {
+    taskSockets,
     async listen(addresses) {
       await app.ready();
       const opened = await listeners.open(addresses);
@@ -52,6 +60,7 @@ export function createApi(options: ApiOptions): Api {
       for (const gone of desk.waiting) gone.abort(new Error("the agent stops"));
       orders.close();
       await upgrades.drained();
+      await taskSockets.close();
       await listeners.close();
       await app.close();
     },

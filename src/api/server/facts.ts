@@ -1,6 +1,6 @@
 /** What the API is given to answer from: the rooms behind it, and what only the agent knows of itself. */
 import type { Cluster } from "#cluster";
-import type { Clock, NodeServices, Random } from "#ports";
+import type { Clock, NodeServices, Random, TaskSockets } from "#ports";
 import type { Server } from "#server";
 import type { AgentHealthAnswer, AgentHostAnswer, AgentMember } from "../contract/mod.ts";
 
@@ -80,6 +80,8 @@ export interface Api {
   listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
   /** What is open now. */
   readonly addresses: readonly ListenAddress[];
+  /** The same API in tasks' directories, for whoever shows a workload's identity. After `listen`. */
+  readonly taskSockets: TaskSockets;
   /** A request without a socket, for tests. */
   inject(request: InjectedRequest): Promise<InjectedResponse>;
   /** Ends streams and blocking queries, then closes every socket. May be repeated. */
