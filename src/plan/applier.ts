@@ -36,6 +36,8 @@ export interface PlanApplierOptions {
   readonly cluster: Pick<Cluster, "propose" | "state">;
   /** Plans on their way into the log at once. */
   readonly inFlightMax?: number;
+  /** Starts a watch for "plan.evaluate" or "plan.apply", and answers how to stop it. */
+  readonly timed?: (what: string) => () => void;
 }
 
 const IN_FLIGHT_MAX = 8;
@@ -48,7 +50,7 @@ interface Submission {
   readonly fail: (error: unknown) => void;
 }
 
-export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: PlanApplierOptions): PlanApplier {
+export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX, timed = () => () => {} }: PlanApplierOptions): PlanApplier {
   const queue = planQueue<Submission>();
   const inFlight = new Set<Plan>();
   let closed = false;
@@ -63,15 +65,19 @@ export function createPlanApplier({ cluster, inFlightMax = IN_FLIGHT_MAX }: Plan
 
   // Runs without a break up to the proposal: between a look at the state and the note that the plan is in flight nothing comes.
   const commit = async ({ plan, evaluations, alongside }: Submission): Promise<PlanResult> => {
+    const verified = timed("plan.evaluate");
     const { Plan: kept, Rejected, Full } = verifyPlan(cluster.state.snapshot(), plan, [...inFlight]);
+    verified();
     if (!Full && planIsEmpty(kept)) return { Index: 0, Rejected, Full };
     inFlight.add(kept);
+    const applied = timed("plan.apply");
     try {
       const Evaluations = [...(Full ? evaluations : []), ...alongside(kept, Full)];
       const outcome = await cluster.propose({ type: "plan-apply", Plan: kept, Evaluations });
       if (!outcome.ok) throw new NamedError("PLAN_REFUSED", `Cannot apply plan of evaluation "${plan.EvalID}": ${outcome.reason}`);
       return { Index: outcome.index, Rejected, Full };
     } finally {
+      applied();
       assert(inFlight.delete(kept), "a plan in flight lands once");
       pump();
     }

@@ -127,6 +127,23 @@ export interface DrainRequest {
   readonly Meta: Readonly<Record<string, string>>;
 }
 
+/** Milliseconds of what was timed in the last ten seconds that are over; the totals are since the start. */
+export interface Timing {
+  readonly Name: string;
+  readonly Count: number;
+  readonly Sum: number;
+  /** Sum a second. */
+  readonly Rate: number;
+  readonly Min: number;
+  readonly Max: number;
+  readonly Mean: number;
+  readonly Stddev: number;
+  /** [0.5, median], …; NaN where nothing was timed. */
+  readonly Quantiles: readonly (readonly [at: number, value: number])[];
+  readonly TotalCount: number;
+  readonly TotalSum: number;
+}
+
 export interface Server {
   readonly cluster: Cluster;
   // Versions of a job.
@@ -211,6 +228,8 @@ export interface Server {
   nodeServices(id: NodeId): NodeServices;
   /** Counts for GET /v1/metrics and debugging. */
   statistics(): Readonly<Record<string, number>>;
+  /** How long plans, scheduling, … took: "plan.apply", "worker.invoke_scheduler_service". nomad.md §3.5. */
+  timings(): readonly Timing[];
   close(): Promise<void>;
 }
 

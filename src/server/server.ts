@@ -52,6 +52,7 @@ import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
 import { ticksAfter } from "./reconcilers/periodic-rules.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 import { explain } from "./why/explain.ts";
+import { createTimings } from "./timings.ts";
 import { createPlanRefusals } from "./why/plan-refusals.ts";
 
 export interface ServerOptions {
@@ -132,12 +133,13 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
   // Evaluations: what waits, who works on it, what is laid to rest.
   const stale = keep(createStaleEvaluations(context, (): Broker => broker));
   const broker: Broker = keep(createBroker({ state: cluster.state, clock, onStale: stale.activate }));
-  const applier = keep(createPlanApplier({ cluster }));
+  const timings = createTimings(clock);
+  const applier = keep(createPlanApplier({ cluster, timed: timings.start }));
   const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
   const closing = new AbortController();
   const rejections = createRejections({ ...DEFAULT_REJECTION_POLICY, ...options.rejections });
   const refusals = createPlanRefusals();
-  const parts = { context, broker, applier, turns, rejections, refusals, closing: closing.signal };
+  const parts = { context, broker, applier, turns, rejections, refusals, timings, closing: closing.signal };
   const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
   started.defer(async () => {
     closing.abort();
@@ -194,6 +196,7 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     deleteRootKey: (id, force) => keyring.remove(id, force),
     verifyIdentity: (token) => verifyIdentity(context, token),
     explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
+    timings: timings.read,
     statistics: () => ({
       ...broker.statistics(),
       "heartbeat.active": heartbeats.armed,
@@ -201,6 +204,7 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
       "nodes.draining": drainer.draining,
       "deployments.active": deployments.watched,
       "periodic.tracked": periodic.tracked,
+      "plan.queue_depth": applier.waiting,
     }),
     close: () => started.disposeAsync(),
   };

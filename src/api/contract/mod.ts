@@ -65,6 +65,7 @@ export type {
   NodeStub,
   NodeUpdateAnswer,
   RaftConfigurationAnswer,
+  Sample,
   ScalingPolicyStub,
   SchedulerConfigurationAnswer,
   SearchAnswer,

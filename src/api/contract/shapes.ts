@@ -535,7 +535,20 @@ export interface MetricsAnswer {
   readonly Gauges: readonly Gauge[];
   readonly Points: readonly unknown[];
   readonly Counters: readonly unknown[];
-  readonly Samples: readonly unknown[];
+  /** Of the last ten seconds that are over, in milliseconds. */
+  readonly Samples: readonly Sample[];
+}
+export interface Sample {
+  readonly Name: string;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Count: number;
+  /** Sum a second. */
+  readonly Rate: number;
+  readonly Sum: number;
+  readonly Min: number;
+  readonly Max: number;
+  readonly Mean: number;
+  readonly Stddev: number;
 }
 export interface Gauge {
   readonly Name: string;

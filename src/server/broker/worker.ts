@@ -20,6 +20,7 @@ import { messageOf, NamedError } from "#std";
 import { commit, type ServerContext } from "../context.ts";
 import { nodeEvent } from "../nodes/admit.ts";
 import { alongside } from "./alongside.ts";
+import type { Timings } from "../timings.ts";
 import type { PlanRefusals } from "../why/plan-refusals.ts";
 import type { Broker } from "./broker.ts";
 import { blamesNode, type Rejections } from "./rejections.ts";
@@ -36,6 +37,7 @@ export interface WorkerParts {
   readonly rejections: Rejections;
   /** For people who ask why. */
   readonly refusals: PlanRefusals;
+  readonly timings: Timings;
   /** The server stops: what is in work is left as it is, the state knows it waits. */
   readonly closing: AbortSignal;
 }
@@ -68,11 +70,13 @@ async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
     const evaluation = snapshot.evaluation(id);
     // Cancelled or collected since it was queued.
     if (evaluation === undefined || (evaluation.Status !== "pending" && evaluation.Status !== "blocked")) return;
+    const scheduled = parts.timings.start(`worker.invoke_scheduler_${evaluation.Type}`);
     const result = schedule(snapshot, evaluation, {
       placementsMax: PASS_CHANGES_MAX,
       newId: () => context.random.uuid(),
       nowNs: context.clock.nowNs(),
     });
+    scheduled();
     if (result.Plan === null) return record(parts, evaluation, result);
 
     const { full, progress } = await submit(parts, result.Plan, result.More ? [] : recordsOf(parts, result), result.Created);
@@ -92,6 +96,7 @@ async function submit(
   records: readonly Evaluation[],
   created: readonly Evaluation[],
 ): Promise<{ readonly full: boolean; readonly progress: boolean }> {
+  const submitted = parts.timings.start("plan.submit");
   const arrived = parts.turns.depart(plan.Placements.length + plan.InPlaceUpdates.length + plan.Stops.length + plan.Notes.length);
   try {
     const recorded = new Set<string>(records.map(({ ID }) => ID));
@@ -109,6 +114,7 @@ async function submit(
     if (thrown instanceof NamedError && thrown.code === "PLAN_REFUSED") return { full: false, progress: false };
     throw thrown;
   } finally {
+    submitted();
     arrived();
   }
 }

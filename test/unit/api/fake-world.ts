@@ -22,7 +22,7 @@ import {
 } from "#model";
 import { admitJob } from "#jobspec";
 import type { FileFrame, NodeServices } from "#ports";
-import type { Server } from "#server";
+import type { Server, Timing } from "#server";
 import type { Change, Snapshot, State, TableName } from "#state";
 import { NamedError } from "#std";
 
@@ -451,6 +451,38 @@ function agentFacts(): AgentFacts {
 
 const STATISTICS = { "broker.total_ready": 3, "broker.total_unacked": 1, "heartbeat.active": 1 };
 
+const TIMINGS: readonly Timing[] = [
+  {
+    Name: "plan.apply",
+    Count: 2,
+    Sum: 6,
+    Rate: 0.6,
+    Min: 2,
+    Max: 4,
+    Mean: 3,
+    Stddev: 1.5,
+    Quantiles: [
+      [0.5, 2],
+      [0.99, 4],
+    ],
+    TotalCount: 7,
+    TotalSum: 30,
+  },
+  {
+    Name: "worker.invoke_scheduler_batch",
+    Count: 0,
+    Sum: 0,
+    Rate: 0,
+    Min: 0,
+    Max: 0,
+    Mean: 0,
+    Stddev: 0,
+    Quantiles: [[0.5, NaN]],
+    TotalCount: 1,
+    TotalSum: 5,
+  },
+];
+
 /** One job "web" with an allocation and an evaluation on node n1. */
 export function createWorld(more: Partial<ApiOptions> = {}): World {
   const state = new FakeState();
@@ -495,6 +527,7 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
     get(_target, operation: string) {
       if (operation === "nodeServices") return () => services;
       if (operation === "statistics") return () => STATISTICS;
+      if (operation === "timings") return () => TIMINGS;
       if (operation === "explainJob")
         return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });
       if (operation === "scaleStatus") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, TaskGroups: {} });

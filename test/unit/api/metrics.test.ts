@@ -73,6 +73,20 @@ test("What machine and tasks use is published where the configuration says so; a
   assert.match(text, /^nomad_client_allocs_memory_rss\{.*alloc_id="child".*dispatch_id="77".*\} 1000$/m);
   assert.match(text, /^nomad_client_allocs_memory_rss\{.*alloc_id="a1".*\} 1000$/m);
   // Every line of the text can be read: a name, labels, a number.
-  for (const line of text.trim().split("\n")) assert.match(line, /^(# (HELP|TYPE) .*|[a-z][A-Za-z0-9_]*(\{[^{}]*\})? -?[\d.e+]+|)$/, line);
+  for (const line of text.trim().split("\n"))
+    assert.match(line, /^(# (HELP|TYPE) .*|[a-z][A-Za-z0-9_]*(\{[^{}]*\})? (NaN|-?[\d.e+]+)|)$/, line);
+  await api.close();
+});
+
+test("How long things took is a sample of the last ten seconds, and a summary with totals for Prometheus", async () => {
+  const { api } = createWorld({ prometheus: true });
+  const { Samples } = (await api.inject({ method: "GET", url: "/v1/metrics" })).json<{ Samples: object[] }>();
+  assert.deepEqual(Samples, [
+    { Name: "nomad.nomad.plan.apply", Labels: {}, Count: 2, Rate: 0.6, Sum: 6, Min: 2, Max: 4, Mean: 3, Stddev: 1.5 },
+  ]);
+  const text = (await api.inject({ method: "GET", url: "/v1/metrics?format=prometheus" })).body;
+  assert.match(text, /\n\n# HELP nomad_nomad_plan_apply .*\n# TYPE nomad_nomad_plan_apply summary\n/);
+  assert.match(text, /\nnomad_nomad_plan_apply\{quantile="0.99"\} 4\nnomad_nomad_plan_apply_sum 30\nnomad_nomad_plan_apply_count 7\n/);
+  assert.match(text, /\nnomad_nomad_worker_invoke_scheduler_batch\{quantile="0.5"\} NaN\n/);
   await api.close();
 });

@@ -1,6 +1,7 @@
-/** GET /v1/metrics: gauges of now, as go-metrics' JSON or as Prometheus' text. nomad.md §3.5. */
+/** GET /v1/metrics: gauges of now and how long things took, as go-metrics' JSON or as Prometheus' text. nomad.md §3.5. */
+import type { Timing } from "#server";
 import { NamedError } from "#std";
-import type { Gauge, MetricsAnswer } from "../../contract/mod.ts";
+import type { Gauge, MetricsAnswer, Sample } from "../../contract/mod.ts";
 import { value, type Context, type Handler } from "../call.ts";
 import { gauge } from "../metrics/gauge.ts";
 import { nodeGauges } from "../metrics/node-gauges.ts";
@@ -17,18 +18,26 @@ export const readMetrics: Handler = async (call, context) => {
     });
   }
   const gauges = await gaugesOf(context);
-  if (format === "") return value(answerOf(gauges, context.clock.nowMs()));
+  const timings = (context.server?.timings() ?? []).map((one) => ({ ...one, Name: `nomad.nomad.${one.Name}` }));
+  if (format === "") return value(answerOf(gauges, timings, context.clock.nowMs()));
   const { prometheusText, PROMETHEUS_TYPE } = await import("../metrics/prometheus.ts");
-  return { kind: "text", text: await prometheusText(gauges), contentType: PROMETHEUS_TYPE, meta: {} };
+  return { kind: "text", text: await prometheusText(gauges, timings), contentType: PROMETHEUS_TYPE, meta: {} };
 };
 
-/** Counters and samples: there are none; everything is counted when it is asked for. */
-function answerOf(gauges: readonly Gauge[], nowMs: number): MetricsAnswer {
+/** Counters: there are none; everything is counted when it is asked for. */
+function answerOf(gauges: readonly Gauge[], timings: readonly Timing[], nowMs: number): MetricsAnswer {
   const timestamp = new Date(nowMs)
     .toISOString()
     .replace("T", " ")
     .replace(/\.\d+Z$/, " +0000 UTC");
-  return { Timestamp: timestamp, Gauges: gauges, Points: [], Counters: [], Samples: [] };
+  return { Timestamp: timestamp, Gauges: gauges, Points: [], Counters: [], Samples: samplesOf(timings) };
+}
+
+/** What was not timed in these ten seconds is left out, as go-metrics does. */
+function samplesOf(timings: readonly Timing[]): readonly Sample[] {
+  return timings
+    .filter(({ Count }) => Count > 0)
+    .map(({ Name, Count, Rate, Sum, Min, Max, Mean, Stddev }) => ({ Name, Labels: {}, Count, Rate, Sum, Min, Max, Mean, Stddev }));
 }
 
 async function gaugesOf(context: Context): Promise<readonly Gauge[]> {
