@@ -22,7 +22,7 @@ import {
   rawExecDriver,
 } from "#integrations/host";
 import { createMemoryLink, mockDevices, mockDriver } from "#integrations/memory";
-import type { Clock, Driver, Link, NodeServices, Random } from "#ports";
+import type { Clock, Driver, Link, NodeServices, Random, TaskSockets } from "#ports";
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
@@ -74,7 +74,7 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     const httpAddresses = (await api.listen(listenAddresses(config))).map(addressText);
 
     if (config.client.enabled && server !== undefined) {
-      const running = await openClient(parts, createMemoryLink(server.link), httpAddresses[0] ?? config.advertise.http);
+      const running = await openClient(parts, createMemoryLink(server.link), httpAddresses[0] ?? config.advertise.http, api.taskSockets);
       client = running;
       opened.push(() => running.close({ stopTasks }));
     }
@@ -133,6 +133,9 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       priorityMax: server.jobPriorityMax,
       countMax: server.jobCountMax,
       sourceBytesMax: server.jobSourceBytesMax,
+      ...(config.consul === null
+        ? {}
+        : { consul: { serviceIdentity: config.consul.serviceIdentity, taskIdentity: config.consul.taskIdentity } }),
     },
     workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
     garbage: {
@@ -199,7 +202,12 @@ function localNode(client: () => Client | undefined): { readonly id: string; rea
   };
 }
 
-function openClient({ config, clock, random, log, environment }: Parts, link: Link, httpAddress: string): Promise<Client> {
+function openClient(
+  { config, clock, random, log, environment }: Parts,
+  link: Link,
+  httpAddress: string,
+  taskSockets: TaskSockets,
+): Promise<Client> {
   const { client } = config;
   const keeper = releaseParts().logKeeper;
   mkdirSync(client.stateDirectory, { recursive: true, mode: 0o700 });
@@ -207,6 +215,7 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
   mkdirSync(client.allocationDirectory, { recursive: true, mode: 0o711 });
   return startClient({
     link,
+    taskSockets,
     drivers: drivers(config, client.stateDirectory),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
@@ -233,7 +242,11 @@ function openClient({ config, clock, random, log, environment }: Parts, link: Li
       nodePool: client.nodePool,
       nodeClass: client.nodeClass,
       meta: client.meta,
-      attributes: { "unique.advertise.address": httpAddress.replace(/:\d+$/, ""), "drover.version": VERSION.drover },
+      attributes: {
+        "unique.advertise.address": httpAddress.replace(/:\d+$/, ""),
+        "drover.version": VERSION.drover,
+        "nomad.service_discovery": "true",
+      },
       httpAddress,
       allocationDirectory: client.allocationDirectory,
       reserved: client.reserved,
