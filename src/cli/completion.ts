@@ -67,8 +67,7 @@ async function candidatesFor(
   }
   // Go's flags end at the first argument.
   if (current.startsWith("-")) return typed.arguments.length > 0 ? [] : Object.keys(table).map((flag) => `-${flag}`);
-  if (name === "job revert" && typed.arguments.length === 1)
-    return withinLimit(source.versions(typed.arguments[0] as string, typed.flags));
+  if (name === "job revert" && typed.arguments.length === 1) return withinLimit(source.versions(typed.arguments[0] as string, typed.flags));
   if (typed.arguments.length > 0 && !repeats(command.usage)) return [];
   const kind = typed.given.has("job") && command.flags["job"]?.kind === "boolean" ? "jobs" : kindOf(name);
   return kind === undefined ? [] : withinLimit(source.ids(current, kind, typed.flags));

@@ -32,10 +32,18 @@ export function renderTemplate(template: string, data: unknown): string {
 type Piece =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "value"; readonly path: string }
-  | { readonly kind: "range" | "if" | "with"; readonly path: string; readonly body: readonly Piece[]; readonly otherwise: readonly Piece[] };
+  | {
+      readonly kind: "range" | "if" | "with";
+      readonly path: string;
+      readonly body: readonly Piece[];
+      readonly otherwise: readonly Piece[];
+    };
 
 /** Up to the end, or the `{{end}}` or `{{else}}` that is not of a block begun here: `ended`. `parts`: text and action in turn. */
-function readPieces(parts: readonly string[], next: { at: number }): { readonly pieces: Piece[]; readonly ended: "end" | "else" | undefined } {
+function readPieces(
+  parts: readonly string[],
+  next: { at: number },
+): { readonly pieces: Piece[]; readonly ended: "end" | "else" | undefined } {
   const pieces: Piece[] = [];
   while (next.at < parts.length) {
     const isText = next.at % 2 === 0;

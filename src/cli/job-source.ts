@@ -58,7 +58,8 @@ export async function readJob(context: Context): Promise<SourceJob> {
     environment: context.environment,
     allowFileFunctions: true,
   });
-  for (const warning of parsed.warnings) context.terminal.complain(renderDiagnostic(warning, warning.start.file === fileName ? text : undefined));
+  for (const warning of parsed.warnings)
+    context.terminal.complain(renderDiagnostic(warning, warning.start.file === fileName ? text : undefined));
   return {
     job: parsed.job,
     id: String(parsed.job["ID"] ?? ""),

@@ -155,8 +155,8 @@ async function execute(
 
   const plain = flags.flag("no-color") || (environment["NOMAD_CLI_NO_COLOR"] ?? "") !== "" || (environment["NO_COLOR"] ?? "") !== "";
   const forced = flags.flag("force-color") || (environment["NOMAD_CLI_FORCE_COLOR"] ?? "") !== "";
-  const terminal = processTerminal({ colour: plain ? false : forced ? true : undefined });
   const interrupt = new AbortController();
+  const terminal = processTerminal({ colour: plain ? false : forced ? true : undefined, interrupt });
   const onInterrupt = () => {
     if (interrupt.signal.aborted) process.exit(130);
     interrupt.abort();

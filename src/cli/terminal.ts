@@ -23,7 +23,8 @@ export interface Terminal {
   readBytes(): Promise<Buffer>;
 }
 
-export function processTerminal(options: { readonly colour: boolean | undefined }): Terminal {
+/** `interrupt`: Ctrl-C at a question, where it is a key and no signal. */
+export function processTerminal(options: { readonly colour: boolean | undefined; readonly interrupt: AbortController }): Terminal {
   const interactive = process.stdout.isTTY;
   const watched = process.stderr.isTTY;
   const wipe = () => {
@@ -60,9 +61,16 @@ export function processTerminal(options: { readonly colour: boolean | undefined 
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
       const { createInterface } = await import("node:readline/promises");
+      const { interrupt } = options;
       const line = createInterface({ input: process.stdin, output: process.stderr });
+      line.on("SIGINT", () => interrupt.abort());
       try {
-        return await line.question(question);
+        return await line.question(question, { signal: interrupt.signal });
+      } catch (error) {
+        if (interrupt.signal.aborted) throw error;
+        // Ctrl-D: whoever leaves does not say yes.
+        process.stderr.write("\n");
+        return "n";
       } finally {
         line.close();
       }

@@ -22,10 +22,7 @@ export const jobAllocs: Command = {
       ...(flags.flag("all") ? { parameters: { all: true } } : {}),
     });
     if (flags.flag("json") || flags.given("t")) printData(terminal, body, flags.text("t"));
-    else
-      terminal.print(
-        allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }),
-      );
+    else terminal.print(allocationTable(body, { nowMs: context.nowMs(), verbose: flags.flag("verbose"), colours: terminal.colours }));
     return 0;
   },
 };

@@ -95,10 +95,7 @@ async function showJob(context: Context, stub: JobStub): Promise<number> {
   if (deployment.value !== null) section("Latest Deployment", deploymentText(deployment.value, { verbose, colours, ofJob: false }));
   const actions = actionTable(job);
   if (actions !== undefined) section("Actions", actions);
-  section(
-    "Allocations",
-    allocationTable(allocations.value, { nowMs: context.nowMs(), verbose, colours, groups: job.TaskGroups }),
-  );
+  section("Allocations", allocationTable(allocations.value, { nowMs: context.nowMs(), verbose, colours, groups: job.TaskGroups }));
   return 0;
 }
 

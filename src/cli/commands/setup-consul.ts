@@ -15,7 +15,7 @@ export const setupConsul: Command = {
     "Prepares Consul so that services and tasks log in to it with their identities: an auth method, its binding rules, and a role and a policy " +
     "for the tasks of every namespace there is. May be repeated: what is there already is left, or brought up to date. It then shows what to " +
     "write into the agents' configuration.\n\n" +
-    "Consul is found, as by its own command line, by CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN (needs acl = \"write\"), CONSUL_HTTP_SSL, " +
+    'Consul is found, as by its own command line, by CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN (needs acl = "write"), CONSUL_HTTP_SSL, ' +
     "CONSUL_HTTP_SSL_VERIFY, CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY.",
   connects: true,
   flags: {
@@ -56,7 +56,9 @@ export const setupConsul: Command = {
         if (!ok) return refused;
       }
       for (const step of await consul.setUpConsul(connection, setup)) terminal.print(line(step));
-      terminal.print(`\nThe agents' own token needs a policy with these rules (consul acl policy create -name nomad-agents -rules @file):\n`);
+      terminal.print(
+        `\nThe agents' own token needs a policy with these rules (consul acl policy create -name nomad-agents -rules @file):\n`,
+      );
       terminal.print(indented(consul.AGENT_RULES));
       terminal.print(`Write into every agent's configuration, and restart it:\n`);
       terminal.print(indented(consul.agentSnippet(connection.address)).trimEnd());

@@ -118,7 +118,9 @@ for (const line of [
 }
 
 test("operator api asks where a whole URL points, and passes a parameter given twice on twice", async () => {
-  const { code, asked: requests } = await sh(`drover operator api '${address}/v1/agent/self?a=1&a=2&b=3'`, { NOMAD_ADDR: "http://127.0.0.1:1" });
+  const { code, asked: requests } = await sh(`drover operator api '${address}/v1/agent/self?a=1&a=2&b=3'`, {
+    NOMAD_ADDR: "http://127.0.0.1:1",
+  });
   assert.equal(code, 0);
   assert.deepEqual(requests, ["GET /v1/agent/self?a=1&a=2&b=3"]);
 });
@@ -134,3 +136,35 @@ test("A warning about a variable of the command line shows no line of the job fi
   assert.match(stderr, /^-var a:1:1: warning: /);
   assert.doesNotMatch(stderr, /job "web"/);
 });
+
+/** On a terminal: `key` is pressed when the question is there. */
+async function answering(words: string, key: string): Promise<Ran> {
+  asked.length = 0;
+  const child = spawn("script", ["-qec", `'${process.execPath}' '${MAIN}' ${words}`, "/dev/null"], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], HOME: folder, NOMAD_ADDR: address, TERM: "dumb", SHELL: "/bin/sh" },
+    stdio: ["pipe", "pipe", "inherit"],
+    timeout: 60_000,
+  });
+  let stdout = "";
+  child.stdout.on("data", (data: Buffer) => {
+    const before = stdout;
+    stdout += data.toString();
+    if (stdout.includes("[y/N]") && !before.includes("[y/N]")) child.stdin.write(key);
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, stdout, stderr: "", asked: [...asked] };
+}
+
+for (const [name, key, code, said] of [
+  ["n", "n\r", 0, /Cancelling job stop/],
+  ["Ctrl-D", "\u0004", 0, /Cancelling job stop/],
+  ["Ctrl-C", "\u0003", 130, /\[y\/N\]/],
+] as const) {
+  test(`${name} at a question is no yes, and after Ctrl-C nothing more is asked`, async () => {
+    const ran = await answering(key === "\u0003" ? "job stop we web" : "job stop we", key);
+    assert.equal(ran.code, code);
+    assert.match(ran.stdout, said);
+    assert.deepEqual(ran.asked, ["GET /v1/jobs?prefix=we"]);
+  });
+}

@@ -83,9 +83,18 @@ for (const [words, printedBegins] of [
 }
 
 test("the command for the next page lists the same: namespace, job, filter, so many a page", async () => {
-  const evaluation = { ID: "e1", Status: "complete", FailedTGAllocs: {}, NodeID: "", Priority: 50, TriggeredBy: "x", JobID: "j", Namespace: "n" };
+  const evaluation = {
+    ID: "e1",
+    Status: "complete",
+    FailedTGAllocs: {},
+    NodeID: "",
+    Priority: 50,
+    TriggeredBy: "x",
+    JobID: "j",
+    Namespace: "n",
+  };
   const { context, printed } = fakeContext({
-    words: ["-per-page=1", "-namespace=*", "-job=web", "-filter", "TriggeredBy == \"it's\""],
+    words: ["-per-page=1", "-namespace=*", "-job=web", "-filter", 'TriggeredBy == "it\'s"'],
     flags: { ...CONNECTION_FLAGS, ...evalList.flags },
     api: { evaluations: { list: async () => ({ ...answered([evaluation]), nextToken: "7.e2" }) } },
   });
