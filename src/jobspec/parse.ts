@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { Diagnostic, ParseRequest, ParseResult } from "./contract.ts";
 import { decodeFile } from "./decode/decode-file.ts";
 import { Decoding } from "./decode/decoding.ts";
+import { maskValues } from "./decode/hidden.ts";
 import { makeFunctions, parseBody, type Body } from "./hcl/mod.ts";
 import { JobFileError } from "./job-file-error.ts";
 
@@ -15,16 +16,17 @@ export function parseJob(request: ParseRequest): ParseResult {
   const { body, diagnostics } = parseBody(request.text, request.fileName);
   const sources = new Map([
     [request.fileName, request.text],
-    ...(request.variableFiles ?? []).map((file) => [file.name, file.text] as const),
+    ...(request.variableFiles ?? []).map((file) => [file.name, maskValues(file.text)] as const),
   ]);
   if (diagnostics.length > 0) throw new JobFileError(diagnostics, sources);
-  const decoding = new Decoding();
+  const decoding = new Decoding(request.text);
   const functions = makeFunctions({
     randomUuid: () => randomUUID(),
+    nowMs: () => performance.now(),
     ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}),
   });
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
-  if (decoding.errors.length > 0 || job === undefined) throw new JobFileError(inOrder(decoding.errors, request.fileName), sources);
+  if (decoding.failed || job === undefined) throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
   return {
     job,
     warnings: decoding.warnings,

@@ -38,13 +38,13 @@ export function decodeFile(decoding: Decoding, body: Body, request: ParseRequest
   );
   const withVariables = childScope(plain, [["var", values]]);
   // Without their values, everything that refers to them would fail as well.
-  if (decoding.errors.length > 0) return undefined;
+  if (decoding.failed) return undefined;
   const names = readLocals(
     decoding,
     blocks.filter((block) => block.type === "locals"),
     withVariables,
   );
-  if (decoding.errors.length > 0) return undefined;
+  if (decoding.failed) return undefined;
   return decodeJob(
     decoding,
     body,

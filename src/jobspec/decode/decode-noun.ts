@@ -38,7 +38,8 @@ export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, bo
 }
 
 function jsonFormOf(key: Key | undefined): JsonForm {
-  if (key === undefined || key.form === "map" || key.form === "free" || key.form === "attribute") return "attribute";
+  if (key === undefined || key.form === "attribute") return "attribute";
+  if (key.form === "map" || key.form === "free") return "map";
   if (key.form === "labelled" || key.form === "labelled-map") return key.labelOptional ? "either" : "labelled";
   return "block";
 }

@@ -1,6 +1,7 @@
 /** What every part of the decoder shares: where findings go, and evaluating without unwinding. */
 import type { Diagnostic } from "../contract.ts";
 import { errorAt, tryEvaluate, warningAt, type Expression, type Range, type Scope, type Value } from "../hcl/mod.ts";
+import { Hidden } from "./hidden.ts";
 import { Places } from "./places.ts";
 import { keysOf, type Keys, type Noun } from "./keys.ts";
 
@@ -8,16 +9,44 @@ import { keysOf, type Keys, type Noun } from "./keys.ts";
 const ERRORS_MAX = 50;
 /** Blocks made by all `dynamic` blocks of a file together. */
 const EXPANDED_MAX = 100_000;
+/** Attributes and blocks read, all together: what `dynamic` blocks make is read as often as they make it. */
+const READ_MAX = 100_000;
 
 export class Decoding {
-  readonly errors: Diagnostic[] = [];
   readonly warnings: Diagnostic[] = [];
+  readonly hidden: Hidden;
+  readonly #errors: Diagnostic[] = [];
+  /** What an author chose to say. */
+  readonly #asWritten = new WeakSet<Diagnostic>();
   readonly places = new Places();
   /** Variables whose value came from the environment: name → text. */
   readonly fromEnvironment = new Map<string, string>();
   #expanded = 0;
+  #read = 0;
   readonly #explained = new Set<string>();
   readonly #keys = new Map<Noun["schema"], Keys>();
+
+  constructor(jobText: string) {
+    this.hidden = new Hidden(jobText);
+  }
+
+  get failed(): boolean {
+    return this.#errors.length > 0;
+  }
+
+  /** All that is wrong so far, without values from outside. */
+  errors(): Diagnostic[] {
+    return this.#errors.map((each) =>
+      this.#asWritten.has(each) ? each : { ...each, summary: this.hidden.redact(each.summary), detail: this.hidden.redact(each.detail) },
+    );
+  }
+
+  /** An error with words of the author's: they are shown as they are. */
+  say(range: Range, summary: string, words: string): void {
+    const said = errorAt(range, summary, words);
+    this.#asWritten.add(said);
+    this.add(said);
+  }
 
   error(range: Range, summary: string, detail = ""): void {
     this.add(errorAt(range, summary, detail));
@@ -30,11 +59,11 @@ export class Decoding {
   /** The same mistake at the same place (a body that was made twice) counts once. */
   add(diagnostic: Diagnostic): void {
     const { start, summary } = diagnostic;
-    const known = this.errors.some(
+    const known = this.#errors.some(
       (each) =>
         each.summary === summary && each.start.line === start.line && each.start.column === start.column && each.start.file === start.file,
     );
-    if (!known && this.errors.length < ERRORS_MAX) this.errors.push(diagnostic);
+    if (!known && this.#errors.length < ERRORS_MAX) this.#errors.push(diagnostic);
   }
 
   /** True the first time: what a noun knows is listed once. */
@@ -58,6 +87,15 @@ export class Decoding {
     this.#expanded += count;
     if (this.#expanded <= EXPANDED_MAX) return true;
     if (before <= EXPANDED_MAX) this.error(range, `dynamic blocks make more than ${EXPANDED_MAX} blocks`);
+    return false;
+  }
+
+  /** Counts attributes and blocks read; false when there are too many, and then an error says so. */
+  mayRead(count: number, range: Range): boolean {
+    const before = this.#read;
+    this.#read += count;
+    if (this.#read <= READ_MAX) return true;
+    if (before <= READ_MAX) this.error(range, `The file makes more than ${READ_MAX} attributes and blocks`);
     return false;
   }
 

@@ -28,11 +28,12 @@ export interface ReadBody {
   readonly attributes: readonly Attribute[];
   readonly blocks: readonly ScopedBlock[];
 }
-/** How a JSON property is read: as a value, as blocks, as blocks by label. */
-export type JsonForm = "attribute" | "block" | "labelled" | "either";
+/** How a JSON property is read: as a value, as a value or (in a list, as converters write all blocks) a block, as blocks, as blocks by label. */
+export type JsonForm = "attribute" | "map" | "block" | "labelled" | "either";
 
 export function readBody(decoding: Decoding, body: Body, scope: Scope, jsonForm: (key: string) => JsonForm): ReadBody {
   const plain = body.json === true ? fromJson(body, jsonForm) : body;
+  if (!decoding.mayRead(plain.attributes.length + plain.blocks.length, body.range)) return { attributes: [], blocks: [] };
   const blocks = plain.blocks.flatMap((block) =>
     block.type === "dynamic" ? expandDynamic(decoding, block, scope) : [{ ...block, scope }],
   );
@@ -118,7 +119,8 @@ function fromJson(body: Body, jsonForm: (key: string) => JsonForm): { attributes
   const blocks: Block[] = [];
   for (const attribute of body.attributes) {
     const form = attribute.name === "dynamic" ? "labelled" : jsonForm(attribute.name);
-    const made = form === "attribute" ? undefined : blocksOf(attribute, form);
+    const value = form === "attribute" || (form === "map" && attribute.expression.kind !== "tuple");
+    const made = value ? undefined : blocksOf(attribute, form);
     if (made === undefined) attributes.push(attribute);
     else blocks.push(...made);
   }

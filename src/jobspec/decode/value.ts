@@ -25,7 +25,8 @@ function convert(value: Value, schema: Shape, duration: boolean): Converted {
       return given(toText(value), "a string", value);
     case "integer": {
       const number = toNumber(value);
-      return given(number !== undefined && Number.isInteger(number) ? number : undefined, "a whole number", value);
+      const large = number !== undefined && Math.abs(number) > Number.MAX_SAFE_INTEGER;
+      return given(Number.isSafeInteger(number) ? number : undefined, large ? "a whole number below 2^53" : "a whole number", value);
     }
     case "number":
       return given(toNumber(value), "a number", value);

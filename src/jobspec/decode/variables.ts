@@ -20,6 +20,7 @@ import {
   readType,
   referencesTo,
   SourceText,
+  textOf,
   toBool,
   toText,
   type Attribute,
@@ -67,6 +68,7 @@ export function readVariables(
     if (source?.environment !== undefined) decoding.fromEnvironment.set(declaration.name, source.environment);
     const value = source === undefined ? declaration.fallback : source.read(declaration);
     if (value !== undefined) {
+      if (source !== undefined) decoding.hidden.addValue(value);
       values.set(declaration.name, value);
       validate(decoding, declaration, value, scope);
     } else if (source === undefined && !declaration.hasDefault) {
@@ -254,7 +256,11 @@ function complain(
 
 function readVariableFile(decoding: Decoding, file: { readonly name: string; readonly text: string }): readonly Attribute[] {
   const { body, diagnostics } = parseBody(file.text, file.name);
-  for (const diagnostic of diagnostics) decoding.add(diagnostic);
+  const lines = file.text.split("\n");
+  for (const diagnostic of diagnostics) {
+    decoding.hidden.addWords((lines[diagnostic.start.line - 1] ?? "").replace(/^\s*[^\s="]+\s*=/, ""));
+    decoding.add(diagnostic);
+  }
   for (const block of body.blocks) {
     const detail =
       block.type === "variable"
@@ -267,7 +273,11 @@ function readVariableFile(decoding: Decoding, file: { readonly name: string; rea
 
 function givenExpression(decoding: Decoding, attribute: Attribute, scope: Scope): Given {
   const { expression } = attribute;
-  return { range: attribute.nameRange, read: (declaration) => readExpression(decoding, declaration, expression, expression.range, scope) };
+  const read = (declaration: Declaration): Value | undefined => {
+    decoding.hidden.addWords(textOf(expression.range));
+    return readExpression(decoding, declaration, expression, expression.range, scope);
+  };
+  return { range: attribute.nameRange, read };
 }
 
 /** Text, number and untyped variables take the text as it is; others read it as an expression. */
@@ -280,6 +290,7 @@ function givenText(decoding: Decoding, from: string, text: string, offset: numbe
       const { type } = declaration;
       if (type === undefined) return text;
       if (type.kind === "string" || type.kind === "number") return convertGiven(decoding, text, type, range, misfit(declaration, from));
+      decoding.hidden.addWords(text);
       const { expression, diagnostics } = parseLoneExpression(text, from);
       for (const diagnostic of diagnostics) decoding.add(diagnostic);
       return expression === undefined ? undefined : readExpression(decoding, declaration, expression, range, scope);
@@ -333,6 +344,6 @@ function validate(decoding: Decoding, declaration: Declaration, value: Value, sc
     if (result === undefined) continue;
     const holds = toBool(result);
     if (holds === undefined) decoding.error(condition.expression.range, `condition must be true or false, got a ${kindOf(result)}`);
-    else if (!holds) decoding.error(declaration.range, `Invalid value for variable "${name}"`, sentence ?? "");
+    else if (!holds) decoding.say(declaration.range, `Invalid value for variable "${name}"`, sentence ?? "");
   }
 }

@@ -8,16 +8,21 @@ import { describe, isList, isMap, isSet, toBool, toNumber, toText, unify, type V
 /** Arguments of one call: more do not fit the machine's stack. */
 const EXPANDED_MAX = 10_000;
 
-export function callFunction(call: Call, scope: Scope, evaluate: (expression: Expression) => Value): Value {
+type Evaluate = (expression: Expression, scope: Scope) => Value;
+
+export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Value {
+  const evaluate = (expression: Expression): Value => evaluateIn(expression, scope);
   const callee = scope.functions.get(call.name);
   if (callee === undefined) {
-    const hint = didYouMean(call.name, scope.functions.keys());
-    failAt(call.nameRange, `Unknown function "${call.name}"`, hint.trim());
+    failAt(call.nameRange, `Unknown function "${call.name}"`, () => didYouMean(call.name, scope.functions.keys()).trim());
   }
   try {
     if ("lazy" in callee) return callee.lazy(call.arguments, evaluate);
     const given = evaluateArguments(call, evaluate);
-    return callee.run(...(convertArguments(callee, given) as never[]));
+    scope.allowance?.read(given, call.range);
+    const made = callee.run(...(convertArguments(callee, given) as never[]));
+    scope.allowance?.read([made], call.range);
+    return made;
   } catch (thrown) {
     if (thrown instanceof HclFailure || !(thrown instanceof FunctionFailure)) throw thrown;
     const at = thrown.argument === undefined ? call : (call.arguments[Math.min(thrown.argument, call.arguments.length - 1)] ?? call);

@@ -5,7 +5,7 @@ import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { callFunction } from "./call.ts";
 import { elementsOf } from "./elements.ts";
 import { childScope, type Scope } from "./scope.ts";
-import { errorAt, failAt, HclFailure, textOf, type Range } from "./source.ts";
+import { errorAt, failAt, HclFailure, survivable, textOf, type Range } from "./source.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
 import { describe, isList, isMap, isSet, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";
@@ -15,6 +15,7 @@ const ELEMENT = "*";
 
 /** The value; throws HclFailure. */
 export function evaluate(expression: Expression, scope: Scope): Value {
+  scope.allowance?.evaluate(expression.range);
   const value = compute(expression, scope);
   const made = typeof value === "string" || (typeof value === "object" && value !== null);
   return made && scope.allowance !== undefined ? scope.allowance.weigh(value, expression.range) : value;
@@ -44,11 +45,11 @@ function compute(expression: Expression, scope: Scope): Value {
     case "conditional":
       return evaluateConditional(expression, scope);
     case "binary":
-      return evaluateBinary(expression, (inner) => evaluate(inner, scope));
+      return evaluateBinary(expression, scope, evaluate);
     case "unary":
       return evaluateUnary(expression, evaluate(expression.operand, scope));
     case "call":
-      return callFunction(expression, scope, (inner) => evaluate(inner, scope));
+      return callFunction(expression, scope, evaluate);
   }
 }
 
@@ -104,8 +105,11 @@ function evaluateFor(expression: For, scope: Scope): Value {
     }
     const key = toText(evaluate(expression.key, inner));
     if (key === undefined) failAt(expression.key.range, "A key of a map must be a string");
-    if (expression.group) groups.set(key, [...(groups.get(key) ?? []), value]);
-    else if (map.has(key)) {
+    if (expression.group) {
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [value]);
+      else group.push(value);
+    } else if (map.has(key)) {
       failAt(
         expression.key.range,
         `Two items give the key "${key}"`,
@@ -123,8 +127,19 @@ function evaluateConditional(expression: Expression & { kind: "conditional" }, s
   if (holds === undefined) failAt(expression.condition.range, `The condition must be true or false, got ${describe(condition)}`);
   const [taken, other] = holds ? [expression.yes, expression.no] : [expression.no, expression.yes];
   const value = evaluate(taken, scope);
-  const alternative = tryEvaluate(other, scope);
-  return "value" in alternative ? agree(value, alternative.value, expression.range) : value;
+  const alternative = attempt(other, scope);
+  if ("failure" in alternative) return value;
+  scope.allowance?.read([value, alternative.value], expression.range);
+  return agree(value, alternative.value, expression.range);
+}
+
+/** The value, or the failure when it can be gone on after. */
+function attempt(expression: Expression, scope: Scope): { value: Value } | { failure: HclFailure } {
+  try {
+    return { value: evaluate(expression, scope) };
+  } catch (thrown) {
+    return { failure: survivable(thrown) };
+  }
 }
 
 /** Both answers of a conditional are of one type: a number beside a string is a string, in lists as well. */
@@ -179,8 +194,10 @@ function unknownRoot(expression: Expression, root: Expression & { kind: "variabl
     }
     return `\${${textOf(expression.range)}}`;
   }
-  const hint = didYouMean(root.name, scope.names.keys());
-  failAt(root.range, `Unknown name "${root.name}"`, hint === "" ? `Text is written in quotes: "${root.name}".` : hint.trim());
+  failAt(root.range, `Unknown name "${root.name}"`, () => {
+    const hint = didYouMean(root.name, scope.names.keys());
+    return hint === "" ? `Text is written in quotes: "${root.name}".` : hint.trim();
+  });
 }
 
 function getAttribute(of: Value, expression: Expression & { kind: "get" }, scope: Scope): Value {
@@ -191,7 +208,7 @@ function getAttribute(of: Value, expression: Expression & { kind: "get" }, scope
     const written = textOf(expression.range);
     const root = expression.of.kind === "variable" ? expression.of.name : undefined;
     const hint = root === undefined ? undefined : scope.hints.get(root);
-    const detail = `${didYouMean(name, of.keys())}${hint === undefined ? "" : hint.replaceAll("NAME", name)}`.trim();
+    const detail = (): string => `${didYouMean(name, of.keys())}${hint === undefined ? "" : hint.replaceAll("NAME", name)}`.trim();
     failAt(hint === undefined ? nameRange : expression.range, `Unknown name "${written}"`, detail);
   }
   if (of !== null && isList(of)) failAt(nameRange, `A list has no "${name}"`, `To take it of every item, write [*].${name}.`);
@@ -218,7 +235,7 @@ function getIndex(of: Value, key: Value, expression: Expression & { kind: "index
     const name = toText(key);
     if (name === undefined) failAt(expression.key.range, `A key of a map must be a string, got ${describe(key)}`);
     const value = of.get(name);
-    if (value === undefined) failAt(expression.key.range, `The map has no key "${name}"`, didYouMean(name, of.keys()).trim());
+    if (value === undefined) failAt(expression.key.range, `The map has no key "${name}"`, () => didYouMean(name, of.keys()).trim());
     return value;
   }
   failAt(expression.range, `Cannot index ${describe(of)}`, "Only lists and maps are indexed.");

@@ -183,7 +183,7 @@ class JsonReader {
       return moveTo(range, parseBareTemplate(new Parser(inner, parseExpression), { source: inner, start: 0, end: value.length }));
     } catch (thrown) {
       if (!(thrown instanceof HclFailure)) throw thrown;
-      return failAt(range, thrown.diagnostic.summary, thrown.diagnostic.detail);
+      return failAt(range, thrown.message, thrown.diagnostic.detail);
     }
   }
 

@@ -1,17 +1,20 @@
 /** Arithmetic, comparison, logic. */
-import { failAt, HclFailure } from "./source.ts";
+import type { Scope } from "./scope.ts";
+import { failAt, type HclFailure, survivable } from "./source.ts";
 import type { Binary, BinaryOperator, Expression, Unary } from "./tree.ts";
 import { describe, equalValues, tidyNumber, toBool, toNumber, type Value } from "./value.ts";
 
-export function evaluateBinary(expression: Binary, evaluate: (inner: Expression) => Value): Value {
+type Evaluate = (inner: Expression, scope: Scope) => Value;
+
+export function evaluateBinary(expression: Binary, scope: Scope, evaluate: Evaluate): Value {
   const { operator, left, right } = expression;
-  if (operator === "&&" || operator === "||") {
-    return evaluateLogic(expression, operator, evaluate);
+  if (operator === "&&" || operator === "||") return evaluateLogic(expression, operator, (inner) => evaluate(inner, scope));
+  const first = evaluate(left, scope);
+  const second = evaluate(right, scope);
+  if (operator === "==" || operator === "!=") {
+    scope.allowance?.read([first, second], expression.range);
+    return equalValues(first, second) === (operator === "==");
   }
-  const first = evaluate(left);
-  const second = evaluate(right);
-  if (operator === "==") return equalValues(first, second);
-  if (operator === "!=") return !equalValues(first, second);
   const one = number(left, first, operator);
   const other = number(right, second, operator);
   if ((operator === "/" || operator === "%") && other === 0) failAt(right.range, "Division by zero");
@@ -33,8 +36,7 @@ function attempt(read: () => Value): { value: Value } | { failure: HclFailure } 
   try {
     return { value: read() };
   } catch (thrown) {
-    if (thrown instanceof HclFailure) return { failure: thrown };
-    throw thrown;
+    return { failure: survivable(thrown) };
   }
 }
 

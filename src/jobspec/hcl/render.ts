@@ -28,7 +28,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, sourceText?: string): s
 }
 
 function lineOf(text: string, line: number): string | undefined {
-  let start = 0;
+  let start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   for (let count = 1; count < line; count++) {
     const newline = text.indexOf("\n", start);
     if (newline === -1) return undefined;
@@ -45,8 +45,17 @@ function excerpt(text: string, column: number, end: number): [shown: string, car
   const first = column > WIDTH_MAX - 20 ? column - Math.floor(WIDTH_MAX / 2) : 1;
   const part = characters.slice(first - 1, first - 1 + WIDTH_MAX);
   const shown = part.map((each) => (/[\p{Cc}\p{Cf}\uFFFD]/u.test(each) && each !== "\t" ? "·" : each)).join("");
-  const before = part.slice(0, column - first).map((each) => (each === "\t" ? "\t" : " "));
-  const room = Math.max(1, part.length - before.length);
-  const carets = Math.min(room, Math.max(1, end - column));
-  return [shown, before.join("") + "^".repeat(carets)];
+  const before = part.slice(0, column - first).map((each) => (each === "\t" ? "\t" : " ".repeat(cellsOf(each))));
+  const marked = part.slice(column - first, Math.max(column + 1, end) - first);
+  const carets = marked.reduce((cells, each) => cells + cellsOf(each), 0);
+  return [shown, before.join("") + "^".repeat(Math.max(1, carets))];
+}
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
+/** Columns of a terminal that a character takes. */
+function cellsOf(character: string): number {
+  if (character < "\u0300") return 1;
+  return /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
 }

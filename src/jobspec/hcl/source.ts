@@ -27,7 +27,9 @@ export class SourceText {
       else high = middle - 1;
     }
     let column = 1;
-    for (let at = starts[low] as number; at < offset; column++) {
+    const start = starts[low] as number;
+    // A byte order mark is no character of the first line.
+    for (let at = start === 0 && this.text.charCodeAt(0) === 0xfeff ? 1 : start; at < offset; column++) {
       const unit = this.text.charCodeAt(at);
       at += unit >= 0xd800 && unit < 0xdc00 && at + 1 < offset ? 2 : 1;
     }
@@ -74,18 +76,34 @@ function diagnosticAt(severity: Diagnostic["severity"], range: Range, summary: s
   return { severity, summary, detail, start, end };
 }
 
+/** More about a mistake; a function where it costs something to find: most failures inside try(…) are never shown. */
+type Detail = string | (() => string);
+
 /** Thrown to unwind to the nearest place that can go on: an attribute, a block. Never leaves this folder's doors. */
 export class HclFailure extends Error {
-  readonly diagnostic: Diagnostic;
   readonly range: Range;
+  readonly #detail: Detail;
 
-  constructor(diagnostic: Diagnostic, range: Range) {
-    super(diagnostic.summary);
-    this.diagnostic = diagnostic;
+  constructor(range: Range, summary: string, detail: Detail = "") {
+    super(summary);
     this.range = range;
+    this.#detail = detail;
+  }
+
+  get diagnostic(): Diagnostic {
+    return errorAt(this.range, this.message, typeof this.#detail === "string" ? this.#detail : this.#detail());
   }
 }
 
-export function failAt(range: Range, summary: string, detail = ""): never {
-  throw new HclFailure(errorAt(range, summary, detail), range);
+/** The file asks for more than it may have: no try(…) goes on after that. */
+export class HclExhausted extends HclFailure {}
+
+export function failAt(range: Range, summary: string, detail: Detail = ""): never {
+  throw new HclFailure(range, summary, detail);
+}
+
+/** A failure that an expression may go on after: try(…), the answer of a conditional that is not taken. Throws all others again. */
+export function survivable(thrown: unknown): HclFailure {
+  if (thrown instanceof HclFailure && !(thrown instanceof HclExhausted)) return thrown;
+  throw thrown;
 }

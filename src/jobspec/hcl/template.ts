@@ -160,7 +160,15 @@ function readEscape(parser: Parser, at: number): [value: string, next: number] {
   if (code > 0x10ffff) {
     failAt(parser.from(at, at + 2), `"\\${letter}" wants ${digits} hexadecimal digits`, "They name a Unicode character.");
   }
-  return [String.fromCodePoint(code), at + 2 + digits];
+  const next = at + 2 + digits;
+  if (code < 0xd800 || code > 0xdfff) return [String.fromCodePoint(code), next];
+  // Two that make one character together, as JSON writes them.
+  const second = /\\u([dD][c-fC-F][0-9a-fA-F]{2})/y;
+  second.lastIndex = next;
+  const low = code < 0xdc00 ? second.exec(text)?.[1] : undefined;
+  if (low === undefined)
+    failAt(parser.from(at, next), `"${text.slice(at, next)}" is half a character`, 'Write the whole one: "\\U0001F600".');
+  return [String.fromCharCode(code, Number.parseInt(low, 16)), next + 6];
 }
 
 function readHole(parser: Parser, parts: PartList, at: number): number {

@@ -66,7 +66,7 @@ function describeKey(definitions: Definitions, parent: string, key: Key): JsonSc
       return key.duration ? DURATION : plainShape(key.schema as Shape);
     case "map":
     case "free":
-      return { anyOf: [{ type: ["object", "null"] }, TEMPLATE] };
+      return { anyOf: [{ type: ["object", "null"] }, { type: "array", items: { type: "object" }, maxItems: 1 }, TEMPLATE] };
     case "block":
       return { anyOf: [reference(), { type: "array", items: reference(), maxItems: 1 }] };
     case "blocks":

@@ -1,6 +1,6 @@
 /** try, can and convert: they look at their arguments before they are values. */
 import { FunctionFailure, type FunctionTable, type LazyFunction } from "../scope.ts";
-import { HclFailure } from "../source.ts";
+import { survivable } from "../source.ts";
 import { ConversionFailure, convertTo, readType } from "../type-expression.ts";
 
 const tryFirst: LazyFunction = {
@@ -10,8 +10,7 @@ const tryFirst: LazyFunction = {
       try {
         return evaluate(expression);
       } catch (thrown) {
-        if (!(thrown instanceof HclFailure)) throw thrown;
-        why = `no argument could be evaluated; the last one: ${thrown.diagnostic.summary}`;
+        why = `no argument could be evaluated; the last one: ${survivable(thrown).message}`;
       }
     }
     throw new FunctionFailure(why);
@@ -26,8 +25,8 @@ const can: LazyFunction = {
       evaluate(expression);
       return true;
     } catch (thrown) {
-      if (thrown instanceof HclFailure) return false;
-      throw thrown;
+      survivable(thrown);
+      return false;
     }
   },
 };

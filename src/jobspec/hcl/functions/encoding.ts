@@ -32,7 +32,9 @@ function decodeJson(text: string): Value {
   try {
     return fromPlain(JSON.parse(text));
   } catch (thrown) {
-    throw new FunctionFailure(`bad JSON: ${(thrown as Error).message}`, 0);
+    // Not what is near the mistake: it may be a secret's file.
+    const [what] = (thrown as Error).message.split(/, (?:\.\.\.)?"/);
+    throw new FunctionFailure(`bad JSON: ${what}`, 0);
   }
 }
 

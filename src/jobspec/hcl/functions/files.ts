@@ -9,7 +9,7 @@ import { define, FunctionFailure, type FunctionTable, type HclFunction } from ".
 import { compareText } from "../value.ts";
 
 /** A job file holds text: more is a mistake. */
-const BYTES_MAX = 64 * 1024 * 1024;
+const BYTES_MAX = 16 * 1024 * 1024;
 
 export function fileFunctions(folder: string): FunctionTable {
   const at = (path: string): string => (isAbsolute(expand(path)) ? expand(path) : join(folder, path));

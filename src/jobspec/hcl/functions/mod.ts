@@ -8,6 +8,7 @@ import { fileFunctions, refusedFileFunctions } from "./files.ts";
 import { identifierFunctions } from "./identifiers.ts";
 import { NETWORK } from "./network.ts";
 import { NUMBERS } from "./numbers.ts";
+import { patternFunctions } from "./pattern.ts";
 import { STRINGS } from "./strings.ts";
 import { TIME } from "./time.ts";
 
@@ -15,12 +16,15 @@ export interface FunctionOptions {
   /** Where relative paths of the file functions begin; absent: those functions refuse. */
   readonly folder?: string;
   readonly randomUuid: () => string;
+  /** A clock that never goes back: bounds what time all patterns of a file may take. Absent: each pattern on its own. */
+  readonly nowMs?: () => number;
 }
 
 export function makeFunctions(options: FunctionOptions): FunctionTable {
   const files = options.folder === undefined ? refusedFileFunctions() : fileFunctions(options.folder);
   const themes = [
     STRINGS,
+    patternFunctions(options.nowMs),
     COLLECTIONS,
     NUMBERS,
     ENCODING,

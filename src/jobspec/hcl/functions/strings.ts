@@ -2,7 +2,6 @@
 import { define, FunctionFailure, type FunctionTable } from "../scope.ts";
 import { compareText, type ListValue } from "../value.ts";
 import { format, formatList } from "./format.ts";
-import { replaceByPattern } from "./pattern.ts";
 
 export const STRINGS: FunctionTable = new Map([
   ["chomp", define(["str: string"], (text: string) => text.replace(/(?:\r\n?|\n)+$/, ""))],
@@ -16,7 +15,6 @@ export const STRINGS: FunctionTable = new Map([
   ],
   ["join", define(["separator: string", "list: strings"], join, "lists: strings")],
   ["lower", define(["str: string"], (text: string) => mapCharacters(text, (each) => each.toLowerCase()))],
-  ["regex_replace", define(["str: string", "pattern: string", "replace: string"], replaceByPattern)],
   ["replace", define(["str: string", "substr: string", "replace: string"], replace)],
   ["sort", define(["list: strings"], (list: (string | null)[]) => texts(list).sort(compareText))],
   [
@@ -42,9 +40,11 @@ export const STRINGS: FunctionTable = new Map([
 ]);
 
 /** Replacements longer than this are refused: one argument can multiply another. */
-const LENGTH_MAX = 64 * 1024 * 1024;
+const LENGTH_MAX = 16 * 1024 * 1024;
 
 export function characters(text: string): string[] {
+  // Nothing to put together in plain ASCII, but for \r\n.
+  if (/^[\x00-\x0c\x0e-\x7f]*$/.test(text)) return text.split("");
   return Array.from(new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text), (each) => each.segment);
 }
 

@@ -22,6 +22,7 @@ const TIMESTAMP = /^(\d{4})-(\d\d?)-(\d\d?)(?:[Tt](\d\d?):(\d\d?):(\d\d?)(?:\.\d
 const TAG = "tag:yaml.org,2002:";
 const TAGS = new Set(["str", "bool", "int", "float", "null", "timestamp", "binary"]);
 const DEPTH_MAX = 200;
+const MERGED_MAX = 100_000;
 
 function inCases(words: readonly string[], value: boolean | null): [string, boolean | null][] {
   const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
@@ -39,6 +40,7 @@ export function decodeYaml(text: string): Value {
     anchors: new Map(),
     open: new Set(),
     depth: 0,
+    merged: { count: 0 },
     unendedAt: text.endsWith("\n") ? undefined : text.length,
   });
 }
@@ -48,6 +50,8 @@ interface Reading {
   /** Anchors whose value is being read. */
   readonly open: Set<string>;
   readonly depth: number;
+  /** Entries taken over with <<, all together. */
+  readonly merged: { count: number };
   /** The text's length when it does not end with a line end. */
   readonly unendedAt: number | undefined;
 }
@@ -97,7 +101,11 @@ function readMap(node: YAMLMap, reading: Reading): Value {
   const map = new Map<string, Value>();
   for (const { key, value } of node.items as readonly { key: Node | null; value: Node | null }[]) {
     if (isScalar(key) && key.type === "PLAIN" && key.value === "<<" && key.tag === undefined) {
-      for (const merged of mergedMaps(read(value, reading))) for (const [name, inner] of merged) map.set(name, inner);
+      for (const merged of mergedMaps(read(value, reading))) {
+        reading.merged.count += merged.size;
+        if (reading.merged.count > MERGED_MAX) fail(`<< takes over more than ${MERGED_MAX} entries`);
+        for (const [name, inner] of merged) map.set(name, inner);
+      }
       continue;
     }
     if (!isScalar(key)) fail("only text can be the key of a map");
