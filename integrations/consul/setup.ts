@@ -77,7 +77,8 @@ export function wantedObjects({ jwksUrl, jwksCa, namespaces }: ConsulSetup): rea
         Config: {
           JWKSURL: jwksUrl,
           ...(jwksCa === "" ? {} : { JWKSCACert: jwksCa }),
-          JWTSupportedAlgs: ["RS256", "EdDSA"],
+          // Consul 1.21 refuses a method that names EdDSA, and takes identities signed by it all the same when the key is in the JWKS.
+          JWTSupportedAlgs: ["RS256"],
           BoundAudiences: [AUDIENCE],
           ClaimMappings: {
             nomad_namespace: "nomad_namespace",
@@ -210,7 +211,7 @@ const LISTS: Readonly<Record<Kind, string>> = {
 };
 
 function list(connection: ConsulConnection, kind: Kind): Promise<readonly Found[]> {
-  return acl(connection, `list its ${kind}s`, async () => (await connection.direct<Found[] | null>("GET", LISTS[kind])) ?? []);
+  return acl(connection, `list what is at ${LISTS[kind]}`, async () => (await connection.direct<Found[] | null>("GET", LISTS[kind])) ?? []);
 }
 
 /** Whole: lists leave the rules and the configuration out. */

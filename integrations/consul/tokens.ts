@@ -65,30 +65,43 @@ function unreachable(problem: ConsulProblem, action: string): NamedError {
   });
 }
 
-/** The answers a login of Consul 1.21 gives; each names what would have to change. */
-function exchangeError(thrown: unknown, method: string, kind: "service" | "task"): NamedError {
-  const problem = problemOf(thrown);
-  const action = `Cannot log a ${kind} in to Consul by auth method "${method}"`;
-  const refused = (why: string, fix: string) => new NamedError("TOKEN_REFUSED", `${action}: ${why}`, { statusCode: 403, fix });
-  const text = problem.message;
-  if (/auth method .* not found/.test(text)) {
-    return refused("Consul has no such method", "Run `drover setup consul`, or name the method in consul { service_auth_method, task_auth_method }.");
-  }
-  // Consul could not fetch our public keys: the agent starts, or is not reachable from there.
-  if (/fetching keys|error fetching|jwks/i.test(text)) {
-    return unreachable(new ConsulProblem(0, `${text} (does Consul reach the method's JWKSURL?)`), `log a ${kind} in by auth method "${method}"`);
-  }
-  if (problem.passes) return unreachable(problem, `log a ${kind} in by auth method "${method}"`);
-  if (problem.status === 401) {
-    return refused("its ACLs are off", "Leave service_identity and task_identity out of consul { … }, or turn Consul's ACLs on.");
-  }
-  if (/Permission denied/i.test(text)) {
-    return refused(
-      text,
+type Kind = "service" | "task";
+
+/** What Consul 1.21 answers to a login, most of it with status 500. The first that fits; "later": it is tried again. */
+const ANSWERS: readonly { readonly says: RegExp; readonly fix: "later" | ((kind: Kind) => string) }[] = [
+  {
+    says: /auth method .* not found/,
+    fix: () => "Run `drover setup consul`, or name the method in consul { service_auth_method, task_auth_method }.",
+  },
+  // It asks the servers for their public keys: they start, or are not reachable from there.
+  { says: /fetching keys|get keys failed/i, fix: "later" },
+  // By its clock. The identity is renewed.
+  { says: /token is expired|not valid yet|issued in the future|\((exp|nbf|iat)\)/i, fix: "later" },
+  {
+    says: /error validating claims|bound audience|issuer/i,
+    fix: () => "Compare BoundAudiences and BoundIssuer of the method with the aud of service_identity or task_identity, and the servers' oidc_issuer.",
+  },
+  {
+    says: /error verifying token|malformed/i,
+    fix: () => "The method trusts other keys: let its JWKSURL name /.well-known/jwks.json of these servers (`drover setup consul -jwks-url`).",
+  },
+  { says: /ACL support disabled/i, fix: () => "Leave service_identity and task_identity out of consul { … }, or turn Consul's ACLs on." },
+  {
+    says: /Permission denied/i,
+    fix: (kind) =>
       kind === "service"
-        ? 'Its binding rules give this identity nothing: add one of type service with selector "nomad_service" in value (`drover setup consul`).'
-        : "Its binding rules give this identity no role that there is: make role nomad-tasks-<namespace> (`drover setup consul`).",
-    );
-  }
-  return refused(text, "Compare the method's BoundAudiences, BoundIssuer and JWKSURL with the identity block's aud and the servers' keys.");
+        ? 'Its binding rules give this identity nothing: one of type service with selector "nomad_service" in value is needed (`drover setup consul`).'
+        : "Its binding rules give this identity no role that is there: role nomad-tasks-<namespace> is needed (`drover setup consul`).",
+  },
+];
+
+function exchangeError(thrown: unknown, method: string, kind: Kind): NamedError {
+  const problem = problemOf(thrown);
+  const action = `log a ${kind} in to Consul by auth method "${method}"`;
+  const fix = problem.status === 0 ? "later" : ANSWERS.find(({ says }) => says.test(problem.message))?.fix;
+  if (fix === "later" || (fix === undefined && problem.passes)) return unreachable(problem, action);
+  return new NamedError("TOKEN_REFUSED", `Cannot ${action}: ${problem.message}`, {
+    statusCode: 403,
+    fix: fix?.(kind) ?? "Look at the method with `consul acl auth-method read`.",
+  });
 }
