@@ -1,9 +1,9 @@
 /**
- * What goes over the wire besides the nouns themselves. nomad.md §3.2–3.5. Types only: nothing is loaded at run time.
+ * What goes over the wire besides the nouns themselves. nomad.md §3.2–3.5. Types only: nothing is loaded at run time. What the
+ * server answers goes out as it is, so its shape is the server's.
  */
 import type {
   Allocation,
-  AllocMetric,
   Evaluation,
   Job,
   JobDiff,
@@ -11,12 +11,19 @@ import type {
   JobSummary,
   Node,
   NodePool,
-  PlanAnnotations,
   Resources,
-  ScalingEvent,
   ScalingPolicy,
   SchedulerConfiguration,
 } from "#model";
+import type {
+  DeploymentResponse,
+  DispatchResponse,
+  EvalResponse,
+  JobPlanResponse,
+  JobValidateResponse,
+  RegisterResponse,
+  ScaleStatus,
+} from "#server";
 
 /** GET /v1/jobs */
 export interface JobStub extends Pick<
@@ -155,13 +162,7 @@ export interface JobRegisterBody {
   readonly PreserveResources?: boolean;
   readonly EvalPriority?: number;
 }
-export interface JobRegisterAnswer {
-  readonly EvalID: string;
-  readonly EvalCreateIndex: number;
-  readonly JobModifyIndex: number;
-  readonly Warnings: string;
-  readonly Index: number;
-}
+export type JobRegisterAnswer = RegisterResponse;
 /** DELETE /v1/job/:id */
 export interface JobDeregisterAnswer {
   readonly EvalID: string;
@@ -170,11 +171,7 @@ export interface JobDeregisterAnswer {
   readonly Index: number;
 }
 /** PUT …/evaluate, …/stop */
-export interface EvaluationAnswer {
-  readonly EvalID: string;
-  readonly EvalCreateIndex: number;
-  readonly Index: number;
-}
+export type EvaluationAnswer = EvalResponse;
 /** PUT /v1/jobs/parse */
 export interface JobParseBody {
   readonly JobHCL: string;
@@ -188,23 +185,9 @@ export interface JobPlanBody {
   readonly Diff?: boolean;
   readonly PolicyOverride?: boolean;
 }
-export interface JobPlanAnswer {
-  readonly Annotations: PlanAnnotations | null;
-  readonly FailedTGAllocs: Readonly<Record<string, AllocMetric>>;
-  readonly JobModifyIndex: number;
-  readonly CreatedEvals: readonly Evaluation[];
-  readonly Diff: JobDiff | null;
-  /** RFC 3339, or null when the job is not periodic. */
-  readonly NextPeriodicLaunch: string | null;
-  readonly Warnings: string;
-}
+export type JobPlanAnswer = JobPlanResponse;
 /** PUT /v1/validate/job */
-export interface JobValidateAnswer {
-  readonly DriverConfigValidated: boolean;
-  readonly ValidationErrors: readonly string[];
-  readonly Error: string;
-  readonly Warnings: string;
-}
+export type JobValidateAnswer = JobValidateResponse;
 /** GET …/versions */
 export interface JobVersionsAnswer {
   readonly Versions: readonly Job[];
@@ -220,10 +203,7 @@ export interface JobDispatchBody {
   readonly IdPrefixTemplate?: string;
   readonly Priority?: number;
 }
-export interface JobDispatchAnswer extends EvaluationAnswer {
-  readonly DispatchedJobID: string;
-  readonly JobCreateIndex: number;
-}
+export type JobDispatchAnswer = DispatchResponse;
 /** PUT …/scale */
 export interface JobScaleBody {
   readonly Count?: number | null;
@@ -235,26 +215,7 @@ export interface JobScaleBody {
   readonly JobModifyIndex?: number;
 }
 /** GET …/scale */
-export interface JobScaleStatusAnswer {
-  readonly JobID: string;
-  readonly Namespace: string;
-  readonly JobCreateIndex: number;
-  readonly JobModifyIndex: number;
-  readonly JobStopped: boolean;
-  readonly TaskGroups: Readonly<
-    Record<
-      string,
-      {
-        readonly Desired: number;
-        readonly Placed: number;
-        readonly Running: number;
-        readonly Healthy: number;
-        readonly Unhealthy: number;
-        readonly Events: readonly ScalingEvent[] | null;
-      }
-    >
-  >;
-}
+export type JobScaleStatusAnswer = ScaleStatus;
 /** GET /v1/scaling/policies */
 export type ScalingPolicyStub = Pick<ScalingPolicy, "ID" | "Enabled" | "Type" | "Target" | "CreateIndex" | "ModifyIndex">;
 /** GET …/actions */
@@ -313,10 +274,7 @@ export interface JobStatus extends Pick<
   readonly IsPack: boolean;
 }
 /** PUT /v1/deployment/{fail,pause,promote,allocation-health}/:id */
-export interface DeploymentUpdateAnswer extends EvaluationAnswer {
-  readonly DeploymentModifyIndex: number;
-  readonly RevertedJobVersion: number | null;
-}
+export type DeploymentUpdateAnswer = DeploymentResponse;
 
 /** PUT /v1/node/:id/drain; DrainSpec null stops draining. */
 export interface NodeDrainBody {
@@ -526,6 +484,27 @@ export interface StreamFrame {
   readonly Data?: string;
   readonly File?: string;
   readonly FileEvent?: string;
+}
+
+/** GET /v1/services: those of one namespace. */
+export interface NamespaceServices {
+  readonly Namespace: string;
+  readonly Services: readonly { readonly ServiceName: string; readonly Tags: readonly string[] }[];
+}
+
+/** GET /v1/operator/keyring/keys, and Key of what rotate answers. */
+export interface RootKeyAnswer {
+  readonly KeyID: string;
+  /** What variables are sealed with, as Nomad has it. */
+  readonly Algorithm: string;
+  /** Drover's own: what identities are signed with. */
+  readonly SigningAlgorithm: "RS256" | "EdDSA";
+  readonly State: "active" | "inactive" | "prepublished" | "rekeying";
+  /** Unix nanoseconds. */
+  readonly CreateTime: number;
+  readonly PublishTime: number;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
 }
 
 /** GET /v1/metrics */
