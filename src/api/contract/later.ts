@@ -28,17 +28,11 @@ const later = (awaited: Awaited, why: string, ...paths: readonly (readonly [path
   paths.map(([path, methods]) => ({ path, methods: methods.split(" ") as Method[], awaited, why }));
 
 export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
-  ...later("services and identity", "deregistering needs the service registry", ["/v1/service/:name/:id", "DELETE"]),
   ...later(
-    "services and identity",
-    "needs the servers' signing keys",
-    ["/.well-known/jwks.json", "GET"],
-    ["/.well-known/openid-configuration", "GET"],
+    "cluster and access",
+    "nodes prove themselves by their secret",
     ["/v1/client/identity", "GET"],
     ["/v1/client/identity/renew", "PUT"],
-    ["/v1/operator/keyring/keys", "GET"],
-    ["/v1/operator/keyring/rotate", "PUT"],
-    ["/v1/operator/keyring/key/:id", "DELETE"],
   ),
   ...later("secrets and variables", "needs the variables' store", ["/v1/vars", "GET"], ["/v1/var/*", "GET PUT DELETE"]),
   ...later(

@@ -269,6 +269,11 @@ export class FakeState {
       namespace: (name: string) => namespaces.find((one) => one.Name === name),
       nodePools: (prefix?: string) => byName(nodePools, prefix),
       nodePool: (name: string) => nodePools.find((one) => one.Name === name),
+      services: () => [],
+      servicesByName: () => [],
+      servicesByJob: () => [],
+      servicesByAllocation: () => [],
+      rootKeys: () => [],
       schedulerConfiguration: () => configuration,
     } as unknown as Snapshot;
   }

@@ -14,6 +14,8 @@ const DEPLOYMENT = [...snapshot.deployments()].find((one) => [...snapshot.alloca
 const ALLOCATION = [...snapshot.allocations()].find((one) => snapshot.node(one.NodeID) !== undefined);
 const JOB = [...snapshot.deployments()].find((one) => [...snapshot.allocationsByJob("default", one.JobID)].length > 1)?.JobID;
 
+const [SERVICE] = snapshot.services("default");
+
 /** Every path that answers a list of objects of the state, and a field all of them have. */
 const LISTS: Readonly<Record<string, string>> = {
   "/v1/jobs": "ID",
@@ -33,10 +35,14 @@ const LISTS: Readonly<Record<string, string>> = {
   [`/v1/deployment/allocations/${DEPLOYMENT?.ID}`]: "ID",
   "/v1/scaling/policies": "ID",
   "/v1/namespaces": "Name",
+  [`/v1/service/${SERVICE?.ServiceName}`]: "ID",
+  [`/v1/job/${SERVICE?.JobID}/services`]: "ID",
+  [`/v1/allocation/${SERVICE?.AllocID}/services`]: "ID",
+  "/v1/operator/keyring/keys": "KeyID",
 };
 /** Lists of what is not in the state (files, members) or of what there is none of yet; streams. */
 const OTHERS: readonly string[] = [
-  ..."job-services job-actions allocation-services services service files-ls regions".split(" "),
+  ..."job-actions services files-ls regions".split(" "),
   ..."event-stream agent-monitor snapshot".split(" "),
 ];
 

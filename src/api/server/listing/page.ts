@@ -91,6 +91,16 @@ export function byName<T extends { readonly Name: string }>(): Order<T> {
   };
 }
 
+/** What the state keeps in the order of a text of its own: the token is the whole of it, so that it is found when the item has gone. */
+export function byText<T>(textOf: (item: T) => string): Order<T> {
+  return {
+    sorted: true,
+    compare: (a, b) => compareText(textOf(a), textOf(b)),
+    token: textOf,
+    against: (token) => (item) => compareText(textOf(item), token),
+  };
+}
+
 /** Jobs: by namespace and id; the token names the namespace where several are listed. */
 export function byNamespaceAndId<T extends { readonly Namespace: string; readonly ID: string }>(namespace: string): Order<T> {
   const several = namespace === "*";

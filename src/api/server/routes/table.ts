@@ -15,6 +15,7 @@ import * as jobList from "./job-list.ts";
 import * as jobScale from "./job-scale.ts";
 import * as jobStatuses from "./job-statuses.ts";
 import * as jobVersions from "./job-versions.ts";
+import * as keyring from "./keyring.ts";
 import * as metrics from "./metrics.ts";
 import * as nodes from "./nodes.ts";
 import * as namespaces from "./namespaces.ts";
@@ -59,7 +60,7 @@ export const HANDLERS: HandlerTable = {
   "job-actions": { GET: job.listActions },
   "job-deployments": { GET: deployments.listOfJob },
   "job-deployment": { GET: deployments.readLatestOfJob },
-  "job-services": { GET: nativeServices.listNone },
+  "job-services": { GET: nativeServices.listOfJob },
   nodes: { GET: nodes.listNodes },
   node: { GET: nodes.readNode },
   "node-allocations": { GET: nodes.listAllocationsOf },
@@ -74,7 +75,7 @@ export const HANDLERS: HandlerTable = {
   allocations: { GET: allocations.listAllocations },
   allocation: { GET: allocations.readAllocation },
   "allocation-stop": { PUT: allocations.stopAllocation },
-  "allocation-services": { GET: nativeServices.listNone },
+  "allocation-services": { GET: nativeServices.listOfAllocation },
   "allocation-checks": { GET: client.readChecks },
   evaluations: { GET: evaluations.listEvaluations, DELETE: evaluations.deleteEvaluations },
   "evaluations-count": { GET: evaluations.countEvaluations },
@@ -89,8 +90,9 @@ export const HANDLERS: HandlerTable = {
   "deployment-allocation-health": { PUT: deployments.setHealth },
   "scaling-policies": { GET: scaling.listPolicies },
   "scaling-policy": { GET: scaling.readPolicy },
-  services: { GET: nativeServices.listNone },
-  service: { GET: nativeServices.listNone },
+  services: { GET: nativeServices.listServices },
+  service: { GET: nativeServices.readService },
+  "service-registration": { DELETE: nativeServices.deleteService },
   "files-ls": { GET: files.listFiles },
   "files-stat": { GET: files.statFile },
   "files-cat": { GET: files.catFile },
@@ -129,6 +131,11 @@ export const HANDLERS: HandlerTable = {
   "raft-configuration": { GET: operator.readRaftConfiguration },
   "autopilot-configuration": { GET: operator.readAutopilotConfiguration },
   "autopilot-health": { GET: operator.readAutopilotHealth },
+  "keyring-keys": { GET: keyring.listKeys },
+  "keyring-rotate": { PUT: keyring.rotateKey },
+  "keyring-key": { DELETE: keyring.removeKey },
+  jwks: { GET: keyring.readJwks },
+  "openid-configuration": { GET: keyring.readDiscovery },
   snapshot: { GET: snapshot.saveSnapshot },
   "scheduler-configuration": { GET: system.readSchedulerConfiguration, PUT: system.writeSchedulerConfiguration },
   "event-stream": { GET: eventStream.streamEvents },
