@@ -4,7 +4,18 @@
  */
 import assert from "node:assert/strict";
 import Type from "typebox";
-import type { Allocation, AllocationClientUpdate, AllocationId, Job, Node, NodeId, Task } from "#model";
+import type {
+  Allocation,
+  AllocationClientUpdate,
+  AllocationId,
+  IdentityAnswer,
+  IdentityRequest,
+  Job,
+  Node,
+  NodeId,
+  ServiceRegistration,
+  Task,
+} from "#model";
 import { NamedError } from "#std";
 import type {
   ClientStore,
@@ -20,7 +31,9 @@ import type {
   TaskExit,
   TaskHandle,
   TaskLogs,
+  TaskSockets,
   TaskStart,
+  TokenExchange,
 } from "#ports";
 import { CLIENT_DEFAULTS, startClient, type Client, type ClientSettings } from "#client";
 import { mockSession } from "../../../integrations/memory/mock-session.ts";
@@ -69,6 +82,16 @@ export interface FakeMachine {
   moveFails: boolean;
   /** Files the client wrote into allocations: path → text. */
   readonly written: Map<string, string>;
+  /** "600 nobody" for each of them. */
+  readonly owners: Map<string, string>;
+  /** Secrets written where no secrets are kept any more. */
+  readonly strays: string[];
+}
+
+/** What an agent may have beside it. */
+export interface Surroundings {
+  readonly tokenExchange?: TokenExchange;
+  readonly taskSockets?: TaskSockets;
 }
 
 export interface Stage {
@@ -82,7 +105,7 @@ export interface Stage {
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
-  agent(options?: { settings?: Partial<ClientSettings>; devices?: readonly Devices[]; dieAt?: string; closeAt?: string }): Promise<Agent>;
+  agent(options?: { settings?: Partial<ClientSettings>; devices?: readonly Devices[]; dieAt?: string; closeAt?: string } & Surroundings): Promise<Agent>;
   /** The latest the servers heard. */
   told(id: string): AllocationClientUpdate | undefined;
   /** Event types of a task, oldest first. */
@@ -106,6 +129,12 @@ interface FakeServer extends Link {
   clusterId: string;
   index: number;
   readonly allocations: Map<string, Allocation>;
+  /** What was asked to be signed, call by call. */
+  readonly signed: (readonly IdentityRequest[])[];
+  /** Why no identity is signed; undefined: they are. */
+  refuseIdentities: string | undefined;
+  /** The registry's, by ID. */
+  readonly services: Map<string, ServiceRegistration>;
   /** The servers' book changed: everybody connected hears. */
   put(...allocations: Allocation[]): void;
   forget(...ids: string[]): void;
@@ -126,7 +155,7 @@ export function createStage(seed = 1): Stage {
     memory,
     server,
     reports,
-    agent: async ({ settings = {}, devices = [], dieAt, closeAt } = {}) => {
+    agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets } = {}) => {
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -140,6 +169,8 @@ export function createStage(seed = 1): Stage {
         drivers: [guard(createDriver("mock", machine, clock))],
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
+        ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
+        ...(taskSockets === undefined ? {} : { taskSockets: guard(taskSockets) }),
         disk: guard(createDisk(machine)),
         machine: guard(HOST),
         store: guard(createStore(memory)),
@@ -240,6 +271,8 @@ function createMachine(): FakeMachine {
     moved: [],
     moveFails: false,
     written: new Map(),
+    owners: new Map(),
+    strays: [],
     end(id, exitCode) {
       const found = processes.get(id);
       assert.ok(found !== undefined, `no process ${id}`);
@@ -402,7 +435,12 @@ function createDisk(machine: FakeMachine): Disk {
         : Promise.reject(new NamedError("FILE_NOT_FOUND", `Cannot find "${path}"`, { statusCode: 404 })),
     read: unused as never,
     watch: () => ({ close: () => {} }),
-    write: (root, { path, data }) => Promise.resolve(void machine.written.set(`${root}/${path}`, Buffer.from(data).toString())),
+    write: (root, { path, data, mode, user }) => {
+      if (path.startsWith("secrets/") && !machine.secrets.has(`${root}/secrets`)) machine.strays.push(`${root}/${path}`);
+      machine.written.set(`${root}/${path}`, Buffer.from(data).toString());
+      machine.owners.set(`${root}/${path}`, `${mode.toString(8)} ${user}`);
+      return Promise.resolve();
+    },
     readWhole: unused,
     usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
     treeBytes: () => Promise.resolve(0),
@@ -484,6 +522,9 @@ function createServer(clock: SimulatedClock): FakeServer {
     clusterId: "cluster",
     index: 10,
     allocations: new Map(),
+    signed: [],
+    refuseIdentities: undefined,
+    services: new Map(),
     end: undefined,
     put(...allocations) {
       server.index++;
@@ -545,6 +586,23 @@ function createServer(clock: SimulatedClock): FakeServer {
           }
           return Promise.resolve();
         },
+        signIdentities: (requests: readonly IdentityRequest[]) => {
+          if (!open) return Promise.reject(new Error("not now"));
+          server.signed.push(requests);
+          return Promise.resolve(requests.map((request) => sign(server, request, clock.nowMs())));
+        },
+        services: () => Promise.resolve([...server.services.values()]),
+        upsertServices: (services: readonly ServiceRegistration[]) => {
+          if (!open) return Promise.reject(new Error("not now"));
+          for (const each of services) server.services.set(each.ID, each);
+          return Promise.resolve();
+        },
+        deleteServices: (ids: readonly string[]) => {
+          if (!open) return Promise.reject(new Error("not now"));
+          for (const id of ids) server.services.delete(id);
+          return Promise.resolve();
+        },
+        followServices: () => Promise.resolve(),
         close: () => {
           open = false;
           if (server.end === end) server.end = undefined;
@@ -553,6 +611,27 @@ function createServer(clock: SimulatedClock): FakeServer {
     },
   };
   return server;
+}
+
+/** A text that says whose it is, and which one in a row. Lives for as long as the job says. */
+function sign(server: FakeServer, request: IdentityRequest, nowMs: number): IdentityAnswer {
+  const allocation = server.allocations.get(request.AllocationID);
+  if (server.refuseIdentities !== undefined) return { Request: request, Refused: server.refuseIdentities };
+  if (allocation === undefined) return { Request: request, Refused: "no such allocation" };
+  const group = allocation.Job.TaskGroups.find((each) => each.Name === allocation.TaskGroup);
+  const { Workload, Identity } = request;
+  const task = group?.Tasks.find((each) => each.Name === Workload.Task);
+  const found =
+    Workload.Kind === "service"
+      ? [...(group?.Services ?? []), ...(task?.Services ?? [])].find((each) => each.Name === Workload.Service)?.Identity
+      : [task?.Identity, ...(task?.Identities ?? [])].find((each) => (each?.Name || "default") === Identity);
+  const IssuedAt = Math.floor(nowMs / 1000);
+  return {
+    Request: request,
+    JWT: `jwt of ${Workload.Task} ${Identity} ${server.signed.length}`,
+    IssuedAt,
+    ExpiresAt: (found?.TTL ?? 0) === 0 ? 0 : IssuedAt + (found?.TTL ?? 0) / 1e9,
+  };
 }
 
 /** `a` → a UUID of its own. */
