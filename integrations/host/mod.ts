@@ -23,4 +23,5 @@ export { openSqliteLog, type SqliteLogOptions } from "./sqlite-log.ts";
 export { openSnapshotStore } from "./snapshot-store.ts";
 export { execDriver, type ExecOptions } from "./exec/driver.ts";
 export { diskKeyEncryption } from "./key-encryption.ts";
+export { hostProbe } from "./probe.ts";
 export { hostClientStore } from "./client-store.ts";

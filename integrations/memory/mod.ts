@@ -5,6 +5,7 @@ export { createMemoryLink } from "./link.ts";
 export type { MemoryLink } from "./link.ts";
 export { memoryKeyEncryption, type MemoryKeyEncryption } from "./key-encryption.ts";
 export { createMemoryDisk, openMemoryLog, openMemorySnapshots, type MemoryDisk } from "./log.ts";
+export { createMemoryCatalog, type MemoryCatalog } from "./catalog.ts";
 export { createVirtualClock, type VirtualClock } from "./clock.ts";
 export { createSeededRandom } from "./random.ts";
 export { mockDevices } from "./mock-devices.ts";

@@ -293,7 +293,8 @@ export class AllocationRunner {
     });
   }
 
-  #servicesProblem(): string {
+  #servicesProblem(): string | undefined {
+    if (!this.#offering.any) return undefined;
     const [impossible] = this.#offering.problems;
     if (impossible !== undefined) return impossible;
     const { registrar, checks } = this.#world;

@@ -8,8 +8,8 @@ export interface HealthWatchNeeds {
   readonly allocation: () => Allocation;
   readonly group: () => TaskGroup;
   readonly states: () => Readonly<Record<string, TaskState>>;
-  /** What is not well with its services; "" when all is. */
-  readonly servicesProblem: () => string;
+  /** What is not well with its services; "" when all is; undefined: it has none. */
+  readonly servicesProblem: () => string | undefined;
   /** A verdict is waited for: checks are looked at often until the returned function is called. */
   readonly attend: () => () => void;
   readonly watched: () => HealthWatched | null;
@@ -67,9 +67,10 @@ export class HealthWatch {
   }
 
   /** After a restart of the agent the time they have to be well begins anew: nobody knows what they were meanwhile. */
-  #services(): ServicesSeen {
-    this.#unattend ??= this.#needs.attend();
+  #services(): ServicesSeen | undefined {
     const problem = this.#needs.servicesProblem();
+    if (problem === undefined) return undefined;
+    this.#unattend ??= this.#needs.attend();
     if (problem === "") this.#servicesWellSinceNs ??= this.#needs.clock.nowNs();
     else this.#servicesWellSinceNs = undefined;
     return { wellSinceNs: this.#servicesWellSinceNs, problem };

@@ -35,7 +35,7 @@ export class Offering {
   /** Something changed. */
   look(): void {
     const { world, allocation, living, runs, followed } = this.#needs;
-    if (!this.#any()) return;
+    if (!this.any) return;
     const all = this.#all();
     const alive = living();
     const instances = all.instances.filter((each) => (each.Task === "" ? alive : runs(each.Task)));
@@ -53,12 +53,12 @@ export class Offering {
 
   /** What cannot be offered, and why; for people. */
   get problems(): readonly string[] {
-    return this.#any() ? this.#all().problems : [];
+    return this.any ? this.#all().problems : [];
   }
 
   /** Resolves when nothing stands in a catalog that is not offered now, or after a while. */
   async withdrawn(): Promise<void> {
-    if (!this.#any()) return;
+    if (!this.any) return;
     this.look();
     const offered = new Set(this.#offered.split("\n"));
     const ids = this.#all()
@@ -67,7 +67,8 @@ export class Offering {
     if (ids.length > 0) await this.#needs.world.registrar.withdraw(this.#needs.allocation().ID, ids);
   }
 
-  #any(): boolean {
+  /** It has services at all. */
+  get any(): boolean {
     const group = this.#needs.group();
     return group.Services.length > 0 || group.Tasks.some((task) => task.Services.length > 0);
   }
