@@ -16,17 +16,7 @@ const awaiting = (awaited: AwaitedCommand["awaited"], why: string, ...names: rea
   names.map((name) => ({ name, awaited, why }));
 
 export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
-  ...awaiting("services and identity", "deregistering needs the service registry", "service delete"),
-  ...awaiting(
-    "services and identity",
-    "needs the servers' signing keys",
-    "node identity get",
-    "node identity renew",
-    "node intro create",
-    "operator root keyring list",
-    "operator root keyring rotate",
-    "operator root keyring remove",
-  ),
+  ...awaiting("cluster and access", "nodes prove themselves by their secret", "node identity get", "node identity renew", "node intro create"),
   ...awaiting(
     "secrets and variables",
     "needs the variables' store",

@@ -1,43 +1,33 @@
-/** `drover service list` and `info`: services registered without Consul. nomad.md §4.3, §4.4. */
-import { endpointPath } from "#api/contract";
+/** `drover service list`, `info` and `delete`: services registered without Consul. nomad.md §4.3, §4.4. */
+import { endpointPath, type NamespaceServices } from "#api/contract";
+import type { ServiceRegistration } from "#model";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
+import { UsageError } from "../flags.ts";
 import { noArguments, onlyArgument } from "../only-argument.ts";
 import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
 import { table } from "../render/columns.ts";
-
-interface NamespaceServices {
-  readonly Namespace: string;
-  readonly Services: readonly { readonly ServiceName: string; readonly Tags: readonly string[] | null }[];
-}
-interface ServiceRegistration {
-  readonly JobID: string;
-  readonly Address: string;
-  readonly Port: number;
-  readonly Tags: readonly string[] | null;
-  readonly NodeID: string;
-  readonly AllocID: string;
-}
 
 export const serviceList: Command = {
   usage: "service list [options]",
   about: "Lists registered services.",
   connects: true,
-  flags: { ...DATA_FLAGS },
+  flags: { ...PAGE_FLAGS, ...DATA_FLAGS },
   async run(context) {
     const { flags, terminal, api } = context;
     noArguments(context);
-    const { value: all } = await api.request.get<readonly NamespaceServices[]>(endpointPath("services", {}));
+    const { value: all, nextToken } = await api.request.get<readonly NamespaceServices[]>(endpointPath("services", {}), pageQuery(flags));
     if (flags.flag("json") || flags.given("t")) {
       printData(terminal, all, flags.text("t"));
       return 0;
     }
     const everywhere = context.namespace === "*";
     const rows = all.flatMap(({ Namespace, Services }) =>
-      Services.map((each) => [each.ServiceName, ...(everywhere ? [Namespace] : []), `[${(each.Tags ?? []).join(",")}]`]),
+      Services.map((each) => [each.ServiceName, ...(everywhere ? [Namespace] : []), `[${each.Tags.join(",")}]`]),
     );
     if (rows.length === 0) terminal.print("No service registrations found");
     else terminal.print(table([["Service Name", ...(everywhere ? ["Namespace"] : []), "Tags"], ...rows]));
+    tellNextPage(terminal, "service list", nextToken, flags);
     return 0;
   },
 };
@@ -48,6 +38,20 @@ export const serviceInfo: Command = {
   connects: true,
   flags: { ...PAGE_FLAGS, ...DATA_FLAGS, verbose: { kind: "boolean", about: "Full ids" } },
   run: showService,
+};
+
+export const serviceDelete: Command = {
+  usage: "service delete <service> <id>",
+  about: "Takes a registration out of the registry, by the id `service info -json` shows. While what it tells of lives, its node puts it back.",
+  connects: true,
+  flags: {},
+  async run({ arguments: words, terminal, api }) {
+    const [name, id] = words;
+    if (name === undefined || id === undefined || words.length > 2) throw new UsageError("This command takes two arguments: <service> <id>");
+    await api.request.delete(endpointPath("service-registration", { name, id }));
+    terminal.print("Successfully deleted service registration");
+    return 0;
+  },
 };
 
 async function showService(context: Context): Promise<number> {
@@ -68,7 +72,7 @@ async function showService(context: Context): Promise<number> {
   terminal.print(
     table([
       ["Job ID", "Address", "Tags", "Node ID", "Alloc ID"],
-      ...all.map((each) => [each.JobID, address(each), `[${(each.Tags ?? []).join(",")}]`, short(each.NodeID), short(each.AllocID)]),
+      ...all.map((each) => [each.JobID, address(each), `[${each.Tags.join(",")}]`, short(each.NodeID), short(each.AllocID)]),
     ]),
   );
   tellNextPage(terminal, "service info", nextToken, flags);

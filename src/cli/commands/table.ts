@@ -110,6 +110,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "List the servers that keep the log",
     async () => (await import("./operator-servers.ts")).operatorRaftListPeers,
   ),
+  "operator root keyring list": entry(
+    "List the keys identities are signed with",
+    async () => (await import("./operator-root-keyring.ts")).operatorRootKeyringList,
+  ),
+  "operator root keyring remove": entry(
+    "Remove a root key",
+    async () => (await import("./operator-root-keyring.ts")).operatorRootKeyringRemove,
+  ),
+  "operator root keyring rotate": entry(
+    "Make a new root key",
+    async () => (await import("./operator-root-keyring.ts")).operatorRootKeyringRotate,
+  ),
   "operator scheduler get-config": entry(
     "Show how the servers schedule",
     async () => (await import("./operator-scheduler.ts")).operatorSchedulerGetConfig,
@@ -129,6 +141,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "scaling policy info": entry("Show a scaling policy", async () => (await import("./scaling-policy.ts")).scalingPolicyInfo),
   "scaling policy list": entry("List scaling policies", async () => (await import("./scaling-policy.ts")).scalingPolicyList),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
+  "service delete": entry("Take a registration out of the registry", async () => (await import("./service.ts")).serviceDelete),
   "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
   "service list": entry("List services", async () => (await import("./service.ts")).serviceList),
   "setup consul": entry("Prepare Consul for logins of workloads", async () => (await import("./setup-consul.ts")).setupConsul),
