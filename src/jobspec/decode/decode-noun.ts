@@ -23,8 +23,8 @@ interface Written {
 /** `name` is how the author calls the noun: the key of its block. `at`: what an error about the whole points at. */
 export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, body: Body, scope: Scope, at: Range): Decoded {
   const rule = ruleFor(schema);
-  const keys = decoding.keys({ schema, extra: rule?.extra ?? [] });
-  const { attributes, blocks } = readBody(decoding, body, scope, (key) => jsonFormOf(keys.get(key)));
+  const keys = keysIn(decoding, schema);
+  const { attributes, blocks } = readBody(decoding, body, scope, (key) => jsonFormOf(decoding, keys.get(key)));
   const result: Decoded = {};
   const written: Written = { keys: new Map(), labels: new Map() };
   for (const attribute of attributes) decodeAttribute(decoding, keys, name, attribute, scope, result, written);
@@ -37,10 +37,18 @@ export function decodeNoun(decoding: Decoding, schema: TSchema, name: string, bo
   return result;
 }
 
-function jsonFormOf(key: Key | undefined): JsonForm {
+function keysIn(decoding: Decoding, schema: TSchema): Keys {
+  return decoding.keys({ schema, extra: ruleFor(schema)?.extra ?? [] });
+}
+
+function jsonFormOf(decoding: Decoding, key: Key | undefined): JsonForm {
   if (key === undefined || key.form === "attribute") return "attribute";
   if (key.form === "map" || key.form === "free") return "map";
-  if (key.form === "labelled" || key.form === "labelled-map") return key.labelOptional ? "either" : "labelled";
+  if (key.form === "labelled" || key.form === "labelled-map") {
+    if (!key.labelOptional) return "labelled";
+    const own = keysIn(decoding, key.nested as TSchema);
+    return (name) => own.has(name);
+  }
   return "block";
 }
 

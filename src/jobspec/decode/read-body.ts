@@ -28,8 +28,11 @@ export interface ReadBody {
   readonly attributes: readonly Attribute[];
   readonly blocks: readonly ScopedBlock[];
 }
-/** How a JSON property is read: as a value, as a value or (in a list, as converters write all blocks) a block, as blocks, as blocks by label. */
-export type JsonForm = "attribute" | "map" | "block" | "labelled" | "either";
+/**
+ * How a JSON property is read: as a value, as a value or (in a list, as converters write all blocks) a block, as blocks, as blocks by
+ * label; with a function, as either: it says which names are those of the body.
+ */
+export type JsonForm = "attribute" | "map" | "block" | "labelled" | ((name: string) => boolean);
 
 export function readBody(decoding: Decoding, body: Body, scope: Scope, jsonForm: (key: string) => JsonForm): ReadBody {
   const plain = body.json === true ? fromJson(body, jsonForm) : body;
@@ -137,7 +140,10 @@ function blocksOf(attribute: Attribute, form: JsonForm): Block[] | undefined {
   const body = jsonBody(expression);
   if (body === undefined) return undefined;
   const labelled =
-    form === "labelled" || (form === "either" && body.attributes.length > 0 && body.attributes.every((each) => isObjects(each.expression)));
+    form === "labelled" ||
+    (typeof form === "function" &&
+      body.attributes.length > 0 &&
+      body.attributes.every((each) => isObjects(each.expression) && !form(each.name)));
   if (!labelled) return [blockOf(attribute, [], body)];
   const blocks: Block[] = [];
   for (const each of body.attributes) {

@@ -12,12 +12,21 @@ const TEMPLATE: JsonSchema = { type: "string", pattern: "[$%]\\{" };
 const ANYTHING = { "//": true };
 /** Also what evaluates to text: numbers and booleans. */
 const TEXT: JsonSchema = { type: ["string", "number", "boolean", "null"] };
-const NUMBER: JsonSchema = { anyOf: [{ type: ["integer", "null"] }, { type: "string", pattern: "^[+-]?[0-9]+(\\.0*)?$" }, TEMPLATE] };
+/** In a list null is nothing. */
+const ITEM: JsonSchema = { type: ["string", "number", "boolean"] };
+const LARGEST = Number.MAX_SAFE_INTEGER;
+const NUMBER: JsonSchema = {
+  anyOf: [
+    { type: ["integer", "null"], minimum: -LARGEST, maximum: LARGEST },
+    { type: "string", pattern: "^[+-]?[0-9]+(\\.0*)?([eE]\\+?[0-9]+)?$" },
+    TEMPLATE,
+  ],
+};
 const FLAG: JsonSchema = { anyOf: [{ type: ["boolean", "null"] }, { enum: ["true", "false", "1", "0"] }, TEMPLATE] };
 const DURATION: JsonSchema = {
   anyOf: [
     { type: ["integer", "null"] },
-    { type: "string", pattern: "^[+-]?(0|([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$" },
+    { type: "string", pattern: "^[+-]?(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$" },
     TEMPLATE,
   ],
 };
@@ -37,10 +46,10 @@ export function hclJobSchema(): JsonSchema {
     type: "object",
     properties: {
       ...ANYTHING,
-      job: labelled(job, { minProperties: 1, maxProperties: 1 }),
-      variable: labelled(variable),
-      variables: { type: "object" },
-      locals: { type: "object" },
+      job: oneJob(job),
+      variable: oneOrMore(byLabel(variable)),
+      variables: oneOrMore({ type: "object" }),
+      locals: oneOrMore({ type: "object" }),
     },
     required: ["job"],
     additionalProperties: false,
@@ -65,26 +74,50 @@ function describeKey(definitions: Definitions, parent: string, key: Key): JsonSc
     case "attribute":
       return key.duration ? DURATION : plainShape(key.schema as Shape);
     case "map":
-    case "free":
-      return { anyOf: [{ type: ["object", "null"] }, { type: "array", items: { type: "object" }, maxItems: 1 }, TEMPLATE] };
+    case "free": {
+      const map = { type: "object", additionalProperties: entryShape(key.schema as Shape) };
+      return { anyOf: [map, { type: "null" }, { type: "array", items: map, minItems: 1, maxItems: 1 }, TEMPLATE] };
+    }
     case "block":
       return { anyOf: [reference(), { type: "array", items: reference(), maxItems: 1 }] };
     case "blocks":
       return { anyOf: [reference(), { type: "array", items: reference() }] };
     default:
       return key.labelOptional
-        ? { anyOf: [reference(), { type: "array", items: { anyOf: [reference(), labelled(reference())] } }, labelled(reference())] }
-        : labelled(reference());
+        ? oneOrMore({ anyOf: [reference(), byLabel(reference(), namesOf(key.nested as TSchema))] })
+        : oneOrMore(byLabel(reference()));
   }
 }
 
-/** `{"name": body}`, `{"name": [body, …]}`, or a list of those. */
-function labelled(body: JsonSchema, more: JsonSchema = {}): JsonSchema {
-  const byLabel = { type: "object", additionalProperties: { anyOf: [body, { type: "array", items: body }] }, ...more };
-  return { anyOf: [byLabel, { type: "array", items: byLabel }] };
+/** `{"name": body}`, in lists or not: there is one. */
+function oneJob(job: JsonSchema): JsonSchema {
+  const one = (of: JsonSchema): JsonSchema => ({ anyOf: [of, { type: "array", items: of, minItems: 1, maxItems: 1 }] });
+  return one({ type: "object", additionalProperties: one(job), minProperties: 1, maxProperties: 1 });
+}
+
+/** `{"name": body}`, `{"name": [body, …]}`. `own`: names that are the body's own, where a label can be left out. */
+function byLabel(body: JsonSchema, own: readonly string[] = []): JsonSchema {
+  const names = own.length === 0 ? {} : { propertyNames: { not: { enum: own } } };
+  return { type: "object", additionalProperties: oneOrMore(body), ...names };
+}
+
+function oneOrMore(of: JsonSchema): JsonSchema {
+  return { anyOf: [of, { type: "array", items: of }] };
+}
+
+function namesOf(noun: TSchema): string[] {
+  return [...keysOf({ schema: noun, extra: ruleFor(noun)?.extra ?? [] }).keys()];
+}
+
+/** An entry of a map: text, or a list of text, or (in free content) anything. */
+function entryShape(field: Shape): JsonSchema | true {
+  const entry = Object.values(field.patternProperties ?? {})[0];
+  if (entry?.type === "string") return TEXT;
+  return entry?.type === "array" ? { anyOf: [TEXT, { type: "array", items: ITEM }] } : true;
 }
 
 interface Shape {
+  readonly patternProperties?: Readonly<Record<string, Shape>>;
   readonly type?: string;
   readonly anyOf?: readonly Shape[];
   readonly items?: Shape;
@@ -100,7 +133,9 @@ function plainShape(field: Shape): JsonSchema {
     case "boolean":
       return FLAG;
     case "array":
-      return { anyOf: [{ type: ["array", "null"], items: plainShape(shape.items ?? {}) }, TEMPLATE] };
+      return {
+        anyOf: [{ type: ["array", "null"], items: shape.items?.type === "string" ? ITEM : plainShape(shape.items ?? {}) }, TEMPLATE],
+      };
     default:
       return {};
   }

@@ -152,6 +152,102 @@ for (const [what, file] of [
   });
 }
 
+/** In what JSON can be wrong or unusual, schema and parser say the same. */
+const AGREED: readonly object[] = [
+  { job: { x: { group: { g: { task: { t: { driver: "d", config: [{ a: 1 }] } } } } } } },
+  { job: { x: { group: { g: { task: { t: { driver: "d", config: [{ a: 1 }, { b: 1 }] } } } } } } },
+  { job: { x: { group: { g: { count: "3" } } } } },
+  { job: { x: { group: { g: { count: 3.5 } } } } },
+  { job: { x: { group: { g: { count: "3.0" } } } } },
+  { job: { x: { group: { g: { count: "3e2" } } } } },
+  { job: { x: { group: { g: { count: " 3" } } } } },
+  { job: { x: { group: { g: { count: true } } } } },
+  { job: { x: { all_at_once: 1 } } },
+  { job: { x: { all_at_once: "1" } } },
+  { job: { x: { all_at_once: "yes" } } },
+  { job: { x: { all_at_once: null } } },
+  { job: { x: { group: { g: { shutdown_delay: "1h30m" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "1h30" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: 5 } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "0" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "0s0" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: ".5s" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "5.s" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "-5s" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "1d" } } } } },
+  { job: { x: { group: { g: { shutdown_delay: 5.5 } } } } },
+  { job: { x: { group: { g: { shutdown_delay: true } } } } },
+  { job: { x: { group: { g: { shutdown_delay: "" } } } } },
+  { job: { x: { datacenters: "dc1" } } },
+  { job: { x: { datacenters: [1, true] } } },
+  { job: { x: { datacenters: [null] } } },
+  { job: { x: { datacenters: null } } },
+  { job: { x: { datacenters: [["a"]] } } },
+  { job: { x: { datacenters: '${["a"]}' } } },
+  { job: { x: { group: { g: { task: { t: { env: { A: 1, B: true, C: null } } } } } } } },
+  { job: { x: { group: { g: { task: { t: { env: { A: {} } } } } } } } },
+  { job: { x: { group: { g: { task: { t: { env: "x" } } } } } } },
+  { job: [{ x: {} }] },
+  { job: { x: {}, y: {} } },
+  { job: [{ x: {} }, { y: {} }] },
+  { job: {} },
+  { job: { x: [{}, {}] } },
+  { job: { x: [{}] } },
+  { job: { x: { group: { g: { service: { port: "a" } } } } } },
+  { job: { x: { group: { g: { service: [{ port: "a" }, { port: "b" }] } } } } },
+  { job: { x: { group: { g: { service: { s: { port: "a" } } } } } } },
+  { job: { x: { update: [{ max_parallel: 1 }] } } },
+  { job: { x: { update: [{}, {}] } } },
+  { job: { x: { update: null } } },
+  { job: { x: { group: null } } },
+  { job: { x: { constraint: { attribute: "a" } } } },
+  { job: { x: { constraint: [{ attribute: "a" }, { distinct_hosts: true }] } } },
+  { job: { x: { foo: 1 } } },
+  { "//": "x", job: { x: { "//": "c" } } },
+  { variable: { a: { type: "string", default: "x" } }, job: { x: { name: "${var.a}" } } },
+  { variable: { a: { typ: "string", default: "x" } }, job: { x: {} } },
+  { locals: { a: 1 }, job: { x: {} } },
+  { locals: [{ a: 1 }], job: { x: {} } },
+  { variable: [{ a: { default: 1 } }], job: { x: {} } },
+  { job: { x: { dynamic: { group: { for_each: ["a"], labels: ["${group.value}"], content: { count: 1 } } } } } },
+  { job: { x: { dynamic: [{ group: { for_each: ["a"], labels: ["${group.value}"], content: [{ count: 1 }] } }] } } },
+  { job: { x: { task: { t: { driver: "a" } } } } },
+  { job: { x: { vault: { role: "r" } } } },
+  { job: { x: { name: 5 } } },
+  { job: { x: { name: {} } } },
+  { job: { x: { group: { g: { network: { port: { http: { static: 80 } } } } } } } },
+  { job: { x: { group: { g: { network: [{ port: { http: { static: 80 } } }] } } } } },
+  { job: { x: { group: { g: { network: { port: { http: {} } } } } } } },
+  { job: { x: { group: { g: { network: { port: { http: null } } } } } } },
+  { job: { x: { group: { g: { task: { t: { identity: [{ name: "a" }, { env: true }] } } } } } } },
+  { job: { x: { group: { g: { service: { check: { header: { A: ["x"], B: "y" } } } } } } } },
+  { job: { x: { group: { g: { service: { check: { header: { A: [["x"]] } } } } } } } },
+  {
+    job: {
+      x: {
+        group: {
+          g: { service: { connect: { sidecar_service: { proxy: { transparent_proxy: { exclude_outbound_ports: [1, "2", "x"] } } } } } },
+        },
+      },
+    },
+  },
+  { foo: 1, job: { x: {} } },
+  { locals: {} },
+  { job: { x: { priority: 1e300 } } },
+  { job: { x: { priority: "${5}" } } },
+  { job: { x: { name: "$${a}" } } },
+  { job: { x: { group: { g: { count: null } } } } },
+];
+test("the schema of the JSON form and the parser take and refuse the same forms", () => {
+  let taken = 0;
+  for (const file of AGREED) {
+    const parsed = parse(JSON.stringify(file)) !== undefined;
+    assert.equal(hcl.Check(file), parsed, JSON.stringify(file));
+    taken += Number(parsed);
+  }
+  assert.ok(taken > 25 && taken < AGREED.length - 20, `${taken} of ${AGREED.length} were taken`);
+});
+
 test("the schemas are self-contained: every reference leads somewhere, and the dialect is named", () => {
   for (const schema of [apiJobSchema(), hclJobSchema()]) {
     const text = JSON.stringify(schema);
