@@ -11,3 +11,4 @@ export { createSeededRandom } from "./random.ts";
 export { mockDevices } from "./mock-devices.ts";
 export { mockDriver } from "./mock-driver.ts";
 export type { MockDriverOptions, MockTask } from "./mock-driver.ts";
+export { createMemoryTokenExchange, type MemoryTokenExchange } from "./token-exchange.ts";
