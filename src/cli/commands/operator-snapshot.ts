@@ -19,10 +19,11 @@ export const operatorSnapshotSave: Command = {
     const file = words[0] ?? `drover-state-${new Date(nowMs()).toISOString().replaceAll(/[:.]/g, "-")}.snap`;
     // Half a snapshot under the name of a whole one would be worse than none.
     const unfinished = `${file}.unfinished`;
-    const stream = await api.system.saveSnapshot({ stale: flags.flag("stale"), signal: interrupted });
-    const descriptor = openSync(unfinished, "w", 0o600);
+    // Before anything is asked for: a stream nobody reads would hold the process.
+    const descriptor = openForWriting(unfinished, file);
     try {
-      for await (const data of stream) writeSync(descriptor, data);
+      for await (const data of await api.system.saveSnapshot({ stale: flags.flag("stale"), signal: interrupted }))
+        writeSync(descriptor, data);
       closeSync(descriptor);
       readSnapshot(unfinished);
       renameSync(unfinished, file);
@@ -34,6 +35,15 @@ export const operatorSnapshotSave: Command = {
     return 0;
   },
 };
+
+function openForWriting(path: string, file: string): number {
+  try {
+    return openSync(path, "w", 0o600);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such folder" : messageOf(error);
+    throw new NamedError("FILE_UNWRITABLE", `Cannot write ${JSON.stringify(file)}: ${reason}`, { cause: error });
+  }
+}
 
 export const operatorSnapshotInspect: Command = {
   usage: "operator snapshot inspect [options] <file>",
