@@ -176,6 +176,8 @@ export class FakeState {
     "root-keys": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  /** How long each wait was to be. */
+  readonly waitsMs: number[] = [];
   /** Runs between a read of the API and the wait that follows it. */
   beforeWait: (() => void) | undefined;
 
@@ -279,6 +281,7 @@ export class FakeState {
   }
 
   async changed(tables: readonly TableName[], index: number, waitMs: number, signal?: AbortSignal): Promise<boolean> {
+    this.waitsMs.push(waitMs);
     this.beforeWait?.();
     const limit = AbortSignal.any([AbortSignal.timeout(waitMs), ...(signal === undefined ? [] : [signal])]);
     while (!tables.some((table) => this.moved[table] > index)) {
