@@ -24,4 +24,5 @@ export { openSnapshotStore } from "./snapshot-store.ts";
 export { execDriver, type ExecOptions } from "./exec/driver.ts";
 export { diskKeyEncryption } from "./key-encryption.ts";
 export { hostProbe } from "./probe.ts";
+export { hostDnsEndpoint } from "./dns-endpoint.ts";
 export { hostClientStore } from "./client-store.ts";
