@@ -20,7 +20,7 @@ const LETTERS = ["a", "b", "c"] as const;
 
 type Move =
   | { readonly what: "use"; readonly letter: string; readonly kind: "task" | "service" }
-  | { readonly what: "gone" | "over"; readonly letter: string; readonly kind: "task" | "service" }
+  | { readonly what: "gone" | "over" | "forgotten"; readonly letter: string; readonly kind: "task" | "service" }
   | { readonly what: "crash" | "restart" | "away" | "back" | "refuse" | "wipe" }
   | { readonly what: "wait"; readonly ms: number };
 
@@ -28,7 +28,7 @@ const letter = fc.constantFrom(...LETTERS);
 const kind = fc.constantFrom("task" as const, "service" as const);
 const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ what: fc.constant("use" as const), letter, kind }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constantFrom("gone" as const, "over" as const), letter, kind }) },
+  { weight: 2, arbitrary: fc.record({ what: fc.constantFrom("gone" as const, "over" as const, "forgotten" as const), letter, kind }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constantFrom("crash" as const, "restart" as const, "away" as const, "back" as const) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constantFrom("refuse" as const, "wipe" as const) }) },
   { weight: 6, arbitrary: fc.record({ what: fc.constant("wait" as const), ms: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 60_000 })) }) },
@@ -81,6 +81,11 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
         // Revoked first, forgotten after, as an allocation's steps do.
         agent.book.revoke(allocationId(each.letter));
         return void living.delete(allocationId(each.letter));
+      case "forgotten":
+        // The next agent does not find it: what it held belongs to nobody.
+        agent.alive = false;
+        living.delete(allocationId(each.letter));
+        return start();
       case "crash":
         agent.alive = false;
         return start();
@@ -104,7 +109,7 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
     }
   };
   for (const each of moves) await perform(each);
-  for (const each of LETTERS) await perform({ what: "over", letter: each, kind: "task" });
+  for (const each of LETTERS) if (living.has(allocationId(each))) await perform({ what: "over", letter: each, kind: "task" });
   await perform({ what: "back" });
   await clock.advance(90 * SECOND);
   const left = [...exchange.tokens.values()].filter((token) => !lost.has(token.SecretID) && (token.expiresAtMs ?? Infinity) > clock.nowMs());
