@@ -16,6 +16,7 @@ import {
   hostClientStore,
   hostDisk,
   hostMachine,
+  hostProbe,
   keptTaskLogs,
   openSnapshotStore,
   openSqliteLog,
@@ -28,6 +29,7 @@ import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
 import { makerDisk } from "./maker-disk.ts";
+import { type AgentDns, openDns } from "./dns.ts";
 import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { killPointFrom } from "./kill-point.ts";
 import { reporter, type AgentLog } from "./log.ts";
@@ -74,7 +76,14 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     const httpAddresses = (await api.listen(listenAddresses(config))).map(addressText);
 
     if (config.client.enabled && server !== undefined) {
-      const running = await openClient(parts, createMemoryLink(server.link), httpAddresses[0] ?? config.advertise.http, api.taskSockets);
+      const dns = await openDns({ config: config.client.dns, log: parts.log, random: parts.random, node: () => client?.node() });
+      if (dns !== undefined) opened.push(() => dns.close());
+      const running = await openClient(parts, {
+        link: createMemoryLink(server.link),
+        httpAddress: httpAddresses[0] ?? config.advertise.http,
+        taskSockets: api.taskSockets,
+        dns,
+      });
       client = running;
       opened.push(() => running.close({ stopTasks }));
     }
@@ -202,11 +211,16 @@ function localNode(client: () => Client | undefined): { readonly id: string; rea
   };
 }
 
+interface ClientSurroundings {
+  readonly link: Link;
+  readonly httpAddress: string;
+  readonly taskSockets: TaskSockets;
+  readonly dns: AgentDns | undefined;
+}
+
 function openClient(
   { config, clock, random, log, environment }: Parts,
-  link: Link,
-  httpAddress: string,
-  taskSockets: TaskSockets,
+  { link, httpAddress, taskSockets, dns }: ClientSurroundings,
 ): Promise<Client> {
   const { client } = config;
   const keeper = releaseParts().logKeeper;
@@ -216,6 +230,8 @@ function openClient(
   return startClient({
     link,
     taskSockets,
+    probe: hostProbe(),
+    ...(dns === undefined ? {} : { servicesChanged: dns.accept }),
     drivers: drivers(config, client.stateDirectory),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),

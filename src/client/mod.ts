@@ -14,7 +14,7 @@
  * Never here: who makes drivers, disk or link; scheduling; retrying a placement elsewhere.
  *
  * Read next: start.ts (the wiring), herd.ts (wanted against actual), allocation/runner.ts and allocation/steps/list.ts,
- * execution/runner.ts and execution/steps/list.ts; health/, garbage/, services/ and node/ stand beside. Then ../driver/mod.ts and
+ * execution/runner.ts and execution/steps/list.ts; health/, garbage/, services/, dns/ and node/ stand beside. Then ../driver/mod.ts and
  * ../task/mod.ts.
  */
 export { startClient } from "./start.ts";
@@ -24,3 +24,5 @@ export type { ClientSettings } from "./settings.ts";
 export type { Report } from "./world.ts";
 export type { KillPoint } from "./step.ts";
 export { clientKillPoints } from "./kill-points.ts";
+export { ServiceDirectory } from "./dns/directory.ts";
+export { startDns, type DnsServer, type DnsServerNeeds } from "./dns/server.ts";
