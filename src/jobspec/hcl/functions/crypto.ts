@@ -1,7 +1,7 @@
 /** Hashes and secrets. */
-import { hashSync } from "bcryptjs";
 import { constants, createHash, privateDecrypt } from "node:crypto";
 import { define, FunctionFailure, type FunctionTable } from "../scope.ts";
+import { loadBcrypt } from "./packages.ts";
 
 const hash = (algorithm: string) => define(["str: string"], (text: string) => createHash(algorithm).update(text, "utf8").digest("hex"));
 
@@ -25,7 +25,7 @@ export function cryptoFunctions(): FunctionTable {
     const cost = given === undefined || given < 4 ? COST_DEFAULT : given;
     work += 2 ** cost;
     if (work > WORK_MAX) throw new FunctionFailure("too much work for one file: use a lower cost, or hash the text beforehand", 1);
-    return hashSync(password, cost);
+    return loadBcrypt().hashSync(password, cost);
   };
   return new Map([
     ["bcrypt", define(["str: string"], bcrypt, "cost: number")],

@@ -5,9 +5,10 @@
  *   quoted, block ──► text           yes no on off y n true false ──► bool        "" ~ null ──► null
  *   5 -1.5 0x1f 0o17 1e3 ──► number  2026-01-02 … ──► an RFC 3339 timestamp       anything else ──► text
  */
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Node, type Scalar, type YAMLMap } from "yaml";
+import type { Node, Scalar, YAMLMap } from "yaml";
 import { FunctionFailure } from "../scope.ts";
 import { toText, type Value } from "../value.ts";
+import { loadYaml } from "./packages.ts";
 
 const WORDS: ReadonlyMap<string, boolean | null> = new Map<string, boolean | null>([
   ...inCases(["y", "yes", "true", "on"], true),
@@ -30,13 +31,15 @@ function inCases(words: readonly string[], value: boolean | null): [string, bool
 }
 
 export function decodeYaml(text: string): Value {
-  const documents = parseAllDocuments(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  const yaml = loadYaml();
+  const documents = yaml.parseAllDocuments(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
   const [document, second] = Array.isArray(documents) ? documents : [];
   if (document === undefined) fail("there is no document");
   if (second !== undefined) fail("only a single document is allowed");
   const [error] = document.errors;
   if (error !== undefined) fail((error.message.split("\n")[0] as string).replace(/:$/, ""));
   return read(document.contents, {
+    yaml,
     anchors: new Map(),
     open: new Set(),
     depth: 0,
@@ -46,6 +49,7 @@ export function decodeYaml(text: string): Value {
 }
 
 interface Reading {
+  readonly yaml: ReturnType<typeof loadYaml>;
   readonly anchors: Map<string, Value>;
   /** Anchors whose value is being read. */
   readonly open: Set<string>;
@@ -59,7 +63,7 @@ interface Reading {
 function read(node: Node | null, reading: Reading): Value {
   if (reading.depth > DEPTH_MAX) fail(`nested more than ${DEPTH_MAX} levels deep`);
   if (node === null) return null;
-  if (isAlias(node)) {
+  if (reading.yaml.isAlias(node)) {
     if (reading.open.has(node.source)) fail(`anchor "${node.source}" refers to itself`);
     const value = reading.anchors.get(node.source);
     return value === undefined ? fail(`there is no anchor "${node.source}"`) : value;
@@ -75,6 +79,7 @@ function read(node: Node | null, reading: Reading): Value {
 }
 
 function readValue(node: Node, reading: Reading): Value {
+  const { isMap, isScalar, isSeq } = reading.yaml;
   if (isScalar(node)) {
     if (node.type === "PLAIN" || node.tag !== undefined) return readScalar(node as Scalar<string>);
     const text = String(node.value);
@@ -98,6 +103,7 @@ function wantTag(tag: string | undefined, wanted: string, what: string): void {
 }
 
 function readMap(node: YAMLMap, reading: Reading): Value {
+  const { isScalar } = reading.yaml;
   const map = new Map<string, Value>();
   for (const { key, value } of node.items as readonly { key: Node | null; value: Node | null }[]) {
     if (isScalar(key) && key.type === "PLAIN" && key.value === "<<" && key.tag === undefined) {
