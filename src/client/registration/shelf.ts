@@ -208,7 +208,7 @@ export class Shelf {
     if (this.#closing.signal.aborted || !this.#started || this.#unreachable !== undefined) return;
     const nowMs = this.#needs.clock.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const id of [...this.#leaving.values(), ...this.#coming.values()]) {
+    for (const id of this.#dueInOrder()) {
       if (this.#asking >= PARALLEL[this.#needs.catalog.provider]) return;
       if (this.#busy.has(id)) continue;
       const trouble = this.#troubles.get(id);
@@ -225,6 +225,11 @@ export class Shelf {
       else this.#done(id);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#armRetry(nextMs - nowMs);
+  }
+
+  *#dueInOrder(): Generator<string> {
+    yield* this.#leaving;
+    yield* this.#coming;
   }
 
   #decide(id: string): { readonly register: ServiceInstance | undefined; readonly deregister: boolean } {

@@ -167,7 +167,7 @@ describe("the health of an allocation", () => {
 
   test("every rule by itself", () => {
     const tasks = [aTask({ Name: "main" }), aTask({ Name: "after", Lifecycle: { Hook: "poststop", Sidecar: false } })];
-    const rules = { minHealthyNs: 10e9, deadlineNs: 60e9 };
+    const rules = { checks: true, minHealthyNs: 10e9, deadlineNs: 60e9 };
     const state = (fields: Partial<TaskState>): Record<string, TaskState> => ({
       main: { State: "pending", Failed: false, Restarts: 0, LastRestart: null, StartedAt: null, FinishedAt: null, Events: [], ...fields },
     });

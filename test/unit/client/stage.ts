@@ -18,6 +18,7 @@ import type {
 } from "#model";
 import { NamedError } from "#std";
 import type {
+  Catalog,
   ClientStore,
   Disk,
   Devices,
@@ -27,6 +28,7 @@ import type {
   Link,
   Machine,
   NodeEnd,
+  Probe,
   StoredIdentity,
   TaskExit,
   TaskHandle,
@@ -92,6 +94,8 @@ export interface FakeMachine {
 export interface Surroundings {
   readonly tokenExchange?: TokenExchange;
   readonly taskSockets?: TaskSockets;
+  readonly catalogs?: readonly Catalog[];
+  readonly probe?: Probe;
 }
 
 export interface Stage {
@@ -155,7 +159,7 @@ export function createStage(seed = 1): Stage {
     memory,
     server,
     reports,
-    agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets } = {}) => {
+    agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe } = {}) => {
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -170,6 +174,8 @@ export function createStage(seed = 1): Stage {
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
         ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
+        catalogs: catalogs.map(guard),
+        ...(probe === undefined ? {} : { probe: guard(probe) }),
         ...(taskSockets === undefined ? {} : { taskSockets: guard(taskSockets) }),
         disk: guard(createDisk(machine)),
         machine: guard(HOST),
