@@ -74,8 +74,12 @@ export class Board implements CheckBoard {
     for (const service of instances) {
       for (const check of service.Checks) {
         const kept = before.get(check.ID);
-        before.delete(check.ID);
-        checks.set(check.ID, kept ?? this.#watch(id, service, check, followed));
+        // A service that moved to another provider is checked by somebody else.
+        if (kept === undefined || kept.service.Provider !== service.Provider) checks.set(check.ID, this.#watch(id, service, check, followed));
+        else {
+          before.delete(check.ID);
+          checks.set(check.ID, kept);
+        }
       }
     }
     for (const each of before.values()) each.stop();

@@ -77,10 +77,11 @@ export class CatalogRegistrar implements Registrar {
     const digests = instances.map((each) => `${each.ID} ${catalogDigest(each)}`).join("\n");
     const before = this.#offers.get(id);
     if (before?.digests === digests || (before === undefined && instances.length === 0)) return;
-    const kept = new Set(instances.map((each) => each.ID));
+    // A service that moves to another provider keeps its id.
+    const kept = new Set(instances.map((each) => `${each.Provider} ${each.ID}`));
     if (instances.length === 0) this.#offers.delete(id);
     else this.#offers.set(id, { instances, digests });
-    for (const each of before?.instances ?? []) if (!kept.has(each.ID)) this.#shelves.get(each.Provider)?.unwant(each.ID);
+    for (const each of before?.instances ?? []) if (!kept.has(`${each.Provider} ${each.ID}`)) this.#shelves.get(each.Provider)?.unwant(each.ID);
     for (const each of instances) this.#shelves.get(each.Provider)?.want(each);
   }
 

@@ -291,6 +291,30 @@ describe("the registrar", () => {
     registrar.close();
   });
 
+  test("a service that moves to another provider leaves the one and stands in the other, under the same id", async () => {
+    const clock = createSimulatedClock();
+    const [consul, registry] = [createMemoryCatalog("consul"), createMemoryCatalog("nomad")];
+    const registrar = new CatalogRegistrar({
+      catalogs: [registry.as(HERE), consul.as(HERE)],
+      clock,
+      random: createSeededRandom(1),
+      report: () => {},
+      tokens: { token: () => Promise.resolve(""), gone: () => {} },
+    });
+    registrar.start();
+    registrar.known();
+    registrar.offer(A, [instance(A, "web")]);
+    await clock.advance(SECOND);
+    const moved = instance(A, "web", { Provider: "nomad" });
+    registrar.offer(A, [moved]);
+    await clock.advance(SECOND);
+    assert.deepEqual([standing(consul), standing(registry)], [[], asWanted(moved)]);
+    assert.equal(registrar.settled(A), true);
+    await registrar.withdraw(A);
+    assert.deepEqual(standing(registry), []);
+    registrar.close();
+  });
+
   test("without a catalog for a service says which is missing", async () => {
     const here = scene(createMemoryCatalog("nomad"));
     const registrar = started(here);
