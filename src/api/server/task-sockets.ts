@@ -43,6 +43,8 @@ export function createTaskSockets(how: {
   // It listens on nothing itself: it is handed the connections of all sockets.
   const web = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, shouldUpgradeCallback: how.upgrades.wanted });
   web.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    // No page in a browser gets here, so a client may call us by any name (origin.ts).
+    request.headers.host = "localhost";
     void passes(request).then((may) => (may ? how.handle(request, response) : deny(response)));
   });
   web.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
