@@ -63,7 +63,7 @@ export function wantedObjects({ jwksUrl, jwksCa, namespaces }: ConsulSetup): rea
     body: { AuthMethod: AUTH_METHOD, Description: marked(`Login of Nomad ${name}`), Selector, BindType, BindName },
   });
   return [
-    ...tasks,
+    // First: Consul asks for the keys at once, and when it cannot, nothing is half made.
     {
       kind: "auth-method",
       name: AUTH_METHOD,
@@ -90,6 +90,7 @@ export function wantedObjects({ jwksUrl, jwksCa, namespaces }: ConsulSetup): rea
         },
       },
     },
+    ...tasks,
     rule("services", '"nomad_service" in value', "service", "${value.nomad_service}"),
     rule("tasks", '"nomad_service" not in value', "role", taskRole("${value.nomad_namespace}")),
   ];
@@ -263,6 +264,20 @@ function occupied({ kind, name }: WantedObject): NamedError {
   });
 }
 
+const AWAY = { fix: "Start Consul, or set CONSUL_HTTP_ADDR to where it is." };
+const UNKNOWN = { fix: "The message is Consul's own; correct what it names, and run the command again." };
+const FIXES: readonly { readonly says: RegExp; readonly fix: string }[] = [
+  {
+    says: /checking JWKSURL/i,
+    fix: "Consul asks a server for its keys at once: start the agent first, and give its address as Consul reaches it by -jwks-url (and -jwks-ca-file).",
+  },
+  {
+    says: /ACL support disabled/i,
+    fix: "Consul's ACLs are off: without them workloads need no login. Turn them on with acl { enabled = true }.",
+  },
+  { says: /Permission denied|ACL not found/i, fix: 'Set CONSUL_HTTP_TOKEN to a token with acl = "write".' },
+];
+
 async function acl<T>(connection: ConsulConnection, action: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -271,12 +286,7 @@ async function acl<T>(connection: ConsulConnection, action: string, call: () => 
     const { status } = problem;
     throw new NamedError("CONSUL_SETUP_FAILED", `Cannot ${action} at Consul (${connection.address}): ${problem.message}`, {
       statusCode: status === 0 ? 503 : status,
-      fix:
-        status === 0
-          ? "Start Consul, or set CONSUL_HTTP_ADDR to where it is."
-          : status === 401 || /ACL support disabled/i.test(problem.message)
-            ? "Consul's ACLs are off: without them workloads need no login. Turn them on with acl { enabled = true }."
-            : "Set CONSUL_HTTP_TOKEN to a token with acl = \"write\".",
+      fix: (FIXES.find(({ says }) => says.test(problem.message)) ?? (status === 0 ? AWAY : UNKNOWN)).fix,
     });
   }
 }
