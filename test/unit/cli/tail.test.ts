@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFlags } from "../../../src/cli/flags.ts";
 import { allocFs } from "../../../src/cli/commands/alloc-fs.ts";
+import { allocLogs } from "../../../src/cli/commands/alloc-logs.ts";
 import { readTail, tailAsked } from "../../../src/cli/tail.ts";
+import { answered, fakeContext } from "./fake-context.ts";
 
 const asked = (...words: string[]) => tailAsked(parseFlags(words, allocFs.flags));
 
@@ -55,3 +57,34 @@ test("readTail() of bytes takes as many, and of no lines nothing", async () => {
   assert.equal((await tailOf("abcdef", { bytes: 99 })).read, "abcdef");
   assert.equal((await tailOf("a\nb\n", { lines: 0 })).read, "");
 });
+
+for (const [words, streams] of [
+  [[], ["stdout"]],
+  [["-f"], ["stdout", "stderr"]],
+  [["-stderr"], ["stderr"]],
+  [["-f", "-stderr"], ["stderr"]],
+  [
+    ["-stdout", "-stderr"],
+    ["stdout", "stderr"],
+  ],
+  [
+    ["-f", "-tail"],
+    ["stdout", "stdout"],
+  ],
+] as const) {
+  test(`alloc logs ${words.join(" ")} reads ${streams.join(", ")}`, async () => {
+    const asked: string[] = [];
+    const logBytes = async (_id: string, _task: string, type: string) => {
+      asked.push(type);
+      return (async function* () {})();
+    };
+    const allocation = { ID: "a1", TaskStates: { t: {} } };
+    const { context } = fakeContext({
+      words: [...words, "a1"],
+      flags: allocLogs.flags,
+      api: { allocations: { list: async () => answered([allocation]) }, files: { logBytes } },
+    });
+    assert.equal(await allocLogs.run(context), 0);
+    assert.deepEqual(asked, streams);
+  });
+}

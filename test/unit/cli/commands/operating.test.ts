@@ -36,7 +36,7 @@ for (const [words, said] of [
   ["acl -h", /^drover: "acl" is not in this version/],
   ["quota list", /belongs to Nomad Enterprise/],
   ["operator raft migrate-backend x", /will not come: Drover writes no Raft/],
-  ["operator root keyring rotate -full", /"operator root keyring rotate" is not/],
+  ["operator raft remove-peer -peer-id x", /"operator raft remove-peer" is not/],
 ] as const) {
   test(`"${words}" is answered by name`, () => assert.match(explainAwaited(words.split(" "), Object.keys(COMMANDS)) ?? "", said));
 }
