@@ -30,6 +30,7 @@ import type {
   NodeEnd,
   Probe,
   StoredIdentity,
+  TaskExec,
   TaskExit,
   TaskHandle,
   TaskLogs,
@@ -80,6 +81,8 @@ export interface FakeMachine {
   /** A directory that cannot be made. */
   diskFull: boolean;
   readonly sessions: ExecSession[];
+  /** What each session was asked to be. */
+  readonly execs: TaskExec[];
   readonly moved: string[];
   moveFails: boolean;
   /** Files the client wrote into allocations: path → text. */
@@ -137,6 +140,8 @@ interface FakeServer extends Link {
   readonly signed: (readonly IdentityRequest[])[];
   /** Why no identity is signed; undefined: they are. */
   refuseIdentities: string | undefined;
+  /** What every signing waits for. */
+  identitiesHeld: Promise<void> | undefined;
   /** The registry's, by ID. */
   readonly services: Map<string, ServiceRegistration>;
   /** The servers' book changed: everybody connected hears. */
@@ -274,6 +279,7 @@ function createMachine(): FakeMachine {
     files: new Map(),
     diskFull: false,
     sessions: [],
+    execs: [],
     moved: [],
     moveFails: false,
     written: new Map(),
@@ -308,6 +314,7 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
       const session = mockSession(wanted);
       void found.ended.promise.then(() => session.kill());
       machine.sessions.push(session);
+      machine.execs.push(wanted);
       return Promise.resolve(session);
     },
     configSchema: Type.Object({
@@ -530,6 +537,7 @@ function createServer(clock: SimulatedClock): FakeServer {
     allocations: new Map(),
     signed: [],
     refuseIdentities: undefined,
+    identitiesHeld: undefined,
     services: new Map(),
     end: undefined,
     put(...allocations) {
@@ -592,10 +600,11 @@ function createServer(clock: SimulatedClock): FakeServer {
           }
           return Promise.resolve();
         },
-        signIdentities: (requests: readonly IdentityRequest[]) => {
-          if (!open) return Promise.reject(new Error("not now"));
+        signIdentities: async (requests: readonly IdentityRequest[]) => {
+          await server.identitiesHeld;
+          if (!open) throw new Error("not now");
           server.signed.push(requests);
-          return Promise.resolve(requests.map((request) => sign(server, request, clock.nowMs())));
+          return requests.map((request) => sign(server, request, clock.nowMs()));
         },
         services: () => Promise.resolve([...server.services.values()]),
         upsertServices: (services: readonly ServiceRegistration[]) => {
