@@ -23,7 +23,7 @@ export const operatorApi: Command = {
     const api = base === undefined ? context.api : context.apiAt(base);
     const text = flags.flag("dryrun") ? context.arguments[1] : await bodyText(context, context.arguments[1]);
     const url = new URL(target, "http://agent");
-    const path = url.pathname.startsWith("/v1/") ? url.pathname : `/v1${url.pathname}`;
+    const path = /^\/(v1|\.well-known)\//.test(url.pathname) ? url.pathname : `/v1${url.pathname}`;
     const method = (flags.text("X") ?? (text === undefined ? "GET" : "PUT")).toUpperCase();
     const filter = flags.text("filter");
     const headers = readHeaders(flags.list("H"));
