@@ -125,10 +125,14 @@ async function bindAside(server: Server, path: string, owner: Owner | undefined)
       const aside = hold(`${place}/${name}`);
       const made = fstatSync(held[1] as number);
       if (made.uid !== process.geteuid?.() || (made.mode & 0o077) !== 0) throw new Error("its directory was replaced meanwhile");
-      await listen(server, `${aside}/${name}`);
-      chmodSync(`${aside}/${name}`, 0o600);
-      if (made.uid === 0) chownSync(`${aside}/${name}`, uid, gid);
-      renameSync(`${aside}/${name}`, `${place}/${basename(path)}`);
+      try {
+        await listen(server, `${aside}/${name}`);
+        chmodSync(`${aside}/${name}`, 0o600);
+        if (made.uid === 0) chownSync(`${aside}/${name}`, uid, gid);
+        renameSync(`${aside}/${name}`, `${place}/${basename(path)}`);
+      } finally {
+        removeFile(`${aside}/${name}`);
+      }
     } finally {
       removeEmpty(`${place}/${name}`);
     }
@@ -173,6 +177,6 @@ function removeFile(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone with its directory.
+    // Gone already.
   }
 }
