@@ -34,7 +34,8 @@ export function agentServices(consul: ConsulConfig, { owner, server, client, htt
   const service = (role: "server" | "client", tag: string, place: Place, check: { readonly name: string; readonly path: string }) => {
     const ID = `_nomad-${role}-${shortHash(`${owner} ${role} ${tag}`)}`;
     const checked = checksUseAdvertise ? place.advertised : place.bound;
-    const checks = place.bound === "" ? [] : [checkInstance(ID, checked, check, httpsOnly, role === "server" ? serverFailures : clientFailures)];
+    const checks =
+      place.bound === "" ? [] : [checkInstance(ID, checked, check, httpsOnly, role === "server" ? serverFailures : clientFailures)];
     const name = role === "server" ? consul.serverServiceName : consul.clientServiceName;
     return serviceInstance(ID, name, [tag, ...consul.tags], place.advertised, checks);
   };

@@ -20,8 +20,8 @@ export interface AgentConsul {
   readonly fingerprint: FingerprintSource;
   /** Of a node's allocations. */
   catalog(nodeId: string): Catalog;
-  /** null where workloads are given no identity: the agent's own token is used for services then. */
-  readonly tokens: TokenExchange | null;
+  /** undefined where workloads are given no identity: the agent's own token is used for services then. */
+  readonly tokens: TokenExchange | undefined;
   /** host:port of servers' node links (4647), as the catalog says now. */
   readonly servers: () => Promise<readonly string[]>;
   /** Last of all. */
@@ -35,7 +35,7 @@ export function openConsul(consul: ConsulConfig): AgentConsul {
     connection,
     fingerprint: consulFingerprint(connection),
     catalog: (nodeId) => consulCatalog({ connection, owner: nodeId }),
-    tokens: identified ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } }) : null,
+    tokens: identified ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } }) : undefined,
     servers: consulServers(connection, consul.serverServiceName),
     close: () => connection.close(),
   };

@@ -28,6 +28,7 @@ import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
+import { advertiseAgent, openConsul, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
 import { type AgentDns, openDns } from "./dns.ts";
 import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
@@ -64,6 +65,8 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     for (const close of opened.toReversed()) await close();
   };
   try {
+    const consul = config.consul === null ? undefined : openConsul(config.consul);
+    if (consul !== undefined) opened.push(() => consul.close());
     // The lock on the data directory first (the log's), then the port, then tasks: a second agent touches nothing.
     const cluster = config.server.enabled ? await openCluster(parts) : undefined;
     if (cluster !== undefined) opened.push(() => cluster.close());
@@ -83,9 +86,15 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
         httpAddress: httpAddresses[0] ?? config.advertise.http,
         taskSockets: api.taskSockets,
         dns,
+        consul,
       });
       client = running;
       opened.push(() => running.close({ stopTasks }));
+    }
+    if (consul !== undefined) {
+      const runs = { server: server !== undefined, client: client !== undefined };
+      const advertised = advertiseAgent({ ...parts, connection: consul.connection, httpAddresses, rpcAddress: undefined, runs });
+      if (advertised !== undefined) opened.push(() => advertised.close());
     }
     return {
       httpAddresses,
@@ -216,22 +225,28 @@ interface ClientSurroundings {
   readonly httpAddress: string;
   readonly taskSockets: TaskSockets;
   readonly dns: AgentDns | undefined;
+  readonly consul: AgentConsul | undefined;
 }
 
 function openClient(
   { config, clock, random, log, environment }: Parts,
-  { link, httpAddress, taskSockets, dns }: ClientSurroundings,
+  { link, httpAddress, taskSockets, dns, consul }: ClientSurroundings,
 ): Promise<Client> {
   const { client } = config;
   const keeper = releaseParts().logKeeper;
   mkdirSync(client.stateDirectory, { recursive: true, mode: 0o700 });
   // Tasks reach their own folders below it, so others may pass through.
   mkdirSync(client.allocationDirectory, { recursive: true, mode: 0o711 });
+  const store = hostClientStore(client.stateDirectory);
+  // Consul is told whose services these are: a node's first life has its name before it starts.
+  const nodeId = store.identity()?.ID ?? random.uuid();
   return startClient({
     link,
     taskSockets,
     probe: hostProbe(),
     ...(dns === undefined ? {} : { servicesChanged: dns.accept }),
+    ...(consul === undefined ? {} : { catalogs: [consul.catalog(nodeId)], fingerprintSources: [consul.fingerprint] }),
+    ...(consul?.tokens === undefined ? {} : { tokenExchange: consul.tokens }),
     drivers: drivers(config, client.stateDirectory),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
@@ -245,13 +260,14 @@ function openClient(
       minDynamicPort: client.dynamicPorts.min,
       maxDynamicPort: client.dynamicPorts.max,
     }),
-    store: hostClientStore(client.stateDirectory),
+    store,
     clock,
     random,
     report: reporter(log, "client"),
     killPoint: killPointFrom(environment),
     settings: {
       ...CLIENT_DEFAULTS,
+      nodeId,
       name: config.name,
       datacenter: config.datacenter,
       region: config.region,
