@@ -222,7 +222,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     nodeId: identity.ID,
     node: () => node,
     services,
-    statistics: () => statistics(herd),
+    statistics: () => ({ ...statistics(herd), ...registrar.statistics() }),
     close: async ({ stopTasks }) => {
       watch.close();
       surroundings.close();

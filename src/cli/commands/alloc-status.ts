@@ -49,6 +49,8 @@ export const allocStatus: Command = {
         ])}`,
       );
     }
+    const checks = await serviceChecks(context, allocation);
+    if (checks !== "") terminal.print(`\n${terminal.colours.bold("Nomad Service Checks:")}\n${checks}`);
     if (flags.flag("short")) {
       terminal.print(`\n${terminal.colours.bold("Tasks")}\n${shortTasks(allocation)}`);
       return 0;
@@ -61,6 +63,21 @@ export const allocStatus: Command = {
     return 0;
   },
 };
+
+/** Those the node runs itself; "" without any, and when the node cannot be asked. */
+async function serviceChecks({ api }: Context, allocation: AllocationDetail): Promise<string> {
+  const group = groupOf(allocation);
+  const services = [...(group?.Services ?? []), ...(group?.Tasks ?? []).flatMap((task) => task.Services)];
+  if (allocation.ClientStatus !== "running" || !services.some((each) => each.Provider === "nomad" && each.Checks.length > 0)) return "";
+  try {
+    const { value } = await api.allocations.checks(allocation.ID);
+    const rows = Object.values(value).map((check) => [check.Service, check.Task === "" ? "(group)" : check.Task, check.Check, check.Mode, check.Status]);
+    if (rows.length === 0) return "";
+    return table([["Service", "Task", "Name", "Mode", "Status"], ...rows.toSorted((left, right) => (left.join(" ") < right.join(" ") ? -1 : 1))]);
+  } catch {
+    return "";
+  }
+}
 
 function facts(context: Context, allocation: AllocationDetail, followUp: Evaluation | undefined): [string, string][] {
   const verbose = context.flags.flag("verbose");

@@ -39,6 +39,8 @@ export class CatalogRegistrar implements Registrar {
   readonly #needs: RegistrarNeeds;
   readonly #shelves: ReadonlyMap<string, Shelf>;
   readonly #offers = new Map<AllocationId, Offer>();
+  /** Where the services of an allocation were ever offered, so that no other catalog is asked for them when they leave. */
+  readonly #homes = new Map<AllocationId, Map<string, string>>();
   readonly #listeners = new Set<(id: AllocationId) => void>();
 
   constructor(needs: RegistrarNeeds) {
@@ -81,6 +83,9 @@ export class CatalogRegistrar implements Registrar {
     const kept = new Set(instances.map((each) => `${each.Provider} ${each.ID}`));
     if (instances.length === 0) this.#offers.delete(id);
     else this.#offers.set(id, { instances, digests });
+    const homes = this.#homes.get(id) ?? new Map<string, string>();
+    this.#homes.set(id, homes);
+    for (const each of instances) homes.set(each.ID, each.Provider);
     for (const each of before?.instances ?? []) if (!kept.has(`${each.Provider} ${each.ID}`)) this.#shelves.get(each.Provider)?.unwant(each.ID);
     for (const each of instances) this.#shelves.get(each.Provider)?.want(each);
   }
@@ -93,7 +98,11 @@ export class CatalogRegistrar implements Registrar {
       offered.filter((each) => !leaving.has(each.ID)),
     );
     // Also those that were withdrawn before and still stand there.
-    const gone = [...this.#shelves.values()].flatMap((shelf) => (serviceIds ?? shelf.of(id)).map((each) => shelf.gone(each)));
+    const gone = [...this.#shelves].flatMap(([provider, shelf]) => {
+      const here = (each: string) => (this.#homes.get(id)?.get(each) ?? provider) === provider;
+      return (serviceIds?.filter(here) ?? shelf.of(id)).map((each) => shelf.gone(each));
+    });
+    if (serviceIds === undefined) this.#homes.delete(id);
     const { clock } = this.#needs;
     const timed = Promise.withResolvers<void>();
     const timer = clock.after(WITHDRAW_WAIT_MAX_MS, timed.resolve);
@@ -118,11 +127,11 @@ export class CatalogRegistrar implements Registrar {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Services wanted, and those of them that stand as wanted. */
-  statistics(): { readonly wanted: number; readonly settled: number } {
+  /** Services offered, and those of them that stand in their catalog as wanted. */
+  statistics(): { readonly services: number; readonly services_registered: number } {
     const shelves = [...this.#shelves.values()];
     const sum = (count: (shelf: Shelf) => number) => shelves.reduce((total, shelf) => total + count(shelf), 0);
-    return { wanted: sum((shelf) => shelf.wantedCount), settled: sum((shelf) => shelf.settledCount) };
+    return { services: sum((shelf) => shelf.wantedCount), services_registered: sum((shelf) => shelf.settledCount) };
   }
 
   #unsettled(id: AllocationId): readonly ServiceInstance[] {

@@ -59,6 +59,8 @@ export class Shelf {
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
   readonly #closing = new AbortController();
   #known = false;
+  /** A look has come back once: before it nothing is done, so that a restarted agent does not register anew what stands. */
+  #seen = false;
   #started = false;
   #looking = false;
   #lookWanted = false;
@@ -145,7 +147,7 @@ export class Shelf {
 
   /** Resolves when it does not stand here. */
   gone(id: string): Promise<void> {
-    if (!this.#believed.has(id) || this.#wanted.has(id) || this.#closing.signal.aborted) return Promise.resolve();
+    if ((this.#seen && !this.#believed.has(id)) || this.#wanted.has(id) || this.#closing.signal.aborted) return Promise.resolve();
     const waiting = this.#waiting.get(id) ?? Promise.withResolvers<void>();
     this.#waiting.set(id, waiting);
     return waiting.promise;
@@ -186,6 +188,8 @@ export class Shelf {
         this.#believe(id, seen);
         this.#mark(id);
       }
+      this.#seen = true;
+      for (const id of this.#waiting.keys()) this.#done(id);
       this.#answered();
     } catch (thrown) {
       this.#unanswered(thrown);
@@ -205,7 +209,7 @@ export class Shelf {
 
   /** Starts whatever is due, as much at a time as the catalog can be asked. */
   #pump(): void {
-    if (this.#closing.signal.aborted || !this.#started || this.#unreachable !== undefined) return;
+    if (this.#closing.signal.aborted || !this.#seen || this.#unreachable !== undefined) return;
     const nowMs = this.#needs.clock.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const id of this.#dueInOrder()) {

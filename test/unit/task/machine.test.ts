@@ -27,6 +27,7 @@ const INPUTS: readonly TaskInput[] = [
   KILL,
   { type: "restart", reason: "asked" },
   { type: "restart", reason: "asked with the whole group", fromStart: true },
+  { type: "unwell", reason: "its check failed" },
   { type: "revive", reason: "asked" },
   { type: "doom", event: taskEvents.setupFailure(1, "no") },
 ];
@@ -37,7 +38,7 @@ const run = (...inputs: TaskInput[]): TaskMachine => inputs.reduce((machine, inp
 const ARROWS: Readonly<Record<TaskPhase, Partial<Record<TaskInput["type"], TaskPhase>>>> = {
   waiting: { begin: "entering", kill: "leaving", doom: "leaving" },
   entering: { started: "running", "enter-failed": "exiting", interrupted: "exiting" },
-  running: { ended: "exiting", kill: "exiting", restart: "exiting" },
+  running: { ended: "exiting", kill: "exiting", restart: "exiting", unwell: "exiting" },
   exiting: { exited: "cooling" },
   cooling: { cooled: "entering", kill: "leaving" },
   leaving: { left: "dead" },
@@ -88,6 +89,18 @@ describe("the machine of a task", () => {
       { type: "exited" },
     );
     assert.equal(machine.phase, "leaving");
+  });
+
+  test("one that is not well is restarted as a failure, however it ends, until its policy gives up", () => {
+    const unwell: TaskInput[] = [{ type: "unwell", reason: "its check failed" }, { type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }];
+    const again: TaskInput[] = [{ type: "cooled" }, { type: "started" }];
+    const batch = { ...FACTS, rules: { ...FACTS.rules, onSuccess: false } };
+    const from = (machine: TaskMachine, inputs: readonly TaskInput[]) => inputs.reduce((each, input) => stepTask(each, input, batch), machine);
+    const first = from(newTaskMachine(1), [{ type: "begin" }, { type: "started" }, ...unwell]);
+    assert.deepEqual([first.phase, first.count.count, first.coolUntil], ["cooling", 1, FACTS.nowNs + 15e9]);
+    assert.equal(from(first, [...again, { type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }]).state.Failed, false, "the next life is its own");
+    const last = from(first, [...again, ...unwell, ...again, ...unwell]);
+    assert.deepEqual([last.phase, last.state.Failed], ["leaving", true]);
   });
 
   test("restarted with its whole group it waits for its turn, and has not been started for those who wait for it", () => {
