@@ -22,7 +22,9 @@ export function consulFingerprint(connection: ConsulConnection): FingerprintSour
     name: "consul",
     async look() {
       try {
-        return describeConsul(await connection.ask<ConsulSelf>((consul, common) => consul.agent.self(common)));
+        const self = await connection.ask<ConsulSelf>((consul, common) => consul.agent.self(common));
+        // Something else may answer at its place.
+        return self.Config?.Version === undefined ? undefined : describeConsul(self);
       } catch {
         return undefined;
       }
