@@ -10,7 +10,8 @@
  * Environment: DIRECTORY, DRIVER, KILL_AT (a kill point, or ""), FORGET.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { CLIENT_DEFAULTS, startClient } from "#client";
@@ -26,7 +27,7 @@ import {
 } from "#integrations/host";
 import { createMemoryLink } from "#integrations/memory";
 import type { Allocation, AllocationClientUpdate } from "#model";
-import type { NodeEnd } from "#ports";
+import type { NodeEnd, TaskSockets, TokenExchange } from "#ports";
 import { storyAllocations, type Story } from "./kill-points-story.ts";
 import { QUIET_SERVERS } from "../quiet-servers.ts";
 
@@ -130,14 +131,46 @@ const link = createMemoryLink({
       heartbeat: () => Promise.resolve({ HeartbeatTtlMs: 30_000 }),
       updateAllocations: (updates) => Promise.resolve(take(updates)),
       ...QUIET_SERVERS,
+      signIdentities: (requests) =>
+        Promise.resolve(requests.map((Request) => ({ Request, JWT: "story.jwt.text", IssuedAt: 1, ExpiresAt: 0 }))),
       close: () => {},
     }),
 });
+
+// What other systems have given out, in a file that outlives the agent. Written a moment after the answer: no kill can lie between the two.
+const tokensPath = join(directory, "tokens.json");
+const tokens = new Set<string>(existsSync(tokensPath) ? (JSON.parse(readFileSync(tokensPath, "utf8")) as string[]) : []);
+const keepTokens = () => {
+  writeFileSync(`${tokensPath}.new`, JSON.stringify([...tokens]));
+  renameSync(`${tokensPath}.new`, tokensPath);
+};
+const tokenExchange: TokenExchange = {
+  exchange: async () => {
+    const token = { AccessorID: randomUUID(), SecretID: randomUUID(), expiresAtMs: null };
+    tokens.add(token.SecretID);
+    setImmediate(keepTokens);
+    return token;
+  },
+  revoke: async (secret) => {
+    tokens.delete(secret);
+    keepTokens();
+  },
+  known: async (secret) => tokens.has(secret),
+};
+/** A file where a socket would be. */
+const taskSockets: TaskSockets = {
+  open: async (path) => {
+    writeFileSync(path, "");
+    return { close: async () => rmSync(path, { force: true }) };
+  },
+};
 
 const stateDirectory = join(directory, "client");
 mkdirSync(join(directory, "alloc"), { recursive: true });
 const client = await startClient({
   link,
+  tokenExchange,
+  taskSockets,
   drivers: [rawExecDriver({ stateDirectory, enabled: true }), execDriver({ stateDirectory })],
   taskLogs: keptTaskLogs({ stateDirectory }),
   disk: hostDisk(),
@@ -169,6 +202,8 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 const look = setInterval(() => {
   if (end !== undefined) turnPage();
   if (story.chapter !== "forgotten" || Object.values(client.statistics()).some((count) => count > 0)) return;
+  // Every token that was given out is given back (F30).
+  if (tokens.size > 0) return;
   clearInterval(look);
   console.log("empty");
   void client.close({ stopTasks: true }).then(() => process.exit(0));

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, type Dirent } from "node:fs";
 import { join } from "node:path";
 import type { Allocation, AllocationId } from "#model";
+import { anIdentity } from "../unit/client/identity/nouns.ts";
 import { anAllocation, NANOSECONDS } from "../unit/client/stage.ts";
 
 export interface Story {
@@ -26,6 +27,8 @@ export function storyAllocations(
   });
   // Each start leaves a line, each process is one sleep.
   const stay = `echo started >>"$NOMAD_ALLOC_DIR/data/starts-$NOMAD_TASK_NAME"; exec sleep 86399`;
+  // Each task has a file with who it is, and a token for it.
+  const identified = { Identity: anIdentity({ File: true, Env: true }), Identities: [anIdentity({ Name: "consul_default" })] };
   const RestartPolicy = { Attempts: 1, Interval: 600 * NANOSECONDS, Delay: 0.1 * NANOSECONDS, Mode: "fail", RenderTemplates: false };
   const never = { ...RestartPolicy, Attempts: 0 };
   const at = (ID: AllocationId, allocation: Allocation): Allocation => ({ ...allocation, ID });
@@ -41,12 +44,12 @@ export function storyAllocations(
       serveId,
       anAllocation("b", {
         tasks: [
-          { RestartPolicy: never, ShutdownDelay: 0.2 * NANOSECONDS, ...shell(stay) },
+          { RestartPolicy: never, ShutdownDelay: 0.2 * NANOSECONDS, ...identified, ...shell(stay) },
           { Name: "lead", Leader: true, RestartPolicy: never, ...shell(stay) },
         ],
       }),
     ),
-    at(nextId, anAllocation("c", { PreviousAllocation: serveId, tasks: [{ RestartPolicy: never, ...shell(stay) }] })),
+    at(nextId, anAllocation("c", { PreviousAllocation: serveId, tasks: [{ RestartPolicy: never, ...identified, ...shell(stay) }] })),
   ];
 }
 
