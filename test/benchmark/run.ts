@@ -17,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   "cli-version": async () => (await import("./cli-version.ts")).cliVersion,
   idle: async () => (await import("./idle.ts")).idle,
   log: async () => (await import("./log.ts")).logAndState,
+  consul: async () => (await import("./consul.ts")).consul,
 };
 
 process.exitCode = await main(process.argv.slice(2));
