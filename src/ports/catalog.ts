@@ -40,7 +40,7 @@ export interface ServiceInstance {
 }
 
 export interface CheckInstance {
-  /** `_nomad-check-<digest of allocation, service id and what the check says>` */
+  /** `_nomad-check-<digest of allocation, service id and what the check says>`; of provider nomad the digest alone */
   readonly ID: string;
   readonly ServiceID: string;
   readonly Name: string;

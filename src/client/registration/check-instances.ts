@@ -64,7 +64,8 @@ function instanceOf(request: CheckRequest, check: Check): CheckInstance | string
     Restart: restartRules(service, check),
   };
   const digest = createHash("sha1").update(JSON.stringify([request.allocationId, said])).digest("hex");
-  return { ID: `_nomad-check-${digest}`, ...said };
+  // The node's own checks stand in no catalog among others.
+  return { ID: service.Provider === "nomad" ? digest : `_nomad-check-${digest}`, ...said };
 }
 
 /** The check's own words over its service's. */

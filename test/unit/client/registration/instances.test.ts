@@ -105,7 +105,8 @@ describe("the checks of what is offered", () => {
 
   test("have an id of what they say, which stays while they say it", () => {
     const first = check({});
-    assert.match(first.ID, /^_nomad-check-[0-9a-f]{40}$/);
+    assert.match(first.ID, /^[0-9a-f]{40}$/);
+    assert.match(check({}, { Provider: "consul" }).ID, /^_nomad-check-[0-9a-f]{40}$/);
     assert.equal(check({}).ID, first.ID);
     for (const other of [check({ Path: "/other" }), check({ Interval: 11e9 }), check({}, { Name: "other" }), check({}, {}, true)])
       assert.notEqual(other.ID, first.ID);
