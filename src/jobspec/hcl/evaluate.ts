@@ -8,6 +8,7 @@ import { childScope, type Scope } from "./scope.ts";
 import { errorAt, failAt, HclFailure, survivable, textOf, type Range } from "./source.ts";
 import { readTemplate } from "./template-value.ts";
 import type { Expression, For } from "./tree.ts";
+import { toSet } from "./type-expression.ts";
 import { describe, isList, isMap, isSet, kindOf, toBool, toNumber, toPlain, toText, unify, type Value } from "./value.ts";
 
 /** The name under which a splat's element is in scope; no identifier can be this. */
@@ -145,8 +146,11 @@ function attempt(expression: Expression, scope: Scope): { value: Value } | { fai
 /** Both answers of a conditional are of one type: a number beside a string is a string, in lists as well. */
 function agree(value: Value, other: Value, range: Range): Value {
   if (value === null || other === null) return value;
-  if (isSet(value)) return value;
-  if (isList(value) && isList(other)) return unify([...value, ...other]).slice(0, value.length);
+  if (isSet(value) && !isSet(other)) return value;
+  if (isList(value) && isList(other)) {
+    const items = unify([...value, ...other]).slice(0, value.length);
+    return isSet(value) ? toSet(items) : items;
+  }
   const kinds = [kindOf(value), kindOf(other)];
   if (kinds[0] === kinds[1]) return value;
   const text = toText(value);

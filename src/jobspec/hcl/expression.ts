@@ -122,7 +122,7 @@ function parseTerm(parser: Parser): Expression {
   const range = parser.range(token);
   switch (token.kind) {
     case "number":
-      return { kind: "literal", value: Number(token.text), range, depth: 0 };
+      return { kind: "literal", value: readNumber(token.text, range), range, depth: 0 };
     case "quote":
       return parseQuoted(parser, range);
     case "heredoc":
@@ -135,6 +135,13 @@ function parseTerm(parser: Parser): Expression {
       if (token.text === "{") return parseObject(parser, range);
   }
   failAt(range, `Expected a value, found ${nameToken(token)}`, valueHint(token.text));
+}
+
+/** Numbers are doubles: larger ones would become nothing when the job is written as JSON. */
+export function readNumber(text: string, range: Range): number {
+  const value = Number(text);
+  if (!Number.isFinite(value)) failAt(range, `The number ${text.slice(0, 20)} is too large`, "The largest is about 1.8e308.");
+  return value;
 }
 
 function valueHint(found: string): string {

@@ -4,7 +4,7 @@
  */
 import type { Diagnostic } from "../contract.ts";
 import type { ParsedBody } from "./body.ts";
-import { parseExpression } from "./expression.ts";
+import { parseExpression, readNumber } from "./expression.ts";
 import { Parser } from "./parser.ts";
 import { failAt, HclFailure, SourceText, type Range } from "./source.ts";
 import { parseBareTemplate } from "./template.ts";
@@ -83,7 +83,8 @@ class JsonReader {
         failAt(this.#range(start), "Expected a JSON value, found the end of the file");
     }
     const number = this.#match(NUMBER);
-    if (number !== undefined) return { kind: "literal", value: Number(number), range: this.#range(start), depth: 0 };
+    if (number !== undefined)
+      return { kind: "literal", value: readNumber(number, this.#range(start)), range: this.#range(start), depth: 0 };
     const word = this.#match(WORD);
     if (word === "true" || word === "false") return { kind: "literal", value: word === "true", range: this.#range(start), depth: 0 };
     if (word === "null") return { kind: "literal", value: null, range: this.#range(start), depth: 0 };

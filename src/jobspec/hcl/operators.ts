@@ -17,9 +17,11 @@ export function evaluateBinary(expression: Binary, scope: Scope, evaluate: Evalu
   }
   const one = number(left, first, operator);
   const other = number(right, second, operator);
-  if ((operator === "/" || operator === "%") && other === 0) failAt(right.range, "Division by zero");
+  if (operator === "/" && other === 0) failAt(right.range, "Division by zero");
   const result = NUMERIC[operator](one, other);
-  return typeof result === "number" ? tidyNumber(result) : result;
+  if (typeof result !== "number") return result;
+  if (!Number.isFinite(result)) failAt(expression.range, "The result is too large a number");
+  return tidyNumber(result);
 }
 
 /** A side that cannot be evaluated does not matter where the other decides: `x == null || x.y > 1`. One of a wrong kind does. */
@@ -49,7 +51,8 @@ const NUMERIC: Readonly<Record<Exclude<BinaryOperator, "&&" | "||" | "==" | "!="
   "-": (one, other) => one - other,
   "*": (one, other) => one * other,
   "/": (one, other) => one / other,
-  "%": (one, other) => one % other,
+  // The reference takes nothing away in steps of nothing.
+  "%": (one, other) => (other === 0 ? one : one % other),
 };
 
 export function evaluateUnary(expression: Unary, operand: Value): Value {

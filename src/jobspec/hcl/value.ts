@@ -42,7 +42,7 @@ export function describe(value: Value): string {
       return `string ${shown}${(value as string).length > 40 ? "…" : ""}`;
     }
     case "number":
-      return `number ${formatNumber(value as number)}`;
+      return `number ${(value as number) >= 1e21 ? String(value) : formatNumber(value as number)}`;
     case "bool":
       return `bool ${String(value)}`;
     case "null":
@@ -81,7 +81,9 @@ export function toText(value: Value): string | undefined {
 
 export function toNumber(value: Value): number | undefined {
   if (typeof value === "number") return value;
-  return typeof value === "string" && NUMBER_TEXT.test(value) ? Number(value) : undefined;
+  if (typeof value !== "string" || !NUMBER_TEXT.test(value)) return undefined;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : undefined;
 }
 
 export function toBool(value: Value): boolean | undefined {

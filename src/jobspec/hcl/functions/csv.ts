@@ -23,8 +23,8 @@ function readRows(text: string): string[][] {
     if (match === null) throw new FunctionFailure(`bad quotes on line ${rows.length + 1}`, 0);
     row.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? "");
     if (match[3] === ",") continue;
-    // Empty lines do not count.
-    if (row.length > 1 || row[0] !== "") rows.push(row);
+    // Empty lines do not count; one of an empty text in quotes does.
+    if (row.length > 1 || row[0] !== "" || match[1] !== undefined) rows.push(row);
     row = [];
   }
   return rows;

@@ -30,12 +30,18 @@ function decodeBase64(text: string): string {
 
 function decodeJson(text: string): Value {
   try {
-    return fromPlain(JSON.parse(text));
+    return fromPlain(JSON.parse(text, finite));
   } catch (thrown) {
+    if (thrown instanceof FunctionFailure) throw thrown;
     // Not what is near the mistake: it may be a secret's file.
     const [what] = (thrown as Error).message.split(/, (?:\.\.\.)?"/);
     throw new FunctionFailure(`bad JSON: ${what}`, 0);
   }
+}
+
+function finite(_: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new FunctionFailure("a number is too large", 0);
+  return value;
 }
 
 /** As a query value: space is +. */

@@ -148,12 +148,17 @@ function readPlain(text: string, tag: string): Value {
   if (/^[-+]?\.inf$/i.test(text) || /^\.nan$/i.test(text)) fail(`${text} is not supported: only finite numbers are`);
   const moment = tag === "" || tag === "timestamp" ? timestampOf(text) : undefined;
   if (moment !== undefined) return moment;
-  if (INTEGER.test(text) || FLOAT.test(text)) return Number(text);
+  if (INTEGER.test(text) || FLOAT.test(text)) return readNumber(text);
   if (tag === "int" || tag === "float") {
     const plain = text.replaceAll("_", "");
-    return INTEGER.test(plain) || FLOAT.test(plain) ? Number(plain) : misfit(text, tag);
+    return INTEGER.test(plain) || FLOAT.test(plain) ? readNumber(plain) : misfit(text, tag);
   }
   return tag === "" ? text : misfit(text, tag);
+}
+
+function readNumber(text: string): number {
+  const value = Number(text);
+  return Number.isFinite(value) ? value : fail("a number is too large");
 }
 
 function timestampOf(text: string): string | undefined {

@@ -92,6 +92,12 @@ describe("one evaluation makes no more than its allowance", () => {
     );
   });
 
+  test("arguments of a call", () => {
+    const many = (count: number): string => `length(concat(chunklist(flatten([for a in range(${count}) : range(101)]), 1)...))`;
+    assert.match(mistake(many(100), bounded()), /gives more than 10000 arguments/);
+    assert.equal(evaluate(expressionOf(many(99)), bounded()), 9999);
+  });
+
   test("a pattern that would take for ever", () => {
     assert.match(mistake('regex_replace("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "(a+)+$", "")', bounded()), /takes too long/);
   });

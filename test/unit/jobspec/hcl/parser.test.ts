@@ -162,3 +162,10 @@ describe("a rendered diagnostic", () => {
     assert.ok(!rendered.includes("\u001b"));
   });
 });
+
+test("chains make deep trees without brackets: they end at a thousand, so that whoever walks a tree has stack enough", () => {
+  for (const chain of ["1 + ".repeat(1001) + "1", `x${".y".repeat(1001)}`, `x${"[0]".repeat(1001)}`, `x${".0".repeat(1001)}`]) {
+    assert.match(mistakes(`a = ${chain}\n`).join(), /more than 1000 levels deep/, chain.slice(0, 20));
+  }
+  assert.deepEqual(mistakes(`a = ${"1 + ".repeat(990)}1\n`), []);
+});

@@ -67,6 +67,32 @@ test("tokens are never rendered", () => {
   assert.doesNotMatch(renderJob({ ...job, ConsulToken: "s3cret", VaultToken: "s3cret" }), /s3cret|token/);
 });
 
+test("a lean job leaves the count out only where scaling says the same", () => {
+  const group = (count: string) => `job "web" {
+  group "web" {
+${count}
+    task "server" {
+      driver = "exec"
+
+      config {
+        command = "serve"
+      }
+    }
+
+    scaling {
+      min     = 2
+      max     = 5
+      enabled = true
+    }
+  }
+}
+`;
+  const lean = (text: string) => renderJob(admitJob(parse(text), CONTEXT).job, { lean: true });
+  assert.doesNotMatch(lean(group("")), /count/);
+  assert.doesNotMatch(lean(group("    count = 2\n")), /count/);
+  assert.match(lean(group("    count = 3\n")), /count = 3/);
+});
+
 test("a lean job reads as a person would have written it", () => {
   const text = `job "web" {
   group "web" {
