@@ -2,7 +2,8 @@
 import type { LinkConnection } from "#ports";
 
 export const QUIET_SERVERS: Pick<LinkConnection, "signIdentities" | "services" | "upsertServices" | "deleteServices" | "followServices"> = {
-  signIdentities: async (requests) => requests.map((Request) => ({ Request, JWT: `signed-${Request.Identity}`, IssuedAt: 1, ExpiresAt: 0 })),
+  signIdentities: async (requests) =>
+    requests.map((Request) => ({ Request, JWT: `signed-${Request.Identity}`, IssuedAt: 1, ExpiresAt: 0 })),
   services: async () => [],
   upsertServices: async () => undefined,
   deleteServices: async () => undefined,

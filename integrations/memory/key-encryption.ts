@@ -28,7 +28,8 @@ export function memoryKeyEncryption(): MemoryKeyEncryption {
     },
     async open(keyId, sealed) {
       const key = wrapping.get(keyId);
-      if (key === undefined) throw new NamedError("KEY_MISSING", `Cannot open root key "${keyId}": it is not in memory`, { fix: "Rotate." });
+      if (key === undefined)
+        throw new NamedError("KEY_MISSING", `Cannot open root key "${keyId}": it is not in memory`, { fix: "Rotate." });
       const bytes = Buffer.from(sealed, "base64");
       try {
         const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12), { authTagLength: 16 }).setAAD(Buffer.from(keyId));

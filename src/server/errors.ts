@@ -55,7 +55,9 @@ export function linkRefused(message: string): NamedError {
 }
 
 export function serviceForeign(id: string, nodeId: string): NamedError {
-  return new NamedError("SERVICE_FOREIGN", `Cannot register service "${id}": its allocation is not on node "${nodeId}"`, { statusCode: 403 });
+  return new NamedError("SERVICE_FOREIGN", `Cannot register service "${id}": its allocation is not on node "${nodeId}"`, {
+    statusCode: 403,
+  });
 }
 
 export function serviceNotFound(id: string): NamedError {

@@ -6,7 +6,9 @@
  *
  *   operations/    a file a use case: register-job, plan-job, stop-allocation, …
  *   broker/        which evaluation is next (queue.ts, blocked.ts: pure), workers that turn them into placements
- *   nodes/         sessions, heartbeats, reports gathered and written together
+ *   nodes/         sessions, heartbeats, reports gathered and written together, the registry of services
+ *   keyring/       the keys identities are signed with: when they come, change and go (schedule.ts: pure); what is said of a workload
+ *                  (claims.ts: pure)
  *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
  *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
  *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check

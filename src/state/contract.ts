@@ -194,7 +194,10 @@ export type Command =
    */
   | { readonly type: "services-upsert"; readonly Services: readonly ServiceRegistration[] }
   | {
-      /** Unknown ids are passed over. Those of allocations that are reaped, and of nodes that are purged, go with them. */
+      /**
+       * Unknown ids are passed over. Those of allocations that end on their node (complete, failed, lost) or are reaped, and of nodes that
+       * are purged, go in the entry that says so.
+       */
       readonly type: "services-delete";
       readonly IDs: readonly string[];
     }

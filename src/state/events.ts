@@ -54,10 +54,8 @@ export interface Beside {
 }
 
 /** Of a Change only the records: its command would keep a whole entry alive. */
-interface Buffered extends Pick<
-  Change,
-  "index" | "jobs" | "nodes" | "allocations" | "evaluations" | "deployments" | "services" | "goneServices"
->, Beside {
+interface Buffered
+  extends Pick<Change, "index" | "jobs" | "nodes" | "allocations" | "evaluations" | "deployments" | "services" | "goneServices">, Beside {
   readonly type: CommandType;
   readonly records: number;
 }

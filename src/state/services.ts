@@ -51,9 +51,10 @@ export function dropService(draft: Draft, service: ServiceRegistration): void {
 
 export function dropServicesOf(draft: Draft, of: { readonly allocation: string } | { readonly node: string }): void {
   const { servicesByAllocation, servicesByNode, services } = draft.tables;
-  const keys = "node" in of ? servicesByNode.values(of.node) : servicesByAllocation.values(of.allocation);
+  const found = "node" in of ? servicesByNode.values(of.node) : servicesByAllocation.values(of.allocation);
   // A list of its own: dropping writes to what is gone through.
-  for (const key of [...keys]) {
+  const keys = Array.from(found);
+  for (const key of keys) {
     const service = services.get(key);
     if (service !== undefined) dropService(draft, service);
   }

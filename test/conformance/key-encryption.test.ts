@@ -46,11 +46,13 @@ test("a wrapping key that is gone or bent is named, with the file to bring back;
     const key = (JSON.parse(whole) as { KeyEncryptionKey: string }).KeyEncryptionKey;
     for (const bent of ["", "{", "{}", "null", whole.replace(key, key.slice(4))]) {
       writeFileSync(file, bent);
-      const damaged = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "KEY_DAMAGED" && !thrown.message.includes(key.slice(4));
+      const damaged = (thrown: unknown) =>
+        thrown instanceof NamedError && thrown.code === "KEY_DAMAGED" && !thrown.message.includes(key.slice(4));
       await assert.rejects(encryption.open("k1", sealed), damaged, bent);
     }
     rmSync(file);
-    const missing = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "KEY_MISSING" && thrown.fix?.includes(file) === true;
+    const missing = (thrown: unknown) =>
+      thrown instanceof NamedError && thrown.code === "KEY_MISSING" && thrown.fix?.includes(file) === true;
     await assert.rejects(encryption.open("k1", sealed), missing);
   } finally {
     remove();

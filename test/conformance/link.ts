@@ -168,7 +168,10 @@ export function linkConformance(maker: string, make: MakeLink): void {
     await connection.deleteServices(["a", "unknown"]);
     assert.deepEqual(server.calls, [`upsert ${JSON.stringify(REGISTERED)}`, "services", "delete a,unknown"]);
     const foreign = REGISTERED.map((each) => ({ ...each, ServiceName: "foreign" }));
-    await assert.rejects(connection.upsertServices(foreign), (thrown: unknown) => thrown instanceof NamedError && thrown.code === "SERVICE_FOREIGN");
+    await assert.rejects(
+      connection.upsertServices(foreign),
+      (thrown: unknown) => thrown instanceof NamedError && thrown.code === "SERVICE_FOREIGN",
+    );
     await connection.heartbeat();
   });
 

@@ -16,7 +16,13 @@ const awaiting = (awaited: AwaitedCommand["awaited"], why: string, ...names: rea
   names.map((name) => ({ name, awaited, why }));
 
 export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
-  ...awaiting("cluster and access", "nodes prove themselves by their secret", "node identity get", "node identity renew", "node intro create"),
+  ...awaiting(
+    "cluster and access",
+    "nodes prove themselves by their secret",
+    "node identity get",
+    "node identity renew",
+    "node intro create",
+  ),
   ...awaiting(
     "secrets and variables",
     "needs the variables' store",

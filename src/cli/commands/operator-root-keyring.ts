@@ -41,7 +41,8 @@ export const operatorRootKeyringRotate: Command = {
     noArguments(context);
     const ahead = flags.duration("prepublish");
     if (flags.flag("now") === (ahead !== undefined)) throw new UsageError("One of -now and -prepublish must be given");
-    if (flags.flag("full") && ahead !== undefined) throw new UsageError("-full and -prepublish do not go together: a key that is not used yet seals nothing");
+    if (flags.flag("full") && ahead !== undefined)
+      throw new UsageError("-full and -prepublish do not go together: a key that is not used yet seals nothing");
     if (ahead !== undefined && ahead <= 0) throw new UsageError("-prepublish wants a time to come");
     const parameters = {
       full: flags.flag("full") || undefined,
@@ -55,7 +56,8 @@ export const operatorRootKeyringRotate: Command = {
 
 export const operatorRootKeyringRemove: Command = {
   usage: "operator root keyring remove [options] <key>",
-  about: "Removes an inactive root key: what it signed is not believed any more. A key is named by its id, or so much of it that no other begins so.",
+  about:
+    "Removes an inactive root key: what it signed is not believed any more. A key is named by its id, or so much of it that no other begins so.",
   connects: true,
   flags: { force: { kind: "boolean", about: "Even if something that lives may hold an identity it signed" } },
   async run(context) {

@@ -42,12 +42,14 @@ export const serviceInfo: Command = {
 
 export const serviceDelete: Command = {
   usage: "service delete <service> <id>",
-  about: "Takes a registration out of the registry, by the id `service info -json` shows. While what it tells of lives, its node puts it back.",
+  about:
+    "Takes a registration out of the registry, by the id `service info -json` shows. While what it tells of lives, its node puts it back.",
   connects: true,
   flags: {},
   async run({ arguments: words, terminal, api }) {
     const [name, id] = words;
-    if (name === undefined || id === undefined || words.length > 2) throw new UsageError("This command takes two arguments: <service> <id>");
+    if (name === undefined || id === undefined || words.length > 2)
+      throw new UsageError("This command takes two arguments: <service> <id>");
     await api.request.delete(endpointPath("service-registration", { name, id }));
     terminal.print("Successfully deleted service registration");
     return 0;

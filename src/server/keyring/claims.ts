@@ -84,7 +84,9 @@ function serviceIdentity(service: Service, task: string, name: string, generated
 }
 
 function named(Name: string, generated: GeneratedIdentity | null): Workload["identity"] | undefined {
-  return generated === null ? undefined : { Name, Audience: [...generated.aud], TTL: generated.ttlNs, ExtraClaims: { ...generated.extraClaims } };
+  return generated === null
+    ? undefined
+    : { Name, Audience: [...generated.aud], TTL: generated.ttlNs, ExtraClaims: { ...generated.extraClaims } };
 }
 
 export interface SignedClaims extends WorkloadClaims {

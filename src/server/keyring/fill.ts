@@ -64,7 +64,9 @@ export function claimValues({ allocation, group, task }: Workload, node: Node | 
 }
 
 function metaOf(meta: Readonly<Record<string, string>>, name: string): string | undefined {
-  const exact = Object.hasOwn(meta, name) ? name : Object.keys(meta).find((key) => key.replace(/[^A-Za-z0-9_]/g, "_").toUpperCase() === name);
+  const exact = Object.hasOwn(meta, name)
+    ? name
+    : Object.keys(meta).find((key) => key.replace(/[^A-Za-z0-9_]/g, "_").toUpperCase() === name);
   return exact === undefined ? undefined : meta[exact];
 }
 

@@ -57,10 +57,16 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
     return known;
   }
 
-  async function make(publishAtNs: number | null, algorithm: RootKey["Algorithm"]): Promise<{ readonly Key: RootKey; readonly Index: number }> {
+  async function make(
+    publishAtNs: number | null,
+    algorithm: RootKey["Algorithm"],
+  ): Promise<{ readonly Key: RootKey; readonly Index: number }> {
     const KeyID = random.uuid();
     const made = await makeKey(KeyID, algorithm, encryption);
-    if (closed) throw keyringClosed();
+    if (closed) {
+      await encryption.forget(KeyID);
+      throw keyringClosed();
+    }
     const Key: RootKey = {
       KeyID,
       Algorithm: algorithm,
@@ -103,7 +109,11 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
   }
 
   async function succeed(key: RootKey, thrown: unknown): Promise<void> {
-    report({ level: "error", message: "cannot open the active root key: another takes its place", fields: { key: key.KeyID, error: messageOf(thrown) } });
+    report({
+      level: "error",
+      message: "cannot open the active root key: another takes its place",
+      fields: { key: key.KeyID, error: messageOf(thrown) },
+    });
     await make(null, key.Algorithm);
   }
 
@@ -132,7 +142,8 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
 
     rotate: ({ publishAtNs, algorithm = policy.algorithm }) =>
       inTurn(async () => {
-        if (publishAtNs !== null && publishAtNs <= clock.nowNs()) throw badRequest("Cannot prepublish root key: its publish time has passed");
+        if (publishAtNs !== null && publishAtNs <= clock.nowNs())
+          throw badRequest("Cannot prepublish root key: its publish time has passed");
         return make(publishAtNs, algorithm);
       }),
 

@@ -23,8 +23,9 @@ export async function verifyIdentity({ cluster, clock }: ServerContext, token: s
   return allocation === undefined || clientTerminal(allocation) ? undefined : workloadClaims(claims);
 }
 
-/** Without the registered names. */
+/** Without the registered names, which are about the token. */
+const REGISTERED = new Set(["sub", "aud", "iss", "iat", "nbf", "exp", "jti"]);
+
 function workloadClaims(claims: WorkloadClaims): WorkloadClaims {
-  const { sub, aud, iss, iat, nbf, exp, jti, ...own } = claims as WorkloadClaims & Record<string, unknown>;
-  return own;
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !REGISTERED.has(name))) as unknown as WorkloadClaims;
 }

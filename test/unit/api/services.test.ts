@@ -8,18 +8,26 @@ import { createWorld } from "./fake-world.ts";
 import { createRealWorld, type RealWorld } from "./real-world.ts";
 
 /** A node with four allocations of job web, in each of two namespaces, and what they offer. */
-function registry(): RealWorld & { get(url: string): Promise<{ readonly status: number; readonly body: string; readonly headers: Record<string, unknown> }> } {
+function registry(): RealWorld & {
+  get(url: string): Promise<{ readonly status: number; readonly body: string; readonly headers: Record<string, unknown> }>;
+} {
   const world = createRealWorld(1);
   world.apply({ type: "node-register", Node: node("n1"), Evaluations: [] });
   for (const namespace of ["default", "prod"] as Namespace[]) {
-    world.apply({ type: "namespaces-upsert", Namespaces: [{ ...(world.state.snapshot().namespace("default") as never as object), Name: namespace } as never] });
+    world.apply({
+      type: "namespaces-upsert",
+      Namespaces: [{ ...(world.state.snapshot().namespace("default") as never as object), Name: namespace } as never],
+    });
     const of = job("web", { Namespace: namespace, TaskGroups: [group("web", 4)] });
     world.apply({ type: "job-register", Job: of, Submission: null, Evaluation: null, EnforceIndex: null, PreserveCounts: false });
     const stored = world.state.snapshot().job(namespace, "web");
     assert.ok(stored !== undefined);
     const Placements = [0, 1, 2, 3].map((at) => placement(`${namespace}-${at}`, "web", "n1", { JobVersion: stored.Version }));
     world.apply({ type: "plan-apply", Plan: plan(stored, { Placements }), Evaluations: [] });
-    world.apply({ type: "services-upsert", Services: [0, 1, 2, 3].flatMap((at) => [service(namespace, at, "api"), service(namespace, at, `own-${at}`)]) });
+    world.apply({
+      type: "services-upsert",
+      Services: [0, 1, 2, 3].flatMap((at) => [service(namespace, at, "api"), service(namespace, at, `own-${at}`)]),
+    });
   }
   return {
     ...world,
@@ -64,10 +72,19 @@ test("services are listed by namespace, each name once with the tags of all that
       },
     ]);
     const both = JSON.parse((await get("/v1/services?namespace=*")).body) as { Namespace: string; Services: unknown[] }[];
-    assert.deepEqual(both.map(({ Namespace, Services }) => [Namespace, Services.length]), [["default", 5], ["prod", 5]]);
+    assert.deepEqual(
+      both.map(({ Namespace, Services }) => [Namespace, Services.length]),
+      [
+        ["default", 5],
+        ["prod", 5],
+      ],
+    );
     assert.deepEqual(JSON.parse((await get("/v1/services?namespace=none")).body), []);
     const filtered = await get(`/v1/services?namespace=*&filter=${encodeURIComponent('ServiceName == "own-1"')}`);
-    assert.deepEqual(JSON.parse(filtered.body), ["default", "prod"].map((Namespace) => ({ Namespace, Services: [{ ServiceName: "own-1", Tags: ["all", "tag-1"] }] })));
+    assert.deepEqual(
+      JSON.parse(filtered.body),
+      ["default", "prod"].map((Namespace) => ({ Namespace, Services: [{ ServiceName: "own-1", Tags: ["all", "tag-1"] }] })),
+    );
   }));
 
 test("pages of services and of one service hold each once, though what begins the next page has gone (F27)", () =>
@@ -87,7 +104,10 @@ test("pages of services and of one service hold each once, though what begins th
     const next = String(first.headers["x-nomad-nexttoken"]);
     apply({ type: "services-delete", IDs: [service("default" as Namespace, 2, "api").ID] });
     const second = await get(`/v1/service/api?per_page=2&next_token=${encodeURIComponent(next)}`);
-    assert.deepEqual([...ids(first.body), ...ids(second.body)], [0, 1, 3].map((at) => service("default" as Namespace, at, "api").ID));
+    assert.deepEqual(
+      [...ids(first.body), ...ids(second.body)],
+      [0, 1, 3].map((at) => service("default" as Namespace, at, "api").ID),
+    );
   }));
 
 test("one service, a job's, an allocation's: registrations as they are kept", () =>
@@ -96,8 +116,14 @@ test("one service, a job's, an allocation's: registrations as they are kept", ()
     assert.equal(stored.length, 4);
     assert.deepEqual(JSON.parse((await get("/v1/service/api")).body), stored);
     assert.deepEqual(JSON.parse((await get("/v1/service/none")).body), []);
-    assert.deepEqual(ids((await get("/v1/job/web/services?namespace=prod")).body), [...state.snapshot().servicesByJob("prod", "web")].map(({ ID }) => ID));
-    assert.deepEqual(ids((await get("/v1/allocation/prod-1/services")).body).sort(), ["_nomad-task-prod-1-api", "_nomad-task-prod-1-own-1"]);
+    assert.deepEqual(
+      ids((await get("/v1/job/web/services?namespace=prod")).body),
+      [...state.snapshot().servicesByJob("prod", "web")].map(({ ID }) => ID),
+    );
+    assert.deepEqual(ids((await get("/v1/allocation/prod-1/services")).body).sort(), [
+      "_nomad-task-prod-1-api",
+      "_nomad-task-prod-1-own-1",
+    ]);
     const filter = encodeURIComponent('"tag-1" in Tags');
     assert.equal(ids((await get(`/v1/service/api?filter=${filter}`)).body).length, 2);
   }));
@@ -117,7 +143,8 @@ test("a reader that waits hears of a service that comes, and of one that goes wi
 
 test("choose gives the same few for the same key, others for another, and moves only who had what went", () =>
   inside(async ({ get, apply }) => {
-    const chosen = async (count: number, key: string) => ids((await get(`/v1/service/api?choose=${encodeURIComponent(`${count}|${key}`)}`)).body);
+    const chosen = async (count: number, key: string) =>
+      ids((await get(`/v1/service/api?choose=${encodeURIComponent(`${count}|${key}`)}`)).body);
     const before = new Map<string, string>();
     for (let at = 0; at < 60; at++) {
       const [one] = await chosen(1, `key-${at}`);
@@ -155,8 +182,20 @@ test("keys are listed without themselves", () =>
     apply({ type: "root-keys-upsert", Keys: [rootKey("k1", "active"), { ...rootKey("k2", "prepublished"), PublishTime: 5e18 }] });
     const { body } = await get("/v1/operator/keyring/keys");
     const [key, ...more] = JSON.parse(body) as Record<string, unknown>[];
-    assert.deepEqual(Object.keys(key ?? {}), ["KeyID", "Algorithm", "SigningAlgorithm", "State", "CreateTime", "PublishTime", "CreateIndex", "ModifyIndex"]);
-    assert.deepEqual([key?.["KeyID"], key?.["State"], more.map((each) => [each["KeyID"], each["PublishTime"]])], ["k1", "active", [["k2", 5e18]]]);
+    assert.deepEqual(Object.keys(key ?? {}), [
+      "KeyID",
+      "Algorithm",
+      "SigningAlgorithm",
+      "State",
+      "CreateTime",
+      "PublishTime",
+      "CreateIndex",
+      "ModifyIndex",
+    ]);
+    assert.deepEqual(
+      [key?.["KeyID"], key?.["State"], more.map((each) => [each["KeyID"], each["PublishTime"]])],
+      ["k1", "active", [["k2", 5e18]]],
+    );
     assert.ok(!body.includes(rootKey("k1", "active").Wrapped));
   }));
 

@@ -149,7 +149,11 @@ function assertIndexes(snapshot: Snapshot): void {
 function assertServices(snapshot: Snapshot): void {
   const services = [...snapshot.services("*")];
   const key = (each: ServiceRegistration) => `${each.Namespace}\u0000${each.ServiceName}\u0000${each.ID}`;
-  assert.deepEqual(services, services.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)), "by namespace, name, id");
+  assert.deepEqual(
+    services,
+    services.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
+    "by namespace, name, id",
+  );
   assert.equal(new Set(services.map(({ ID }) => ID)).size, services.length, "an id is there once");
   for (const service of services) {
     const allocation = snapshot.allocation(service.AllocID);
@@ -157,7 +161,8 @@ function assertServices(snapshot: Snapshot): void {
     assert.ok(snapshot.node(service.NodeID) !== undefined && allocation.NodeID === service.NodeID);
     assert.equal(snapshot.service(service.ID), service);
   }
-  const own = (list: Iterable<ServiceRegistration>, of: (each: ServiceRegistration) => boolean) => assert.deepEqual([...list], services.filter(of));
+  const own = (list: Iterable<ServiceRegistration>, of: (each: ServiceRegistration) => boolean) =>
+    assert.deepEqual([...list], services.filter(of));
   for (const name of ["web", "api", "web-admin"]) {
     own(snapshot.servicesByName(DEFAULT, name), (each) => each.Namespace === DEFAULT && each.ServiceName === name);
     own(snapshot.servicesByName("*", name), (each) => each.ServiceName === name);
@@ -167,7 +172,10 @@ function assertServices(snapshot: Snapshot): void {
   for (const { ID } of snapshot.allocations()) own(snapshot.servicesByAllocation(ID), (each) => each.AllocID === ID);
   const keys = [...snapshot.rootKeys()];
   assert.equal(keys.filter(({ State }) => State === "active").length, keys.length === 0 ? 0 : 1, "one key is active");
-  assert.equal(snapshot.activeRootKey(), keys.find(({ State }) => State === "active"));
+  assert.equal(
+    snapshot.activeRootKey(),
+    keys.find(({ State }) => State === "active"),
+  );
 }
 
 function assertDeployments(snapshot: Snapshot): void {

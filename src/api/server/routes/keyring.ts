@@ -15,7 +15,11 @@ export const listKeys: Handler = reading(["root-keys"], (snapshot, call) => {
   return {
     index,
     async answer() {
-      const found = await page(call, [...snapshot.rootKeys()].map(shown), byText<RootKeyAnswer>(({ KeyID }) => KeyID));
+      const found = await page(
+        call,
+        [...snapshot.rootKeys()].map(shown),
+        byText<RootKeyAnswer>(({ KeyID }) => KeyID),
+      );
       return list(found.items, (one) => JSON.stringify(one), { index, nextToken: found.nextToken });
     },
   };
@@ -23,7 +27,8 @@ export const listKeys: Handler = reading(["root-keys"], (snapshot, call) => {
 
 export const rotateKey: Handler = async (call, context) => {
   const publishTime = call.query.text("publish_time");
-  if (!/^\d{0,19}$/.test(publishTime)) throw badRequest(`Cannot rotate root key: publish_time is ${JSON.stringify(publishTime)}, wanted unix nanoseconds`);
+  if (!/^\d{0,19}$/.test(publishTime))
+    throw badRequest(`Cannot rotate root key: publish_time is ${JSON.stringify(publishTime)}, wanted unix nanoseconds`);
   const algorithm = algorithmOf(call);
   const { Key, Index } = await requireServer(context).rotateRootKey({
     full: call.query.flag("full", false, true),

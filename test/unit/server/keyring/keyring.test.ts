@@ -11,12 +11,18 @@ import { inside } from "../inside.ts";
 const HOUR_MS = 3_600_000;
 const isCode = (code: string) => (thrown: unknown) => thrown instanceof NamedError && thrown.code === code;
 const keysOf = (world: World): readonly RootKey[] => [...world.cluster.state.snapshot().rootKeys()];
-const states = (world: World) => keysOf(world).map(({ State }) => State).sort().join(" ");
+const states = (world: World) =>
+  keysOf(world)
+    .map(({ State }) => State)
+    .sort()
+    .join(" ");
 const activeKey = (world: World) => eventually("a key is active", () => world.cluster.state.snapshot().activeRootKey());
 
 function withKeys(play: (world: World, encryption: MemoryKeyEncryption) => Promise<void>, rotationMs = 24 * HOUR_MS): Promise<void> {
   const keyEncryption = memoryKeyEncryption();
-  return inside({ server: { keyEncryption, keyring: { algorithm: "EdDSA", rotationMs, garbageIntervalMs: 600_000 } } }, (world) => play(world, keyEncryption));
+  return inside({ server: { keyEncryption, keyring: { algorithm: "EdDSA", rotationMs, garbageIntervalMs: 600_000 } } }, (world) =>
+    play(world, keyEncryption),
+  );
 }
 /** Keys are made beside the event loop: virtual time alone does not bring them. */
 async function passing(world: World, ms: number, what: string, until: () => boolean): Promise<void> {
@@ -69,7 +75,10 @@ test("a key is rotated when its time is over: known before it is used, and the o
     assert.equal(states(world), "active inactive");
     await passing(world, 2 * HOUR_MS, "the old one goes", () => states(world) === "active");
     await eventually("and what opened it", () => !encryption.ids.includes(first.KeyID));
-    assert.deepEqual(encryption.ids, keysOf(world).map(({ KeyID }) => KeyID));
+    assert.deepEqual(
+      encryption.ids,
+      keysOf(world).map(({ KeyID }) => KeyID),
+    );
   }));
 
 test("an old key stays while an allocation lives that may hold its word", () =>

@@ -15,7 +15,9 @@ const key = (id: string, State: RootKey["State"], CreateTime: number, PublishTim
 });
 const nothing = () => false;
 const said = (keys: readonly RootKey[], now: number, lives: (before: number) => boolean = nothing) =>
-  dueSteps(keys, now, policy, lives).map((step) => (step.kind === "make" ? `make ${step.publishAtNs ?? "now"}` : `${step.kind} ${step.key.KeyID}`));
+  dueSteps(keys, now, policy, lives).map((step) =>
+    step.kind === "make" ? `make ${step.publishAtNs ?? "now"}` : `${step.kind} ${step.key.KeyID}`,
+  );
 
 test("without a key the first is made, to be used at once", () => {
   assert.deepEqual(said([], 5), ["make now"]);
@@ -44,14 +46,20 @@ test("an inactive key goes an hour after the next took over, unless something li
   assert.deepEqual(said(keys, 3 * DAY + HOUR - 1), []);
   assert.deepEqual(said(keys, 3 * DAY + HOUR), ["remove a"]);
   const asked: number[] = [];
-  assert.deepEqual(said(keys, 9 * DAY, (before) => (asked.push(before), true)), []);
+  assert.deepEqual(
+    said(keys, 9 * DAY, (before) => (asked.push(before), true)),
+    [],
+  );
   assert.deepEqual(asked, [3 * DAY]);
 });
 
 test("a key was used until the next one after it, whichever is active now", () => {
   const keys = [key("a", "inactive", 1 * DAY), key("b", "inactive", 2 * DAY), key("c", "active", 3 * DAY)];
   // Something from between b and c lives.
-  assert.deepEqual(said(keys, 9 * DAY, (before) => before > 2 * DAY), ["remove a"]);
+  assert.deepEqual(
+    said(keys, 9 * DAY, (before) => before > 2 * DAY),
+    ["remove a"],
+  );
 });
 
 test("the next look comes in time for a key that waits", () => {
@@ -74,9 +82,16 @@ test("whatever is done when it is due, one key is active, and none goes that may
           if (step.kind === "remove") keys = keys.filter(({ KeyID }) => KeyID !== step.key.KeyID);
           else {
             const next =
-              step.kind === "publish" ? { ...step.key, State: "active" as const } : key(`k${made++}`, step.publishAtNs === null ? "active" : "prepublished", now, step.publishAtNs ?? 0);
+              step.kind === "publish"
+                ? { ...step.key, State: "active" as const }
+                : key(`k${made++}`, step.publishAtNs === null ? "active" : "prepublished", now, step.publishAtNs ?? 0);
             const others = keys.filter(({ KeyID }) => KeyID !== next.KeyID);
-            keys = [...others.map((each) => (next.State === "active" && each.State === "active" ? { ...each, State: "inactive" as const } : each)), next];
+            keys = [
+              ...others.map((each) =>
+                next.State === "active" && each.State === "active" ? { ...each, State: "inactive" as const } : each,
+              ),
+              next,
+            ];
           }
         }
         assert.equal(keys.filter(({ State }) => State === "active").length, 1);

@@ -24,7 +24,11 @@ interface Player {
 async function join(world: World, name: string): Promise<Player> {
   const node = nodeOf(world.random, { name, datacenter: "east" });
   const told: ServicesChanged[] = [];
-  const end: NodeEnd = { allocationsChanged: () => undefined, servicesChanged: (change) => told.push(change), services: {} as NodeEnd["services"] };
+  const end: NodeEnd = {
+    allocationsChanged: () => undefined,
+    servicesChanged: (change) => told.push(change),
+    services: {} as NodeEnd["services"],
+  };
   const connection = await world.link.connect(node, end, () => undefined);
   await connection.register(node);
   return {
@@ -33,7 +37,12 @@ async function join(world: World, name: string): Promise<Player> {
     told,
     allocations: () => [...world.cluster.state.snapshot().allocationsByNode(node.ID)],
     of: (allocation, name, with_ = {}) =>
-      registration(`_nomad-task-${allocation.ID}-group-${name}-http`, { ServiceName: name, NodeID: node.ID, AllocID: allocation.ID, ...with_ }),
+      registration(`_nomad-task-${allocation.ID}-group-${name}-http`, {
+        ServiceName: name,
+        NodeID: node.ID,
+        AllocID: allocation.ID,
+        ...with_,
+      }),
     async say(allocation, ClientStatus) {
       const update = { ID: allocation.ID, NodeID: node.ID, ClientStatus, ClientDescription: "", TaskStates: {} };
       await Promise.all([connection.updateAllocations([update]), world.clock.advance(1_000)]);
@@ -73,7 +82,10 @@ test("what is registered again unchanged writes nothing; a change keeps when it 
     const before = world.cluster.state.snapshot().tableIndex("services");
     await player.connection.upsertServices([service]);
     assert.equal(world.cluster.state.snapshot().tableIndex("services"), before);
-    await player.connection.upsertServices([{ ...service, Tags: ["new"] }, { ...service, ServiceName: "api", Port: 9, Tags: ["newer"] }]);
+    await player.connection.upsertServices([
+      { ...service, Tags: ["new"] },
+      { ...service, ServiceName: "api", Port: 9, Tags: ["newer"] },
+    ]);
     const [stored, ...more] = all(world);
     assert.deepEqual([stored?.Tags, stored?.CreateIndex, more.length], [["newer"], before, 0]);
   }));
@@ -98,7 +110,10 @@ test("a node speaks for its own only: one that is another's refuses all of them 
     const overwriting = { ...thief.of(first, "api"), AllocID: "gone" as AllocationId };
     await assert.rejects(thief.connection.upsertServices([overwriting]), isCode("SERVICE_FOREIGN"));
     await thief.connection.deleteServices([player.of(first, "api").ID, "unknown"]);
-    assert.deepEqual(all(world).map(({ NodeID }) => NodeID), [player.id]);
+    assert.deepEqual(
+      all(world).map(({ NodeID }) => NodeID),
+      [player.id],
+    );
     assert.deepEqual(await thief.connection.services(), []);
     await player.connection.deleteServices([player.of(first, "api").ID, "unknown"]);
     assert.deepEqual(all(world), []);
@@ -123,7 +138,10 @@ test("what has ended leaves nothing, whoever deletes it, and does not come back 
     const [player, first, second] = await withAllocations(world);
     await player.connection.upsertServices([player.of(first, "api"), player.of(first, "admin"), player.of(second, "api")]);
     await player.say(first, "complete");
-    assert.deepEqual(all(world).map(({ AllocID }) => AllocID), [second.ID]);
+    assert.deepEqual(
+      all(world).map(({ AllocID }) => AllocID),
+      [second.ID],
+    );
     await player.connection.upsertServices([player.of(first, "api")]);
     assert.equal(all(world).length, 1);
     await world.server.purgeNode(player.id);
@@ -174,7 +192,8 @@ test("a follower's copy is the registry, whatever is written", () =>
     for (let at = 0; at < 60; at++) {
       const service = player.of(at % 2 === 0 ? first : second, `s${world.random.integer(6)}`, { Port: world.random.integer(3) });
       // Not waited for: several fall into one turn.
-      const write = world.random.integer(3) === 0 ? player.connection.deleteServices([service.ID]) : player.connection.upsertServices([service]);
+      const write =
+        world.random.integer(3) === 0 ? player.connection.deleteServices([service.ID]) : player.connection.upsertServices([service]);
       if (at % 5 === 0) await write;
       else write.catch(() => undefined);
     }
@@ -189,7 +208,10 @@ test("a follower's copy is the registry, whatever is written", () =>
       return [...known.values()].sort((a, b) => (a.ID < b.ID ? -1 : 1));
     };
     await eventually("both are the same", () => {
-      assert.deepEqual(copy(), all(world).sort((a, b) => (a.ID < b.ID ? -1 : 1)));
+      assert.deepEqual(
+        copy(),
+        all(world).sort((a, b) => (a.ID < b.ID ? -1 : 1)),
+      );
       return true;
     });
     assert.ok(follower.told.length > 3);

@@ -13,7 +13,10 @@ const refused = (thrown: unknown) => thrown instanceof NamedError && thrown.code
 /** A node's end that notes what it is told. */
 function listener(): { readonly end: NodeEnd; readonly heard: AllocationsChanged[] } {
   const heard: AllocationsChanged[] = [];
-  return { heard, end: { allocationsChanged: (change) => heard.push(change), servicesChanged: () => undefined, services: {} as NodeEnd["services"] } };
+  return {
+    heard,
+    end: { allocationsChanged: (change) => heard.push(change), servicesChanged: () => undefined, services: {} as NodeEnd["services"] },
+  };
 }
 
 test("a node is ready only once it has told which drivers it has", () =>

@@ -33,7 +33,11 @@ function job(change: (group: Record<string, unknown>, task: Record<string, unkno
 /** One node, one allocation of the job on it. */
 async function playing(of: Record<string, unknown>, play: (cast: Cast) => Promise<void>, more: Partial<ServerOptions> = {}): Promise<void> {
   await inside({ server: { keyEncryption: memoryKeyEncryption(), keyring: { algorithm: "EdDSA" }, ...more } }, async (world) => {
-    const node = nodeOf(world.random, { name: "n1", nodeClass: "small", attributes: { "consul.version": "1.21.0", "nomad.service_discovery": "true" } });
+    const node = nodeOf(world.random, {
+      name: "n1",
+      nodeClass: "small",
+      attributes: { "consul.version": "1.21.0", "nomad.service_discovery": "true" },
+    });
     const connection = await world.link.connect(node, END, () => undefined);
     await connection.register(node);
     await world.server.registerJob({ Job: of });
@@ -41,7 +45,12 @@ async function playing(of: Record<string, unknown>, play: (cast: Cast) => Promis
     const [allocation] = [...world.cluster.state.snapshot().allocationsByNode(node.ID)];
     assert.ok(allocation !== undefined);
     const ask = async (request: Partial<IdentityRequest>) => {
-      const whole: IdentityRequest = { AllocationID: allocation.ID, Workload: { Kind: "task", Task: "task" }, Identity: "default", ...request };
+      const whole: IdentityRequest = {
+        AllocationID: allocation.ID,
+        Workload: { Kind: "task", Task: "task" },
+        Identity: "default",
+        ...request,
+      };
       const [answer] = await connection.signIdentities([whole]);
       assert.ok(answer !== undefined);
       assert.deepEqual(answer.Request, whole);
@@ -164,15 +173,27 @@ test("what is not the node's, not in the job, or over, is refused one by one; th
     const other = nodeOf(world.random, { name: "n2" });
     const stranger = await world.link.connect(other, END, () => undefined);
     const request: IdentityRequest = { AllocationID: allocation.ID, Workload: { Kind: "task", Task: "task" }, Identity: "default" };
-    await assert.rejects(stranger.signIdentities([request]), (thrown: unknown) => thrown instanceof NamedError && thrown.code === "LINK_REFUSED");
+    await assert.rejects(
+      stranger.signIdentities([request]),
+      (thrown: unknown) => thrown instanceof NamedError && thrown.code === "LINK_REFUSED",
+    );
     await stranger.register(other);
     const [foreign] = await stranger.signIdentities([request]);
     assert.ok(foreign !== undefined && "Refused" in foreign);
     // In order, though some are refused.
     const many = Array.from({ length: 70 }, (_, at): IdentityRequest => ({ ...request, Identity: at % 3 === 0 ? "nobody" : "default" }));
     const answers = await connection.signIdentities(many);
-    assert.deepEqual(answers.map((each) => "JWT" in each), many.map(({ Identity }) => Identity === "default"));
-    const ended = { ID: allocation.ID, NodeID: allocation.NodeID, ClientStatus: "complete" as const, ClientDescription: "", TaskStates: {} };
+    assert.deepEqual(
+      answers.map((each) => "JWT" in each),
+      many.map(({ Identity }) => Identity === "default"),
+    );
+    const ended = {
+      ID: allocation.ID,
+      NodeID: allocation.NodeID,
+      ClientStatus: "complete" as const,
+      ClientDescription: "",
+      TaskStates: {},
+    };
     await Promise.all([connection.updateAllocations([ended]), world.clock.advance(1_000)]);
     await refusal({}, /has ended/);
   }));
@@ -212,7 +233,13 @@ test("a token is believed while its workload lives, its time lasts and its key i
       const [old] = [...world.cluster.state.snapshot().rootKeys()];
       await world.server.rotateRootKey({ full: false, publishAtNs: null });
       assert.deepEqual(await world.server.verifyIdentity(forever), expected, "an old key's word stands");
-      const ended = { ID: allocation.ID, NodeID: allocation.NodeID, ClientStatus: "complete" as const, ClientDescription: "", TaskStates: {} };
+      const ended = {
+        ID: allocation.ID,
+        NodeID: allocation.NodeID,
+        ClientStatus: "complete" as const,
+        ClientDescription: "",
+        TaskStates: {},
+      };
       await Promise.all([connection.updateAllocations([ended]), world.clock.advance(1_000)]);
       assert.equal(await world.server.verifyIdentity(forever), undefined, "its workload has ended");
       await world.server.deleteRootKey(old?.KeyID ?? "", true);
