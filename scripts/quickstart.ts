@@ -1,24 +1,31 @@
 /**
  * `npm run quickstart`: a dev agent with examples/01-hello running on it, answering over HTTP. Ctrl-C stops all and leaves nothing.
  *
- * Options: -port=N for the HTTP API (default 4646), -once: stop by itself after the first answer (the test of this script).
+ * Options: -port=N for the HTTP API (default 4646); -stack: Consul and OpenBao beside it, wired and secured, and examples/02-consul-service on them;
+ * -once: stop by itself after the first answers (the test of this script).
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Stack } from "./stack.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "src", "main.ts");
 const EXAMPLE = "examples/01-hello/hello.nomad.hcl";
+const SERVICE_EXAMPLE = "examples/02-consul-service/web.nomad.hcl";
 const READY_LIMIT_MS = 60_000;
 
 const { values } = parseArgs({
   args: process.argv.slice(2).map((word) => word.replace(/^-(?=\w\w)/, "--")),
-  options: { port: { type: "string", default: "4646" }, once: { type: "boolean", default: false } },
+  options: {
+    port: { type: "string", default: "4646" },
+    stack: { type: "boolean", default: false },
+    once: { type: "boolean", default: false },
+  },
 });
 const port = Number(values.port);
 if (!Number.isInteger(port) || port < 1 || port > 65_535)
@@ -32,7 +39,9 @@ if (!(await isFree(port))) {
 const own = mkdtempSync(join(tmpdir(), "drover-quickstart-"));
 process.on("exit", () => rmSync(own, { recursive: true, force: true }));
 const config = join(own, "ports.hcl");
-writeFileSync(config, `ports {\n  http = ${port}\n}\n`);
+let stopping = false;
+const stack = values.stack ? await openStack() : undefined;
+writeFileSync(config, `ports {\n  http = ${port}\n}\n${stack?.configuration ?? ""}`, { mode: 0o600 });
 // In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
 const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], {
   cwd: ROOT,
@@ -45,7 +54,6 @@ agent.stdout.on("data", keep);
 agent.stderr.on("data", keep);
 // Told to stop before it could listen for that, it just ends: as good.
 const exited = new Promise<number>((resolve) => agent.on("exit", (code, signal) => resolve(code ?? (signal === "SIGTERM" ? 0 : 1))));
-let stopping = false;
 let endCode = 0;
 let running: ReturnType<typeof spawn> | undefined;
 void exited.then((code) => {
@@ -89,6 +97,8 @@ const url = await until("the job's address", async () => {
 const answer = await until("the job to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).text());
 say(`\n$ curl ${url}\n${answer.trimEnd()}`);
 
+if (stack !== undefined) await showStack(stack);
+
 if (values.once) await stop();
 say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
 
@@ -111,9 +121,45 @@ async function stop(exitCode = 0): Promise<never> {
     agent.kill("SIGTERM");
   }
   const agentCode = await exited;
+  // After the agent: it takes its services out of Consul and gives its tokens back.
+  await stack?.stop();
   if (agentCode === 0) say("Everything is stopped; nothing is left behind.");
   else say(`The agent ended with exit code ${agentCode}; its last words:\n${log}`);
   process.exit(agentCode === 0 ? endCode : 1);
+}
+
+/** Gets what is missing first: building Consul takes a few minutes, once. */
+async function openStack(): Promise<Stack> {
+  say("Starting Consul (ACLs on) and OpenBao ...");
+  const tools = spawnSync("sh", [join(ROOT, "scripts", "tools.sh"), "consul", "bao"], { stdio: ["ignore", "inherit", "inherit"] });
+  if (tools.status !== 0) fail("Consul and OpenBao could not be got; without them: npm run quickstart");
+  const { startStack } = await import("./stack.ts");
+  const starting = startStack(own, address).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+  const interrupted = () => process.exit(130);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, interrupted);
+  const opened = await starting;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, interrupted);
+  return opened;
+}
+
+async function showStack({ consul, openbao, trustAgent }: Stack): Promise<void> {
+  await trustAgent();
+  say(`\n$ drover job run ${SERVICE_EXAMPLE}`);
+  if ((await command(["job", "run", SERVICE_EXAMPLE])) !== 0) await stop(1);
+  const instances = await until("Consul to know three copies that are well", async () => {
+    const response = await fetch(`${consul.address}/v1/health/service/web?passing`, {
+      headers: { "X-Consul-Token": consul.token },
+      signal: AbortSignal.timeout(5000),
+    });
+    const found = (await response.json()) as { Service: { Address: string; Port: number } }[];
+    return found.length === 3 ? found.map(({ Service }) => `${Service.Address}:${Service.Port}`) : undefined;
+  });
+  say(`\nConsul answers web.service.consul with ${instances.join(", ")}: dig @127.0.0.1 -p ${consul.dnsPort} web.service.consul SRV
+
+  Consul    ${consul.address}   export CONSUL_HTTP_ADDR=${consul.address} CONSUL_HTTP_TOKEN=${consul.token}
+  OpenBao   ${openbao.address}   export VAULT_ADDR=${openbao.address} VAULT_TOKEN=${openbao.token}
+  Lesson    examples/02-consul-service/README.md
+`);
 }
 
 function command(words: readonly string[]): Promise<number> {

@@ -278,6 +278,7 @@ function openClient(
         "unique.advertise.address": httpAddress.replace(/:\d+$/, ""),
         "drover.version": VERSION.drover,
         "nomad.service_discovery": "true",
+        ...(dns === undefined || dns.address === "" ? {} : { "unique.drover.dns.address": dns.address }),
       },
       httpAddress,
       allocationDirectory: client.allocationDirectory,

@@ -87,11 +87,19 @@ async function get<T>(path: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-async function type(text: string): Promise<CommandResult> {
+/** As it is written, but for the agent's own DNS port. */
+async function type(written: string): Promise<CommandResult> {
+  const text = written.includes("-p 4653") ? written.replaceAll("-p 4653", `-p ${await dnsPort()}`) : written;
   const result = await run("sh", ["-ec", text], { env: environment(), timeoutMs: 120_000 });
   assert.equal(result.code, 0, `${text}\n${result.stdout}${result.stderr}`);
   assert.doesNotMatch(result.stdout + result.stderr, /\bundefined\b|\[object Object\]|\bNaN\b|\n\s+at .*\.ts:/);
   return result;
+}
+
+async function dnsPort(): Promise<string> {
+  const [node] = await get<{ ID: string }[]>("/v1/nodes");
+  const { Attributes } = await get<{ Attributes: Record<string, string> }>(`/v1/node/${node?.ID}`);
+  return (Attributes["unique.drover.dns.address"] ?? "").replace(/^.*:/, "");
 }
 
 /** The one process of a job that has a port answers on it. */
@@ -135,14 +143,16 @@ test("every command of README.md's five minutes does what it says", async () => 
 const SHOWN: Readonly<Record<string, RegExp>> = {
   "01-hello":
     /^hello world, from job hello[^]*^listening on [^]*^Total Restarts = 1$[^]*^\+\/- Task Group: "web" \(1 create, 1 in-place update\)$/m,
-  "02-rolling-update":
+  "02-consul-service":
+    /3 of 3 placed, 3 healthy[^]*^web +\[lesson\]$[^]*^1 1 \d+ 7f000001\.addr\.drover\.$[^]*^127\.0\.0\.1$[^]*^Total Restarts = 1$[^]*^copy \d answers$/m,
+  "06-rolling-update":
     /^==> .* successful$[^]*3 of 3 placed, 3 healthy[^]*rolling back to job version 1$[^]*^Version += 3$[^]*^Job version 0 tagged/m,
-  "03-batch":
+  "07-batch":
     /^==> .* succeeded$[^]*^it has 3 words$[^]*^(Dispatched Job ID = \S+)$[^]*^\1$[^]*^Next Periodic Launch += [^]*^tick\/periodic-\d+ +dead$/m,
-  "04-lifecycle": /^prepared$[^]*^prepared\ndone$[^]*^Task "watch" \(prestart sidecar\) is "dead"$/m,
-  "05-why":
+  "08-lifecycle": /^prepared$[^]*^prepared\ndone$[^]*^Task "watch" \(prestart sidecar\) is "dead"$/m,
+  "09-why":
     /^It does not run: no node has 99999999 MB[^]*ended with exit code 1, rescheduled in [^]*^It runs$[^]*^Before$[^]*ended with exit code 1/m,
-  "06-nodes":
+  "10-nodes":
     /^beside guest\.room\[\d\][^]*^\S+ Drain complete[^]*^0 of 2 run: no node is eligible[^]*^0 of 2 run: no node is in node pool "night"/m,
 };
 

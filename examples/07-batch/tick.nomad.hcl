@@ -1,4 +1,4 @@
-# Lesson 3: work that comes again by the clock.
+# Lesson 7: work that comes again by the clock.
 job "tick" {
   type = "batch"
 

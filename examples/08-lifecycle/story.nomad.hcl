@@ -1,4 +1,4 @@
-# Lesson 4: tasks of one group that take turns: one before the others, one beside them, one after.
+# Lesson 8: tasks of one group that take turns: one before the others, one beside them, one after.
 job "story" {
   type = "batch"
 

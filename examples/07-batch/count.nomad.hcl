@@ -1,4 +1,4 @@
-# Lesson 3: work that ends. Dispatched by hand, as often as wanted, each time with words of its own.
+# Lesson 7: work that ends. Dispatched by hand, as often as wanted, each time with words of its own.
 job "count" {
   type = "batch"
 

@@ -1,4 +1,4 @@
-# Lesson 6: two processes that live on whichever node takes them.
+# Lesson 10: two processes that live on whichever node takes them.
 job "guest" {
   group "room" {
     count = 2

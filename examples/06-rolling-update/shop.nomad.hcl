@@ -1,4 +1,4 @@
-# Lesson 2: a service that is updated while it serves. One process at a time is replaced, and the next waits until the last is well.
+# Lesson 6: a service that is updated while it serves. One process at a time is replaced, and the next waits until the last is well.
 variable "answer" {
   type    = string
   default = "first"

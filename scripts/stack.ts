@@ -1,0 +1,219 @@
+/**
+ * The systems beside a dev agent, for `npm run quickstart -- --stack` and the lessons: Consul with its ACLs on, and OpenBao. Both are wired to Drover by
+ * workload identities: they trust the keys the agent publishes, nobody is given a token in a file.
+ *
+ * Everything lives below one folder and ends with the process that started it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { consulConnection, setUpConsul, AGENT_RULES } from "#integrations/consul";
+import { toolPath } from "./tool-path.ts";
+
+const READY_LIMIT_MS = 60_000;
+const CONSUL_PORTS = { http: 8500, dns: 8600, grpc: 8502, serf_lan: 8301, server: 8300 } as const;
+const OPENBAO_PORT = 8200;
+const AUDIENCE = "consul.io";
+
+export interface Stack {
+  /** For the agent's configuration. */
+  readonly configuration: string;
+  readonly consul: { readonly address: string; readonly dnsPort: number; readonly token: string };
+  readonly openbao: { readonly address: string; readonly token: string };
+  /** Both read the agent's keys when they are set up, so this comes when the agent answers. */
+  trustAgent(): Promise<void>;
+  /** Resolves when both have ended. */
+  stop(): Promise<void>;
+}
+
+/** Where the agent's HTTP API will be. */
+export async function startStack(folder: string, agentAddress: string): Promise<Stack> {
+  const started: ChildProcess[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map(ended));
+  };
+  try {
+    const consul = await startConsul(folder, started);
+    const openbao = await startOpenBao(folder, started);
+    return {
+      configuration: configurationOf(consul.address, await agentToken(consul), consul.dnsPort),
+      consul,
+      openbao,
+      async trustAgent() {
+        const jwksUrl = `${agentAddress}/.well-known/jwks.json`;
+        await Promise.all([trustInConsul(consul, jwksUrl), trustInOpenBao(openbao, jwksUrl)]);
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const NO_TLS = { auth: "", tls: { caFile: "", certFile: "", keyFile: "", verify: true }, timeoutMs: 10_000 };
+
+function configurationOf(address: string, token: string, dnsPort: number): string {
+  const identity = `{\n    aud = ["${AUDIENCE}"]\n    ttl = "1h"\n  }`;
+  return `consul {
+  address = "${address}"
+  token   = "${token}"
+
+  service_identity ${identity}
+
+  task_identity ${identity}
+}
+
+client {
+  dns {
+    consul = "127.0.0.1:${dnsPort}"
+  }
+}
+`;
+}
+
+async function startConsul(folder: string, started: ChildProcess[]): Promise<Stack["consul"]> {
+  const token = randomUUID();
+  const ports = Object.fromEntries(
+    await Promise.all(Object.entries(CONSUL_PORTS).map(async ([name, port]) => [name, await portNear(port)])),
+  );
+  const file = join(folder, "consul.json");
+  const configuration = {
+    data_dir: join(folder, "consul"),
+    node_name: "quickstart",
+    server: true,
+    bootstrap: true,
+    bind_addr: "127.0.0.1",
+    client_addr: "127.0.0.1",
+    ports: { ...ports, serf_wan: -1, grpc_tls: -1 },
+    performance: { raft_multiplier: 1 },
+    connect: { enabled: true },
+    disable_update_check: true,
+    log_level: "warn",
+    acl: { enabled: true, default_policy: "deny", tokens: { initial_management: token, agent: token, dns: token } },
+  };
+  mkdirSync(configuration.data_dir, { recursive: true });
+  writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 });
+  const child = start("Consul", toolPath("consul"), ["agent", "-config-file", file], started);
+  const address = `http://127.0.0.1:${ports["http"]}`;
+  await untilAnswers("Consul", child, async () => {
+    const response = await fetch(`${address}/v1/status/leader`, { signal: AbortSignal.timeout(2_000) });
+    return response.ok && ((await response.json()) as string) !== "";
+  });
+  return { address, dnsPort: ports["dns"] as number, token };
+}
+
+/** What `drover setup consul` tells a person to do by hand: a policy of the rules it shows, a token of it. */
+async function agentToken({ address, token }: Stack["consul"]): Promise<string> {
+  const ask = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${address}${path}`, { method: "PUT", headers: { "X-Consul-Token": token }, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`Consul refused ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as Record<string, unknown>;
+  };
+  await ask("/v1/acl/policy", { Name: "nomad-agents", Rules: AGENT_RULES });
+  return String((await ask("/v1/acl/token", { Description: "Drover's agent", Policies: [{ Name: "nomad-agents" }] }))["SecretID"]);
+}
+
+async function startOpenBao(folder: string, started: ChildProcess[]): Promise<Stack["openbao"]> {
+  const token = randomUUID();
+  const port = await portNear(OPENBAO_PORT);
+  const address = `http://127.0.0.1:${port}`;
+  const child = start(
+    "OpenBao",
+    toolPath("bao"),
+    ["server", "-dev", `-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token"],
+    started,
+    { HOME: folder },
+  );
+  await untilAnswers("OpenBao", child, async () => (await fetch(`${address}/v1/sys/health`, { signal: AbortSignal.timeout(2_000) })).ok);
+  return { address, token };
+}
+
+async function trustInConsul({ address, token }: Stack["consul"], jwksUrl: string): Promise<void> {
+  const connection = consulConnection({ ...NO_TLS, address, token });
+  try {
+    await setUpConsul(connection, { jwksUrl, jwksCa: "", namespaces: ["default"] });
+  } finally {
+    connection.close();
+  }
+}
+
+/** Tasks log in to OpenBao with their identities, as to Vault; what they may read is for its policies to say. */
+async function trustInOpenBao({ address, token }: Stack["openbao"], jwksUrl: string): Promise<void> {
+  const ask = async (path: string, body: unknown): Promise<void> => {
+    const response = await fetch(`${address}${path}`, { method: "POST", headers: { "X-Vault-Token": token }, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`OpenBao refused ${path}: ${response.status} ${await response.text()}`);
+  };
+  await ask("/v1/sys/auth/jwt-nomad", { type: "jwt" });
+  await ask("/v1/auth/jwt-nomad/config", {
+    jwks_url: jwksUrl,
+    jwt_supported_algs: ["RS256", "EdDSA"],
+    default_role: "nomad-workloads",
+  });
+  await ask("/v1/auth/jwt-nomad/role/nomad-workloads", {
+    role_type: "jwt",
+    bound_audiences: ["vault.io"],
+    user_claim: "/nomad_job_id",
+    user_claim_json_pointer: true,
+    claim_mappings: { nomad_namespace: "nomad_namespace", nomad_job_id: "nomad_job_id", nomad_task: "nomad_task" },
+    token_type: "service",
+    token_policies: ["default"],
+    token_period: "30m",
+    token_explicit_max_ttl: 0,
+  });
+}
+
+function start(
+  name: string,
+  command: string,
+  words: readonly string[],
+  started: ChildProcess[],
+  more: Record<string, string> = {},
+): ChildProcess {
+  // In a session of its own, so that Ctrl-C reaches the script first and everything ends in order.
+  const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...process.env, ...more } });
+  started.push(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data: Buffer) => (said = (said + data.toString()).slice(-8_000)));
+  child.on("error", () => undefined);
+  lastWords.set(child, () => `${name}'s last words:\n${said}`);
+  process.on("exit", () => child.kill("SIGKILL"));
+  return child;
+}
+const lastWords = new WeakMap<ChildProcess, () => string>();
+
+async function untilAnswers(name: string, child: ChildProcess, probe: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + READY_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} ended. ${lastWords.get(child)?.() ?? ""}`);
+    if (await probe().catch(() => false)) return;
+  }
+  throw new Error(`waited ${READY_LIMIT_MS / 1000} s for ${name} to answer. ${lastWords.get(child)?.() ?? ""}`);
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const over = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  await over;
+  clearTimeout(late);
+}
+
+/** The usual one, or any free one where it is taken: somebody's Consul may run here. */
+async function portNear(wanted: number): Promise<number> {
+  return (await listens(wanted)) ?? (await listens(0)) ?? wanted;
+}
+
+function listens(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => {
+      const found = (server.address() as { port: number }).port;
+      server.close(() => resolve(found));
+    });
+  });
+}
