@@ -355,7 +355,7 @@ function heldClock() {
 
 const EXEC = `/v1/client/allocation/a1/exec?task=t&command=${encodeURIComponent('["cat"]')}`;
 
-test("A client that does not shake hands in time is let go, with the reason", async (context) => {
+test("A client that does not shake hands in time is let go, with the reason", { timeout: 20_000 }, async (context) => {
   const { clock, end } = heldClock();
   const world = worldOf(context, { clock });
   const socket = new WebSocket(`ws://127.0.0.1:${await portOf(world)}${EXEC}&ws_handshake=true`);
@@ -367,7 +367,7 @@ test("A client that does not shake hands in time is let go, with the reason", as
   assert.match(reason.toString(), /handshake: nothing came in time/);
 });
 
-test("A client that shows no sign of life is gone, and its command with it", async (context) => {
+test("A client that shows no sign of life is gone, and its command with it", { timeout: 20_000 }, async (context) => {
   const { clock, end } = heldClock();
   const world = worldOf(context, { clock });
   const aborted = Promise.withResolvers<void>();
