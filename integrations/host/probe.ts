@@ -75,8 +75,15 @@ function ask({ url, method, body, headers }: Asked, probe: HttpProbe, signal: Ab
     method,
     signal,
     agent: false,
-    headers: { "User-Agent": "drover", Connection: "close", ...sentHeaders(headers), ...(body === "" ? {} : { "Content-Length": Buffer.byteLength(body) }) },
-    ...(secure ? { rejectUnauthorized: !probe.tlsSkipVerify, ...(probe.tlsServerName === "" ? {} : { servername: probe.tlsServerName }) } : {}),
+    headers: {
+      "User-Agent": "drover",
+      Connection: "close",
+      ...sentHeaders(headers),
+      ...(body === "" ? {} : { "Content-Length": Buffer.byteLength(body) }),
+    },
+    ...(secure
+      ? { rejectUnauthorized: !probe.tlsSkipVerify, ...(probe.tlsServerName === "" ? {} : { servername: probe.tlsServerName }) }
+      : {}),
   };
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = (secure ? secureRequest : plainRequest)(url, options, resolve);

@@ -70,7 +70,8 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
         const refused = world.refusal(instance);
         if (refused !== undefined) throw refused;
         const kept = new Set(instance.Checks.map((check) => check.ID));
-        for (const check of world.services.get(instance.ID)?.instance.Checks ?? []) if (!kept.has(check.ID)) world.standings.delete(check.ID);
+        for (const check of world.services.get(instance.ID)?.instance.Checks ?? [])
+          if (!kept.has(check.ID)) world.standings.delete(check.ID);
         world.services.set(instance.ID, { owner, instance: structuredClone(instance), token });
         for (const check of instance.Checks) {
           if (!world.standings.has(check.ID)) world.standings.set(check.ID, { status: check.InitialStatus || "critical", output: "" });
@@ -82,7 +83,8 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
       }),
     reportCheck: (checkId, standing, token) =>
       ask(`report ${checkId}`, token, () => {
-        if (!world.standings.has(checkId)) throw new NamedError("CATALOG_REFUSED", `Cannot report check "${checkId}": the catalog does not know it`);
+        if (!world.standings.has(checkId))
+          throw new NamedError("CATALOG_REFUSED", `Cannot report check "${checkId}": the catalog does not know it`);
         world.standings.set(checkId, { ...standing });
       }),
     checks: () =>

@@ -71,9 +71,18 @@ async function serviceChecks({ api }: Context, allocation: AllocationDetail): Pr
   if (allocation.ClientStatus !== "running" || !services.some((each) => each.Provider === "nomad" && each.Checks.length > 0)) return "";
   try {
     const { value } = await api.allocations.checks(allocation.ID);
-    const rows = Object.values(value).map((check) => [check.Service, check.Task === "" ? "(group)" : check.Task, check.Check, check.Mode, check.Status]);
+    const rows = Object.values(value).map((check) => [
+      check.Service,
+      check.Task === "" ? "(group)" : check.Task,
+      check.Check,
+      check.Mode,
+      check.Status,
+    ]);
     if (rows.length === 0) return "";
-    return table([["Service", "Task", "Name", "Mode", "Status"], ...rows.toSorted((left, right) => (left.join(" ") < right.join(" ") ? -1 : 1))]);
+    return table([
+      ["Service", "Task", "Name", "Mode", "Status"],
+      ...rows.toSorted((left, right) => (left.join(" ") < right.join(" ") ? -1 : 1)),
+    ]);
   } catch {
     return "";
   }

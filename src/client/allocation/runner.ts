@@ -10,9 +10,7 @@ import { messageOf, NamedError } from "#std";
 import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type GroupWishes, type KillOrder } from "#task";
 import { join } from "node:path";
 import { TaskRunner } from "../execution/runner.ts";
-import { servicesProblem } from "../health/health.ts";
 import { HealthWatch } from "../health/watch.ts";
-import { Offering } from "../registration/offering.ts";
 import { enterSteps, resumeSteps, unwindSteps } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { AllocationContext } from "./context.ts";
@@ -26,6 +24,7 @@ import {
   type TaskProgress,
 } from "./progress.ts";
 import { RunLimit } from "./run-limit.ts";
+import { AllocationServices } from "./services.ts";
 import { allocationPipeline } from "./steps/list.ts";
 
 const RETRY_FIRST_MS = 500;
@@ -53,7 +52,7 @@ export class AllocationRunner {
   readonly #overPromise = Promise.withResolvers<void>();
   readonly #health: HealthWatch;
   readonly #limit: RunLimit;
-  readonly #offering: Offering;
+  readonly #services: AllocationServices;
   #allocation: Allocation;
   #progress: AllocationProgress;
   #stopWanted = false;
@@ -81,13 +80,22 @@ export class AllocationRunner {
         for (const task of this.#tasks.values()) task.tell(event);
       },
     };
-    this.#offering = this.#makeOffering();
+    this.#services = new AllocationServices({
+      world: needs.world,
+      directory: this.directory,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      running: () => this.phase === "running" && !this.#detached,
+      ending: () => this.#stopping || this.#wishes().ending,
+      tasks: this.#tasks,
+      tellTasks: this.#context.tellTasks,
+    });
     this.#health = new HealthWatch({
       clock: needs.world.clock,
       allocation: () => this.#allocation,
       group: () => this.#group,
       states: () => taskStates(this.#progress),
-      servicesProblem: () => this.#servicesProblem(),
+      servicesProblem: () => this.#services.problem(),
       attend: () => this.#world.checks.attend(this.id),
       watched: () => this.#progress.health,
       save: (health) => {
@@ -149,7 +157,7 @@ export class AllocationRunner {
   /** How its services stand, or what the node is, changed. */
   servicesChanged(): void {
     if (this.#detached) return;
-    this.#offering.look();
+    this.#services.look();
     if (this.phase === "running") this.#health.look();
   }
 
@@ -266,61 +274,10 @@ export class AllocationRunner {
       task,
       allocationDirectory: this.directory,
       stoppedFirst: () => stopOrder(this.#group.Tasks)[0]?.includes(name) === true,
-      withdrawServices: () => this.#offering.withdrawn(),
+      withdrawServices: () => this.#services.withdrawn(),
       progress,
       save: (next) => this.#taskChanged(name, next),
     });
-  }
-
-  #makeOffering(): Offering {
-    return new Offering({
-      world: this.#world,
-      directory: this.directory,
-      allocation: () => this.#allocation,
-      group: () => this.#group,
-      living: () => this.phase === "running" && !this.#stopping && !this.#wishes().ending,
-      runs: (name) => this.phase === "running" && this.#tasks.get(name)?.machine.phase === "running",
-      followed: {
-        name: this.#allocation.Name,
-        exec: async (name, command) => await this.task(name).exec({ command, tty: false }),
-        startedAtNs: (name) => this.#startedAtNs(name),
-        restart: (name, reason) => this.#restartUnwell(name, reason),
-      },
-      problem: (problem) => {
-        this.#report("warn", "service cannot be made known", { problem });
-        this.#context.tellTasks(taskEvents.hookFailed(this.#world.clock.nowNs(), "services", problem));
-      },
-    });
-  }
-
-  #servicesProblem(): string | undefined {
-    if (!this.#offering.any) return undefined;
-    const [impossible] = this.#offering.problems;
-    if (impossible !== undefined) return impossible;
-    const { registrar, checks } = this.#world;
-    return servicesProblem({ settled: registrar.settled(this.id), problems: registrar.problems(this.id) }, checks.of(this.id));
-  }
-
-  /** Of a task, or ("") of all main ones together; undefined: not now. */
-  #startedAtNs(name: string): number | undefined {
-    const names = name === "" ? this.#group.Tasks.filter((task) => roleOf(task) === "main").map((task) => task.Name) : [name];
-    let latest = 0;
-    for (const each of names) {
-      const machine = this.#tasks.get(each)?.machine;
-      if (machine?.phase !== "running" || machine.state.StartedAt === null) return undefined;
-      latest = Math.max(latest, Date.parse(machine.state.StartedAt) * 1e6);
-    }
-    return latest === 0 ? undefined : latest;
-  }
-
-  /** check_restart: a task, or ("") all that are meant to run for as long as the allocation. */
-  #restartUnwell(name: string, reason: string): void {
-    if (this.#detached || this.phase !== "running" || this.#stopping || this.#wishes().ending) return;
-    for (const task of this.#group.Tasks) {
-      const role = roleOf(task);
-      if (name === "" ? role === "main" || role === "sidecar" || task.Lifecycle?.Sidecar === true : task.Name === name)
-        this.task(task.Name).restartUnwell(reason);
-    }
   }
 
   #taskChanged(name: string, next: TaskProgress): boolean {
@@ -340,7 +297,8 @@ export class AllocationRunner {
   async #run(): Promise<void> {
     if (this.phase === "running") {
       resumeSteps(allocationPipeline, this.#context, (step, thrown) => {
-        if (!this.#detached) this.#report("warn", "allocation could not be taken up again", { step: step.name, problem: messageOf(thrown) });
+        if (!this.#detached)
+          this.#report("warn", "allocation could not be taken up again", { step: step.name, problem: messageOf(thrown) });
       });
     }
     if (this.phase === "entering") await this.#enter();
@@ -476,7 +434,7 @@ export class AllocationRunner {
   }
 
   #nudge(): void {
-    if (!this.#detached) this.#offering.look();
+    if (!this.#detached) this.#services.look();
     if (this.phase === "running" && !this.#detached) {
       this.#limit.look();
       this.#health.look();

@@ -75,7 +75,8 @@ export class Board implements CheckBoard {
       for (const check of service.Checks) {
         const kept = before.get(check.ID);
         // A service that moved to another provider is checked by somebody else.
-        if (kept === undefined || kept.service.Provider !== service.Provider) checks.set(check.ID, this.#watch(id, service, check, followed));
+        if (kept === undefined || kept.service.Provider !== service.Provider)
+          checks.set(check.ID, this.#watch(id, service, check, followed));
         else {
           before.delete(check.ID);
           checks.set(check.ID, kept);

@@ -21,10 +21,14 @@ export function identityFile(identity: Pick<Identity, "Name" | "Filepath">, name
   const [first = ""] = inside.split("/");
   const namesAFile = !inside.endsWith("/") && !["", ".", "local", "secrets", "tmp"].includes(inside);
   if (namesAFile && first !== ".." && first !== "private" && first !== "alloc") return inside;
-  throw new NamedError("FILE_OUTSIDE", `Cannot write identity "${name}" to "${identity.Filepath}": it is no file in the task's own directory`, {
-    statusCode: 403,
-    fix: "Name a file below secrets/ or local/.",
-  });
+  throw new NamedError(
+    "FILE_OUTSIDE",
+    `Cannot write identity "${name}" to "${identity.Filepath}": it is no file in the task's own directory`,
+    {
+      statusCode: 403,
+      fix: "Name a file below secrets/ or local/.",
+    },
+  );
 }
 
 export function identityVariable(identity: Pick<Identity, "Name">): string {

@@ -58,7 +58,11 @@ export function healthRules(allocation: Allocation, group: TaskGroup): HealthRul
   if (!deployed && allocation.Job.Type !== "service") return undefined;
   const policy = deployed ? (group.Update ?? allocation.Job.Update) : (group.Migrate ?? allocation.Job.Migrate);
   if (policy?.HealthCheck === "manual") return undefined;
-  return { checks: policy?.HealthCheck !== "task_states", minHealthyNs: policy?.MinHealthyTime ?? MIN_HEALTHY_NS, deadlineNs: policy?.HealthyDeadline ?? DEADLINE_NS };
+  return {
+    checks: policy?.HealthCheck !== "task_states",
+    minHealthyNs: policy?.MinHealthyTime ?? MIN_HEALTHY_NS,
+    deadlineNs: policy?.HealthyDeadline ?? DEADLINE_NS,
+  };
 }
 
 export function beginWatch(deployment: string, nowNs: number): HealthWatched {

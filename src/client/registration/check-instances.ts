@@ -63,7 +63,9 @@ function instanceOf(request: CheckRequest, check: Check): CheckInstance | string
     Notes: text(check.Notes),
     Restart: restartRules(service, check),
   };
-  const digest = createHash("sha1").update(JSON.stringify([request.allocationId, said])).digest("hex");
+  const digest = createHash("sha1")
+    .update(JSON.stringify([request.allocationId, said]))
+    .digest("hex");
   // The node's own checks stand in no catalog among others.
   return { ID: service.Provider === "nomad" ? digest : `_nomad-check-${digest}`, ...said };
 }

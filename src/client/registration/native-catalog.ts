@@ -33,7 +33,10 @@ export function nativeCatalog(needs: NativeCatalogNeeds): Catalog {
     register: async (instance) => {
       const allocation = needs.allocation(instance.AllocationID);
       if (allocation === undefined)
-        throw new NamedError("CATALOG_REFUSED", `Cannot register service "${instance.Name}": allocation "${instance.AllocationID}" is not here`);
+        throw new NamedError(
+          "CATALOG_REFUSED",
+          `Cannot register service "${instance.Name}": allocation "${instance.AllocationID}" is not here`,
+        );
       await upserts(registrationOf(instance, allocation, needs.node()));
     },
     deregister: (id) => deletes(id),
@@ -70,10 +73,16 @@ async function patiently<Answer>(clock: Clock, question: (signal: AbortSignal) =
   try {
     return await question(patience.signal);
   } catch (thrown) {
-    if (thrown instanceof NamedError && (thrown.code === "CATALOG_UNREACHABLE" || thrown.code === "LINK_REFUSED" || thrown.statusCode >= 500))
+    if (
+      thrown instanceof NamedError &&
+      (thrown.code === "CATALOG_UNREACHABLE" || thrown.code === "LINK_REFUSED" || thrown.statusCode >= 500)
+    )
       throw thrown.code === "CATALOG_UNREACHABLE" ? thrown : unreachable(thrown.message);
     if (thrown instanceof NamedError)
-      throw new NamedError("CATALOG_REFUSED", thrown.message, { statusCode: thrown.statusCode, ...(thrown.fix === undefined ? {} : { fix: thrown.fix }) });
+      throw new NamedError("CATALOG_REFUSED", thrown.message, {
+        statusCode: thrown.statusCode,
+        ...(thrown.fix === undefined ? {} : { fix: thrown.fix }),
+      });
     throw unreachable(messageOf(thrown));
   } finally {
     timer.cancel();

@@ -86,7 +86,8 @@ export class CatalogRegistrar implements Registrar {
     const homes = this.#homes.get(id) ?? new Map<string, string>();
     this.#homes.set(id, homes);
     for (const each of instances) homes.set(each.ID, each.Provider);
-    for (const each of before?.instances ?? []) if (!kept.has(`${each.Provider} ${each.ID}`)) this.#shelves.get(each.Provider)?.unwant(each.ID);
+    for (const each of before?.instances ?? [])
+      if (!kept.has(`${each.Provider} ${each.ID}`)) this.#shelves.get(each.Provider)?.unwant(each.ID);
     for (const each of instances) this.#shelves.get(each.Provider)?.want(each);
   }
 

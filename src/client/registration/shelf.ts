@@ -93,7 +93,7 @@ export class Shelf {
   }
 
   close(): void {
-    this.#closing.abort(new NamedError("AGENT_CLOSING", "the agent is going"));
+    this.#closing.abort(new Error("the agent is going"));
     this.#lookTimer?.cancel();
     this.#retryTimer?.cancel();
     for (const each of this.#busy.values()) each.abort(this.#closing.signal.reason);
@@ -115,7 +115,7 @@ export class Shelf {
     // An agent that has not yet seen the catalog cannot know that it is not there.
     if (!this.#believed.has(id)) this.#believed.set(id, "");
     this.#troubles.delete(id);
-    this.#busy.get(id)?.abort(new NamedError("SERVICE_UNWANTED", "the service is not wanted any more"));
+    this.#busy.get(id)?.abort(new Error("the service is not wanted any more"));
     this.#mark(id);
     this.#pump();
   }
@@ -296,7 +296,11 @@ export class Shelf {
     const problem = describe(thrown);
     this.#troubles.set(id, { problem, untilMs: clock.nowMs() + waitMs, waitMs });
     if (before?.problem !== problem && waitMs > 0)
-      report({ level: "warn", message: "catalog does not take a service, trying again", fields: { catalog: catalog.provider, service_id: id, problem } });
+      report({
+        level: "warn",
+        message: "catalog does not take a service, trying again",
+        fields: { catalog: catalog.provider, service_id: id, problem },
+      });
     this.#tell(id);
   }
 

@@ -92,13 +92,22 @@ describe("the machine of a task", () => {
   });
 
   test("one that is not well is restarted as a failure, however it ends, until its policy gives up", () => {
-    const unwell: TaskInput[] = [{ type: "unwell", reason: "its check failed" }, { type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }];
+    const unwell: TaskInput[] = [
+      { type: "unwell", reason: "its check failed" },
+      { type: "ended", exit: { ...EXIT, exitCode: 0 } },
+      { type: "exited" },
+    ];
     const again: TaskInput[] = [{ type: "cooled" }, { type: "started" }];
     const batch = { ...FACTS, rules: { ...FACTS.rules, onSuccess: false } };
-    const from = (machine: TaskMachine, inputs: readonly TaskInput[]) => inputs.reduce((each, input) => stepTask(each, input, batch), machine);
+    const from = (machine: TaskMachine, inputs: readonly TaskInput[]) =>
+      inputs.reduce((each, input) => stepTask(each, input, batch), machine);
     const first = from(newTaskMachine(1), [{ type: "begin" }, { type: "started" }, ...unwell]);
     assert.deepEqual([first.phase, first.count.count, first.coolUntil], ["cooling", 1, FACTS.nowNs + 15e9]);
-    assert.equal(from(first, [...again, { type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }]).state.Failed, false, "the next life is its own");
+    assert.equal(
+      from(first, [...again, { type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }]).state.Failed,
+      false,
+      "the next life is its own",
+    );
     const last = from(first, [...again, ...unwell, ...again, ...unwell]);
     assert.deepEqual([last.phase, last.state.Failed], ["leaving", true]);
   });

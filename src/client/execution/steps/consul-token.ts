@@ -70,7 +70,9 @@ function watch(context: ExecutionContext, beside: Beside, request: IdentityReque
     const placed = beside.perform(() => place(context, token));
     placed.catch((thrown: unknown) => {
       if (beside.over) return;
-      context.tell(taskEvents.hookFailed(world.clock.nowNs(), "consul", `its token was replaced, and could not be written: ${messageOf(thrown)}`));
+      context.tell(
+        taskEvents.hookFailed(world.clock.nowNs(), "consul", `its token was replaced, and could not be written: ${messageOf(thrown)}`),
+      );
     });
   });
   beside.atEnd(unsubscribe);

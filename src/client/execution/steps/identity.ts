@@ -71,7 +71,8 @@ async function replace(context: ExecutionContext, beside: Beside, renewed: Ident
       break;
     } catch (thrown) {
       if (beside.over) return;
-      if (tries === 1) tellProblem(context, `identity "${identityName(renewed)}" was renewed, and could not be written: ${messageOf(thrown)}`);
+      if (tries === 1)
+        tellProblem(context, `identity "${identityName(renewed)}" was renewed, and could not be written: ${messageOf(thrown)}`);
       // The next renewal brings another.
       if (tries >= TRIES_MAX) return;
       await beside.pause(world.clock.sleep(RETRY_MS));

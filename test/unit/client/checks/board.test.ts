@@ -55,7 +55,9 @@ function scene(answer: Partial<ProbeResult> = {}) {
 const native = (check: Parameters<typeof aCheckInstance>[1] = {}) =>
   aServiceInstance("web", {
     Provider: "nomad",
-    Checks: [aCheckInstance("web", { Type: "http", Address: "192.0.2.1", Port: 80, Protocol: "http", Method: "GET", Path: "/up", ...check })],
+    Checks: [
+      aCheckInstance("web", { Type: "http", Address: "192.0.2.1", Port: 80, Protocol: "http", Method: "GET", Path: "/up", ...check }),
+    ],
   });
 const scripted = (check: Parameters<typeof aCheckInstance>[1] = {}) => aServiceInstance("web", { Checks: [aCheckInstance("web", check)] });
 

@@ -24,7 +24,8 @@ describe("the host's probe", () => {
   test("passes below 400, fails from there on, and gives what was said", async () => {
     const codes = [200, 204, 304, 399, 400, 404, 500];
     await serving(
-      (request, response) => response.writeHead(Number(request.url?.slice(1))).end(request.url === "/204" || request.url === "/304" ? undefined : "said"),
+      (request, response) =>
+        response.writeHead(Number(request.url?.slice(1))).end(request.url === "/204" || request.url === "/304" ? undefined : "said"),
       async (url) => {
         for (const code of codes) {
           const { passing, statusCode, output } = await probe.http({ ...GET, url: `${url}/${code}` }, never);

@@ -7,11 +7,18 @@ const START = 1_000e9;
 const check = { IntervalNs: 10e9, Restart: { Limit: 3, GraceNs: 20e9, IgnoreWarnings: false } };
 
 /** Results at these seconds after the start; the seconds at which they restart. */
-function restartsAt(seen: readonly (readonly [number, CheckStatus])[], over: { check?: typeof check; what?: CheckSeen["what"] } = {}): number[] {
+function restartsAt(
+  seen: readonly (readonly [number, CheckStatus])[],
+  over: { check?: typeof check; what?: CheckSeen["what"] } = {},
+): number[] {
   const restarts: number[] = [];
   let count: FailureCount = NO_FAILURES;
   for (const [second, status] of seen) {
-    const stepped = stepFailures(count, { status, what: over.what ?? "result", nowNs: START + second * 1e9, startedAtNs: START }, over.check ?? check);
+    const stepped = stepFailures(
+      count,
+      { status, what: over.what ?? "result", nowNs: START + second * 1e9, startedAtNs: START },
+      over.check ?? check,
+    );
     count = stepped.count;
     if (stepped.restart) restarts.push(second);
   }

@@ -12,7 +12,10 @@ const NAMES: Readonly<Record<string, string>> = { NOMAD_ALLOC_INDEX: "0", NOMAD_
 
 function offered(services: readonly Service[], more: Partial<Allocation> = {}, taskServices: readonly Service[] = []): Instances {
   const allocation = anAllocation("a", { group: { Services: [...services] }, tasks: [{ Services: [...taskServices] }] });
-  const resources = { ...allocation.AllocatedResources, Shared: { DiskMB: 1, Networks: [], Ports: [aPort("http", 20_001, 8080), aPort("admin", 20_002)] } };
+  const resources = {
+    ...allocation.AllocatedResources,
+    Shared: { DiskMB: 1, Networks: [], Ports: [aPort("http", 20_001, 8080), aPort("admin", 20_002)] },
+  };
   return serviceInstances({
     allocation: { ...allocation, AllocatedResources: resources, ...more } as Allocation,
     group: allocation.Job.TaskGroups[0] as never,
@@ -38,7 +41,11 @@ describe("what an allocation offers", () => {
 
   test("is interpolated with the environment of its task or group", () => {
     const made = one([], {}, [
-      aService({ Tags: ["${NOMAD_TASK_NAME}", "plain"], Meta: { of: "${NOMAD_JOB_NAME}", unknown: "${NOBODY}" }, TaggedAddresses: { wan: "203.0.113.1:80" } }),
+      aService({
+        Tags: ["${NOMAD_TASK_NAME}", "plain"],
+        Meta: { of: "${NOMAD_JOB_NAME}", unknown: "${NOBODY}" },
+        TaggedAddresses: { wan: "203.0.113.1:80" },
+      }),
     ]);
     assert.deepEqual(made.Tags, ["main", "plain"]);
     assert.deepEqual(made.Meta, { of: "app", unknown: "${NOBODY}" });

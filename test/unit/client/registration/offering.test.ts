@@ -40,7 +40,12 @@ describe("services of an allocation", () => {
     const { stage, agent } = scene();
     await agent();
     const tasks = [
-      { Name: "before", Lifecycle: { Hook: "prestart", Sidecar: false }, Config: { run_for: 5 * SECOND }, Services: [aService({ Name: "early" })] },
+      {
+        Name: "before",
+        Lifecycle: { Hook: "prestart", Sidecar: false },
+        Config: { run_for: 5 * SECOND },
+        Services: [aService({ Name: "early" })],
+      },
       { Services: [aService({ Name: "main" })] },
     ];
     stage.server.put(offering([aService({ Name: "group" })], { tasks }));
@@ -49,7 +54,10 @@ describe("services of an allocation", () => {
     await stage.clock.advance(5 * SECOND);
     assert.deepEqual(registered(stage), ["group", "main"]);
     const [one] = [...stage.server.services.values()];
-    assert.deepEqual([one?.Namespace, one?.JobID, one?.AllocID, one?.Datacenter, one?.Address, one?.Port], ["default", "app", A, "dc1", "192.0.2.5", 20_001]);
+    assert.deepEqual(
+      [one?.Namespace, one?.JobID, one?.AllocID, one?.Datacenter, one?.Address, one?.Port],
+      ["default", "app", A, "dc1", "192.0.2.5", 20_001],
+    );
     stage.server.put(stopped(stage));
     await stage.clock.advance(2 * SECOND);
     assert.equal(stage.told(A)?.ClientStatus, "complete");
@@ -156,8 +164,10 @@ describe("health that waits for services", () => {
   const Update = { HealthCheck: "checks", MinHealthyTime: 10 * NANOSECONDS, HealthyDeadline: 60 * NANOSECONDS };
   const deployed = (service: Service, more: Record<string, unknown> = {}, shape: AllocationShape = {}) =>
     offering([service], { ...shape, DeploymentID: "d1" as DeploymentId, group: { Update: { ...Update, ...more } } as never });
-  const verdict = (stage: Stage) => stage.server.updates.map(({ update }) => update.DeploymentStatus).findLast((each) => each !== undefined && each !== null)?.Healthy;
-  const why = (stage: Stage) => stage.told(A)?.TaskStates["main"]?.Events.findLast((event) => event.Type === "Alloc Unhealthy")?.DisplayMessage;
+  const verdict = (stage: Stage) =>
+    stage.server.updates.map(({ update }) => update.DeploymentStatus).findLast((each) => each !== undefined && each !== null)?.Healthy;
+  const why = (stage: Stage) =>
+    stage.told(A)?.TaskStates["main"]?.Events.findLast((event) => event.Type === "Alloc Unhealthy")?.DisplayMessage;
 
   test("is given when every check has passed for min_healthy_time without a pause", async () => {
     const { stage, consul, agent } = scene();

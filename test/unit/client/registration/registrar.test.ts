@@ -75,7 +75,10 @@ function started(of: Scene): CatalogRegistrar {
 }
 
 const standing = (catalog: MemoryCatalog, owner = HERE) =>
-  [...catalog.services].filter(([, each]) => each.owner === owner).map(([id, each]) => `${id} ${catalogDigest(each.instance)}`).toSorted();
+  [...catalog.services]
+    .filter(([, each]) => each.owner === owner)
+    .map(([id, each]) => `${id} ${catalogDigest(each.instance)}`)
+    .toSorted();
 const asWanted = (...instances: readonly ServiceInstance[]) => instances.map((each) => `${each.ID} ${catalogDigest(each)}`).toSorted();
 
 describe("what must be done in a catalog", () => {
@@ -131,7 +134,10 @@ describe("the registrar", () => {
   test("at rest asks once a look: 500 services cost at most 12 to 15 requests a minute", async () => {
     const here = scene();
     const registrar = started(here);
-    registrar.offer(A, Array.from({ length: 500 }, (_, index) => instance(A, `s${index}`)));
+    registrar.offer(
+      A,
+      Array.from({ length: 500 }, (_, index) => instance(A, `s${index}`)),
+    );
     await here.clock.advance(60 * SECOND);
     assert.equal(here.catalog.services.size, 500);
     const before = here.catalog.requests.length;
@@ -274,7 +280,10 @@ describe("the registrar", () => {
     const here = scene();
     here.tokens.hang = true;
     const registrar = started(here);
-    registrar.offer(A, Array.from({ length: 40 }, (_, index) => instance(A, `s${index}`, { Identity: identityOf(A) })));
+    registrar.offer(
+      A,
+      Array.from({ length: 40 }, (_, index) => instance(A, `s${index}`, { Identity: identityOf(A) })),
+    );
     registrar.offer(B, [instance(B, "web")]);
     await here.clock.advance(SECOND);
     assert.deepEqual(standing(here.catalog), asWanted(instance(B, "web")));
