@@ -2,6 +2,7 @@
  * A body → the properties of a noun, as the notes of its schema say: the one recursive step of the decoder. Only what the
  * author wrote comes out. Everything wrong is found in one pass.
  */
+import { Check, Job, Network, Resources, Service, Task, TaskGroup } from "#model";
 import { didYouMean } from "#std";
 import type { TSchema } from "typebox";
 import { type Attribute, type Body, type Range, type Scope } from "../hcl/mod.ts";
@@ -205,7 +206,27 @@ function decodeFreeBlock(decoding: Decoding, key: Key, block: ScopedBlock, resul
 }
 
 function unknown(decoding: Decoding, keys: Keys, noun: string, what: "attribute" | "block", name: string, range: Range): void {
-  const hint = didYouMean(name, keys.keys());
+  const hint = didYouMean(name, keys.keys()) || placeFor(decoding, noun, name);
   const list = hint === "" && decoding.explains(noun) ? `${noun} knows ${[...keys.keys()].sort().join(", ")}.` : "";
   decoding.error(range, `Unknown ${what} "${name}" in ${noun}`, hint === "" ? list : hint.trim());
+}
+
+/** Blocks an author mixes up, the likeliest first. */
+const NEIGHBOURS: readonly (readonly [name: string, schema: TSchema])[] = [
+  ["group", TaskGroup],
+  ["task", Task],
+  ["resources", Resources],
+  ["network", Network],
+  ["service", Service],
+  ["check", Check],
+  ["job", Job],
+];
+/** What drivers want, whichever it is. */
+const DRIVER_WORDS = new Set(["image", "command", "args", "ports", "volumes", "entrypoint", "mount", "jar_path", "privileged"]);
+
+/** Where what is unknown here is known. */
+function placeFor(decoding: Decoding, noun: string, name: string): string {
+  if (noun === "task" && DRIVER_WORDS.has(name)) return `What the driver wants goes into the task's block config { … }.`;
+  const place = NEIGHBOURS.find(([, schema]) => keysIn(decoding, schema).has(name));
+  return place === undefined || place[0] === noun ? "" : `"${name}" belongs in ${place[0]}.`;
 }

@@ -88,3 +88,9 @@ test("variables that the environment gave are named, not those a file or a flag 
   });
   assert.deepEqual(environmentVariables, { a: "1" });
 });
+
+test("a policy that a group has from its job is found there", () => {
+  const text = 'job "j" {\n  reschedule {\n    delay = "1s"\n  }\n  group "g" {\n    task "t" {}\n  }\n}\n';
+  const { placeOf } = parseJob({ text, fileName: "x", allowFileFunctions: false });
+  assert.deepEqual(placeOf("TaskGroups[0].ReschedulePolicy.Delay")?.start, { file: "x", line: 3, column: 5 });
+});
