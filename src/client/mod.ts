@@ -10,12 +10,14 @@
  * - A node obeys (ClusterId, Index): a foreign or older answer stops nothing (F1).
  * - Losing the servers stops nothing. Only `close({ stopTasks: true })` does.
  * - Services stand in their catalogs while what they belong to lives, and are withdrawn before anything of it is stopped.
+ * - A token traded for a workload's identity is on disk before it is used, and accounted for until it was given back (F30).
  * - When an allocation is removed, no process, mount, cgroup, pipe or file of it is left.
  *
  * Never here: who makes drivers, disk or link; scheduling; retrying a placement elsewhere.
  *
  * Read next: start.ts (the wiring), herd.ts (wanted against actual), allocation/runner.ts and allocation/steps/list.ts,
- * execution/runner.ts and execution/steps/list.ts; registration/registrar.ts and checks/board.ts (services); health/, garbage/, services/, dns/ and node/ stand beside. Then ../driver/mod.ts and
+ * execution/runner.ts and execution/steps/list.ts; registration/registrar.ts and checks/board.ts (services); identity/book.ts and
+ * tokens/book.ts (who a workload is); health/, garbage/, services/, dns/ and node/ stand beside. Then ../driver/mod.ts and
  * ../task/mod.ts.
  */
 export { startClient } from "./start.ts";

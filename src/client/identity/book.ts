@@ -12,7 +12,7 @@
  * An allocation that needs no identity costs nothing: no call, no entry, no timer.
  * While the servers are away whoever starts waits, and whoever runs keeps what it has.
  */
-import type { Allocation, AllocationId, IdentityAnswer, IdentityRequest } from "#model";
+import type { AllocationId, IdentityAnswer, IdentityRequest } from "#model";
 import type { Clock, Random, Timer } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { IdentityBook, Servers, Signed } from "../contract.ts";
@@ -212,7 +212,7 @@ export class SignedIdentities implements IdentityBook {
   }
 
   #wake(): void {
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 }
 

@@ -27,7 +27,7 @@ import type { SignedIdentities } from "../identity/book.ts";
 import { identityKey } from "../identity/wanted.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { Report } from "../world.ts";
-import { allocationOf, eraseRecord, isOut, readRecords, replaceAtMs, workloadOf, writeRecord, type TokenRecord } from "./record.ts";
+import { allocationOf, eraseRecord, isOut, readRecords, replaceAtMs, writeRecord, type TokenRecord } from "./record.ts";
 import { TokenReturns } from "./returns.ts";
 
 const EXCHANGES_MAX = 16;

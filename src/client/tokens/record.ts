@@ -1,7 +1,6 @@
 /** One token as the node remembers it on its disk (in a directory only the agent may enter): a fact of its own, so that writing one is cheap. */
 import type { AllocationId, IdentityRequest } from "#model";
 import type { ClientStore } from "#ports";
-import { identityKey } from "../identity/wanted.ts";
 
 export interface TokenRecord {
   readonly request: IdentityRequest;
@@ -30,10 +29,6 @@ export function writeRecord(store: ClientStore, record: TokenRecord): void {
 
 export function eraseRecord(store: ClientStore, record: TokenRecord): void {
   store.removeFact(PREFIX + record.accessor);
-}
-
-export function workloadOf(record: TokenRecord): string {
-  return identityKey(record.request);
 }
 
 export function allocationOf(record: TokenRecord): AllocationId {
