@@ -1,0 +1,66 @@
+/** What of gRPC both ends share: the two methods of link.proto, and settings. */
+import { type ChannelOptions, type ServiceDefinition } from "@grpc/grpc-js";
+import { NamedError } from "#std";
+import { decodeFrame, encodeFrame, type Frame } from "./frame.ts";
+
+/** Counted up when what frames mean changes; a server refuses what it does not speak. */
+export const PROTOCOL_VERSION = 1;
+
+const method = (name: string) => ({
+  path: `/drover.link.v1.NodeLink/${name}`,
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: encodeFrame,
+  requestDeserialize: decodeFrame as (bytes: Buffer) => Frame,
+  responseSerialize: encodeFrame,
+  responseDeserialize: decodeFrame as (bytes: Buffer) => Frame,
+});
+
+export const CONTROL = method("Control");
+export const SERVICES = method("Services");
+export const NODE_LINK = { Control: CONTROL, Services: SERVICES } satisfies ServiceDefinition;
+
+/** A frame is far smaller. */
+const GRPC_MESSAGE_BYTES_MAX = 1024 * 1024;
+/** Asked so often, and given so long to answer, a dead peer is noticed within ten seconds. */
+const KEEPALIVE_MS = 5_000;
+const KEEPALIVE_ANSWER_MS = 4_000;
+
+export const CHANNEL_OPTIONS: ChannelOptions = {
+  "grpc.keepalive_time_ms": KEEPALIVE_MS,
+  "grpc.keepalive_timeout_ms": KEEPALIVE_ANSWER_MS,
+  "grpc.keepalive_permit_without_calls": 1,
+  "grpc.max_receive_message_length": GRPC_MESSAGE_BYTES_MAX,
+  "grpc.max_send_message_length": GRPC_MESSAGE_BYTES_MAX,
+  "grpc.default_compression_algorithm": 0,
+  "grpc.enable_channelz": 0,
+};
+
+/** Between machines of one house nothing is asked of proxies, and no settings are looked up in DNS. */
+export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
+  ...CHANNEL_OPTIONS,
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.enable_retries": 0,
+  // A connection of its own for each channel: what is slow on one holds nothing up on the other.
+  "grpc.use_local_subchannel_pool": 1,
+};
+
+/** PEM texts. Both ends prove who they are. */
+export interface LinkTls {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** The name servers' certificates carry where it is not that of their address: "server.global.nomad". */
+  readonly serverName?: string;
+}
+
+export type LinkReport = (entry: {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}) => void;
+
+export function refused(message: string, options: { readonly fix?: string; readonly statusCode?: number } = {}): NamedError {
+  return new NamedError("LINK_REFUSED", message, { statusCode: 503, ...options });
+}
