@@ -112,8 +112,6 @@ export class Shelf {
 
   unwant(id: string): void {
     if (!this.#wanted.delete(id)) return;
-    // An agent that has not yet seen the catalog cannot know that it is not there.
-    if (!this.#believed.has(id)) this.#believed.set(id, "");
     this.#troubles.delete(id);
     this.#busy.get(id)?.abort(new Error("the service is not wanted any more"));
     this.#mark(id);

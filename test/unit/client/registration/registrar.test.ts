@@ -239,6 +239,38 @@ describe("the registrar", () => {
     registrar.close();
   });
 
+  test("a registration whose answer was lost may stand there: it is taken off before anybody is told that it is gone", async () => {
+    const here = scene();
+    const registrar = started(here);
+    await here.clock.advance(SECOND);
+    let asked = 0;
+    here.catalog.delay = () =>
+      ++asked === 2 ? Promise.reject(new NamedError("CATALOG_UNREACHABLE", "the answer was lost")) : Promise.resolve();
+    registrar.offer(A, [instance(A, "web")]);
+    await here.clock.settle();
+    assert.equal(here.catalog.services.size, 1);
+    void registrar.withdraw(A).then(() => assert.equal(here.catalog.services.size, 0, "gone when it is said to be"));
+    await here.clock.advance(2 * SECOND);
+    assert.equal(here.catalog.services.size, 0);
+    registrar.close();
+  });
+
+  test("a look that was on its way while something was done teaches nothing about it: no request is made twice", async () => {
+    const here = scene();
+    const registrar = started(here);
+    await here.clock.advance(SECOND);
+    const late = createSeededRandom(7);
+    here.catalog.delay = () => here.clock.sleep(late.integer(1_000));
+    const begin = here.catalog.requests.length;
+    for (let round = 0; round < 40; round++) {
+      registrar.offer(A, [instance(A, "web", { Tags: [`${round}`] })]);
+      await here.clock.advance(2_130);
+    }
+    const registered = here.catalog.requests.slice(begin).filter((each) => each.startsWith("register")).length;
+    assert.equal(registered, 40);
+    registrar.close();
+  });
+
   test("what a catalog refuses is told once, tried more and more rarely, and does not keep the others out", async () => {
     const here = scene();
     here.catalog.refusal = (each) =>
