@@ -19,7 +19,11 @@ export function consulServers(connection: ConsulConnection, serviceName: string)
       );
       return [...new Set(entries.map(addressOf))].toSorted();
     } catch (thrown) {
-      throw catalogError(thrown, `look for servers as service "${serviceName}"`, `service "${serviceName}" { policy = "read" } node_prefix "" { policy = "read" }`);
+      throw catalogError(
+        thrown,
+        `look for servers as service "${serviceName}"`,
+        `service "${serviceName}" { policy = "read" } node_prefix "" { policy = "read" }`,
+      );
     }
   };
 }

@@ -15,12 +15,4 @@ export { consulCatalog, type ConsulCatalogOptions } from "./catalog.ts";
 export { consulTokens, type ConsulTokensOptions } from "./tokens.ts";
 export { consulFingerprint } from "./fingerprint.ts";
 export { consulServers } from "./discovery.ts";
-export {
-  agentSnippet,
-  setUpConsul,
-  tearDownConsul,
-  wantedObjects,
-  AGENT_RULES,
-  type ConsulSetup,
-  type SetupStep,
-} from "./setup.ts";
+export { agentSnippet, setUpConsul, tearDownConsul, wantedObjects, AGENT_RULES, type ConsulSetup, type SetupStep } from "./setup.ts";

@@ -219,7 +219,9 @@ function list(connection: ConsulConnection, kind: Kind): Promise<readonly Found[
 async function find(connection: ConsulConnection, { kind, name, body }: WantedObject): Promise<Found | undefined> {
   const listed = await list(connection, kind);
   if (kind === "binding-rule") {
-    return listed.find((each) => each.AuthMethod === AUTH_METHOD && each["Selector"] === body["Selector"] && each["BindType"] === body["BindType"]);
+    return listed.find(
+      (each) => each.AuthMethod === AUTH_METHOD && each["Selector"] === body["Selector"] && each["BindType"] === body["BindType"],
+    );
   }
   const found = listed.find((each) => each.Name === name);
   if (found === undefined) return undefined;
@@ -228,7 +230,9 @@ async function find(connection: ConsulConnection, { kind, name, body }: WantedOb
 
 function write(connection: ConsulConnection, { kind, name, body }: WantedObject, found: Found | undefined): Promise<unknown> {
   const path = found === undefined ? `/acl/${kind}` : pathOf(kind, found);
-  return acl(connection, `write ${kind} "${name}"`, () => connection.direct("PUT", path, { body: { ...(found?.ID === undefined ? {} : { ID: found.ID }), ...body } }));
+  return acl(connection, `write ${kind} "${name}"`, () =>
+    connection.direct("PUT", path, { body: { ...(found?.ID === undefined ? {} : { ID: found.ID }), ...body } }),
+  );
 }
 
 function pathOf(kind: Kind, found: Found): string {
@@ -247,7 +251,9 @@ function says(found: unknown, wanted: unknown): boolean {
   if (typeof wanted === "object" && wanted !== null) {
     if (typeof found !== "object" || found === null) return false;
     const there = found as Readonly<Record<string, unknown>>;
-    return Object.entries(wanted).every(([key, value]) => key === "Description" || (key === "MaxTokenTTL" ? sameTtl(there[key], value) : says(there[key], value)));
+    return Object.entries(wanted).every(
+      ([key, value]) => key === "Description" || (key === "MaxTokenTTL" ? sameTtl(there[key], value) : says(there[key], value)),
+    );
   }
   return isDeepStrictEqual(found, wanted);
 }
@@ -258,10 +264,14 @@ function sameTtl(found: unknown, wanted: unknown): boolean {
 }
 
 function occupied({ kind, name }: WantedObject): NamedError {
-  return new NamedError("CONSUL_SETUP_OCCUPIED", `Cannot set up Consul: ${kind} "${name}" is there already, made by somebody else and otherwise`, {
-    statusCode: 409,
-    fix: `Nothing was changed. Remove it (consul acl ${kind} delete), or change it by hand and leave this command out.`,
-  });
+  return new NamedError(
+    "CONSUL_SETUP_OCCUPIED",
+    `Cannot set up Consul: ${kind} "${name}" is there already, made by somebody else and otherwise`,
+    {
+      statusCode: 409,
+      fix: `Nothing was changed. Remove it (consul acl ${kind} delete), or change it by hand and leave this command out.`,
+    },
+  );
 }
 
 const AWAY = { fix: "Start Consul, or set CONSUL_HTTP_ADDR to where it is." };

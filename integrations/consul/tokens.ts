@@ -1,5 +1,6 @@
 /** ports/token-exchange by Consul's JWT login: a workload's identity goes in, an ACL token of exactly its rights comes out. */
-import type { TokenExchange } from "#ports";
+import { randomUUID } from "node:crypto";
+import type { ExchangedToken, TokenExchange } from "#ports";
 import { NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
@@ -27,11 +28,13 @@ export function consulTokens({ connection, methods }: ConsulTokensOptions): Toke
         const expiresAtMs = token.ExpirationTime ? Date.parse(token.ExpirationTime) : null;
         return { AccessorID: token.AccessorID, SecretID: token.SecretID, expiresAtMs };
       } catch (thrown) {
+        if (accessIsOpen(thrown)) return noToken();
         throw exchangeError(thrown, AuthMethod, kind);
       }
     },
 
     async revoke(secret) {
+      if (secret === "") return;
       try {
         await connection.direct("POST", "/acl/logout", { token: secret });
       } catch (thrown) {
@@ -42,6 +45,7 @@ export function consulTokens({ connection, methods }: ConsulTokensOptions): Toke
     },
 
     async known(secret) {
+      if (secret === "") return true;
       try {
         await connection.direct("GET", "/acl/token/self", { token: secret });
         return true;
@@ -52,6 +56,18 @@ export function consulTokens({ connection, methods }: ConsulTokensOptions): Toke
       }
     },
   };
+}
+
+/** A Consul without access control (`consul agent -dev`) makes no tokens, and nobody needs one. */
+function accessIsOpen(thrown: unknown): boolean {
+  return thrown instanceof ConsulProblem && thrown.status === 401 && /ACL support disabled/i.test(thrown.message);
+}
+
+/** For so long; then it is asked again whether its access control was turned on. */
+const OPEN_MS = 5 * 60_000;
+
+function noToken(): ExchangedToken {
+  return { AccessorID: randomUUID(), SecretID: "", expiresAtMs: Date.now() + OPEN_MS };
 }
 
 function problemOf(thrown: unknown): ConsulProblem {
@@ -79,13 +95,14 @@ const ANSWERS: readonly { readonly says: RegExp; readonly fix: "later" | ((kind:
   { says: /token is expired|not valid yet|issued in the future|\((exp|nbf|iat)\)/i, fix: "later" },
   {
     says: /error validating claims|bound audience|issuer/i,
-    fix: () => "Compare BoundAudiences and BoundIssuer of the method with the aud of service_identity or task_identity, and the servers' oidc_issuer.",
+    fix: () =>
+      "Compare BoundAudiences and BoundIssuer of the method with the aud of service_identity or task_identity, and the servers' oidc_issuer.",
   },
   {
     says: /error verifying token|malformed/i,
-    fix: () => "The method trusts other keys: let its JWKSURL name /.well-known/jwks.json of these servers (`drover setup consul -jwks-url`).",
+    fix: () =>
+      "The method trusts other keys: let its JWKSURL name /.well-known/jwks.json of these servers (`drover setup consul -jwks-url`).",
   },
-  { says: /ACL support disabled/i, fix: () => "Leave service_identity and task_identity out of consul { … }, or turn Consul's ACLs on." },
   {
     says: /Permission denied/i,
     fix: (kind) =>

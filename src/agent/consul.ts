@@ -35,7 +35,9 @@ export function openConsul(consul: ConsulConfig): AgentConsul {
     connection,
     fingerprint: consulFingerprint(connection),
     catalog: (nodeId) => consulCatalog({ connection, owner: nodeId }),
-    tokens: identified ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } }) : undefined,
+    tokens: identified
+      ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } })
+      : undefined,
     servers: consulServers(connection, consul.serverServiceName),
     close: () => connection.close(),
   };

@@ -34,12 +34,15 @@ async function services(owner: PartOwner): Promise<readonly Figure[]> {
   const catalog: Catalog = consulCatalog({ connection: connectionTo(real, owner), owner: "node-1" });
   const all = Array.from({ length: SERVICES }, (_, index) => {
     const { ID } = webInstance(String(index), 20_000 + index);
-    return webInstance(String(index), 20_000 + index, { Checks: [checkInstance(ID, "alive", { InitialStatus: "passing", IntervalNs: 60e9 })] });
+    return webInstance(String(index), 20_000 + index, {
+      Checks: [checkInstance(ID, "alive", { InitialStatus: "passing", IntervalNs: 60e9 })],
+    });
   });
   const started = performance.now();
   await catalog.owned();
   await inParallel(all, (each) => catalog.register(each, ""));
-  while ((await real.get<unknown[]>("/v1/health/service/web?passing")).length < SERVICES) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await real.get<unknown[]>("/v1/health/service/web?passing")).length < SERVICES)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   const coldMs = performance.now() - started;
   const looks: number[] = [];
   for (let look = 0; look < 10; look++) {

@@ -87,7 +87,13 @@ test("server and client are in the catalog while the agent runs; an address that
     (await consul.get<Registered[]>(`/v1/health/service/${name}${query}`))
       .map(({ Service: { Tags, Address, Port } }) => `${Tags.join(",")} ${Address}:${Port}`)
       .toSorted();
-  await consul.put("/v1/agent/service/register", { ID: "_nomad-server-of-somebody-else", Name: "nomad", Tags: ["http"], Address: "192.0.2.9", Port: 1 });
+  await consul.put("/v1/agent/service/register", {
+    ID: "_nomad-server-of-somebody-else",
+    Name: "nomad",
+    Tags: ["http"],
+    Address: "192.0.2.9",
+    Port: 1,
+  });
   const kept = register(t, consul, presence);
   const all = (host: string) => ["http 192.0.2.9:1", `http,west ${host}:4646`, `rpc,west ${host}:4647`, `serf,west ${host}:4648`];
   await eventually("everything to be registered and passing", async () => (await listed("nomad", "?passing")).length === 4);

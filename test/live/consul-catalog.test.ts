@@ -11,7 +11,13 @@ import { startConsul, type RealConsul } from "./parts/consul.ts";
 import { slowConsul } from "./parts/slow-consul.ts";
 
 interface Healthy {
-  readonly Service: { readonly ID: string; readonly Port: number; readonly Tags: string[]; readonly Weights: unknown; readonly Meta: Record<string, string> };
+  readonly Service: {
+    readonly ID: string;
+    readonly Port: number;
+    readonly Tags: string[];
+    readonly Weights: unknown;
+    readonly Meta: Record<string, string>;
+  };
   readonly Checks: readonly { readonly CheckID: string; readonly Status: string }[];
 }
 
@@ -63,7 +69,11 @@ describe("without access control", () => {
     }
     const standing = await eventually("both of Consul's own checks to pass", async () => {
       const checks = (await catalog.checks()) ?? new Map<string, CheckStanding>();
-      return checks.get(instance.Checks[0]?.ID ?? "")?.status === "passing" && checks.get(instance.Checks[1]?.ID ?? "")?.status === "passing" && checks;
+      return (
+        checks.get(instance.Checks[0]?.ID ?? "")?.status === "passing" &&
+        checks.get(instance.Checks[1]?.ID ?? "")?.status === "passing" &&
+        checks
+      );
     });
     assert.equal(standing.get(instance.Checks[2]?.ID ?? "")?.status, "warning");
     await catalog.deregister(id, "");
@@ -84,7 +94,10 @@ describe("without access control", () => {
     await catalog.register(changed, "");
     const [still] = await healthy();
     assert.deepEqual(still?.Service.Tags, ["green"]);
-    assert.deepEqual(new Set(still?.Checks.filter((each) => each.CheckID.startsWith("_nomad")).map((each) => each.Status)), new Set(["passing"]));
+    assert.deepEqual(
+      new Set(still?.Checks.filter((each) => each.CheckID.startsWith("_nomad")).map((each) => each.Status)),
+      new Set(["passing"]),
+    );
     // One check less than before: it is gone there too.
     await catalog.register(webInstance("a2", port, { Checks: checked.Checks.slice(0, 1) }), "");
     assert.deepEqual((await catalog.owned()).get(id)?.checkIds, [instance.Checks[0]?.ID]);
@@ -106,7 +119,16 @@ describe("without access control", () => {
     assert.deepEqual(await Promise.all(await digests()), [catalogDigest(plain), catalogDigest(open)]);
     for (const { ID } of [plain, open]) {
       const { Meta, Weights, Address, Port, EnableTagOverride } = await consul.get<Record<string, unknown>>(`/v1/agent/service/${ID}`);
-      await consul.put("/v1/agent/service/register", { ID, Name: "web", Meta, Weights, Address, Port, EnableTagOverride, Tags: ["meddled"] });
+      await consul.put("/v1/agent/service/register", {
+        ID,
+        Name: "web",
+        Meta,
+        Weights,
+        Address,
+        Port,
+        EnableTagOverride,
+        Tags: ["meddled"],
+      });
     }
     assert.deepEqual(await Promise.all(await digests()), ["altered", catalogDigest(open)]);
     await catalog.register(plain, "");
@@ -168,7 +190,10 @@ describe("without access control", () => {
     });
     const before = performance.now();
     await assert.rejects(catalog.owned(), { code: "CATALOG_UNREACHABLE", message: /no answer within 200 ms/ });
-    await assert.rejects(catalog.register(webInstance("d1", port), ""), { code: "CATALOG_UNREACHABLE", message: /no answer within 200 ms/ });
+    await assert.rejects(catalog.register(webInstance("d1", port), ""), {
+      code: "CATALOG_UNREACHABLE",
+      message: /no answer within 200 ms/,
+    });
     assert.ok(performance.now() - before < 1500);
     slow.setDelay(0);
     await slow.remove();
@@ -224,7 +249,10 @@ describe("with access control", () => {
     assert.equal((await catalog.owned()).get(instance.ID)?.digest, catalogDigest(instance), "the service stays");
     await catalog.register(instance, second.SecretID);
     await catalog.reportCheck(check, { status: "passing", output: "" }, second.SecretID);
-    await eventually("the catalog to say that it passes", async () => (await consul.get<Healthy[]>("/v1/health/service/web?passing")).length === 1);
+    await eventually(
+      "the catalog to say that it passes",
+      async () => (await consul.get<Healthy[]>("/v1/health/service/web?passing")).length === 1,
+    );
     await catalog.deregister(instance.ID, "");
     await eventually("it to be gone from the catalog", async () => (await consul.get<Healthy[]>("/v1/health/service/web")).length === 0);
   });

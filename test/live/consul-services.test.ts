@@ -142,6 +142,54 @@ describe("a job with a service in Consul", () => {
     await eventually("the tokens to be given back", async () => (await logins()) === 0, LIMIT_MS);
   });
 
+  test("gets other tokens for its tasks when somebody deletes all, and its services never go (F31)", async () => {
+    await submit();
+    const ids = await allHealthy("both to be healthy", 30_000);
+    const tokens = await consul.get<{ AccessorID: string; AuthMethod?: string }[]>("/v1/acl/tokens");
+    const gone = new Set(tokens.filter((each) => each.AuthMethod === "nomad-workloads").map((each) => each.AccessorID));
+    for (const id of gone) await consul.api(`/v1/acl/token/${id}`, { method: "DELETE" });
+    assert.equal(gone.size, 2 * COUNT);
+    await eventually(
+      "a token for each task",
+      async () => {
+        assert.deepEqual(await healthy(), ids);
+        return (await logins()) >= COUNT;
+      },
+      30_000,
+    );
+    await stopJob();
+    await eventually("the services to be gone", async () => (await registered()) === 0, LIMIT_MS);
+    await eventually("the tokens to be given back", async () => (await logins()) === 0, LIMIT_MS);
+  });
+
+  test("waits for a Consul that is away when the job comes, and for one that starts after the agent (F33)", async () => {
+    await agent.terminate();
+    await consul.stop();
+    await agent.restart();
+    await submit();
+    await consul.restart();
+    await allHealthy("both to be healthy", 60_000);
+    await eventually("the agent itself to be there", async () => (await healthy("nomad")).length === 3, 30_000);
+    await stopJob();
+    await eventually("the services to be gone", async () => (await registered()) === 0, LIMIT_MS);
+    await eventually("the tokens to be given back", async () => (await logins()) === 0, LIMIT_MS);
+  });
+
+  test("needs no token on a Consul without access control, though its identities are asked for", async (t) => {
+    const open = await startConsul({ owner: t });
+    const other = await startRealAgent({ config: { "10-agent.hcl": config(open, "") } });
+    t.after(() => other.remove());
+    const answer = await other.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: JOB }) });
+    assert.equal(answer.status, 200);
+    await eventually(
+      "both to be healthy",
+      async () => (await open.get<unknown[]>("/v1/health/service/web?passing")).length === COUNT,
+      30_000,
+    );
+    await other.request("/v1/job/web", { method: "DELETE" });
+    await eventually("both to be gone", async () => (await open.get<unknown[]>("/v1/catalog/service/web")).length === 0, LIMIT_MS);
+  });
+
   test("keeps its services while the agent is killed and started again, and no token is lost on the way (F28, F30)", async () => {
     for (let round = 0; round < Math.min(2 * testScale(), 20); round++) {
       await submit();

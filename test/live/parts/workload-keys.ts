@@ -39,7 +39,15 @@ export async function workloadKeys(owner: PartOwner): Promise<WorkloadKeys> {
 
 function signed(claims: Readonly<Record<string, unknown>>, alg: "EdDSA" | "RS256", kid: string, key: KeyObject): string {
   const now = Math.floor(Date.now() / 1000);
-  const whole = { aud: ["consul.io"], sub: "global:default:web:web:web:consul", iat: now, nbf: now, exp: now + 3600, jti: randomUUID(), ...claims };
+  const whole = {
+    aud: ["consul.io"],
+    sub: "global:default:web:web:web:consul",
+    iat: now,
+    nbf: now,
+    exp: now + 3600,
+    jti: randomUUID(),
+    ...claims,
+  };
   const text = [{ alg, kid, typ: "JWT" }, whole].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
   return `${text}.${sign(alg === "RS256" ? "sha256" : null, Buffer.from(text), key).toString("base64url")}`;
 }

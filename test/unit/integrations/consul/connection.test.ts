@@ -53,10 +53,12 @@ async function stand(
   return { connection, seen };
 }
 
-const answering = (status: number, text = "{}", type = "application/json") => (response: ServerResponse) => {
-  response.writeHead(status, { "content-type": type });
-  response.end(text);
-};
+const answering =
+  (status: number, text = "{}", type = "application/json") =>
+  (response: ServerResponse) => {
+    response.writeHead(status, { "content-type": type });
+    response.end(text);
+  };
 
 describe("a connection to Consul", () => {
   for (const socket of [undefined, true] as const) {
@@ -106,7 +108,10 @@ describe("a connection to Consul", () => {
       assert.throws(() => consulConnection({ ...OPTIONS, address }), { code: "CONSUL_ADDRESS_INVALID" }, address);
     }
     const tls = { ...OPTIONS.tls, caFile: "/nowhere/ca.pem" };
-    assert.throws(() => consulConnection({ ...OPTIONS, address: "https://localhost", tls }), { code: "CONSUL_TLS_FILE_UNREADABLE", message: /ca_file/ });
+    assert.throws(() => consulConnection({ ...OPTIONS, address: "https://localhost", tls }), {
+      code: "CONSUL_TLS_FILE_UNREADABLE",
+      message: /ca_file/,
+    });
   });
 });
 

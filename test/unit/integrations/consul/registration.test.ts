@@ -51,7 +51,8 @@ describe("a service that is not what was registered", () => {
     kind: { Kind: "connect-proxy" },
     "tag override": { EnableTagOverride: true },
   } satisfies Record<string, Partial<ConsulService>>)) {
-    test(`is seen by its ${name}`, () => assert.notEqual(digestOf({ ...service, ...changes }, idsOf(registration)), catalogDigest(instance)));
+    test(`is seen by its ${name}`, () =>
+      assert.notEqual(digestOf({ ...service, ...changes }, idsOf(registration)), catalogDigest(instance)));
   }
   test("is seen by a check that is missing, or one too many", () => {
     assert.notEqual(digestOf(service, []), catalogDigest(instance));
@@ -65,7 +66,11 @@ describe("a service that is not what was registered", () => {
 
 test("a script is a TTL that outlasts its interval and its time limit; every other check is Consul's own to run", () => {
   const check = (more: Partial<CheckInstance>) => {
-    const { CheckID: _id, Name: _name, ...rest } = checkOf(aCheckInstance("web", { Address: "192.0.2.1", Port: 80, IntervalNs: 10e9, TimeoutNs: 2e9, ...more }));
+    const {
+      CheckID: _id,
+      Name: _name,
+      ...rest
+    } = checkOf(aCheckInstance("web", { Address: "192.0.2.1", Port: 80, IntervalNs: 10e9, TimeoutNs: 2e9, ...more }));
     return rest;
   };
   const times = { Interval: "10s", Timeout: "2s" };
@@ -74,10 +79,31 @@ test("a script is a TTL that outlasts its interval and its time limit; every oth
   assert.deepEqual(check({ Type: "tcp", Address: "2001:db8::1" }), { TCP: "[2001:db8::1]:80", ...times });
   assert.deepEqual(check({ Type: "http", Path: "/health?full=1" }), { HTTP: "http://192.0.2.1:80/health?full=1", Method: "GET", ...times });
   assert.deepEqual(
-    check({ Type: "http", Path: "x", Protocol: "https", Method: "POST", Body: "b", Header: { A: ["1", "2"] }, TlsSkipVerify: true, TlsServerName: "n" }),
-    { HTTP: "https://192.0.2.1:80/x", Method: "POST", Body: "b", Header: { A: ["1", "2"] }, TLSSkipVerify: true, TLSServerName: "n", ...times },
+    check({
+      Type: "http",
+      Path: "x",
+      Protocol: "https",
+      Method: "POST",
+      Body: "b",
+      Header: { A: ["1", "2"] },
+      TlsSkipVerify: true,
+      TlsServerName: "n",
+    }),
+    {
+      HTTP: "https://192.0.2.1:80/x",
+      Method: "POST",
+      Body: "b",
+      Header: { A: ["1", "2"] },
+      TLSSkipVerify: true,
+      TLSServerName: "n",
+      ...times,
+    },
   );
-  assert.deepEqual(check({ Type: "grpc", GrpcService: "shop.Cart", GrpcUseTls: true }), { GRPC: "192.0.2.1:80/shop.Cart", GRPCUseTLS: true, ...times });
+  assert.deepEqual(check({ Type: "grpc", GrpcService: "shop.Cart", GrpcUseTls: true }), {
+    GRPC: "192.0.2.1:80/shop.Cart",
+    GRPCUseTLS: true,
+    ...times,
+  });
   assert.deepEqual(check({ Type: "grpc" }), { GRPC: "192.0.2.1:80", GRPCUseTLS: false, ...times });
   const counted = { SuccessBeforePassing: 2, FailuresBeforeCritical: 3, FailuresBeforeWarning: 1 };
   assert.deepEqual(check({ ...counted, Notes: "n", InitialStatus: "warning" }), { ...counted, Notes: "n", Status: "warning", TTL: "42s" });
