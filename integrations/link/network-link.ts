@@ -22,6 +22,8 @@ export interface NetworkLinkOptions {
   readonly tls?: LinkTls;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told at every new connection: which server, and where its HTTP API is (host:port, "": it does not say). */
+  readonly connected?: (to: { readonly server: string; readonly httpAddress: string }) => void;
   /** Only tests speak another. */
   readonly version?: number;
 }
@@ -92,8 +94,9 @@ async function connectTo(
       if (welcomed) closed(reason);
     },
   });
-  await welcome;
+  const { HttpAddress } = await welcome;
   welcomed = true;
+  options.connected?.({ server, httpAddress: typeof HttpAddress === "string" ? HttpAddress : "" });
   const ask = async (method: keyof LinkConnection, ...args: readonly unknown[]) => (await asking.ask(method, args)) as never;
   return {
     register: (described) => ask("register", described),
@@ -181,8 +184,8 @@ function hail(
   { clock }: NetworkLinkOptions,
   hello: Readonly<Record<string, unknown>>,
   then: { readonly message: (message: Message) => void; readonly closed: (reason: string) => void },
-): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+): Promise<Readonly<Record<string, unknown>>> {
+  return new Promise((resolve, reject) => {
     const timer = clock.after(CONNECT_MS, () => stream.pipe.close(`no answer within ${CONNECT_MS / 1000} s`));
     let refusal: NamedError | undefined;
     stream.events = {
@@ -191,7 +194,7 @@ function hail(
         if (message.kind !== KIND.welcome) return;
         timer.cancel();
         stream.events = then;
-        resolve();
+        resolve(message.body.length === 0 ? {} : (unpack(message.body) as Readonly<Record<string, unknown>>));
       },
       closed(reason, error) {
         timer.cancel();

@@ -28,6 +28,8 @@ export interface ServeLinkOptions {
   readonly port: number;
   /** Without it nothing is proven but a node's secret, and anybody on the way can read along. */
   readonly tls?: LinkTls;
+  /** host:port of this server's HTTP API, told to nodes; "": not told. */
+  readonly httpAddress?: string;
   readonly report: LinkReport;
 }
 
@@ -49,6 +51,7 @@ const CLOSE_MS = 1_000;
 
 interface Hall {
   readonly accept: Link;
+  readonly httpAddress: string;
   readonly report: LinkReport;
   readonly pipes: Set<Pipe>;
   /** By ticket. */
@@ -56,9 +59,9 @@ interface Hall {
 }
 
 /** Rejects with NamedError LINK_LISTEN_FAILED. */
-export async function serveLink({ accept, host, port, tls, report }: ServeLinkOptions): Promise<ServedLink> {
+export async function serveLink({ accept, host, port, tls, httpAddress = "", report }: ServeLinkOptions): Promise<ServedLink> {
   const server = new Server({ ...CHANNEL_OPTIONS });
-  const hall: Hall = { accept, report, pipes: new Set(), awaited: new Map() };
+  const hall: Hall = { accept, httpAddress, report, pipes: new Set(), awaited: new Map() };
   server.addService(NODE_LINK, {
     Control: (stream: ServerDuplexStream<Frame, Frame>) => receive(hall, stream, (pipe, hello, become) => letIn(hall, pipe, hello, become)),
     Services: (stream: ServerDuplexStream<Frame, Frame>) => receive(hall, stream, (pipe, hello, become) => join(hall, pipe, hello, become)),
@@ -187,7 +190,7 @@ async function letIn(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unkn
       connection.close();
     },
   });
-  pipe.urgent({ kind: KIND.welcome, body: pack({ Version: PROTOCOL_VERSION }) });
+  pipe.urgent({ kind: KIND.welcome, body: pack({ Version: PROTOCOL_VERSION, HttpAddress: hall.httpAddress }) });
 }
 
 function answersOf(connection: LinkConnection): Answers {

@@ -83,7 +83,7 @@ function presenceOf({ config, httpAddresses, rpcAddress, runs }: AdvertiseNeeds,
 }
 
 /** With `port = 0` only who listens knows the port. */
-function withPort(advertised: string, bound: string): string {
+export function withPort(advertised: string, bound: string): string {
   return advertised.endsWith(":0") && bound !== "" ? advertised.replace(/0$/, bound.slice(bound.lastIndexOf(":") + 1)) : advertised;
 }
 

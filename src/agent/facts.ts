@@ -21,6 +21,8 @@ export interface FactSources {
   readonly log: AgentLog;
   readonly server: RunningServer | undefined;
   readonly client: () => Client | undefined;
+  /** host:port of servers elsewhere that the node here talks to. */
+  readonly serverAddresses: (() => readonly string[]) | undefined;
 }
 
 export function agentFacts(sources: FactSources): AgentFacts {
@@ -57,7 +59,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
     config: () => config.written,
     member,
     members: () => (server === undefined ? [] : [member()]),
-    serverAddresses: () => (server === undefined ? [] : [config.advertise.rpc]),
+    serverAddresses: () => (server === undefined ? (sources.serverAddresses?.() ?? []) : [config.advertise.rpc]),
     health: () => ({
       ...(server === undefined ? {} : { server: { ok: server.cluster.leads, message: server.cluster.leads ? "ok" : "No cluster leader" } }),
       ...(config.client.enabled
@@ -108,7 +110,7 @@ function stats(sources: FactSources): Record<string, Record<string, string>> {
           },
           broker: texts(server.statistics()),
         }),
-    ...(client === undefined ? {} : { client: { node_id: client.nodeId, known_servers: "1", ...texts(client.statistics()) } }),
+    ...(client === undefined ? {} : { client: { node_id: client.nodeId, known_servers: String(sources.serverAddresses?.().length ?? 1), ...texts(client.statistics()) } }),
     runtime: {
       version: `node ${process.versions.node}`,
       arch: process.arch,

@@ -104,7 +104,7 @@ function speakOnce(config: Config, log: AgentLog): void {
 function banner(config: Config, agent: RunningAgent): string {
   const rows: [string, string][] = [
     ["Advertise Addrs", `HTTP: ${config.advertise.http}; RPC: ${config.advertise.rpc}; Serf: ${config.advertise.serf}`],
-    ["Bind Addrs", `HTTP: [${agent.httpAddresses.join(" ")}]`],
+    ["Bind Addrs", `HTTP: [${agent.httpAddresses.join(" ")}]${agent.rpcAddress === undefined ? "" : `; RPC: ${agent.rpcAddress}`}`],
     ["Client", String(config.client.enabled)],
     ["Data Directory", config.dataDirectory],
     ["Log Level", config.log.level],

@@ -28,17 +28,20 @@ import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
-import { advertiseAgent, openConsul, type AgentConsul } from "./consul.ts";
+import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
 import { type AgentDns, openDns } from "./dns.ts";
 import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { killPointFrom } from "./kill-point.ts";
+import { openNodeLink, openServedLink, type NodeLink } from "./link.ts";
 import { reporter, type AgentLog } from "./log.ts";
 import { releaseParts } from "./release.ts";
 
 export interface RunningAgent {
   /** Where the HTTP API listens: "127.0.0.1:4646". */
   readonly httpAddresses: readonly string[];
+  /** Where nodes connect: "127.0.0.1:4647"; undefined without a server. */
+  readonly rpcAddress: string | undefined;
   readonly server: RunningServer | undefined;
   readonly client: Client | undefined;
   /** stopTasks: the dev agent takes everything with it. */
@@ -73,17 +76,23 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     const server = cluster === undefined ? undefined : await openServer(parts, cluster);
     if (server !== undefined) opened.push(() => server.close());
 
+    const nodeLink = config.client.enabled && server === undefined ? await openNodeLink({ ...parts, consul }) : undefined;
     let client: Client | undefined;
-    const api = openApi(parts, server, () => client);
+    const api = openApi(parts, server, () => client, nodeLink);
     opened.push(() => api.close());
     const httpAddresses = (await api.listen(listenAddresses(config))).map(addressText);
+    const httpAddress = httpAddresses[0] ?? config.advertise.http;
+    const served =
+      server === undefined ? undefined : await openServedLink({ ...parts, server, httpAddress: withPort(config.advertise.http, httpAddress) });
+    if (served !== undefined) opened.push(() => served.close());
 
-    if (config.client.enabled && server !== undefined) {
+    const link = server === undefined ? nodeLink?.link : createMemoryLink(server.link);
+    if (config.client.enabled && link !== undefined) {
       const dns = await openDns({ config: config.client.dns, log: parts.log, random: parts.random, node: () => client?.node() });
       if (dns !== undefined) opened.push(() => dns.close());
       const running = await openClient(parts, {
-        link: createMemoryLink(server.link),
-        httpAddress: httpAddresses[0] ?? config.advertise.http,
+        link,
+        httpAddress,
         taskSockets: api.taskSockets,
         dns,
         consul,
@@ -93,11 +102,12 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     }
     if (consul !== undefined) {
       const runs = { server: server !== undefined, client: client !== undefined };
-      const advertised = advertiseAgent({ ...parts, connection: consul.connection, httpAddresses, rpcAddress: undefined, runs });
+      const advertised = advertiseAgent({ ...parts, connection: consul.connection, httpAddresses, rpcAddress: served?.address, runs });
       if (advertised !== undefined) opened.push(() => advertised.close());
     }
     return {
       httpAddresses,
+      rpcAddress: served?.address,
       server,
       client,
       async close(how) {
@@ -185,12 +195,14 @@ function openApi(
   { config, clock, random, log, environment }: Parts,
   server: RunningServer | undefined,
   client: () => Client | undefined,
+  nodeLink: NodeLink | undefined,
 ): Api {
   return createApi({
     server: server ?? null,
     cluster: server?.cluster ?? null,
     localNode: localNode(client),
-    agent: agentFacts({ config, log, server, client, environment, startedAtMs: clock.nowMs() }),
+    ...(nodeLink === undefined ? {} : { serverHttp: nodeLink.serverHttp }),
+    agent: agentFacts({ config, log, server, client, serverAddresses: nodeLink?.servers, environment, startedAtMs: clock.nowMs() }),
     clock,
     random,
     region: config.region,

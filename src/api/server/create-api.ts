@@ -96,6 +96,7 @@ function createApp(desk: Desk): FastifyInstance {
     const arrived = {
       method: request.method,
       path: mark < 0 ? target : target.slice(0, mark),
+      target,
       query: request.query,
       headers: request.headers,
       body: request.body as Buffer | undefined,

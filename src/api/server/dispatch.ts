@@ -9,6 +9,7 @@ import { Query } from "./query.ts";
 import { enterpriseOnly, notInThisVersion } from "./refusal.ts";
 import type { KeptTexts } from "./reply/kept-texts.ts";
 import { perform } from "./reply/perform.ts";
+import { needsServer, relay } from "./relay.ts";
 import { HANDLERS } from "./routes/table.ts";
 import { NamedError } from "#std";
 
@@ -16,6 +17,8 @@ export interface Arrived {
   readonly method: string;
   /** Without the query string, encoded. */
   readonly path: string;
+  /** With it. */
+  readonly target: string;
   readonly query: unknown;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer | undefined;
@@ -63,18 +66,23 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
       return gone();
     },
   };
-  const result = await handler(call, desk.context);
-  await perform(result, {
-    response: arrived.response,
-    options: desk.context,
-    kept: desk.kept,
-    pretty,
-    head: arrived.method === "HEAD",
-    gzip: acceptsGzip(String(arrived.headers["accept-encoding"] ?? "")),
-    get signal() {
-      return gone();
-    },
-  });
+  try {
+    const result = await handler(call, desk.context);
+    await perform(result, {
+      response: arrived.response,
+      options: desk.context,
+      kept: desk.kept,
+      pretty,
+      head: arrived.method === "HEAD",
+      gzip: acceptsGzip(String(arrived.headers["accept-encoding"] ?? "")),
+      get signal() {
+        return gone();
+      },
+    });
+  } catch (error) {
+    if (arrived.response.headersSent || !needsServer(error, desk.context)) throw error;
+    await relay(arrived, arrived.response, desk.context, gone());
+  }
 }
 
 /** "gzip;q=0" says no. */

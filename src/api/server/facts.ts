@@ -39,11 +39,13 @@ export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface ApiOptions {
-  /** null: this agent runs no server part; endpoints about the state answer 501 then. */
+  /** null: this agent runs no server part; endpoints about the state are passed on to `serverHttp` then, or answer 501. */
   readonly server: Server | null;
   readonly cluster: Cluster | null;
   /** The node on this agent, if it runs one. Its id may be "" until it has started. */
   readonly localNode: { readonly id: string; readonly services: NodeServices } | null;
+  /** Of an agent without a server: http://host:port of one that can be asked instead; undefined while none is known. */
+  readonly serverHttp?: () => string | undefined;
   readonly agent: AgentFacts;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,0 +1,67 @@
+/**
+ * What only servers answer, asked of a node's agent: passed on to the server its node is connected to, and its answer passed back as it comes.
+ * Once: an agent that is asked by another does not pass on again.
+ */
+import { request as ask, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import { messageOf, NamedError } from "#std";
+import type { Context } from "./call.ts";
+
+export interface Relayed {
+  readonly method: string;
+  /** With its query. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer | undefined;
+}
+
+const RELAYED = "x-drover-relayed";
+/** Of one connection to the next (RFC 9110), and what is said anew. */
+const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"]);
+
+/** Says whether a refusal of this agent is one that a server need not make. */
+export function needsServer(error: unknown, context: Context): boolean {
+  if (context.server !== null || context.serverHttp === undefined || !(error instanceof NamedError)) return false;
+  return error.code === "API_SERVER_ONLY" || error.code === "ALLOCATION_NOT_ON_NODE";
+}
+
+/** Resolves when the answer is out. Rejects with NamedError API_NO_LEADER, or API_SERVER_UNREACHABLE. */
+export async function relay(what: Relayed, response: ServerResponse, context: Context, signal: AbortSignal): Promise<void> {
+  const base = serverOf(what.headers, context);
+  const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
+  const answered = Promise.withResolvers<import("node:http").IncomingMessage>();
+  const asked = ask(new URL(what.target, base), {
+    method: what.method,
+    signal,
+    headers: { ...headers, [RELAYED]: "1", ...(what.body === undefined ? {} : { "content-length": String(what.body.length) }) },
+  });
+  asked.once("response", answered.resolve);
+  asked.once("error", answered.reject);
+  asked.end(what.body);
+  const answer = await answered.promise.catch((cause: unknown) => {
+    throw unreachable(base, cause);
+  });
+  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))));
+  response.flushHeaders();
+  await pipeline(answer, response);
+}
+
+/** http://host:port of the server to ask. */
+export function serverOf(headers: IncomingHttpHeaders, context: Context): string {
+  const base = context.serverHttp?.();
+  if (base === undefined || headers[RELAYED] !== undefined) {
+    throw new NamedError("API_NO_LEADER", "No cluster leader", {
+      statusCode: 500,
+      fix: "This agent runs no server, and its node is connected to none it could ask: look at its log, or ask a server.",
+    });
+  }
+  return base;
+}
+
+export function unreachable(base: string, cause: unknown): NamedError {
+  return new NamedError("API_SERVER_UNREACHABLE", `No path to server ${base}: ${messageOf(cause)}`, {
+    statusCode: 500,
+    fix: "Ask a server, or let the servers' HTTP API listen where nodes reach it: addresses { http = … }.",
+    cause,
+  });
+}
