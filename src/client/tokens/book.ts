@@ -13,7 +13,7 @@
  *   one gives back what the last one left (F30). The directory is the agent's alone.
  * - One exchange at a time for each workload; one workload holds one token (and those it replaced, until its allocation is over: a variable of
  *   the running task may still say them).
- * - A token the system does not know any more is replaced within seconds (F31). A system that cannot be reached holds up who starts, takes
+ * - A token the system does not know any more is replaced soon (F31; of services see patrol.ts). A system that cannot be reached holds up who starts, takes
  *   nothing from who runs, and is found again by itself (F33).
  *
  * What no care can give back: a token that was made while the agent died before it heard of it. Nobody knows its secret; the system forgets it
@@ -27,6 +27,7 @@ import type { SignedIdentities } from "../identity/book.ts";
 import { identityKey } from "../identity/wanted.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { Report } from "../world.ts";
+import { Patrol } from "./patrol.ts";
 import { allocationOf, eraseRecord, isOut, readRecords, replaceAtMs, writeRecord, type TokenRecord } from "./record.ts";
 import { TokenReturns } from "./returns.ts";
 
@@ -73,11 +74,18 @@ export class ConsulTokens implements TokenBook {
   readonly #listeners = new Set<(request: IdentityRequest, token: string) => void>();
   readonly #calls = new Set<Promise<unknown>>();
   readonly #queue: (() => void)[] = [];
+  readonly #patrol: Patrol<Workload>;
   #closed = false;
 
   constructor(needs: ConsulTokensNeeds) {
     this.#needs = needs;
     this.#returns = new TokenReturns(needs);
+    this.#patrol = new Patrol({
+      clock: needs.clock,
+      random: needs.random,
+      watched: () => [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(isWatched)),
+      look: (workload) => this.#look(workload),
+    });
   }
 
   /** After a restart: takes up the tokens of the allocations that still live here, and gives back the others. Once, before anything else. */
@@ -130,6 +138,7 @@ export class ConsulTokens implements TokenBook {
 
   /** What is under way gets a moment to end. The store may be closed after. */
   async close(): Promise<void> {
+    this.#patrol.close();
     for (const { workloads } of this.#living.values()) for (const workload of workloads.values()) workload.timer?.cancel();
     const settled = Promise.all([Promise.allSettled(this.#calls), this.#returns.settled()]);
     const timed = Promise.withResolvers<void>();
@@ -250,6 +259,7 @@ export class ConsulTokens implements TokenBook {
     workload.timer = undefined;
     const { held, living, request } = workload;
     if (held === undefined || living.over.signal.aborted || this.#closed) return;
+    if (isWatched(workload)) this.#patrol.begin();
     const { clock, random } = this.#needs;
     const replaceMs = (replaceAtMs(held) ?? Number.POSITIVE_INFINITY) - clock.nowMs();
     const lookMs = request.Workload.Kind === "task" ? TASK_TOKEN_LOOK_MS * (1 - random.fraction() / 5) : Number.POSITIVE_INFINITY;
@@ -261,6 +271,15 @@ export class ConsulTokens implements TokenBook {
       else if (lookMs <= waitMs) void this.#renew(workload, "gone");
       else this.#arm(workload);
     });
+  }
+
+  /** Once: a system that cannot be reached now is asked again in the next round. */
+  async #look(workload: Workload): Promise<void> {
+    const { exchange } = this.#needs;
+    const { held } = workload;
+    if (exchange === undefined || held === undefined || workload.renewing) return;
+    const known = await exchange.known(held.secret).catch(() => true);
+    if (!known && workload.held === held) await this.#renew(workload, "gone");
   }
 
   /** Another in its place: `old`: in any case; `gone`: when the system does not know it. Tries until it is done or the allocation over. */
@@ -294,6 +313,7 @@ export class ConsulTokens implements TokenBook {
       if (known || living.over.signal.aborted || this.#closed || workload.held !== held) return;
       workload.held = undefined;
       eraseRecord(this.#needs.store, held);
+      this.#patrol.alarm();
     }
     await this.#exchange(workload, exchange);
   }
@@ -302,6 +322,11 @@ export class ConsulTokens implements TokenBook {
     const fields = { alloc_id: request.AllocationID, task: request.Workload.Task, problem: messageOf(thrown) };
     this.#needs.report({ level: "warn", message: "a Consul token could not be replaced, trying again", fields });
   }
+}
+
+/** Nobody uses a service's token while nothing changes. */
+function isWatched({ request, held }: Workload): boolean {
+  return held !== undefined && request.Workload.Kind === "service";
 }
 
 function describe({ AllocationID, Workload, Identity }: IdentityRequest): Readonly<Record<string, string>> {

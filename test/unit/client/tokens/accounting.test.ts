@@ -31,7 +31,13 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ what: fc.constantFrom("gone" as const, "over" as const, "forgotten" as const), letter, kind }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constantFrom("crash" as const, "restart" as const, "away" as const, "back" as const) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constantFrom("refuse" as const, "wipe" as const) }) },
-  { weight: 6, arbitrary: fc.record({ what: fc.constant("wait" as const), ms: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 60_000 })) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      what: fc.constant("wait" as const),
+      ms: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 60_000 })),
+    }),
+  },
 );
 
 test("every token that an agent heard of is given back in the end, whatever happens in between", async () => {
@@ -112,7 +118,9 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
   for (const each of LETTERS) if (living.has(allocationId(each))) await perform({ what: "over", letter: each, kind: "task" });
   await perform({ what: "back" });
   await clock.advance(90 * SECOND);
-  const left = [...exchange.tokens.values()].filter((token) => !lost.has(token.SecretID) && (token.expiresAtMs ?? Infinity) > clock.nowMs());
+  const left = [...exchange.tokens.values()].filter(
+    (token) => !lost.has(token.SecretID) && (token.expiresAtMs ?? Infinity) > clock.nowMs(),
+  );
   assert.deepEqual(left, [], "tokens are left");
   assert.equal(facts.size, 0, "tokens are remembered that are no more");
   assert.deepEqual(agent!.book.counts, { held: 0, returning: 0 });

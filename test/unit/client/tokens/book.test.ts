@@ -62,7 +62,14 @@ describe("the book of tokens", () => {
   test("without an exchange there is no token, and nothing to give back", async () => {
     const { clock, store } = createWorld();
     const fresh = () => Promise.reject(new Error("nobody asks"));
-    const book = new ConsulTokens({ exchange: undefined, identities: { fresh }, store, clock, random: createSeededRandom(1), report: () => {} });
+    const book = new ConsulTokens({
+      exchange: undefined,
+      identities: { fresh },
+      store,
+      clock,
+      random: createSeededRandom(1),
+      report: () => {},
+    });
     book.restore(new Set());
     assert.equal(await book.token(service("a"), forever), "");
     book.revoke(allocationId("a"));
@@ -76,7 +83,11 @@ describe("the book of tokens", () => {
     const three = await book.token(service("a"), forever);
     assert.deepEqual([one === two, two === three, exchange.minted], [true, true, 1]);
     assert.notEqual(await book.token(service("a", "db"), forever), one);
-    assert.deepEqual(exchange.tokens.get(one)?.description, { allocation: allocationId("a"), service: "web", identity: "consul-service_web" });
+    assert.deepEqual(exchange.tokens.get(one)?.description, {
+      allocation: allocationId("a"),
+      service: "web",
+      identity: "consul-service_web",
+    });
   });
 
   test("is on disk before anybody uses it, and erased only after it was given back", async () => {
@@ -262,5 +273,42 @@ describe("the book of tokens", () => {
     await world.clock.settle();
     assert.equal(closed, true);
     assert.equal(world.facts.size, 1, "the next agent gives it back");
+  });
+
+  test("a service's token that is gone is noticed within 30 s though nobody uses it, at a few looks a minute (F31)", async () => {
+    const world = createWorld();
+    const book = world.book();
+    const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
+    const secrets = await Promise.all(names.map((name) => book.token(service("a", name), forever)));
+    const replaced: string[] = [];
+    book.subscribe((request) => replaced.push(request.Workload.Kind === "service" ? request.Workload.Service : ""));
+    let looks = 0;
+    const { known } = world.exchange;
+    world.exchange.known = (secret) => {
+      looks++;
+      return known(secret);
+    };
+    await world.clock.advance(60 * 1000);
+    assert.ok(looks >= 20 && looks <= 32, `${looks} looks in a minute`);
+    assert.equal(world.exchange.minted, 10);
+    world.exchange.forget(secrets[7] as string);
+    await world.clock.advance(30 * 1000);
+    assert.deepEqual(replaced, ["s7"]);
+    await book.close();
+  });
+
+  test("where one of many is gone all are looked at, and not again while they are being replaced", async () => {
+    const world = createWorld();
+    const book = world.book();
+    await Promise.all(Array.from({ length: 300 }, (_, index) => book.token(service("a", `s${index}`), forever)));
+    world.exchange.forget();
+    await world.clock.advance(10 * 1000);
+    assert.equal(world.exchange.tokens.size, 300);
+    assert.equal(world.exchange.minted, 600);
+    world.exchange.reachable = false;
+    await world.clock.advance(60 * 1000);
+    world.exchange.reachable = true;
+    assert.equal(world.exchange.tokens.size, 300);
+    await book.close();
   });
 });
