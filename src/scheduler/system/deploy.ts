@@ -3,6 +3,7 @@
  * a group's count, and is over when as many are healthy as nodes could run the group. nomad.md §6.6, §6.5 item 16.
  */
 import {
+  type Allocation,
   type Deployment,
   type DeploymentGroup,
   type DeploymentId,
@@ -15,13 +16,15 @@ import type { Pass } from "../pass.ts";
 import { groupIsWell, newDeployment, newGroupState, success, withGroups } from "../reconcile/deployment.ts";
 import type { SystemDecision } from "./decide.ts";
 import type { NodeFiller } from "./fill.ts";
-import { changeRoom, type ChangeRoom, systemStrategyOf } from "./room.ts";
+import { changeRoom, type ChangeRoom, leavesCanary, systemStrategyOf } from "./room.ts";
 import { isCurrent } from "./standing.ts";
 
 export interface Deploying {
   roomOf(group: TaskGroup): ChangeRoom;
   /** What placements of the group join; "": none. */
   idFor(group: TaskGroup): DeploymentId | "";
+  /** What is placed after that one is a canary. */
+  isCanaryAfter(group: TaskGroup, previous: Allocation | null): boolean;
   /** To be stored with the plan: a new one, or the active one with another total; null: as it is. */
   readonly deployment: Deployment | null;
   /** Of the evaluation; "" for none. */
@@ -42,10 +45,11 @@ export function deployingOf(
   const rooms = new Map<TaskGroup, ChangeRoom>();
   const states: Record<string, DeploymentGroup> = {};
   for (const decision of decisions) {
-    const { group, destructive, inPlace, feasible } = decision;
+    const { group, destructive, inPlace, places, feasible } = decision;
     const strategy = job === undefined ? null : systemStrategyOf(job, group);
     const own = allocations.filter((allocation) => allocation.TaskGroup === group.Name);
-    const room = changeRoom(strategy, destructive.length, current, group, own);
+    const returning = places.filter(({ previous }) => leavesCanary(previous, current, group)).length;
+    const room = changeRoom(strategy, destructive.length, current, group, own, returning);
     rooms.set(group, room);
     if (job === undefined || strategy === null || feasible === 0) continue;
     const known = current?.TaskGroups[group.Name];
@@ -68,6 +72,7 @@ export function deployingOf(
   return {
     roomOf: (group) => rooms.get(group) ?? NO_ROOM,
     idFor: (group) => (live?.TaskGroups[group.Name] === undefined ? "" : live.ID),
+    isCanaryAfter: (group, previous) => leavesCanary(previous, live, group),
     deployment,
     deploymentId: live?.ID ?? "",
     finished: (fillers) => {

@@ -100,7 +100,7 @@ function fill(pass: Pass, job: Job, decision: SystemDecision, deploying: Deployi
   }
   for (const spot of places) {
     if (!pass.hasBudget()) return filler;
-    filler.place(spot, join === undefined ? undefined : { ...join, canary: false });
+    filler.place(spot, join === undefined ? undefined : { ...join, canary: deploying.isCanaryAfter(group, spot.previous) });
   }
   return filler;
 }
