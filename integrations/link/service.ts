@@ -1,7 +1,10 @@
 /** What of gRPC both ends share: the two methods of link.proto, and settings. */
-import { type ChannelOptions, type ServiceDefinition } from "@grpc/grpc-js";
+import { type ChannelOptions, logVerbosity, type ServiceDefinition, setLogVerbosity } from "@grpc/grpc-js";
 import { NamedError } from "#std";
 import { decodeFrame, encodeFrame, type Frame } from "./frame.ts";
+
+// It would write to standard error what is in the errors already.
+setLogVerbosity(logVerbosity.NONE);
 
 /** Counted up when what frames mean changes; a server refuses what it does not speak. */
 export const PROTOCOL_VERSION = 1;

@@ -23,7 +23,7 @@ export async function openServedLink(needs: {
     httpAddress,
     report: reporter(log, "link"),
   });
-  log.write("INFO", "link", "listening for nodes", { address: served.address });
+  log.write("DEBUG", "link", "listening for nodes", { address: served.address });
   if (!/^(127\.|::1$|localhost$)/.test(config.bind.rpc)) {
     log.write("WARN", "link", "nodes connect without TLS: whoever reaches this address can register a node and read along", {
       address: served.address,
