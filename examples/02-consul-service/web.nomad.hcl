@@ -53,11 +53,16 @@ job "web" {
         args = ["-e", <<-EOT
           const { NOMAD_ALLOC_INDEX: index, NOMAD_IP_http: ip, NOMAD_PORT_http: port } = process.env;
           let well = true;
+          let requests = 0;
+          const says = {
+            "/break": () => ((well = false), "from now on I am not well\n"),
+            "/metrics": () => "lesson_requests_total " + requests + "\n",
+          };
           require("node:http")
             .createServer((request, response) => {
-              if (request.url === "/break") well = false;
-              const says = request.url === "/break" ? "from now on I am not well\n" : "copy " + index + " answers\n";
-              response.writeHead(request.url === "/health" && !well ? 500 : 200).end(says);
+              requests++;
+              const text = says[request.url]?.() ?? "copy " + index + " answers\n";
+              response.writeHead(request.url === "/health" && !well ? 500 : 200, { "content-type": "text/plain" }).end(text);
             })
             .listen(Number(port), ip);
           process.on("SIGINT", () => process.exit(0));

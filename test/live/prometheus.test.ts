@@ -1,0 +1,133 @@
+/**
+ * Prometheus with the files of lesson 2 finds every copy, by the agent's API (nomad_sd) and by the real Consul (consul_sd), and scrapes it.
+ * Debian builds its Prometheus without both discoveries: test/tools/prometheus-sd runs Prometheus' own before it and hands on what they found.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test, type TestContext } from "node:test";
+import { toolPath } from "../../scripts/tool-path.ts";
+import { startConsul } from "./parts/consul.ts";
+import { freePorts } from "./parts/ports.ts";
+import { partProcess, withFreshPorts } from "./parts/process.ts";
+import { eventually, REPOSITORY, run, startRealAgent, temporaryDirectory, type RealAgent } from "./real-agent.ts";
+
+const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
+const LESSON = join(REPOSITORY, "examples", "02-consul-service");
+const AGENT = `server {
+  enabled = true
+}
+client {
+  enabled = true
+}
+plugin "raw_exec" {
+  config {
+    enabled = true
+  }
+}
+telemetry {
+  prometheus_metrics = true
+}
+`;
+const scratch = temporaryDirectory("prometheus-sd");
+const discovery = join(scratch.path, "prometheus-sd");
+
+before(async () => {
+  if (SKIP) return;
+  const cwd = join(REPOSITORY, "test", "tools", "prometheus-sd");
+  const built = await run("go", ["build", "-o", discovery, "."], { cwd, timeoutMs: 240_000 });
+  assert.equal(built.code, 0, `go build: ${built.stderr}`);
+});
+after(() => scratch.remove());
+
+interface Target {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly health: string;
+}
+
+async function startAgent(t: TestContext, more = ""): Promise<RealAgent> {
+  const agent = await startRealAgent({ config: { "agent.hcl": AGENT + more } });
+  t.after(() => agent.remove());
+  return agent;
+}
+
+/** Follows a file of the lesson, at the addresses of this test; returns what Prometheus scrapes of one of its jobs. */
+async function follow(t: TestContext, file: string, place: { readonly from: string; readonly to: string }) {
+  const finder = await partProcess("prometheus-sd", t);
+  const [config, targets] = [join(finder.folder, "found.yml"), join(finder.folder, "targets.json")];
+  const text = readFileSync(join(LESSON, file), "utf8");
+  assert.ok(text.includes(place.from));
+  writeFileSync(config, text.replaceAll(place.from, place.to).replaceAll(/: 5s$/gm, ": 1s"));
+  await finder.start(discovery, ["-config", config, "-out", targets], async () => existsSync(targets));
+
+  const prometheus = await partProcess("prometheus", t);
+  const own = join(prometheus.folder, "prometheus.yml");
+  writeFileSync(
+    own,
+    `global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: found\n    file_sd_configs:\n      - files: ["${targets}"]\n        refresh_interval: 1s\n`,
+  );
+  let address = "";
+  await withFreshPorts(async () => {
+    const [port = 0] = await freePorts(1);
+    address = `http://127.0.0.1:${port}`;
+    const flags = {
+      "config.file": own,
+      "storage.tsdb.path": join(prometheus.folder, "data"),
+      "web.listen-address": `127.0.0.1:${port}`,
+      "web.console.templates": prometheus.folder,
+      "web.console.libraries": prometheus.folder,
+    };
+    await prometheus.start(
+      toolPath("prometheus"),
+      Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      async () => (await fetch(`${address}/-/ready`)).ok,
+    );
+  });
+  return async (job: string): Promise<readonly Target[]> => {
+    const answer = (await (await fetch(`${address}/api/v1/targets`)).json()) as { data: { activeTargets: Target[] } };
+    return answer.data.activeTargets.filter((target) => target.labels["job"] === job);
+  };
+}
+
+async function allUp(targets: (job: string) => Promise<readonly Target[]>, job: string, count: number): Promise<readonly Target[]> {
+  return eventually(
+    `${count} targets of ${job} to be scraped`,
+    async () => {
+      const found = await targets(job);
+      assert.deepEqual(
+        found.map(({ health }) => health),
+        Array.from({ length: count }, () => "up"),
+        JSON.stringify(found),
+      );
+      return found;
+    },
+    60_000,
+  );
+}
+
+/** Three copies found, under the ids of the job's allocations; none any more when the job was stopped. */
+async function comeAndGo(agent: RealAgent, provider: string, targets: (job: string) => Promise<readonly Target[]>): Promise<void> {
+  const ran = await agent.cli("job", "run", "-var", `provider=${provider}`, join(LESSON, "web.nomad.hcl"));
+  assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+  const copies = await allUp(targets, "services", 3);
+  const allocations = await agent.get<{ ID: string }[]>("/v1/job/web/allocations");
+  const labels = (name: string) => copies.map((target) => target.labels[name]);
+  assert.deepEqual(labels("allocation").toSorted(), allocations.map(({ ID }) => ID).toSorted());
+  assert.deepEqual(labels("service"), ["web", "web", "web"]);
+  await allUp(targets, "drover", 1);
+  const stopped = await agent.cli("job", "stop", "web");
+  assert.equal(stopped.code, 0, stopped.stdout + stopped.stderr);
+  await eventually("the job's targets to go", async () => (await targets("services")).length === 0, 60_000);
+  await allUp(targets, "drover", 1);
+}
+
+test("nomad_sd finds every copy by the agent's API, as long as it runs", { skip: SKIP, timeout: 180_000 }, async (t) => {
+  const agent = await startAgent(t);
+  await comeAndGo(agent, "nomad", await follow(t, "prometheus-nomad.yml", { from: "127.0.0.1:4646", to: `127.0.0.1:${agent.port}` }));
+});
+
+test("consul_sd finds every copy, and the agent, in Consul, as long as it runs", { skip: SKIP, timeout: 180_000 }, async (t) => {
+  const consul = await startConsul({ owner: t });
+  const agent = await startAgent(t, `consul {\n  address = "${consul.httpAddress}"\n}\n`);
+  await comeAndGo(agent, "consul", await follow(t, "prometheus-consul.yml", { from: "127.0.0.1:8500", to: consul.httpAddress }));
+});
