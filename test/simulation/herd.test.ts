@@ -3,7 +3,10 @@
  * alone, what is wanted runs. The seed is in the failure. The gate plays the same seeds every time; DROVER_SEED=n starts elsewhere.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { testScale } from "../scale.ts";
 import { play } from "./play.ts";
 import { seedOfRun } from "./random.ts";
@@ -15,6 +18,7 @@ const TIGHT: Setting = { nodes: 4, jobs: 5, memoryMB: 2_048, roomy: false };
 const SEEDS = testScale() >= 10 ? 5_000 : Math.max(1, Math.round(300 * testScale()));
 const STEPS = 25;
 const FIRST_SEED = process.env["DROVER_SEED"] === undefined ? 1 : seedOfRun();
+const SIMULATE = join(import.meta.dirname, "simulate.ts");
 
 /** Slices, so that a failure is one test's and progress shows. */
 const SLICE = 50;
@@ -35,8 +39,11 @@ for (let from = 0; from < SEEDS; from += SLICE) {
   });
 }
 
-test("the same seed writes the same log, byte for byte", async () => {
-  const once = await play({ seed: FIRST_SEED, setting: ROOMY, steps: STEPS });
-  const again = await play({ seed: FIRST_SEED, setting: ROOMY, steps: STEPS });
-  assert.deepEqual(again, once);
+test("the same seed writes the same log, byte for byte, in this process and in another", async () => {
+  const told = { seed: FIRST_SEED, setting: ROOMY, steps: STEPS };
+  const once = await play(told);
+  assert.deepEqual(await play(told), once);
+  const words = [SIMULATE, "--seed", FIRST_SEED, "--nodes", ROOMY.nodes, "--jobs", ROOMY.jobs, "--steps", STEPS, "--quiet"].map(String);
+  const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: 60_000 });
+  assert.ok(stdout.includes(`log ${once.hash}`), `another process: ${stdout}`);
 });
