@@ -2,7 +2,8 @@
  * What only servers answer, asked of a node's agent: passed on to the server its node is connected to, and its answer passed back as it comes.
  * Once: an agent that is asked by another does not pass on again.
  */
-import { request as ask, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, NamedError } from "#std";
 import type { Context } from "./call.ts";
@@ -29,7 +30,7 @@ export function needsServer(error: unknown, context: Context): boolean {
 export async function relay(what: Relayed, response: ServerResponse, context: Context, signal: AbortSignal): Promise<void> {
   const base = serverOf(what.headers, context);
   const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
-  const answered = Promise.withResolvers<import("node:http").IncomingMessage>();
+  const answered = Promise.withResolvers<IncomingMessage>();
   const asked = ask(new URL(what.target, base), {
     method: what.method,
     signal,
@@ -46,8 +47,55 @@ export async function relay(what: Relayed, response: ServerResponse, context: Co
   await pipeline(answer, response);
 }
 
+/**
+ * A request to upgrade, passed on as it is: from then on the two sockets are one. `refused` is told when the server does not upgrade.
+ * Resolves when it is over; rejects as relay does.
+ */
+export async function relayUpgrade(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  context: Context,
+  refused: (status: number, text: string) => void,
+): Promise<void> {
+  const base = serverOf(request.headers, context);
+  const { host: _, ...headers } = request.headers;
+  const over = Promise.withResolvers<void>();
+  const asked = ask(new URL(request.url ?? "/", base), { method: "GET", headers: { ...headers, [RELAYED]: "1" } });
+  asked.once("error", (cause) => over.reject(unreachable(base, cause)));
+  asked.once("response", (answer) => {
+    answer.setEncoding("utf8");
+    let text = "";
+    answer.on("data", (part: string) => (text += part));
+    answer.once("close", () => {
+      refused(answer.statusCode ?? 502, text);
+      over.resolve();
+    });
+  });
+  asked.once("upgrade", (answer, far: Duplex, begun: Buffer) => {
+    const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${String(value)}\r\n`);
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join("")}\r\n`);
+    socket.write(begun);
+    far.write(head);
+    const part = () => {
+      far.destroy();
+      socket.destroy();
+      over.resolve();
+    };
+    for (const end of [far, socket]) end.once("close", part).on("error", part);
+    far.pipe(socket);
+    socket.pipe(far);
+  });
+  socket.once("close", () => {
+    asked.destroy();
+    over.resolve();
+  });
+  asked.end();
+  await over.promise;
+}
+
 /** http://host:port of the server to ask. */
-export function serverOf(headers: IncomingHttpHeaders, context: Context): string {
+function serverOf(headers: IncomingHttpHeaders, context: Context): string {
   const base = context.serverHttp?.();
   if (base === undefined || headers[RELAYED] !== undefined) {
     throw new NamedError("API_NO_LEADER", "No cluster leader", {
@@ -58,7 +106,7 @@ export function serverOf(headers: IncomingHttpHeaders, context: Context): string
   return base;
 }
 
-export function unreachable(base: string, cause: unknown): NamedError {
+function unreachable(base: string, cause: unknown): NamedError {
   return new NamedError("API_SERVER_UNREACHABLE", `No path to server ${base}: ${messageOf(cause)}`, {
     statusCode: 500,
     fix: "Ask a server, or let the servers' HTTP API listen where nodes reach it: addresses { http = … }.",

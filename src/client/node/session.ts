@@ -7,7 +7,7 @@
  */
 import type { Node } from "#model";
 import type { Clock, Link, LinkConnection, NodeEnd, Random } from "#ports";
-import { messageOf } from "#std";
+import { messageOf, NamedError } from "#std";
 import type { Report } from "../world.ts";
 
 const RECONNECT_FIRST_MS = 250;
@@ -61,7 +61,9 @@ export class Session {
       try {
         await this.#live();
       } catch (thrown) {
-        this.#needs.report({ level: "warn", message: "servers cannot be reached, trying again", fields: { problem: messageOf(thrown) } });
+        const fix = thrown instanceof NamedError ? thrown.fix : undefined;
+        const fields = { problem: messageOf(thrown), ...(fix === undefined ? {} : { fix }) };
+        this.#needs.report({ level: "warn", message: "servers cannot be reached, trying again", fields });
       }
       this.#needs.connected(undefined);
       this.#connection?.close();

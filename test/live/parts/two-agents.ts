@@ -32,11 +32,14 @@ export async function clientAgent(owner: PartOwner, servers: readonly string[], 
 export async function untilItAnswers(agent: RealAgent): Promise<void> {
   await eventually(
     "the agent to answer",
-    async () => (await fetch(`${agent.address}/v1/agent/health`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)) !== undefined,
+    async () =>
+      agent.output().includes("Cannot start agent") ||
+      (await fetch(`${agent.address}/v1/agent/health`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)) !== undefined,
     30_000,
   ).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${agent.output()}`);
   });
+  if (agent.output().includes("Cannot start agent")) throw new Error(agent.output());
 }
 
 export async function untilReady(server: RealAgent, who: readonly RealAgent[] = []): Promise<void> {

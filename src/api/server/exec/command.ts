@@ -2,6 +2,7 @@
 import type { Allocation, AllocationId, Job } from "#model";
 import type { ExecInput, ExecOutput } from "#ports";
 import type { Context } from "../call.ts";
+import { NamedError } from "#std";
 import { jobTails, matchJobPath } from "../paths.ts";
 import type { Query } from "../query.ts";
 import { badRequest, notFound } from "../refusal.ts";
@@ -65,6 +66,16 @@ export async function startCommand(
   if (ask.task === "") throw badRequest("task name is required");
   const node = await nodeOfAllocation(context, found.id);
   return node.exec({ AllocationId: found.id as AllocationId, Task: ask.task, Command: found.command, Tty: ask.tty }, input, signal);
+}
+
+/** On an agent without a server: does its own node not have what is asked about? Actions are found in the servers' state. */
+export async function isElsewhere(ask: ExecAsk, { localNode }: Context): Promise<boolean> {
+  if (ask.what.kind === "action" || localNode === null || localNode.id === "") return true;
+  const found = localNode.services.statFile(ask.allocation as AllocationId, "/");
+  return found.then(
+    () => false,
+    (error: unknown) => error instanceof NamedError && error.code === "ALLOCATION_NOT_ON_NODE",
+  );
 }
 
 async function actionOf(ask: ExecAsk, of: Extract<ExecAsk["what"], { kind: "action" }>, context: Context) {

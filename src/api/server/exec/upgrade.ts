@@ -10,8 +10,9 @@ import type { Context } from "../call.ts";
 import { guardOrigin, type Guard } from "../origin.ts";
 import { Query } from "../query.ts";
 import { headersOf } from "../reply/heads.ts";
+import { relayUpgrade } from "../relay.ts";
 import { refusalOf } from "../reply/refuse.ts";
-import { isExecPath, readAsk, startCommand, type ExecAsk } from "./command.ts";
+import { isElsewhere, isExecPath, readAsk, startCommand, type ExecAsk } from "./command.ts";
 import { runSession } from "./session.ts";
 
 export interface UpgradeDesk {
@@ -43,32 +44,47 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
     const answered = (status: number) =>
       context.onAnswered?.({ method: "GET", path, status, durationMs: context.clock.nowMs() - startedMs });
     const onFault = (error: unknown) => context.onFault?.({ method: "GET", path, error });
+    const refuse = (error: unknown) => {
+      const refusal = refusalOf(error);
+      if (refusal.fault) onFault(error);
+      answerPlainly(socket, refusal.status, refusal.text, { ...headersOf(context, {}, "text/plain; charset=utf-8"), ...refusal.headers });
+      answered(refusal.status);
+    };
     let ask: ExecAsk;
     try {
       // A page in a browser may open websockets to anywhere: held to the rules of a change.
       guardOrigin(request.headers, true, desk.guard);
       ask = readAsk(path, new Query(query));
     } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal.fault) onFault(error);
-      answerPlainly(socket, refusal.status, refusal.text, { ...headersOf(context, {}, "text/plain; charset=utf-8"), ...refusal.headers });
-      answered(refusal.status);
-      return;
+      return refuse(error);
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = runSession({
-        socket: webSocket,
-        clock: context.clock,
-        handshake: ask.handshake,
-        start: (input, signal) => startCommand(ask, context, input, signal),
-        onFault,
-        closing: desk.closing,
-      }).finally(() => {
-        running.delete(session);
-        answered(101);
+    const here = () =>
+      sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        const session = runSession({
+          socket: webSocket,
+          clock: context.clock,
+          handshake: ask.handshake,
+          start: (input, signal) => startCommand(ask, context, input, signal),
+          onFault,
+          closing: desk.closing,
+        }).finally(() => {
+          running.delete(session);
+          answered(101);
+        });
+        running.add(session);
       });
-      running.add(session);
-    });
+    if (context.server !== null || context.serverHttp?.() === undefined) return here();
+    void isElsewhere(ask, context)
+      .then(async (elsewhere) => {
+        if (!elsewhere) return here();
+        const shut = () => socket.destroy();
+        desk.closing.addEventListener("abort", shut, { once: true });
+        await relayUpgrade(request, socket, head, context, (status, text) =>
+          answerPlainly(socket, status, text, headersOf(context, {}, "text/plain; charset=utf-8")),
+        ).finally(() => desk.closing.removeEventListener("abort", shut));
+        answered(101);
+      })
+      .catch(refuse);
   }
 
   return {

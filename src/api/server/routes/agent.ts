@@ -1,9 +1,8 @@
 /** /v1/agent: what this agent is, who it knows, how it is, what it logs. */
 import { value, type Context, type Handler } from "../call.ts";
 import { LOG_LEVELS, type LogLevel } from "../facts.ts";
-import { badRequest } from "../refusal.ts";
 import { beating } from "../reply/beating.ts";
-import { notFound } from "../refusal.ts";
+import { badRequest, notFound, serverOnly } from "../refusal.ts";
 
 const HEARTBEAT_MS = 1000;
 const FIRST_HEARTBEAT_MS = 100;
@@ -31,13 +30,16 @@ function secret(name: string): boolean {
   return /token|secret|password|passwd|encrypt|credential|^auth$/i.test(name);
 }
 
-export const listMembers: Handler = (_call, context) =>
-  value({
+export const listMembers: Handler = (_call, context) => {
+  // An agent without a server passes the question on where it can.
+  if (context.server === null && context.serverHttp !== undefined) throw serverOnly();
+  return value({
     ServerName: context.agent.member().Name,
     ServerRegion: context.region,
     ServerDC: context.datacenter,
     Members: context.agent.members(),
   });
+};
 
 export const listServers: Handler = (_call, context) => value(context.agent.serverAddresses());
 
