@@ -74,8 +74,31 @@ function allExcluded(metric: AllocMetric, group: TaskGroup | undefined): Pick<Fo
   const [reason, count] = top;
   const nodes = count === total ? (total === 1 ? "the only node" : `all ${total} nodes`) : `${count} of ${total} nodes`;
   const rest = others.length === 0 ? "" : `, ${others.map(([other, times]) => `${quoted(other)} ${times} more`).join(", ")}`;
+  const lack = IMPLIED.find((each) => each.reason === reason);
+  if (lack !== undefined) {
+    const needed = `${lack.what}${group === undefined ? "" : ` that group ${quoted(group.Name)} needs`}`;
+    const told =
+      count === total
+        ? `No node has ${needed} (constraint ${quoted(reason)})`
+        : `Constraint ${quoted(reason)} excludes ${nodes}, which lack ${needed}${rest}`;
+    return { key: `excluded: ${reason}`, sentence: `${told}: ${lack.fix}` };
+  }
   return { key: `excluded: ${reason}`, sentence: `${exclusion(reason, nodes, rest, group)}` };
 }
+
+/** Constraints nobody wrote: they follow from what the group asks for (jobspec/admit/constraints.ts). */
+const IMPLIED = [
+  {
+    reason: "${attr.consul.version} semver >= 1.8.0",
+    what: "the Consul (1.8 or newer)",
+    fix: 'start Consul beside the agent and give the agent a consul block, it is found within seconds; or register services with provider = "nomad"',
+  },
+  {
+    reason: "${attr.nomad.service_discovery} = true",
+    what: 'the registry of provider "nomad"',
+    fix: 'it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"',
+  },
+] as const;
 
 function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup | undefined): string {
   if (reason === "missing drivers") {

@@ -159,6 +159,18 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "a = b": 2, "c = d": 1 } })) },
   ],
   [
+    "no Consul",
+    "blocked",
+    `No node has the Consul (1.8 or newer) that group "group" needs (constraint "\${attr.consul.version} semver >= 1.8.0"): start Consul beside the agent and give the agent a consul block, it is found within seconds; or register services with provider = "nomad"`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.consul.version} semver >= 1.8.0": 3 } })) },
+  ],
+  [
+    "no Consul on some",
+    "blocked",
+    `Constraint "\${attr.nomad.service_discovery} = true" excludes 2 of 3 nodes, which lack the registry of provider "nomad" that group "group" needs, "a = b" 1 more: it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.nomad.service_discovery} = true": 2, "a = b": 1 } })) },
+  ],
+  [
     "a missing driver",
     "blocked",
     `Driver "mock_driver" is missing or unhealthy on all 3 nodes: see "drover node status -verbose", or use another driver`,
