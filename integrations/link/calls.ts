@@ -118,7 +118,10 @@ export function createAsking(pipe: () => Pipe | undefined, closedMessage: (reaso
 
 /** What can be asked of this side. A method that answers with an AsyncIterable is one of many values. */
 export type Answers = Readonly<
-  Record<string, (args: readonly unknown[], signal: AbortSignal, input: () => AsyncIterable<unknown>) => Promise<unknown> | AsyncIterable<unknown>>
+  Record<
+    string,
+    (args: readonly unknown[], signal: AbortSignal, input: () => AsyncIterable<unknown>) => Promise<unknown> | AsyncIterable<unknown>
+  >
 >;
 
 export interface Answering {
@@ -294,4 +297,3 @@ class Inbox {
     this.#used = 0;
   }
 }
-

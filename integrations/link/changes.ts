@@ -49,7 +49,13 @@ export function* allocationPieces(change: AllocationsChanged): Generator<Allocat
 export const servicePieces = (change: ServicesChanged): Generator<ServicesPiece> => pieces(change, SERVICES_PER_PIECE);
 
 function* pieces<Item, Id>(
-  change: { readonly ClusterId: string; readonly Index: number; readonly Complete: boolean; readonly Changed: readonly Item[]; readonly Gone: readonly Id[] },
+  change: {
+    readonly ClusterId: string;
+    readonly Index: number;
+    readonly Complete: boolean;
+    readonly Changed: readonly Item[];
+    readonly Gone: readonly Id[];
+  },
   perPiece: number,
 ): Generator<Piece<Item, Id>> {
   const { ClusterId, Index, Complete } = change;

@@ -107,5 +107,7 @@ function putVarint(bytes: number[], value: number): void {
 }
 
 function unreadable(): NamedError {
-  return new NamedError("LINK_FRAME_UNREADABLE", "Cannot read a frame of the node link: it is not one of this protocol", { statusCode: 400 });
+  return new NamedError("LINK_FRAME_UNREADABLE", "Cannot read a frame of the node link: it is not one of this protocol", {
+    statusCode: 400,
+  });
 }

@@ -38,7 +38,9 @@ export function networkLink(options: NetworkLinkOptions): Link {
     async connect(node, end, closed) {
       const servers = await options.servers();
       if (servers.length === 0) {
-        throw refused("connect to servers: none is known", { fix: "Name one: client { servers = [\"10.0.0.1:4647\"] }, or start one that Consul knows." });
+        throw refused("connect to servers: none is known", {
+          fix: 'Name one: client { servers = ["10.0.0.1:4647"] }, or start one that Consul knows.',
+        });
       }
       const problems: (readonly [server: string, error: NamedError])[] = [];
       for (const server of shuffled([...new Set(servers)], options.random)) {
@@ -82,18 +84,23 @@ async function connectTo(
   const second = secondConnection(server, options, end);
   let welcomed = false;
   const told = tellTo(end);
-  const welcome = hail(control, options, { Version: options.version ?? PROTOCOL_VERSION, ID: node.ID, SecretID: node.SecretID }, {
-    message(message) {
-      if (message.kind === KIND.tell) told(message);
-      else if (message.kind === KIND.ask) second.open((unpack(message.body) as { Ticket: string }).Ticket);
-      else asking.take(message);
+  const welcome = hail(
+    control,
+    options,
+    { Version: options.version ?? PROTOCOL_VERSION, ID: node.ID, SecretID: node.SecretID },
+    {
+      message(message) {
+        if (message.kind === KIND.tell) told(message);
+        else if (message.kind === KIND.ask) second.open((unpack(message.body) as { Ticket: string }).Ticket);
+        else asking.take(message);
+      },
+      closed(reason) {
+        asking.closed(reason);
+        second.close();
+        if (welcomed) closed(reason);
+      },
     },
-    closed(reason) {
-      asking.closed(reason);
-      second.close();
-      if (welcomed) closed(reason);
-    },
-  });
+  );
   const { HttpAddress } = await welcome;
   welcomed = true;
   options.connected?.({ server, httpAddress: typeof HttpAddress === "string" ? HttpAddress : "" });
@@ -134,13 +141,18 @@ function secondConnection(server: string, options: NetworkLinkOptions, end: Node
       const stream = openStream(server, SERVICES, options);
       open.add(stream.pipe);
       const answering: Answering = createAnswering(() => stream.pipe, answers);
-      hail(stream, options, { Version: options.version ?? PROTOCOL_VERSION, Ticket: ticket }, {
-        message: (message) => answering.take(message),
-        closed() {
-          answering.closed();
-          open.delete(stream.pipe);
+      hail(
+        stream,
+        options,
+        { Version: options.version ?? PROTOCOL_VERSION, Ticket: ticket },
+        {
+          message: (message) => answering.take(message),
+          closed() {
+            answering.closed();
+            open.delete(stream.pipe);
+          },
         },
-      }).catch(() => undefined);
+      ).catch(() => undefined);
     },
     close() {
       for (const pipe of open) pipe.close("the node's first connection ended");
@@ -151,18 +163,14 @@ function secondConnection(server: string, options: NetworkLinkOptions, end: Node
 interface OpenedStream {
   readonly pipe: Pipe;
   /** Who gets the messages and the end. */
-  events: { readonly message: (message: Message) => void; readonly closed: (reason: string, error: Error | undefined) => void };
+  events: { readonly message: (message: Message) => void; readonly closed: (reason: string) => void };
 }
 
 function openStream(server: string, method: typeof CONTROL, { tls }: NetworkLinkOptions): OpenedStream {
-  const client = new Client(
-    server,
-    tls === undefined ? credentials.createInsecure() : credentials.createSsl(tls.ca, tls.key, tls.cert),
-    {
-      ...CLIENT_CHANNEL_OPTIONS,
-      ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName, "grpc.default_authority": tls.serverName }),
-    },
-  );
+  const client = new Client(server, tls === undefined ? credentials.createInsecure() : credentials.createSsl(tls.ca, tls.key, tls.cert), {
+    ...CLIENT_CHANNEL_OPTIONS,
+    ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName, "grpc.default_authority": tls.serverName }),
+  });
   const stream = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
   const opened: OpenedStream = {
     events: { message: () => undefined, closed: () => undefined },
@@ -171,7 +179,7 @@ function openStream(server: string, method: typeof CONTROL, { tls }: NetworkLink
       closed(reason, error) {
         // After the last word has left.
         setTimeout(() => client.close(), 1_000).unref();
-        opened.events.closed(error === undefined ? reason : reasonOf(error as ServiceError), error);
+        opened.events.closed(error === undefined ? reason : reasonOf(error as ServiceError));
       },
     }),
   };
@@ -196,27 +204,32 @@ function hail(
         stream.events = then;
         resolve(message.body.length === 0 ? {} : (unpack(message.body) as Readonly<Record<string, unknown>>));
       },
-      closed(reason, error) {
+      closed(reason) {
         timer.cancel();
         then.closed(reason);
-        reject(refusal ?? refused(reason, isForeign(error) ? { fix: FIX_FOREIGN } : {}));
+        reject(refusal ?? refused(reason, isForeign(reason) ? { fix: FIX_FOREIGN } : {}));
       },
     };
     stream.pipe.urgent({ kind: KIND.hello, body: pack(hello) });
   });
 }
 
-const FIX_FOREIGN = "Something else than a server's node link listens there: the port is ports { rpc } of the server, 4647 by default (4646 is HTTP).";
+const FIX_FOREIGN =
+  "Something else than a server's node link listens there: the port is ports { rpc } of the server, 4647 by default (4646 is HTTP).";
 
-function isForeign(error: Error | undefined): boolean {
-  return /Protocol error|HTTP\/1|Parse Error|unimplemented|RST_STREAM|NGHTTP2|ECONNRESET|socket closed/i.test(error?.message ?? "");
+function isForeign(reason: string): boolean {
+  return /Protocol error|HTTP\/1|Parse Error|unimplemented|RST_STREAM|NGHTTP2|ECONNRESET|socket closed/i.test(reason);
 }
 
 /** gRPC's own words shortened to what tells. */
 function reasonOf(error: ServiceError): string {
   const text = error.details ?? messageOf(error);
   const cause = /Last error: (.*?)(?:\.? Resolution note:.*)?$/.exec(text)?.[1] ?? text;
-  return cause.replace(/^Error: /, "").replace(/^connect (E[A-Z]+).*$/, (whole, code: string) => `${MEANINGS[code] ?? whole}`);
+  return cause
+    .replace(/^Error: /, "")
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, "")
+    .replace(/^Protocol error$/, "it is no node link that listens there (protocol error)")
+    .replace(/^connect (E[A-Z]+).*$/, (whole, code: string) => `${MEANINGS[code] ?? whole}`);
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {

@@ -16,7 +16,8 @@ export function askNode(asking: () => Promise<Asking>): NodeServices {
     statFile: (allocationId, path) => ask("statFile", allocationId, path),
     readFile: (request, signal) => stream<FileFrame>("readFile", [request], signal),
     readLogs: (request, signal) => stream<FileFrame>("readLogs", [request], signal),
-    allocationUsage: (allocationId, task) => (task === undefined ? ask("allocationUsage", allocationId) : ask("allocationUsage", allocationId, task)),
+    allocationUsage: (allocationId, task) =>
+      task === undefined ? ask("allocationUsage", allocationId) : ask("allocationUsage", allocationId, task),
     hostUsage: () => ask("hostUsage"),
     restartAllocation: (allocationId, task, allTasks) => ask("restartAllocation", allocationId, task, allTasks),
     signalAllocation: (allocationId, task, signal) => ask("signalAllocation", allocationId, task, signal),

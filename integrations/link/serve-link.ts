@@ -134,7 +134,8 @@ function receive(
       greeted = true;
       clearTimeout(late);
       void (async () => {
-        if (message.kind !== KIND.hello || message.body.length > HELLO_BYTES_MAX) throw refused("the first message is not a hello", { statusCode: 400 });
+        if (message.kind !== KIND.hello || message.body.length > HELLO_BYTES_MAX)
+          throw refused("the first message is not a hello", { statusCode: 400 });
         const hello = (unpack(message.body) ?? {}) as Readonly<Record<string, unknown>>;
         requireVersion(hello["Version"]);
         await greet(pipe, hello, (events) => {
@@ -256,7 +257,8 @@ function secondConnection(hall: Hall, control: Pipe, nodeId: string) {
 async function join(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unknown>>, become: Become): Promise<void> {
   const ticket = String(hello["Ticket"]);
   const joined = hall.awaited.get(ticket);
-  if (joined === undefined) throw refused("open second connection: its ticket is not one that was given, or it came too late", { statusCode: 403 });
+  if (joined === undefined)
+    throw refused("open second connection: its ticket is not one that was given, or it came too late", { statusCode: 403 });
   hall.awaited.delete(ticket);
   pipe.urgent({ kind: KIND.welcome });
   const asking = joined(pipe);

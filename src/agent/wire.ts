@@ -83,7 +83,9 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     const httpAddresses = (await api.listen(listenAddresses(config))).map(addressText);
     const httpAddress = httpAddresses[0] ?? config.advertise.http;
     const served =
-      server === undefined ? undefined : await openServedLink({ ...parts, server, httpAddress: withPort(config.advertise.http, httpAddress) });
+      server === undefined
+        ? undefined
+        : await openServedLink({ ...parts, server, httpAddress: withPort(config.advertise.http, httpAddress) });
     if (served !== undefined) opened.push(() => served.close());
 
     const link = server === undefined ? nodeLink?.link : createMemoryLink(server.link);

@@ -13,7 +13,9 @@ interface Stub {
   readonly ID: string;
   readonly ClientStatus: string;
   readonly DesiredStatus: string;
-  readonly TaskStates: Readonly<Record<string, { readonly State: string; readonly Restarts: number; readonly Events: readonly { readonly Type: string }[] }>> | null;
+  readonly TaskStates: Readonly<
+    Record<string, { readonly State: string; readonly Restarts: number; readonly Events: readonly { readonly Type: string }[] }>
+  > | null;
 }
 
 const LIVE = { timeout: 170_000 };
@@ -35,10 +37,14 @@ async function allocations(server: RealAgent, id: string): Promise<readonly Stub
 
 async function running(server: RealAgent, id: string): Promise<string> {
   let found: Stub | undefined;
-  await eventually(`job ${id} runs`, async () => {
-    found = (await allocations(server, id)).find(({ ClientStatus }) => ClientStatus === "running");
-    return found !== undefined;
-  }, 30_000);
+  await eventually(
+    `job ${id} runs`,
+    async () => {
+      found = (await allocations(server, id)).find(({ ClientStatus }) => ClientStatus === "running");
+      return found !== undefined;
+    },
+    30_000,
+  );
   return (found as Stub).ID;
 }
 
@@ -68,50 +74,63 @@ async function two(t: TestContext): Promise<{ readonly rpc: number; readonly ser
   return { rpc, server, client };
 }
 
-test("a job runs on a node of another agent; its logs, commands, files and usage come through the server, and through the node's own agent", LIVE, async (t) => {
-  const { server, client } = await two(t);
-  const id = await runJob(server, "talk", 'echo pid $$; n=0; while true; do echo line $n; n=$((n+1)); sleep 0.2; done');
-  for (const agent of [server, client]) {
-    const exec = await agent.cli("alloc", "exec", id, "/bin/sh", "-c", "echo from $NOMAD_JOB_NAME; exit 3");
-    assert.deepEqual([exec.stdout, exec.code], ["from talk\n", 3], exec.stderr);
-    assert.match((await agent.cli("job", "status", "talk")).stdout, /Status\s+= running/);
-    assert.match((await agent.cli("alloc", "fs", id, "alloc/logs/main.stdout.0")).stdout, /line 0/);
-    assert.match((await agent.cli("alloc", "status", "-stats", id)).stdout, /Task "main"/);
-    assert.match((await agent.cli("server", "members")).stdout, /alive/);
-    const tail = spawn(process.execPath, [join(REPOSITORY, "src/main.ts"), "alloc", "logs", "-f", "-tail", "-n", "2", id], {
-      env: { ...process.env, NOMAD_ADDR: agent.address },
-    });
-    t.after(() => tail.kill("SIGKILL"));
-    let seen = "";
-    tail.stdout.on("data", (data: Buffer) => (seen += data.toString()));
-    await eventually("the followed log goes on", () => (seen.match(/line/g) ?? []).length > 6);
-    tail.kill("SIGKILL");
-  }
-  assert.equal((await client.request("/v1/agent/self")).status, 200);
-  assert.equal((await client.request("/v1/client/stats")).status, 200);
-  const leader = await client.request("/v1/status/leader");
-  assert.deepEqual([leader.status, await leader.json()], [200, await (await server.request("/v1/status/leader")).json()]);
-  assert.equal((await client.cli("job", "stop", "-purge", "talk")).code, 0);
-});
+test(
+  "a job runs on a node of another agent; its logs, commands, files and usage come through the server, and through the node's own agent",
+  LIVE,
+  async (t) => {
+    const { server, client } = await two(t);
+    const id = await runJob(server, "talk", "echo pid $$; n=0; while true; do echo line $n; n=$((n+1)); sleep 0.2; done");
+    for (const agent of [server, client]) {
+      const exec = await agent.cli("alloc", "exec", id, "/bin/sh", "-c", "echo from $NOMAD_JOB_NAME; exit 3");
+      assert.deepEqual([exec.stdout, exec.code], ["from talk\n", 3], exec.stderr);
+      assert.match((await agent.cli("job", "status", "talk")).stdout, /Status\s+= running/);
+      assert.match((await agent.cli("alloc", "fs", id, "alloc/logs/main.stdout.0")).stdout, /line 0/);
+      assert.match((await agent.cli("alloc", "status", "-stats", id)).stdout, /Task "main"/);
+      assert.match((await agent.cli("server", "members")).stdout, /alive/);
+      const tail = spawn(process.execPath, [join(REPOSITORY, "src/main.ts"), "alloc", "logs", "-f", "-tail", "-n", "2", id], {
+        env: { ...process.env, NOMAD_ADDR: agent.address },
+      });
+      t.after(() => tail.kill("SIGKILL"));
+      let seen = "";
+      tail.stdout.on("data", (data: Buffer) => (seen += data.toString()));
+      await eventually("the followed log goes on", () => (seen.match(/line/g) ?? []).length > 6);
+      tail.kill("SIGKILL");
+    }
+    assert.equal((await client.request("/v1/agent/self")).status, 200);
+    assert.equal((await client.request("/v1/client/stats")).status, 200);
+    const leader = await client.request("/v1/status/leader");
+    assert.deepEqual([leader.status, await leader.json()], [200, await (await server.request("/v1/status/leader")).json()]);
+    assert.equal((await client.cli("job", "stop", "-purge", "talk")).code, 0);
+  },
+);
 
-test("the server killed and started again: the node connects anew, no task is restarted, and what happened meanwhile is told", LIVE, async (t) => {
-  const { server, client } = await two(t);
-  const id = await runJob(server, "stays", "echo pid $$; exec sleep 1000");
-  const pid = await pidOf(server, id);
-  const dies = await runJob(server, "dies", "echo pid $$; while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.1; done", "batch");
-  await server.kill();
-  const stranded = await client.request("/v1/jobs");
-  assert.equal(stranded.status, 500);
-  await server.restart();
-  await untilItAnswers(server);
-  await untilReady(server, [client]);
-  await eventually("the server has the node's services again", async () => (await server.cli("alloc", "exec", id, "/bin/true")).code === 0);
-  assert.equal((await server.cli("alloc", "exec", dies, "/bin/sh", "-c", "touch $NOMAD_TASK_DIR/go")).code, 0);
-  await eventually("the end of the other is told", async () => (await allocations(server, "dies")).some(({ ClientStatus }) => ClientStatus === "complete"));
-  assert.ok(alive(pid));
-  const [stub] = await allocations(server, "stays");
-  assert.deepEqual([stub?.ID, stub?.ClientStatus, stub?.TaskStates?.["main"]?.Restarts], [id, "running", 0]);
-});
+test(
+  "the server killed and started again: the node connects anew, no task is restarted, and what happened meanwhile is told",
+  LIVE,
+  async (t) => {
+    const { server, client } = await two(t);
+    const id = await runJob(server, "stays", "echo pid $$; exec sleep 1000");
+    const pid = await pidOf(server, id);
+    const dies = await runJob(server, "dies", "echo pid $$; while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.1; done", "batch");
+    await server.kill();
+    const stranded = await client.request("/v1/jobs");
+    assert.equal(stranded.status, 500);
+    await server.restart();
+    await untilItAnswers(server);
+    await untilReady(server, [client]);
+    await eventually(
+      "the server has the node's services again",
+      async () => (await server.cli("alloc", "exec", id, "/bin/true")).code === 0,
+    );
+    assert.equal((await server.cli("alloc", "exec", dies, "/bin/sh", "-c", "touch $NOMAD_TASK_DIR/go")).code, 0);
+    await eventually("the end of the other is told", async () =>
+      (await allocations(server, "dies")).some(({ ClientStatus }) => ClientStatus === "complete"),
+    );
+    assert.ok(alive(pid));
+    const [stub] = await allocations(server, "stays");
+    assert.deepEqual([stub?.ID, stub?.ClientStatus, stub?.TaskStates?.["main"]?.Restarts], [id, "running", 0]);
+  },
+);
 
 test("the node's agent killed and started again: its tasks are taken up again", LIVE, async (t) => {
   const { server, client } = await two(t);
@@ -121,10 +140,17 @@ test("the node's agent killed and started again: its tasks are taken up again", 
   assert.ok(alive(pid));
   await client.restart();
   await untilItAnswers(client);
-  await eventually("the node answers for its task again", async () => (await server.cli("alloc", "exec", id, "/bin/true")).code === 0, 30_000);
+  await eventually(
+    "the node answers for its task again",
+    async () => (await server.cli("alloc", "exec", id, "/bin/true")).code === 0,
+    30_000,
+  );
   assert.ok(alive(pid));
   const all = await allocations(server, "outlives");
-  assert.deepEqual(all.map((each) => [each.ID, each.ClientStatus, each.TaskStates?.["main"]?.Restarts]), [[id, "running", 0]]);
+  assert.deepEqual(
+    all.map((each) => [each.ID, each.ClientStatus, each.TaskStates?.["main"]?.Restarts]),
+    [[id, "running", 0]],
+  );
 });
 
 test("a node that starts before its server waits for it, says what is wrong meanwhile, and answers for itself", LIVE, async (t) => {
@@ -170,10 +196,14 @@ test("a cluster made anew under the same address: the node stops nothing for it"
 test("a big log streamed to a reader that takes nothing costs no heartbeat, and no memory", LIVE, async (t) => {
   const { server, client } = await two(t);
   const id = await runJob(server, "loud", "echo pid $$; head -c 60000000 /dev/zero | tr '\\\\0' 'x'; echo; exec sleep 1000");
-  await eventually("the log is written", async () => {
-    const files = (await (await server.request(`/v1/client/fs/ls/${id}?path=alloc/logs`)).json()) as { Name: string; Size: number }[];
-    return files.filter(({ Name }) => Name.startsWith("main.stdout")).reduce((sum, { Size }) => sum + Size, 0) > 60_000_000;
-  }, 60_000);
+  await eventually(
+    "the log is written",
+    async () => {
+      const files = (await (await server.request(`/v1/client/fs/ls/${id}?path=alloc/logs`)).json()) as { Name: string; Size: number }[];
+      return files.filter(({ Name }) => Name.startsWith("main.stdout")).reduce((sum, { Size }) => sum + Size, 0) > 60_000_000;
+    },
+    60_000,
+  );
   const before = memoryMB(server.pid) + memoryMB(client.pid);
   const socket = connect(server.port, "127.0.0.1");
   t.after(() => socket.destroy());
@@ -184,7 +214,10 @@ test("a big log streamed to a reader that takes nothing costs no heartbeat, and 
   const until = Date.now() + 9_000;
   while (Date.now() < until) {
     const nodes = (await (await server.request("/v1/nodes")).json()) as { Status: string }[];
-    assert.deepEqual(nodes.map(({ Status }) => Status), ["ready"]);
+    assert.deepEqual(
+      nodes.map(({ Status }) => Status),
+      ["ready"],
+    );
     assert.equal((await server.cli("alloc", "exec", id, "/bin/true")).code, 0);
     await new Promise((resolve) => setTimeout(resolve, 300));
   }

@@ -18,7 +18,17 @@ export interface Relayed {
 
 const RELAYED = "x-drover-relayed";
 /** Of one connection to the next (RFC 9110), and what is said anew. */
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"]);
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+  "content-length",
+]);
 
 /** Says whether a refusal of this agent is one that a server need not make. */
 export function needsServer(error: unknown, context: Context): boolean {
@@ -42,7 +52,10 @@ export async function relay(what: Relayed, response: ServerResponse, context: Co
   const answer = await answered.promise.catch((cause: unknown) => {
     throw unreachable(base, cause);
   });
-  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))));
+  response.writeHead(
+    answer.statusCode ?? 502,
+    Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))),
+  );
   response.flushHeaders();
   await pipeline(answer, response);
 }

@@ -10,7 +10,10 @@ export async function serverAgent(owner: PartOwner, rpc: number, more: Files = {
   const agent = await startRealAgent({
     ...options,
     ready: false,
-    config: { "10-server.hcl": `server {\n  enabled = true\n  heartbeat_grace = "4s"\n  min_heartbeat_ttl = "3s"\n}\nports {\n  rpc = ${rpc}\n}\n`, ...more },
+    config: {
+      "10-server.hcl": `server {\n  enabled = true\n  heartbeat_grace = "4s"\n  min_heartbeat_ttl = "3s"\n}\nports {\n  rpc = ${rpc}\n}\n`,
+      ...more,
+    },
   });
   owner.after(() => agent.remove());
   await untilItAnswers(agent);
@@ -22,7 +25,10 @@ export async function clientAgent(owner: PartOwner, servers: readonly string[], 
   const named = servers.length === 0 ? "" : `  servers = ${JSON.stringify(servers)}\n`;
   const agent = await startRealAgent({
     ready: false,
-    config: { "20-client.hcl": `client {\n  enabled = true\n${named}}\nplugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n`, ...more },
+    config: {
+      "20-client.hcl": `client {\n  enabled = true\n${named}}\nplugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n`,
+      ...more,
+    },
   });
   owner.after(() => agent.remove());
   await untilItAnswers(agent);

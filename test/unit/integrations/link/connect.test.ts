@@ -66,7 +66,9 @@ test("servers that do not answer are passed over; none at all says of each what 
 
 test("a server that does not lead is passed over for one that does", async () => {
   const leader = acceptor();
-  const follower = await serve({ connect: async () => Promise.reject(new NamedError("LINK_REFUSED", "this server does not lead", { statusCode: 403 })) });
+  const follower = await serve({
+    connect: async () => Promise.reject(new NamedError("LINK_REFUSED", "this server does not lead", { statusCode: 403 })),
+  });
   const served = await serve(leader.accept);
   try {
     for (let count = 0; count < 4; count++) (await linkTo([follower.address, served.address]).connect(NODE, nodeEnd(), noop)).close();
@@ -99,7 +101,9 @@ test("a peer that takes the connection and says nothing is given up", { timeout:
   });
   const address = await listening(mute);
   try {
-    await assert.rejects(linkTo([address]).connect(NODE, nodeEnd(), noop), (error: NamedError) => error.message.includes("no answer within"));
+    await assert.rejects(linkTo([address]).connect(NODE, nodeEnd(), noop), (error: NamedError) =>
+      error.message.includes("no answer within"),
+    );
   } finally {
     for (const socket of sockets) socket.destroy();
     mute.close();
@@ -108,10 +112,19 @@ test("a peer that takes the connection and says nothing is given up", { timeout:
 
 test("the whole set of ten thousand allocations arrives as one change while heartbeats are answered, and a shared job travels once", async () => {
   const job = { ID: "big", Name: "x".repeat(10_000) } as Job;
-  const allocations = Array.from({ length: 10_000 }, (_, at) => ({ ID: `a${at}`, Job: job, TaskStates: { main: { State: "running" } } }) as unknown as Allocation);
+  const allocations = Array.from(
+    { length: 10_000 },
+    (_, at) => ({ ID: `a${at}`, Job: job, TaskStates: { main: { State: "running" } } }) as unknown as Allocation,
+  );
   const servers = acceptor((end) => {
     end.allocationsChanged({ ClusterId: "c1", Index: 5, Complete: true, Changed: allocations, Gone: [] });
-    end.allocationsChanged({ ClusterId: "c1", Index: 6, Complete: false, Changed: allocations.slice(0, 1), Gone: allocations.map(({ ID }) => ID) });
+    end.allocationsChanged({
+      ClusterId: "c1",
+      Index: 6,
+      Complete: false,
+      Changed: allocations.slice(0, 1),
+      Gone: allocations.map(({ ID }) => ID),
+    });
   });
   const served = await serve(servers.accept);
   const end = nodeEnd();
@@ -140,10 +153,57 @@ test("with TLS both ends prove who they are; without a certificate of the house 
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   const read = (name: string) => readFileSync(join(folder, name));
   const authority = (name: string) =>
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`, "-out", `${name}.pem`, "-days", "2", "-subj", `/CN=${name}`);
+    openssl(
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.pem`,
+      "-days",
+      "2",
+      "-subj",
+      `/CN=${name}`,
+    );
   const issue = (by: string, name: string): LinkTls => {
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${by}-${name}.key`, "-out", "request.pem", "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`);
-    openssl("x509", "-req", "-in", "request.pem", "-CA", `${by}.pem`, "-CAkey", `${by}.key`, "-CAcreateserial", "-copy_extensions", "copy", "-out", `${by}-${name}.pem`, "-days", "2");
+    openssl(
+      "req",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      `${by}-${name}.key`,
+      "-out",
+      "request.pem",
+      "-subj",
+      `/CN=${name}`,
+      "-addext",
+      `subjectAltName=DNS:${name}`,
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      "request.pem",
+      "-CA",
+      `${by}.pem`,
+      "-CAkey",
+      `${by}.key`,
+      "-CAcreateserial",
+      "-copy_extensions",
+      "copy",
+      "-out",
+      `${by}-${name}.pem`,
+      "-days",
+      "2",
+    );
     return { ca: read(`${by}.pem`), cert: read(`${by}-${name}.pem`), key: read(`${by}-${name}.key`), serverName: "server.global.nomad" };
   };
   try {
@@ -152,12 +212,19 @@ test("with TLS both ends prove who they are; without a certificate of the house 
     const servers = acceptor();
     const served = await serve(servers.accept, { tls: issue("house", "server.global.nomad") });
     try {
-      const connection = await linkTo([served.address], { tls: issue("house", "client.global.nomad") }).connect(NODE, nodeEnd({ hostUsage: async () => ({ Uptime: 1 }) as never }), noop);
+      const connection = await linkTo([served.address], { tls: issue("house", "client.global.nomad") }).connect(
+        NODE,
+        nodeEnd({ hostUsage: async () => ({ Uptime: 1 }) as never }),
+        noop,
+      );
       assert.deepEqual(await servers.end().services.hostUsage(), { Uptime: 1 });
       connection.close();
       const strange = { ...issue("stranger", "client.global.nomad"), ca: read("house.pem") };
       for (const options of [{ tls: strange }, {}, { tls: { ...issue("house", "client.global.nomad"), serverName: "other.global.nomad" } }])
-        await assert.rejects(linkTo([served.address], options).connect(NODE, nodeEnd(), noop), (error: NamedError) => error.code === "LINK_REFUSED");
+        await assert.rejects(
+          linkTo([served.address], options).connect(NODE, nodeEnd(), noop),
+          (error: NamedError) => error.code === "LINK_REFUSED",
+        );
       assert.equal(servers.connected, 1);
     } finally {
       await served.close();

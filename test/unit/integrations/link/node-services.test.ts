@@ -11,7 +11,10 @@ const A1 = "a1" as AllocationId;
 const READ = { AllocationId: A1, Task: "main", Type: "stdout", Origin: "start", Offset: 0, Follow: true } as const;
 const frameOf = (Offset: number, bytes: number): FileFrame => ({ Offset, Data: new Uint8Array(bytes).fill(7), File: "f", FileEvent: "" });
 
-async function between(services: Partial<NodeServices>, play: (remote: NodeServices, link: Awaited<ReturnType<typeof connected>>) => Promise<void>) {
+async function between(
+  services: Partial<NodeServices>,
+  play: (remote: NodeServices, link: Awaited<ReturnType<typeof connected>>) => Promise<void>,
+) {
   const made = await connected(services);
   try {
     await play(made.servers.end().services, made);
@@ -37,7 +40,9 @@ test("a question is asked with its arguments and answered; nothing is answered w
       allocationUsage: async (...args) => args as never,
     },
     async (remote) => {
-      assert.deepEqual(await remote.listFiles(A1, "/x"), [{ Name: "a1/x", IsDir: false, Size: 2 ** 40, FileMode: "-rw-r--r--", ModTime: "t" }]);
+      assert.deepEqual(await remote.listFiles(A1, "/x"), [
+        { Name: "a1/x", IsDir: false, Size: 2 ** 40, FileMode: "-rw-r--r--", ModTime: "t" },
+      ]);
       assert.equal(await remote.restartAllocation(A1, "", true), undefined);
       assert.deepEqual(await remote.allocationUsage(A1), ["a1"]);
       assert.deepEqual(await remote.allocationUsage(A1, "main"), ["a1", "main"]);

@@ -7,7 +7,13 @@ import type { AllocationsChanged, Link, NodeEnd, NodeServices } from "#ports";
 export const silent = (): void => undefined;
 
 export function serve(accept: Link, options: { readonly port?: number; readonly tls?: LinkTls } = {}): Promise<ServedLink> {
-  return serveLink({ accept, host: "127.0.0.1", port: options.port ?? 0, report: silent, ...(options.tls === undefined ? {} : { tls: options.tls }) });
+  return serveLink({
+    accept,
+    host: "127.0.0.1",
+    port: options.port ?? 0,
+    report: silent,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  });
 }
 
 export function linkTo(servers: readonly string[], options: { readonly tls?: LinkTls; readonly version?: number } = {}): Link {
