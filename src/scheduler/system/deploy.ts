@@ -18,6 +18,7 @@ import type { SystemDecision } from "./decide.ts";
 import type { NodeFiller } from "./fill.ts";
 import { changeRoom, type ChangeRoom, leavesCanary, systemStrategyOf } from "./room.ts";
 import { isCurrent } from "./standing.ts";
+import { mayRun } from "./targets.ts";
 
 export interface Deploying {
   roomOf(group: TaskGroup): ChangeRoom;
@@ -48,8 +49,8 @@ export function deployingOf(
     const { group, destructive, inPlace, places, feasible } = decision;
     const strategy = job === undefined ? null : systemStrategyOf(job, group);
     const own = allocations.filter((allocation) => allocation.TaskGroup === group.Name);
-    const returning = places.filter(({ previous }) => leavesCanary(previous, current, group)).length;
-    const room = changeRoom(strategy, destructive.length, current, group, own, returning);
+    const returning = places.filter((spot) => leavesCanary(spot.previous, current, group) && mayRun(pass, job, group, spot));
+    const room = changeRoom(strategy, destructive.length, current, group, own, returning.length);
     rooms.set(group, room);
     if (job === undefined || strategy === null || feasible === 0) continue;
     const known = current?.TaskGroups[group.Name];

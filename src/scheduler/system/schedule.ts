@@ -17,7 +17,7 @@ import { abandonGroup, decideGroup, type SystemDecision, updatesOf } from "./dec
 import { type Deploying, deployingOf } from "./deploy.ts";
 import { NodeFiller } from "./fill.ts";
 import { systemOutcome } from "./outcome.ts";
-import { targetsOf } from "./targets.ts";
+import { mayRun, targetsOf } from "./targets.ts";
 
 const TYPES: readonly string[] = ["system", "sysbatch"];
 
@@ -56,8 +56,8 @@ export function scheduleSystem(pass: Pass): ScheduleResult {
   for (const decision of decisions) {
     const { canaries, updates: renewed } = deploying.roomOf(decision.group);
     fillers.set(decision.group.Name, fill(pass, job as Job, decision, deploying));
-    const infeasible = decision.places.length - placeable(pass, job as Job, decision);
-    updates.set(decision.group.Name, updatesOf(decision, renewed, canaries, decision.places.length - infeasible));
+    const placeable = decision.places.filter((spot) => mayRun(pass, job, decision.group, spot)).length;
+    updates.set(decision.group.Name, updatesOf(decision, renewed, canaries, placeable));
   }
 
   // 5. Say what it came to.
@@ -76,14 +76,6 @@ export function scheduleSystem(pass: Pass): ScheduleResult {
 
 function decide(pass: Pass, job: Job, group: TaskGroup, allocations: readonly Allocation[]): SystemDecision {
   return decideGroup({ job, group, allocations, nodeOf: pass.nodeOf, nowNs: pass.options.nowNs, ...targetsOf(pass, job, group) });
-}
-
-function placeable(pass: Pass, job: Job, { group, places }: SystemDecision): number {
-  const checks = pass.checksOf(job, group);
-  return places.filter(({ slot }) => {
-    const node = pass.ledger.columns.nodes[slot];
-    return node !== undefined && checks.refusal(node) === undefined;
-  }).length;
 }
 
 function fill(pass: Pass, job: Job, decision: SystemDecision, deploying: Deploying): NodeFiller {

@@ -2,7 +2,7 @@
 import type { Job, Node, TaskGroup } from "#model";
 import { datacenterTest, inPool } from "../feasible/availability.ts";
 import type { Pass } from "../pass.ts";
-import type { SystemInput } from "./decide.ts";
+import type { Spot, SystemInput } from "./decide.ts";
 
 export function targetsOf(pass: Pass, job: Job, group: TaskGroup): Pick<SystemInput, "targets" | "isTarget" | "isFeasible" | "isMeant"> {
   const { nodes } = pass.ledger.columns;
@@ -17,4 +17,10 @@ export function targetsOf(pass: Pass, job: Job, group: TaskGroup): Pick<SystemIn
     isFeasible: (node) => checks.refusal(node) === undefined,
     isMeant: (node) => inPool(job, node) && inDatacenter(node.Datacenter),
   };
+}
+
+/** The spot's node passes the checks of this version; whether it has room is another question. */
+export function mayRun(pass: Pass, job: Job | undefined, group: TaskGroup, { slot }: Spot): boolean {
+  const node = pass.ledger.columns.nodes[slot];
+  return job !== undefined && node !== undefined && pass.checksOf(job, group).refusal(node) === undefined;
 }
