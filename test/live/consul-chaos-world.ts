@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AGENT_RULES } from "#integrations/consul";
+import { testScale } from "../scale.ts";
 import type { JobName, Move, Round } from "./consul-chaos-history.ts";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
 import type { PartOwner } from "./parts/process.ts";
@@ -13,7 +14,7 @@ const AGENT_TOKEN = "0d0e0f00-1111-4222-8333-444455556666";
 const METHOD = "nomad-workloads";
 const SLOW_MS = 2_000;
 const PAUSED_MS = 3_000;
-const SLOW_OPERATOR_MS = 12_000;
+const SLOW_OPERATOR_MS = testScale() >= 10 ? 20_000 : 5_000;
 
 export interface Allocation {
   readonly ID: string;

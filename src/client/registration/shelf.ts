@@ -28,6 +28,9 @@ const UNREACHABLE_FIRST_MS = 250;
 const UNREACHABLE_MAX_MS = 3_000;
 const REFUSED_FIRST_MS = 1_000;
 const REFUSED_MAX_MS = 30_000;
+/** A login that is refused is mended by an operator (`setup consul`), not by the job's author: it is back within 10 s of that. */
+const LOGIN_REFUSED_MAX_MS = 8_000;
+const WAIT_MOST_MS: Readonly<Record<string, number>> = { TOKEN_UNREACHABLE: UNREACHABLE_MAX_MS, TOKEN_REFUSED: LOGIN_REFUSED_MAX_MS };
 /** Requests at a time; those to the servers travel together. */
 const PARALLEL = { consul: 16, nomad: 256 } as const;
 /** How long a service that leaves waits for its own token. */
@@ -288,7 +291,7 @@ export class Shelf {
     const before = this.#troubles.get(id);
     if (code === "CATALOG_TOKEN_UNKNOWN" && identity !== undefined) tokens.gone(identity);
     // A token that is gone is replaced at once; only then is there a reason to wait. One that cannot be had now is asked for as the catalog is.
-    const mostMs = code === "TOKEN_UNREACHABLE" ? UNREACHABLE_MAX_MS : REFUSED_MAX_MS;
+    const mostMs = WAIT_MOST_MS[code] ?? REFUSED_MAX_MS;
     const replaced = code === "CATALOG_TOKEN_UNKNOWN" && before === undefined;
     const waitMs = replaced ? 0 : Math.min(mostMs, Math.max(REFUSED_FIRST_MS, (before?.waitMs ?? 0) * 2));
     const problem = describe(thrown);

@@ -33,7 +33,7 @@ import { TokenReturns } from "./returns.ts";
 
 const EXCHANGES_MAX = 16;
 const RETRY_FIRST_MS = 1_000;
-const RETRY_MAX_MS = 10_000;
+const RETRY_MAX_MS = 8_000;
 /** A task's token is used by the task alone, which tells nobody when it is refused. */
 const TASK_TOKEN_LOOK_MS = 20_000;
 const CLOSE_WAIT_MS = 3_000;

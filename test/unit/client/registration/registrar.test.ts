@@ -289,6 +289,19 @@ describe("the registrar", () => {
     registrar.close();
   });
 
+  test("logins that were refused for hours are made good within 10 s of an operator mending them", async () => {
+    const here = scene();
+    here.tokens.refuse = new NamedError("TOKEN_REFUSED", "auth method not found");
+    const registrar = started(here);
+    registrar.offer(A, [instance(A, "web", { Identity: identityOf(A) })]);
+    await here.clock.advance(3_605 * SECOND);
+    assert.match(registrar.problems(A)[0] ?? "", /auth method not found/);
+    here.tokens.refuse = undefined;
+    await here.clock.advance(10 * SECOND);
+    assert.equal(registrar.settled(A), true);
+    registrar.close();
+  });
+
   test("each service is registered for its own workload; a token that is gone is replaced and the service stays (F31)", async () => {
     const here = scene();
     const registrar = started(here);
