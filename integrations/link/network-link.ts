@@ -114,6 +114,7 @@ async function connectTo(
     upsertServices: (services) => ask("upsertServices", services),
     deleteServices: (ids) => ask("deleteServices", ids),
     followServices: () => ask("followServices"),
+    verifyIdentity: (token) => ask("verifyIdentity", token),
     close: () => control.pipe.close("closed by the node"),
   };
 }

@@ -204,6 +204,7 @@ function answersOf(connection: LinkConnection): Answers {
     upsertServices: ([services]) => connection.upsertServices(services as ServiceRegistration[]),
     deleteServices: ([ids]) => connection.deleteServices(ids as string[]),
     followServices: () => connection.followServices(),
+    verifyIdentity: ([token]) => connection.verifyIdentity(String(token)),
   };
 }
 

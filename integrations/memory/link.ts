@@ -60,6 +60,7 @@ export function createMemoryLink(accept: Link): MemoryLink {
       upsertServices: (services) => carry(connection, () => inner.upsertServices(services)),
       deleteServices: (ids) => carry(connection, () => inner.deleteServices(ids)),
       followServices: () => carry(connection, () => inner.followServices()),
+      verifyIdentity: (token) => carry(connection, () => inner.verifyIdentity(token)),
       close: () => connection.end("closed by the node"),
     };
   }

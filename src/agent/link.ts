@@ -1,6 +1,6 @@
 /** The node link in an agent: a server listens for nodes; a node without a server in its agent finds one. gRPC is loaded only where it is used. */
 import type { ServedLink } from "#integrations/link";
-import type { Clock, Link, Random } from "#ports";
+import type { Clock, Link, LinkConnection, Random } from "#ports";
 import type { RunningServer } from "#server";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
@@ -38,6 +38,8 @@ export interface NodeLink {
   readonly link: Link;
   /** http://host:port of the server it is connected to, or was last; undefined before the first. */
   readonly serverHttp: () => string | undefined;
+  /** Of a task on this node: judged by the servers. Rejects when there is no connection. */
+  readonly verifyIdentity: (token: string) => Promise<boolean>;
   /** host:port of the servers it would try. */
   readonly servers: () => readonly string[];
 }
@@ -69,5 +71,16 @@ export async function openNodeLink(needs: {
       serverHttp = httpAddress === "" ? undefined : `http://${httpAddress}`;
     },
   });
-  return { link, serverHttp: () => serverHttp, servers: () => known };
+  let current: LinkConnection | undefined;
+  const remembered: Link = {
+    async connect(...words) {
+      current = await link.connect(...words);
+      return current;
+    },
+  };
+  const verifyIdentity = async (token: string) => {
+    if (current === undefined) throw new Error("no server has been reached yet");
+    return current.verifyIdentity(token);
+  };
+  return { link: remembered, verifyIdentity, serverHttp: () => serverHttp, servers: () => known };
 }

@@ -199,6 +199,8 @@ export interface LinkConnection {
   deleteServices(ids: readonly string[]): Promise<void>;
   /** From now on servicesChanged is called: the whole registry first, then every change within a moment. */
   followServices(): Promise<void>;
+  /** Is this an identity that the servers signed, not expired, of an allocation that has not ended? For what tasks ask of this node's API. */
+  verifyIdentity(token: string): Promise<boolean>;
   close(): void;
 }
 

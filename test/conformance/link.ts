@@ -60,6 +60,7 @@ function servers() {
           calls.push("follow");
           end.servicesChanged({ ClusterId: "c", Index: 1, Complete: true, Changed: REGISTERED, Gone: [] });
         },
+        verifyIdentity: async (token) => token === "jwt-default",
         close: () => void closed++,
       };
     },
@@ -159,6 +160,11 @@ export function linkConformance(maker: string, make: MakeLink): void {
       { Request: requests[2], JWT: "jwt-aws", IssuedAt: 1_790_000_000, ExpiresAt: 0 },
     ]);
     assert.deepEqual(server.calls, ["sign default,consul-service_web-http,aws"]);
+  });
+
+  named("an identity is judged by the servers", async (link) => {
+    const connection = await connect(link);
+    assert.deepEqual([await connection.verifyIdentity("jwt-default"), await connection.verifyIdentity("forged")], [true, false]);
   });
 
   named("registrations arrive as they were sent, both ways; a foreign one is refused by name", async (link, server) => {

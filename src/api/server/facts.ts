@@ -46,6 +46,8 @@ export interface ApiOptions {
   readonly localNode: { readonly id: string; readonly services: NodeServices } | null;
   /** Of an agent without a server: http://host:port of one that can be asked instead; undefined while none is known. */
   readonly serverHttp?: () => string | undefined;
+  /** Of an agent without a server: is this token a workload's identity? Asked of the servers; may reject. */
+  readonly verifyIdentity?: (token: string) => Promise<boolean>;
   readonly agent: AgentFacts;
   readonly clock: Clock;
   readonly random: Random;

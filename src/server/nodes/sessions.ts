@@ -17,6 +17,7 @@ import { linkRefused, nodeNotConnected } from "../errors.ts";
 import { admitNode, nodeEvent, sameNode } from "./admit.ts";
 import type { AllocationUpdates } from "./allocation-updates.ts";
 import type { IdentitySigner } from "../operations/sign-identities.ts";
+import { verifyIdentity } from "../operations/verify-identity.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import type { Registry } from "./registry.ts";
 
@@ -195,6 +196,10 @@ export function createSessions(context: ServerContext, { heartbeats, updates, re
           requireRegistered(session);
           session.unfollow?.();
           session.unfollow = registry.follow(session.end);
+        },
+        async verifyIdentity(token) {
+          requireRegistered(session);
+          return (await verifyIdentity(context, token)) !== undefined;
         },
         close: () => end(session, "closed by the node"),
       };

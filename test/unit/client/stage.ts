@@ -618,6 +618,7 @@ function createServer(clock: SimulatedClock): FakeServer {
           return Promise.resolve();
         },
         followServices: () => Promise.resolve(),
+        verifyIdentity: async () => false,
         close: () => {
           open = false;
           if (server.end === end) server.end = undefined;

@@ -51,6 +51,7 @@ export function acceptor(register?: (end: NodeEnd) => void): Acceptor {
           upsertServices: async () => undefined,
           deleteServices: async () => undefined,
           followServices: async () => undefined,
+          verifyIdentity: async () => false,
           close: () => void made.closed.push(node.ID),
         };
       },
