@@ -80,10 +80,12 @@ export class ConsulTokens implements TokenBook {
   constructor(needs: ConsulTokensNeeds) {
     this.#needs = needs;
     this.#returns = new TokenReturns(needs);
+    const all = () => [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(({ held }) => held !== undefined));
     this.#patrol = new Patrol({
       clock: needs.clock,
       random: needs.random,
-      watched: () => [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(isWatched)),
+      watched: () => all().filter(isWatched),
+      all,
       look: (workload) => this.#look(workload),
     });
   }

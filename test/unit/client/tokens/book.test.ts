@@ -297,6 +297,17 @@ describe("the book of tokens", () => {
     await book.close();
   });
 
+  test("where a service's is gone a task's is looked at too: it has another within seconds of a system losing all", async () => {
+    const world = createWorld();
+    const book = world.book();
+    await Promise.all([book.token(service("a"), forever), book.token(task("b"), forever)]);
+    await world.clock.advance(1_000);
+    world.exchange.forget();
+    await world.clock.advance(5 * SECOND);
+    assert.equal(world.exchange.tokens.size, 2);
+    await book.close();
+  });
+
   test("where one of many is gone all are looked at, and not again while they are being replaced", async () => {
     const world = createWorld();
     const book = world.book();
