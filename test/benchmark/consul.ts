@@ -8,6 +8,7 @@ import { checkInstance, connectionTo, suiteOwner, webInstance } from "../live/pa
 import { startConsul } from "../live/parts/consul.ts";
 import { workloadKeys } from "../live/parts/workload-keys.ts";
 import type { PartOwner } from "../live/parts/process.ts";
+import { agentOnConsul } from "./consul-agent.ts";
 import { percentile, type Benchmark, type Figure } from "./figure.ts";
 
 const SERVICES = 500;
@@ -17,12 +18,12 @@ const METHOD = "nomad-workloads";
 
 export const consul: Benchmark = {
   name: "consul",
-  about: `${SERVICES} services with a check each from cold, and ${LOGINS} logins, on a real Consul`,
+  about: `${SERVICES} services with a check each from cold, ${LOGINS} logins, and an agent at rest, on a real Consul (2 to 3 minutes)`,
   async run() {
     const actions: (() => Promise<void>)[] = [];
     const owner = suiteOwner((remove) => void actions.push(remove));
     try {
-      return [...(await services(owner)), ...(await logins(owner))];
+      return [...(await services(owner)), ...(await logins(owner)), ...(await agentOnConsul(owner))];
     } finally {
       for (const action of actions) await action();
     }

@@ -91,6 +91,12 @@ async function runQuietTasks(agent: RealAgent): Promise<void> {
     },
     60_000,
   );
+  // Until they count as healthy there is work left to do.
+  await eventually(
+    "the deployment to be done",
+    async () => (await agent.get<{ Status: string }[]>("/v1/job/quiet/deployments"))[0]?.Status === "successful",
+    60_000,
+  );
 }
 
 function cpuTicks(pid: number): number {

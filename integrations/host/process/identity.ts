@@ -10,6 +10,9 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
+/** Read once: no process outlives its boot. */
+const BOOT_ID = readBootId();
+
 /** What one line of /proc/PID/stat tells. */
 export interface ProcessStat {
   readonly pid: number;
@@ -22,6 +25,14 @@ export interface ProcessStat {
   readonly userTicks: number;
   readonly systemTicks: number;
   readonly residentPages: number;
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
 }
 
 /** The command name stands in parentheses and may hold anything, so fields are counted from the last ")". */
@@ -59,11 +70,7 @@ export function processStat(pid: number): ProcessStat | undefined {
 
 /** A random id that changes with every boot; "" where the system has none. */
 export function bootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    return "";
-  }
+  return BOOT_ID;
 }
 
 export function identify(pid: number): ProcessIdentity | undefined {

@@ -187,8 +187,9 @@ export function rawExecDriver(options: RawExecOptions): Driver {
       read: () => readRecord(directory)?.exit,
       // Supervisor gone, or never to be had: the status is lost, but the end can still be seen.
       lost: () => {
+        if (isRunning(main)) return false;
         const supervisor = readRecord(directory)?.supervisor;
-        return (supervisor === undefined || !isRunning(supervisor)) && !isRunning(main);
+        return supervisor === undefined || !isRunning(supervisor);
       },
     });
     if (end === undefined) return { exitCode: 0, signal: 0, oomKilled: false, error: lostReason(main), finishedAt: Date.now() * 1e6 };
