@@ -23,7 +23,7 @@ const LIVE = { timeout: 170_000 };
 /** A raw_exec job that runs `script`. */
 async function runJob(server: RealAgent, id: string, script: string, type = "service"): Promise<string> {
   const file = join(server.configDirectory, "..", `${id}.nomad.hcl`);
-  const text = `job "${id}" {\n  type = "${type}"\n  group "g" {\n    task "main" {\n      driver = "raw_exec"\n      kill_timeout = "1s"\n      config {\n        command = "/bin/sh"\n        args = ["-c", ${JSON.stringify(script)}]\n      }\n    }\n  }\n}\n`;
+  const text = `job "${id}" {\n  type = "${type}"\n  group "g" {\n    task "main" {\n      driver = "raw_exec"\n      identity {\n        env = true\n      }\n      kill_timeout = "1s"\n      config {\n        command = "/bin/sh"\n        args = ["-c", ${JSON.stringify(script)}]\n      }\n    }\n  }\n}\n`;
   writeFileSync(file, text);
   const run = await server.cli("job", "run", "-detach", file);
   assert.equal(run.code, 0, run.stdout + run.stderr);
@@ -129,6 +129,29 @@ test(
     assert.ok(alive(pid));
     const [stub] = await allocations(server, "stays");
     assert.deepEqual([stub?.ID, stub?.ClientStatus, stub?.TaskStates?.["main"]?.Restarts], [id, "running", 0]);
+  },
+);
+
+test(
+  "an agent passes on what its own node cannot answer: commands in tasks elsewhere, their logs; a task asks the agent of its node",
+  LIVE,
+  async (t) => {
+    const { rpc, server, client } = await two(t);
+    const id = await runJob(server, "far", "echo pid $$; exec sleep 1000");
+    const other = await clientAgent(t, [`127.0.0.1:${rpc}`]);
+    await eventually("the other node is there", async () => (await server.get<readonly unknown[]>("/v1/nodes")).length === 2);
+    await eventually("its agent passes on", async () => (await other.request("/v1/jobs")).status === 200);
+    const exec = await other.cli("alloc", "exec", id, "/bin/sh", "-c", "echo far; exit 4");
+    assert.deepEqual([exec.stdout, exec.code], ["far\n", 4], exec.stderr);
+    assert.match((await other.cli("alloc", "logs", id)).stdout, /^pid \d+$/m);
+    const unknown = await other.cli("alloc", "exec", "-task", "main", "00000000-0000-4000-8000-000000000000", "/bin/true");
+    assert.notEqual(unknown.code, 0);
+    const socket = '--unix-socket "$NOMAD_SECRETS_DIR/api.sock" http://localhost/v1/job/far';
+    const script = `curl -sS -H "Authorization: Bearer $NOMAD_TOKEN" ${socket}; echo; curl -s -o /dev/null -w "%{http_code}" -H "Authorization: Bearer forged" ${socket}`;
+    const asked = await client.cli("alloc", "exec", id, "/bin/sh", "-c", script);
+    const [job = "", forged = ""] = asked.stdout.split("\n");
+    assert.equal((JSON.parse(job) as { ID: string }).ID, "far", asked.stderr);
+    assert.equal(forged, "403");
   },
 );
 
