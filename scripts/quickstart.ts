@@ -4,7 +4,7 @@
  * Options: -port=N for the HTTP API (default 4646); -stack: Consul and OpenBao beside it, wired and secured, and examples/02-consul-service on them;
  * -once: stop by itself after the first answers (the test of this script).
  */
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -37,31 +37,25 @@ if (!(await isFree(port))) {
 }
 
 const own = mkdtempSync(join(tmpdir(), "drover-quickstart-"));
-process.on("exit", () => rmSync(own, { recursive: true, force: true }));
+// Tries again: what was killed a moment ago may still write.
+process.on("exit", () => rmSync(own, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 }));
 const config = join(own, "ports.hcl");
-let stopping = false;
-const stack = values.stack ? await openStack() : undefined;
-writeFileSync(config, `ports {\n  http = ${port}\n}\n${stack?.configuration ?? ""}`, { mode: 0o600 });
-// In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
-const agent = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], {
-  cwd: ROOT,
-  stdio: ["ignore", "pipe", "pipe"],
-  detached: true,
-});
-let log = "";
-const keep = (data: Buffer) => (log = (log + data.toString()).slice(-64_000));
-agent.stdout.on("data", keep);
-agent.stderr.on("data", keep);
-// Told to stop before it could listen for that, it just ends: as good.
-const exited = new Promise<number>((resolve) => agent.on("exit", (code, signal) => resolve(code ?? (signal === "SIGTERM" ? 0 : 1))));
+const stopped = new AbortController();
 let endCode = 0;
-let running: ReturnType<typeof spawn> | undefined;
-void exited.then((code) => {
-  if (!stopping) fail(`the agent ended with exit code ${code}; its last words:\n${log}`);
-});
+let running: ChildProcess | undefined;
+let agent: ChildProcess | undefined;
+let exited: Promise<number> = Promise.resolve(0);
+let log = "";
+// From the first moment on: what is being started is stopped in order, too.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
 // A terminal that is closed takes nothing more; stopping goes on.
 process.stdout.on("error", () => undefined);
+
+const opening = values.stack ? openStack() : undefined;
+const stack = await opening;
+if (stopped.signal.aborted) await stop();
+writeFileSync(config, `ports {\n  http = ${port}\n}\n${stack?.configuration ?? ""}`, { mode: 0o600 });
+startAgent();
 
 say(`Starting a dev agent (a server and a node) on ${address} ...`);
 const node = await until("the node to be ready", async () => {
@@ -97,7 +91,12 @@ const url = await until("the job's address", async () => {
 const answer = await until("the job to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).text());
 say(`\n$ curl ${url}\n${answer.trimEnd()}`);
 
-if (stack !== undefined) await showStack(stack);
+if (stack !== undefined) {
+  await showStack(stack).catch((error: unknown) => {
+    if (!stopped.signal.aborted) process.stderr.write(`drover: ${messageOf(error)}\n`);
+    return stop(1);
+  });
+}
 
 if (values.once) await stop();
 say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
@@ -111,35 +110,71 @@ say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
 The five-minute tour is in README.md; the HTTP API is at ${address}/v1/jobs.
 Ctrl-C stops everything and leaves nothing behind.`);
 
+function startAgent(): void {
+  // In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
+  const child = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  agent = child;
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (log = (log + data.toString()).slice(-64_000)));
+  // Told to stop before it could listen for that, it just ends: as good.
+  exited = new Promise<number>((resolve) => child.on("exit", (code, signal) => resolve(code ?? (signal === "SIGTERM" ? 0 : 1))));
+  void exited.then(async (code) => {
+    if (stopped.signal.aborted) return;
+    stopped.abort();
+    await stack?.stop();
+    fail(`the agent ended with exit code ${code}; its last words:\n${log}`);
+  });
+}
+
 /** The first call decides the exit code; every later one waits with it. */
 async function stop(exitCode = 0): Promise<never> {
-  if (!stopping) {
-    stopping = true;
+  if (!stopped.signal.aborted) {
     endCode = exitCode;
     say("\nStopping ...");
+    stopped.abort();
     running?.kill("SIGTERM");
-    agent.kill("SIGTERM");
+    agent?.kill("SIGTERM");
   }
+  const beside = await opening;
   const agentCode = await exited;
   // After the agent: it takes its services out of Consul and gives its tokens back.
-  await stack?.stop();
+  await beside?.stop();
   if (agentCode === 0) say("Everything is stopped; nothing is left behind.");
   else say(`The agent ended with exit code ${agentCode}; its last words:\n${log}`);
   process.exit(agentCode === 0 ? endCode : 1);
 }
 
-/** Gets what is missing first: building Consul takes a few minutes, once. */
-async function openStack(): Promise<Stack> {
+/** Gets what is missing first: building Consul takes a few minutes, once. Undefined: told to stop meanwhile, and nothing of it runs. */
+async function openStack(): Promise<Stack | undefined> {
   say("Starting Consul (ACLs on) and OpenBao ...");
-  const tools = spawnSync("sh", [join(ROOT, "scripts", "tools.sh"), "consul", "bao"], { stdio: ["ignore", "inherit", "inherit"] });
-  if (tools.status !== 0) fail("Consul and OpenBao could not be got; without them: npm run quickstart");
+  const got = await tools();
+  if (stopped.signal.aborted) return undefined;
+  if (!got) fail("Consul and OpenBao could not be got; without them: npm run quickstart");
   const { startStack } = await import("./stack.ts");
-  const starting = startStack(own, address).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
-  const interrupted = () => process.exit(130);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, interrupted);
-  const opened = await starting;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, interrupted);
-  return opened;
+  try {
+    return await startStack(own, address, stopped.signal);
+  } catch (error) {
+    return stopped.signal.aborted ? undefined : fail(messageOf(error));
+  }
+}
+
+/** Are they there? */
+function tools(): Promise<boolean> {
+  return new Promise((resolve) => {
+    // A session of its own: all that it starts is told to stop together.
+    const child = spawn("sh", [join(ROOT, "scripts", "tools.sh"), "consul", "bao"], {
+      stdio: ["ignore", "inherit", "inherit"],
+      detached: true,
+    });
+    stopped.signal.addEventListener("abort", () => {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGTERM");
+    });
+    child.on("error", () => resolve(false));
+    child.on("exit", (code) => resolve(code === 0));
+  });
 }
 
 async function showStack({ consul, openbao, trustAgent }: Stack): Promise<void> {
@@ -196,6 +231,10 @@ function isFree(candidate: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen(candidate, "127.0.0.1", () => server.close(() => resolve(true)));
   });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function say(text: string): void {

@@ -29,17 +29,25 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** Where the agent's HTTP API will be. */
-export async function startStack(folder: string, agentAddress: string): Promise<Stack> {
+/**
+ * `agentAddress`: where the agent's HTTP API will be. `stopped`: whoever started this was told to stop; it rejects then, and when it does,
+ * for whatever reason, nothing of it runs.
+ */
+export async function startStack(folder: string, agentAddress: string, stopped: AbortSignal): Promise<Stack> {
   const started: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(started.map(ended));
   };
+  const interrupt = () => void stop();
+  stopped.addEventListener("abort", interrupt);
   try {
     const consul = await startConsul(folder, started);
+    stopped.throwIfAborted();
     const openbao = await startOpenBao(folder, started);
+    const configuration = configurationOf(consul.address, await agentToken(consul), consul.dnsPort);
+    stopped.throwIfAborted();
     return {
-      configuration: configurationOf(consul.address, await agentToken(consul), consul.dnsPort),
+      configuration,
       consul,
       openbao,
       async trustAgent() {
@@ -51,6 +59,9 @@ export async function startStack(folder: string, agentAddress: string): Promise<
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    // From here on they are stopped in order, after the agent.
+    stopped.removeEventListener("abort", interrupt);
   }
 }
 
@@ -180,7 +191,8 @@ function start(
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data: Buffer) => (said = (said + data.toString()).slice(-8_000)));
   child.on("error", () => undefined);
   lastWords.set(child, () => `${name}'s last words:\n${said}`);
-  process.on("exit", () => child.kill("SIGKILL"));
+  // Before what was there already: its folder is removed when nobody writes there any more.
+  process.prependListener("exit", () => child.kill("SIGKILL"));
   return child;
 }
 const lastWords = new WeakMap<ChildProcess, () => string>();
