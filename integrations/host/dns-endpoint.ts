@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { readFile } from "node:fs/promises";
 import { createServer, connect, isIPv6, type AddressInfo, type Server, type Socket as Connection } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { DnsEndpoint, DnsListener } from "#ports";
 import { messageOf, NamedError } from "#std";
 
@@ -32,7 +33,7 @@ export function hostDnsEndpoint(): DnsEndpoint {
     async upstreams(except) {
       const text = await readFile(RESOLV_CONF, "utf8").catch(() => "");
       return nameservers(text)
-        .filter((host) => !except.includes(host))
+        .filter((host) => !isAmong(host, except))
         .map((host) => ({ host, port: DNS_PORT }));
     },
   };
@@ -42,12 +43,23 @@ export function nameservers(resolvConf: string): readonly string[] {
   return resolvConf.split("\n").flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
 }
 
+/** Who listens on every address of the machine has all of them. */
+function isAmong(host: string, addresses: readonly string[]): boolean {
+  if (addresses.includes(host)) return true;
+  if (!addresses.some((each) => each === "0.0.0.0" || each === "::")) return false;
+  const own = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));
+  return host.startsWith("127.") || own.includes(host.replace(/%.*$/, ""));
+}
+
 async function listenOnBoth(address: { readonly host: string; readonly port: number }, answer: Answering): Promise<DnsListener> {
   const datagrams = createSocket({ type: isIPv6(address.host) ? "udp6" : "udp4", reuseAddr: false });
   datagrams.on("message", (question, from) => {
-    void answer(question, "udp").then((reply) => {
-      if (reply !== undefined) datagrams.send(reply, from.port, from.address, () => {});
+    const replied = answer(question, "udp").then((reply) => {
+      // Who wrote that it comes from port 0 cannot be answered.
+      if (reply !== undefined && from.port > 0) datagrams.send(reply, from.port, from.address, () => {});
     });
+    // Closed in between: nobody is answered any more.
+    replied.catch(() => {});
   });
   await opened(datagrams, () => datagrams.bind({ address: address.host, port: address.port, exclusive: true }), "listening");
   datagrams.on("error", () => {});
@@ -110,25 +122,40 @@ function listenError(address: { readonly host: string; readonly port: number }, 
   });
 }
 
-/** Over a connection each message comes after its length in two bytes. One is answered after the other. */
+/**
+ * Over a connection each message comes after its length in two bytes. One is answered after the other, and the next is read when the answer is
+ * on its way: who asks without listening fills no memory here.
+ */
 function converse(connection: Connection, answer: Answering): void {
   let buffered: Buffer = Buffer.alloc(0);
-  let work = Promise.resolve();
-  connection.setTimeout(IDLE_MS, () => connection.destroy());
+  let answering = false;
+  // From the first byte of a question to its last, and with nothing asked.
+  let late = setTimeout(() => connection.destroy(), IDLE_MS);
+  const rearm = () => {
+    clearTimeout(late);
+    if (!connection.destroyed) late = setTimeout(() => connection.destroy(), IDLE_MS);
+  };
   connection.on("error", () => {});
+  connection.on("close", () => clearTimeout(late));
   connection.on("data", (data: Buffer) => {
     buffered = Buffer.concat([buffered, data]);
-    for (let message = takeMessage(); message !== undefined; message = takeMessage()) {
-      const question = message;
-      connection.pause();
-      work = work.then(async () => {
-        const reply = await answer(question, "tcp");
-        if (reply === undefined) connection.destroy();
-        else connection.write(framed(reply));
-        connection.resume();
-      });
-    }
+    if (!answering) void answerAll().catch(() => connection.destroy());
   });
+
+  async function answerAll(): Promise<void> {
+    answering = true;
+    connection.pause();
+    for (let question = takeMessage(); question !== undefined && !connection.destroyed; question = takeMessage()) {
+      rearm();
+      const reply = await answer(question, "tcp");
+      rearm();
+      if (reply === undefined) connection.destroy();
+      else if (!connection.destroyed && !connection.write(framed(reply))) await drained(connection);
+    }
+    answering = false;
+    connection.resume();
+  }
+
   function takeMessage(): Buffer | undefined {
     if (buffered.length < 2) return undefined;
     const length = buffered.readUInt16BE(0);
@@ -137,6 +164,17 @@ function converse(connection: Connection, answer: Answering): void {
     buffered = buffered.subarray(2 + length);
     return message;
   }
+}
+
+/** Also when it is closed before. */
+function drained(connection: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      connection.off("drain", done).off("close", done);
+      resolve();
+    };
+    connection.once("drain", done).once("close", done);
+  });
 }
 
 function framed(message: Uint8Array): Buffer {
@@ -153,19 +191,26 @@ interface Place {
 function askByDatagram(server: Place, question: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(server.host) ? "udp6" : "udp4");
+    let over = false;
     const end = (finish: () => void) => {
+      if (over) return;
+      over = true;
       clearTimeout(timer);
       socket.close();
       finish();
     };
-    const timer = setTimeout(() => end(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
-    socket.once("error", (error) => end(() => reject(error)));
+    const fail = (error: Error) => end(() => reject(error));
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    socket.on("error", fail);
     socket.on("message", (reply) => {
       // Another's answer to another's question is passed over.
       if (reply.length >= 2 && reply[0] === question[0] && reply[1] === question[1]) end(() => resolve(reply));
     });
-    // Connected: only the one that was asked can answer.
-    socket.connect(server.port, server.host, () => socket.send(question, () => {}));
+    // Connected: only the one that was asked can answer. Where no way leads to it the callback hears of that, not the event.
+    socket.connect(server.port, server.host, (problem?: Error | null) => {
+      if (problem instanceof Error) fail(problem);
+      else if (!over) socket.send(question, (unsent) => void (unsent !== null && fail(unsent)));
+    });
   });
 }
 

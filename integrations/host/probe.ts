@@ -20,11 +20,19 @@ export function hostProbe(): Probe {
 /** Whatever goes wrong is the result. */
 async function within(timeoutMs: number, signal: AbortSignal, look: (limit: AbortSignal) => Promise<ProbeResult>): Promise<ProbeResult> {
   const timeout = AbortSignal.timeout(timeoutMs);
+  const limit = AbortSignal.any([signal, timeout]);
+  const ended = Promise.withResolvers<never>();
+  const end = () => ended.reject(limit.reason as Error);
+  if (limit.aborted) end();
+  limit.addEventListener("abort", end, { once: true });
   try {
-    return await look(AbortSignal.any([signal, timeout]));
+    // A request that says neither answer nor error has its limit, too.
+    return await Promise.race([look(limit), ended.promise]);
   } catch (thrown) {
     const late = timeout.aborted && !signal.aborted;
     return failed(late ? `no answer within ${timeoutMs / 1000}s` : reasonOf(thrown));
+  } finally {
+    limit.removeEventListener("abort", end);
   }
 }
 
@@ -42,7 +50,7 @@ function reached(host: string, port: number, signal: AbortSignal): Promise<Probe
   const { promise, resolve, reject } = Promise.withResolvers<ProbeResult>();
   const socket = connect({ host, port, signal });
   socket.once("connect", () => resolve({ passing: true, statusCode: 0, output: "tcp ok" }));
-  socket.once("error", reject);
+  socket.on("error", reject);
   return promise.finally(() => socket.destroy());
 }
 
@@ -87,7 +95,9 @@ function ask({ url, method, body, headers }: Asked, probe: HttpProbe, signal: Ab
   };
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = (secure ? secureRequest : plainRequest)(url, options, resolve);
-  request.once("error", reject);
+  request.on("error", reject);
+  // Node drops a connection that becomes another protocol's without a word.
+  request.once("close", () => reject(new Error("the connection was closed without an answer")));
   request.end(body === "" ? undefined : body);
   return promise;
 }

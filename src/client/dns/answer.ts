@@ -12,16 +12,19 @@ import { addressLabel, type Wanted, wantedBy } from "./names.ts";
 const TTL_S = 0;
 /** Resolvers need not ask again within a moment. */
 const NEGATIVE_TTL_S = 0;
-/** More than fit an answer over TCP are of no use to anybody. */
-export const INSTANCES_MAX = 512;
+/** More than fit an answer over TCP, or a datagram of the largest size, are of no use to anybody. */
+export const INSTANCES_MAX = { tcp: 512, udp: 64 } as const;
+const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i;
 
 export interface Zone {
   readonly domain: string;
   readonly find: (namespace: string, name: string) => readonly ServiceRegistration[];
   /** Raised with what is known, so that a secondary's question has an answer. */
   readonly serial: number;
-  /** In the order they are to be answered. */
-  readonly shuffled: (instances: readonly ServiceRegistration[]) => readonly ServiceRegistration[];
+  /** At most so many of them, in the order they are to be answered. */
+  readonly chosen: <Item>(items: readonly Item[], most: number) => readonly Item[];
+  /** How many of a service can be told. */
+  readonly most: number;
 }
 
 export interface Reply {
@@ -64,12 +67,10 @@ function services(question: Question, wanted: Extract<Wanted, { kind: "service" 
   const all = zone.find(wanted.namespace, wanted.name);
   const instances = wanted.tag === "" ? all : all.filter((each) => each.Tags.some((tag) => tag.toLowerCase() === wanted.tag));
   if (instances.length === 0) return undefined;
-  const chosen = zone.shuffled(instances).slice(0, INSTANCES_MAX);
-  if (question.type === "SRV") return serviceRecords(question, chosen, zone);
-  const answers = asksForAddress(question)
-    ? unique(chosen.map((each) => each.Address)).flatMap((address) => addressRecord(question, question.name, address))
-    : [];
-  return { answers, additionals: [] };
+  if (question.type === "SRV") return serviceRecords(question, zone.chosen(instances, zone.most), zone);
+  if (!asksForAddress(question)) return { answers: [], additionals: [] };
+  const addresses = zone.chosen(unique(instances.map((each) => each.Address)), zone.most);
+  return { answers: addresses.flatMap((address) => addressRecord(question, question.name, address)), additionals: [] };
 }
 
 function serviceRecords(question: Question, instances: readonly ServiceRegistration[], zone: Zone): Found {
@@ -79,7 +80,7 @@ function serviceRecords(question: Question, instances: readonly ServiceRegistrat
   for (const { Address, Port } of instances) {
     const label = addressLabel(Address);
     const target = label === undefined ? Address : `${label}.addr.${zone.domain}`;
-    if (target === "") continue;
+    if (!HOST_NAME.test(target) || !(Port >= 0 && Port <= 65_535)) continue;
     answers.push({ type: "SRV", name: question.name, ttl: TTL_S, data: { priority: 1, weight: 1, port: Port, target } });
     if (label === undefined || told.has(target)) continue;
     told.add(target);
@@ -91,8 +92,9 @@ function serviceRecords(question: Question, instances: readonly ServiceRegistrat
 /** [] where the question is for the other family. */
 function addressRecord(question: Question, name: string, address: string): readonly Answer[] {
   if (isIPv4(address)) return asksFor(question, "A") ? [{ type: "A", name, ttl: TTL_S, data: address }] : [];
-  if (isIPv6(address)) return asksFor(question, "AAAA") ? [{ type: "AAAA", name, ttl: TTL_S, data: address }] : [];
-  return address === "" ? [] : [{ type: "CNAME", name, ttl: TTL_S, data: address }];
+  if (isIPv6(address) && !address.includes("%"))
+    return asksFor(question, "AAAA") ? [{ type: "AAAA", name, ttl: TTL_S, data: address }] : [];
+  return HOST_NAME.test(address) ? [{ type: "CNAME", name, ttl: TTL_S, data: address }] : [];
 }
 
 // dns-packet answers "ANY" for the type 255, which its types leave out.

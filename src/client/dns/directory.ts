@@ -4,8 +4,8 @@ import type { ServicesChanged } from "#ports";
 
 export class ServiceDirectory {
   readonly #byId = new Map<string, ServiceRegistration>();
-  /** Namespace and name → ids. */
-  readonly #byName = new Map<string, Set<string>>();
+  /** Namespace and name → by id. */
+  readonly #byName = new Map<string, Map<string, ServiceRegistration>>();
   #clusterId = "";
   #index = 0;
 
@@ -24,15 +24,15 @@ export class ServiceDirectory {
       this.#remove(service.ID);
       this.#byId.set(service.ID, service);
       const key = keyOf(service.Namespace, service.ServiceName);
-      const ids = this.#byName.get(key) ?? new Set();
-      ids.add(service.ID);
-      this.#byName.set(key, ids);
+      const instances = this.#byName.get(key) ?? new Map<string, ServiceRegistration>();
+      instances.set(service.ID, service);
+      this.#byName.set(key, instances);
     }
   }
 
   /** Names are asked for in any case. */
   find(namespace: string, name: string): readonly ServiceRegistration[] {
-    return [...(this.#byName.get(keyOf(namespace, name)) ?? [])].map((id) => this.#byId.get(id) as ServiceRegistration);
+    return [...(this.#byName.get(keyOf(namespace, name))?.values() ?? [])];
   }
 
   /** Of the last change. */
@@ -49,9 +49,9 @@ export class ServiceDirectory {
     if (known === undefined) return;
     this.#byId.delete(id);
     const key = keyOf(known.Namespace, known.ServiceName);
-    const ids = this.#byName.get(key);
-    ids?.delete(id);
-    if (ids?.size === 0) this.#byName.delete(key);
+    const instances = this.#byName.get(key);
+    instances?.delete(id);
+    if (instances?.size === 0) this.#byName.delete(key);
   }
 }
 

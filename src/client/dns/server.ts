@@ -5,14 +5,15 @@
  *   question ──► ours?  ──► answered from memory (never older than what the servers sent)
  *            └─► .consul ──► Consul        └─► else ──► the machine's nameservers, in order
  *
- * A question that cannot be asked on is answered SERVFAIL within the time limit; at most WAITING_MAX wait at one time.
+ * A question that cannot be asked on is answered SERVFAIL within the time limit; at most WAITING_MAX wait at one time. The same question (its
+ * bytes) is asked on once at a time: one that comes back to us by way of others waits for itself, and goes round no further.
  */
 import type { DnsEndpoint, DnsListener, Random } from "#ports";
 import { messageOf } from "#std";
 import type { Report } from "../world.ts";
-import { answerTo, type Zone } from "./answer.ts";
+import { answerTo, INSTANCES_MAX, type Zone } from "./answer.ts";
 import type { ServiceDirectory } from "./directory.ts";
-import { readQuestion, writeRefusal, writeReply } from "./wire-form.ts";
+import { readQuestion, writeRefusal, writeReply, type Asked } from "./wire-form.ts";
 
 const ASK_MS = 2_000;
 const WAITING_MAX = 512;
@@ -37,34 +38,59 @@ export interface DnsServer extends DnsListener {
 export async function startDns(needs: DnsServerNeeds): Promise<DnsServer> {
   const counts = { own: 0, forwarded: 0, failed: 0 };
   let waiting = 0;
-  const zone = (): Zone => ({
+  const asking = new Map<string, Promise<Uint8Array | undefined>>();
+  const zone = (transport: "udp" | "tcp"): Zone => ({
     domain: needs.domain,
     find: (namespace, name) => needs.directory.find(namespace, name),
     serial: needs.directory.index,
-    shuffled: (instances) => shuffled(instances, needs.random),
+    chosen: (items, most) => chosen(items, most, needs.random),
+    most: INSTANCES_MAX[transport],
   });
 
   async function answer(bytes: Uint8Array, transport: "udp" | "tcp"): Promise<Uint8Array | undefined> {
     const asked = readQuestion(bytes);
     if (asked === undefined) return undefined;
     if ("malformed" in asked) return writeRefusal({ id: asked.malformed }, asked.code);
-    const own = answerTo(asked.question, zone());
-    if (own !== undefined) {
-      counts.own++;
-      return writeReply(asked, own, transport);
-    }
+    const own = answered(asked, transport);
+    if (own !== undefined) return own;
     if (waiting >= WAITING_MAX) {
       counts.failed++;
       return writeRefusal(asked, "SERVFAIL");
     }
     waiting++;
     try {
-      const reply = await askOn(asked.question.name, bytes, transport);
+      const reply = await askOnce(asked.question.name, bytes, transport);
       counts[reply === undefined ? "failed" : "forwarded"]++;
       return reply ?? writeRefusal(asked, "SERVFAIL");
     } finally {
       waiting--;
     }
+  }
+
+  /** Undefined: not ours. */
+  function answered(asked: Asked, transport: "udp" | "tcp"): Uint8Array | undefined {
+    try {
+      const own = answerTo(asked.question, zone(transport));
+      if (own === undefined) return undefined;
+      counts.own++;
+      return writeReply(asked, own, transport);
+    } catch (thrown) {
+      // Something stands in the registry that cannot be said in DNS: no reason to fall over.
+      counts.failed++;
+      needs.report({
+        level: "warn",
+        message: "a name could not be answered",
+        fields: { name: asked.question.name, problem: messageOf(thrown) },
+      });
+      return writeRefusal({ id: asked.id }, "SERVFAIL");
+    }
+  }
+
+  function askOnce(name: string, bytes: Uint8Array, transport: "udp" | "tcp"): Promise<Uint8Array | undefined> {
+    const key = transport + Buffer.from(bytes).toString("latin1");
+    const under = asking.get(key) ?? askOn(name, bytes, transport).finally(() => asking.delete(key));
+    asking.set(key, under);
+    return under;
   }
 
   /** Undefined: nobody answered. */
@@ -95,12 +121,13 @@ function ourselves({ host, port }: DnsListener): readonly string[] {
   return host === "0.0.0.0" || host === "::" ? [host, "127.0.0.1", "::1"] : [host];
 }
 
-/** Every order is as likely: who takes the first is spread over all. */
-function shuffled<Item>(items: readonly Item[], random: Random): readonly Item[] {
+/** Every choice and every order is as likely: who takes the first is spread over all. */
+function chosen<Item>(items: readonly Item[], most: number, random: Random): readonly Item[] {
   const all = [...items];
-  for (let last = all.length - 1; last > 0; last--) {
-    const other = Math.floor(random.fraction() * (last + 1));
-    [all[last], all[other]] = [all[other] as Item, all[last] as Item];
+  const count = Math.min(most, all.length);
+  for (let at = 0; at < count; at++) {
+    const other = at + Math.floor(random.fraction() * (all.length - at));
+    [all[at], all[other]] = [all[other] as Item, all[at] as Item];
   }
-  return all;
+  return all.slice(0, count);
 }

@@ -16,6 +16,7 @@ const DATAGRAM_BYTES = 512;
 const DATAGRAM_BYTES_MAX = 1232;
 const STREAM_BYTES_MAX = 65_535;
 const CODES = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+const CLASSES: readonly string[] = ["IN", "ANY"];
 export type Code = keyof typeof CODES;
 
 export interface Asked {
@@ -42,6 +43,9 @@ export function readQuestion(bytes: Uint8Array): Asked | { readonly malformed: n
   }
   const question = packet.questions?.[0];
   if (question === undefined || packet.questions?.length !== 1) return { malformed: id, code: "FORMERR" };
+  // Ours are names of the Internet; and a name that is not text could not be said again as it was asked.
+  if (!CLASSES.includes(question.class ?? "IN")) return { malformed: id, code: "REFUSED" };
+  if (question.name.includes("\u{fffd}")) return { malformed: id, code: "FORMERR" };
   const extension = packet.additionals?.find((each) => each.type === "OPT");
   return {
     id,

@@ -122,6 +122,21 @@ describe("the host's probe", () => {
     assert.equal((await probe.tcp({ address: "127.0.0.1", port: 1, timeoutMs: 1_000 }, never)).passing, false);
   });
 
+  test("a connection that becomes another protocol's, or ends without a word, is a result at once", async (t) => {
+    for (const said of ["HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "no http\r\n\r\n", ""]) {
+      const server = createTcp((connection) => {
+        connection.on("error", () => {});
+        connection.once("data", () => (said === "" ? connection.destroy() : connection.write(said)));
+      });
+      await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", () => resolve()));
+      t.after(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      const result = await probe.http({ ...GET, url: `http://127.0.0.1:${port}/` }, never);
+      assert.deepEqual([result.passing, result.statusCode], [false, 0], said);
+      assert.notEqual(result.output, "");
+    }
+  });
+
   test("a tcp look passes when somebody takes the connection", async () => {
     const server = createTcp((socket) => socket.on("error", () => {}));
     await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

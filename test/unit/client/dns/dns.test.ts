@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import fc from "fast-check";
@@ -43,7 +44,13 @@ function directoryOf(...services: readonly ServiceRegistration[]): ServiceDirect
 
 function zoneOf(...services: readonly ServiceRegistration[]): Zone {
   const directory = directoryOf(...services);
-  return { domain: "drover", serial: 10, find: (namespace, name) => directory.find(namespace, name), shuffled: (each) => each };
+  return {
+    domain: "drover",
+    serial: 10,
+    find: (namespace, name) => directory.find(namespace, name),
+    chosen: (items, most) => items.slice(0, most),
+    most: 512,
+  };
 }
 
 const ask = (zone: Zone, type: RecordType, name: string) => answerTo({ type, name }, zone);
@@ -252,4 +259,125 @@ test("junk over a connection ends it and harms nobody else; a port in use is sai
       code: "DNS_ADDRESS_IN_USE",
     },
   );
+});
+
+test("hostile and strange questions are refused, and those who ask next are answered", async (t) => {
+  const { server } = await served(t);
+  const place = { host: "127.0.0.1", port: server.port };
+  const code = async (bytes: Uint8Array) => ((await hostDnsEndpoint().ask(place, bytes, "udp", 5_000))[3] as number) & 0xf;
+  const changed = (change: (bytes: Buffer) => void) => {
+    const bytes = Buffer.from(question("web.service.drover"));
+    change(bytes);
+    return bytes;
+  };
+  assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(3, bytes.length - 2))), 5, "CHAOS is refused");
+  assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(999, bytes.length - 2))), 5, "so is a class nobody knows");
+  assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(255, bytes.length - 2))), 0, "any class is ours, too");
+  assert.equal(await code(changed((bytes) => bytes.fill(0xff, 13, 16))), 1, "a name that is no text");
+  assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(2, 4))), 1, "two questions");
+  const mixed = await hostDnsEndpoint().ask(place, question("wEb.SerVice.dRover"), "udp", 5_000);
+  assert.equal(decode(Buffer.from(mixed)).questions?.[0]?.name, "wEb.SerVice.dRover", "0x20: the question comes back letter for letter");
+});
+
+test("what stands in the registry and cannot be said in DNS is left out, or a failure: never more than that", async (t) => {
+  const { server, directory } = await served(t);
+  const odd = ["a".repeat(80), "x..y", "fe80::1%eth0", `${"a".repeat(60)}.`.repeat(6), "a b", ""];
+  directory.accept({
+    ClusterId: "c",
+    Index: 12,
+    Complete: false,
+    Gone: [],
+    Changed: odd.map((Address, index) => service(20 + index, { ServiceName: "odd", Address, Port: 70_000 * (index % 2) })),
+  });
+  for (const type of ["A", "AAAA", "SRV", "ANY"])
+    assert.match(await dig(server.port, "odd.service.drover", type), /NOERROR[\s\S]*ANSWER: 0/);
+  assert.match(await dig(server.port, "+short", "web.service.drover"), /10\.0\.0\./);
+});
+
+test("10,000 instances: a datagram holds what fits and says that there are more, a connection 512, and no question costs much", async (t) => {
+  const { server, directory } = await served(t);
+  const many = Array.from({ length: 10_000 }, (_, index) =>
+    service(index, { ID: `many-${index}`, ServiceName: "many", Address: `10.2.${index >> 8}.${index & 255}` }),
+  );
+  // All on one machine: one address, and nothing is missing.
+  const crowd = Array.from({ length: 10_000 }, (_, index) =>
+    service(index, { ID: `crowd-${index}`, ServiceName: "crowd", Address: "10.9.9.9" }),
+  );
+  directory.accept({ ClusterId: "c", Index: 12, Complete: false, Gone: [], Changed: [...many, ...crowd] });
+  assert.match(await dig(server.port, "many.service.drover", "SRV", "+ignore"), /flags: qr aa tc/);
+  assert.match(await dig(server.port, "many.service.drover", "SRV", "+tcp"), /ANSWER: 512/);
+  assert.match(await dig(server.port, "crowd.service.drover", "A", "+ignore"), /flags: qr aa rd[\s\S]*ANSWER: 1,/);
+  directory.accept({ ClusterId: "c", Index: 13, Complete: false, Gone: [...many, ...crowd].map((each) => each.ID), Changed: [] });
+  assert.equal(directory.size, 3);
+});
+
+test("a nameserver no way leads to is passed over, and the agent lives on", async (t) => {
+  const machine = await served(t, { domain: "example" });
+  const { server } = await served(t, {
+    endpoint: {
+      ...hostDnsEndpoint(),
+      upstreams: async () => [
+        { host: "255.255.255.255", port: 53 },
+        { host: "fe80::1%none", port: 53 },
+        { host: "127.0.0.1", port: machine.server.port },
+      ],
+    },
+  });
+  assert.equal((await dig(server.port, "+short", "web.service.example")).trim().split("\n").length, 3);
+});
+
+test("a question that comes back to us goes round no further", async (t) => {
+  let asked = 0;
+  const endpoint = hostDnsEndpoint();
+  const { server } = await served(t, {
+    endpoint: {
+      ...endpoint,
+      upstreams: async () => [{ host: "127.0.0.1", port: server.port }],
+      ask: (place, bytes, transport) => {
+        asked++;
+        return endpoint.ask(place, bytes, transport, 200);
+      },
+    },
+  });
+  assert.match(await dig(server.port, "example.com"), /SERVFAIL/);
+  assert.equal(asked, 1);
+});
+
+test("who listens on all addresses asks none of the machine's own", async () => {
+  const [own] = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const named = await hostDnsEndpoint().upstreams([]);
+  const others = await hostDnsEndpoint().upstreams(["0.0.0.0", "127.0.0.1", "::1"]);
+  assert.ok(own !== undefined && others.length <= named.length);
+  for (const { host } of others) assert.ok(!host.startsWith("127.") && host !== own.address);
+});
+
+test("who asks over a connection without listening fills no memory; half a question is not waited for long", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let answered = 0;
+  const listener = await hostDnsEndpoint().listen({ host: "127.0.0.1", port: 0 }, async () => {
+    answered++;
+    return new Uint8Array(60_000);
+  });
+  t.after(() => listener.close());
+  const greedy = connect(listener.port, "127.0.0.1");
+  greedy.on("error", () => {});
+  greedy.pause();
+  const asked = Buffer.concat(Array.from({ length: 5_000 }, () => Buffer.from([0, 1, 7])));
+  greedy.write(asked);
+  const half = connect(listener.port, "127.0.0.1", () => half.write(Buffer.from([0])));
+  half.on("error", () => {});
+  const closed = new Promise<void>((resolve) => void half.once("close", () => resolve()));
+  half.resume();
+  const other = connect(listener.port, "127.0.0.1", () => other.write(Buffer.from([0, 1, 7])));
+  await new Promise<void>((resolve) => void other.once("data", () => resolve()));
+  // Nothing is read: the system's own buffers are full after some megabytes, and the asker is answered no more.
+  for (let before = -1; before !== answered; await new Promise((resolve) => setImmediate(resolve))) {
+    before = answered;
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(answered > 1 && answered < 2_000, `${answered} answers`);
+  t.mock.timers.tick(10_001);
+  await closed;
+  greedy.destroy();
+  other.destroy();
 });
