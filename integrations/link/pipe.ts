@@ -43,6 +43,8 @@ export interface PipeEvents {
   readonly message: (message: Message) => void;
   /** Called once. */
   readonly closed: (reason: string, error: Error | undefined) => void;
+  /** Of a message that comes in parts, while whoever sends it is not known yet; undefined: known. */
+  readonly messageBytesMax?: () => number | undefined;
 }
 
 /** A frame is at most this long: what an urgent message may have to wait for. */
@@ -119,7 +121,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
     const gathered = begun ?? { chunks: [], bytes: 0 };
     gathered.chunks.push(received.body);
     gathered.bytes += received.body.length;
-    if (gathered.bytes > MESSAGE_BYTES_MAX) return breakOff("a message is larger than any may be");
+    if (gathered.bytes > (events.messageBytesMax?.() ?? MESSAGE_BYTES_MAX)) return breakOff("a message is larger than any may be");
     if (received.more) return void parts.set(key, gathered);
     parts.delete(key);
     events.message({ ...received, body: Buffer.concat(gathered.chunks) });

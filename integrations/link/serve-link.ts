@@ -144,6 +144,7 @@ function receive(
         });
       })().catch(refuse);
     },
+    messageBytesMax: () => (greeted ? undefined : HELLO_BYTES_MAX),
     closed(reason) {
       clearTimeout(late);
       hall.pipes.delete(pipe);

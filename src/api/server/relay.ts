@@ -30,6 +30,11 @@ const HOP_BY_HOP = new Set([
   "content-length",
 ]);
 
+/** What browsers say of the page that asks: judged here already, by this agent's name, which is not the server's. */
+function isOfPage(header: string): boolean {
+  return header === "origin" || header === "referer" || header.startsWith("sec-fetch-");
+}
+
 /** Says whether a refusal of this agent is one that a server need not make. */
 export function needsServer(error: unknown, context: Context): boolean {
   if (context.server !== null || context.serverHttp === undefined || !(error instanceof NamedError)) return false;
@@ -39,7 +44,7 @@ export function needsServer(error: unknown, context: Context): boolean {
 /** Resolves when the answer is out. Rejects with NamedError API_NO_LEADER, or API_SERVER_UNREACHABLE. */
 export async function relay(what: Relayed, response: ServerResponse, context: Context, signal: AbortSignal): Promise<void> {
   const base = serverOf(what.headers, context);
-  const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
+  const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name) && !isOfPage(name)));
   const answered = Promise.withResolvers<IncomingMessage>();
   const asked = ask(new URL(what.target, base), {
     method: what.method,
@@ -72,7 +77,7 @@ export async function relayUpgrade(
   refused: (status: number, text: string) => void,
 ): Promise<void> {
   const base = serverOf(request.headers, context);
-  const { host: _, ...headers } = request.headers;
+  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => name !== "host" && !isOfPage(name)));
   const over = Promise.withResolvers<void>();
   const asked = ask(new URL(request.url ?? "/", base), { method: "GET", headers: { ...headers, [RELAYED]: "1" } });
   asked.once("error", (cause) => over.reject(unreachable(base, cause)));
