@@ -141,10 +141,16 @@ export function catalogError(thrown: unknown, action: string, rule: string): Nam
     return new NamedError("CATALOG_CHECK_UNKNOWN", because, { statusCode: 404, fix: "It is there once its service is registered again." });
   }
   if (problem.passes) {
-    return new NamedError("CATALOG_UNREACHABLE", because, { statusCode: 503, fix: "It is tried again until Consul answers." });
+    return new NamedError("CATALOG_UNREACHABLE", because, {
+      statusCode: 503,
+      fix: problem.fix ?? "It is tried again until Consul answers.",
+    });
   }
   if (problem.status === 403 || problem.status === 401) {
     return new NamedError("CATALOG_DENIED", because, { statusCode: 403, fix: `Its token needs a policy with: ${rule}` });
   }
-  return new NamedError("CATALOG_REFUSED", because, { statusCode: 400, fix: "Correct what the message names in the job's service block." });
+  return new NamedError("CATALOG_REFUSED", because, {
+    statusCode: 400,
+    fix: problem.fix ?? "Correct what the message names in the job's service block.",
+  });
 }

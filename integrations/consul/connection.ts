@@ -83,6 +83,7 @@ function readAddress(text: string): { origin: string; secure: boolean; socketPat
   }
   const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "") throw addressInvalid(text);
+  if (url.username !== "" || url.password !== "") throw addressHoldsSecret();
   // A path in front (a proxy's) stays; the package refuses one that ends in a slash.
   const origin = `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
   return { origin, secure: url.protocol === "https:", socketPath: undefined };
@@ -95,24 +96,39 @@ function addressInvalid(text: string): NamedError {
   });
 }
 
+/** It would be shown wherever the address is. */
+function addressHoldsSecret(): NamedError {
+  return new NamedError("CONSUL_ADDRESS_INVALID", "Cannot reach Consul: a user or a password stands in its address", {
+    statusCode: 400,
+    fix: 'Write them to consul { auth = "user:password" } (CONSUL_HTTP_AUTH), and the address without them.',
+  });
+}
+
 function tlsOptions({ tls }: ConsulAddress): Record<string, unknown> {
   return {
     rejectUnauthorized: tls.verify,
-    ...(tls.caFile === "" ? {} : { ca: fileOf(tls.caFile, "ca_file") }),
-    ...(tls.certFile === "" ? {} : { cert: fileOf(tls.certFile, "cert_file") }),
-    ...(tls.keyFile === "" ? {} : { key: fileOf(tls.keyFile, "key_file") }),
+    ...(tls.caFile === "" ? {} : { ca: fileOf(tls.caFile, "ca_file", "CERTIFICATE") }),
+    ...(tls.certFile === "" ? {} : { cert: fileOf(tls.certFile, "cert_file", "CERTIFICATE") }),
+    ...(tls.keyFile === "" ? {} : { key: fileOf(tls.keyFile, "key_file", "PRIVATE KEY") }),
   };
 }
 
-function fileOf(path: string, key: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (thrown) {
-    throw new NamedError("CONSUL_TLS_FILE_UNREADABLE", `Cannot read ${key} ${JSON.stringify(path)} for Consul: ${messageOf(thrown)}`, {
+/** Of a file that holds none of what it should Node says nothing: it trusts nobody then. */
+function fileOf(path: string, key: string, holds: string): Buffer {
+  const cannot = (why: string): NamedError =>
+    new NamedError("CONSUL_TLS_FILE_UNREADABLE", `Cannot read ${key} ${JSON.stringify(path)} for Consul: ${why}`, {
       statusCode: 400,
       fix: `Check the path and its rights, or leave ${key} out of consul { … }.`,
     });
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (thrown) {
+    throw cannot(messageOf(thrown));
   }
+  if (!new RegExp(`-----BEGIN [A-Z ]*${holds}-----`).test(bytes.toString("latin1")))
+    throw cannot(`there is no ${holds.toLowerCase()} in it (PEM)`);
+  return bytes;
 }
 
 function basic(auth: string): string {

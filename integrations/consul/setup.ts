@@ -7,7 +7,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { NamedError } from "#std";
-import type { ConsulConnection } from "./connection.ts";
+import type { ConsulAddress, ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
 
 export interface ConsulSetup {
@@ -125,12 +125,16 @@ service_prefix "" {
 }
 `;
 
-/** consul { … } of every agent's configuration. */
-export function agentSnippet(address: string): string {
+/** consul { … } of every agent's configuration, to reach Consul the way it was reached here. */
+export function agentSnippet(address: string, tls: ConsulAddress["tls"]): string {
+  const files = { ca_file: tls.caFile, cert_file: tls.certFile, key_file: tls.keyFile };
+  const given = Object.entries(files).filter(([, path]) => path !== "");
+  const lines = [...given.map(([key, path]) => `  ${key} = ${JSON.stringify(path)}\n`), ...(tls.verify ? [] : ["  verify_ssl = false\n"])];
+  const secure = address.startsWith("https:") && lines.length > 0 ? `\n${lines.join("")}` : "";
   return `consul {
   address = ${JSON.stringify(address)}
   token   = "<a token with the policy above>"
-
+${secure}
   service_auth_method = "${AUTH_METHOD}"
   task_auth_method    = "${AUTH_METHOD}"
 
@@ -296,7 +300,7 @@ async function acl<T>(connection: ConsulConnection, action: string, call: () => 
     const { status } = problem;
     throw new NamedError("CONSUL_SETUP_FAILED", `Cannot ${action} at Consul (${connection.address}): ${problem.message}`, {
       statusCode: status === 0 ? 503 : status,
-      fix: (FIXES.find(({ says }) => says.test(problem.message)) ?? (status === 0 ? AWAY : UNKNOWN)).fix,
+      fix: problem.fix ?? (FIXES.find(({ says }) => says.test(problem.message)) ?? (status === 0 ? AWAY : UNKNOWN)).fix,
     });
   }
 }

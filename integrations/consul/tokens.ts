@@ -77,16 +77,17 @@ function problemOf(thrown: unknown): ConsulProblem {
 function unreachable(problem: ConsulProblem, action: string): NamedError {
   return new NamedError("TOKEN_UNREACHABLE", `Cannot ${action}: ${problem.message}`, {
     statusCode: 503,
-    fix: "It is tried again until Consul answers.",
+    fix: problem.fix ?? "It is tried again until Consul answers.",
   });
 }
 
 type Kind = "service" | "task";
 
 /** What Consul 1.21 answers to a login, most of it with status 500. The first that fits; "later": it is tried again. */
-const ANSWERS: readonly { readonly says: RegExp; readonly fix: "later" | ((kind: Kind) => string) }[] = [
+const ANSWERS: readonly { readonly says: RegExp; readonly unprepared?: true; readonly fix: "later" | ((kind: Kind) => string) }[] = [
   {
     says: /auth method .* not found/,
+    unprepared: true,
     fix: () => "Run `drover setup consul`, or name the method in consul { service_auth_method, task_auth_method }.",
   },
   // It asks the servers for their public keys: they start, or are not reachable from there.
@@ -105,6 +106,7 @@ const ANSWERS: readonly { readonly says: RegExp; readonly fix: "later" | ((kind:
   },
   {
     says: /Permission denied/i,
+    unprepared: true,
     fix: (kind) =>
       kind === "service"
         ? 'Its binding rules give this identity nothing: one of type service with selector "nomad_service" in value is needed (`drover setup consul`).'
@@ -115,10 +117,11 @@ const ANSWERS: readonly { readonly says: RegExp; readonly fix: "later" | ((kind:
 function exchangeError(thrown: unknown, method: string, kind: Kind): NamedError {
   const problem = problemOf(thrown);
   const action = `log a ${kind} in to Consul by auth method "${method}"`;
-  const fix = problem.status === 0 ? "later" : ANSWERS.find(({ says }) => says.test(problem.message))?.fix;
+  const answer = problem.status === 0 ? undefined : ANSWERS.find(({ says }) => says.test(problem.message));
+  const fix = problem.status === 0 ? "later" : answer?.fix;
   if (fix === "later" || (fix === undefined && problem.passes)) return unreachable(problem, action);
-  return new NamedError("TOKEN_REFUSED", `Cannot ${action}: ${problem.message}`, {
+  return new NamedError(answer?.unprepared === true ? "TOKEN_UNPREPARED" : "TOKEN_REFUSED", `Cannot ${action}: ${problem.message}`, {
     statusCode: 403,
-    fix: fix?.(kind) ?? "Look at the method with `consul acl auth-method read`.",
+    fix: fix?.(kind) ?? problem.fix ?? "Look at the method with `consul acl auth-method read`.",
   });
 }

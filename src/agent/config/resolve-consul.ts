@@ -18,13 +18,19 @@ export function resolveConsul(
   if (!read.flag(at("enabled"), dev || read.hasBelow("consul"))) return null;
   const text = (name: string, fallback = "") => read.text(at(name), fallback);
   const given = text("address", environment["CONSUL_HTTP_ADDR"] ?? "127.0.0.1:8500");
-  const ssl = read.flag(at("ssl"), environment["CONSUL_HTTP_SSL"] === "true");
+  const ssl = read.flag(at("ssl"), isTrue(environment["CONSUL_HTTP_SSL"]));
   const address = /^(https?|unix):\/\//.test(given) ? given : `${ssl ? "https" : "http"}://${given}`;
   if (!isAddress(address))
     read.problem(
       at("address"),
       `consul.address is ${JSON.stringify(given)}, must be host:port, a URL or unix:///path`,
       'For example "127.0.0.1:8500".',
+    );
+  else if (/^https?:\/\/[^/]*@/.test(address))
+    read.problem(
+      at("address"),
+      "consul.address holds a user or a password: it is shown wherever the address is",
+      'Write them to auth = "user:password" (CONSUL_HTTP_AUTH).',
     );
   const failures = (who: string) => ({
     beforeCritical: read.within(at(`${who}_failures_before_critical`), 0, 0, 1000),
@@ -38,7 +44,7 @@ export function resolveConsul(
       caFile: text("ca_file", environment["CONSUL_CACERT"] ?? ""),
       certFile: text("cert_file", environment["CONSUL_CLIENT_CERT"] ?? ""),
       keyFile: text("key_file", environment["CONSUL_CLIENT_KEY"] ?? ""),
-      verify: read.flag(at("verify_ssl"), environment["CONSUL_HTTP_SSL_VERIFY"] !== "false"),
+      verify: read.flag(at("verify_ssl"), !isFalse(environment["CONSUL_HTTP_SSL_VERIFY"])),
     },
     timeoutMs: read.within(at("timeout"), 5_000, 100, 600_000),
     tags: read.list(at("tags")),
@@ -69,7 +75,8 @@ function resolveIdentity(read: SettingReader, at: string, dev: boolean): Default
   if (!read.hasBelow(at))
     return dev ? { aud: [CONSUL_AUDIENCE], ttlNs: HOUR_NS, env: false, file: false, filepath: "", extraClaims: {} } : null;
   const aud = read.list(`${at}.aud`);
-  if (aud.length === 0) read.problem(`${at}.ttl`, `${at} has no aud`, 'Name who it is for: aud = ["consul.io"].');
+  if (aud.length === 0)
+    read.problem(read.has(`${at}.aud`) ? `${at}.aud` : `${at}.ttl`, `${at} has no aud`, 'Name who it is for: aud = ["consul.io"].');
   return {
     aud,
     ttlNs: read.within(`${at}.ttl`, 0, 0, Number.MAX_SAFE_INTEGER) * 1e6,
@@ -98,6 +105,10 @@ export function resolveDns(read: SettingReader, clientEnabled: boolean, httpPort
     consul: match === null ? null : { host: match[1] ?? (match[2] as string), port: Number(match[3]) },
   };
 }
+
+/** As Consul's own command line reads them. */
+const isTrue = (word = ""): boolean => ["1", "t", "true"].includes(word.toLowerCase());
+const isFalse = (word = ""): boolean => ["0", "f", "false"].includes(word.toLowerCase());
 
 function isAddress(address: string): boolean {
   if (address.startsWith("unix://")) return address.length > "unix:///".length;

@@ -28,7 +28,8 @@ export const setupConsul: Command = {
     noArguments(context);
     const { flags, terminal, environment } = context;
     const consul = await import("#integrations/consul");
-    const connection = consul.consulConnection(consulOf(environment));
+    const address = consulOf(environment);
+    const connection = consul.consulConnection(address);
     try {
       if (flags.flag("destroy")) {
         if (!flags.flag("y")) {
@@ -61,7 +62,7 @@ export const setupConsul: Command = {
       );
       terminal.print(indented(consul.AGENT_RULES));
       terminal.print(`Write into every agent's configuration, and restart it:\n`);
-      terminal.print(indented(consul.agentSnippet(connection.address)).trimEnd());
+      terminal.print(indented(consul.agentSnippet(connection.address, address.tls)).trimEnd());
       return 0;
     } finally {
       connection.close();

@@ -14,7 +14,7 @@ export interface ConsulOptions {
   readonly acl?: boolean;
   /** Default "dc1". */
   readonly datacenter?: string;
-  /** More of Consul's agent configuration, as JSON; wins over ours key by key at the top. */
+  /** More of Consul's agent configuration, as JSON; wins over ours key by key at the top; of `ports` over each. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
@@ -113,7 +113,14 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RealCons
       const [lan = 0, server = 0, ...rest] = await freePorts(5);
       [http = 0, dns = 0, grpc = 0] = rest;
       const ports = { http, dns, grpc, grpc_tls: -1, serf_lan: lan, serf_wan: -1, server };
-      writeFileSync(configFile, JSON.stringify({ ...configuration(datacenter, dataDirectory, token), ports, ...options.config }));
+      writeFileSync(
+        configFile,
+        JSON.stringify({
+          ...configuration(datacenter, dataDirectory, token),
+          ...options.config,
+          ports: { ...ports, ...Object(options.config?.["ports"]) },
+        }),
+      );
       await start();
     });
   } catch (error) {

@@ -38,6 +38,21 @@ test("what the block leaves open the environment says", () => {
   assert.equal(load('consul { address = "unix:///run/consul.sock" }').consul?.address, "unix:///run/consul.sock");
 });
 
+test("a word for yes or no in the environment is read as Consul's own command line reads it", () => {
+  const consulOf = (environment: Record<string, string>) => load('consul { address = "c:1" }', [], environment).consul;
+  for (const yes of ["1", "t", "TRUE", "true"]) assert.equal(consulOf({ CONSUL_HTTP_SSL: yes })?.address, "https://c:1", yes);
+  for (const no of ["", "0", "false", "F"]) assert.equal(consulOf({ CONSUL_HTTP_SSL: no })?.address, "http://c:1", no);
+  for (const no of ["0", "f", "False"]) assert.equal(consulOf({ CONSUL_HTTP_SSL_VERIFY: no })?.tls.verify, false, no);
+  for (const yes of ["", "1", "true"]) assert.equal(consulOf({ CONSUL_HTTP_SSL_VERIFY: yes })?.tls.verify, true, yes);
+});
+
+test("a password in the address is refused: an address is shown in many places", () => {
+  assert.throws(
+    () => load('consul { address = "http://joe:secret@c:8500" }'),
+    /holds a user or a password.*\n(.*\n)*.*auth = "user:password"/,
+  );
+});
+
 test("-dev-consul is -dev with identities for Consul", () => {
   const config = load("", ["-dev-consul"]);
   assert.ok(config.dev);

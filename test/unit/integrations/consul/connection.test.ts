@@ -112,6 +112,20 @@ describe("a connection to Consul", () => {
       code: "CONSUL_TLS_FILE_UNREADABLE",
       message: /ca_file/,
     });
+    for (const key of ["caFile", "certFile", "keyFile"] as const) {
+      const none = { ...OPTIONS.tls, [key]: import.meta.filename };
+      assert.throws(() => consulConnection({ ...OPTIONS, address: "https://localhost", tls: none }), {
+        code: "CONSUL_TLS_FILE_UNREADABLE",
+        message: /there is no (certificate|private key) in it/,
+      });
+    }
+  });
+
+  test("a password in the address is refused and not repeated: an address is shown", () => {
+    assert.throws(
+      () => consulConnection({ ...OPTIONS, address: "http://joe:geheim@localhost:8500" }),
+      (error: Error & { fix?: string }) => !/geheim/.test(`${error.stack}${error.fix}`) && /auth/.test(error.fix ?? ""),
+    );
   });
 });
 
