@@ -9,6 +9,8 @@ export interface MemoryTokenExchange extends TokenExchange {
   reachable: boolean;
   /** Why no JWT is taken; undefined: they are. */
   refusal: string | undefined;
+  /** What an operator has yet to make there; undefined: all is. */
+  lacks: string | undefined;
   /** Called when a token was made, before it is answered. */
   made: (token: ExchangedToken) => void;
   /** Those that live, by secret. */
@@ -37,6 +39,7 @@ export function createMemoryTokenExchange(how: {
   const exchange: MemoryTokenExchange = {
     reachable: true,
     refusal: undefined,
+    lacks: undefined,
     made: () => {},
     tokens,
     get minted() {
@@ -44,6 +47,8 @@ export function createMemoryTokenExchange(how: {
     },
     async exchange({ jwt, description }) {
       await arrive();
+      if (exchange.lacks !== undefined)
+        throw new NamedError("TOKEN_UNPREPARED", `Cannot exchange an identity: ${exchange.lacks}`, { fix: "Prepare it." });
       if (exchange.refusal !== undefined || jwt === "") {
         throw new NamedError("TOKEN_REFUSED", `Cannot exchange an identity: ${exchange.refusal ?? "it is empty"}`, { statusCode: 403 });
       }

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { AllocationId } from "#model";
 import { catalogDigest, type Catalog, type CheckInstance, type Clock, type Random, type ServiceInstance, type Timer } from "#ports";
-import { messageOf } from "#std";
+import { messageOf, NamedError } from "#std";
 import type { ConsulConfig } from "./config/mod.ts";
 
 /** What the agent is and where others reach it; host:port. undefined: it is not that, or does not listen there. */
@@ -142,7 +142,7 @@ export interface ConsulRegistrationNeeds {
   readonly wanted: () => readonly ServiceInstance[];
   readonly clock: Clock;
   readonly random: Random;
-  /** Once for each trouble, and once when it is over. */
+  /** Once for each kind of trouble, and once when it is over. */
   readonly report: (level: "info" | "warn", message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -160,19 +160,20 @@ const IN_TROUBLE_MS = 5_000;
 export function keepRegistered({ catalog, wanted, clock, random, report }: ConsulRegistrationNeeds): ConsulRegistration {
   let timer: Timer | undefined;
   let closed = false;
-  let trouble: string | undefined;
+  let trouble: Trouble | undefined;
   let running = Promise.resolve();
 
   const pass = async (): Promise<void> => {
     if (closed) return;
     timer?.cancel();
-    let problem: string | undefined;
+    let problem: Trouble | undefined;
     try {
       await makeTrue(catalog, wanted());
     } catch (thrown) {
-      problem = messageOf(thrown);
+      problem = troubleOf(thrown);
     }
-    if (problem !== undefined && trouble === undefined) report("warn", "cannot register this agent in Consul, trying on", { problem });
+    if (problem !== undefined && trouble?.kind !== problem.kind)
+      report("warn", "cannot register this agent in Consul, trying on", { problem: problem.text });
     if (problem === undefined && trouble !== undefined) report("info", "this agent is registered in Consul again");
     trouble = problem;
     if (!closed) timer = clock.after((problem === undefined ? AT_REST_MS : IN_TROUBLE_MS) * (0.9 + random.fraction() / 5), step);
@@ -192,6 +193,17 @@ export function keepRegistered({ catalog, wanted, clock, random, report }: Consu
       });
     },
   };
+}
+
+interface Trouble {
+  /** Of another kind it is told anew: who mended the connection learns what is wrong with the token. */
+  readonly kind: string;
+  readonly text: string;
+}
+
+function troubleOf(thrown: unknown): Trouble {
+  if (!(thrown instanceof NamedError)) return { kind: "", text: messageOf(thrown) };
+  return { kind: thrown.code, text: thrown.fix === undefined ? thrown.message : `${thrown.message} (${thrown.fix})` };
 }
 
 async function makeTrue(catalog: Catalog, wanted: readonly ServiceInstance[]): Promise<void> {

@@ -6,8 +6,8 @@
  * - `exchange` makes one token. Its description names the workload, so that a person can tell what it is for.
  * - A system whose access control is off gives an empty SecretID, which is known and needs no giving back: nothing is sent with requests then.
  * - `revoke` of a token that is gone is fine.
- * - Failures are NamedErrors: TOKEN_UNREACHABLE (try again), TOKEN_REFUSED (method, role or claims do not fit: `fix` names them; final
- *   until somebody changes the configuration). No secret in any of them.
+ * - Failures are NamedErrors: TOKEN_UNREACHABLE (try again), TOKEN_UNPREPARED (the system lacks the method, rule or role: `fix` names it; try
+ *   again, an operator makes it), TOKEN_REFUSED (claims or keys do not fit: `fix` names them; final until somebody changes the configuration). No secret in any of them.
  */
 export interface ExchangedToken {
   /** Not a secret: names it in lists. */

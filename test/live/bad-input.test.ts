@@ -96,6 +96,26 @@ const JOB_FILES: readonly (readonly [kind: string, text: string | Buffer, patter
     jobWith({ task: '      template {\n        data = "x"\n        destination = "local/x"\n      }' }),
     /"?template"?.*not/i,
   ],
+  [
+    "a service whose port nobody declared",
+    jobWith({ group: '    service {\n      name = "web"\n      port = "htp"\n    }' }),
+    /service "web".*port.*"htp"/i,
+  ],
+  [
+    "two services of one name and port",
+    jobWith({
+      group: `    network {\n      port "http" {}\n    }\n${'    service {\n      name = "web"\n      port = "http"\n    }\n'.repeat(2)}`,
+    }),
+    /"web".*(twice|duplicate|already|same)/i,
+  ],
+  [
+    "a check without an interval",
+    jobWith({
+      group:
+        '    network {\n      port "http" {}\n    }\n    service {\n      name = "web"\n      port = "http"\n      check {\n        type = "tcp"\n        timeout = "2s"\n      }\n    }',
+    }),
+    /check.*interval/i,
+  ],
   ["binary junk", randomBytes(4096), /bad\.nomad:\d+:\d+: /],
   ["nesting without an end", `x = ${"[".repeat(200_000)}`, /bad\.nomad:1:\d+: /],
 ];

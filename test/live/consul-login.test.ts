@@ -116,7 +116,7 @@ describe("a Consul with access control", () => {
     const stranger = await workloadKeys(owner);
     const cases: readonly (readonly [string, string, RegExp])[] = [
       ["TOKEN_REFUSED", jwtOf({ aud: ["elsewhere"] }), /service_identity/],
-      ["TOKEN_REFUSED", jwtOf({ nomad_namespace: "no-role" }), /nomad-tasks-<namespace>/],
+      ["TOKEN_UNPREPARED", jwtOf({ nomad_namespace: "no-role" }), /nomad-tasks-<namespace>/],
       ["TOKEN_REFUSED", stranger.sign({ ...CLAIMS, nomad_task: "server" }), /jwks-url/],
       ["TOKEN_REFUSED", "not.an.identity", /jwks-url/],
       ["TOKEN_UNREACHABLE", jwtOf({ exp: 1000, nbf: 900, iat: 900 }), /tried again/],
@@ -130,7 +130,7 @@ describe("a Consul with access control", () => {
       });
     }
     const unnamed = consulTokens({ connection: connectionTo(consul, owner), methods: { service: "nobodys", task: "nobodys" } });
-    await assert.rejects(unnamed.exchange({ ...service, jwt: jwtOf({}) }), { code: "TOKEN_REFUSED", fix: /setup consul/ });
+    await assert.rejects(unnamed.exchange({ ...service, jwt: jwtOf({}) }), { code: "TOKEN_UNPREPARED", fix: /setup consul/ });
   });
 
   test("servers that Consul cannot ask for their keys, and a Consul that is away, are waited for", async () => {

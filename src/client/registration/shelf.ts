@@ -11,7 +11,7 @@ import { decideRegistrations, wantedOf, type Wanted } from "./decide.ts";
 
 export interface ShelfNeeds {
   readonly catalog: Catalog;
-  readonly tokens: Pick<TokenBook, "token" | "gone">;
+  readonly tokens: Pick<TokenBook, "token" | "has" | "gone">;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -19,8 +19,11 @@ export interface ShelfNeeds {
   readonly changed: (id: AllocationId) => void;
 }
 
-/** How often the catalog is looked at: Consul may lose its memory; the servers' own registry changes by us alone, or by an operator's hand. */
-const LOOK_MS = { consul: 5_000, nomad: 30_000 } as const;
+/**
+ * How often the catalog is looked at: Consul may lose its memory; the servers' own registry changes by us alone, or by an operator's hand (who
+ * follows its changes hears of that at once: `doubt`).
+ */
+const LOOK_MS = { consul: 5_000, nomad: 10_000 } as const;
 /** While there is nothing to keep true: what comes back from the dead is still found (F28). */
 const LOOK_IDLE_MS = 30_000;
 /** A catalog that cannot be reached, and a service it refuses. */
@@ -30,7 +33,11 @@ const REFUSED_FIRST_MS = 1_000;
 const REFUSED_MAX_MS = 30_000;
 /** A login that is refused is mended by an operator (`setup consul`), not by the job's author: it is back within 10 s of that. */
 const LOGIN_REFUSED_MAX_MS = 8_000;
-const WAIT_MOST_MS: Readonly<Record<string, number>> = { TOKEN_UNREACHABLE: UNREACHABLE_MAX_MS, TOKEN_REFUSED: LOGIN_REFUSED_MAX_MS };
+const WAIT_MOST_MS: Readonly<Record<string, number>> = {
+  TOKEN_UNREACHABLE: UNREACHABLE_MAX_MS,
+  TOKEN_UNPREPARED: LOGIN_REFUSED_MAX_MS,
+  TOKEN_REFUSED: LOGIN_REFUSED_MAX_MS,
+};
 /** Requests at a time; those to the servers travel together. */
 const PARALLEL = { consul: 16, nomad: 256 } as const;
 /** How long a service that leaves waits for its own token. */
@@ -67,7 +74,7 @@ export class Shelf {
   #started = false;
   #looking = false;
   #lookWanted = false;
-  #unreachable: { readonly problem: string; readonly waitMs: number } | undefined;
+  #unreachable: { readonly kind: string; readonly problem: string; readonly waitMs: number } | undefined;
   #lookTimer: Timer | undefined;
   #lookAtMs = Number.POSITIVE_INFINITY;
   #retryTimer: Timer | undefined;
@@ -159,6 +166,16 @@ export class Shelf {
     if (!this.#started) return;
     this.#lookWanted = this.#looking;
     this.#armLook(0);
+  }
+
+  /** Somebody says that these say something else by now, or (digest undefined) stand there no more. */
+  doubt(said: Iterable<readonly [id: string, digest: string | undefined]>): void {
+    for (const [id, digest] of said) {
+      if (!this.settled(id) || this.#busy.has(id) || this.#believed.get(id) === digest) continue;
+      // What was done since may not be in it: the catalog itself is asked.
+      this.lookAgain();
+      return;
+    }
   }
 
   #armLook(delayMs = this.#restMs()): void {
@@ -311,7 +328,7 @@ export class Shelf {
 
   /** The dead get no new token: the agent's own does. */
   async #tokenToLeave(identity: IdentityRequest | undefined, signal: AbortSignal): Promise<string> {
-    if (identity === undefined) return "";
+    if (identity === undefined || !this.#needs.tokens.has(identity)) return "";
     const timed = Promise.withResolvers<string>();
     const timer = this.#needs.clock.after(TOKEN_TO_LEAVE_MS, () => timed.resolve(""));
     try {
@@ -353,11 +370,13 @@ export class Shelf {
     if (this.#closing.signal.aborted) return;
     const before = this.#unreachable;
     const problem = describe(thrown);
-    this.#unreachable = { problem, waitMs: Math.min(UNREACHABLE_MAX_MS, Math.max(UNREACHABLE_FIRST_MS, (before?.waitMs ?? 0) * 2)) };
-    if (before === undefined) {
+    const kind = thrown instanceof NamedError ? thrown.code : "";
+    this.#unreachable = { kind, problem, waitMs: Math.min(UNREACHABLE_MAX_MS, Math.max(UNREACHABLE_FIRST_MS, (before?.waitMs ?? 0) * 2)) };
+    // Of another kind it is told anew: who mended the connection learns what is wrong with the token.
+    if (before?.kind !== kind) {
       const fields = { catalog: this.#needs.catalog.provider, problem };
       this.#needs.report({ level: "warn", message: "catalog cannot be reached, trying again", fields });
-      this.#armLook();
+      if (before === undefined) this.#armLook();
       for (const id of this.#wanted.keys()) if (!this.settled(id)) this.#tell(id);
     }
   }

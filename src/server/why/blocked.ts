@@ -91,7 +91,7 @@ const IMPLIED = [
   {
     reason: "${attr.consul.version} semver >= 1.8.0",
     what: "the Consul (1.8 or newer)",
-    fix: 'start Consul beside the agent and give the agent a consul block, it is found within seconds; or register services with provider = "nomad"',
+    fix: `start Consul beside the agent and give the agent a consul block, it is found within seconds (the agent's log says what Consul refuses); or register services with provider = "nomad"`,
   },
   {
     reason: "${attr.nomad.service_discovery} = true",

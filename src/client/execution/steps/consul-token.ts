@@ -1,7 +1,7 @@
 /**
  * The task's own Consul token, traded for its identity `consul_<cluster>`: secrets/consul_token, CONSUL_TOKEN and CONSUL_HTTP_TOKEN. When it is
  * replaced the file is, too; a variable of the running process stays as it was (so the token in it lives until the allocation is over).
- * While Consul cannot be reached the task waits. nomad.md §1.10, §2.1.
+ * While Consul cannot be reached, or nobody has prepared it (it was wiped: `setup consul` comes again), the task waits. nomad.md §1.10, §2.1.
  */
 import type { IdentityRequest } from "#model";
 import { messageOf, NamedError } from "#std";
@@ -14,7 +14,7 @@ import type { ExecutionContext } from "../context.ts";
 import { addVariables, placeSecret } from "../place-secret.ts";
 
 const RETRY_FIRST_MS = 1_000;
-const RETRY_MAX_MS = 10_000;
+const RETRY_MAX_MS = 8_000;
 const FILE = "secrets/consul_token";
 
 export const consulToken: Step<ExecutionContext> = {
@@ -40,16 +40,20 @@ async function arrange(context: ExecutionContext): Promise<void> {
   }
 }
 
-/** Waits for a Consul that cannot be reached; what it refuses is for the restart policy. */
+const PASSING = ["TOKEN_UNREACHABLE", "TOKEN_UNPREPARED"];
+
+/** Waits for a Consul that cannot be reached, and for its operator; what it refuses is for the restart policy. */
 async function acquire({ world, tell }: ExecutionContext, request: IdentityRequest, signal: AbortSignal): Promise<string> {
+  let told = "";
   for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
     try {
       return await world.consulTokens.token(request, signal);
     } catch (thrown) {
-      if (signal.aborted || !(thrown instanceof NamedError && thrown.code === "TOKEN_UNREACHABLE")) throw thrown;
-      if (waitMs === RETRY_FIRST_MS) {
-        const problem = `waiting for Consul, to get the task's token: ${messageOf(thrown)}`;
-        tell(taskEvents.hookFailed(world.clock.nowNs(), "consul", problem));
+      if (signal.aborted || !(thrown instanceof NamedError && PASSING.includes(thrown.code))) throw thrown;
+      if (told !== thrown.code) {
+        const fix = thrown.code === "TOKEN_UNPREPARED" && thrown.fix !== undefined ? ` (${thrown.fix})` : "";
+        tell(taskEvents.hookFailed(world.clock.nowNs(), "consul", `waiting for Consul, to get the task's token: ${messageOf(thrown)}${fix}`));
+        told = thrown.code;
       }
     }
     const timed = Promise.withResolvers<void>();

@@ -248,6 +248,20 @@ describe("a task's Consul token", () => {
     assert.equal(stage.told(allocationId("a"))?.ClientStatus, "complete");
   });
 
+  test("with Consul wiped and not prepared the task waits for an operator, and says what he has to do; no attempt is spent on it", async () => {
+    const { stage, exchange, agent } = consulStage();
+    exchange.lacks = "auth method not found";
+    await agent();
+    place(stage, { ...shape, group: { RestartPolicy: { Attempts: 0, Interval: 1e9, Delay: 1e9, Mode: "fail", RenderTemplates: false } as never } });
+    await stage.clock.advance(3_605 * SECOND);
+    assert.deepEqual(stage.machine.everStarted, []);
+    assert.ok(JSON.stringify(stage.told(allocationId("a"))?.TaskStates).includes("auth method not found (Prepare it.)"));
+    exchange.lacks = undefined;
+    await stage.clock.advance(10 * SECOND);
+    assert.equal(stage.machine.everStarted.length, 1);
+    assert.equal(stage.told(allocationId("a"))?.TaskStates?.["t"]?.Restarts ?? 0, 0);
+  });
+
   test("refused it fails as the restart policy says, and the words name why", async () => {
     const { stage, exchange, agent } = consulStage();
     exchange.refusal = "no binding rule fits";

@@ -161,7 +161,7 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
   [
     "no Consul",
     "blocked",
-    `No node has the Consul (1.8 or newer) that group "group" needs (constraint "\${attr.consul.version} semver >= 1.8.0"): start Consul beside the agent and give the agent a consul block, it is found within seconds; or register services with provider = "nomad"`,
+    `No node has the Consul (1.8 or newer) that group "group" needs (constraint "\${attr.consul.version} semver >= 1.8.0"): start Consul beside the agent and give the agent a consul block, it is found within seconds (the agent's log says what Consul refuses); or register services with provider = "nomad"`,
     { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.consul.version} semver >= 1.8.0": 3 } })) },
   ],
   [
