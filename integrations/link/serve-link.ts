@@ -8,7 +8,7 @@
  * for the node it was sent to.
  */
 import { randomBytes } from "node:crypto";
-import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { Metadata, Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { AllocationClientUpdate, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
 import type { Link, LinkConnection, NodeEnd } from "#ports";
 import { messageOf, NamedError } from "#std";
@@ -271,7 +271,10 @@ function asFrameStream(stream: ServerDuplexStream<Frame, Frame>): FrameStream {
   return {
     write: (frame) => stream.write(frame),
     end: () => void stream.end(),
-    cancel: () => void stream.destroy(),
+    // gRPC's way to end a call badly: destroyed alone, it would stay open for the other end.
+    cancel() {
+      if (!stream.writableFinished) stream.emit("error", { code: status.ABORTED, details: "broken off", metadata: new Metadata() });
+    },
     on: (event: string, listener: (...args: never[]) => void) => stream.on(event as "end", listener as () => void),
   };
 }
