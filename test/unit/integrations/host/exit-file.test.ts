@@ -61,8 +61,7 @@ describe("waiting for a status that another process writes", () => {
   });
 
   test("all who wait look at the same moment", async () => {
-    const looking = (own: number[]) =>
-      awaitExitFile({ directory, read: () => undefined, lost: () => own.push(performance.now()) > 3 });
+    const looking = (own: number[]) => awaitExitFile({ directory, read: () => undefined, lost: () => own.push(performance.now()) > 3 });
     const [early, late]: [number[], number[]] = [[], []];
     const first = looking(early);
     // Half a period later than the first one.
