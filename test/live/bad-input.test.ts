@@ -23,6 +23,8 @@ const files = temporaryDirectory("bad-input");
 
 before(async () => {
   agent = await startRealAgent();
+  // What a new cluster writes by itself comes to an end.
+  await eventually("the first key", async () => (await agent.get<{ keys: unknown[] }>("/.well-known/jwks.json")).keys.length > 0);
 });
 after(async () => {
   await agent.remove();

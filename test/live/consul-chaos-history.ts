@@ -4,7 +4,7 @@ import { createSeededRandom } from "#integrations/memory";
 /** Job kinds, each a different use of Consul: see jobOf in consul-chaos-world.ts. */
 export const JOBS = ["plain", "tokens", "checked"] as const;
 export type JobName = (typeof JOBS)[number];
-const COUNT_MAX = 4;
+const COUNT_MAX = 5;
 
 /** What an operator asks of the herd. */
 export type Move =
@@ -104,7 +104,7 @@ export function historyOf(seed: number, wanted: { readonly lifecycles: number; r
   while (lifecycles < wanted.lifecycles * 1.15 || kills < wanted.kills) {
     for (const fault of deck()) {
       if (rounds.length >= FAULTS.length && lifecycles >= wanted.lifecycles * 1.15 && kills >= wanted.kills) break;
-      rounds.push({ fault, moves: Array.from({ length: 2 + below(3) }, move), pauseMs: below(400) });
+      rounds.push({ fault, moves: Array.from({ length: 3 + below(2) }, move), pauseMs: below(400) });
       if (killsAgent(fault)) kills++;
     }
   }

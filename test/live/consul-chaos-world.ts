@@ -13,8 +13,8 @@ import { eventually, processesUnder, REPOSITORY, run, startRealAgent, type RealA
 const AGENT_TOKEN = "0d0e0f00-1111-4222-8333-444455556666";
 const METHOD = "nomad-workloads";
 const SLOW_MS = 2_000;
-const PAUSED_MS = 3_000;
-const SLOW_OPERATOR_MS = testScale() >= 10 ? 20_000 : 5_000;
+const PAUSED_MS = 2_000;
+const SLOW_OPERATOR_MS = testScale() >= 10 ? 20_000 : 3_000;
 
 export interface Allocation {
   readonly ID: string;
