@@ -44,6 +44,8 @@ export interface TokenBook {
    * or when `gone` says it is unknown. Rejects with the TokenExchange's NamedErrors, or when the signal aborts. "" where no exchange is configured.
    */
   token(request: IdentityRequest, signal: AbortSignal): Promise<string>;
+  /** It has one, or is about to: nobody who is over gets another. */
+  has(request: IdentityRequest): boolean;
   /** The system it is for does not know it any more (F31). */
   gone(request: IdentityRequest): void;
   /** Called when the token of a workload was replaced. */

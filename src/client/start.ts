@@ -190,7 +190,10 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
         solitude.look();
         if (change.Complete) registrar.known();
       }),
-    servicesChanged: (change) => needs.servicesChanged?.(change),
+    servicesChanged: (change) => {
+      needs.servicesChanged?.(change);
+      registrar.registryChanged(change);
+    },
   };
   const session: Session = new Session({
     link: needs.link,
@@ -222,7 +225,17 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     nodeId: identity.ID,
     node: () => node,
     services,
-    statistics: () => ({ ...statistics(herd), ...registrar.statistics() }),
+    statistics: () => ({
+      ...statistics(herd),
+      ...registrar.statistics(),
+      allocations_with_checks: checks.size,
+      allocations_with_identities: identities.counts.allocations,
+      allocations_with_consul_tokens: consulTokens.counts.allocations,
+      consul_tokens: consulTokens.counts.held,
+      consul_tokens_returning: consulTokens.counts.returning,
+      waiting_for_identities: identities.counts.waiting,
+      waiting_for_servers: servers.waiting,
+    }),
     close: async ({ stopTasks }) => {
       watch.close();
       surroundings.close();

@@ -25,6 +25,7 @@ import {
 } from "./progress.ts";
 import { RunLimit } from "./run-limit.ts";
 import { AllocationServices } from "./services.ts";
+import { obtainIdentities } from "./steps/identities.ts";
 import { allocationPipeline } from "./steps/list.ts";
 
 const RETRY_FIRST_MS = 500;
@@ -147,11 +148,21 @@ export class AllocationRunner {
         .map((task) => task.Name)
         .toSorted()
         .join("\0") === [...this.#tasks.keys()].toSorted().join("\0");
+    const changed = same && allocation.Job.JobModifyIndex !== this.#allocation.Job.JobModifyIndex;
     this.#allocation = same ? allocation : { ...allocation, Job: this.#allocation.Job };
     if (this.#progress.phase !== "leaving") this.#world.store.saveAllocation(this.#allocation);
     if (this.#stopping) this.#interruption.resolve();
+    if (changed) this.#obtainIdentities();
     for (const task of this.#tasks.values()) task.nudge();
     this.#nudge();
+  }
+
+  /** Of services that came in place: before they are offered. */
+  #obtainIdentities(): void {
+    if ((this.phase !== "entering" && this.phase !== "running") || this.#stopping) return;
+    obtainIdentities(this.#context).catch((thrown: unknown) => {
+      if (!this.#detached) this.#report("warn", "identities of a changed job could not be obtained", { problem: messageOf(thrown) });
+    });
   }
 
   /** How its services stand, or what the node is, changed. */
@@ -314,8 +325,9 @@ export class AllocationRunner {
       this.#report("error", "allocation could not be set up", { step: step.name, problem });
     });
     if (this.#detached) return;
-    this.#store({ ...this.#progress, phase: "running", begunAt: this.#world.clock.nowNs() });
+    // First: an agent that dies in between finds tasks that cannot begin, not some that may without what they need.
     if (problem !== undefined) for (const task of this.#tasks.values()) task.doom(problem);
+    this.#store({ ...this.#progress, phase: "running", begunAt: this.#world.clock.nowNs() });
   }
 
   async #live(): Promise<void> {

@@ -34,7 +34,8 @@ export class AllocationServices {
       directory,
       allocation,
       group,
-      living: () => running() && !ending(),
+      living: () =>
+        running() && !ending() && ![...tasks.values()].some(({ machine }) => machine.phase === "leaving" && machine.state.Failed),
       runs: (name) => running() && tasks.get(name)?.machine.phase === "running",
       followed: {
         name: allocation().Name,

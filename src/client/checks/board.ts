@@ -89,6 +89,11 @@ export class Board implements CheckBoard {
     this.#poll?.arm();
   }
 
+  /** Allocations whose checks are followed. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   of(id: AllocationId): readonly StandingCheck[] {
     return [...(this.#entries.get(id)?.checks.values() ?? [])].map(({ check, service, standing }) => ({
       checkId: check.ID,

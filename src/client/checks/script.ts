@@ -29,7 +29,11 @@ export function runScriptCheck({ check, exec, clock, tell }: ScriptCheckNeeds): 
   };
   const run = async (): Promise<void> => {
     const startedMs = clock.nowMs();
-    const standing = await runOnce(check, exec, clock, (how) => (kill = how));
+    const standing = await runOnce(check, exec, clock, (how) => {
+      kill = how;
+      // It was stopped while the script was being started.
+      if (stopped) kill();
+    });
     kill = () => {};
     if (standing === undefined) arm(Math.min(SOON_MS, intervalMs), run);
     else await say(standing, startedMs + intervalMs);

@@ -113,6 +113,11 @@ export class SignedIdentities implements IdentityBook {
     this.#wake();
   };
 
+  /** Allocations that have identities, and callers that wait for one. */
+  get counts(): { readonly allocations: number; readonly waiting: number } {
+    return { allocations: this.#entries.size, waiting: this.#waiting.size };
+  }
+
   close(): void {
     this.#closed = true;
     for (const id of this.#entries.keys()) this.forget(id);
@@ -121,7 +126,15 @@ export class SignedIdentities implements IdentityBook {
   #entry(id: AllocationId): Entry {
     let entry = this.#entries.get(id);
     if (entry === undefined) {
-      entry = { id, wanted: new Map(), held: new Map(), refused: new Map(), gone: new AbortController(), working: undefined, timer: undefined };
+      entry = {
+        id,
+        wanted: new Map(),
+        held: new Map(),
+        refused: new Map(),
+        gone: new AbortController(),
+        working: undefined,
+        timer: undefined,
+      };
       this.#entries.set(id, entry);
     }
     return entry;
@@ -186,7 +199,11 @@ export class SignedIdentities implements IdentityBook {
     const signedAtMs = clock.nowMs();
     if ("Refused" in answer) {
       entry.refused.set(key, answer.Refused);
-      report({ level: "warn", message: "identity refused", fields: { alloc_id: entry.id, identity: request.Identity, problem: answer.Refused } });
+      report({
+        level: "warn",
+        message: "identity refused",
+        fields: { alloc_id: entry.id, identity: request.Identity, problem: answer.Refused },
+      });
       // What it has it keeps.
       return;
     }
@@ -219,11 +236,17 @@ export class SignedIdentities implements IdentityBook {
 function refusal(key: string, why: string): NamedError {
   const [id, kind, name, ...more] = JSON.parse(key) as string[];
   const workload = kind === "task" ? name : more[0];
-  return new NamedError("IDENTITY_REFUSED", `Cannot sign identity "${more.at(-1)}" of ${kind} "${workload}" (allocation ${id?.slice(0, 8)}): ${why}`, {
-    statusCode: 403,
-  });
+  return new NamedError(
+    "IDENTITY_REFUSED",
+    `Cannot sign identity "${more.at(-1)}" of ${kind} "${workload}" (allocation ${id?.slice(0, 8)}): ${why}`,
+    {
+      statusCode: 403,
+    },
+  );
 }
 
 function forgotten(id: AllocationId): NamedError {
-  return new NamedError("IDENTITY_REFUSED", `Cannot sign identities of allocation ${id.slice(0, 8)}: it is over on this node`, { statusCode: 403 });
+  return new NamedError("IDENTITY_REFUSED", `Cannot sign identities of allocation ${id.slice(0, 8)}: it is over on this node`, {
+    statusCode: 403,
+  });
 }

@@ -13,7 +13,8 @@ export class ConnectedServers implements Servers {
   readonly #clock: Clock;
   readonly #random: Random;
   #connection: LinkConnection | undefined;
-  #connected = Promise.withResolvers<void>();
+  /** Who waits for another connection. Each lets go by itself: nothing gathers here while the servers are away. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -24,8 +25,11 @@ export class ConnectedServers implements Servers {
   use(connection: LinkConnection | undefined): void {
     this.#connection = connection;
     if (connection === undefined) return;
-    this.#connected.resolve();
-    this.#connected = Promise.withResolvers<void>();
+    for (const wake of this.#waiting) wake();
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   signIdentities: Servers["signIdentities"] = (requests, signal) => this.#ask((servers) => servers.signIdentities(requests), signal);
@@ -40,7 +44,7 @@ export class ConnectedServers implements Servers {
         signal.throwIfAborted();
         const connection = this.#connection;
         if (connection === undefined) {
-          await Promise.race([this.#connected.promise, gone.promise]);
+          await this.#connected(gone.promise);
           continue;
         }
         try {
@@ -48,13 +52,24 @@ export class ConnectedServers implements Servers {
         } catch (thrown) {
           if (signal.aborted || isRefusal(thrown)) throw thrown;
         }
-        const timed = Promise.withResolvers<void>();
-        const timer = this.#clock.after(waitMs * (0.5 + this.#random.fraction()), timed.resolve);
         // A new connection is as good a moment as any.
-        await Promise.race([timed.promise, this.#connected.promise, gone.promise]).finally(() => timer.cancel());
+        await this.#connected(gone.promise, waitMs * (0.5 + this.#random.fraction()));
       }
     } finally {
       gone.release();
+    }
+  }
+
+  /** Until there is another connection, or the time is over. */
+  async #connected(gone: Promise<never>, mostMs?: number): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    const timer = mostMs === undefined ? undefined : this.#clock.after(mostMs, turn.resolve);
+    this.#waiting.add(turn.resolve);
+    try {
+      await Promise.race([turn.promise, gone]);
+    } finally {
+      this.#waiting.delete(turn.resolve);
+      timer?.cancel();
     }
   }
 }

@@ -36,9 +36,9 @@ export function reachedAt(request: AddressRequest): Reached | string {
   const value = label?.Value ?? literal(port) ?? 0;
   if (mode === "auto" || mode === "") {
     if (explicit !== "") return { address: explicit, port: value };
-    return { address: label?.HostIP ?? hostAddress(request), port: value };
+    return { address: label?.HostIP || hostAddress(request), port: value };
   }
-  if (mode === "host") return { address: label?.HostIP ?? hostAddress(request), port: value };
+  if (mode === "host") return { address: label?.HostIP || hostAddress(request), port: value };
   const network = mode === "driver" ? "its driver has no network of its own" : "the allocation has no network of its own";
   return `address_mode "${mode}" cannot be used: ${network} (network mode "host")`;
 }
@@ -63,5 +63,5 @@ function literal(port: string): number | undefined {
 function hostAddress({ allocation, node }: AddressRequest): string {
   const { Networks, Ports } = allocation.AllocatedResources.Shared;
   const given = Networks.find((each) => each.IP !== "")?.IP ?? Ports[0]?.HostIP;
-  return given ?? node.Attributes["unique.network.ip-address"] ?? node.NodeResources.Networks[0]?.IP ?? "";
+  return given || (node.Attributes["unique.network.ip-address"] ?? node.NodeResources.Networks[0]?.IP ?? "");
 }

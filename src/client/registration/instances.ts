@@ -28,10 +28,16 @@ export interface Instances {
 export function serviceInstances(request: InstancesRequest): Instances {
   const instances: ServiceInstance[] = [];
   const problems: string[] = [];
+  const ids = new Set<string>();
   const add = (service: Service, task: string) => {
-    const made = instanceOf(request, service, task);
-    problems.push(...made.problems);
-    if (made.instance !== undefined) instances.push(made.instance);
+    const { instance, problems: found } = instanceOf(request, service, task);
+    problems.push(...found);
+    if (instance === undefined) return;
+    // Names that differ in the job file may be the same when they are filled in: one would stand in the other's place.
+    const id = `${instance.Provider} ${instance.ID}`;
+    if (ids.has(id)) problems.push(`service "${instance.Name}": another one of the allocation has the same name and port`);
+    else instances.push(instance);
+    ids.add(id);
   };
   for (const service of request.group.Services) add(service, "");
   for (const task of request.group.Tasks) for (const service of task.Services) add(service, task.Name);

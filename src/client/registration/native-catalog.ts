@@ -28,7 +28,9 @@ export function nativeCatalog(needs: NativeCatalogNeeds): Catalog {
     provider: "nomad",
     owned: async () => {
       const mine = await ask((signal) => servers.services(signal));
-      return new Map(mine.map((each): [string, OwnedService] => [each.ID, { ID: each.ID, digest: digestOf(each), checkIds: [] }]));
+      return new Map(
+        mine.map((each): [string, OwnedService] => [each.ID, { ID: each.ID, digest: registrationDigest(each), checkIds: [] }]),
+      );
     },
     register: async (instance) => {
       const allocation = needs.allocation(instance.AllocationID);
@@ -62,7 +64,8 @@ function registrationOf(instance: ServiceInstance, allocation: Allocation, node:
   };
 }
 
-function digestOf({ ID, ServiceName, Tags, Address, Port }: ServiceRegistration): string {
+/** As `catalogDigest` of the instance it was made of. */
+export function registrationDigest({ ID, ServiceName, Tags, Address, Port }: ServiceRegistration): string {
   return catalogDigest({ Provider: "nomad", ID, Name: ServiceName, Tags: Tags ?? [], Address, Port } as ServiceInstance);
 }
 

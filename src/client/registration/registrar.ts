@@ -13,15 +13,16 @@
  * nomad.md §2.8; F28, F29, F31, F33.
  */
 import type { AllocationId, IdentityRequest } from "#model";
-import type { Catalog, Clock, Random, ServiceInstance } from "#ports";
+import type { Catalog, Clock, Random, ServiceInstance, ServicesChanged } from "#ports";
 import { catalogDigest } from "#ports";
 import type { Registrar, TokenBook } from "../contract.ts";
 import type { Report } from "../world.ts";
+import { registrationDigest } from "./native-catalog.ts";
 import { Shelf } from "./shelf.ts";
 
 export interface RegistrarNeeds {
   readonly catalogs: readonly Catalog[];
-  readonly tokens: Pick<TokenBook, "token" | "gone">;
+  readonly tokens: Pick<TokenBook, "token" | "has" | "gone">;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -64,6 +65,14 @@ export class CatalogRegistrar implements Registrar {
   /** Look again soon: the catalog may have changed. */
   lookAgain(provider: Catalog["provider"]): void {
     this.#shelves.get(provider)?.lookAgain();
+  }
+
+  /** The servers' registry changed, by whomever. */
+  registryChanged({ Changed, Gone }: ServicesChanged): void {
+    const shelf = this.#shelves.get("nomad");
+    if (shelf === undefined) return;
+    shelf.doubt(Gone.map((id) => [id, undefined] as const));
+    shelf.doubt(Changed.filter((each) => shelf.settled(each.ID)).map((each) => [each.ID, registrationDigest(each)] as const));
   }
 
   /** As TokenBook.subscribe tells it. */

@@ -80,7 +80,8 @@ export class ConsulTokens implements TokenBook {
   constructor(needs: ConsulTokensNeeds) {
     this.#needs = needs;
     this.#returns = new TokenReturns(needs);
-    const all = () => [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(({ held }) => held !== undefined));
+    const all = () =>
+      [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(({ held }) => held !== undefined));
     this.#patrol = new Patrol({
       clock: needs.clock,
       random: needs.random,
@@ -108,6 +109,8 @@ export class ConsulTokens implements TokenBook {
     return record.secret;
   };
 
+  has: TokenBook["has"] = (request) => this.#living.get(request.AllocationID)?.workloads.has(identityKey(request)) === true;
+
   gone: TokenBook["gone"] = (request) => {
     const workload = this.#living.get(request.AllocationID)?.workloads.get(identityKey(request));
     if (workload?.held !== undefined) void this.#renew(workload, "gone");
@@ -130,12 +133,12 @@ export class ConsulTokens implements TokenBook {
   };
 
   /** Counts, for metrics and tests. */
-  get counts(): { readonly held: number; readonly returning: number } {
+  get counts(): { readonly allocations: number; readonly held: number; readonly returning: number } {
     const held = [...this.#living.values()].reduce(
       (sum, { workloads }) => sum + [...workloads.values()].filter((each) => each.held !== undefined).length,
       0,
     );
-    return { held, returning: this.#returns.count };
+    return { allocations: this.#living.size, held, returning: this.#returns.count };
   }
 
   /** What is under way gets a moment to end. The store may be closed after. */

@@ -135,6 +135,24 @@ describe("an allocation on its node", () => {
     assert.equal(stage.told(A)?.ClientStatus, "complete");
   });
 
+  test("an agent that restarts waits for the rest of a shutdown_delay, also of a task that was called back before", async () => {
+    const stage = createStage();
+    const first = await stage.agent();
+    const allocation = anAllocation("a", { tasks: [{ ShutdownDelay: 60 * NANOSECONDS }] });
+    stage.server.put(allocation);
+    await stage.clock.advance(SECOND);
+    stage.server.put({ ...allocation, DesiredStatus: "stop" });
+    await stage.clock.advance(40 * SECOND);
+    first.kill();
+    await stage.agent();
+    await stage.clock.advance(15 * SECOND);
+    const [process] = [...stage.machine.processes.values()];
+    assert.deepEqual(process?.signals, []);
+    await stage.clock.advance(6 * SECOND);
+    assert.deepEqual(process?.signals, ["SIGINT"]);
+    assert.equal(stage.events(A).filter((type) => type === "Waiting for shutdown delay").length, 1);
+  });
+
   test("a crashing service is restarted by its policy, and fails with the policy's words", async () => {
     const stage = createStage();
     await stage.agent();

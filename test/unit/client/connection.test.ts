@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AllocationId } from "#model";
 import { judge } from "../../../src/client/node/obedience.ts";
+import { ConnectedServers } from "../../../src/client/node/servers.ts";
+import { createSimulatedClock } from "../../simulation/clock.ts";
+import { createSeededRandom } from "../../simulation/random.ts";
 import { allocationId, anAllocation, createStage, SECOND } from "./stage.ts";
 
 const A = allocationId("a");
@@ -66,6 +69,22 @@ describe("a node and its servers", () => {
     stage.server.refuseUpdates = false;
     await stage.clock.advance(2 * SECOND);
     assert.equal(stage.told(A)?.ClientStatus, "running");
+  });
+
+  test("who asks the servers while they are away leaves nothing behind when it gives up", async () => {
+    const clock = createSimulatedClock();
+    const servers = new ConnectedServers(clock, createSeededRandom(1));
+    for (let round = 0; round < 100; round++) {
+      const patience = new AbortController();
+      const asked = servers.services(patience.signal);
+      patience.abort(new Error("no longer"));
+      await assert.rejects(asked, /no longer/);
+    }
+    assert.equal(servers.waiting, 0);
+    const answered = servers.services(new AbortController().signal);
+    assert.equal(servers.waiting, 1);
+    servers.use({ services: () => Promise.resolve([]) } as never);
+    assert.deepEqual([await answered, servers.waiting], [[], 0]);
   });
 
   test("a lagging server's answer stops nothing (F1)", async () => {

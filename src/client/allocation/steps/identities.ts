@@ -1,5 +1,6 @@
 /**
- * The identities of the allocation's tasks and services, signed before anything of it begins: while no server can be reached it waits.
+ * The identities of the allocation's tasks and services, signed before anything of it begins: while no server can be reached it waits. Services
+ * may come in place later: theirs are signed then (obtainIdentities).
  * When it is over its tokens are given back (whatever it offered was withdrawn before) and its identities forgotten.
  */
 import type { Step } from "../../step.ts";
@@ -7,8 +8,8 @@ import type { AllocationContext } from "../context.ts";
 
 export const identities: Step<AllocationContext> = {
   name: "identities",
-  enter: obtain,
-  resume: obtain,
+  enter: obtainIdentities,
+  resume: obtainIdentities,
   exit: ({ world, allocation }) => {
     const { ID } = allocation();
     world.consulTokens.revoke(ID);
@@ -16,7 +17,7 @@ export const identities: Step<AllocationContext> = {
   },
 };
 
-async function obtain({ world, allocation, interruption, interrupted }: AllocationContext): Promise<void> {
+export async function obtainIdentities({ world, allocation, interruption, interrupted }: AllocationContext): Promise<void> {
   const stop = new AbortController();
   void interruption.then(() => stop.abort());
   try {

@@ -1,6 +1,6 @@
 /**
- * Between the order to stop (and the end of what was offered) and the signal: time for load balancers to look away. Counted from the
- * order, so a restarted agent waits only the rest. Skipped when the process ended by itself, or the operator says -no-shutdown-delay, also in the middle.
+ * Between the order to stop (and the end of what was offered) and the signal: time for load balancers to look away. Counted from when it
+ * was said, so a restarted agent waits only the rest. Skipped when the process ended by itself, or the operator says -no-shutdown-delay, also in the middle.
  */
 import { taskEvents } from "#task";
 import type { Step } from "../../step.ts";
@@ -18,10 +18,12 @@ export const shutdownDelay: Step<ExecutionContext> = {
       context.tell(taskEvents.skippingShutdownDelay(world.clock.nowNs(), delayNs));
       return;
     }
-    if (!machine().state.Events.some((event) => event.Type === "Waiting for shutdown delay")) {
-      context.tell(taskEvents.waitingForShutdownDelay(world.clock.nowNs(), delayNs));
-    }
-    const until = Math.max(orderedAt, context.withdrawnAt) + delayNs;
+    const nowNs = world.clock.nowNs();
+    // Of this order: a task that was called back from the dead was stopped before.
+    const said = machine().state.Events.find((event) => event.Type === "Waiting for shutdown delay" && event.Time >= orderedAt);
+    if (said === undefined) context.tell(taskEvents.waitingForShutdownDelay(nowNs, delayNs));
+    // Never longer than the delay, though the clock was set back while the agent was away.
+    const until = Math.min(said?.Time ?? Math.max(orderedAt, context.withdrawnAt), nowNs) + delayNs;
     while (world.clock.nowNs() < until && machine().exit === null && !skip()) {
       const timed = Promise.withResolvers<void>();
       const timer = world.clock.after((until - world.clock.nowNs()) / 1e6, timed.resolve);

@@ -72,6 +72,14 @@ describe("what an allocation offers", () => {
     assert.deepEqual(place(one([aService({ Address: "web.example.org" })])), ["web.example.org", 20_001]);
   });
 
+  test("whose name is another's when both are filled in is a problem: neither takes the other's place", () => {
+    const both = [aService({ Name: "web-${NOMAD_JOB_NAME}" }), aService({ Name: "web-app", Tags: ["other"] })];
+    const { instances, problems } = offered(both);
+    assert.deepEqual([instances.length, instances[0]?.Tags, problems.length], [1, [], 1]);
+    assert.deepEqual(offered([aService(), aService({ Provider: "consul" })]).problems, [], "two catalogs hold one each");
+    assert.match(problems[0] ?? "", /service "web-app": another one of the allocation has the same name and port/);
+  });
+
   test("names what cannot be offered, and offers the rest", () => {
     const { instances, problems } = offered([
       aService({ Name: "lost", PortLabel: "nothing" }),

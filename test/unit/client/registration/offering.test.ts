@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Allocation, DeploymentId, Service, TaskGroup } from "#model";
 import { clientKillPoints } from "#client";
-import { createMemoryCatalog, type MemoryCatalog } from "#integrations/memory";
+import { createMemoryCatalog, createMemoryTokenExchange, createSeededRandom, type MemoryCatalog } from "#integrations/memory";
 import type { Probe, ProbeResult } from "#ports";
 import { allocationId, anAllocation, createStage, NANOSECONDS, SECOND, type AllocationShape, type Stage } from "../stage.ts";
+import { anIdentity } from "../identity/nouns.ts";
 import { aCheck, aPort, aService } from "./nouns.ts";
 
 const A = allocationId("a");
@@ -146,6 +147,86 @@ describe("services of an allocation", () => {
     await stage.clock.advance(SECOND);
     assert.deepEqual(tags(), [["other"], []]);
     assert.ok(!consul.requests.some((each) => each.startsWith("deregister")));
+  });
+
+  test("one that comes in place with an identity of its own is signed, gets its token, and stands", async () => {
+    const { stage, consul, agent } = scene();
+    const tokenExchange = createMemoryTokenExchange({ clock: stage.clock, random: createSeededRandom(5), lifeMs: null });
+    await agent({ tokenExchange });
+    const before = offering([consulService()]);
+    stage.server.put(before);
+    await stage.clock.advance(2 * SECOND);
+    assert.deepEqual([names(consul), stage.server.signed.length], [["web"], 0]);
+    const Identity = anIdentity({ Name: "consul-service_late", ServiceName: "late" });
+    const { Job } = offering([consulService(), consulService({ Name: "late", Identity })]);
+    stage.server.put({ ...before, Job: { ...Job, JobModifyIndex: before.Job.JobModifyIndex + 1 } });
+    await stage.clock.advance(2 * SECOND);
+    assert.deepEqual([names(consul), stage.server.signed.length], [["late", "web"], 1]);
+    const [secret] = tokenExchange.tokens.keys();
+    assert.equal([...consul.services.values()].find((each) => each.instance.Name === "late")?.token, secret);
+    stage.server.put(stopped(stage));
+    await stage.clock.advance(10 * SECOND);
+    assert.deepEqual([names(consul), [...tokenExchange.tokens]], [[], []]);
+  });
+
+  test("none stands while an allocation that could not be set up ends", async () => {
+    const { stage, consul, agent } = scene();
+    stage.machine.diskFull = true;
+    await agent();
+    stage.server.put(offering([consulService()], { tasks: [{ Services: [consulService({ Name: "main" })] }] }));
+    await stage.clock.advance(20 * SECOND);
+    assert.equal(stage.told(A)?.ClientStatus, "failed");
+    assert.ok(!consul.requests.some((each) => each.startsWith("register")));
+  });
+
+  test("lives that end while Consul is away leave nothing in the agent's books once it is back, nor in Consul", async () => {
+    const { stage, consul, agent } = scene();
+    const tokenExchange = createMemoryTokenExchange({ clock: stage.clock, random: createSeededRandom(5), lifeMs: null });
+    const { client } = await agent({ tokenExchange });
+    const Identity = anIdentity({ Name: "consul-service_web", ServiceName: "web" });
+    const letters = ["c", "d", "e", "f"];
+    for (const letter of letters) stage.server.put(offering([consulService({ Identity })], {}, letter));
+    await stage.clock.advance(3 * SECOND);
+    assert.equal(tokenExchange.tokens.size, 4);
+    consul.away = true;
+    for (const letter of letters) stage.server.put(stopped(stage, allocationId(letter)));
+    await stage.clock.advance(60 * SECOND);
+    assert.deepEqual([tokenExchange.tokens.size, names(consul).length], [0, 4], "over, and their services cannot be taken off yet");
+    consul.away = false;
+    await stage.clock.advance(30 * SECOND);
+    for (const letter of letters) stage.server.forget(allocationId(letter));
+    await stage.clock.advance(30 * SECOND);
+    assert.deepEqual(names(consul), []);
+    const { running: _running, ...left } = client.statistics();
+    assert.deepEqual(
+      Object.entries(left).filter(([, count]) => count > 0),
+      [],
+    );
+  });
+
+  test("one that an operator deletes from the servers' registry is there again at once where changes are followed, within 10 s elsewhere", async () => {
+    const { stage, agent } = scene();
+    await agent();
+    stage.server.put(offering([aService()]));
+    await stage.clock.advance(2 * SECOND);
+    const [id] = [...stage.server.services.keys()] as [string];
+    stage.server.services.clear();
+    await stage.clock.advance(10 * SECOND + 100);
+    assert.deepEqual(registered(stage), ["web"]);
+    const change = { ClusterId: "cluster", Index: 9, Complete: false, Changed: [], Gone: [id] };
+    stage.server.services.clear();
+    stage.server.end?.servicesChanged(change);
+    await stage.clock.advance(100);
+    assert.deepEqual(registered(stage), ["web"]);
+    // Somebody else's word about it is not ours.
+    const mine = stage.server.services.get(id) as never as { readonly Tags: readonly string[] };
+    stage.server.services.set(id, { ...mine, Tags: ["strange"] } as never);
+    stage.server.end?.servicesChanged({ ...change, Index: 10, Gone: [], Changed: [...stage.server.services.values()] });
+    await stage.clock.advance(100);
+    assert.deepEqual(
+      [...stage.server.services.values()].map((each) => each.Tags),
+      [[]],
+    );
   });
 
   test("one that cannot be offered says why in the task's events, and makes the allocation unhealthy", async () => {

@@ -58,6 +58,7 @@ function scene(catalog = createMemoryCatalog(), clock = createSimulatedClock()):
               : tokens.refuse === undefined
                 ? Promise.resolve(`${request.AllocationID.slice(0, 1)}-${tokens.next}`)
                 : Promise.reject(tokens.refuse),
+          has: () => true,
           gone: (request) => {
             tokens.gone.push(request.AllocationID);
             tokens.next++;
@@ -353,7 +354,7 @@ describe("the registrar", () => {
       clock,
       random: createSeededRandom(1),
       report: () => {},
-      tokens: { token: () => Promise.resolve(""), gone: () => {} },
+      tokens: { token: () => Promise.resolve(""), has: () => true, gone: () => {} },
     });
     registrar.start();
     registrar.known();

@@ -123,7 +123,7 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
   );
   assert.deepEqual(left, [], "tokens are left");
   assert.equal(facts.size, 0, "tokens are remembered that are no more");
-  assert.deepEqual(agent!.book.counts, { held: 0, returning: 0 });
+  assert.deepEqual(agent!.book.counts, { allocations: 0, held: 0, returning: 0 });
 }
 
 function requestOf({ letter: of, kind: Kind }: { readonly letter: string; readonly kind: "task" | "service" }): IdentityRequest {

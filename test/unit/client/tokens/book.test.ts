@@ -104,7 +104,7 @@ describe("the book of tokens", () => {
     assert.equal(world.facts.size, 1);
     world.exchange.reachable = true;
     await world.clock.advance(60 * SECOND);
-    assert.deepEqual([world.facts.size, world.secrets(), book.counts], [0, [], { held: 0, returning: 0 }]);
+    assert.deepEqual([world.facts.size, world.secrets(), book.counts], [0, [], { allocations: 0, held: 0, returning: 0 }]);
   });
 
   test("the next agent uses what it finds and gives back what belongs to nobody any more (F30)", async () => {
