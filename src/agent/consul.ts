@@ -62,7 +62,7 @@ export function advertiseAgent(needs: AdvertiseNeeds): ConsulRegistration | unde
   const { config, connection, clock, random, log } = needs;
   const { consul } = config;
   if (consul === null || !consul.autoAdvertise) return undefined;
-  const presence = presenceOf(needs, agentOwner(config));
+  const presence = presenceOf(needs, agentOwner(config, needs.httpAddresses));
   return keepRegistered({
     catalog: consulCatalog({ connection, owner: presence.owner }),
     wanted: () => agentServices(consul, presence),
@@ -74,12 +74,16 @@ export function advertiseAgent(needs: AdvertiseNeeds): ConsulRegistration | unde
 
 function presenceOf({ config, httpAddresses, rpcAddress, runs }: AdvertiseNeeds, owner: string): AgentPresence {
   const { advertise } = config;
-  const bound = httpAddresses.find((each) => !each.startsWith("unix:")) ?? "";
+  const bound = boundOf(httpAddresses);
   const http = { advertised: withPort(advertise.http, bound), bound };
   const rpc = { advertised: withPort(advertise.rpc, rpcAddress ?? ""), bound: rpcAddress ?? "" };
   // Gossip comes with clusters: until then nobody listens there, and nobody is asked to look.
   const serf = { advertised: advertise.serf, bound: "" };
   return { owner, httpsOnly: false, server: runs.server ? { http, rpc, serf } : undefined, client: runs.client ? { http } : undefined };
+}
+
+function boundOf(httpAddresses: readonly string[]): string {
+  return httpAddresses.find((each) => !each.startsWith("unix:")) ?? "";
 }
 
 /** With `port = 0` only who listens knows the port. */
@@ -89,10 +93,14 @@ export function withPort(advertised: string, bound: string): string {
 
 /**
  * Whose registrations these are, the same after a restart. A dev agent has no disk of its own: it is the one of this name and port, so that
- * one that was killed is replaced by the next.
+ * one that was killed is replaced by the next, and two that were given any free port are two (F29).
  */
-function agentOwner({ dev, name, advertise, dataDirectory }: Config): string {
-  if (dev) return `agent-dev-${createHash("sha256").update(`${name} ${advertise.http}`).digest("hex").slice(0, 16)}`;
+export function agentOwner(
+  { dev, name, advertise, dataDirectory }: Pick<Config, "dev" | "name" | "advertise" | "dataDirectory">,
+  httpAddresses: readonly string[],
+): string {
+  const http = withPort(advertise.http, boundOf(httpAddresses));
+  if (dev) return `agent-dev-${createHash("sha256").update(`${name} ${http}`).digest("hex").slice(0, 16)}`;
   const path = join(dataDirectory, "agent-id");
   try {
     const kept = readFileSync(path, "utf8").trim();
@@ -102,6 +110,6 @@ function agentOwner({ dev, name, advertise, dataDirectory }: Config): string {
   }
   const made = randomUUID();
   mkdirSync(dataDirectory, { recursive: true });
-  writeFileSync(path, `${made}\n`, { mode: 0o600 });
+  writeFileSync(path, `${made}\n`, { mode: 0o600, flush: true });
   return `agent-${made}`;
 }

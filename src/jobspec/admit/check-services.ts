@@ -1,5 +1,5 @@
 /** Can the services be made known, found and checked as they are written? nomad.md §1.6. */
-import type { Check, Job, Service, TaskGroup } from "#model";
+import { type Check, type Job, sameValue, type Service, type TaskGroup } from "#model";
 import { formatDuration } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, joined, problem, taskPlace } from "./finding.ts";
@@ -57,8 +57,9 @@ function* checkEach(place: Place, services: readonly Service[], task: string, lo
     yield* checkAddress(at, service, task, look);
     yield* checkWords(at, service, task, look);
     for (const [c, check] of service.Checks.entries()) yield* checkOne(at, c, check, service, task, look);
-    if (new Set(service.Checks.map((check) => check.Name)).size < service.Checks.length)
-      yield problem(at, "Checks", 'has two checks of the same name: name each with name = "…"');
+    // Of one name they may be: two that were given none are.
+    if (service.Checks.some((check, c) => service.Checks.slice(0, c).some((other) => sameValue(other, check))))
+      yield problem(at, "Checks", "has the same check twice: leave one of them out");
   }
 }
 

@@ -6,7 +6,7 @@
  *   free content ───► object           `Config { args[0]: … }`
  *   list of text ───► object           `Datacenters { Datacenters: "dc1" }`
  *   nested noun ────► object           `RestartPolicy { … }`
- *   nouns by label ─► objects, paired by label     `Dynamic Port { … }`
+ *   nouns by label ─► objects, paired by label     `Dynamic Port { … }`; checks by name
  *   other nouns ────► objects, as a set: what is not in both is deleted or added    `Constraint { … }`
  *
  * Hidden fields (tokens) and what servers set never appear; of what is called a secret only that it changed.
@@ -124,6 +124,11 @@ function diffNested(name: string, field: TSchema, old: unknown, next: unknown, c
   const after = (next ?? []) as readonly Noun[];
   const label = noteOf(field).label;
   if (label !== undefined) return diffByKey(keyed(before, label), keyed(after, label), pair);
+  // A check is known by its name, though that is no label: what changed in it is an edit of it, as in Nomad.
+  if (name === "Checks") {
+    const named = diffByKey(keyed(before, "Name"), keyed(after, "Name"), pair);
+    if (named.length > 0) return named;
+  }
   // A group has at most one network: what changed in it is an edit of it.
   if (name === "Networks") return diffByPlace(before, after, pair);
   const gone = without(before, after);

@@ -153,7 +153,7 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
         const key = all.find(({ KeyID }) => KeyID === id);
         if (key === undefined) throw rootKeyNotFound(id);
         const since = inactiveSince(key, all);
-        if (key.State === "inactive" && !force && since !== undefined && lives(context, since)) throw rootKeyInUse(id);
+        if (key.State === "inactive" && !force && (since === undefined || lives(context, since))) throw rootKeyInUse(id);
         return { Index: await drop(id) };
       }),
 

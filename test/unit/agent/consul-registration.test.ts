@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createMemoryCatalog, createSeededRandom, createVirtualClock } from "#integrations/memory";
 import { Concealed } from "#std";
 import type { ConsulConfig } from "../../../src/agent/config/mod.ts";
+import { agentOwner } from "../../../src/agent/consul.ts";
 import { agentServices, keepRegistered, type AgentPresence } from "../../../src/agent/consul-registration.ts";
 
 const CONFIG: ConsulConfig = {
@@ -62,6 +63,14 @@ test("ids hang on the owner and the role, not on the address (F32)", () => {
   const ids = (host: string, owner = "agent-1") => agentServices(CONFIG, { ...presence(host), owner }).map((each) => each.ID);
   assert.deepEqual(ids("192.0.2.1"), ids("192.0.2.2"));
   assert.equal(new Set([...ids("192.0.2.1"), ...ids("192.0.2.1", "agent-2")]).size, 8);
+});
+
+test("a dev agent is the same again on its port, and another where any port was given (F29)", () => {
+  const config = (http: string) => ({ dev: true, name: "host", advertise: { http, rpc: "", serf: "" }, dataDirectory: "/none" });
+  const owner = (http: string, ...bound: string[]) => agentOwner(config(http), bound);
+  assert.equal(owner("127.0.0.1:4646", "127.0.0.1:4646"), owner("127.0.0.1:4646", "127.0.0.1:4646"));
+  assert.notEqual(owner("127.0.0.1:0", "127.0.0.1:30001"), owner("127.0.0.1:0", "127.0.0.1:30002"));
+  assert.equal(owner("127.0.0.1:0", "unix:///run/a.sock", "127.0.0.1:30001"), owner("127.0.0.1:0", "127.0.0.1:30001"));
 });
 
 test("a catalog that is away at the start, or loses its data, is told again; trouble is reported once, and its end", async () => {

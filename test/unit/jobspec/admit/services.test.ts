@@ -53,6 +53,17 @@ test("what a service says of restarts goes for its checks", () => {
   assert.equal(admitted(checked({})).Services[0]?.Checks[0]?.Name, 'service: "web" check');
 });
 
+test("checks without names are told apart by what they look at", () => {
+  const checks = admitted(service({ Checks: [check({ Type: "tcp", Path: "" }), check()] })).Services[0]?.Checks ?? [];
+  assert.deepEqual(
+    checks.map(({ Name, Type }) => [Name, Type]),
+    [
+      ['service: "web" check', "tcp"],
+      ['service: "web" check', "http"],
+    ],
+  );
+});
+
 test("a group runs only where its services can be registered", () => {
   const targets = (input: unknown) => admitted(input).Constraints.map((each) => `${each.LTarget} ${each.Operand} ${each.RTarget}`);
   assert.deepEqual(targets(service({})), ["${attr.consul.version} semver >= 1.8.0"]);
@@ -171,7 +182,7 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
     /failures_before_critical is for provider "consul"/,
   ],
   ["a server name with provider nomad", checked({ TLSServerName: "x" }, { Provider: "nomad" }), /tls_server_name is for provider "consul"/],
-  ["two checks of a name", service({ Checks: [check(), check()] }), /two checks of the same name/],
+  ["a check twice", service({ Checks: [check(), check({ Path: "/b" }), check()] }), /the same check twice/],
   ["an identity's name", identified({ Name: "a b" }), /identity "a b": name must be letters/],
   ["an identity for nobody", identified({ Audience: [] }), /identity "aws" has no aud/],
   ["an identity twice", group({}, { Identities: [1, 2].map(() => ({ Name: "a", Audience: ["x"] })) }), /identity "a" is there twice/],

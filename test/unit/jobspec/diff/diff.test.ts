@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { annotateDiff, diffJobs } from "#jobspec";
+import { admitJob, annotateDiff, diffJobs } from "#jobspec";
 import { type Job, type JobDiff, sameJobSpec } from "#model";
 import { testScale } from "../../../scale.ts";
 import { anyEdit, anyJob } from "../any-job.ts";
@@ -64,6 +64,38 @@ test("annotating leaves the given diff as it was", () => {
   const none = { Ignore: 0, Place: 2, Migrate: 0, Stop: 0, InPlaceUpdate: 0, DestructiveUpdate: 0, Canary: 0, Preemptions: 0 };
   annotateDiff(diff, Object.fromEntries(job.TaskGroups.map((group) => [group.Name, none])));
   assert.equal(JSON.stringify(diff), before);
+});
+
+test("what changed in a check is an edit of the check of that name; that only their order changed is shown, too", () => {
+  const withChecks = (...Checks: readonly object[]) =>
+    admitJob(
+      {
+        ID: "web",
+        TaskGroups: [
+          {
+            Name: "g",
+            Networks: [{ DynamicPorts: [{ Label: "http" }] }],
+            Services: [{ Name: "web", PortLabel: "http", Provider: "nomad", Checks }],
+            Tasks: [{ Name: "t", Driver: "exec" }],
+          },
+        ],
+      },
+      { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 10 },
+    ).job;
+  const check = (Name: string, Interval: number) => ({ Name, Type: "tcp", Interval, Timeout: 1e9 });
+  const shown = (old: Job, next: Job) =>
+    diffJobs(old, next, { contextual: false }).TaskGroups[0]?.Objects[0]?.Objects.map((object) => [
+      object.Type,
+      object.Name,
+      ...object.Fields.map((field) => `${field.Name} ${field.Old} ${field.New}`),
+    ]);
+  const [a, b] = [check("a", 1e9), check("b", 1e9)];
+  assert.deepEqual(shown(withChecks(a, b), withChecks(a, check("b", 2e9))), [["Edited", "Check", "Interval 1000000000 2000000000"]]);
+  assert.deepEqual(
+    shown(withChecks(a, b), withChecks(a))?.map((object) => object[0]),
+    ["Deleted"],
+  );
+  assert.equal(shown(withChecks(a, b), withChecks(b, a))?.length, 2);
 });
 
 /** Every part of a diff as [type, name], as a sorted list. */

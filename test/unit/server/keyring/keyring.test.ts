@@ -99,6 +99,18 @@ test("an old key stays while an allocation lives that may hold its word", () =>
     await passing(world, HOUR_MS, "it goes", () => !keysOf(world).some(({ KeyID }) => KeyID === old.KeyID));
   }));
 
+test("a key that a clock since set back had made may have signed for anything that lives", () =>
+  withKeys(async (world) => {
+    const first = await activeKey(world);
+    await world.addNode({ name: "n1" });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
+    await world.clock.advance(1_000);
+    await world.cluster.propose({ type: "root-keys-upsert", Keys: [{ ...first, CreateTime: first.CreateTime + 365 * 24 * 3_600e9 }] });
+    await world.server.rotateRootKey({ full: false, publishAtNs: null });
+    await assert.rejects(world.server.deleteRootKey(first.KeyID, false), isCode("ROOT_KEY_IN_USE"));
+    await world.server.deleteRootKey(first.KeyID, true);
+  }));
+
 test("a rotation that is asked for: at once, or published ahead; bad wishes are refused", () =>
   withKeys(async (world) => {
     const first = await activeKey(world);
