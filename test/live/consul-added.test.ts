@@ -53,11 +53,7 @@ interface Allocation {
 
 const allocations = (id: string): Promise<readonly Allocation[]> => agent.get(`/v1/job/${id}/allocations`);
 const running = (id: string): Promise<Allocation> =>
-  eventually(
-    `${id} to run`,
-    async () => (await allocations(id)).find((each) => each.ClientStatus === "running"),
-    30_000,
-  );
+  eventually(`${id} to run`, async () => (await allocations(id)).find((each) => each.ClientStatus === "running"), 30_000);
 const tasks = () => processesUnder(join(agent.dataDirectory, "alloc")).filter((each) => each.command.startsWith("/bin/sleep 1000000"));
 
 async function runJob(text: string): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {

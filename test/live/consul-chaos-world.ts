@@ -73,7 +73,9 @@ export const OFFERS: Readonly<Record<JobName, { readonly services: readonly stri
 function jobOf(name: string, count: number, version: number, tag: string): object {
   const checked = { Checks: [{ Name: "script", Type: "script", Command: "/bin/true", TaskName: "t", Interval: 1e9, Timeout: 5e9 }] };
   const groupServices =
-    name === "tokens" ? [service("tokens-group", { Tags: [tag] })] : [service(name, { Tags: [tag], ...(name === "checked" ? checked : {}) })];
+    name === "tokens"
+      ? [service("tokens-group", { Tags: [tag] })]
+      : [service(name, { Tags: [tag], ...(name === "checked" ? checked : {}) })];
   return {
     ID: name,
     Name: name,
@@ -240,7 +242,7 @@ class ChaosWorld implements World {
   }
 
   async stopAll(): Promise<void> {
-    for (const job of [...this.wanted.keys()]) await this.#move({ kind: "stop", job });
+    for (const job of this.wanted.keys()) await this.#move({ kind: "stop", job });
   }
 
   async #moves({ moves, pauseMs }: Round): Promise<void> {
@@ -265,7 +267,9 @@ class ChaosWorld implements World {
     if (chosen === undefined) return;
     if (move.kind === "replace") return asked(await agent.request(`/v1/allocation/${chosen.ID}/stop`, { method: "PUT" }));
     // Of one that waits to start there is nothing to kill.
-    const [task] = processesUnder(`${agent.dataDirectory}/alloc/${chosen.ID}`).filter((each) => each.command.startsWith("/bin/sleep 1000000"));
+    const [task] = processesUnder(`${agent.dataDirectory}/alloc/${chosen.ID}`).filter((each) =>
+      each.command.startsWith("/bin/sleep 1000000"),
+    );
     if (task === undefined) return;
     this.crashes.set(chosen.ID, (this.crashes.get(chosen.ID) ?? 0) + 1);
     process.kill(task.pid, "SIGKILL");
@@ -274,9 +278,15 @@ class ChaosWorld implements World {
   async #drain(): Promise<void> {
     const { agent } = this;
     const [node] = await agent.get<{ ID: string }[]>("/v1/nodes");
-    const body = (DrainSpec: object | null, MarkEligible: boolean) => ({ method: "PUT", body: JSON.stringify({ DrainSpec, MarkEligible }) });
+    const body = (DrainSpec: object | null, MarkEligible: boolean) => ({
+      method: "PUT",
+      body: JSON.stringify({ DrainSpec, MarkEligible }),
+    });
     await asked(await agent.request(`/v1/node/${node?.ID}/drain`, body({ Deadline: -1 }, false)));
-    await eventually("the drain to be over", async () => (await agent.get<{ DrainStrategy: unknown }>(`/v1/node/${node?.ID}`)).DrainStrategy === null);
+    await eventually(
+      "the drain to be over",
+      async () => (await agent.get<{ DrainStrategy: unknown }>(`/v1/node/${node?.ID}`)).DrainStrategy === null,
+    );
     await asked(
       await agent.request(`/v1/node/${node?.ID}/eligibility`, { method: "PUT", body: JSON.stringify({ Eligibility: "eligible" }) }),
     );

@@ -48,7 +48,6 @@ class Judge {
   #made = new Map<string, number>();
   #wipes = 0;
   #startedAt = new Map<string, string>();
-  readonly #minted = new Map<string, string>();
   readonly longest = new Map<string, number>();
   unheard = 0;
 
@@ -81,7 +80,10 @@ class Judge {
       async () => {
         const all = (await world.allocations()).filter((each) => !["complete", "failed", "lost"].includes(each.ClientStatus));
         const running = all.filter((each) => each.ClientStatus === "running");
-        last = { wanted: [...world.wanted], all: all.map(({ Name, ClientStatus, DesiredStatus }) => `${Name} ${DesiredStatus} ${ClientStatus}`) };
+        last = {
+          wanted: [...world.wanted],
+          all: all.map(({ Name, ClientStatus, DesiredStatus }) => `${Name} ${DesiredStatus} ${ClientStatus}`),
+        };
         if (all.length !== running.length) return false;
         for (const job of Object.keys(OFFERS) as JobName[])
           if (running.filter((each) => each.JobID === job).length !== (world.wanted.get(job)?.count ?? 0)) return false;
@@ -94,7 +96,11 @@ class Judge {
     this.#took(what, "herd", sinceMs);
     await this.#services();
     await this.#allocations();
-    await eventually(`the tokens to be the living workloads' after "${what}"`, () => this.#tokens((found) => (last = found)), TOKENS_MS).catch(told);
+    await eventually(
+      `the tokens to be the living workloads' after "${what}"`,
+      () => this.#tokens((found) => (last = found)),
+      TOKENS_MS,
+    ).catch(told);
     this.#took(what, "tokens", sinceMs);
   }
 
@@ -156,7 +162,10 @@ class Judge {
     const surely = logins.filter((each) => !unheard.includes(each));
     const keys = new Set(logins.map((each) => each.whose));
     tell({ expected, logins: logins.map(({ whose, CreateTime }) => `${CreateTime} ${whose}`).toSorted(), unheard: unheard.length });
-    assert.ok(logins.every((each) => each.ExpirationTime !== undefined), "a token would live for ever");
+    assert.ok(
+      logins.every((each) => each.ExpirationTime !== undefined),
+      "a token would live for ever",
+    );
     // Every living workload has one, no other has, and none has two, but for those of a moment of loss.
     const alive = [...keys].filter((key) => living.some((each) => key.includes(each.ID)));
     if (alive.length !== expected) return false;
@@ -178,7 +187,8 @@ test("through chaos the catalog equals the live allocations, tokens go back to b
     return one?.ClientStatus === "running" && (await world.catalog()).some((each) => allocationOf(each) === one.ID) && one;
   });
   const base = await world.tokenCount();
-  const ownServices = async (): Promise<string[]> => (await world.catalog()).filter((each) => allocationOf(each) === "").map((each) => each.ID);
+  const ownServices = async (): Promise<string[]> =>
+    (await world.catalog()).filter((each) => allocationOf(each) === "").map((each) => each.ID);
   await eventually("both agents to be known", async () => (await ownServices()).length === 8);
   const own = (await ownServices()).toSorted();
   const judge = new Judge(world, neighbour);
@@ -200,7 +210,10 @@ test("through chaos the catalog equals the live allocations, tokens go back to b
   const stoppedMs = performance.now();
   await world.stopAll();
   await judge.quiet("the end", stoppedMs);
-  assert.ok(lifecycles >= WANTED.lifecycles && lifecycles <= history.lifecycles, `${lifecycles} lifecycles, ${history.lifecycles} asked for`);
+  assert.ok(
+    lifecycles >= WANTED.lifecycles && lifecycles <= history.lifecycles,
+    `${lifecycles} lifecycles, ${history.lifecycles} asked for`,
+  );
   // Nothing comes back.
   const silentUntil = performance.now() + SILENCE_MS;
   while (performance.now() < silentUntil) {
@@ -210,6 +223,8 @@ test("through chaos the catalog equals the live allocations, tokens go back to b
   }
   await eventually("both agents to be known still", async () => (await ownServices()).toSorted().join() === own.join(), 60_000);
   assert.equal(await world.tokenCount(), base + judge.unheard);
-  t.diagnostic(`${lifecycles} lifecycles; tokens: ${base} before, ${base + judge.unheard} after (${judge.unheard} made in answers that never arrived)`);
+  t.diagnostic(
+    `${lifecycles} lifecycles; tokens: ${base} before, ${base + judge.unheard} after (${judge.unheard} made in answers that never arrived)`,
+  );
   t.diagnostic(`longest, in ms: ${JSON.stringify(Object.fromEntries([...judge.longest].toSorted((a, b) => b[1] - a[1]).slice(0, 12)))}`);
 });

@@ -8,7 +8,8 @@ import { startConsul, type RealConsul } from "./parts/consul.ts";
 import { eventually, startRealAgent, type RealAgent } from "./real-agent.ts";
 
 const SECRET = "0d0e0f00-1111-4222-8333-444455556666";
-const POOR_RULES = 'agent_prefix "" {\n  policy = "read"\n}\nnode_prefix "" {\n  policy = "read"\n}\nservice_prefix "" {\n  policy = "read"\n}\n';
+const POOR_RULES =
+  'agent_prefix "" {\n  policy = "read"\n}\nnode_prefix "" {\n  policy = "read"\n}\nservice_prefix "" {\n  policy = "read"\n}\n';
 const RICH_RULES = POOR_RULES.replace(/read"\n}\n$/, 'write"\n}\n');
 const JOB = `job "web" {
   group "g" {
@@ -61,10 +62,16 @@ consul {
   writeFileSync(join(agent.dataDirectory, "web.nomad.hcl"), JOB);
 });
 
-const warnings = (): string[] => agent.output().split("\n").filter((line) => line.includes("[WARN]") && /consul|catalog/i.test(line));
+const warnings = (): string[] =>
+  agent
+    .output()
+    .split("\n")
+    .filter((line) => line.includes("[WARN]") && /consul|catalog/i.test(line));
 
 test("a token Consul does not know is told, with what to correct; a job that needs Consul waits and says so; the token itself is never told", async () => {
-  await eventually("the agent to say what Consul refuses", () => warnings().some((line) => /does not know the token.*correct consul \{ token \}/.test(line)));
+  await eventually("the agent to say what Consul refuses", () =>
+    warnings().some((line) => /does not know the token.*correct consul \{ token \}/.test(line)),
+  );
   const said = await agent.cli("job", "run", join(agent.dataDirectory, "web.nomad.hcl"));
   assert.equal(said.code, 2, said.stdout + said.stderr);
   assert.match((await agent.cli("job", "why", "web")).stdout, /no node has the Consul .*\(the agent's log says what Consul refuses\)/);

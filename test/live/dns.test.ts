@@ -43,7 +43,9 @@ async function run(count: number): Promise<void> {
         Count: count,
         Networks: [{ DynamicPorts: [{ Label: "http" }] }],
         Services: [{ Name: "web", PortLabel: "http", Provider: "nomad" }],
-        Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["1000000"] }, Resources: { CPU: 10, MemoryMB: 10 } }],
+        Tasks: [
+          { Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["1000000"] }, Resources: { CPU: 10, MemoryMB: 10 } },
+        ],
       },
     ],
   };
@@ -54,8 +56,11 @@ async function run(count: number): Promise<void> {
 const living = async (): Promise<readonly Allocation[]> =>
   (await agent.get<Allocation[]>("/v1/allocations")).filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
 const answered = async (): Promise<number> =>
-  (await resolver.resolveSrv("web.service.drover").catch((error: NodeJS.ErrnoException) => (error.code === "ENOTFOUND" ? [] : Promise.reject(error))))
-    .length;
+  (
+    await resolver
+      .resolveSrv("web.service.drover")
+      .catch((error: NodeJS.ErrnoException) => (error.code === "ENOTFOUND" ? [] : Promise.reject(error)))
+  ).length;
 
 /** From when the allocations are as wanted to when the name says so. */
 async function staleMs(count: number): Promise<number> {

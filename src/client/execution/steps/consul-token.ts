@@ -52,7 +52,9 @@ async function acquire({ world, tell }: ExecutionContext, request: IdentityReque
       if (signal.aborted || !(thrown instanceof NamedError && PASSING.includes(thrown.code))) throw thrown;
       if (told !== thrown.code) {
         const fix = thrown.code === "TOKEN_UNPREPARED" && thrown.fix !== undefined ? ` (${thrown.fix})` : "";
-        tell(taskEvents.hookFailed(world.clock.nowNs(), "consul", `waiting for Consul, to get the task's token: ${messageOf(thrown)}${fix}`));
+        tell(
+          taskEvents.hookFailed(world.clock.nowNs(), "consul", `waiting for Consul, to get the task's token: ${messageOf(thrown)}${fix}`),
+        );
         told = thrown.code;
       }
     }

@@ -20,9 +20,11 @@ function environmentOf(stage: Stage): Readonly<Record<string, string>> {
 }
 
 function secretsIn(stage: Stage): readonly string[] {
-  return [...JSON.stringify([stage.server.updates, stage.reports, [...stage.memory.allocations.values()].map((row) => row.progress)]).matchAll(/jwt of[^"\\]*/g)].map(
-    ([text]) => text,
-  );
+  return [
+    ...JSON.stringify([stage.server.updates, stage.reports, [...stage.memory.allocations.values()].map((row) => row.progress)]).matchAll(
+      /jwt of[^"\\]*/g,
+    ),
+  ].map(([text]) => text);
 }
 
 describe("a task's identities", () => {
@@ -31,7 +33,10 @@ describe("a task's identities", () => {
     await stage.agent();
     place(stage);
     await stage.clock.advance(5 * SECOND);
-    assert.deepEqual([stage.server.signed, [...stage.machine.written.keys()], stage.told(allocationId("a"))?.ClientStatus], [[], [], "running"]);
+    assert.deepEqual(
+      [stage.server.signed, [...stage.machine.written.keys()], stage.told(allocationId("a"))?.ClientStatus],
+      [[], [], "running"],
+    );
     assert.equal("NOMAD_TOKEN" in environmentOf(stage), false);
   });
 
@@ -87,7 +92,11 @@ describe("a task's identities", () => {
       }
       if (mode === "restart") {
         const events = stage.told(allocationId("a"))?.TaskStates["main"]?.Events ?? [];
-        assert.ok(events.some((event) => event.Type === "Restart Signaled" && event.DisplayMessage === "Identity[default]: new Identity token acquired"));
+        assert.ok(
+          events.some(
+            (event) => event.Type === "Restart Signaled" && event.DisplayMessage === "Identity[default]: new Identity token acquired",
+          ),
+        );
         assert.equal(environmentOf(stage)["NOMAD_TOKEN"], "jwt of main default 2");
         assert.equal(stage.told(allocationId("a"))?.TaskStates["main"]?.Restarts, 1);
       }
@@ -175,12 +184,26 @@ describe("a task's identities", () => {
 
 describe("where an identity lies", () => {
   const visible = { local: "/local", secrets: "/secrets" };
-  const names = new Map([["NOMAD_SECRETS_DIR", "/secrets"], ["NOMAD_TASK_DIR", "/local"], ["NOMAD_ALLOC_DIR", "/alloc"], ["UP", "../.."]]);
+  const names = new Map([
+    ["NOMAD_SECRETS_DIR", "/secrets"],
+    ["NOMAD_TASK_DIR", "/local"],
+    ["NOMAD_ALLOC_DIR", "/alloc"],
+    ["UP", "../.."],
+  ]);
   const at = (Filepath: string, Name = "x") => identityFile({ Name, Filepath }, names, visible);
 
   test("by its name, or where filepath says", () => {
     assert.deepEqual(
-      [at(""), at("", ""), at("", "default"), at("local/a/b"), at("${NOMAD_SECRETS_DIR}/j"), at("${NOMAD_TASK_DIR}/j"), at("/local/./j"), at("x.jwt")],
+      [
+        at(""),
+        at("", ""),
+        at("", "default"),
+        at("local/a/b"),
+        at("${NOMAD_SECRETS_DIR}/j"),
+        at("${NOMAD_TASK_DIR}/j"),
+        at("/local/./j"),
+        at("x.jwt"),
+      ],
       ["secrets/nomad_x.jwt", "secrets/nomad_token", "secrets/nomad_token", "local/a/b", "secrets/j", "local/j", "local/j", "x.jwt"],
     );
     assert.deepEqual([identityVariable({ Name: "" }), identityVariable({ Name: "a-b" })], ["NOMAD_TOKEN", "NOMAD_TOKEN_a_b"]);
@@ -188,7 +211,21 @@ describe("where an identity lies", () => {
   });
 
   test("never outside the task's own directory, nor among what is the agent's (F59)", () => {
-    for (const bad of ["../x", "local/../../x", "${UP}/x", "/../x", "private/x", "local/../private/x", "${NOMAD_ALLOC_DIR}/x", "alloc/x", ".", "/", "secrets", "local/", "local/x/"])
+    for (const bad of [
+      "../x",
+      "local/../../x",
+      "${UP}/x",
+      "/../x",
+      "private/x",
+      "local/../private/x",
+      "${NOMAD_ALLOC_DIR}/x",
+      "alloc/x",
+      ".",
+      "/",
+      "secrets",
+      "local/",
+      "local/x/",
+    ])
       assert.throws(() => at(bad), { code: "FILE_OUTSIDE" }, bad);
   });
 });
@@ -209,7 +246,10 @@ describe("a task's Consul token", () => {
     await stage.clock.advance(5 * SECOND);
     const [secret] = exchange.tokens.keys();
     const { CONSUL_TOKEN, CONSUL_HTTP_TOKEN } = environmentOf(stage);
-    assert.deepEqual([CONSUL_TOKEN, CONSUL_HTTP_TOKEN, stage.machine.written.get(`${HOME}/secrets/consul_token`)], [secret, secret, secret]);
+    assert.deepEqual(
+      [CONSUL_TOKEN, CONSUL_HTTP_TOKEN, stage.machine.written.get(`${HOME}/secrets/consul_token`)],
+      [secret, secret, secret],
+    );
     assert.equal(stage.machine.owners.get(`${HOME}/secrets/consul_token`), "600 ");
     first.kill();
     await agent();
@@ -252,7 +292,10 @@ describe("a task's Consul token", () => {
     const { stage, exchange, agent } = consulStage();
     exchange.lacks = "auth method not found";
     await agent();
-    place(stage, { ...shape, group: { RestartPolicy: { Attempts: 0, Interval: 1e9, Delay: 1e9, Mode: "fail", RenderTemplates: false } as never } });
+    place(stage, {
+      ...shape,
+      group: { RestartPolicy: { Attempts: 0, Interval: 1e9, Delay: 1e9, Mode: "fail", RenderTemplates: false } as never },
+    });
     await stage.clock.advance(3_605 * SECOND);
     assert.deepEqual(stage.machine.everStarted, []);
     assert.ok(JSON.stringify(stage.told(allocationId("a"))?.TaskStates).includes("auth method not found (Prepare it.)"));
@@ -266,7 +309,10 @@ describe("a task's Consul token", () => {
     const { stage, exchange, agent } = consulStage();
     exchange.refusal = "no binding rule fits";
     await agent();
-    place(stage, { ...shape, group: { RestartPolicy: { Attempts: 0, Interval: 1e9, Delay: 1e9, Mode: "fail", RenderTemplates: false } as never } });
+    place(stage, {
+      ...shape,
+      group: { RestartPolicy: { Attempts: 0, Interval: 1e9, Delay: 1e9, Mode: "fail", RenderTemplates: false } as never },
+    });
     await stage.clock.advance(30 * SECOND);
     assert.equal(stage.told(allocationId("a"))?.ClientStatus, "failed");
     assert.ok(JSON.stringify(stage.told(allocationId("a"))?.TaskStates).includes("no binding rule fits"));

@@ -168,7 +168,9 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     "no Consul on some",
     "blocked",
     `Constraint "\${attr.nomad.service_discovery} = true" excludes 2 of 3 nodes, which lack the registry of provider "nomad" that group "group" needs, "a = b" 1 more: it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"`,
-    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.nomad.service_discovery} = true": 2, "a = b": 1 } })) },
+    {
+      evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.nomad.service_discovery} = true": 2, "a = b": 1 } })),
+    },
   ],
   [
     "a missing driver",
