@@ -47,7 +47,7 @@ export function workloadOf(allocation: Allocation, request: IdentityRequest, gen
   const task = group?.Tasks.find(({ Name }) => Name === of.Task);
   if (group === undefined || (of.Task !== "" && task === undefined)) return `task "${of.Task}" is not in the job`;
   if (of.Kind === "task") {
-    const identity = task === undefined ? undefined : taskIdentity(task, name, generated);
+    const identity = task === undefined ? undefined : taskIdentity(task, group, name, generated);
     return identity === undefined ? noSuch(name, `task "${of.Task}"`) : { allocation, group, task, service: undefined, identity };
   }
   const services = (task ?? group).Services.filter(({ Name }) => Name === of.Service);
@@ -63,14 +63,14 @@ function noSuch(name: string, of: string): string {
   return `${of} has no identity "${name}"`;
 }
 
-function taskIdentity(task: Task, name: string, generated: GeneratedIdentities): Workload["identity"] | undefined {
+function taskIdentity(task: Task, group: TaskGroup, name: string, generated: GeneratedIdentities): Workload["identity"] | undefined {
   if (name === DEFAULT_IDENTITY_NAME) {
     const { Audience = [], TTL = 0, ExtraClaims = {} } = task.Identity ?? {};
     return { Name: name, Audience: Audience.length === 0 ? [DEFAULT_IDENTITY_AUDIENCE] : Audience, TTL, ExtraClaims };
   }
   const own = task.Identities.find(({ Name }) => Name === name);
   if (own !== undefined) return own;
-  if (name.startsWith("consul_") && task.Consul !== null) return named(name, generated.consulTask);
+  if (name.startsWith("consul_") && (task.Consul ?? group.Consul) !== null) return named(name, generated.consulTask);
   if (name.startsWith("vault_") && task.Vault !== null) return named(name, generated.vaultTask);
   return undefined;
 }

@@ -155,6 +155,25 @@ test("a server that starts again signs with the key it had; one that cannot open
     assert.ok(world.server.jwks().keys.some(({ kid }) => kid === first.KeyID));
   }, 1e15));
 
+test("what takes the place of a key that cannot be opened signs as that one did", () =>
+  withKeys(async (world, encryption) => {
+    await activeKey(world);
+    const { Key } = await world.server.rotateRootKey({ full: false, publishAtNs: null, algorithm: "RS256" });
+    for (const id of encryption.ids) await encryption.forget(id);
+    await world.restartServer();
+    const next = await eventually("another takes its place", () => {
+      const active = world.cluster.state.snapshot().activeRootKey();
+      return active?.KeyID === Key.KeyID ? undefined : active;
+    });
+    assert.equal(next.Algorithm, "RS256");
+  }, 1e15));
+
+test("JWKS may not be kept longer than a successor is known before it signs", () =>
+  withKeys(async (world) => {
+    await activeKey(world);
+    assert.equal(world.server.jwks().maxAgeS, 1_800);
+  }, HOUR_MS));
+
 test("two servers' worth of wishes at one time make the keys that were asked for, one of them active", () =>
   withKeys(async (world) => {
     await Promise.all(Array.from({ length: 4 }, () => world.server.rotateRootKey({ full: false, publishAtNs: null })));

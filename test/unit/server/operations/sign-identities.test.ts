@@ -8,6 +8,7 @@ import { NamedError } from "#std";
 import { eventually } from "../../../eventually.ts";
 import { jobOf, nodeOf } from "../../../simulation/fixtures.ts";
 import type { World } from "../../../simulation/world.ts";
+import { claimsOf, NO_GENERATED_IDENTITIES, workloadOf } from "../../../../src/server/keyring/claims.ts";
 import type { ServerOptions } from "#server";
 import { inside } from "../inside.ts";
 
@@ -154,6 +155,33 @@ test("a service's identity is of the service, by the name it is registered by", 
       assert.equal(said["sub"], `global:default:web:group:web-web:${service.Identity.Name}`);
     },
   ));
+
+test("a job that was dispatched or launched is its parent to whoever verifies", () =>
+  playing(job(), async ({ allocation }) => {
+    const child = { ...allocation, Job: { ...allocation.Job, ID: "web/dispatch-1", ParentID: "web" } } as Allocation;
+    const request = { AllocationID: child.ID, Workload: { Kind: "task", Task: "task" }, Identity: "default" } as const;
+    const workload = workloadOf(child, request, NO_GENERATED_IDENTITIES);
+    assert.ok(typeof workload !== "string", String(workload));
+    const said = claimsOf(workload, undefined, { issuer: "", nowMs: 0, id: "x" });
+    assert.deepEqual([said.nomad_job_id, said.sub], ["web", "global:default:web:group:task:default"]);
+  }));
+
+test("a task has the identity for Consul of its own block or of its group's, and of no other", () =>
+  playing(job(), async ({ allocation }) => {
+    const consulTask = { aud: ["consul.io"], ttlNs: 60e9, extraClaims: {} };
+    const identityOf = (group: object, task: object) => {
+      const [first] = allocation.Job.TaskGroups;
+      const TaskGroups = [{ ...first, ...group, Tasks: first?.Tasks.map((each) => ({ ...each, ...task })) }];
+      const of = { ...allocation, Job: { ...allocation.Job, TaskGroups } } as unknown as Allocation;
+      const request = { AllocationID: of.ID, Workload: { Kind: "task", Task: "task" }, Identity: "consul_default" } as const;
+      const workload = workloadOf(of, request, { ...NO_GENERATED_IDENTITIES, consulTask });
+      return typeof workload === "string" ? workload : workload.identity.Audience[0];
+    };
+    const Consul = { Namespace: "", Cluster: "", Partition: "" };
+    assert.equal(identityOf({ Consul }, {}), "consul.io");
+    assert.equal(identityOf({}, { Consul }), "consul.io");
+    assert.match(identityOf({}, {}) ?? "", /has no identity/);
+  }));
 
 test("what is not the node's, not in the job, or over, is refused one by one; the others are signed", () =>
   playing(job(), async ({ world, connection, allocation, ask }) => {
