@@ -161,7 +161,9 @@ export class AllocationRunner {
   #obtainIdentities(): void {
     if ((this.phase !== "entering" && this.phase !== "running") || this.#stopping) return;
     obtainIdentities(this.#context).catch((thrown: unknown) => {
-      if (!this.#detached) this.#report("warn", "identities of a changed job could not be obtained", { problem: messageOf(thrown) });
+      // It may have ended meanwhile.
+      if (!this.#detached && this.phase === "running")
+        this.#report("warn", "identities of a changed job could not be obtained", { problem: messageOf(thrown) });
     });
   }
 
