@@ -1,6 +1,7 @@
 /** Drover's own registry and the keyring over the API: nomad.md §3.2. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { AllocationId, JobId, Namespace, NodeId, ServiceRegistration } from "#model";
 import { group, job, node, placement, plan, registration, rootKey } from "../state/nouns.ts";
@@ -159,6 +160,22 @@ test("choose gives the same few for the same key, others for another, and moves 
     for (const [key, one] of before) if (one !== gone) assert.deepEqual(await chosen(1, key), [one]);
     for (const bad of ["", "2", "|x", "0|x", "-1|x", "a|x", "1|", "1.5|x"]) {
       assert.equal((await get(`/v1/service/api?choose=${encodeURIComponent(bad)}`)).status, 400, bad);
+    }
+  }));
+
+test("choose orders by the hash that others of this API's servers order by", () =>
+  inside(async ({ get }) => {
+    const hashOf = ({ Port, AllocID, ID, Namespace: namespace, Address, ServiceName, Tags }: ServiceRegistration, key: string) => {
+      const port = Buffer.alloc(8);
+      port.writeBigUInt64BE(BigInt(Port));
+      return createHash("sha256")
+        .update(Buffer.concat([port, Buffer.from([AllocID, ID, namespace, Address, ServiceName, ...Tags, key].join(""))]))
+        .digest("hex");
+    };
+    const all = [0, 1, 2, 3].map((at) => service("default" as Namespace, at, "api"));
+    for (let at = 0; at < 30; at++) {
+      const wanted = all.toSorted((a, b) => (hashOf(a, `key-${at}`) < hashOf(b, `key-${at}`) ? -1 : 1)).map(({ ID }) => ID);
+      assert.deepEqual(ids((await get(`/v1/service/api?choose=4%7Ckey-${at}`)).body), wanted);
     }
   }));
 
