@@ -1,7 +1,6 @@
 /** Drover's own registry and the keyring over the API: nomad.md §3.2. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { AllocationId, JobId, Namespace, NodeId, ServiceRegistration } from "#model";
 import { group, job, node, placement, plan, registration, rootKey } from "../state/nouns.ts";
