@@ -59,6 +59,16 @@ test("server and client are services by the configured names, looked at where th
   assert.deepEqual(agentServices({ ...CONFIG, autoAdvertise: false }, presence("192.0.2.1")), []);
 });
 
+test("an agent that listens at all addresses is looked at by one of the machine's own", () => {
+  const looked = (bound: string) =>
+    agentServices(CONFIG, { ...presence("192.0.2.1"), server: undefined, client: { http: { advertised: "192.0.2.1:4646", bound } } })[0]
+      ?.Checks[0];
+  assert.deepEqual(
+    [looked("0.0.0.0:4646")?.Address, looked("[::]:4646")?.Address, looked("[::1]:4646")?.Address],
+    ["127.0.0.1", "::1", "::1"],
+  );
+});
+
 test("ids hang on the owner and the role, not on the address (F32)", () => {
   const ids = (host: string, owner = "agent-1") => agentServices(CONFIG, { ...presence(host), owner }).map((each) => each.ID);
   assert.deepEqual(ids("192.0.2.1"), ids("192.0.2.2"));

@@ -121,6 +121,22 @@ describe("a connection to Consul", () => {
     }
   });
 
+  test("a check that warns is told from one that fails; a service in maintenance is sent nobody", async (t) => {
+    const shown = (CheckID: string, Status: string) => [CheckID, { CheckID, ServiceID: "_nomad-a", Status, Output: "" }];
+    const checks = Object.fromEntries(["passing", "warning", "critical", "maintenance"].map((status) => shown(status, status)));
+    const { connection } = await stand(t, (response) =>
+      answering(
+        200,
+        JSON.stringify(response.req.url?.startsWith("/v1/agent/checks") === true ? checks : { a: { ID: "_nomad-a", Service: "web" } }),
+      )(response),
+    );
+    const found = await consulCatalog({ connection, owner: "node-1" }).checks();
+    assert.deepEqual(
+      [...(found ?? [])].map(([id, { status }]) => `${id} ${status}`),
+      ["passing passing", "warning warning", "critical critical", "maintenance critical"],
+    );
+  });
+
   test("a password in the address is refused and not repeated: an address is shown", () => {
     assert.throws(
       () => consulConnection({ ...OPTIONS, address: "http://joe:geheim@localhost:8500" }),

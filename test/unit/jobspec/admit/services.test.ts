@@ -64,6 +64,12 @@ test("checks without names are told apart by what they look at", () => {
   );
 });
 
+test("a port that is filled in on the node is taken as it is", () => {
+  for (const PortLabel of ["${NOMAD_META_PORT}", "${meta.port}"]) {
+    assert.equal(admitted(service({ PortLabel, Checks: [check({ PortLabel })] })).Services[0]?.PortLabel, PortLabel);
+  }
+});
+
 test("a group runs only where its services can be registered", () => {
   const targets = (input: unknown) => admitted(input).Constraints.map((each) => `${each.LTarget} ${each.Operand} ${each.RTarget}`);
   assert.deepEqual(targets(service({})), ["${attr.consul.version} semver >= 1.8.0"]);
@@ -182,6 +188,7 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
     /failures_before_critical is for provider "consul"/,
   ],
   ["a server name with provider nomad", checked({ TLSServerName: "x" }, { Provider: "nomad" }), /tls_server_name is for provider "consul"/],
+  ["an expose with provider nomad", checked({ Expose: true }, { Provider: "nomad" }), /expose is for provider "consul"/],
   ["a check twice", service({ Checks: [check(), check({ Path: "/b" }), check()] }), /the same check twice/],
   ["an identity's name", identified({ Name: "a b" }), /identity "a b": name must be letters/],
   ["an identity for nobody", identified({ Audience: [] }), /identity "aws" has no aud/],
