@@ -135,9 +135,10 @@ async function startOpenBao(folder: string, started: ChildProcess[]): Promise<St
   const child = start(
     "OpenBao",
     toolPath("bao"),
-    ["server", "-dev", `-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token"],
+    ["server", "-dev", `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token"],
     started,
-    { HOME: folder },
+    // Not among its words: those everybody on this machine may read.
+    { HOME: folder, BAO_DEV_ROOT_TOKEN_ID: token },
   );
   await untilAnswers("OpenBao", child, async () => (await fetch(`${address}/v1/sys/health`, { signal: AbortSignal.timeout(2_000) })).ok);
   return { address, token };
