@@ -148,18 +148,21 @@ async function assertWhole(asked: Iterable<string>, acknowledged: readonly Ackno
   }
 }
 
+/** Nobody else on the machine has one of this name, such as another run of this test. */
+const SLEEPER = `sleeper-${process.pid}`;
+
 test(
   `After each of ${KILLS} SIGKILLs of the agent under HTTP writes every acknowledged job is there, whole, and its task untouched`,
   { timeout: 60_000 + 15_000 * KILLS },
   async (context) => {
     const sleeper = {
-      ID: "sleeper",
+      ID: SLEEPER,
       Datacenters: ["*"],
       TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["86400"] } }] }],
     };
     assert.equal((await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: sleeper }) })).status, 200);
     const pids = () =>
-      processesUnder("NOMAD_JOB_ID=sleeper")
+      processesUnder(`NOMAD_JOB_ID=${SLEEPER}`)
         .filter((each) => each.command.startsWith("/bin/sleep"))
         .map((each) => each.pid);
     const [pid] = await eventually("the sleeping task", () => (pids().length === 1 ? pids() : undefined));
