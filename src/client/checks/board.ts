@@ -168,7 +168,13 @@ export class Board implements CheckBoard {
         await this.#catalog?.reportCheck(check.ID, standing, token);
         this.#poll?.arm();
       };
-      watched.stop = runScriptCheck({ check, exec: followed.exec, clock: this.#needs.clock, tell });
+      watched.stop = runScriptCheck({
+        check,
+        exec: followed.exec,
+        life: () => followed.startedAtNs(check.Task),
+        clock: this.#needs.clock,
+        tell,
+      });
     }
     return watched;
   }

@@ -1,6 +1,7 @@
 /**
  * Runs one script check inside its task, again and again, and tells the catalog what came of it: exit code 0 passing, 1 warning, anything
- * else critical. While the task does not run nothing is said: the catalog takes silence for critical. nomad.md §1.6 `check.command`.
+ * else critical. While the task does not run nothing is said, nor of a script that the task's end took along: the catalog takes silence for
+ * critical. nomad.md §1.6 `check.command`.
  */
 import type { CheckInstance, CheckStanding, CheckStatus, Clock, ExecSession, Timer } from "#ports";
 import { messageOf, NamedError } from "#std";
@@ -9,6 +10,8 @@ export interface ScriptCheckNeeds {
   readonly check: CheckInstance;
   /** Rejects with TASK_NOT_RUNNING, or as the task's driver does. */
   readonly exec: (task: string, command: readonly string[]) => Promise<ExecSession>;
+  /** Since when the task runs: another answer is another life. */
+  readonly life: () => number | undefined;
   readonly clock: Clock;
   /** Tells the catalog; rejects when it does not take it. */
   readonly tell: (standing: CheckStanding) => Promise<void>;
@@ -19,7 +22,7 @@ const OUTPUT_BYTES_MAX = 4096;
 const SOON_MS = 1_000;
 
 /** Returns what stops it, and the script with it. The first run is at once. */
-export function runScriptCheck({ check, exec, clock, tell }: ScriptCheckNeeds): () => void {
+export function runScriptCheck({ check, exec, life, clock, tell }: ScriptCheckNeeds): () => void {
   const intervalMs = check.IntervalNs / 1e6;
   let stopped = false;
   let timer: Timer;
@@ -29,13 +32,14 @@ export function runScriptCheck({ check, exec, clock, tell }: ScriptCheckNeeds): 
   };
   const run = async (): Promise<void> => {
     const startedMs = clock.nowMs();
+    const before = life();
     const standing = await runOnce(check, exec, clock, (how) => {
       kill = how;
       // It was stopped while the script was being started.
       if (stopped) kill();
     });
     kill = () => {};
-    if (standing === undefined) arm(Math.min(SOON_MS, intervalMs), run);
+    if (standing === undefined || life() !== before) arm(Math.min(SOON_MS, intervalMs), run);
     else await say(standing, startedMs + intervalMs);
   };
   /** Tried until the next run has something newer to say. */

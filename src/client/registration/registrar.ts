@@ -137,11 +137,16 @@ export class CatalogRegistrar implements Registrar {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Services offered, and those of them that stand in their catalog as wanted. */
-  statistics(): { readonly services: number; readonly services_registered: number } {
+  /** Services offered, those of them that stand in their catalog as wanted, and whatever else is kept in mind. */
+  statistics(): Readonly<Record<"services" | "services_registered" | "services_remembered" | "allocations_with_services", number>> {
     const shelves = [...this.#shelves.values()];
     const sum = (count: (shelf: Shelf) => number) => shelves.reduce((total, shelf) => total + count(shelf), 0);
-    return { services: sum((shelf) => shelf.wantedCount), services_registered: sum((shelf) => shelf.settledCount) };
+    return {
+      services: sum((shelf) => shelf.wantedCount),
+      services_registered: sum((shelf) => shelf.settledCount),
+      services_remembered: sum((shelf) => shelf.size),
+      allocations_with_services: this.#homes.size,
+    };
   }
 
   #unsettled(id: AllocationId): readonly ServiceInstance[] {

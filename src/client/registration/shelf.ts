@@ -60,6 +60,8 @@ export class Shelf {
   readonly #busy = new Map<string, AbortController>();
   /** Of these, how many are in the catalog's hands: waiting for a token costs it nothing. */
   #asking = 0;
+  /** Have their token and wait for their turn. */
+  readonly #turns: (() => void)[] = [];
   readonly #troubles = new Map<string, Trouble>();
   /** Acted on since the look that is on its way began. */
   #touched = new Set<string>();
@@ -89,6 +91,17 @@ export class Shelf {
 
   get settledCount(): number {
     return [...this.#wanted.keys()].filter((id) => this.settled(id)).length;
+  }
+
+  /** Ids anything is kept of. */
+  get size(): number {
+    return new Set([
+      ...this.#wanted.keys(),
+      ...this.#believed.keys(),
+      ...this.#owners.keys(),
+      ...this.#troubles.keys(),
+      ...this.#waiting.keys(),
+    ]).size;
   }
 
   start(): void {
@@ -265,30 +278,52 @@ export class Shelf {
     this.#busy.set(id, acting);
     this.#touched.add(id);
     const identity = this.#owners.get(id)?.identity;
-    let asked = false;
+    let [turn, asked] = [false, false];
     const before = this.#believed.get(id);
     try {
       const token = register === undefined ? await this.#tokenToLeave(identity, acting.signal) : await this.#token(identity, acting.signal);
+      turn = true;
+      await this.#turn(register === undefined);
       acting.signal.throwIfAborted();
-      // Whatever comes of it: it may be there from now on, as something else.
-      this.#believed.set(id, "");
-      asked = true;
-      this.#asking++;
-      if (register === undefined) await this.#needs.catalog.deregister(id, token);
-      else await this.#needs.catalog.register(register, token);
-      if (!this.#closing.signal.aborted) this.#acted(id, register);
+      // It fell silent meanwhile: nobody asks before a look has come back.
+      if (this.#unreachable === undefined) {
+        // Whatever comes of it: it may be there from now on, as something else.
+        this.#believed.set(id, "");
+        asked = true;
+        if (register === undefined) await this.#needs.catalog.deregister(id, token);
+        else await this.#needs.catalog.register(register, token);
+        if (!this.#closing.signal.aborted) this.#acted(id, register);
+      }
     } catch (thrown) {
       if (this.#closing.signal.aborted) return;
       if (asked && before === undefined && isFinal(thrown)) this.#believe(id, undefined);
       if (asked || !acting.signal.aborted) this.#failed(id, identity, thrown);
     } finally {
-      if (asked) this.#asking--;
+      if (turn) this.#turnOver();
       this.#busy.delete(id);
       this.#touched.add(id);
     }
     // What was wanted may have changed meanwhile.
     this.#mark(id);
     this.#pump();
+  }
+
+  /** Resolves when one more may be asked of the catalog. Who leaves does not wait behind those who come. */
+  async #turn(leaving: boolean): Promise<void> {
+    if (this.#asking < PARALLEL[this.#needs.catalog.provider]) {
+      this.#asking++;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (leaving) this.#turns.unshift(resolve);
+    else this.#turns.push(resolve);
+    await promise;
+  }
+
+  #turnOver(): void {
+    const next = this.#turns.shift();
+    if (next === undefined) this.#asking--;
+    else next();
   }
 
   #acted(id: string, register: ServiceInstance | undefined): void {

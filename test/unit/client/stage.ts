@@ -112,7 +112,9 @@ export interface Stage {
   readonly server: FakeServer;
   readonly reports: string[];
   /** Starts an agent on this machine. */
-  agent(options?: { settings?: Partial<ClientSettings>; devices?: readonly Devices[]; dieAt?: string; closeAt?: string } & Surroundings): Promise<Agent>;
+  agent(
+    options?: { settings?: Partial<ClientSettings>; devices?: readonly Devices[]; dieAt?: string; closeAt?: string } & Surroundings,
+  ): Promise<Agent>;
   /** The latest the servers heard. */
   told(id: string): AllocationClientUpdate | undefined;
   /** Event types of a task, oldest first. */
@@ -142,6 +144,8 @@ interface FakeServer extends Link {
   refuseIdentities: string | undefined;
   /** What every signing waits for. */
   identitiesHeld: Promise<void> | undefined;
+  /** The servers do not take it, nor anything that comes with it. */
+  refuseService: (service: ServiceRegistration) => boolean;
   /** The registry's, by ID. */
   readonly services: Map<string, ServiceRegistration>;
   /** The servers' book changed: everybody connected hears. */
@@ -231,9 +235,9 @@ function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }
               ? []
               : key === "facts"
                 ? new Map()
-              : ["saveFact", "removeFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key))
-                ? undefined
-                : new Promise(() => {});
+                : ["saveFact", "removeFact", "saveAllocation", "saveProgress", "removeAllocation", "fact", "close"].includes(String(key))
+                  ? undefined
+                  : new Promise(() => {});
         if (result instanceof Promise) {
           return new Promise((resolve, reject) => {
             result.then(
@@ -538,6 +542,7 @@ function createServer(clock: SimulatedClock): FakeServer {
     signed: [],
     refuseIdentities: undefined,
     identitiesHeld: undefined,
+    refuseService: () => false,
     services: new Map(),
     end: undefined,
     put(...allocations) {
@@ -609,6 +614,7 @@ function createServer(clock: SimulatedClock): FakeServer {
         services: () => Promise.resolve([...server.services.values()]),
         upsertServices: (services: readonly ServiceRegistration[]) => {
           if (!open) return Promise.reject(new Error("not now"));
+          if (services.some(server.refuseService)) return Promise.reject(new NamedError("INVALID", "no such name", { statusCode: 400 }));
           for (const each of services) server.services.set(each.ID, each);
           return Promise.resolve();
         },

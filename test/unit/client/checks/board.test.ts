@@ -121,7 +121,7 @@ describe("a check of the node's own", () => {
     await here.follow(native({ ID: "_nomad-check-other", Path: "/other" }));
     assert.deepEqual(here.status(), [undefined]);
     await here.clock.advance(6 * SECOND);
-    assert.match((here.probed.at(-1)?.probe as HttpProbe).url, /other$/);
+    assert.match((here.probed.at(-1)?.probe as HttpProbe | undefined)?.url ?? "", /other$/);
   });
 
   test("restarts its task when it has failed often enough, and says which check it was", async () => {
@@ -140,7 +140,7 @@ describe("a check of the node's own", () => {
     const here = scene();
     await here.follow(native({ Address: "::1", Path: "up", Protocol: "https" }));
     await here.clock.advance(6 * SECOND);
-    assert.equal((here.probed[0]?.probe as HttpProbe).url, "https://[::1]:80/up");
+    assert.equal((here.probed[0]?.probe as HttpProbe | undefined)?.url, "https://[::1]:80/up");
   });
 });
 
@@ -190,6 +190,39 @@ describe("a script check", () => {
     await here.catalog.as("here").register(scripted(), "");
     await here.clock.advance(2 * SECOND);
     assert.equal(here.catalog.standings.get("_nomad-check-web")?.status, "passing");
+  });
+
+  test("that its task's restart took along says nothing; the next one does, in the new life", async () => {
+    const here = scene();
+    await here.follow(scripted({ Command: "run", TimeoutNs: 60e9 }));
+    await here.clock.advance(SECOND);
+    here.state.startedAtNs = undefined;
+    here.sessions[0]?.kill();
+    await here.clock.advance(5 * SECOND);
+    assert.ok(!here.catalog.requests.some((each) => each.startsWith("report")));
+    here.state.startedAtNs = here.clock.nowNs();
+    await here.clock.advance(SECOND + 100);
+    assert.equal(here.sessions.length, 2);
+    here.sessions[1]?.kill();
+    await here.clock.advance(SECOND);
+    assert.equal(here.catalog.standings.get("_nomad-check-web")?.status, "critical");
+  });
+
+  test("that was still being started when it was not offered any more is ended at once", async () => {
+    const here = scene();
+    const starting = Promise.withResolvers<ExecSession>();
+    here.board.follow(A, [scripted({ Command: "run", TimeoutNs: 60e9 })], {
+      name: "x",
+      exec: () => starting.promise,
+      startedAtNs: () => 1,
+      restart: () => {},
+    });
+    await here.clock.advance(SECOND);
+    here.board.follow(A, [], {} as never);
+    const session = mockSession({ command: ["run"], tty: false, environment: {} });
+    starting.resolve(session);
+    await here.clock.advance(1);
+    assert.notEqual(await Promise.race([session.exited, here.clock.advance(SECOND).then(() => 0)]), 0);
   });
 
   test("leaves no command behind when it is not offered any more", async () => {

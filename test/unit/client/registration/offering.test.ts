@@ -229,6 +229,18 @@ describe("services of an allocation", () => {
     );
   });
 
+  test("one that the servers refuse keeps no other of the same moment out", async () => {
+    const { stage, agent } = scene();
+    stage.server.refuseService = (each) => each.ServiceName === "bad";
+    await agent();
+    stage.server.put(offering([aService({ Name: "bad" }), aService(), aService({ Name: "other" })]));
+    await stage.clock.advance(SECOND);
+    assert.deepEqual(registered(stage), ["other", "web"]);
+    stage.server.refuseService = () => false;
+    await stage.clock.advance(31 * SECOND);
+    assert.deepEqual(registered(stage), ["bad", "other", "web"]);
+  });
+
   test("one that cannot be offered says why in the task's events, and makes the allocation unhealthy", async () => {
     const { stage, agent } = scene();
     await agent();
@@ -268,6 +280,10 @@ describe("health that waits for services", () => {
     assert.equal(verdict(stage), undefined, "the pause began it anew");
     await stage.clock.advance(3 * SECOND);
     assert.equal(verdict(stage), true);
+    consul.requests.length = 0;
+    await stage.clock.advance(60 * SECOND);
+    const asked = consul.requests.filter((each) => each === "checks").length;
+    assert.ok(asked <= 15, `${asked} times, though nobody waits any more`);
   });
 
   test("names the check that is in the way when the deadline passes", async () => {

@@ -290,6 +290,54 @@ describe("the registrar", () => {
     registrar.close();
   });
 
+  test("what was refused for what it is does not stand there: it is withdrawn without a word", async () => {
+    const here = scene();
+    here.catalog.refusal = () => new NamedError("CATALOG_REFUSED", "Cannot register: no such kind");
+    const registrar = started(here);
+    registrar.offer(A, [instance(A, "bad")]);
+    await here.clock.advance(SECOND);
+    await registrar.withdraw(A);
+    await here.clock.advance(10 * SECOND);
+    assert.ok(!here.catalog.requests.some((each) => each.startsWith("deregister")));
+    assert.deepEqual(registrar.statistics(), { services: 0, services_registered: 0, services_remembered: 0, allocations_with_services: 0 });
+    registrar.close();
+  });
+
+  test("whoever leaves a busy catalog goes first: somebody waits for it", async () => {
+    const here = scene();
+    const registrar = started(here);
+    registrar.offer(A, [instance(A, "web")]);
+    await here.clock.advance(SECOND);
+    here.catalog.delay = () => here.clock.sleep(SECOND / 2);
+    registrar.offer(
+      B,
+      Array.from({ length: 200 }, (_, index) => instance(B, `s${index}`)),
+    );
+    let withdrawn = false;
+    void registrar.withdraw(A).then(() => (withdrawn = true));
+    await here.clock.advance(2 * SECOND + 100);
+    assert.equal(withdrawn, true);
+    const [before] = here.catalog.requests.join("\n").split(`\nderegister`);
+    assert.ok((before?.split("\nregister").length ?? 0) <= 34, "of 200 that come, 16 at a time");
+    registrar.close();
+  });
+
+  test("a catalog that falls silent under many requests is asked no more of them before it has answered a look", async () => {
+    const here = scene();
+    const registrar = started(here);
+    await here.clock.advance(SECOND);
+    here.catalog.delay = () => here.clock.sleep(SECOND / 2);
+    const many = Array.from({ length: 100 }, (_, index) => instance(A, `s${index}`));
+    registrar.offer(A, many);
+    here.catalog.away = true;
+    await here.clock.advance(60 * SECOND);
+    assert.equal(here.catalog.requests.filter((each) => each.startsWith("register")).length, 16);
+    here.catalog.away = false;
+    await here.clock.advance(20 * SECOND);
+    assert.deepEqual(standing(here.catalog), asWanted(...many));
+    registrar.close();
+  });
+
   test("logins that were refused for hours are made good within 10 s of an operator mending them", async () => {
     const here = scene();
     here.tokens.refuse = new NamedError("TOKEN_REFUSED", "auth method not found");
