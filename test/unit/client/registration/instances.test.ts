@@ -72,6 +72,21 @@ describe("what an allocation offers", () => {
     assert.deepEqual(place(one([aService({ Address: "web.example.org" })])), ["web.example.org", 20_001]);
   });
 
+  test("is reached by a port of its task's own network, also a group's that names the task; a port on every address by the node's", () => {
+    const Networks = [{ IP: "192.0.2.7", ReservedPorts: [], DynamicPorts: [{ Label: "old", Value: 20_009, To: 0 }] }];
+    const place = (service: Service, tasks: readonly Service[], Shared: object) => {
+      const AllocatedResources = { Tasks: { main: { Networks } }, Shared: { DiskMB: 1, Networks: [], ...Shared } };
+      const { Address, Port } = one(tasks.length > 0 ? [] : [service], { AllocatedResources } as never, tasks);
+      return [Address, Port];
+    };
+    const old = aService({ PortLabel: "old" });
+    assert.deepEqual(place(old, [old], { Ports: [] }), ["192.0.2.7", 20_009]);
+    assert.deepEqual(place(aService({ PortLabel: "old", TaskName: "main" }), [], { Ports: [] }), ["192.0.2.7", 20_009]);
+    const everywhere = { Ports: [{ ...aPort("http", 20_001), HostIP: "" }] };
+    assert.deepEqual(place(aService(), [], everywhere), ["192.0.2.9", 20_001]);
+    assert.deepEqual(place(aService({ AddressMode: "host" }), [], everywhere), ["192.0.2.9", 20_001]);
+  });
+
   test("whose name is another's when both are filled in is a problem: neither takes the other's place", () => {
     const both = [aService({ Name: "web-${NOMAD_JOB_NAME}" }), aService({ Name: "web-app", Tags: ["other"] })];
     const { instances, problems } = offered(both);
