@@ -55,6 +55,22 @@ const AT: Readonly<Record<TaskPhase, TaskMachine>> = {
 };
 
 describe("the machine of a task", () => {
+  test("that its check restarted once is well in its next life: an end that is one is no failure", () => {
+    const batch: StepFacts = { ...FACTS, rules: { ...FACTS.rules, onSuccess: false } };
+    const well: TaskInput[] = [{ type: "ended", exit: { ...EXIT, exitCode: 0 } }, { type: "exited" }];
+    const inputs: TaskInput[] = [
+      { type: "begin" },
+      { type: "started" },
+      { type: "unwell", reason: "its check failed" },
+      ...well,
+      { type: "cooled" },
+      { type: "started" },
+      ...well,
+    ];
+    const { phase, state } = inputs.reduce((machine, input) => stepTask(machine, input, batch), newTaskMachine(1));
+    assert.deepEqual([phase, state.Failed, state.Restarts], ["leaving", false, 1]);
+  });
+
   for (const [phase, machine] of Object.entries(AT)) {
     for (const input of INPUTS) {
       const to = ARROWS[phase as TaskPhase][input.type] ?? (phase as TaskPhase);
