@@ -110,7 +110,11 @@ function stats(sources: FactSources): Record<string, Record<string, string>> {
           },
           broker: texts(server.statistics()),
         }),
-    ...(client === undefined ? {} : { client: { node_id: client.nodeId, known_servers: String(sources.serverAddresses?.().length ?? 1), ...texts(client.statistics()) } }),
+    ...(client === undefined
+      ? {}
+      : {
+          client: { node_id: client.nodeId, known_servers: String(sources.serverAddresses?.().length ?? 1), ...texts(client.statistics()) },
+        }),
     runtime: {
       version: `node ${process.versions.node}`,
       arch: process.arch,

@@ -58,9 +58,13 @@ export function createMockNode(node: Node, link: Link, clock: Clock): MockNode {
 
   return {
     async connect() {
-      const opened = await link.connect(node, { allocationsChanged: hear, servicesChanged: () => undefined, services: NO_SERVICES }, (reason) => {
-        if (!closed) throw new Error(`node ${node.Name} lost its server: ${reason}`);
-      });
+      const opened = await link.connect(
+        node,
+        { allocationsChanged: hear, servicesChanged: () => undefined, services: NO_SERVICES },
+        (reason) => {
+          if (!closed) throw new Error(`node ${node.Name} lost its server: ${reason}`);
+        },
+      );
       connection = opened;
       beat((await opened.register(node)).HeartbeatTtlMs / 2);
     },

@@ -43,7 +43,10 @@ export function tokenExchangeConformance(maker: string, fresh: () => Promise<Exc
       const told = await list();
       assert.equal(told.length, 2, told.join("\n"));
       for (const allocation of ["first-allocation", "second-allocation"]) {
-        assert.ok(told.some((each) => each.includes(allocation) && each.includes("main")), told.join("\n"));
+        assert.ok(
+          told.some((each) => each.includes(allocation) && each.includes("main")),
+          told.join("\n"),
+        );
       }
     });
 

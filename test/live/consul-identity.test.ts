@@ -44,7 +44,14 @@ before(async () => {
   });
   const made = await run(
     process.execPath,
-    [join(REPOSITORY, "src/main.ts"), "setup", "consul", `-address=${agent.address}`, "-y", `-jwks-url=${agent.address}/.well-known/jwks.json`],
+    [
+      join(REPOSITORY, "src/main.ts"),
+      "setup",
+      "consul",
+      `-address=${agent.address}`,
+      "-y",
+      `-jwks-url=${agent.address}/.well-known/jwks.json`,
+    ],
     { env: { PATH: process.env["PATH"], CONSUL_HTTP_ADDR: consul.httpAddress, CONSUL_HTTP_TOKEN: consul.token ?? "" } },
   );
   assert.equal(made.code, 0, made.stderr);
@@ -73,7 +80,10 @@ async function submit(id: string, count = 1): Promise<void> {
           {
             Name: "t",
             Driver: "raw_exec",
-            Config: { command: "/bin/sh", args: ["-c", 'echo "env $CONSUL_HTTP_TOKEN end"; trap "exit 0" INT TERM; while :; do sleep 0.05; done'] },
+            Config: {
+              command: "/bin/sh",
+              args: ["-c", 'echo "env $CONSUL_HTTP_TOKEN end"; trap "exit 0" INT TERM; while :; do sleep 0.05; done'],
+            },
             Resources: { CPU: 20, MemoryMB: 16 },
             KillTimeout: 1e9,
             Consul: {},
@@ -102,8 +112,7 @@ async function running(id: string, count = 1): Promise<readonly Allocation[]> {
   });
 }
 
-const fileOf = ({ ID }: Allocation): string =>
-  readFileSync(join(agent.dataDirectory, "alloc", ID, "t", "secrets", "consul_token"), "utf8");
+const fileOf = ({ ID }: Allocation): string => readFileSync(join(agent.dataDirectory, "alloc", ID, "t", "secrets", "consul_token"), "utf8");
 
 async function self(secret: string): Promise<{ readonly status: number; readonly description: string; readonly accessor: string }> {
   const response = await consul.api("/v1/acl/token/self", { headers: { "X-Consul-Token": secret } });
@@ -129,7 +138,11 @@ test("a task finds a token that says whose it is; deleted behind our back it is 
   assert.equal(await tokenCount(), base + 1);
   const deletedAt = performance.now();
   assert.equal((await consul.api(`/v1/acl/token/${known.accessor}`, { method: "DELETE" })).status, 200);
-  const second = await eventually("another token in its file", () => (fileOf(allocation) !== first ? fileOf(allocation) : undefined), 35_000);
+  const second = await eventually(
+    "another token in its file",
+    () => (fileOf(allocation) !== first ? fileOf(allocation) : undefined),
+    35_000,
+  );
   assert.ok(performance.now() - deletedAt < 30_000, `${performance.now() - deletedAt} ms`);
   assert.equal((await self(second)).status, 200);
   assert.ok(!agent.output().includes(first) && !agent.output().includes(second), "no token in the log");
@@ -147,7 +160,10 @@ test("killed and started again the agent knows whose tokens are whose: none is m
   await agent.restart();
   const after = await running("many", 4);
   assert.deepEqual(after.map(fileOf).toSorted(), secrets);
-  assert.deepEqual(after.map((each) => each.TaskStates["t"]?.Restarts), [0, 0, 0, 0]);
+  assert.deepEqual(
+    after.map((each) => each.TaskStates["t"]?.Restarts),
+    [0, 0, 0, 0],
+  );
   assert.equal(await tokenCount(), base + 4);
   await stop("many");
   await agent.kill();
@@ -160,7 +176,10 @@ test("Consul away: a stop is not held up, a start waits; both are made good when
   const [stays] = (await running("stays")) as [Allocation];
   await consul.stop();
   await stop("stays");
-  await eventually("the task to have ended", async () => (await agent.get<Allocation>(`/v1/allocation/${stays.ID}`)).ClientStatus === "complete");
+  await eventually(
+    "the task to have ended",
+    async () => (await agent.get<Allocation>(`/v1/allocation/${stays.ID}`)).ClientStatus === "complete",
+  );
   await submit("late");
   await eventually("the one that starts to say what it waits for", async () =>
     JSON.stringify(await agent.get(`/v1/job/late/allocations`)).includes("waiting for Consul"),

@@ -77,7 +77,10 @@ function authoritiesIn(folder: string | undefined): string | undefined {
     paths = names.toSorted().map((name) => join(folder, name));
     paths = paths.filter((path) => statSync(path).isFile());
   } catch (error) {
-    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot read CA folder "${folder}": ${messageOf(error)}`, { statusCode: 400, cause: error });
+    throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot read CA folder "${folder}": ${messageOf(error)}`, {
+      statusCode: 400,
+      cause: error,
+    });
   }
   if (paths.length === 0) {
     throw new NamedError("API_TLS_FILE_UNREADABLE", `Cannot use CA folder "${folder}": there is no file in it`, { statusCode: 400 });

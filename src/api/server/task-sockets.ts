@@ -9,7 +9,19 @@
  * directories held open: the kernel takes 107 bytes for a socket's path, and a data directory may be deeper than that.
  */
 import { randomUUID } from "node:crypto";
-import { chmodSync, chownSync, closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import http, { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
@@ -143,9 +155,13 @@ async function bindAside(server: Server, path: string, owner: Owner | undefined)
 
 async function bindInPlace(server: Server, path: string, owner: Owner | undefined): Promise<void> {
   if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
-    throw new NamedError("API_LISTEN_FAILED", `Cannot listen on the task's socket "${path}": its path is longer than ${PATH_BYTES_MAX} bytes`, {
-      fix: "Choose a shorter data_dir.",
-    });
+    throw new NamedError(
+      "API_LISTEN_FAILED",
+      `Cannot listen on the task's socket "${path}": its path is longer than ${PATH_BYTES_MAX} bytes`,
+      {
+        fix: "Choose a shorter data_dir.",
+      },
+    );
   }
   rmSync(path, { force: true });
   await listen(server, path);

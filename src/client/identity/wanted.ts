@@ -3,7 +3,15 @@
  *
  * The identity every task has is signed only where somebody looks at it: most allocations need none, and then nobody is asked.
  */
-import { DEFAULT_IDENTITY_NAME, type Allocation, type Identity, type IdentityRequest, type Service, type Task, type TaskGroup } from "#model";
+import {
+  DEFAULT_IDENTITY_NAME,
+  type Allocation,
+  type Identity,
+  type IdentityRequest,
+  type Service,
+  type Task,
+  type TaskGroup,
+} from "#model";
 
 export function wantedIdentities(allocation: Allocation): readonly IdentityRequest[] {
   const group = allocation.Job.TaskGroups.find((each) => each.Name === allocation.TaskGroup);
@@ -24,7 +32,11 @@ export function shownIdentities(task: Task): readonly Identity[] {
   return [task.Identity, ...(task.Identities ?? [])].filter(isShown);
 }
 
-export function taskIdentity(allocation: Pick<Allocation, "ID">, task: Pick<Task, "Name">, identity: Pick<Identity, "Name">): IdentityRequest {
+export function taskIdentity(
+  allocation: Pick<Allocation, "ID">,
+  task: Pick<Task, "Name">,
+  identity: Pick<Identity, "Name">,
+): IdentityRequest {
   return { AllocationID: allocation.ID, Workload: { Kind: "task", Task: task.Name }, Identity: identityName(identity) };
 }
 

@@ -15,15 +15,7 @@ export interface FingerprintNeeds {
   readonly surrounding: () => Surrounding;
 }
 
-export async function fingerprint({
-  machine,
-  drivers,
-  devices,
-  settings,
-  identity,
-  clock,
-  surrounding,
-}: FingerprintNeeds): Promise<Node> {
+export async function fingerprint({ machine, drivers, devices, settings, identity, clock, surrounding }: FingerprintNeeds): Promise<Node> {
   const [measured, groups, ...infos] = await Promise.all([
     machine.fingerprint(),
     deviceGroups(devices),

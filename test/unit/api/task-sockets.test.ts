@@ -39,7 +39,13 @@ describe("the API on a task's socket", () => {
     const socket = await api.taskSockets.open(path);
     try {
       const ask = (headers: Record<string, string>, at = "/v1/status/leader", method = "GET") => request(path, at, headers, method);
-      for (const headers of [{}, { "x-nomad-token": "" }, { "x-nomad-token": "another" }, { authorization: "Basic dTpw" }, { "x-nomad-token": "breaks" }]) {
+      for (const headers of [
+        {},
+        { "x-nomad-token": "" },
+        { "x-nomad-token": "another" },
+        { authorization: "Basic dTpw" },
+        { "x-nomad-token": "breaks" },
+      ]) {
         assert.deepEqual(await ask(headers as Record<string, string>), { status: 403, text: "Permission denied" }, JSON.stringify(headers));
       }
       for (const at of ["/.well-known/jwks.json", "/v1/nothing", "/"]) assert.equal((await ask({}, at)).status, 403);
@@ -133,11 +139,19 @@ describe("the API on a task's socket", () => {
     assert.ok(paths.every((path) => lstatSync(path).isSocket()));
     assert.equal((await request(paths[7] as string, "/v1/status/leader", {})).status, 403);
     await other.close();
-    assert.deepEqual(paths.filter((path) => existsSync(path)), []);
+    assert.deepEqual(
+      paths.filter((path) => existsSync(path)),
+      [],
+    );
   });
 });
 
-function request(socketPath: string, path: string, headers: Record<string, string>, method = "GET"): Promise<{ status: number; text: string }> {
+function request(
+  socketPath: string,
+  path: string,
+  headers: Record<string, string>,
+  method = "GET",
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const asked = http.request({ socketPath, path, method, headers: { host: "localhost", ...headers }, agent: false }, (response) => {
       let text = "";
@@ -153,8 +167,17 @@ function request(socketPath: string, path: string, headers: Record<string, strin
 function upgrade(path: string, headers: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(path, () => {
-      const lines = Object.entries({ host: "localhost", connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", ...headers });
-      socket.write(`GET /v1/client/allocation/x/exec?task=t&command=%5B%22ls%22%5D HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+      const lines = Object.entries({
+        host: "localhost",
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        ...headers,
+      });
+      socket.write(
+        `GET /v1/client/allocation/x/exec?task=t&command=%5B%22ls%22%5D HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+      );
     });
     socket.once("data", (data: Buffer) => {
       resolve(data.toString());

@@ -34,7 +34,12 @@ function createBook() {
     },
   };
   const reports: string[] = [];
-  const book = new SignedIdentities({ servers, clock, random: createSeededRandom(1), report: (entry) => reports.push(JSON.stringify(entry)) });
+  const book = new SignedIdentities({
+    servers,
+    clock,
+    random: createSeededRandom(1),
+    report: (entry) => reports.push(JSON.stringify(entry)),
+  });
   return { book, clock, servers, reports };
 }
 
@@ -51,14 +56,21 @@ function requestOf(allocation: Allocation, Identity = "default"): IdentityReques
 
 describe("which identities an allocation needs", () => {
   test("none when its tasks have only the one nobody looks at", () => {
-    assert.deepEqual(wantedIdentities(anAllocation("a", { tasks: [{}, { Name: "other", Identity: anIdentity({ Audience: ["x"] }) }] })), []);
+    assert.deepEqual(
+      wantedIdentities(anAllocation("a", { tasks: [{}, { Name: "other", Identity: anIdentity({ Audience: ["x"] }) }] })),
+      [],
+    );
   });
 
   test("shown ones, named ones, and those of services of group and tasks, each once", () => {
     const service = (Name: string, identity: string) => aService({ Name, Identity: anIdentity({ Name: identity }) });
     const allocation = anAllocation("a", {
       tasks: [
-        { Identity: anIdentity({ Env: true }), Identities: [anIdentity({ Name: "consul_default" })], Services: [service("db", "consul-service_main-db-x")] },
+        {
+          Identity: anIdentity({ Env: true }),
+          Identities: [anIdentity({ Name: "consul_default" })],
+          Services: [service("db", "consul-service_main-db-x")],
+        },
         { Name: "other", Identity: anIdentity(), Services: [aService({ Name: "plain" })] },
       ],
       group: { Services: [service("web", "consul-service_web-http"), service("web", "consul-service_web-http")] },
@@ -83,12 +95,10 @@ describe("which identities an allocation needs", () => {
         { ...group, Consul: cluster === null ? null : { Cluster: cluster, Namespace: "", Partition: "" } },
         { ...task, Consul: own === null ? null : { Cluster: own, Namespace: "", Partition: "" } },
       )?.Name;
-    assert.deepEqual([of(null, null), of("east", null), of("east", "default"), of("west", null)], [
-      "consul_default",
-      "consul_east",
-      "consul_default",
-      undefined,
-    ]);
+    assert.deepEqual(
+      [of(null, null), of("east", null), of("east", "default"), of("west", null)],
+      ["consul_default", "consul_east", "consul_default", undefined],
+    );
     assert.deepEqual(shownIdentities({ ...group?.Tasks[0], Identity: null, Identities: task.Identities } as never), []);
   });
 });
@@ -140,7 +150,10 @@ describe("the book of identities", () => {
     const allocation = allocationWith("a", ["one", "two"]);
     await Promise.all([book.obtain(allocation, forever), book.obtain(allocation, forever), book.obtain(allocation, forever)]);
     await book.obtain(allocation, forever);
-    assert.deepEqual(servers.asked.map((call) => call.map((each) => each.Identity)), [["default", "one", "two"]]);
+    assert.deepEqual(
+      servers.asked.map((call) => call.map((each) => each.Identity)),
+      [["default", "one", "two"]],
+    );
     assert.deepEqual(book.find(requestOf(allocation, "one")), { jwt: "one-1", expiresAt: 0 });
     await clock.advance(365 * 24 * 3600 * SECOND);
     assert.equal(servers.asked.length, 1);
@@ -229,7 +242,10 @@ describe("the book of identities", () => {
     const { book, clock, servers } = createBook();
     servers.refuse = "allocation has ended";
     const allocation = allocationWith("a", []);
-    await assert.rejects(book.obtain(allocation, forever), { code: "IDENTITY_REFUSED", message: /identity "default" of task "main".*: allocation has ended/ });
+    await assert.rejects(book.obtain(allocation, forever), {
+      code: "IDENTITY_REFUSED",
+      message: /identity "default" of task "main".*: allocation has ended/,
+    });
     await clock.advance(600 * SECOND);
     assert.equal(servers.asked.length, 1);
     servers.refuse = undefined;

@@ -78,7 +78,11 @@ test("a node that moves to another pool goes on telling of its allocations, and 
   inside({}, async (world) => {
     const node = nodeOf(world.random, { name: "n1" });
     const heard: AllocationsChanged[] = [];
-    const end: NodeEnd = { allocationsChanged: (change) => heard.push(change), servicesChanged: () => undefined, services: {} as NodeEnd["services"] };
+    const end: NodeEnd = {
+      allocationsChanged: (change) => heard.push(change),
+      servicesChanged: () => undefined,
+      services: {} as NodeEnd["services"],
+    };
     const connection = await world.link.connect(node, end, () => undefined);
     await connection.register(node);
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
