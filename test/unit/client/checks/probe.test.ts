@@ -137,6 +137,26 @@ describe("the host's probe", () => {
     }
   });
 
+  test("what is told to one host is not told to another it is sent on to", async () => {
+    const seen: unknown[] = [];
+    await serving(
+      (request, response) => {
+        seen.push([request.headers.authorization, request.headers["x-kept"]]);
+        const place = { "/": "/here", "/here": `http://localhost:${request.socket.localPort}/there` }[request.url ?? ""];
+        response.writeHead(place === undefined ? 200 : 302, place === undefined ? {} : { Location: place }).end();
+      },
+      async (url) => {
+        const headers = { Authorization: ["secret"], "X-Kept": ["yes"] };
+        assert.equal((await probe.http({ ...GET, url: `${url}/`, headers }, never)).passing, true);
+      },
+    );
+    assert.deepEqual(seen, [
+      ["secret", "yes"],
+      ["secret", "yes"],
+      [undefined, "yes"],
+    ]);
+  });
+
   test("a tcp look passes when somebody takes the connection", async () => {
     const server = createTcp((socket) => socket.on("error", () => {}));
     await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

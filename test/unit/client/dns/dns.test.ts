@@ -275,6 +275,7 @@ test("hostile and strange questions are refused, and those who ask next are answ
   assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(255, bytes.length - 2))), 0, "any class is ours, too");
   assert.equal(await code(changed((bytes) => bytes.fill(0xff, 13, 16))), 1, "a name that is no text");
   assert.equal(await code(changed((bytes) => bytes.writeUInt16BE(2, 4))), 1, "two questions");
+  assert.equal(readQuestion(changed((bytes) => bytes.writeUInt8(0x81, 2))), undefined, "an answer is not answered");
   const mixed = await hostDnsEndpoint().ask(place, question("wEb.SerVice.dRover"), "udp", 5_000);
   assert.equal(decode(Buffer.from(mixed)).questions?.[0]?.name, "wEb.SerVice.dRover", "0x20: the question comes back letter for letter");
 });
