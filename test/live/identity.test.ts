@@ -13,7 +13,14 @@ interface Allocation {
   readonly ID: string;
   readonly ClientStatus: string;
   readonly TaskStates: Readonly<
-    Record<string, { readonly State: string; readonly Restarts: number; readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] }>
+    Record<
+      string,
+      {
+        readonly State: string;
+        readonly Restarts: number;
+        readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[];
+      }
+    >
   >;
 }
 
@@ -91,10 +98,14 @@ for (const driver of ["raw_exec", "exec"] as const) {
     const id = `who-${driver}`;
     await submit(
       id,
-      task(driver, `echo "file $(cat $NOMAD_SECRETS_DIR/nomad_token) env $NOMAD_TOKEN aud $(cat $NOMAD_SECRETS_DIR/nomad_db.jwt) end"; ${WAIT}`, {
-        Identity: { Env: true, File: true },
-        Identities: [{ Name: "db", File: true, Audience: ["db.example"], TTL: 3600 * SECOND }],
-      }),
+      task(
+        driver,
+        `echo "file $(cat $NOMAD_SECRETS_DIR/nomad_token) env $NOMAD_TOKEN aud $(cat $NOMAD_SECRETS_DIR/nomad_db.jwt) end"; ${WAIT}`,
+        {
+          Identity: { Env: true, File: true },
+          Identities: [{ Name: "db", File: true, Audience: ["db.example"], TTL: 3600 * SECOND }],
+        },
+      ),
     );
     const allocation = await running(id);
     const [, file = "", env = "", db = ""] = await said(allocation.ID, /file (\S+) env (\S+) aud (\S+) end/);
@@ -121,7 +132,8 @@ for (const driver of ["raw_exec", "exec"] as const) {
 
   test(`${driver}: the agent's API answers on the task's socket to its identity, and to nobody without`, async () => {
     const id = `socket-${driver}`;
-    const ask = (header: string) => `curl -sS -m 10 -o /dev/null -w '%{http_code}' ${header} --unix-socket "\${NOMAD_UNIX_ADDR#unix://}" http://localhost/v1/jobs`;
+    const ask = (header: string) =>
+      `curl -sS -m 10 -o /dev/null -w '%{http_code}' ${header} --unix-socket "\${NOMAD_UNIX_ADDR#unix://}" http://localhost/v1/jobs`;
     await submit(
       id,
       task(
@@ -169,7 +181,16 @@ test("the agent killed and started again: the task runs on, its file is written 
   const first = readFileSync(path, "utf8");
   const socket = secret(allocation, "secrets/api.sock");
   const variables = async () => {
-    const { stdout, code } = await agent.cli("alloc", "exec", "-task", "t", allocation.ID, "sh", "-c", "env | grep -E '^(NOMAD_|CONSUL)' | sed 's/^NOMAD_TOKEN=.*/NOMAD_TOKEN/' | sort");
+    const { stdout, code } = await agent.cli(
+      "alloc",
+      "exec",
+      "-task",
+      "t",
+      allocation.ID,
+      "sh",
+      "-c",
+      "env | grep -E '^(NOMAD_|CONSUL)' | sed 's/^NOMAD_TOKEN=.*/NOMAD_TOKEN/' | sort",
+    );
     assert.equal(code, 0, stdout);
     return stdout;
   };
@@ -183,7 +204,16 @@ test("the agent killed and started again: the task runs on, its file is written 
   });
   assert.equal((await verified(second))["nomad_allocation_id"], allocation.ID);
   const ask = async (token: string) => {
-    const { stdout } = await run("curl", ["-sS", "-m", "10", "-H", `X-Nomad-Token: ${token}`, "--unix-socket", socket, "http://localhost/v1/status/leader"]);
+    const { stdout } = await run("curl", [
+      "-sS",
+      "-m",
+      "10",
+      "-H",
+      `X-Nomad-Token: ${token}`,
+      "--unix-socket",
+      socket,
+      "http://localhost/v1/status/leader",
+    ]);
     return stdout;
   };
   await eventually("the socket to answer again", async () => (await ask(second)).includes(":"));
@@ -201,6 +231,15 @@ test("the agent killed and started again: the task runs on, its file is written 
 async function verifiedByAgent(token: string): Promise<boolean> {
   const [living] = (await agent.get<Allocation[]>("/v1/job/who-raw_exec/allocations")).filter((each) => each.ClientStatus === "running");
   assert.ok(living !== undefined);
-  const { stdout } = await run("curl", ["-sS", "-m", "10", "-H", `X-Nomad-Token: ${token}`, "--unix-socket", secret(living, "secrets/api.sock"), "http://localhost/v1/status/leader"]);
+  const { stdout } = await run("curl", [
+    "-sS",
+    "-m",
+    "10",
+    "-H",
+    `X-Nomad-Token: ${token}`,
+    "--unix-socket",
+    secret(living, "secrets/api.sock"),
+    "http://localhost/v1/status/leader",
+  ]);
   return stdout !== "Permission denied";
 }
