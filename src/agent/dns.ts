@@ -55,6 +55,19 @@ export async function openDns(needs: {
   };
 }
 
+/**
+ * For tasks with an /etc of their own: a resolv.conf that names the node's DNS alone, since it asks the machine's nameservers on. Undefined where
+ * it cannot be named: a resolv.conf has no ports. What the machine's own file says beside nameservers (search, options) stays.
+ */
+export function resolvConfFor(address: string, ofMachine: string): string | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):53$/.exec(address);
+  if (match === null) return undefined;
+  const host = match[1] ?? (match[2] as string);
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const rest = ofMachine.split("\n").filter((line) => /^\s*(search|domain|options|sortlist)\b/.test(line));
+  return [`nameserver ${reached}`, ...rest, ""].join("\n");
+}
+
 /** Consul beside the node says its port; -1 or 0: it answers none. */
 function consulDns(node: Node | undefined): { readonly host: string; readonly port: number } | undefined {
   const attributes = node?.Attributes ?? {};

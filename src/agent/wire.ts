@@ -2,7 +2,7 @@
  * The parts list of one agent: which maker stands behind which window, and who is given what. Started in order, closed in
  * reverse; whatever was opened is closed again when a later part fails.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createApi, type Api, type ListenAddress } from "#api/server";
@@ -30,7 +30,7 @@ import { HOST_VARIABLES_DENIED } from "#task";
 import type { Config } from "./config/mod.ts";
 import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
-import { type AgentDns, openDns } from "./dns.ts";
+import { type AgentDns, openDns, resolvConfFor } from "./dns.ts";
 import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { killPointFrom } from "./kill-point.ts";
 import { openNodeLink, openServedLink, type NodeLink } from "./link.ts";
@@ -302,13 +302,23 @@ function openClient(
       maxKillTimeoutMs: client.maxKillTimeoutMs,
       remoteExecDisabled: client.remoteExecDisabled,
       garbage: client.garbage,
-      ...(client.chroot === null ? {} : { chroot: client.chroot }),
+      chroot: { ...(client.chroot ?? CLIENT_DEFAULTS.chroot), ...resolvConf(client.stateDirectory, dns) },
       ...(client.usersDenied === null ? {} : { deniedUsers: client.usersDenied }),
       ...(client.userCheckedDrivers === null ? {} : { userCheckedDrivers: client.userCheckedDrivers }),
       hostEnvironment: environment,
       hostVariablesDenied: client.environmentDenied ?? HOST_VARIABLES_DENIED,
     },
   });
+}
+
+/** Bound over the machine's in tasks that have an /etc of their own; {} where the node's DNS cannot be named in it. */
+function resolvConf(stateDirectory: string, dns: AgentDns | undefined): Readonly<Record<string, string>> {
+  const place = "/etc/resolv.conf";
+  const text = resolvConfFor(dns?.address ?? "", existsSync(place) ? readFileSync(place, "utf8") : "");
+  if (text === undefined) return {};
+  const file = join(stateDirectory, "resolv.conf");
+  writeFileSync(file, text, { mode: 0o644 });
+  return { [file]: place };
 }
 
 function drivers(config: Config, stateDirectory: string): readonly Driver[] {

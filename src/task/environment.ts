@@ -78,6 +78,9 @@ function* identityVariables({ allocation, group, task, node, region, paths }: En
   const job = allocation.Job;
   const given = task === undefined ? undefined : allocation.AllocatedResources.Tasks[task.Name];
   yield ["NOMAD_ALLOC_DIR", paths.shared];
+  // Drover's own: where names of services are answered on this node, host:port.
+  const dns = node.Attributes["unique.drover.dns.address"];
+  if (dns !== undefined) yield ["DROVER_DNS_ADDR", dns];
   if (task !== undefined) {
     yield ["NOMAD_TASK_DIR", paths.local];
     yield ["NOMAD_SECRETS_DIR", paths.secrets];

@@ -101,3 +101,42 @@ test("a job that is stopped is not answered any more; a killed agent answers the
   await agent.request("/v1/job/web", { method: "DELETE" });
   assert.ok((await staleMs(0)) <= STALE_MAX_MS + ROOM_MS);
 });
+
+test("on port 53 it is the nameserver of tasks with an /etc of their own; every task is told where it answers", async (t) => {
+  // An address nobody else on this machine answers DNS on.
+  const address = `127.53.${1 + Math.floor(Math.random() * 250)}.${1 + Math.floor(Math.random() * 250)}`;
+  const named = await startRealAgent({
+    config: {
+      "agent.hcl": `server {\n enabled = true\n}\nclient {\n enabled = true\n dns {\n  address = "${address}"\n  port = 53\n }\n}\nplugin "raw_exec" {\n config {\n  enabled = true\n }\n}\n`,
+    },
+  });
+  t.after(() => named.remove());
+  const wait =
+    "until getent hosts web.service.drover; do sleep 0.1; done; echo asked $DROVER_DNS_ADDR; grep nameserver /etc/resolv.conf; sleep 1000000";
+  const Job = {
+    ID: "web",
+    Type: "service",
+    Datacenters: ["*"],
+    TaskGroups: [
+      {
+        Name: "g",
+        Networks: [{ DynamicPorts: [{ Label: "http" }] }],
+        Services: [{ Name: "web", PortLabel: "http", Provider: "nomad" }],
+        Tasks: [{ Name: "t", Driver: "exec", Config: { command: "/bin/sh", args: ["-c", wait] }, Resources: { CPU: 10, MemoryMB: 20 } }],
+      },
+    ],
+  };
+  assert.equal((await named.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job }) })).status, 200);
+  const said = await eventually(
+    "the task to have asked by name",
+    async () => {
+      const [allocation] = await named.get<Allocation[]>("/v1/job/web/allocations");
+      const text = await (await named.request(`/v1/client/fs/logs/${allocation?.ID}?task=t&type=stdout&plain=true`)).text();
+      return text.includes("nameserver") && text;
+    },
+    40_000,
+  );
+  assert.match(said, /^\d+\.\d+\.\d+\.\d+ +web\.service\.drover$/m);
+  assert.match(said, new RegExp(`^asked ${address.replaceAll(".", "\\.")}:53$`, "m"));
+  assert.match(said, new RegExp(`^nameserver ${address.replaceAll(".", "\\.")}$`, "m"));
+});
