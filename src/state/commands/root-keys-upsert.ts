@@ -8,11 +8,10 @@ type RootKeysUpsert = Extract<Command, { type: "root-keys-upsert" }>;
 export function applyRootKeysUpsert(draft: Draft, command: RootKeysUpsert): Refusal | undefined {
   for (const key of command.Keys) put(draft, key);
   const active = [...draft.tables.rootKeys.values()].filter(({ State }) => State === "active");
-  if (active.length === 1) return undefined;
+  if (active.length === 0) return { code: "invalid", reason: "Cannot store root keys: none would be active" };
   // Of several that were active before or are made so here, the last one named is meant.
-  const newest = command.Keys.findLast(({ State }) => State === "active");
-  if (newest === undefined) return { code: "invalid", reason: "Cannot store root keys: none would be active" };
-  for (const key of active) if (key.KeyID !== newest.KeyID) put(draft, { ...key, State: "inactive" });
+  const newest = command.Keys.findLast(({ KeyID }) => active.some((key) => key.KeyID === KeyID)) ?? active[0];
+  for (const key of active) if (key.KeyID !== newest?.KeyID) put(draft, { ...key, State: "inactive" });
   return undefined;
 }
 

@@ -134,4 +134,9 @@ test("One key is active: a new active one makes the old one inactive, and nothin
   assert.equal(!missing.ok && missing.code, "missing");
   assert.equal(hand.write({ type: "root-key-delete", KeyID: "a" }).ok, true);
   assert.deepEqual(states(), ["b inactive", "c inactive", "d active"]);
+  // Named twice, the last word counts, and it may not be that nobody is.
+  assert.equal(upsert(rootKey("d", "active"), rootKey("d", "inactive")).ok, false);
+  assert.deepEqual(states(), ["b inactive", "c inactive", "d active"]);
+  assert.equal(upsert(rootKey("d", "active"), rootKey("d", "inactive"), rootKey("b", "active")).ok, true);
+  assert.deepEqual(states(), ["b active", "c inactive", "d inactive"]);
 });
