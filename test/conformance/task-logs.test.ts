@@ -150,10 +150,12 @@ check("killed while no agent lives, it goes on when the next one looks", async (
   const second = made.open();
   assert.deepEqual(await second.list(), [logRequest(made).id]);
   await second.drain(logRequest(made).id);
-  assert.deepEqual(logged(made.directory, "web.stdout"), [""], "a pipe nobody holds open forgets: only a living task keeps it");
+  // A pipe nobody holds open forgets, and only a living task is sure to hold it: what was printed in between may be there.
+  const between = logged(made.directory, "web.stdout").join("");
+  assert.ok(["", "in the pipe\n"].includes(between), between);
   await print(pipes.stdoutPath, "echo heard");
   await second.drain(logRequest(made).id);
-  assert.deepEqual(logged(made.directory, "web.stdout"), ["heard\n"]);
+  assert.deepEqual(logged(made.directory, "web.stdout"), [`${between}heard\n`]);
   await second.release({ stop: false });
 });
 
