@@ -302,13 +302,18 @@ function openClient(
       maxKillTimeoutMs: client.maxKillTimeoutMs,
       remoteExecDisabled: client.remoteExecDisabled,
       garbage: client.garbage,
-      chroot: { ...(client.chroot ?? CLIENT_DEFAULTS.chroot), ...resolvConf(client.stateDirectory, dns) },
+      chroot: { ...chrootOf(client.chroot), ...resolvConf(client.stateDirectory, dns) },
       ...(client.usersDenied === null ? {} : { deniedUsers: client.usersDenied }),
       ...(client.userCheckedDrivers === null ? {} : { userCheckedDrivers: client.userCheckedDrivers }),
       hostEnvironment: environment,
       hostVariablesDenied: client.environmentDenied ?? HOST_VARIABLES_DENIED,
     },
   });
+}
+
+/** An empty one means the default too. */
+function chrootOf(written: Readonly<Record<string, string>> | null): Readonly<Record<string, string>> {
+  return written === null || Object.keys(written).length === 0 ? CLIENT_DEFAULTS.chroot : written;
 }
 
 /** Bound over the machine's in tasks that have an /etc of their own; {} where the node's DNS cannot be named in it. */
