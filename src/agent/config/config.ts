@@ -1,5 +1,6 @@
 /** The agent's configuration once everything is resolved: files merged, flags applied, defaults filled in, checked. */
 import type { SchedulerConfiguration } from "#model";
+import type { DefaultIdentity } from "#jobspec";
 import type { Concealed } from "#std";
 import type { LogLevel } from "../log.ts";
 
@@ -71,16 +72,6 @@ export interface ConsulConfig {
   readonly taskIdentity: DefaultIdentity | null;
   readonly grpcAddress: string;
   readonly grpcCaFile: string;
-}
-
-/** service_identity, task_identity. */
-export interface DefaultIdentity {
-  readonly aud: readonly string[];
-  readonly ttlNs: number;
-  readonly env: boolean;
-  readonly file: boolean;
-  readonly filepath: string;
-  readonly extraClaims: Readonly<Record<string, string>>;
 }
 
 /** client { dns { … } }: Drover's own. Services of every registry by name, for tasks and for the machine. */

@@ -11,16 +11,7 @@
  *
  * Read next: config.ts (the noun), keys.ts (every key there is), load-config.ts (the way).
  */
-export type {
-  ClientConfig,
-  Config,
-  ConsulConfig,
-  DefaultIdentity,
-  DnsConfig,
-  DriversConfig,
-  ServerConfig,
-  TelemetryConfig,
-} from "./config.ts";
+export type { ClientConfig, Config, ConsulConfig, DnsConfig, DriversConfig, ServerConfig, TelemetryConfig } from "./config.ts";
 export { AGENT_FLAGS, parseAgentFlags, type AgentFlags } from "./agent-flags.ts";
 export { type NetworkAddress } from "./addresses.ts";
 export { ConfigError } from "./config-error.ts";

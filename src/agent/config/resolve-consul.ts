@@ -1,6 +1,7 @@
 /** consul { … } and client { dns { … } } → Config. A Consul is used when a block says so, be it empty: services then appear there. */
 import { Concealed } from "#std";
-import type { ConsulConfig, DefaultIdentity, DnsConfig } from "./config.ts";
+import type { DefaultIdentity } from "#jobspec";
+import type { ConsulConfig, DnsConfig } from "./config.ts";
 import type { SettingReader } from "./setting-reader.ts";
 
 const HOUR_NS = 3_600_000_000_000;

@@ -2,6 +2,7 @@
 import { consulConnection, type ConsulConnection } from "#integrations/consul";
 import type { AllocationId } from "#model";
 import type { CheckInstance, ServiceInstance } from "#ports";
+import { aCheckInstance } from "../../conformance/catalog.ts";
 import type { RealConsul } from "./consul.ts";
 import type { PartOwner } from "./process.ts";
 
@@ -44,36 +45,16 @@ export function webInstance(id: string, port: number, changes: Partial<ServiceIn
 }
 
 export function checkInstance(serviceId: string, name: string, changes: Partial<CheckInstance> = {}): CheckInstance {
-  return {
+  return aCheckInstance(name, {
     ID: `_nomad-check-${serviceId}-${name}`,
     ServiceID: serviceId,
     Name: name,
-    Type: "script",
     Address: "127.0.0.1",
-    Port: 0,
-    Protocol: "",
-    Path: "",
-    Method: "",
-    Header: {},
-    Body: "",
-    Command: "/bin/true",
-    Args: [],
     Task: "",
     IntervalNs: 1e9,
     TimeoutNs: 1e9,
-    InitialStatus: "",
-    OnUpdate: "require_healthy",
-    SuccessBeforePassing: 0,
-    FailuresBeforeCritical: 0,
-    FailuresBeforeWarning: 0,
-    TlsServerName: "",
-    TlsSkipVerify: false,
-    GrpcService: "",
-    GrpcUseTls: false,
-    Notes: "",
-    Restart: null,
     ...changes,
-  };
+  });
 }
 
 /** Who cleans up after a whole `describe`: what is handed over inside a hook would be gone with the hook. Call it in the describe itself. */
