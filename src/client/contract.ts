@@ -6,9 +6,21 @@
  *   consulTokens tokens that identities were traded for               tokens/book.ts
  *   registrar    what each allocation offers, kept true in catalogs   registration/registrar.ts
  *   checks       how the checks of each allocation stand              checks/board.ts
+ *   vaultTokens  as consulTokens, of Vault                            tokens/book.ts
+ *   lookout      things that templates look at, each watched once     lookout/lookout.ts
  */
 import type { Allocation, AllocationId, IdentityAnswer, IdentityRequest, ServiceRegistration } from "#model";
-import type { CheckResult, CheckStanding, ServiceInstance } from "#ports";
+import type {
+  CheckResult,
+  CheckStanding,
+  RestartTurn,
+  ServiceInstance,
+  Thing,
+  ThingSystem,
+  VariableAnswer,
+  VariableQuestion,
+} from "#ports";
+import type { Fact } from "#template";
 
 /** Each call waits for a connection for as long as it takes, and tries again when one breaks; rejects only when the signal aborts or a server refuses. */
 export interface Servers {
@@ -16,6 +28,10 @@ export interface Servers {
   services(signal: AbortSignal): Promise<readonly ServiceRegistration[]>;
   upsertServices(services: readonly ServiceRegistration[], signal: AbortSignal): Promise<void>;
   deleteServices(ids: readonly string[], signal: AbortSignal): Promise<void>;
+  readVariable(question: VariableQuestion, signal: AbortSignal): Promise<VariableAnswer>;
+  takeTurn(id: AllocationId, signal: AbortSignal): Promise<RestartTurn>;
+  giveTurnBack(id: AllocationId, signal: AbortSignal): Promise<void>;
+  unseal(id: AllocationId, signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
 }
 
 export interface Signed {
@@ -90,4 +106,36 @@ export interface CheckBoard {
   attend(id: AllocationId): () => void;
   /** GET /v1/client/allocation/:id/checks: those the node runs itself. */
   results(id: AllocationId): Readonly<Record<string, CheckResult>>;
+}
+
+/**
+ * Things are watched once for each node, whoever looks at them: a reader first reads with its own token (which proves that it may), then shares the
+ * watch; the proof is repeated. What is `private` (dynamic credentials, certificates) is each reader's own, and its lease is renewed while the reader
+ * lives, through restarts of the task and of the agent, and revoked at its end.
+ */
+export interface Lookout {
+  /** One for each task, the same through its restarts. `forget` ends it. */
+  reader(who: ThingReaderNeeds): ThingReader;
+  /** Leases of the allocation's task are given back (in the background when the system is away, also after a restart), nothing is watched for it any more. */
+  forget(id: AllocationId, task?: string): void;
+}
+
+export interface ThingReaderNeeds {
+  readonly allocation: Allocation;
+  readonly task: string;
+  /** The task's token for the system; "": the agent's own. Waits until there is one. */
+  token(system: ThingSystem, signal: AbortSignal): Promise<string>;
+  /** The system does not know that token any more. */
+  tokenGone(system: ThingSystem): void;
+}
+
+export interface ThingReader {
+  /** These from now on, in place of those before; what is not wanted any more is let go of. */
+  want(things: readonly Thing[]): void;
+  /** By thingKey: what is known now. A system that cannot be reached takes nothing away (F51). */
+  facts(): ReadonlyMap<string, Fact>;
+  /** By thingKey: why a wanted thing is not known, or not kept up to date: "permission denied: role nomad-workloads lacks read on secret/data/app". */
+  problems(): ReadonlyMap<string, string>;
+  /** Facts or problems changed. */
+  subscribe(listener: () => void): () => void;
 }

@@ -46,6 +46,16 @@ export interface ClientSettings {
   readonly fingerprintIntervalMs: number;
   /** No command is run in a task for anybody who asks over the API. */
   readonly remoteExecDisabled: boolean;
+  /** What the operator says of templates; times in milliseconds. */
+  readonly template: {
+    readonly functionsDenied: readonly string[];
+    /** `source` and `file` may name any file of the machine. */
+    readonly sandboxDisabled: boolean;
+    /** Of templates that say nothing: a change waits so long for more, but no longer than max. */
+    readonly wait: { readonly minMs: number; readonly maxMs: number };
+    /** What a template may ask for; null: anything. */
+    readonly waitBounds: { readonly minMs: number; readonly maxMs: number } | null;
+  };
   /** Status updates within this time travel together. */
   readonly updateBatchMs: number;
 }
@@ -73,5 +83,12 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
   userCheckedDrivers: ["exec", "qemu", "java"],
   fingerprintIntervalMs: 30_000,
   remoteExecDisabled: false,
+  // Nomad waits 5 s: one watch for each thing needs no such mercy with the systems behind it, and a burst of writes is over in a moment.
+  template: {
+    functionsDenied: ["executeTemplate", "plugin", "writeToFile"],
+    sandboxDisabled: false,
+    wait: { minMs: 250, maxMs: 240_000 },
+    waitBounds: null,
+  },
   updateBatchMs: 200,
 };

@@ -58,6 +58,10 @@ export interface AdmissionContext {
   readonly sourceBytesMax?: number;
   /** What services and tasks that say nothing show to Consul; absent or null: nothing, they are registered with the agents' own token. */
   readonly consul?: { readonly serviceIdentity: DefaultIdentity | null; readonly taskIdentity: DefaultIdentity | null };
+  /** vault { … } of the servers' configuration; absent: none, tasks with a `vault` block are refused. */
+  readonly vault?: { readonly defaultIdentity: DefaultIdentity | null };
+  /** function_denylist of templates. Absent: Nomad's. */
+  readonly templateFunctionsDenied?: readonly string[];
 }
 
 /** consul { service_identity, task_identity } of the servers' configuration. */

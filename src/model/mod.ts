@@ -22,6 +22,7 @@ export * from "./template.ts";
 export * from "./service.ts";
 export * from "./registration.ts";
 export * from "./workload-identity.ts";
+export * from "./variable.ts";
 export * from "./task.ts";
 export * from "./group.ts";
 export * from "./job.ts";

@@ -46,6 +46,8 @@ export const Template = Type.Object({
   Wait: block(WaitConfig, { hcl: "wait" }),
   ErrMissingKey: flag({ hcl: "error_on_missing_key" }),
   Once: flag({ hcl: "once" }),
+  /** Drover's own: "" or "go" for Go's text/template, "handlebars". */
+  Engine: text({ hcl: "engine" }),
 });
 export type Template = Static<typeof Template>;
 

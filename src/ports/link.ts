@@ -14,6 +14,8 @@ import type {
   Node,
   NodeId,
   ServiceRegistration,
+  Variable,
+  VariableMetadata,
 } from "#model";
 
 /** The allocations of a node changed. `Complete` true: `Changed` is the node's whole set (sent first on every connection). */
@@ -183,6 +185,35 @@ export interface NodeEnd {
   readonly services: NodeServices;
 }
 
+/** A task's template wants a variable (or what there is below a prefix), with the rights of the task's own identity. */
+export interface VariableQuestion {
+  readonly AllocationID: AllocationId;
+  readonly Task: string;
+  /** "": the allocation's; another one is refused. */
+  readonly Namespace: string;
+  readonly Path: string;
+  /** Path is a prefix: which variables are there. */
+  readonly List: boolean;
+  /** 0: answer at once; else when the answer differs from the one with this Index, or after some 20 s. */
+  readonly AfterIndex: number;
+}
+
+export interface VariableAnswer {
+  /** At least 1. */
+  readonly Index: number;
+  /** null: none there (or a List was asked for). Its Items are secrets. */
+  readonly Variable: Variable | null;
+  readonly List: readonly VariableMetadata[];
+}
+
+/** May this allocation go down now, for a change of what its templates hold? */
+export interface RestartTurn {
+  /** false: not yet: ask again (its place in the queue is kept for a minute). true: until it is given back, at most ten minutes. */
+  readonly Granted: boolean;
+  /** While it waits: why, for people: "2 of 2 allocations of group "web" are being restarted". */
+  readonly Reason: string;
+}
+
 export interface LinkConnection {
   /** First call; again whenever the node's description changes. The answer is the time within which to send a heartbeat. */
   register(node: Node): Promise<{ readonly HeartbeatTtlMs: number }>;
@@ -199,6 +230,20 @@ export interface LinkConnection {
   deleteServices(ids: readonly string[]): Promise<void>;
   /** From now on servicesChanged is called: the whole registry first, then every change within a moment. */
   followServices(): Promise<void>;
+  /** Rejects with VARIABLE_DENIED (403, `fix` names what is missing) and VARIABLE_PATH_INVALID (400). */
+  readVariable(question: VariableQuestion): Promise<VariableAnswer>;
+  /**
+   * At most the group's `update.max_parallel` allocations are down at once, over all nodes, when something rotates that many of them use. Answers
+   * within 20 s. One that is held already is granted at once; groups without a limit always. Allocations of other nodes: TURN_FOREIGN (403).
+   */
+  takeTurn(allocationId: AllocationId): Promise<RestartTurn>;
+  /** It is up and well again, or does not need it any more. Unknown ones are fine. */
+  giveTurnBack(allocationId: AllocationId): Promise<void>;
+  /**
+   * Values of `sensitive` job variables, which stand sealed in the job (`${sealed.…}`): by what stands between the braces. Only of allocations of
+   * this node that have not ended (UNSEAL_FOREIGN, 403).
+   */
+  unseal(allocationId: AllocationId): Promise<Readonly<Record<string, string>>>;
   /** Is this an identity that the servers signed, not expired, of an allocation that has not ended? For what tasks ask of this node's API. */
   verifyIdentity(token: string): Promise<boolean>;
   close(): void;

@@ -5,7 +5,7 @@
  *
  * Invariants: one conformance suite per port (test/conformance) holds every maker to the contract; a maker is finished when it passes.
  *
- * Never here: an implementation (but catalogDigest, which both sides of a window compare by), a default, a maker's name in a signature.
+ * Never here: an implementation (but catalogDigest and thingKey, which both sides of a window compare by), a default, a maker's name in a signature.
  *
  * Read next: log.ts, link.ts, driver.ts; then ../../integrations/host/mod.ts for who stands behind them.
  */
@@ -16,6 +16,9 @@ export type {
   AllocationsChanged,
   ServicesChanged,
   CheckResult,
+  RestartTurn,
+  VariableAnswer,
+  VariableQuestion,
   ExecInput,
   ExecOutput,
   ExecRequest,
@@ -40,6 +43,8 @@ export type { Catalog, CheckInstance, CheckStanding, CheckStatus, OwnedService, 
 export { catalogDigest } from "./catalog-digest.ts";
 export type { FingerprintSource, Surrounding } from "./fingerprint-source.ts";
 export type { ExchangedToken, TokenExchange } from "./token-exchange.ts";
+export { thingKey, thingLabel, type Thing, type ThingSystem } from "./thing.ts";
+export type { Lease, Reading, ThingSource } from "./thing-source.ts";
 export type { HttpProbe, Probe, ProbeResult } from "./probe.ts";
 export type { KeyEncryption } from "./key-encryption.ts";
 export type { DnsEndpoint, DnsListener } from "./dns-endpoint.ts";

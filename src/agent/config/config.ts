@@ -29,6 +29,7 @@ export interface Config {
   readonly server: ServerConfig;
   readonly client: ClientConfig;
   readonly consul: ConsulConfig | null;
+  readonly vault: VaultConfig | null;
   readonly telemetry: TelemetryConfig;
   readonly drivers: DriversConfig;
   /** As GET /v1/agent/self shows it: what was written, by Nomad's names. Secrets are left out. */
@@ -72,6 +73,43 @@ export interface ConsulConfig {
   readonly taskIdentity: DefaultIdentity | null;
   readonly grpcAddress: string;
   readonly grpcCaFile: string;
+}
+
+/** vault { … }: nomad.md §5.4. null in Config: no block was written (or not enabled) and -dev-vault not given. */
+export interface VaultConfig {
+  /** https://vault.service.consul:8200 */
+  readonly address: string;
+  /** "" for none. */
+  readonly namespace: string;
+  /** The role of tasks that name none; "": the auth method's default. */
+  readonly createFromRole: string;
+  /** "jwt-nomad" */
+  readonly jwtAuthBackendPath: string;
+  readonly tls: {
+    readonly caFile: string;
+    readonly caPath: string;
+    readonly certFile: string;
+    readonly keyFile: string;
+    readonly serverName: string;
+    readonly verify: boolean;
+  };
+  /** What tasks with a `vault` block that say nothing themselves are given; null: they must bring an identity of their own. */
+  readonly defaultIdentity: DefaultIdentity | null;
+}
+
+/** client { template { … } }: nomad.md §5.3. */
+export interface TemplateConfig {
+  readonly functionsDenied: readonly string[];
+  /** `source` and `file` may name any file of the machine. */
+  readonly sandboxDisabled: boolean;
+  /** Consul may answer from servers that are so far behind. */
+  readonly maxStaleMs: number;
+  readonly blockQueryWaitMs: number;
+  readonly wait: { readonly minMs: number; readonly maxMs: number };
+  /** null: none. */
+  readonly waitBounds: { readonly minMs: number; readonly maxMs: number } | null;
+  /** A secret without a lease is looked at again so often. */
+  readonly vaultDefaultLeaseMs: number;
 }
 
 /** client { dns { … } }: Drover's own. Services of every registry by name, for tasks and for the machine. */
@@ -135,6 +173,7 @@ export interface ClientConfig {
   readonly chroot: Readonly<Record<string, string>> | null;
   readonly networkInterface: string;
   readonly dns: DnsConfig;
+  readonly template: TemplateConfig;
   /** client { servers } and server_join: host:port of servers to reach over the network, when no server runs in this agent. */
   readonly servers: readonly string[];
   /** 0: as measured. */

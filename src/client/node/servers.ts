@@ -36,6 +36,10 @@ export class ConnectedServers implements Servers {
   services: Servers["services"] = (signal) => this.#ask((servers) => servers.services(), signal);
   upsertServices: Servers["upsertServices"] = (services, signal) => this.#ask((servers) => servers.upsertServices(services), signal);
   deleteServices: Servers["deleteServices"] = (ids, signal) => this.#ask((servers) => servers.deleteServices(ids), signal);
+  readVariable: Servers["readVariable"] = (question, signal) => this.#ask((servers) => servers.readVariable(question), signal);
+  takeTurn: Servers["takeTurn"] = (id, signal) => this.#ask((servers) => servers.takeTurn(id), signal);
+  giveTurnBack: Servers["giveTurnBack"] = (id, signal) => this.#ask((servers) => servers.giveTurnBack(id), signal);
+  unseal: Servers["unseal"] = (id, signal) => this.#ask((servers) => servers.unseal(id), signal);
 
   async #ask<Answer>(question: (servers: LinkConnection) => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
     const gone = aborted(signal);
