@@ -3,7 +3,7 @@
 #
 # Debian's packages are installed with apt when we are root; elsewhere it says what to install. Consul, OpenBao and Prometheus go into
 # .tools/bin, pinned, and are nobody's service: Consul is built with Go, which takes minutes, beside the other steps. With names
-# (consul, bao, prometheus) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
+# (consul, bao, prometheus, postgres) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -48,6 +48,9 @@ consul_is_there() {
 }
 bao_is_there() {
   [ -x "$bin/bao" ] || case "$(bao version 2>/dev/null)" in "OpenBao v2."*) ;; *) return 1 ;; esac
+}
+postgres_is_there() {
+  [ -x /usr/lib/postgresql/15/bin/postgres ] || has postgres
 }
 prometheus_is_there() {
   [ -x "$bin/prometheus" ] || has prometheus
@@ -100,12 +103,21 @@ get_prometheus() {
   mv "$bin/prometheus.$$" "$bin/prometheus"
 }
 
+# Debian's package makes a cluster and starts it; a test makes its own, in its own folder.
+get_postgres() {
+  if has apt-get && [ "$(id -u)" = 0 ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+  fi
+  install_packages postgresql-15
+}
+
 install_packages() { # Debian packages
   if [ "$(id -u)" != 0 ] || ! has apt-get; then
     fail "not found: $*: install them with your package manager (apt install $*)"
   fi
   say "installing $* with apt ..."
-  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$scratch/apt.log" 2>&1 ||
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; } >"$scratch/apt.log" 2>&1 ||
     fail "apt could not install $*: see above; install them by hand" "$scratch/apt.log"
 }
 
@@ -117,8 +129,8 @@ want() { # command, Debian package
 names="$*"
 for name in $names; do
   case "$name" in
-    consul | bao | prometheus) ;;
-    *) say "\"$name\" is none of consul, bao, prometheus"; exit 1 ;;
+    consul | bao | prometheus | postgres) ;;
+    *) say "\"$name\" is none of consul, bao, prometheus, postgres"; exit 1 ;;
   esac
 done
 [ "${DROVER_SKIP_LIVE:-}" != 1 ] || [ -n "$names" ] || exit 0
@@ -138,4 +150,5 @@ if [ -z "$names" ]; then
 fi
 if wanted bao && ! bao_is_there; then get_bao; fi
 if wanted prometheus && ! prometheus_is_there; then get_prometheus; fi
+if wanted postgres && ! postgres_is_there; then get_postgres; fi
 if [ -n "$building" ]; then wait_for_consul; fi

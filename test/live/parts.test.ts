@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
 import { startOpenBao } from "./parts/openbao.ts";
+import { startPostgres } from "./parts/postgres.ts";
 import { slowConsul } from "./parts/slow-consul.ts";
 import { processesUnder } from "./real-agent.ts";
 
@@ -136,4 +137,17 @@ test("an OpenBao keeps a secret and can log in by JWT, and starts anew on its po
   await bao.restart();
   assert.equal(bao.address, address);
   assert.equal((await bao.api("/v1/secret/data/web")).status, 404);
+});
+
+test("a PostgreSQL knows the logins it is given, over a restart, and leaves nothing", LIVE, async (t) => {
+  const postgres = await startPostgres({ owner: t });
+  await postgres.query("CREATE ROLE guest LOGIN PASSWORD 'let-me-in'");
+  const guest = { user: "guest", password: "let-me-in" };
+  assert.deepEqual(await postgres.query("SELECT 6 * 7, current_user", guest), ["42|guest"]);
+  await assert.rejects(postgres.query("SELECT 1", { ...guest, password: "wrong" }), /password authentication failed/);
+  await postgres.restart();
+  assert.deepEqual(await postgres.logins(), ["guest"]);
+  const { pid } = postgres;
+  await postgres.remove();
+  assert.throws(() => process.kill(pid, 0), /ESRCH/);
 });
