@@ -104,7 +104,10 @@ async function connectTo(
   const { HttpAddress } = await welcome;
   welcomed = true;
   options.connected?.({ server, httpAddress: typeof HttpAddress === "string" ? HttpAddress : "" });
-  const ask = async (method: keyof LinkConnection, ...args: readonly unknown[]) => (await asking.ask(method, args)) as never;
+  const ask = async (method: keyof LinkConnection, ...args: readonly unknown[]) =>
+    (await asking.ask(method, args).catch((thrown: unknown) => {
+      throw unsupported(thrown, server, method);
+    })) as never;
   return {
     register: (described) => ask("register", described),
     heartbeat: () => ask("heartbeat"),
@@ -114,9 +117,22 @@ async function connectTo(
     upsertServices: (services) => ask("upsertServices", services),
     deleteServices: (ids) => ask("deleteServices", ids),
     followServices: () => ask("followServices"),
+    readVariable: (question) => ask("readVariable", question),
+    takeTurn: (allocationId) => ask("takeTurn", allocationId),
+    giveTurnBack: (allocationId) => ask("giveTurnBack", allocationId),
+    unseal: (allocationId) => ask("unseal", allocationId),
     verifyIdentity: (token) => ask("verifyIdentity", token),
     close: () => control.pipe.close("closed by the node"),
   };
+}
+
+/** What was added since version 1 an older server does not know; it says so, and nobody is to wait for it. */
+function unsupported(thrown: unknown, server: string, method: string): unknown {
+  if (!(thrown instanceof NamedError) || thrown.code !== "LINK_METHOD_UNKNOWN") return thrown;
+  return new NamedError("LINK_METHOD_UNKNOWN", `Cannot ask server ${server} for "${method}": it does not support that yet`, {
+    statusCode: 501,
+    fix: "Upgrade servers first, then nodes.",
+  });
 }
 
 function tellTo(end: NodeEnd): (message: Message) => void {

@@ -9,8 +9,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { Metadata, Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
-import type { AllocationClientUpdate, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
-import type { Link, LinkConnection, NodeEnd } from "#ports";
+import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
+import type { Link, LinkConnection, NodeEnd, VariableQuestion } from "#ports";
 import { messageOf, NamedError } from "#std";
 import { pack, packFault, unpack } from "./body.ts";
 import { createAnswering, createAsking, type Answers, type Asking } from "./calls.ts";
@@ -205,6 +205,10 @@ function answersOf(connection: LinkConnection): Answers {
     upsertServices: ([services]) => connection.upsertServices(services as ServiceRegistration[]),
     deleteServices: ([ids]) => connection.deleteServices(ids as string[]),
     followServices: () => connection.followServices(),
+    readVariable: ([question]) => connection.readVariable(question as VariableQuestion),
+    takeTurn: ([allocationId]) => connection.takeTurn(String(allocationId) as AllocationId),
+    giveTurnBack: ([allocationId]) => connection.giveTurnBack(String(allocationId) as AllocationId),
+    unseal: ([allocationId]) => connection.unseal(String(allocationId) as AllocationId),
     verifyIdentity: ([token]) => connection.verifyIdentity(String(token)),
   };
 }

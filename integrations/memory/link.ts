@@ -60,6 +60,10 @@ export function createMemoryLink(accept: Link): MemoryLink {
       upsertServices: (services) => carry(connection, () => inner.upsertServices(services)),
       deleteServices: (ids) => carry(connection, () => inner.deleteServices(ids)),
       followServices: () => carry(connection, () => inner.followServices()),
+      readVariable: (question) => carry(connection, () => inner.readVariable(question)),
+      takeTurn: (allocationId) => carry(connection, () => inner.takeTurn(allocationId)),
+      giveTurnBack: (allocationId) => carry(connection, () => inner.giveTurnBack(allocationId)),
+      unseal: (allocationId) => carry(connection, () => inner.unseal(allocationId)),
       verifyIdentity: (token) => carry(connection, () => inner.verifyIdentity(token)),
       close: () => connection.end("closed by the node"),
     };

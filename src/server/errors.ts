@@ -54,6 +54,16 @@ export function linkRefused(message: string): NamedError {
   return new NamedError("LINK_REFUSED", message, { statusCode: 403 });
 }
 
+export function linkUnsupported(call: string): NamedError {
+  return new NamedError("LINK_UNSUPPORTED", `Cannot answer ${JSON.stringify(call)}: this server does not support it`, { statusCode: 501 });
+}
+
+export function turnForeign(allocationId: string, nodeId: string): NamedError {
+  return new NamedError("TURN_FOREIGN", `Cannot take a restart turn for allocation "${allocationId}": it is not on node "${nodeId}"`, {
+    statusCode: 403,
+  });
+}
+
 export function serviceForeign(id: string, nodeId: string): NamedError {
   return new NamedError("SERVICE_FOREIGN", `Cannot register service "${id}": its allocation is not on node "${nodeId}"`, {
     statusCode: 403,
@@ -75,6 +85,13 @@ export function rootKeyInUse(id: string): NamedError {
   return new NamedError("ROOT_KEY_IN_USE", `Cannot remove root key "${id}": allocations that live may hold identities it signed`, {
     statusCode: 400,
     fix: "Wait until they are replaced, or use `-force`: what they hold is then refused everywhere.",
+  });
+}
+
+export function rootKeySeals(id: string): NamedError {
+  return new NamedError("ROOT_KEY_IN_USE", `Cannot remove root key "${id}": variables are sealed with it`, {
+    statusCode: 400,
+    fix: "Have them sealed with another: `drover operator root keyring rotate -full`.",
   });
 }
 

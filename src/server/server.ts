@@ -51,8 +51,9 @@ import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
 import { ticksAfter } from "./reconcilers/periodic-rules.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
-import { explain } from "./why/explain.ts";
 import { createTimings } from "./timings.ts";
+import { createRestartTurns } from "./turns/restart-turns.ts";
+import { explain } from "./why/explain.ts";
 import { createPlanRefusals } from "./why/plan-refusals.ts";
 
 export interface ServerOptions {
@@ -127,7 +128,8 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
   });
   const registry = keep(createRegistry(context));
-  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities }));
+  const restarts = keep(createRestartTurns(context));
+  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities, turns: restarts }));
   armKnownNodes(context, heartbeats.arm);
 
   // Evaluations: what waits, who works on it, what is laid to rest.

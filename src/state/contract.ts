@@ -33,6 +33,7 @@ import type {
   RootKey,
   ScalingEvent,
   SchedulerConfiguration,
+  SealedVariable,
   ServiceRegistration,
 } from "#model";
 import type { Clock } from "#ports";
@@ -126,7 +127,7 @@ export type Command =
     }
   | { readonly type: "namespaces-upsert"; readonly Namespaces: readonly NamespaceRecord[] }
   | {
-      /** Refused ("invalid") for "default" and for those that hold jobs which are not dead. */
+      /** Refused ("invalid") for "default" and for those that hold jobs which are not dead, or variables. */
       readonly type: "namespaces-delete";
       readonly Names: readonly string[];
     }
@@ -203,11 +204,76 @@ export type Command =
     }
   /** Keys added or replaced. One that is made active makes the active one inactive. */
   | { readonly type: "root-keys-upsert"; readonly Keys: readonly RootKey[] }
-  /** Refused ("invalid") for the active one, ("missing") for an unknown one. */
+  /** Refused ("invalid") for the active one and for one that seals a variable, ("missing") for an unknown one. */
   | { readonly type: "root-key-delete"; readonly KeyID: string }
+  | {
+      /**
+       * Made or replaced. Refused: "conflict" (CheckIndex, or another holds its lock), "invalid" (no such namespace, or no such root key any
+       * more: seal it anew). A lock stays.
+       */
+      readonly type: "variable-put";
+      readonly Variable: VariableWrite;
+      /** 0: must not exist. null: no check. */
+      readonly CheckIndex: number | null;
+      /** Of who holds the lock; "" otherwise. */
+      readonly LockID: string;
+    }
+  | {
+      /** One that is not there is gone already. Refusals as of variable-put. */
+      readonly type: "variable-delete";
+      readonly Namespace: Namespace;
+      readonly Path: string;
+      readonly CheckIndex: number | null;
+      readonly LockID: string;
+    }
+  | {
+      /** Taken; the variable is made if there is none. Refused ("conflict") while another holds it, and until LockFreeAt after one was lost. */
+      readonly type: "variable-lock";
+      readonly Variable: VariableWrite;
+      /** false: the items of one that is there stay. */
+      readonly Overwrite: boolean;
+      readonly Lock: NonNullable<SealedVariable["Lock"]>;
+    }
+  | {
+      /** Given back, or lost: nobody gets it then until its delay has passed. Refused ("conflict") unless LockID holds it, ("missing") without a variable. */
+      readonly type: "variable-unlock";
+      readonly Namespace: Namespace;
+      readonly Path: string;
+      readonly LockID: string;
+      readonly Lost: boolean;
+    }
+  | {
+      /**
+       * The same items under another key. One that is not as it was read (KeyID, ModifyIndex) is passed over. Moves no index, wakes nobody:
+       * what it says is what it said. Refused ("invalid") when the key is not there.
+       */
+      readonly type: "variables-reseal";
+      readonly KeyID: string;
+      readonly Variables: readonly {
+        readonly Namespace: Namespace;
+        readonly Path: string;
+        readonly FromKeyID: string;
+        readonly ModifyIndex: number;
+        readonly Data: string;
+      }[];
+    }
+  | {
+      /**
+       * The allocation may go down now. Refused ("conflict") when `Max` of its group hold a turn, ("missing", "invalid") when it is not there or
+       * not wanted; one that holds its turn keeps it.
+       */
+      readonly type: "turn-take";
+      readonly AllocationID: AllocationId;
+      readonly Max: number;
+    }
+  /** Unknown ones are passed over. Turns of allocations that end on their node or are reaped, and of nodes that go, go in that entry. */
+  | { readonly type: "turn-give"; readonly AllocationIDs: readonly AllocationId[] }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
+
+/** What of a variable whoever writes it says. */
+export type VariableWrite = Pick<SealedVariable, "Namespace" | "Path" | "KeyID" | "Data">;
 
 export interface PeriodicLaunch {
   readonly Namespace: Namespace;
@@ -215,6 +281,18 @@ export interface PeriodicLaunch {
   readonly JobID: JobId;
   /** The tick, unix seconds. */
   readonly Launch: number;
+}
+
+/** A restart turn somebody holds: this allocation is down, or may be, for a change of what its templates hold. */
+export interface HeldTurn {
+  readonly AllocationID: AllocationId;
+  readonly Namespace: Namespace;
+  readonly JobID: JobId;
+  readonly TaskGroup: string;
+  readonly NodeID: NodeId;
+  readonly CreateIndex: number;
+  /** Unix nanoseconds. */
+  readonly CreateTime: number;
 }
 
 /** A command as it stands in the log. */
@@ -253,6 +331,8 @@ export type TableName =
   | "periodic-launches"
   | "services"
   | "root-keys"
+  | "variables"
+  | "restart-turns"
   | "scheduler-configuration";
 
 /**
@@ -330,6 +410,16 @@ export interface Snapshot {
   /** Undefined before the first. */
   activeRootKey(): RootKey | undefined;
 
+  /** Sealed: what they hold is for who has the key. */
+  variable(namespace: string, path: string): SealedVariable | undefined;
+  /** By (namespace, path). `namespace` "*" for all; paths starting with `prefix`; from (namespace, path) `from` on. */
+  variables(namespace: string, prefix?: string, from?: { readonly Namespace: string; readonly Path: string }): Iterable<SealedVariable>;
+  /** What a root key seals. */
+  variablesSealedWith(keyId: string): Iterable<SealedVariable>;
+
+  /** Of a group, by allocation id; of all groups without one. */
+  restartTurns(of?: { readonly Namespace: string; readonly JobID: string; readonly TaskGroup: string }): Iterable<HeldTurn>;
+
   schedulerConfiguration(): SchedulerConfiguration;
 
   /** The scheduler's columns at this index. Only valid until the next `apply`: use them without awaiting (asserted). */
@@ -386,7 +476,10 @@ export interface Change {
   readonly evaluations: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
   readonly services: readonly ServiceRegistration[];
+  /** Sealed. Not those that were only sealed anew. */
+  readonly variables: readonly SealedVariable[];
   /** Records removed. */
+  readonly goneVariables: readonly SealedVariable[];
   readonly goneServices: readonly ServiceRegistration[];
   readonly goneAllocations: readonly Allocation[];
   readonly goneNodes: readonly NodeId[];

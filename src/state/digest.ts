@@ -25,6 +25,8 @@ export function digestOf(tables: Tables): string {
   addAll(hash, "past", tables.past.range());
   addAll(hash, "services", tables.services.values());
   addAll(hash, "root keys", tables.rootKeys.values());
+  addAll(hash, "variables", tables.variables.values());
+  addAll(hash, "restart turns", tables.restartTurns.values());
   addAll(hash, "tallies", tables.tallies.range());
   hash.update("allocations\n");
   for (const { Job: spec, ...rest } of tables.allocations.values()) {

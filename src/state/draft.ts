@@ -20,6 +20,7 @@ import {
   type Node,
   type NodeId,
   type NodePool,
+  type SealedVariable,
   type ServiceRegistration,
   terminal,
 } from "#model";
@@ -30,6 +31,7 @@ import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
 import { Journal } from "./journal.ts";
 import { dropHistory, keepKin } from "./kin.ts";
+import { dropTurn } from "./restart-turns.ts";
 import { dropServicesOf } from "./services.ts";
 import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
@@ -83,6 +85,9 @@ export class Draft {
   /** By id; one that is dropped and written again is only in `services`. */
   readonly services = new Map<string, ServiceRegistration>();
   readonly goneServices = new Map<string, ServiceRegistration>();
+  /** By (namespace, path); as services. */
+  readonly variables = new Map<string, SealedVariable>();
+  readonly goneVariables = new Map<string, SealedVariable>();
 
   /** Jobs whose status or summary may have changed. */
   readonly #touched = new Map<string, JobName>();
@@ -181,7 +186,10 @@ export class Draft {
       if (after.DeploymentID !== "") journal.setIn(tables.allocationsByDeployment, after.DeploymentID, after.ID, after.ID);
     }
     if (after.DeploymentID !== "") this.#deploymentCounts.note(before, after);
-    if (clientTerminal(after)) dropServicesOf(this, { allocation: after.ID });
+    if (clientTerminal(after)) {
+      dropServicesOf(this, { allocation: after.ID });
+      dropTurn(this, after);
+    }
     this.#noteAllocation(after, before, after);
   }
 
@@ -193,6 +201,7 @@ export class Draft {
     journal.deleteIn(tables.allocationsByEvaluation, before.EvalID, before.ID);
     if (before.DeploymentID !== "") journal.deleteIn(tables.allocationsByDeployment, before.DeploymentID, before.ID);
     dropServicesOf(this, { allocation: before.ID });
+    dropTurn(this, before);
     this.#noteAllocation(before, before, undefined);
   }
 

@@ -38,6 +38,14 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "services-delete": "ServiceDeregistration",
   "root-keys-upsert": "Operator",
   "root-key-delete": "Operator",
+  "turn-take": "AllocationUpdated",
+  "turn-give": "AllocationUpdated",
+  // No events: variables have no topic.
+  "variable-put": "VariableUpserted",
+  "variable-delete": "VariableDeleted",
+  "variable-lock": "VariableLocked",
+  "variable-unlock": "VariableUnlocked",
+  "variables-reseal": "Operator",
   "scheduler-configuration": "Operator",
 };
 

@@ -21,13 +21,14 @@ import {
   type Node,
   type NodePool,
   type RootKey,
+  type SealedVariable,
   type ServiceRegistration,
   terminal,
 } from "#model";
 import { messageOf, NamedError } from "#std";
 import { createPackr } from "./codec.ts";
 import { compactStates } from "./commands/allocations-client-update.ts";
-import type { Outcome, PeriodicLaunch } from "./contract.ts";
+import type { HeldTurn, Outcome, PeriodicLaunch } from "./contract.ts";
 import { indexDeployment } from "./deployments.ts";
 import { isOpen } from "./draft.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -35,15 +36,18 @@ import { Interned, sharedIfEmpty } from "./interned.ts";
 import { indexKin } from "./kin.ts";
 import { type Marks, marksOf, shownWith } from "./marks.ts";
 import { padded } from "./padded.ts";
+import { indexTurn } from "./restart-turns.ts";
 import { indexService } from "./services.ts";
 import { ageKey } from "./past.ts";
 import { type JobRecord, type Past, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
+import { indexVariable } from "./variables.ts";
 
 /**
  * Reads every format up to its own. 1: before deployments, namespaces, pools, scaling, launches, the past. 2: before services and root keys.
+ * 3: before variables and restart turns.
  */
-const FORMAT = 3;
+const FORMAT = 4;
 const NAME = "drover-state";
 /** Encoded at some 50 MB/s this is one or two milliseconds. */
 const SLICE_BYTES = 64 * 1024;
@@ -72,6 +76,8 @@ type Kind =
   | "past"
   | "service"
   | "root-key"
+  | "variable"
+  | "restart-turn"
   | "outcome";
 
 /** Pins the tables now; encodes when asked. */
@@ -164,6 +170,8 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["past", tables.past.range()];
   yield ["service", tables.services.values()];
   yield ["root-key", tables.rootKeys.values()];
+  yield ["variable", tables.variables.values()];
+  yield ["restart-turn", tables.restartTurns.values()];
   yield ["outcome", tables.outcomes.range()];
 }
 
@@ -232,6 +240,8 @@ class Restoring {
     past: (record) => this.#putPast(this.#keep(record as [string, Past])),
     service: (record) => this.#putService(record as ServiceRegistration),
     "root-key": (record) => this.#tables.rootKeys.set((record as RootKey).KeyID, this.#keep(record as RootKey)),
+    variable: (record) => indexVariable(this.#tables, this.#keep(record as SealedVariable)),
+    "restart-turn": (record) => indexTurn(this.#tables, this.#keep(record as HeldTurn)),
     outcome: (record) => this.#putOutcome(record as [string, Outcome]),
   };
 

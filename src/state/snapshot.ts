@@ -16,11 +16,14 @@ import {
   type RootKey,
   type ScalingEvent,
   type SchedulerConfiguration,
+  type SealedVariable,
   type ServiceRegistration,
 } from "#model";
-import type { Columns, Snapshot, TableName } from "./contract.ts";
+import type { Columns, HeldTurn, Snapshot, TableName } from "./contract.ts";
 import { remembered } from "./past.ts";
+import { turnsOfGroup } from "./restart-turns.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
+import { variableKey } from "./variables.ts";
 
 export class TablesSnapshot implements Snapshot {
   readonly #tables: Tables;
@@ -202,6 +205,30 @@ export class TablesSnapshot implements Snapshot {
   activeRootKey(): RootKey | undefined {
     for (const key of this.#tables.rootKeys.values()) if (key.State === "active") return key;
     return undefined;
+  }
+
+  restartTurns(of?: { readonly Namespace: string; readonly JobID: string; readonly TaskGroup: string }): Iterable<HeldTurn> {
+    return this.#tables.restartTurns.values(of === undefined ? "" : turnsOfGroup(of));
+  }
+
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#tables.variables.get(variableKey({ Namespace: namespace, Path: path }));
+  }
+  *variables(
+    namespace: string,
+    prefix = "",
+    resume?: { readonly Namespace: string; readonly Path: string },
+  ): Generator<SealedVariable> {
+    const start = namespace === "*" ? "" : variableKey({ Namespace: namespace, Path: prefix });
+    const place = resume === undefined ? "" : variableKey(resume);
+    for (const [, variable] of this.#tables.variables.range(place > start ? place : start)) {
+      const matches = variable.Path.startsWith(prefix);
+      if (namespace !== "*" && (variable.Namespace !== namespace || !matches)) return;
+      if (matches) yield variable;
+    }
+  }
+  *variablesSealedWith(keyId: string): Generator<SealedVariable> {
+    for (const key of this.#tables.variablesByRootKey.values(keyId)) yield this.#tables.variables.get(key) as SealedVariable;
   }
 
   schedulerConfiguration(): SchedulerConfiguration {

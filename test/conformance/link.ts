@@ -8,8 +8,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
-import type { AllocationsChanged, Link, LinkConnection, NodeEnd, ServicesChanged } from "#ports";
+import type {
+  AllocationClientUpdate,
+  AllocationId,
+  IdentityRequest,
+  Node,
+  NodeId,
+  ServiceRegistration,
+  Variable,
+  VariableMetadata,
+} from "#model";
+import type { AllocationsChanged, Link, LinkConnection, NodeEnd, ServicesChanged, VariableQuestion } from "#ports";
 import { NamedError } from "#std";
 import { eventually } from "../eventually.ts";
 
@@ -60,6 +69,23 @@ function servers() {
           calls.push("follow");
           end.servicesChanged({ ClusterId: "c", Index: 1, Complete: true, Changed: REGISTERED, Gone: [] });
         },
+        async readVariable(question) {
+          calls.push(`variable ${JSON.stringify(question)}`);
+          if (question.Path === "others") {
+            throw new NamedError("VARIABLE_DENIED", "not yours", { statusCode: 403, fix: "Write a policy." });
+          }
+          return question.List ? { Index: 9, Variable: null, List: [METADATA] } : { Index: 9, Variable: VARIABLE, List: [] };
+        },
+        async takeTurn(id) {
+          if (id === "foreign") throw new NamedError("TURN_FOREIGN", "not this node's", { statusCode: 403 });
+          calls.push(`take ${id}`);
+          return id === "a1" ? { Granted: true, Reason: "" } : { Granted: false, Reason: '1 of 1 allocations of group "web" is down' };
+        },
+        giveTurnBack: async (id) => void calls.push(`give ${id}`),
+        async unseal(id) {
+          if (id !== "a1") throw new NamedError("UNSEAL_FOREIGN", "not this node's", { statusCode: 403 });
+          return { "sealed.k.AA": "grün\u0000 ${x}", "sealed.k.BB": "" };
+        },
         verifyIdentity: async (token) => token === "jwt-default",
         close: () => void closed++,
       };
@@ -67,6 +93,17 @@ function servers() {
   };
   return { accept, calls, ends, closers, closedCount: () => closed };
 }
+
+const METADATA: VariableMetadata = {
+  Namespace: "default" as VariableMetadata["Namespace"],
+  Path: "nomad/jobs/web",
+  CreateIndex: 7,
+  ModifyIndex: 8,
+  CreateTime: 1_790_000_000_123_456_000,
+  ModifyTime: 1_790_000_000_123_456_000,
+  Lock: { ID: "", TTL: "15s", LockDelay: "1s" },
+};
+const VARIABLE: Variable = { ...METADATA, Items: { password: "grün\nzwei", empty: "" } };
 
 const REGISTERED: readonly ServiceRegistration[] = ["a", "b"].map((ID) => ({
   ID,
@@ -165,6 +202,48 @@ export function linkConformance(maker: string, make: MakeLink): void {
   named("an identity is judged by the servers", async (link) => {
     const connection = await connect(link);
     assert.deepEqual([await connection.verifyIdentity("jwt-default"), await connection.verifyIdentity("forged")], [true, false]);
+  });
+
+  named("a variable arrives as it is kept, a list as metadata; a refusal says what is missing", async (link, server) => {
+    const connection = await connect(link);
+    const question: VariableQuestion = {
+      AllocationID: "a1" as AllocationId,
+      Task: "main",
+      Namespace: "",
+      Path: METADATA.Path,
+      List: false,
+      AfterIndex: 3,
+    };
+    assert.deepEqual(await connection.readVariable(question), { Index: 9, Variable: VARIABLE, List: [] });
+    assert.deepEqual(await connection.readVariable({ ...question, List: true }), { Index: 9, Variable: null, List: [METADATA] });
+    await assert.rejects(
+      connection.readVariable({ ...question, Path: "others" }),
+      (thrown: unknown) => thrown instanceof NamedError && thrown.code === "VARIABLE_DENIED" && thrown.fix === "Write a policy.",
+    );
+    assert.equal(server.calls[0], `variable ${JSON.stringify(question)}`);
+  });
+
+  named("turns are taken and given back", async (link, server) => {
+    const connection = await connect(link);
+    assert.deepEqual(await connection.takeTurn("a1" as AllocationId), { Granted: true, Reason: "" });
+    const waiting = await connection.takeTurn("a2" as AllocationId);
+    assert.deepEqual(waiting, { Granted: false, Reason: '1 of 1 allocations of group "web" is down' });
+    await connection.giveTurnBack("a1" as AllocationId);
+    await assert.rejects(
+      connection.takeTurn("foreign" as AllocationId),
+      (thrown: unknown) => thrown instanceof NamedError && thrown.code === "TURN_FOREIGN" && thrown.statusCode === 403,
+    );
+    assert.deepEqual(server.calls, ["take a1", "take a2", "give a1"]);
+  });
+
+  named("unsealed values arrive as they are", async (link) => {
+    const connection = await connect(link);
+    const values = await connection.unseal("a1" as AllocationId);
+    assert.deepEqual({ ...values }, { "sealed.k.AA": "grün\u0000 ${x}", "sealed.k.BB": "" });
+    await assert.rejects(
+      connection.unseal("a2" as AllocationId),
+      (thrown: unknown) => thrown instanceof NamedError && thrown.code === "UNSEAL_FOREIGN",
+    );
   });
 
   named("registrations arrive as they were sent, both ways; a foreign one is refused by name", async (link, server) => {

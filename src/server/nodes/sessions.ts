@@ -10,15 +10,16 @@
  */
 import { timingSafeEqual, createHash } from "node:crypto";
 import type { Allocation, AllocationId, Node, NodeId } from "#model";
-import type { Link, LinkConnection, NodeEnd, NodeServices } from "#ports";
+import type { Link, LinkConnection, NodeEnd, NodeServices, VariableAnswer, VariableQuestion } from "#ports";
 import type { Change } from "#state";
 import { commit, evaluationsForNode, type ServerContext } from "../context.ts";
-import { linkRefused, nodeNotConnected } from "../errors.ts";
+import { linkRefused, linkUnsupported, nodeNotConnected } from "../errors.ts";
 import { admitNode, nodeEvent, sameNode } from "./admit.ts";
 import type { AllocationUpdates } from "./allocation-updates.ts";
 import type { IdentitySigner } from "../operations/sign-identities.ts";
 import { verifyIdentity } from "../operations/verify-identity.ts";
 import type { Heartbeats } from "./heartbeats.ts";
+import type { RestartTurns } from "../turns/restart-turns.ts";
 import type { Registry } from "./registry.ts";
 
 export interface Sessions {
@@ -49,9 +50,17 @@ export interface SessionParts {
   readonly updates: AllocationUpdates;
   readonly registry: Registry;
   readonly identities: IdentitySigner;
+  /** A template's question for a variable. Absent: LINK_UNSUPPORTED. */
+  readonly readVariable?: (nodeId: NodeId, question: VariableQuestion) => Promise<VariableAnswer>;
+  /** Restart turns. Absent: LINK_UNSUPPORTED. */
+  readonly turns?: RestartTurns;
+  /** Values of `sensitive` variables. Absent: LINK_UNSUPPORTED. */
+  readonly unseal?: (nodeId: NodeId, allocationId: AllocationId) => Promise<Readonly<Record<string, string>>>;
 }
 
-export function createSessions(context: ServerContext, { heartbeats, updates, registry, identities }: SessionParts): Sessions {
+export function createSessions(context: ServerContext, parts: SessionParts): Sessions {
+  const { heartbeats, updates, registry, identities } = parts;
+  const asked = { readVariable: unsupported("readVariable"), turns: NO_TURNS, unseal: unsupported("unseal"), ...parts };
   const { cluster, clock } = context;
   const sessions = new Map<NodeId, Session>();
   let dirty = new Set<Session>();
@@ -197,6 +206,22 @@ export function createSessions(context: ServerContext, { heartbeats, updates, re
           session.unfollow?.();
           session.unfollow = registry.follow(session.end);
         },
+        async readVariable(question) {
+          requireRegistered(session);
+          return asked.readVariable(session.id, question);
+        },
+        async takeTurn(allocationId) {
+          requireRegistered(session);
+          return asked.turns.take(session.id, allocationId);
+        },
+        async giveTurnBack(allocationId) {
+          requireRegistered(session);
+          await asked.turns.giveBack(session.id, allocationId);
+        },
+        async unseal(allocationId) {
+          requireRegistered(session);
+          return asked.unseal(session.id, allocationId);
+        },
         async verifyIdentity(token) {
           requireRegistered(session);
           return (await verifyIdentity(context, token)) !== undefined;
@@ -225,6 +250,12 @@ export function createSessions(context: ServerContext, { heartbeats, updates, re
     },
   };
 }
+
+/** A part that this server was started without (tests): said, and nobody waits for it. */
+function unsupported(call: string): () => Promise<never> {
+  return () => Promise.reject(linkUnsupported(call));
+}
+const NO_TURNS: RestartTurns = { take: unsupported("takeTurn"), giveBack: unsupported("giveTurnBack") };
 
 function requireOpen(session: Session): void {
   if (session.over) throw linkRefused(`node "${session.id}": the connection is closed`);

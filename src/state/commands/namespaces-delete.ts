@@ -2,6 +2,7 @@
 import { DEFAULT_NAMESPACE, jobKey } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { variableKey } from "../variables.ts";
 
 type NamespacesDelete = Extract<Command, { type: "namespaces-delete" }>;
 
@@ -13,6 +14,8 @@ export function applyNamespacesDelete(draft: Draft, command: NamespacesDelete): 
     if (!namespaces.has(name)) return { code: "missing", reason: `${cannot}: no such namespace` };
     const user = livingJob(draft, name);
     if (user !== undefined) return { code: "invalid", reason: `${cannot}: job "${user}" in it is not dead` };
+    const [variable] = draft.tables.variables.values(variableKey({ Namespace: name, Path: "" }));
+    if (variable !== undefined) return { code: "invalid", reason: `${cannot}: it holds variables, "${variable.Path}" for one` };
   }
   for (const name of command.Names) draft.delete(namespaces, name, "namespaces");
   return undefined;

@@ -1,6 +1,7 @@
 /** Nodes are forgotten, and what was registered from them. The evaluations that ride along make their allocations lost. */
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { dropTurnsOfNode } from "../restart-turns.ts";
 import { dropServicesOf } from "../services.ts";
 
 type NodePurge = Extract<Command, { type: "node-purge" }>;
@@ -10,6 +11,7 @@ export function applyNodePurge(draft: Draft, command: NodePurge): Refusal | unde
   if (nodes.length === 0) return { code: "missing", reason: "Cannot purge node: no such node" };
   for (const node of nodes) {
     dropServicesOf(draft, { node: node.ID });
+    dropTurnsOfNode(draft, node.ID);
     draft.dropNode(node);
   }
   for (const evaluation of command.Evaluations) draft.putEvaluation(evaluation);

@@ -1,6 +1,7 @@
 /** Nodes came up or went away. Their allocations change by the plans of the evaluations that ride along. */
 import type { Command } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { dropTurnsOfNode } from "../restart-turns.ts";
 import { seconds, withEvent } from "./node-register.ts";
 
 type NodeStatusCommand = Extract<Command, { type: "node-status" }>;
@@ -9,6 +10,7 @@ export function applyNodeStatus(draft: Draft, command: NodeStatusCommand): Refus
   const nodes = command.NodeIDs.map((id) => draft.tables.nodes.get(id)).filter((node) => node !== undefined);
   if (nodes.length === 0) return { code: "missing", reason: `Cannot set node status "${command.Status}": no such node` };
   for (const node of nodes) {
+    if (command.Status === "down" || command.Status === "disconnected") dropTurnsOfNode(draft, node.ID);
     draft.putNode({
       ...node,
       Status: command.Status,

@@ -9,6 +9,8 @@ export function applyRootKeyDelete(draft: Draft, command: RootKeyDelete): Refusa
   const cannot = `Cannot remove root key "${command.KeyID}"`;
   if (key === undefined) return { code: "missing", reason: `${cannot}: no such key` };
   if (key.State === "active") return { code: "invalid", reason: `${cannot}: it is active, rotate first` };
+  const sealed = draft.tables.variablesByRootKey.count(key.KeyID);
+  if (sealed > 0) return { code: "invalid", reason: `${cannot}: it seals ${sealed === 1 ? "a variable" : `${sealed} variables`}` };
   draft.delete(draft.tables.rootKeys, key.KeyID, "root-keys");
   return undefined;
 }

@@ -32,6 +32,13 @@ import { applyRootKeysUpsert } from "./root-keys-upsert.ts";
 import { applySchedulerConfiguration } from "./scheduler-configuration.ts";
 import { applyServicesDelete } from "./services-delete.ts";
 import { applyServicesUpsert } from "./services-upsert.ts";
+import { applyVariableDelete } from "./variable-delete.ts";
+import { applyVariableLock } from "./variable-lock.ts";
+import { applyVariablePut } from "./variable-put.ts";
+import { applyVariableUnlock } from "./variable-unlock.ts";
+import { applyVariablesReseal } from "./variables-reseal.ts";
+import { applyTurnGive } from "./turn-give.ts";
+import { applyTurnTake } from "./turn-take.ts";
 
 /** Validates, then writes. A refusal or a throw drops everything written. */
 type Apply<Type extends CommandType> = (draft: Draft, command: Extract<Command, { type: Type }>) => Refusal | undefined;
@@ -65,6 +72,13 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "services-delete": { version: 1, apply: applyServicesDelete },
   "root-keys-upsert": { version: 1, apply: applyRootKeysUpsert },
   "root-key-delete": { version: 1, apply: applyRootKeyDelete },
+  "variable-put": { version: 1, apply: applyVariablePut },
+  "variable-delete": { version: 1, apply: applyVariableDelete },
+  "variable-lock": { version: 1, apply: applyVariableLock },
+  "variable-unlock": { version: 1, apply: applyVariableUnlock },
+  "variables-reseal": { version: 1, apply: applyVariablesReseal },
+  "turn-take": { version: 1, apply: applyTurnTake },
+  "turn-give": { version: 1, apply: applyTurnGive },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

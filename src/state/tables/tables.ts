@@ -10,6 +10,8 @@
  *   scalingEvents, launches, past   (namespace, id) of a job → what happened to it; the past survives the job
  *   services      (namespace, name, id) → registration; indexes beside them hold those keys
  *   rootKeys      id → key
+ *   variables     (namespace, path) → variable, sealed; by root key those keys
+ *   restartTurns  (namespace, job, group, allocation) → the turn it holds
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
@@ -30,11 +32,12 @@ import type {
   RootKey,
   ScalingEvent,
   SchedulerConfiguration,
+  SealedVariable,
   ServiceRegistration,
 } from "#model";
 import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
-import type { Outcome, PeriodicLaunch, TableName } from "../contract.ts";
+import type { HeldTurn, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
 import { Grouped } from "./grouped.ts";
 import type { Tally } from "./tally.ts";
 
@@ -109,6 +112,9 @@ export class Tables {
   readonly servicesByAllocation: Grouped<string>;
   readonly servicesByNode: Grouped<string>;
   readonly rootKeys: OrderedMap<RootKey>;
+  readonly variables: OrderedMap<SealedVariable>;
+  readonly variablesByRootKey: Grouped<string>;
+  readonly restartTurns: OrderedMap<HeldTurn>;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
   readonly outcomes: OrderedMap<Outcome>;
@@ -148,6 +154,9 @@ export class Tables {
     this.servicesByAllocation = from?.servicesByAllocation.fork() ?? new Grouped();
     this.servicesByNode = from?.servicesByNode.fork() ?? new Grouped();
     this.rootKeys = from?.rootKeys.fork() ?? new OrderedMap();
+    this.variables = from?.variables.fork() ?? new OrderedMap();
+    this.variablesByRootKey = from?.variablesByRootKey.fork() ?? new Grouped();
+    this.restartTurns = from?.restartTurns.fork() ?? new OrderedMap();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
@@ -178,5 +187,7 @@ export const UNTOUCHED: TableIndexes = {
   "periodic-launches": 1,
   services: 1,
   "root-keys": 1,
+  variables: 1,
+  "restart-turns": 1,
   "scheduler-configuration": 1,
 };

@@ -322,6 +322,8 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
         rootKey(`key-${random.integer(5)}`, some(["active", "active", "inactive", "prepublished"] as const)),
       ),
     }),
+    "turn-take": () => ({ type: "turn-take", AllocationID: someAllocation().ID, Max: random.integer(4) }),
+    "turn-give": () => ({ type: "turn-give", AllocationIDs: [someAllocation().ID, someAllocation().ID] }),
     "root-key-delete": () => ({ type: "root-key-delete", KeyID: `key-${random.integer(5)}` }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",

@@ -1,4 +1,5 @@
 /** Both ends of the network link in one process, over the loopback. */
+import { QUIET_SERVERS } from "../../../quiet-servers.ts";
 import { createHostClock, createHostRandom } from "#integrations/host";
 import { networkLink, serveLink, type LinkTls, type ServedLink } from "#integrations/link";
 import type { NodeId } from "#model";
@@ -46,12 +47,7 @@ export function acceptor(register?: (end: NodeEnd) => void): Acceptor {
           },
           heartbeat: async () => ({ HeartbeatTtlMs: 10_000 }),
           updateAllocations: async () => undefined,
-          signIdentities: async () => [],
-          services: async () => [],
-          upsertServices: async () => undefined,
-          deleteServices: async () => undefined,
-          followServices: async () => undefined,
-          verifyIdentity: async () => false,
+          ...QUIET_SERVERS,
           close: () => void made.closed.push(node.ID),
         };
       },
