@@ -8,6 +8,7 @@ import { Agent as HttpsAgent } from "node:https";
 import Consul from "consul";
 import { NamedError, messageOf } from "#std";
 import { directTo, type Direct } from "./direct.ts";
+import { lookTo, type Look } from "./look.ts";
 import { ConsulProblem, answerText, silence } from "./problem.ts";
 
 /** The part of `consul { … }` that says where it is. */
@@ -27,13 +28,16 @@ export interface ConsulConnection {
   readonly address: string;
   readonly timeoutMs: number;
   readonly direct: Direct;
+  /** Reads, and waits for changes, without taking sockets from the others. */
+  readonly look: Look;
   /** Calls the package. Rejects with ConsulProblem; `token` "": the connection's own. */
   ask<T>(call: (consul: Consul, common: { readonly token: string; readonly timeout: number }) => Promise<T>, token?: string): Promise<T>;
   close(): void;
 }
 
-/** At once; Consul's own limit for one caller is 200. */
+/** At once; Consul's own limit for one caller (limits.http_max_conns_per_client) is 200, and others on this machine count too. */
 const SOCKETS_MAX = 32;
+const LOOKS_MAX = 16;
 
 /** Throws NamedError CONSUL_ADDRESS_INVALID, CONSUL_TLS_FILE_UNREADABLE. Connects at the first request. */
 export function consulConnection(options: ConsulAddress): ConsulConnection {
@@ -41,7 +45,11 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
   const shown = socketPath === undefined ? origin : `unix://${socketPath}`;
   const tls = secure ? tlsOptions(options) : {};
   const pool = { keepAlive: true, maxSockets: SOCKETS_MAX, ...tls };
-  const agent = secure ? new HttpsAgent(pool) : new HttpAgent(pool);
+  const agentOf = (settings: typeof pool): HttpAgent => (secure ? new HttpsAgent(settings) : new HttpAgent(settings));
+  const agent = agentOf(pool);
+  // Those who look are many and those who wait hold a socket for a minute: registration is not to queue behind either.
+  const looking = agentOf({ ...pool, maxSockets: LOOKS_MAX });
+  const waiting = agentOf({ ...pool, maxSockets: Number.POSITIVE_INFINITY });
   const { timeoutMs, token, auth } = options;
   // baseUrl, socketPath and headers are the package's too; its types do not say so.
   const settings = {
@@ -51,10 +59,12 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
     ...(auth === "" ? {} : { headers: { authorization: basic(auth) } }),
   };
   const consul = new Consul(settings);
+  const place = { origin, shown, socketPath, secure, token, authorization: auth === "" ? "" : basic(auth), timeoutMs };
   return {
     address: shown,
     timeoutMs,
-    direct: directTo({ origin, shown, socketPath, agent, secure, token, authorization: auth === "" ? "" : basic(auth), timeoutMs }),
+    direct: directTo({ ...place, agent }),
+    look: lookTo({ ...place, looking, waiting }),
     async ask(call, asked = "") {
       try {
         return await call(consul, { token: asked === "" ? token : asked, timeout: timeoutMs });
@@ -62,7 +72,7 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
         throw packageProblem(thrown, shown, timeoutMs);
       }
     },
-    close: () => agent.destroy(),
+    close: () => [agent, looking, waiting].forEach((each) => each.destroy()),
   };
 }
 
