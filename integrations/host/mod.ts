@@ -26,3 +26,4 @@ export { diskKeyEncryption } from "./key-encryption.ts";
 export { hostProbe } from "./probe.ts";
 export { hostDnsEndpoint } from "./dns-endpoint.ts";
 export { hostClientStore } from "./client-store.ts";
+export { hostSealingKey } from "./sealing-key.ts";
