@@ -46,6 +46,17 @@ export interface SealedVariable {
   readonly LockFreeAt: number;
 }
 
+/** Why a variable cannot be written there, or null. Paths under "nomad" have a meaning to the servers. nomad.md §7. */
+export function variablePathProblem(path: string): string | null {
+  if (!VARIABLE_PATH.test(path)) return "a path has 1 to 128 letters, digits, and - _ ~ /";
+  if (path.startsWith("/") || path.endsWith("/") || path.includes("//")) return "a path has no empty parts";
+  const [top, kind, ...rest] = path.split("/");
+  if (top !== "nomad" || kind === "jobs") return null;
+  if (kind === undefined) return '"nomad" is kept for Nomad\'s own: "nomad/jobs" and what is below it can be written';
+  if (kind !== "job-templates") return 'below "nomad" there are only "nomad/jobs" and "nomad/job-templates"';
+  return rest.length === 1 ? null : 'job templates are one level below "nomad/job-templates"';
+}
+
 /** Of all items' names and values. */
 export const VARIABLE_BYTES_MAX = 64 * 1024;
 export const VARIABLE_PATH = /^[a-zA-Z0-9\-_~/]{1,128}$/;

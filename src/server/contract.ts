@@ -23,6 +23,7 @@ import type {
 } from "#model";
 import type { NodeServices } from "#ports";
 import type { Cluster } from "#cluster";
+import type { Variables } from "./variables/contract.ts";
 
 export interface RegisterRequest {
   /** As a client sent it: canonicalized and checked by jobspec's admission inside. */
@@ -220,6 +221,8 @@ export interface Server {
     readonly algorithm?: RootKey["Algorithm"];
   }): Promise<{ readonly Key: RootKey; readonly Index: number }>;
   deleteRootKey(id: string, force: boolean): Promise<{ readonly Index: number }>;
+  /** Plain outside, sealed inside. */
+  readonly variables: Variables;
   /** Whose token is this? undefined: not an identity signed here, expired, or its allocation has ended. */
   verifyIdentity(token: string): Promise<WorkloadClaims | undefined>;
   /** Force: everything terminal goes now, whatever its age. Nodes forget their remains too. */

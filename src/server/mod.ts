@@ -10,6 +10,7 @@
  *   turns/         who may go down for a changed secret, at most max_parallel of a group over all nodes (decide.ts: pure)
  *   keyring/       the keys identities are signed with: when they come, change and go (schedule.ts: pure); what is said of a workload
  *                  (claims.ts: pure)
+ *   variables/     sealed values under paths: who may (rights.ts: pure), what is written, locks and their time, what nodes' tasks ask for
  *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
  *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
  *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check
@@ -23,6 +24,8 @@
  * Read next: contract.ts, server.ts, operations/register-job.ts, broker/worker.ts; then ../cluster/mod.ts.
  */
 export type * from "./contract.ts";
+export type * from "./variables/contract.ts";
+export type { Asker } from "./variables/rights.ts";
 export { startServer } from "./server.ts";
 export type { RunningServer, ServerOptions } from "./server.ts";
 export type { Report } from "./context.ts";

@@ -14,6 +14,7 @@ import { keyringClosed } from "./errors.ts";
 import { type GeneratedIdentities, NO_GENERATED_IDENTITIES } from "./keyring/claims.ts";
 import { createKeyring, type Keyring } from "./keyring/keyring.ts";
 import { discoveryOf, jwksOf } from "./keyring/published.ts";
+import { createResealer } from "./keyring/reseal.ts";
 import { DEFAULT_KEYRING_POLICY, type KeyringPolicy } from "./keyring/schedule.ts";
 import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
 import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
@@ -55,6 +56,10 @@ import { createTimings } from "./timings.ts";
 import { createRestartTurns } from "./turns/restart-turns.ts";
 import { explain } from "./why/explain.ts";
 import { createPlanRefusals } from "./why/plan-refusals.ts";
+import { createVariableLocks } from "./variables/locks.ts";
+import { createVariableReader } from "./variables/read-for-node.ts";
+import { createSealer } from "./variables/sealer.ts";
+import { createVariables } from "./variables/variables.ts";
 
 export interface ServerOptions {
   readonly cluster: Cluster;
@@ -129,7 +134,11 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
   });
   const registry = keep(createRegistry(context));
   const restarts = keep(createRestartTurns(context));
-  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities, turns: restarts }));
+  const sealer = createSealer(keyring);
+  const reader = keep(createVariableReader(context, sealer));
+  const variables = createVariables(context, { sealer, reader, locks: keep(createVariableLocks(context)) });
+  keep(createResealer(context, sealer));
+  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities, turns: restarts, readVariable: variables.readVariable }));
   armKnownNodes(context, heartbeats.arm);
 
   // Evaluations: what waits, who works on it, what is laid to rest.
@@ -196,6 +205,7 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     openidConfiguration: () => discoveryOf(options.oidcIssuer ?? ""),
     rotateRootKey: (how) => rotateRootKey(keyring, how),
     deleteRootKey: (id, force) => keyring.remove(id, force),
+    variables,
     verifyIdentity: (token) => verifyIdentity(context, token),
     explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
     timings: timings.read,
@@ -213,7 +223,7 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
 }
 
 const refuseKeys = () => Promise.reject(keyringClosed());
-const NO_KEYRING: Keyring = { signing: refuseKeys, rotate: refuseKeys, remove: refuseKeys, close: () => undefined };
+const NO_KEYRING: Keyring = { signing: refuseKeys, opened: refuseKeys, rotate: refuseKeys, remove: refuseKeys, close: () => undefined };
 
 /** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */
 function armKnownNodes(context: ServerContext, arm: (id: NodeId) => number): void {

@@ -208,8 +208,8 @@ export type Command =
   | { readonly type: "root-key-delete"; readonly KeyID: string }
   | {
       /**
-       * Made or replaced. Refused: "conflict" (CheckIndex, or another holds its lock), "invalid" (no such namespace, or no such root key any
-       * more: seal it anew). A lock stays.
+       * Made or replaced. Refused: "conflict" (CheckIndex, or another holds its lock), "invalid" (no such namespace, or its root key is
+       * not active any more: seal it anew). A lock stays.
        */
       readonly type: "variable-put";
       readonly Variable: VariableWrite;

@@ -26,6 +26,7 @@ export type {
   State,
   StateOptions,
   TableName,
+  VariableWrite,
   Watch,
 } from "./contract.ts";
 export { deviceKey } from "./contract.ts";

@@ -122,12 +122,20 @@ export const ENDPOINTS = {
   jwks: { path: "/.well-known/jwks.json", methods: ["GET"] },
   "openid-configuration": { path: "/.well-known/openid-configuration", methods: ["GET"] },
   snapshot: { path: "/v1/operator/snapshot", methods: ["GET"] },
+  variables: { path: "/v1/vars", methods: ["GET"] },
+  /** Its path is plain: the slashes are its own. */
+  variable: { path: "/v1/var/*", methods: ["GET", "PUT", "DELETE"] },
   "scheduler-configuration": { path: "/v1/operator/scheduler/configuration", methods: ["GET", "PUT"] },
   "event-stream": { path: "/v1/event/stream", methods: ["GET"] },
   metrics: { path: "/v1/metrics", methods: ["GET"] },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 
 export type EndpointName = keyof typeof ENDPOINTS;
+
+/** `endpointPath("variable", …)` would encode the slashes that are its own. */
+export function variableEndpointPath(path: string): string {
+  return `/v1/var/${path.split("/").map(encodeURIComponent).join("/")}`;
+}
 
 type Parameters<Path extends string> = Path extends `${infer Head}/${infer Tail}`
   ? Parameters<Head> | Parameters<Tail>

@@ -34,7 +34,6 @@ export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
     ["/v1/client/identity", "GET"],
     ["/v1/client/identity/renew", "PUT"],
   ),
-  ...later("secrets and variables", "needs the variables' store", ["/v1/vars", "GET"], ["/v1/var/*", "GET PUT DELETE"]),
   ...later(
     "cluster and access",
     "there is one server",

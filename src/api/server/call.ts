@@ -14,6 +14,8 @@ export interface Call {
   /** Decoded once. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: Query;
+  /** X-Nomad-Token, or what is behind "Bearer"; "" for none. A secret. */
+  readonly token: string;
   /** ?namespace, "default" when absent. "*": all. */
   readonly namespace: string;
   /** The decoded body; throws 400. `optional`: none counts as {}. */

@@ -11,6 +11,7 @@ import type { KeptTexts } from "./reply/kept-texts.ts";
 import { perform } from "./reply/perform.ts";
 import { needsServer, relay } from "./relay.ts";
 import { HANDLERS } from "./routes/table.ts";
+import { tokenOf } from "./token.ts";
 import { NamedError } from "#std";
 
 export interface Arrived {
@@ -59,6 +60,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     path: arrived.path,
     parameters: matched.parameters,
     query,
+    token: tokenOf(arrived.headers),
     namespace: query.text("namespace") || "default",
     body: (optional = false) => decodeBody(arrived.body, optional),
     bytes: () => arrived.body ?? Buffer.alloc(0),

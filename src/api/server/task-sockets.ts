@@ -29,6 +29,7 @@ import type { Duplex } from "node:stream";
 import type { TaskSocket, TaskSockets } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
+import { tokenOf } from "./token.ts";
 
 const CONNECTIONS_MAX = 64;
 const KEEP_ALIVE_MS = 75_000;
@@ -49,7 +50,7 @@ export function createTaskSockets(how: {
 }): ApiTaskSockets {
   const open = new Map<string, TaskSocket>();
   const passes = async (request: IncomingMessage) => {
-    const token = tokenOf(request);
+    const token = tokenOf(request.headers);
     return token !== "" && (await how.mayPass(token).catch(() => false));
   };
   // It listens on nothing itself: it is handed the connections of all sockets.
@@ -91,12 +92,6 @@ export function createTaskSockets(how: {
     },
     close: async () => void (await Promise.all([...open.values()].map((socket) => socket.close()))),
   };
-}
-
-function tokenOf({ headers }: IncomingMessage): string {
-  const own = headers["x-nomad-token"];
-  if (typeof own === "string" && own !== "") return own;
-  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
 function deny(response: ServerResponse): void {

@@ -23,11 +23,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "node identity renew",
     "node intro create",
   ),
-  ...awaiting(
-    "secrets and variables",
-    "needs the variables' store",
-    ...["get", "init", "list", "lock", "purge", "put"].map((verb) => `var ${verb}`),
-  ),
   ...awaiting("secrets and variables", "", "setup vault"),
   ...awaiting(
     "cluster and access",

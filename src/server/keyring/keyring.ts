@@ -1,5 +1,5 @@
 /**
- * The keys identities are signed with: made when there is none, rotated, published, removed (schedule.ts says when).
+ * The keys that sign identities and seal variables: made when there is none, rotated, published, removed (schedule.ts says when).
  *
  *   look ──► due steps ──► sealed, its wrapping key on disk ──► root-keys-upsert ──► (signs)
  *
@@ -11,7 +11,7 @@ import { clientTerminal, type RootKey } from "#model";
 import type { KeyEncryption, Timer } from "#ports";
 import { messageOf } from "#std";
 import { commit, type ServerContext } from "../context.ts";
-import { badRequest, keyringClosed, rootKeyInUse, rootKeyNotFound } from "../errors.ts";
+import { badRequest, keyringClosed, rootKeyInUse, rootKeyNotFound, rootKeySeals } from "../errors.ts";
 import { makeKey, openKey, type SigningKey } from "./key-pair.ts";
 import { dueSteps, inactiveSince, type KeyringPolicy, type KeyStep, untilNextLookMs } from "./schedule.ts";
 
@@ -20,7 +20,10 @@ const RETRY_MS = 5_000;
 export interface Keyring {
   /** The active key, opened. Waits for the first one. */
   signing(): Promise<SigningKey>;
-  rotate(options: { readonly publishAtNs: number | null; readonly algorithm?: RootKey["Algorithm"] }): Promise<{
+  /** Any key of the state, opened. Rejects with KEY_MISSING or KEY_DAMAGED, and ROOT_KEY_NOT_FOUND. */
+  opened(id: string): Promise<SigningKey>;
+  /** `full`: what the keys before it seal is sealed anew (reseal.ts); until then they are "rekeying". */
+  rotate(options: { readonly publishAtNs: number | null; readonly algorithm?: RootKey["Algorithm"]; readonly full?: boolean }): Promise<{
     readonly Key: RootKey;
     readonly Index: number;
   }>;
@@ -60,6 +63,7 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
   async function make(
     publishAtNs: number | null,
     algorithm: RootKey["Algorithm"],
+    full = false,
   ): Promise<{ readonly Key: RootKey; readonly Index: number }> {
     const KeyID = random.uuid();
     const made = await makeKey(KeyID, algorithm, encryption);
@@ -79,7 +83,9 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
       ModifyIndex: 0,
     };
     opened.set(KeyID, Promise.resolve(made.signing));
-    const Index = await commit(context, { type: "root-keys-upsert", Keys: [Key] });
+    const before = full ? keys().filter(({ State, KeyID: id }) => State === "active" || (State === "inactive" && seals(context, id))) : [];
+    const Keys = [...before.map((each): RootKey => ({ ...each, State: "rekeying" })), Key];
+    const Index = await commit(context, { type: "root-keys-upsert", Keys });
     report({ level: "info", message: "root key made", fields: { key: KeyID, algorithm, state: Key.State } });
     return { Key: keys().find((each) => each.KeyID === KeyID) ?? Key, Index };
   }
@@ -99,7 +105,7 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
   }
 
   async function look(): Promise<void> {
-    for (const step of dueSteps(keys(), clock.nowNs(), policy, (beforeNs) => lives(context, beforeNs))) {
+    for (const step of dueSteps(keys(), clock.nowNs(), policy, (beforeNs) => lives(context, beforeNs), (id) => seals(context, id))) {
       if (closed) return;
       await take(step);
     }
@@ -140,11 +146,18 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
       return open(active);
     },
 
-    rotate: ({ publishAtNs, algorithm = policy.algorithm }) =>
+    async opened(id) {
+      const key = keys().find(({ KeyID }) => KeyID === id);
+      if (key === undefined) throw rootKeyNotFound(id);
+      if (closed) throw keyringClosed();
+      return open(key);
+    },
+
+    rotate: ({ publishAtNs, algorithm = policy.algorithm, full = false }) =>
       inTurn(async () => {
         if (publishAtNs !== null && publishAtNs <= clock.nowNs())
           throw badRequest("Cannot prepublish root key: its publish time has passed");
-        return make(publishAtNs, algorithm);
+        return make(publishAtNs, algorithm, full);
       }),
 
     remove: (id, force) =>
@@ -153,7 +166,9 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
         const key = all.find(({ KeyID }) => KeyID === id);
         if (key === undefined) throw rootKeyNotFound(id);
         const since = inactiveSince(key, all);
-        if (key.State === "inactive" && !force && (since === undefined || lives(context, since))) throw rootKeyInUse(id);
+        // Not even by force: nobody could read that again.
+        if (seals(context, id)) throw rootKeySeals(id);
+        if (key.State !== "active" && key.State !== "prepublished" && !force && (since === undefined || lives(context, since))) throw rootKeyInUse(id);
         return { Index: await drop(id) };
       }),
 
@@ -170,5 +185,10 @@ function lives({ cluster }: ServerContext, beforeNs: number): boolean {
   for (const allocation of cluster.state.snapshot().allocations()) {
     if (allocation.CreateTime < beforeNs && !clientTerminal(allocation)) return true;
   }
+  return false;
+}
+
+function seals({ cluster }: ServerContext, keyId: string): boolean {
+  for (const _variable of cluster.state.snapshot().variablesSealedWith(keyId)) return true;
   return false;
 }

@@ -2,7 +2,10 @@
  * When keys come, change and go: pure. nomad.md §7 "Keyring".
  *
  *   none ─► active ──(half of rotationMs)─► its successor is made, prepublished ──(rotationMs)─► the successor is active, it is inactive
- *   inactive ──(garbageThresholdMs, and nothing lives that may hold an identity it signed)─► removed
+ *   inactive ──(garbageThresholdMs, nothing lives that may hold an identity it signed, and it seals nothing)─► removed
+ *
+ * A full rotation makes the successor active at once and the keys before it "rekeying"; reseal.ts makes them inactive when they seal
+ * nothing any more.
  *
  * A successor is in JWKS long before it signs, so who verifies has fetched it by then.
  */
@@ -28,12 +31,16 @@ export type KeyStep =
   | { readonly kind: "publish"; readonly key: RootKey }
   | { readonly kind: "remove"; readonly key: RootKey };
 
-/** `lives(before)`: is there an allocation, not over on its node, that was made before this time (unix nanoseconds)? */
+/**
+ * `lives(before)`: is there an allocation, not over on its node, that was made before this time (unix nanoseconds)? `seals(key id)`: is
+ * something sealed with it?
+ */
 export function dueSteps(
   keys: readonly RootKey[],
   nowNs: number,
   policy: KeyringPolicy,
   lives: (beforeNs: number) => boolean,
+  seals: (keyId: string) => boolean = () => false,
 ): readonly KeyStep[] {
   const steps: KeyStep[] = [];
   const active = keys.find(({ State }) => State === "active");
@@ -48,7 +55,8 @@ export function dueSteps(
   for (const key of keys) {
     if (key.State !== "inactive") continue;
     const over = inactiveSince(key, keys);
-    if (over !== undefined && nowNs >= over + policy.garbageThresholdMs * 1e6 && !lives(over)) steps.push({ kind: "remove", key });
+    if (over === undefined || nowNs < over + policy.garbageThresholdMs * 1e6) continue;
+    if (!seals(key.KeyID) && !lives(over)) steps.push({ kind: "remove", key });
   }
   return steps;
 }

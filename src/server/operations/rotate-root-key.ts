@@ -4,7 +4,7 @@ import { badRequest } from "../errors.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 
 export interface RotateOptions {
-  /** What is sealed with older keys is sealed anew: variables. There are none yet, so this is a rotation like another. */
+  /** What is sealed with older keys is sealed anew, in the background: variables. */
   readonly full: boolean;
   readonly publishAtNs: number | null;
   readonly algorithm?: RootKey["Algorithm"];
@@ -12,9 +12,9 @@ export interface RotateOptions {
 
 export async function rotateRootKey(
   keyring: Keyring,
-  { full, ...options }: RotateOptions,
+  options: RotateOptions,
 ): Promise<{ readonly Key: RootKey; readonly Index: number }> {
-  if (full && options.publishAtNs !== null) {
+  if (options.full && options.publishAtNs !== null) {
     throw badRequest("Cannot rotate root key: a key that is only prepublished cannot seal anything yet, use full or publish_time");
   }
   return keyring.rotate(options);

@@ -30,6 +30,7 @@ import * as socketOnly from "./socket-only.ts";
 import * as status from "./status.ts";
 import * as summaries from "./summaries.ts";
 import * as system from "./system.ts";
+import * as variables from "./variables.ts";
 
 type HandlerTable = {
   readonly [Name in EndpointName]: { readonly [Method in (typeof ENDPOINTS)[Name]["methods"][number]]: Handler };
@@ -137,6 +138,8 @@ export const HANDLERS: HandlerTable = {
   jwks: { GET: keyring.readJwks },
   "openid-configuration": { GET: keyring.readDiscovery },
   snapshot: { GET: snapshot.saveSnapshot },
+  variables: { GET: variables.listVariables },
+  variable: { GET: variables.readVariable, PUT: variables.writeVariable, DELETE: variables.deleteVariable },
   "scheduler-configuration": { GET: system.readSchedulerConfiguration, PUT: system.writeSchedulerConfiguration },
   "event-stream": { GET: eventStream.streamEvents },
   metrics: { GET: metrics.readMetrics },
