@@ -39,13 +39,9 @@ function decimal(magnitude: number, verb: string, precision: number): string {
 function general(rounded: Decimal, how: { readonly wanted: number; readonly shortest: boolean; readonly verb: string }): string {
   const { wanted, shortest, verb } = how;
   const count = rounded.digits.length;
-  let limit = wanted;
-  if (limit > count && count >= rounded.point) limit = count;
-  // %e is used if the exponent from the conversion is less than -4 or greater than or equal to the precision; 21 for the shortest.
-  if (shortest) limit = 6;
+  const limit = !shortest && wanted > count && count >= rounded.point ? count : wanted;
   const exponent = rounded.point - 1;
-  const most = shortest ? 21 : limit;
-  if (exponent < -4 || exponent >= most) {
+  if (exponent < -4 || exponent >= limit) {
     const precision = Math.min(shortest ? count : wanted, count) - 1;
     return scientific(rounded, precision, verb === "g" ? "e" : "E");
   }
