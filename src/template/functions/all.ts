@@ -1,0 +1,35 @@
+/** Every function a template can call, both engines; those that an operator denies answer that they are disabled. */
+import { ARITHMETIC } from "./arithmetic.ts";
+import { BASICS } from "./basics.ts";
+import { COLLECTIONS } from "./collections.ts";
+import { CONSUL_FUNCTIONS } from "./consul.ts";
+import { CONVERSIONS } from "./convert.ts";
+import { type Declared, fail, takesMany } from "./declare.ts";
+import { NOMAD_FUNCTIONS } from "./nomad.ts";
+import { TEXT_FUNCTIONS } from "./text-functions.ts";
+import { VAULT_FUNCTIONS } from "./vault.ts";
+
+export const FUNCTIONS: ReadonlyMap<string, Declared> = new Map(
+  Object.entries({
+    ...ARITHMETIC,
+    ...BASICS,
+    ...COLLECTIONS,
+    ...CONSUL_FUNCTIONS,
+    ...CONVERSIONS,
+    ...NOMAD_FUNCTIONS,
+    ...TEXT_FUNCTIONS,
+    ...VAULT_FUNCTIONS,
+  }),
+);
+
+/** What Nomad denies when its operator says nothing. */
+export const DENIED_BY_DEFAULT: readonly string[] = ["executeTemplate", "plugin", "writeToFile"];
+
+/** `denied`: names, "*" stands for anything in them ("sprig_*"). */
+export function functionsWithout(denied: readonly string[]): ReadonlyMap<string, Declared> {
+  if (denied.length === 0) return FUNCTIONS;
+  const patterns = denied.map((glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", ".*")}$`));
+  return new Map([...FUNCTIONS].map(([name, declared]) => [name, patterns.some((pattern) => pattern.test(name)) ? disabled(name) : declared]));
+}
+
+const disabled = (name: string): Declared => takesMany(["any"], 0, () => fail(`${name}: function is disabled`));

@@ -1,0 +1,35 @@
+/** How the functions here are written down: what they take, what they do. */
+import { type ParameterKind, type TemplateFunction, TemplateFunctionError } from "../go/function.ts";
+import type { Value } from "../go/value.ts";
+import type { Looking } from "./looking.ts";
+
+export type Declared = TemplateFunction<Looking>;
+type Call = (args: readonly never[], looking: Looking) => Value;
+
+/** Exactly these arguments. What `call` gets has the types its parameters say. */
+export function takes(parameters: readonly ParameterKind[], call: Call): Declared {
+  return { minimum: parameters.length, maximum: parameters.length, parameters, call: call as Declared["call"] };
+}
+
+/** The last parameter stands for all that follow. `most`: absent for any number. */
+export function takesMany(parameters: readonly ParameterKind[], least: number, call: Call, most?: number): Declared {
+  return { minimum: least, maximum: most, parameters, call: call as Declared["call"] };
+}
+
+export function fail(message: string): never {
+  throw new TemplateFunctionError(message);
+}
+
+/** Thrown when what a function is to make is larger than a rendering may be. */
+export class TooLargeError extends TemplateFunctionError {}
+
+export const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
+export const ITEMS_MAX = 1_000_000;
+
+export function allowLength(length: number): void {
+  if (length > TEXT_LENGTH_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
+}
+
+export function allowItems(count: number): void {
+  if (count > ITEMS_MAX) throw new TooLargeError(`what it makes has more than ${ITEMS_MAX} items`);
+}

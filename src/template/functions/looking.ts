@@ -1,0 +1,44 @@
+/** What the functions of one rendering look at and remember: facts, the environment, the scratch pad; and which things were looked at. */
+import { type Thing, thingKey } from "#ports";
+import type { Fact } from "../contract.ts";
+import type { Value } from "../go/value.ts";
+
+export interface LookingOptions {
+  readonly facts: ReadonlyMap<string, Fact>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly nowMs: number;
+}
+
+export class Looking {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly nowMs: number;
+  readonly used = new Map<string, Thing>();
+  readonly missing = new Map<string, Thing>();
+  /** What `scratch` keeps. */
+  readonly scratch = new Map<string, Value>();
+  readonly #facts: ReadonlyMap<string, Fact>;
+
+  constructor(options: LookingOptions) {
+    this.#facts = options.facts;
+    this.environment = options.environment;
+    this.nowMs = options.nowMs;
+  }
+
+  /** undefined: not known; it is missing then. */
+  fact(thing: Thing): Fact | undefined {
+    const key = thingKey(thing);
+    this.used.set(key, thing);
+    const fact = this.#facts.get(key);
+    if (fact === undefined) this.missing.set(key, thing);
+    return fact;
+  }
+
+  /** The rendering waits for it though it was answered: it is not there, or empty where that is not good enough. */
+  waitFor(thing: Thing): void {
+    this.missing.set(thingKey(thing), thing);
+  }
+
+  variable(name: string): string | undefined {
+    return Object.hasOwn(this.environment, name) ? this.environment[name] : undefined;
+  }
+}
