@@ -63,7 +63,9 @@ export const KINDS: Readonly<Record<string, ThingKind>> = {
     value: (body, { name }) =>
       rows(body).map((each) => {
         const Path = text(each["Key"]);
-        return { Path, Key: (Path.startsWith(name) ? Path.slice(name.length) : Path).replace(/^\/+/, ""), Value: decoded(each["Value"]) };
+        const Key = (Path.startsWith(name) ? Path.slice(name.length) : Path).replace(/^\/+/, "");
+        const { CreateIndex, ModifyIndex, LockIndex, Flags, Session = "" } = each;
+        return { Path, Key, Value: decoded(each["Value"]), CreateIndex, ModifyIndex, LockIndex, Flags, Session };
       }),
     nothing: [],
     rule: ({ name }) => prefixRule("key", name),
@@ -137,6 +139,22 @@ export const KINDS: Readonly<Record<string, ThingKind>> = {
     nothing: [],
     rule: () => 'peering = "read"',
     called: () => "the peerings",
+  },
+  exported: {
+    path: () => "/exported-services",
+    value: (body) => rows(body).sort(by("Service", "Namespace")),
+    nothing: [],
+    rule: () => 'mesh = "read"',
+    called: () => "the exported services",
+    everyMs: 15_000,
+  },
+  imported: {
+    path: () => "/imported-services",
+    value: (body) => rows(body).sort(by("Service", "Namespace")),
+    nothing: [],
+    rule: () => 'mesh = "read"',
+    called: () => "the imported services",
+    everyMs: 15_000,
   },
   partitions: {
     path: () => "/partitions",

@@ -39,7 +39,7 @@ const WAITING_MAX = 128;
 const LOOK_AGAIN_MS = 5_000;
 
 /** Options that Consul knows by the same name. */
-const PASSED_ON = ["dc", "ns", "partition", "near", "peer"];
+const PASSED_ON = ["dc", "ns", "partition", "near", "peer", "sameness-group"];
 
 export function consulThings(options: ConsulThingsOptions): ConsulThings {
   const { connection, waitMs = WAIT_MS, maxStaleMs = MAX_STALE_MS, waitingMax = WAITING_MAX, random = Math.random } = options;
