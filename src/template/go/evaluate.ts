@@ -53,21 +53,15 @@ export class Evaluator<Context> {
     }
     const result = value as Value;
     for (const name of pipe.variables) {
-      if (pipe.assigns) this.assign(name, result);
+      if (pipe.assigns) this.assign(name, result, pipe);
       else this.variables.push({ name, value: result });
     }
     return result;
   }
 
-  assign(name: string, value: Value): void {
-    const { variables } = this;
-    for (let index = variables.length - 1; index >= 0; index--) {
-      const variable = variables[index] as Variable;
-      if (variable.name !== name) continue;
-      variable.value = value;
-      return;
-    }
-    throw new Error(`variable ${name} was not declared, though the parser let it pass`);
+  /** The parser lets `{{$x = 1}}` pass where nothing declared $x: here it fails, as in Go. */
+  assign(name: string, value: Value, spot: Spot): void {
+    this.newest(name, spot).value = value;
   }
 
   /** The n-th from the top, 1 being the top. */
@@ -85,7 +79,7 @@ export class Evaluator<Context> {
       case "identifier":
         return this.named(dot, first, { spot: command, words: command.words, piped });
       case "variable": {
-        const receiver = this.variable(first.name);
+        const receiver = this.newest(first.name, first).value;
         if (first.names.length > 0) return this.fields(dot, { receiver, names: first.names, node: first, words: command.words, piped });
         this.notAFunction(command, first, piped);
         return receiver;
@@ -106,13 +100,13 @@ export class Evaluator<Context> {
     return "problem" in answer ? this.options.fail(spot, answer.problem) : answer.value;
   }
 
-  private variable(name: string): Value {
+  private newest(name: string, spot: Spot): Variable {
     const { variables } = this;
     for (let index = variables.length - 1; index >= 0; index--) {
       const variable = variables[index] as Variable;
-      if (variable.name === name) return variable.value;
+      if (variable.name === name) return variable;
     }
-    throw new Error(`variable ${name} was not declared, though the parser let it pass`);
+    return this.options.fail(spot, `undefined variable: ${name}`);
   }
 
   /** What stands before the fields of (pipeline).Field. */
@@ -225,7 +219,7 @@ export class Evaluator<Context> {
       case "field":
         return this.fields(dot, { receiver: dot, names: node.names, node, words: [node], piped: NONE });
       case "variable": {
-        const receiver = this.variable(node.name);
+        const receiver = this.newest(node.name, node).value;
         return node.names.length === 0 ? receiver : this.fields(dot, { receiver, names: node.names, node, words: [], piped: NONE });
       }
       case "identifier":

@@ -197,12 +197,13 @@ class Execution<Context> {
     if (turn.done === true) return false;
     const { evaluator } = this;
     const [key, item] = turn.value;
-    const { assigns, variables } = frame.loop.node.pipe;
+    const { pipe } = frame.loop.node;
+    const { assigns, variables } = pipe;
     evaluator.variables.length = frame.mark;
     const [first, second] = variables;
     if (assigns) {
-      if (first !== undefined) evaluator.assign(first, second === undefined ? item : key);
-      if (second !== undefined) evaluator.assign(second, item);
+      if (first !== undefined) evaluator.assign(first, second === undefined ? item : key, pipe);
+      if (second !== undefined) evaluator.assign(second, item, pipe);
     } else {
       if (first !== undefined) evaluator.setTop(1, item);
       if (second !== undefined) evaluator.setTop(2, key);
