@@ -15,7 +15,11 @@ interface AgentFlag {
 }
 
 const MESH = "the mesh is not in this version yet";
-const VAULT = "secrets are not fetched from Vault yet";
+
+function vaultFlags(shape: FlagShape, names: readonly string[]): Readonly<Record<string, AgentFlag>> {
+  const flag = (key: string): AgentFlag => ({ shape, path: `vault.${key}`, about: `vault { ${key} }` });
+  return Object.fromEntries(names.map((name) => [`vault-${name}`, flag(name.replaceAll("-", "_"))]));
+}
 
 export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   config: { shape: "list", path: "", about: "A configuration file or a directory of them; may be repeated" },
@@ -30,7 +34,11 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
     path: "",
     about: "As -dev, and services are registered in the Consul on this machine, by identities set up with `drover setup consul`",
   },
-  "dev-vault": { shape: "switch", path: "", about: "", refused: VAULT },
+  "dev-vault": {
+    shape: "switch",
+    path: "",
+    about: "As -dev, and tasks read secrets of the Vault or OpenBao on this machine, by identities set up with `drover setup vault`",
+  },
   server: { shape: "switch", path: "server.enabled", about: "Run the server" },
   client: { shape: "switch", path: "client.enabled", about: "Run the client, which runs tasks on this machine" },
   "bootstrap-expect": { shape: "whole", path: "server.bootstrap_expect", about: "How many servers to wait for; 1" },
@@ -91,19 +99,18 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
       } satisfies AgentFlag,
     ]),
   ),
-  "vault-enabled": { shape: "switch", path: "vault.enabled", about: "Not used yet" },
-  ...Object.fromEntries(
-    ["address", "ca-file", "ca-path", "cert-file", "create-from-role", "key-file", "namespace", "tls-server-name", "token"].map((name) => [
-      `vault-${name}`,
-      { shape: "text", path: `vault.${name.replaceAll("-", "_")}`, about: "Not used yet" } satisfies AgentFlag,
-    ]),
-  ),
+  ...vaultFlags("switch", ["enabled", "allow-unauthenticated", "tls-skip-verify"]),
+  ...vaultFlags("text", [
+    ...["address", "ca-file", "ca-path", "cert-file", "create-from-role", "jwt-auth-backend-path", "key-file", "namespace"],
+    ...["tls-server-name", "token"],
+  ]),
 };
 
 export interface AgentFlags {
   readonly configPaths: readonly string[];
   readonly dev: boolean;
   readonly devConsul: boolean;
+  readonly devVault: boolean;
   readonly settings: Settings;
 }
 
@@ -129,6 +136,7 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
   const settings = new Map<string, Setting>();
   let dev = false;
   let devConsul = false;
+  let devVault = false;
   for (const [name, values] of given) {
     const flag = AGENT_FLAGS[name] as AgentFlag;
     const value = convert(flag.shape, values);
@@ -136,10 +144,11 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
     else if (flag.refused !== undefined && value === true) problems.push(`flag -${name}: ${flag.refused}`);
     else if (name === "dev") dev ||= value === true;
     else if (name === "dev-consul") devConsul = value === true;
+    else if (name === "dev-vault") devVault = value === true;
     else if (flag.path !== "") settings.set(flag.path, { value, origin: { flag: `-${name}` }, appends: flag.shape === "list" });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { configPaths: given.get("config") ?? [], dev: dev || devConsul, devConsul, settings };
+  return { configPaths: given.get("config") ?? [], dev: dev || devConsul || devVault, devConsul, devVault, settings };
 }
 
 const EXPECTED: Readonly<Record<FlagShape, string>> = {

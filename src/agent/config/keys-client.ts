@@ -2,7 +2,7 @@
 import { alike, appended, block, labelled, later, quiet, refusedWhen, used, type KeyTable } from "./key.ts";
 
 const HOST_ONLY = "tasks use the machine's network";
-const NO_TEMPLATES = "templates are not rendered yet";
+const NEVER_GIVEN_UP = "a system that is away is asked until it is back";
 const NO_ARTIFACTS = "artifacts are not fetched yet";
 
 export const CLIENT_KEYS: KeyTable = {
@@ -46,13 +46,13 @@ export const CLIENT_KEYS: KeyTable = {
   bridge_network_hairpin_mode: later("flag", HOST_ONLY),
   cgroup_parent: later("text"),
   template: block({
-    ...alike("function_denylist function_blacklist", quiet("texts")),
-    disable_file_sandbox: later("flag", NO_TEMPLATES),
-    ...alike("max_stale block_query_wait vault_default_lease_duration", later("duration", NO_TEMPLATES)),
-    ...alike("wait wait_bounds", block(alike("min max", later("duration", NO_TEMPLATES)))),
+    ...alike("function_denylist function_blacklist", used("texts")),
+    disable_file_sandbox: used("flag"),
+    ...alike("max_stale block_query_wait vault_default_lease_duration", used("duration")),
+    ...alike("wait wait_bounds", block({ ...alike("min max", used("duration")), enabled: quiet("flag") })),
     ...alike(
       "consul_retry vault_retry nomad_retry",
-      block({ attempts: later("whole", NO_TEMPLATES), ...alike("backoff max_backoff", later("duration", NO_TEMPLATES)) }),
+      block({ attempts: later("whole", NEVER_GIVEN_UP), ...alike("backoff max_backoff", quiet("duration")) }),
     ),
   }),
   artifact: block({

@@ -16,8 +16,6 @@ import {
   type ValueShape,
 } from "./key.ts";
 
-const VAULT_LATER = "secrets are not fetched yet";
-
 export const AGENT_KEYS: KeyTable = {
   ...alike("region datacenter name data_dir plugin_dir bind_addr log_level", used("text")),
   ...alike("log_json enable_debug", used("flag")),
@@ -99,13 +97,15 @@ export const AGENT_KEYS: KeyTable = {
     ...alike("service_identity task_identity", block(identityKeys(used))),
   }),
   vault: block({
-    enabled: later("flag", VAULT_LATER),
-    ...alike(
-      "name address namespace create_from_role jwt_auth_backend_path ca_file ca_path cert_file key_file tls_server_name token task_token_ttl",
-      quiet("text"),
+    ...alike("enabled tls_skip_verify", used("flag")),
+    ...alike("address namespace create_from_role jwt_auth_backend_path ca_file ca_path cert_file key_file tls_server_name", used("text")),
+    token: later("text", "tasks log in to Vault with their identities, nobody needs a token that lives long; remove it"),
+    name: refusedWhen("text", (value) =>
+      value === "default" || value === "" ? null : "one Vault is used by an agent in this version: name it default, or leave the name out",
     ),
-    ...alike("tls_skip_verify allow_unauthenticated", quiet("flag")),
-    default_identity: block(identityKeys(quiet)),
+    task_token_ttl: quiet("text"),
+    allow_unauthenticated: quiet("flag"),
+    default_identity: block(identityKeys(used)),
   }),
   plugin: labelled(pluginKeys),
   ui: block({

@@ -38,7 +38,7 @@ export function loadConfig(request: LoadRequest): Config {
   // What could not be read would be reported as missing: first things first.
   if (problems.length > 0) throw new ConfigError(problems);
   const standings = judge(settings);
-  const resolved = resolveConfig(settings, { ...request, dev: flags.dev, devConsul: flags.devConsul, files });
+  const resolved = resolveConfig(settings, { ...request, dev: flags.dev, devConsul: flags.devConsul, devVault: flags.devVault, files });
   const faults = [...standings.problems, ...resolved.problems, ...checkDirectories(resolved.config, settings, disk)];
   if (faults.length > 0) throw new ConfigError(faults);
   return { ...resolved.config, written: writtenTree(settings), notYet: standings.notYet };

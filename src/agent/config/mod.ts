@@ -7,11 +7,21 @@
  * Invariants: an unknown key or a wrong type is file:line:col; a key whose absence would be unsafe (acl, tls, audit) refuses the
  * start; nothing listens beyond loopback unless told so; secrets never reach a message or `written`.
  *
- * Never here: starting anything, what a key does. The environment counts only where the consul block leaves something open.
+ * Never here: starting anything, what a key does. The environment counts only where the consul or the vault block leaves something open.
  *
  * Read next: config.ts (the noun), keys.ts (every key there is), load-config.ts (the way).
  */
-export type { ClientConfig, Config, ConsulConfig, DnsConfig, DriversConfig, ServerConfig, TelemetryConfig } from "./config.ts";
+export type {
+  ClientConfig,
+  Config,
+  ConsulConfig,
+  DnsConfig,
+  DriversConfig,
+  ServerConfig,
+  TelemetryConfig,
+  TemplateConfig,
+  VaultConfig,
+} from "./config.ts";
 export { AGENT_FLAGS, parseAgentFlags, type AgentFlags } from "./agent-flags.ts";
 export { type NetworkAddress } from "./addresses.ts";
 export { ConfigError } from "./config-error.ts";

@@ -1,10 +1,9 @@
 /** consul { … } and client { dns { … } } → Config. A Consul is used when a block says so, be it empty: services then appear there. */
 import { Concealed } from "#std";
-import type { DefaultIdentity } from "#jobspec";
 import type { ConsulConfig, DnsConfig } from "./config.ts";
+import { resolveIdentity } from "./resolve-identity.ts";
 import type { SettingReader } from "./setting-reader.ts";
 
-const HOUR_NS = 3_600_000_000_000;
 const DNS_PORT = 4653;
 /** The audience of identities made for Consul, where -dev-consul writes the configuration. */
 const CONSUL_AUDIENCE = "consul.io";
@@ -65,26 +64,10 @@ export function resolveConsul(
     clientFailures: failures("client"),
     serviceAuthMethod: text("service_auth_method", "nomad-workloads"),
     taskAuthMethod: text("task_auth_method", "nomad-workloads"),
-    serviceIdentity: resolveIdentity(read, at("service_identity"), dev),
-    taskIdentity: resolveIdentity(read, at("task_identity"), dev),
+    serviceIdentity: resolveIdentity(read, at("service_identity"), { dev, audience: CONSUL_AUDIENCE }),
+    taskIdentity: resolveIdentity(read, at("task_identity"), { dev, audience: CONSUL_AUDIENCE }),
     grpcAddress: text("grpc_address", environment["CONSUL_GRPC_ADDR"] ?? ""),
     grpcCaFile: text("grpc_ca_file", environment["CONSUL_GRPC_CACERT"] ?? ""),
-  };
-}
-
-function resolveIdentity(read: SettingReader, at: string, dev: boolean): DefaultIdentity | null {
-  if (!read.hasBelow(at))
-    return dev ? { aud: [CONSUL_AUDIENCE], ttlNs: HOUR_NS, env: false, file: false, filepath: "", extraClaims: {} } : null;
-  const aud = read.list(`${at}.aud`);
-  if (aud.length === 0)
-    read.problem(read.has(`${at}.aud`) ? `${at}.aud` : `${at}.ttl`, `${at} has no aud`, 'Name who it is for: aud = ["consul.io"].');
-  return {
-    aud,
-    ttlNs: read.within(`${at}.ttl`, 0, 0, Number.MAX_SAFE_INTEGER) * 1e6,
-    env: read.flag(`${at}.env`),
-    file: read.flag(`${at}.file`),
-    filepath: read.text(`${at}.filepath`, ""),
-    extraClaims: read.map(`${at}.extra_claims`),
   };
 }
 

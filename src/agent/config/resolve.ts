@@ -8,6 +8,8 @@ import { LOG_LEVELS, type LogLevel } from "../log.ts";
 import { type NetworkAddress, expandAddress, isLoopback, isUnspecified, preferredAddress } from "./addresses.ts";
 import type { ClientConfig, Config, DriversConfig, ServerConfig } from "./config.ts";
 import { resolveConsul, resolveDns } from "./resolve-consul.ts";
+import { resolveTemplate } from "./resolve-template.ts";
+import { resolveVault, vaultWarnings } from "./resolve-vault.ts";
 import { SettingReader } from "./setting-reader.ts";
 import type { Settings } from "./settings.ts";
 
@@ -18,10 +20,12 @@ export interface Surroundings {
   readonly networkAddresses: readonly NetworkAddress[];
   /** A dev agent's data directory when none is named; the same one at every reload. */
   readonly temporaryDirectory: () => string;
-  /** Where the consul block says nothing: CONSUL_HTTP_ADDR and the like. */
+  /** Where the consul and vault blocks say nothing: CONSUL_HTTP_ADDR, VAULT_ADDR and the like. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** -dev-consul */
   readonly devConsul?: boolean;
+  /** -dev-vault */
+  readonly devVault?: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -33,6 +37,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
   const network = resolveNetwork(read, around);
   const server = resolveServer(read, around, dataDirectory);
   const consul = resolveConsul(read, around.environment ?? {}, around.devConsul === true);
+  const vault = resolveVault(read, around.environment ?? {}, around.devVault === true);
   const client = resolveClient(read, around, dataDirectory, network.ports.http);
   if (!server.enabled && !client.enabled) {
     read.problem(
@@ -65,6 +70,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     server,
     client,
     consul,
+    vault,
     telemetry: {
       prometheus: read.flag("telemetry.prometheus_metrics"),
       collectionIntervalMs: read.whole("telemetry.collection_interval", 1000),
@@ -74,7 +80,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     drivers: resolveDrivers(read, around),
     written: {},
     notYet: [],
-    warnings: warningsOf(read, network.bind.http),
+    warnings: [...warningsOf(read, network.bind.http), ...vaultWarnings(read, vault)],
   };
   return { config, problems: read.problems };
 }
@@ -245,6 +251,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
     chroot: read.has(at("chroot_env")) ? read.map(at("chroot_env")) : null,
     networkInterface: read.text(at("network_interface"), ""),
     dns: resolveDns(read, read.flag(at("enabled"), around.dev), httpPort),
+    template: resolveTemplate(read),
     servers: [
       ...new Set(
         ["servers", "start_join", "retry_join"].flatMap((name) => read.list(at(name === "servers" ? name : `server_join.${name}`))),

@@ -23,7 +23,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "node identity renew",
     "node intro create",
   ),
-  ...awaiting("secrets and variables", "", "setup vault"),
   ...awaiting(
     "cluster and access",
     "there is one server",

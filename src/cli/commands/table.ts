@@ -145,6 +145,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
   "service list": entry("List services", async () => (await import("./service.ts")).serviceList),
   "setup consul": entry("Prepare Consul for logins of workloads", async () => (await import("./setup-consul.ts")).setupConsul),
+  "setup vault": entry("Prepare Vault or OpenBao for logins of tasks", async () => (await import("./setup-vault.ts")).setupVault),
   status: entry(
     "Show whatever has this id: job, allocation, node, evaluation, deployment",
     async () => (await import("./status.ts")).status,
