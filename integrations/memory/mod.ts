@@ -12,3 +12,4 @@ export { mockDevices } from "./mock-devices.ts";
 export { mockDriver } from "./mock-driver.ts";
 export type { MockDriverOptions, MockTask } from "./mock-driver.ts";
 export { createMemoryTokenExchange, type MemoryTokenExchange } from "./token-exchange.ts";
+export { createMemoryThings, type MemoryLease, type MemoryThings } from "./things.ts";
