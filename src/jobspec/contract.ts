@@ -39,6 +39,15 @@ export interface ParseResult {
   /** Variables that took their value from the environment: name → text. With the request's own it can be parsed again elsewhere. */
   readonly environmentVariables: Readonly<Record<string, string>>;
   /**
+   * Paths of the texts that hold values of `sensitive` variables, as placeOf's: `TaskGroups[0].Tasks[0].Env["PASSWORD"]`, with
+   * `[2:9]` behind where only a part of the text does (UTF-16 units). Whoever sends the job to the servers sends them along (`Sensitive`), and
+   * they seal those texts.
+   */
+  readonly sensitive: readonly string[];
+  readonly sensitiveVariables: readonly string[];
+  /** The request's texts as they may be kept and shown: without values of sensitive variables. */
+  readonly shown: { readonly text: string; readonly variableFiles: readonly string[] };
+  /**
    * Where a field of the job was written, by the path admission calls it (`TaskGroups[0].Tasks[0].Driver`): the innermost part of
    * the path that was written at all.
    */

@@ -14,7 +14,7 @@
  * render/render-noun.ts, which is decode/decode-noun.ts the other way round.
  */
 export type * from "./contract.ts";
-export { admitJob } from "./admit/admit.ts";
+export { admitJob, canonicalJob } from "./admit/admit.ts";
 export { AdmissionError } from "./admit/admission-error.ts";
 export { diffJobs } from "./diff/diff-jobs.ts";
 export { annotateDiff } from "./diff/annotate.ts";
@@ -22,5 +22,6 @@ export { parseJob } from "./parse.ts";
 export { apiJobSchema } from "./schema/api-schema.ts";
 export { hclJobSchema } from "./schema/hcl-schema.ts";
 export { renderJob } from "./render/render-job.ts";
+export { changeTexts, mayBeSensitive, readSlice, SEALED, type Slice, type Step, withoutSealed, writePath } from "./sensitive.ts";
 export { JobFileError } from "./job-file-error.ts";
 export { renderDiagnostic } from "./hcl/render.ts";

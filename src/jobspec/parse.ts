@@ -5,7 +5,7 @@ import type { Diagnostic, ParseRequest, ParseResult } from "./contract.ts";
 import { decodeFile } from "./decode/decode-file.ts";
 import { Decoding } from "./decode/decoding.ts";
 import { maskValues } from "./decode/hidden.ts";
-import { makeFunctions, parseBody, type Body } from "./hcl/mod.ts";
+import { makeFunctions, parseBody, type Body, type Range } from "./hcl/mod.ts";
 import { JobFileError } from "./job-file-error.ts";
 
 /**
@@ -19,20 +19,40 @@ export function parseJob(request: ParseRequest): ParseResult {
     ...(request.variableFiles ?? []).map((file) => [file.name, maskValues(file.text)] as const),
   ]);
   if (diagnostics.length > 0) throw new JobFileError(diagnostics, sources);
-  const decoding = new Decoding(request.text);
+  const decoding = new Decoding(request.text, randomUUID());
   const functions = makeFunctions({
     randomUuid: () => randomUUID(),
     nowMs: () => performance.now(),
     ...(request.allowFileFunctions ? { folder: folderOf(request.fileName) } : {}),
   });
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
-  if (decoding.failed || job === undefined) throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
+  const uncovered = job === undefined ? undefined : decoding.uncover(job);
+  if (decoding.failed || job === undefined || uncovered === undefined) throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
   return {
-    job,
+    job: uncovered.job,
     warnings: decoding.warnings,
-    environmentVariables: Object.fromEntries(decoding.fromEnvironment),
+    environmentVariables: Object.fromEntries([...decoding.fromEnvironment].filter(([name]) => !decoding.sensitiveVariables.has(name))),
+    sensitive: uncovered.sensitive,
+    sensitiveVariables: [...decoding.sensitiveVariables.keys()],
+    shown: shownTexts(request, decoding.sensitiveVariables),
     placeOf: (path) => decoding.places.find(job, path),
   };
+}
+
+/** What a sensitive variable is set to becomes null, which says nothing and is as good as not written. */
+function shownTexts(request: ParseRequest, sensitive: ReadonlyMap<string, Range | undefined>): ParseResult["shown"] {
+  const defaults = [...sensitive.values()].filter((range) => range !== undefined);
+  const variableFiles = (request.variableFiles ?? []).map(({ name, text }) => {
+    if (sensitive.size === 0) return text;
+    const given = parseBody(text, name).body.attributes.filter((attribute) => sensitive.has(attribute.name));
+    return nulled(text, given.map(({ expression }) => expression.range));
+  });
+  return { text: nulled(request.text, defaults), variableFiles };
+}
+
+function nulled(text: string, ranges: readonly Range[]): string {
+  const last = [...ranges].sort((left, right) => right.start - left.start);
+  return last.reduce((shown, { start, end }) => `${shown.slice(0, start)}null${shown.slice(end)}`, text);
 }
 
 /** Values can nest deeper, by names for names for names, than the machine's stack: an error like any other. */

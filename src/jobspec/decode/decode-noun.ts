@@ -11,7 +11,7 @@ import { decodeFree } from "./free.ts";
 import { isBlockForm, type Key, type Keys } from "./keys.ts";
 import { readBody, type JsonForm, type ScopedBlock } from "./read-body.ts";
 import { ruleFor } from "./rules.ts";
-import { convertValue, explain, setProperty } from "./value.ts";
+import { convertValue, explain, holdsText, setProperty } from "./value.ts";
 
 export type Decoded = Record<string, unknown>;
 
@@ -71,7 +71,9 @@ function decodeAttribute(
   }
   const value = decoding.evaluate(attribute.expression, scope);
   if (value === undefined || value === null) return;
-  const converted = convertValue(value, key.schema, key.duration);
+  const disguised = decoding.disguise(value);
+  if (disguised !== value && (key.duration || !holdsText(key.schema))) return decoding.sensitiveIn(key.hcl, attribute.expression.range);
+  const converted = convertValue(disguised, key.schema, key.duration);
   if ("value" in converted) {
     setProperty(result, key.property, converted.value);
     return;
@@ -187,7 +189,7 @@ function decodeMapBlock(decoding: Decoding, key: Key, block: ScopedBlock, result
   for (const attribute of attributes) {
     const value = decoding.evaluate(attribute.expression, block.scope);
     if (value === undefined || value === null) continue;
-    const converted = convertValue(new Map([[attribute.name, value]]), key.schema, false);
+    const converted = convertValue(new Map([[attribute.name, decoding.disguise(value)]]), key.schema, false);
     if ("value" in converted) setProperty(map, attribute.name, (converted.value as Decoded)[attribute.name]);
     else
       decoding.error(

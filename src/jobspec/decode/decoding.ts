@@ -1,6 +1,22 @@
 /** What every part of the decoder shares: where findings go, and evaluating without unwinding. */
 import type { Diagnostic } from "../contract.ts";
-import { errorAt, tryEvaluate, warningAt, type Expression, type Range, type Scope, type Value } from "../hcl/mod.ts";
+import {
+  errorAt,
+  isList,
+  isMap,
+  isMarked,
+  type Marked,
+  open,
+  openDeep,
+  toText,
+  tryEvaluate,
+  warningAt,
+  type Expression,
+  type Range,
+  type Scope,
+  type Value,
+} from "../hcl/mod.ts";
+import { changeTexts, mayBeSensitive, type Slice, writePath, writeSlice } from "../sensitive.ts";
 import { Hidden } from "./hidden.ts";
 import { Places } from "./places.ts";
 import { keysOf, type Keys, type Noun } from "./keys.ts";
@@ -26,8 +42,73 @@ export class Decoding {
   readonly #explained = new Set<string>();
   readonly #keys = new Map<Noun["schema"], Keys>();
 
-  constructor(jobText: string) {
+  /** Sensitive variables, and where the default of each is written. */
+  readonly sensitiveVariables = new Map<string, Range | undefined>();
+  /** Stand around what is sensitive of a text while the job is decoded, whatever rules do with it; no text of an author's holds them. */
+  readonly #begin: string;
+  readonly #end: string;
+
+  /** `nonce`: nobody can guess it. */
+  constructor(jobText: string, nonce: string) {
     this.hidden = new Hidden(jobText);
+    this.#begin = `\u0000${nonce}<`;
+    this.#end = `>${nonce}\u0000`;
+  }
+
+  /** The value with its marks as part of its texts: `uncover` finds them again. */
+  disguise(value: Value): Value {
+    return openDeep(value).marked ? this.#disguised(value, false) : value;
+  }
+
+  #disguised(value: Value, marked: boolean): Value {
+    const pieces = isMarked(value) && !marked ? (value as Marked).pieces : undefined;
+    if (pieces !== undefined) return pieces.map(({ text, sensitive }) => (sensitive ? this.#covered(text) : text)).join("");
+    if (isMarked(value)) return this.#disguised(open(value), true);
+    if (isList(value)) return value.map((item) => this.#disguised(item, marked));
+    if (value !== null && isMap(value)) return new Map([...value].map(([key, inner]) => [key, this.#disguised(inner, marked)]));
+    return marked && value !== null ? this.#covered(toText(value) ?? "") : value;
+  }
+
+  #covered(text: string): string {
+    return this.#begin + text + this.#end;
+  }
+
+  /** The job as it is meant, and the paths of its sensitive texts. Those that everybody could read are errors. */
+  uncover(job: Record<string, unknown>): { readonly job: Record<string, unknown>; readonly sensitive: readonly string[] } {
+    if (this.sensitiveVariables.size === 0) return { job, sensitive: [] };
+    const sensitive: string[] = [];
+    const plain = changeTexts(job, (text, steps) => {
+      if (!text.includes(this.#begin)) return undefined;
+      const path = writePath(steps);
+      if (!mayBeSensitive(steps)) this.#exposed(job, path);
+      const { plain, parts } = this.#uncovered(text);
+      sensitive.push(...parts.map((part) => writeSlice(path, part, plain)));
+      return plain;
+    });
+    return { job: plain as Record<string, unknown>, sensitive };
+  }
+
+  #uncovered(text: string): { readonly plain: string; readonly parts: readonly Slice[] } {
+    const [first = "", ...rest] = text.split(this.#begin);
+    const parts: Slice[] = [];
+    let plain = first;
+    for (const each of rest) {
+      const [covered = "", ...open] = each.split(this.#end);
+      parts.push({ start: plain.length, end: plain.length + covered.length });
+      plain += covered + open.join("");
+    }
+    return { plain, parts };
+  }
+
+  #exposed(job: object, path: string): void {
+    const place = this.places.find(job, path);
+    const { summary, detail } = exposed(path);
+    if (place !== undefined) this.add({ severity: "error", summary, detail, ...place });
+  }
+
+  sensitiveIn(what: string, range: Range): void {
+    const { summary, detail } = exposed(what);
+    this.error(range, summary, detail);
   }
 
   get failed(): boolean {
@@ -107,4 +188,11 @@ export class Decoding {
     this.#keys.set(noun.schema, keys);
     return keys;
   }
+}
+
+function exposed(what: string): { readonly summary: string; readonly detail: string } {
+  return {
+    summary: `A sensitive value cannot stand in ${what}: everybody could read it there`,
+    detail: "It can in env and config of a task, in the data of its templates and in the config of its secrets.",
+  };
 }

@@ -8,7 +8,7 @@ export function decodeFree(decoding: Decoding, body: Body, scope: Scope): Readon
   const entries = new Map<string, Value>();
   for (const attribute of attributes) {
     const value = decoding.evaluate(attribute.expression, scope);
-    if (value !== undefined) entries.set(attribute.name, value);
+    if (value !== undefined) entries.set(attribute.name, decoding.disguise(value));
   }
   const lists = new Map<string, Value[]>();
   for (const block of blocks) {

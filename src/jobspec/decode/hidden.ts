@@ -31,6 +31,11 @@ export class Hidden {
     } else if (typeof value !== "boolean" && value !== null) this.#add(String(value));
   }
 
+  /** As addValue; hidden even where the job file holds it, and however short. */
+  addSensitive(value: Value): void {
+    for (const text of textsOf(value)) if (text !== "") this.#texts.add(text);
+  }
+
   /** Words of a text that was to become a value: what is wrong with it may name one of them. */
   addWords(text: string): void {
     for (const word of text.split(/[\s"'()[\]{},:=]+/)) this.#add(word);
@@ -52,6 +57,12 @@ export class Hidden {
       return quoted;
     });
   }
+}
+
+function textsOf(value: Value): readonly string[] {
+  if (isList(value)) return value.flatMap(textsOf);
+  if (value !== null && isMap(value)) return [...value.values()].flatMap(textsOf);
+  return value === null || typeof value === "boolean" ? [] : [String(value)];
 }
 
 /** A variable file with its values made unreadable, character by character: the lines of errors keep their columns. */

@@ -8,7 +8,9 @@ import {
   elementsOf,
   isList,
   isMap,
+  isMarked,
   jsonBody,
+  openDeep,
   toText,
   type Attribute,
   type Block,
@@ -72,6 +74,10 @@ function expandDynamic(decoding: Decoding, block: Block, scope: Scope): ScopedBl
   if (forEach === undefined || content === undefined) return [];
   const collection = decoding.evaluate(forEach.expression, scope);
   if (collection === undefined) return [];
+  if (isMarked(collection)) {
+    decoding.sensitiveIn("for_each", forEach.expression.range);
+    return [];
+  }
   const items = itemsOf(decoding, collection, forEach.expression.range);
   if (!decoding.mayExpand(items.length, forEach.expression.range)) return [];
   const iterator = iteratorName(attributes.get("iterator")?.expression) ?? type.text;
@@ -107,6 +113,10 @@ function iteratorName(expression: Expression | undefined): string | undefined {
 function readLabels(decoding: Decoding, expression: Expression, scope: Scope): Label[] | undefined {
   const value = decoding.evaluate(expression, scope);
   if (value === undefined) return undefined;
+  if (openDeep(value).marked) {
+    decoding.sensitiveIn("labels", expression.range);
+    return undefined;
+  }
   const texts = value !== null && isList(value) ? value.map(toText) : [undefined];
   if (texts.includes(undefined)) {
     decoding.error(expression.range, `labels must be a list of strings, got ${describe(value)}`);

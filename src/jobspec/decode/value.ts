@@ -17,6 +17,17 @@ export function convertValue(value: Value, schema: TSchema, duration: boolean): 
   return convert(value, schema as Shape, duration);
 }
 
+/** Could a text stand in it? */
+export function holdsText(schema: TSchema): boolean {
+  const texts = (given: Shape): boolean => {
+    const shape = given.anyOf?.find((each) => each.type !== "null") ?? given;
+    if (shape.type === "array") return texts(shape.items ?? {});
+    if (shape.type === "object") return texts(Object.values(shape.patternProperties ?? {})[0] ?? {});
+    return shape.type === "string" || shape.type === undefined;
+  };
+  return texts(schema as Shape);
+}
+
 function convert(value: Value, schema: Shape, duration: boolean): Converted {
   const shape = schema.anyOf?.find((each) => each.type !== "null") ?? schema;
   if (duration) return convertDuration(value);

@@ -11,10 +11,14 @@ import {
   childScope,
   convertTo,
   ConversionFailure,
+  describe,
   HclFailure,
   isList,
   isMap,
+  isMarked,
   kindOf,
+  mark,
+  open,
   parseBody,
   parseLoneExpression,
   readType,
@@ -43,6 +47,8 @@ interface Declaration {
   /** A default was written, even if it was no good: then an error said so. */
   readonly hasDefault: boolean;
   readonly validations: readonly Block[];
+  /** Drover's own: what is computed of it stands sealed in the job. */
+  readonly sensitive: boolean;
 }
 interface Given {
   readonly range: Range;
@@ -51,7 +57,7 @@ interface Given {
   readonly read: (declaration: Declaration) => Value | undefined;
 }
 
-const ATTRIBUTES = ["description", "default", "type"];
+const ATTRIBUTES = ["description", "default", "type", "sensitive"];
 
 /** The value of every declared variable. */
 export function readVariables(
@@ -68,9 +74,11 @@ export function readVariables(
     if (source?.environment !== undefined) decoding.fromEnvironment.set(declaration.name, source.environment);
     const value = source === undefined ? declaration.fallback : source.read(declaration);
     if (value !== undefined) {
-      if (source !== undefined) decoding.hidden.addValue(value);
-      values.set(declaration.name, value);
-      validate(decoding, declaration, value, scope);
+      if (declaration.sensitive) decoding.hidden.addSensitive(value);
+      else if (source !== undefined) decoding.hidden.addValue(value);
+      const carried = declaration.sensitive && value !== null ? mark(value) : value;
+      values.set(declaration.name, carried);
+      validate(decoding, declaration, carried, scope);
     } else if (source === undefined && !declaration.hasDefault) {
       const { name } = declaration;
       decoding.error(
@@ -109,7 +117,7 @@ function declareOld(decoding: Decoding, block: Block, scope: Scope): Declaration
   const { attributes } = readBody(decoding, block.body, scope, () => "attribute");
   return attributes.map((attribute) => {
     const fallback = decoding.evaluate(attribute.expression, scope);
-    return { name: attribute.name, range: attribute.nameRange, type: typeOf(fallback), fallback, hasDefault: true, validations: [] };
+    return { name: attribute.name, range: attribute.nameRange, type: typeOf(fallback), fallback, hasDefault: true, validations: [], sensitive: false };
   });
 }
 
@@ -152,7 +160,19 @@ function declareOne(decoding: Decoding, block: Block, scope: Scope): Declaration
     fallback,
     hasDefault: known.has("default"),
     validations: blocks.filter((each) => each.type === "validation"),
+    sensitive: readSensitive(decoding, label.text, known, scope),
   };
+}
+
+function readSensitive(decoding: Decoding, name: string, known: ReadonlyMap<string, Attribute>, scope: Scope): boolean {
+  const attribute = known.get("sensitive");
+  const value = attribute === undefined ? false : decoding.evaluate(attribute.expression, { ...scope, unknownRoots: "refuse" });
+  const sensitive = value === undefined ? undefined : toBool(value);
+  if (attribute !== undefined && value !== undefined && sensitive === undefined)
+    decoding.error(attribute.expression.range, `sensitive must be true or false, got ${describe(value)}`);
+  if (sensitive !== true) return false;
+  decoding.sensitiveVariables.set(name, known.get("default")?.expression.range);
+  return true;
 }
 
 function readTypeOf(decoding: Decoding, attribute: Attribute): ValueType | undefined {
@@ -337,11 +357,12 @@ function validate(decoding: Decoding, declaration: Declaration, value: Value, sc
       continue;
     }
     const said = decoding.evaluate(message.expression, inner);
-    const sentence = said === undefined ? undefined : toText(said);
+    const sentence = said === undefined ? undefined : isMarked(said) ? "Why is not shown: it would tell the value." : toText(said);
     if (said !== undefined && (sentence === undefined || sentence.trim() === ""))
       decoding.error(message.expression.range, "error_message must be a sentence");
-    const result = decoding.evaluate(condition.expression, inner);
-    if (result === undefined) continue;
+    const judged = decoding.evaluate(condition.expression, inner);
+    if (judged === undefined) continue;
+    const result = open(judged);
     const holds = toBool(result);
     if (holds === undefined) decoding.error(condition.expression.range, `condition must be true or false, got a ${kindOf(result)}`);
     else if (!holds) decoding.say(declaration.range, `Invalid value for variable "${name}"`, sentence ?? "");

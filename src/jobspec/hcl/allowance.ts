@@ -2,6 +2,7 @@
  * How much one evaluation may make and do. A few lines can describe a value that fills the memory (a list of two of a list of two of
  * …) or a loop that never ends in practice; a server parses other people's text, while everybody else waits.
  */
+import { isMarked, open } from "./marks.ts";
 import { HclExhausted, type Range } from "./source.ts";
 import type { Value } from "./value.ts";
 
@@ -54,6 +55,7 @@ export class Allowance {
   /** What is inside was weighed when it was made: shared parts are counted each time and looked at once. */
   #weightOf(value: Value): number {
     if (typeof value === "string") return 1 + value.length / CHARACTERS;
+    if (isMarked(value)) return this.#weightOf(open(value));
     if (typeof value !== "object" || value === null) return 1;
     const known = this.#weights.get(value);
     if (known !== undefined) return known;

@@ -1,5 +1,6 @@
 /** Calling a function: its arguments counted and converted, its failures given a place. */
 import { didYouMean } from "#std";
+import { carrying, isMarked, mark, open, openDeep } from "./marks.ts";
 import { FunctionFailure, type HclFunction, type Parameter, type Scope } from "./scope.ts";
 import { failAt, HclFailure } from "./source.ts";
 import type { Call, Expression } from "./tree.ts";
@@ -17,12 +18,13 @@ export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Va
     failAt(call.nameRange, `Unknown function "${call.name}"`, () => didYouMean(call.name, scope.functions.keys()).trim());
   }
   try {
-    if ("lazy" in callee) return callee.lazy(call.arguments, evaluate);
+    if ("lazy" in callee) return carrying(evaluate, (read) => callee.lazy(call.arguments, read), true);
     const given = evaluateArguments(call, evaluate);
     scope.allowance?.read(given, call.range);
-    const made = callee.run(...(convertArguments(callee, given) as never[]));
+    const opened = given.map(openDeep);
+    const made = callee.run(...(convertArguments(callee, opened.map(({ value }) => value)) as never[]));
     scope.allowance?.read([made], call.range);
-    return made;
+    return opened.some(({ marked }) => marked) ? mark(made) : made;
   } catch (thrown) {
     if (thrown instanceof HclFailure || !(thrown instanceof FunctionFailure)) throw thrown;
     const at = thrown.argument === undefined ? call : (call.arguments[Math.min(thrown.argument, call.arguments.length - 1)] ?? call);
@@ -33,10 +35,12 @@ export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Va
 function evaluateArguments(call: Call, evaluate: (expression: Expression) => Value): Value[] {
   const given = call.arguments.map(evaluate);
   if (!call.expand) return given;
-  const last = given.pop() ?? null;
+  const expanded = given.pop() ?? null;
+  const last = open(expanded);
   if (last === null || !isList(last)) throw new FunctionFailure(`"..." wants a list, got ${describe(last)}`, call.arguments.length - 1);
   if (last.length > EXPANDED_MAX) throw new FunctionFailure(`"..." gives more than ${EXPANDED_MAX} arguments`, call.arguments.length - 1);
-  return given.concat(last);
+  // How many there are is not said by the function's result: each is as sensitive as the list.
+  return given.concat(isMarked(expanded) ? last.map((each) => mark(each)) : last);
 }
 
 function convertArguments(callee: HclFunction, given: readonly Value[]): unknown[] {

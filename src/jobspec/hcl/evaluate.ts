@@ -4,6 +4,7 @@ import type { Diagnostic } from "../contract.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { callFunction } from "./call.ts";
 import { elementsOf } from "./elements.ts";
+import { carrying, isMarked, mark, openDeep } from "./marks.ts";
 import { childScope, type Scope } from "./scope.ts";
 import { errorAt, failAt, HclFailure, survivable, textOf, type Range } from "./source.ts";
 import { readTemplate } from "./template-value.ts";
@@ -36,7 +37,7 @@ function compute(expression: Expression, scope: Scope): Value {
     case "object":
       return evaluateObject(expression, scope);
     case "for":
-      return evaluateFor(expression, scope);
+      return carrying(evaluate, (read) => evaluateFor(expression, scope, read));
     case "variable":
     case "get":
     case "index":
@@ -44,11 +45,11 @@ function compute(expression: Expression, scope: Scope): Value {
     case "element":
       return evaluateReference(expression, scope);
     case "conditional":
-      return evaluateConditional(expression, scope);
+      return carrying(evaluate, (read) => evaluateConditional(expression, scope, read));
     case "binary":
-      return evaluateBinary(expression, scope, evaluate);
+      return carrying(evaluate, (read) => evaluateBinary(expression, scope, read), true);
     case "unary":
-      return evaluateUnary(expression, evaluate(expression.operand, scope));
+      return carrying(evaluate, (read) => evaluateUnary(expression, read(expression.operand, scope)));
     case "call":
       return callFunction(expression, scope, evaluate);
   }
@@ -68,23 +69,32 @@ export function tryEvaluate(expression: Expression, scope: Scope): { value: Valu
 
 const CONSTANT: Scope = { names: new Map(), functions: new Map(), unknownRoots: "refuse", hints: new Map() };
 
+type Read = typeof evaluate;
+
 /** A value that refers to nothing, as plain JavaScript: what a configuration file holds. Throws HclFailure. */
 export function evaluateConstant(expression: Expression, scope: Scope = CONSTANT): unknown {
-  return toPlain(evaluate(expression, scope));
+  return toPlain(openDeep(evaluate(expression, scope)).value);
 }
 
 function evaluateObject(expression: Expression & { kind: "object" }, scope: Scope): Value {
   const map = new Map<string, Value>();
   for (const { key, value } of expression.items) {
-    const name = toText(evaluate(key, scope));
+    const name = toText(readKey(key, scope));
     if (name === undefined) failAt(key.range, "A key of a map must be a string", "It is null, a list or a map.");
     map.set(name, evaluate(value, scope));
   }
   return map;
 }
 
-function evaluateFor(expression: For, scope: Scope): Value {
-  const collection = evaluate(expression.collection, scope);
+/** Keys are names, and everybody reads them. */
+function readKey(key: Expression, scope: Scope): Value {
+  const value = evaluate(key, scope);
+  if (isMarked(value)) failAt(key.range, "A key of a map cannot be sensitive", "Everybody could read it: keep it to the values.");
+  return value;
+}
+
+function evaluateFor(expression: For, scope: Scope, read: Read): Value {
+  const collection = read(expression.collection, scope);
   const items: Value[] = [];
   const groups = new Map<string, Value[]>();
   const map = new Map<string, Value>();
@@ -94,7 +104,7 @@ function evaluateFor(expression: For, scope: Scope): Value {
     const inner = childScope(scope, names);
     scope.allowance?.step(expression.range);
     if (expression.condition !== undefined) {
-      const condition = evaluate(expression.condition, inner);
+      const condition = read(expression.condition, inner);
       const holds = toBool(condition);
       if (holds === undefined) failAt(expression.condition.range, `"if" wants true or false, got ${describe(condition)}`);
       if (!holds) continue;
@@ -104,7 +114,7 @@ function evaluateFor(expression: For, scope: Scope): Value {
       items.push(value);
       continue;
     }
-    const key = toText(evaluate(expression.key, inner));
+    const key = toText(readKey(expression.key, inner));
     if (key === undefined) failAt(expression.key.range, "A key of a map must be a string");
     if (expression.group) {
       const group = groups.get(key);
@@ -122,8 +132,8 @@ function evaluateFor(expression: For, scope: Scope): Value {
   return expression.group ? groups : map;
 }
 
-function evaluateConditional(expression: Expression & { kind: "conditional" }, scope: Scope): Value {
-  const condition = evaluate(expression.condition, scope);
+function evaluateConditional(expression: Expression & { kind: "conditional" }, scope: Scope, read: Read): Value {
+  const condition = read(expression.condition, scope);
   const holds = toBool(condition);
   if (holds === undefined) failAt(expression.condition.range, `The condition must be true or false, got ${describe(condition)}`);
   const [taken, other] = holds ? [expression.yes, expression.no] : [expression.no, expression.yes];
@@ -131,7 +141,11 @@ function evaluateConditional(expression: Expression & { kind: "conditional" }, s
   const alternative = attempt(other, scope);
   if ("failure" in alternative) return value;
   scope.allowance?.read([value, alternative.value], expression.range);
-  return agree(value, alternative.value, expression.range);
+  const [opened, beside] = [openDeep(value), openDeep(alternative.value)];
+  const agreed = agree(opened.value, beside.value, expression.range);
+  // Marks inside stay where they are, unless the other answer gave the value another form.
+  if (!opened.marked) return agreed;
+  return agreed === opened.value ? value : mark(agreed);
 }
 
 /** The value, or the failure when it can be gone on after. */
@@ -169,14 +183,15 @@ function evaluateReference(expression: Reference, scope: Scope): Value {
     case "element":
       return scope.names.get(ELEMENT) as Value;
     case "get":
-      return getAttribute(evaluate(expression.of, scope), expression, scope);
+      return carrying(evaluate, (read) => getAttribute(read(expression.of, scope), expression, scope));
     case "index":
-      return getIndex(evaluate(expression.of, scope), evaluate(expression.key, scope), expression);
-    case "splat": {
-      const of = evaluate(expression.of, scope);
-      const items = of === null ? [] : isList(of) ? of : [of];
-      return items.map((item) => evaluate(expression.each, childScope(scope, [[ELEMENT, item]])));
-    }
+      return carrying(evaluate, (read) => getIndex(read(expression.of, scope), read(expression.key, scope), expression));
+    case "splat":
+      return carrying(evaluate, (read) => {
+        const of = read(expression.of, scope);
+        const items = of === null ? [] : isList(of) ? of : [of];
+        return items.map((item) => evaluate(expression.each, childScope(scope, [[ELEMENT, item]])));
+      });
   }
 }
 

@@ -21,6 +21,7 @@ export type * from "./tree.ts";
 export { referencesTo, visit } from "./references.ts";
 export { evaluate, evaluateConstant, tryEvaluate } from "./evaluate.ts";
 export { Allowance } from "./allowance.ts";
+export { isMarked, mark, type Marked, open, openDeep } from "./marks.ts";
 export { childScope, type FunctionTable, type Scope } from "./scope.ts";
 export { convertTo, ConversionFailure, formatType, readType, type ValueType } from "./type-expression.ts";
 export {
