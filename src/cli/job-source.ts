@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { NamedError, messageOf } from "#std";
+import type { ParseResult } from "#jobspec";
 import type { Context } from "./command.ts";
 import { UsageError, type FlagTable } from "./flags.ts";
 
@@ -78,15 +79,30 @@ export async function readJob(context: Context): Promise<SourceJob> {
     },
     point: (said) =>
       said.replace(FIELD_PATH, (whole: string, bullet: string | undefined, sentence: string, field: string) => {
-        const place = parsed.placeOf(field);
+        const { place, summary } = placed(parsed.placeOf, field, sentence);
         if (place === undefined) return whole;
         const shown = renderDiagnostic(
-          { severity: "error", summary: sentence, detail: "", ...place },
+          { severity: "error", summary, detail: "", ...place },
           place.start.file === fileName ? text : undefined,
         );
         return bullet === undefined ? shown : bullet + shown.replaceAll("\n", `\n${" ".repeat(bullet.length)}`);
       }),
   };
+}
+
+/** `template 2, line 3, column 7: …` */
+const IN_TEXT = /, line (\d+), column (\d+)(?=: )/;
+
+type PlaceOf = ParseResult["placeOf"];
+
+/** A place in a template's text is one in the job file, if it was written there; then its own lines are no news. */
+function placed(placeOf: PlaceOf, field: string, sentence: string): { readonly place: ReturnType<PlaceOf>; readonly summary: string } {
+  const place = placeOf(field);
+  const [, line, column] = (field.endsWith(".EmbeddedTmpl") ? IN_TEXT.exec(sentence) : null) ?? [];
+  if (line === undefined || place === undefined) return { place, summary: sentence };
+  const inner = placeOf(`${field}@${line}:${column}`);
+  if (inner === undefined || (inner.start.line === place.start.line && inner.start.column === place.start.column)) return { place, summary: sentence };
+  return { place: inner, summary: sentence.replace(IN_TEXT, "") };
 }
 
 /** What the servers say of the job, with the places in the file. */

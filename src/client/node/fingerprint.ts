@@ -51,6 +51,9 @@ async function driverInfo(driver: Driver, clock: Clock): Promise<DriverInfo> {
   }
 }
 
+/** What a `secret` block can name: groups that have one run only where this is set. nomad.md §1.12. */
+const SECRET_PROVIDERS = { "plugins.secrets.nomad.version": "1.0.0", "plugins.secrets.vault.version": "1.0.0" };
+
 /** Pure. */
 export function describeNode(
   measured: MachineFingerprint,
@@ -58,7 +61,7 @@ export function describeNode(
   settings: ClientSettings,
   identity: StoredIdentity,
 ): Node {
-  const attributes: Record<string, string> = { ...measured.Attributes };
+  const attributes: Record<string, string> = { ...measured.Attributes, ...SECRET_PROVIDERS };
   for (const [name, info] of Object.entries(drivers)) {
     if (!info.Detected) continue;
     attributes[`driver.${name}`] = "1";

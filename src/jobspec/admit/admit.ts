@@ -25,6 +25,14 @@ export function admitJob(input: unknown, context: AdmissionContext): Admitted {
   return { job: admission.job, warnings: admission.findings.map((finding) => finding.text) };
 }
 
+/** As it would be stored, whether it is good or not: only what cannot be read at all is refused, as above. Pure. */
+export function canonicalJob(input: unknown, context: AdmissionContext): Job {
+  const { job, findings } = readJob(input);
+  if (findings.length > 0) throw new AdmissionError(named("job", job.ID), findings.map(sentence));
+  const changes = ADMISSION_STEPS.filter((step) => "change" in step);
+  return changes.reduce((before, step) => ({ ...before, job: step.change(before) as Job }), { job, context, findings } as Admission).job;
+}
+
 function perform(step: Step, before: Admission, unreadable: readonly string[]): Admission {
   if ("change" in step) return { ...before, job: step.change(before) as Job };
   // A field of the wrong type stands at its default now: what a check says of that would mislead.

@@ -24,20 +24,28 @@ export function normalizeConstraints({ job }: Admission): Job {
   return { ...normal(job), TaskGroups: job.TaskGroups.map((group) => ({ ...normal(group), Tasks: group.Tasks.map(normalTask) })) };
 }
 
-/** Step: a group runs only where the signals its tasks are stopped with exist, and what its services are registered in. */
+/** Step: a group runs only where the signals its tasks are sent exist, and what its services are registered in and its secrets come from. */
 export function implyConstraints({ job }: Admission): Job {
   return { ...job, TaskGroups: job.TaskGroups.map((group) => implied(group).reduce(withConstraint, group)) };
 }
 
 function implied(group: TaskGroup): readonly Constraint[] {
-  const signals = [...new Set(group.Tasks.map((task) => task.KillSignal).filter((signal) => signal !== ""))].sort();
+  const signals = [...new Set(group.Tasks.flatMap(signalsOf).filter((signal) => signal !== ""))].sort();
   const providers = new Set([...group.Services, ...group.Tasks.flatMap((task) => task.Services)].map((service) => service.Provider));
   const consul = providers.has("consul") || group.Consul !== null || group.Tasks.some((task) => task.Consul !== null);
+  const secrets = [...new Set(group.Tasks.flatMap((task) => task.Secrets.map((secret) => secret.Provider)))].filter((each) => each !== "").sort();
   return [
     ...(signals.length === 0 ? [] : [{ LTarget: "${attr.os.signals}", RTarget: signals.join(","), Operand: "set_contains" }]),
     ...(consul ? [{ LTarget: "${attr.consul.version}", RTarget: ">= 1.8.0", Operand: "semver" }] : []),
     ...(providers.has("nomad") ? [{ LTarget: "${attr.nomad.service_discovery}", RTarget: "true", Operand: "=" }] : []),
+    ...(group.Tasks.some((task) => task.Vault !== null) ? [{ LTarget: "${attr.vault.version}", RTarget: ">= 0.6.1", Operand: "semver" }] : []),
+    ...secrets.map((provider) => ({ LTarget: `\${attr.plugins.secrets.${provider}.version}`, RTarget: "", Operand: "is_set" })),
   ];
+}
+
+function signalsOf({ KillSignal, Templates, Vault }: Task): readonly string[] {
+  const changing = [...Templates, ...(Vault === null ? [] : [Vault])].filter((each) => each.ChangeMode === "signal");
+  return [KillSignal, ...changing.map((each) => each.ChangeSignal)];
 }
 
 function withConstraint(group: TaskGroup, constraint: Constraint): TaskGroup {

@@ -89,7 +89,8 @@ function withConsulIdentity(task: Task, group: TaskGroup, given: DefaultIdentity
   return [...task.Identities, { ...(identityFrom(given) as Identity), Name: CONSUL_IDENTITY }];
 }
 
-function identityFrom(given: DefaultIdentity | null): Identity | null {
+/** null: the servers give none. */
+export function identityFrom(given: DefaultIdentity | null): Identity | null {
   if (given === null) return null;
   return {
     Name: "",

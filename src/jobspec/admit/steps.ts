@@ -10,6 +10,8 @@ import { checkOldDisconnect, checkPolicies } from "./check-policies.ts";
 import { checkCounts, checkOversubscription, checkSizes } from "./check-sizes.ts";
 import { checkTasks } from "./check-tasks.ts";
 import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
+import { checkTemplates } from "./check-templates.ts";
+import { checkVault } from "./check-vault.ts";
 import { checkIdentities } from "./check-identities.ts";
 import { checkServices } from "./check-services.ts";
 import { checkLater } from "./later.ts";
@@ -17,6 +19,8 @@ import { settlePolicies } from "./policies.ts";
 import { checkPorts, checkWrittenNetworks, gatherPorts } from "./ports.ts";
 import { settleServices } from "./services.ts";
 import { settleGroups, settleJob } from "./settle.ts";
+import { settleTemplates } from "./templates.ts";
+import { textCheck } from "./text-check.ts";
 
 export const ADMISSION_STEPS: readonly Step[] = [
   { name: "settle the job", change: settleJob },
@@ -26,6 +30,7 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check networks as written", check: checkWrittenNetworks },
   { name: "gather ports", change: gatherPorts },
   { name: "settle services", change: settleServices },
+  { name: "settle templates and what Vault is asked for", change: settleTemplates },
   { name: "normalize constraints", change: normalizeConstraints },
   { name: "imply constraints", change: implyConstraints },
   { name: "check the job's names", check: checkJobNames },
@@ -38,6 +43,8 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check what tasks are and do", check: checkTasks },
   { name: "check ports", check: checkPorts },
   { name: "check services", check: checkServices },
+  { name: "check templates", check: checkTemplates(textCheck) },
+  { name: "check vault and secrets", check: checkVault },
   { name: "check identities", check: checkIdentities },
   { name: "check placement", check: checkPlacement },
   { name: "refuse what comes later", check: checkLater },

@@ -1,6 +1,7 @@
 /** Where the fields of a decoded job were written, looked up by the path admission calls a field. */
 import type { Position } from "../contract.ts";
 import type { Range } from "../hcl/mod.ts";
+import { rangeWithin } from "./within.ts";
 
 interface Written {
   /** The noun's head: `task "web"`. */
@@ -28,9 +29,10 @@ export class Places {
 
   /**
    * The innermost part of the path that was written; undefined when not even `job` was. A policy that a group has from its job (a task
-   * from its group) is found there.
+   * from its group) is found there. `Templates[0].EmbeddedTmpl@3:7` is line 3, column 7 of the text, if that was written there as it is.
    */
-  find(job: object, path: string): { readonly start: Position; readonly end: Position } | undefined {
+  find(job: object, place: string): { readonly start: Position; readonly end: Position } | undefined {
+    const [, path = place, line, column] = /^(.*)@(\d+):(\d+)$/s.exec(place) ?? [];
     const nouns: object[] = [job];
     let at: unknown = job;
     let found = this.#written.get(job)?.at;
@@ -45,6 +47,8 @@ export class Places {
         found = inner.at;
       }
     }
+    if (found !== undefined && line !== undefined && typeof at === "string")
+      found = rangeWithin(found, at, { line: Number(line), column: Number(column) }) ?? found;
     if (found === undefined) return undefined;
     return { start: found.source.positionAt(found.start), end: found.source.positionAt(found.end) };
   }

@@ -7,7 +7,14 @@ import { admitJob, parseJob } from "#jobspec";
 import { formatText } from "#jobspec/hcl";
 import { JOB_TEMPLATES } from "../../../src/cli/commands/job-init.ts";
 
-const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
+const CONTEXT = {
+  defaultNamespace: "default",
+  defaultRegion: "global",
+  priorityDefault: 50,
+  priorityMax: 100,
+  countMax: 50_000,
+  vault: { defaultIdentity: { aud: ["vault.io"], ttlNs: 3_600e9, env: false, file: false, filepath: "", extraClaims: {} } },
+};
 const root = join(import.meta.dirname, "../../..");
 const files = globSync("{templates/job,examples/**}/*.nomad.hcl", { cwd: root });
 
