@@ -12,6 +12,8 @@ export interface ExchangeUnderTest {
   readonly exchange: TokenExchange;
   readonly jwt: string;
   readonly badJwt: string;
+  /** Of a system that knows of a workload only what stands in its JWT: one of that allocation. */
+  readonly jwtFor?: (allocation: string) => string;
   /** What each living token that came from this exchange says of itself, as one text. */
   list(): Promise<readonly string[]>;
   readonly cut?: () => Promise<void>;
@@ -31,9 +33,9 @@ export function tokenExchangeConformance(maker: string, fresh: () => Promise<Exc
       });
     const described = (allocation: string) => ({ kind: "task" as const, description: { allocation, task: "main" } });
 
-    within("each exchange makes one token, that names its workload and is known", async ({ exchange, jwt, list }) => {
-      const one = await exchange.exchange({ jwt, ...described("first-allocation") });
-      const two = await exchange.exchange({ jwt, ...described("second-allocation") });
+    within("each exchange makes one token, that names its workload and is known", async ({ exchange, jwt, jwtFor = () => jwt, list }) => {
+      const one = await exchange.exchange({ jwt: jwtFor("first-allocation"), ...described("first-allocation") });
+      const two = await exchange.exchange({ jwt: jwtFor("second-allocation"), ...described("second-allocation") });
       assert.notEqual(one.SecretID, two.SecretID);
       assert.notEqual(one.AccessorID, two.AccessorID);
       assert.notEqual(one.AccessorID, one.SecretID);
@@ -59,6 +61,18 @@ export function tokenExchangeConformance(maker: string, fresh: () => Promise<Exc
       await exchange.revoke("00000000-1111-4222-8333-444444444444");
       assert.equal(await exchange.known("00000000-1111-4222-8333-444444444444"), false);
       assert.deepEqual(await under.list(), []);
+    });
+
+    within("a token that can be renewed lives on as the same; one that was given back is not renewed", async (under) => {
+      const { exchange, jwt } = under;
+      if (exchange.renew === undefined) return;
+      const token = await exchange.exchange({ jwt, ...described("a") });
+      assert.equal(token.renewable, true);
+      const { expiresAtMs, renewable } = await exchange.renew(token.SecretID);
+      assert.ok(renewable && expiresAtMs !== null && token.expiresAtMs !== null && expiresAtMs >= token.expiresAtMs - 1_000);
+      assert.equal(await exchange.known(token.SecretID), true);
+      await exchange.revoke(token.SecretID);
+      await assert.rejects(exchange.renew(token.SecretID), { code: "TOKEN_REFUSED" });
     });
 
     within("refuses a JWT it does not believe, without saying it, and makes nothing", async ({ exchange, badJwt, list }) => {
