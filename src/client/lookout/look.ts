@@ -22,6 +22,7 @@ import { PROOF_MS, type Member, type ThingWatch } from "./watch.ts";
 
 /** Shared for so long without trouble: the next trouble is a new one. */
 const CALM_MS = 60_000;
+const LAST_TRIES_MS = 1_000;
 /** Between two answers of a system that waits. */
 const BREATH_MS = 100;
 
@@ -263,9 +264,10 @@ export class Look implements Member {
           if (isTokenTrouble(thrown)) this.#needs.tokenGone();
           return;
         }
-        notBeforeMs = clock.nowMs() + this.#failed(thrown);
-        const endMs = endAtMs(held);
-        if (endMs !== null && notBeforeMs >= endMs) return;
+        const leftMs = (endAtMs(held) ?? Number.POSITIVE_INFINITY) - clock.nowMs();
+        if (leftMs <= 0) return;
+        // More often as its end comes near.
+        notBeforeMs = clock.nowMs() + Math.min(this.#failed(thrown), Math.max(LAST_TRIES_MS, leftMs / 4));
       }
     }
   }

@@ -147,7 +147,9 @@ export class ThingWatch {
 
   #isProven(member: Member, token: string): boolean {
     const provenAtMs = this.#provenAtMs.get(token);
-    if (provenAtMs === undefined || this.#problem !== "" || this.#fact === undefined) return false;
+    if (provenAtMs === undefined || this.#fact === undefined) return false;
+    // While nobody answers, members do not queue up to prove what they have proven: the watch alone tries.
+    if (this.#problem !== "") return this.#members.get(member) === token;
     const young = this.#members.has(member) || this.#index !== "" ? PROOF_MS / 2 : YOUNG_MS;
     return this.#needs.clock.nowMs() - provenAtMs < young;
   }
