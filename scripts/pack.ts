@@ -15,6 +15,7 @@ const result = await build({
   entryPoints: {
     main: "src/main.ts",
     "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts",
+    "template-worker": "src/template/worker/template-worker.ts",
     "log-keeper": "integrations/host/log-keeper/main.ts",
   },
   outdir: OUTPUT,

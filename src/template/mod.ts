@@ -9,6 +9,9 @@
  *
  * Never here: a job, a task, a token; how a thing is got or watched (client/lookout).
  *
- * Read next: contract.ts, then go/ (the language), functions/ (what it can say), render.ts (one round), worker/.
+ * Read next: contract.ts, then go/ (the language), functions/ (what it can say), handlebars/, render.ts (one round), worker/.
  */
 export * from "./contract.ts";
+export { checkTemplate } from "./render.ts";
+export { DENIED_BY_DEFAULT, FUNCTIONS } from "./functions/all.ts";
+export { createRenderer, type RendererOptions } from "./worker/renderer.ts";

@@ -1,5 +1,5 @@
 /** How the functions here are written down: what they take, what they do. */
-import { type ParameterKind, type TemplateFunction, TemplateFunctionError } from "../go/function.ts";
+import { type ParameterKind, type TemplateFunction, TemplateFunctionError, TemplateSignal } from "../go/function.ts";
 import type { Value } from "../go/value.ts";
 import type { Looking } from "./looking.ts";
 
@@ -21,7 +21,7 @@ export function fail(message: string): never {
 }
 
 /** Thrown when what a function is to make is larger than a rendering may be. */
-export class TooLargeError extends TemplateFunctionError {}
+export class TooLargeError extends TemplateSignal {}
 
 export const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
 export const ITEMS_MAX = 1_000_000;

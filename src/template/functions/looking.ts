@@ -2,6 +2,7 @@
 import { type Thing, thingKey } from "#ports";
 import type { Fact } from "../contract.ts";
 import type { Value } from "../go/value.ts";
+import { redactedWhole } from "../redact.ts";
 
 export interface LookingOptions {
   readonly facts: ReadonlyMap<string, Fact>;
@@ -36,6 +37,11 @@ export class Looking {
   /** The rendering waits for it though it was answered: it is not there, or empty where that is not good enough. */
   waitFor(thing: Thing): void {
     this.missing.set(thingKey(thing), thing);
+  }
+
+  /** A text of the template's own, for an error. */
+  withoutValues(message: string): string {
+    return redactedWhole(message, { facts: this.#facts, environment: this.environment });
   }
 
   variable(name: string): string | undefined {

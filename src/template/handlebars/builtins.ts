@@ -1,0 +1,16 @@
+/** Go's own functions, for Handlebars: comparing, counting, printf. `and` and `or` answer the value that decides. */
+import { BUILTINS } from "../go/builtins.ts";
+import { isTrue, type TemplateFunction, type Value } from "../go/mod.ts";
+
+const deciding = (stopsAt: boolean): TemplateFunction => ({
+  minimum: 1,
+  call: (args: readonly Value[]) => args.find((value) => isTrue(value ?? null) === stopsAt) ?? args.at(-1),
+});
+
+const TAKEN = ["not", "index", "slice", "len", "eq", "ne", "lt", "le", "gt", "ge", "print", "printf", "println"];
+
+export const BUILTIN_FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
+  ["and", deciding(false)],
+  ["or", deciding(true)],
+  ...[...BUILTINS].filter(([name]) => TAKEN.includes(name)),
+]);

@@ -1,0 +1,66 @@
+/** One round of one template: what it makes of what is known, which things it waits for, or what is wrong with it. Never throws. */
+import type { Thing } from "#ports";
+import { messageOf } from "#std";
+import { type CheckTemplate, type RenderAnswer, RENDERED_BYTES_MAX, type RenderRequest, type TemplateProblem } from "./contract.ts";
+import { DENIED_BY_DEFAULT } from "./functions/all.ts";
+import { TooLargeError } from "./functions/declare.ts";
+import { Looking } from "./functions/looking.ts";
+import { executeGoTemplate, TemplateError } from "./go/mod.ts";
+import { runHandlebars } from "./handlebars/run.ts";
+import { type Prepared, type PreparedTemplates, prepareTemplate } from "./parsed.ts";
+import { redacted } from "./redact.ts";
+
+export function renderTemplate(request: RenderRequest, templates: PreparedTemplates): RenderAnswer {
+  const looking = new Looking(request);
+  let prepared: Prepared;
+  try {
+    prepared = templates.prepare(request, request.deniedFunctions);
+  } catch (thrown) {
+    return { what: "failed", problem: problemOf(thrown), used: [] };
+  }
+  try {
+    const text = run(prepared, request, looking);
+    const used = [...looking.used.values()];
+    return looking.missing.size > 0 ? waiting(looking, used) : { what: "rendered", text, used };
+  } catch (thrown) {
+    const used = [...looking.used.values()];
+    // Without what is missing, what it does with it fails: `{{ (secret "a").Data.b }}`.
+    if (looking.missing.size > 0 && !(thrown instanceof TooLargeError)) return waiting(looking, used);
+    const problem = problemOf(thrown);
+    return { what: "failed", problem: { ...problem, message: redacted(problem.message, request) }, used };
+  }
+}
+
+const waiting = (looking: Looking, used: readonly Thing[]): RenderAnswer => ({ what: "waiting", missing: [...looking.missing.values()], used });
+
+function run({ functions, go, handlebars }: Prepared, request: RenderRequest, looking: Looking): string {
+  if (handlebars !== undefined) return runHandlebars(handlebars, functions, looking);
+  if (go === undefined) return "";
+  const { errorOnMissingKey } = request;
+  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, context: looking, outputBytesMax: RENDERED_BYTES_MAX });
+}
+
+export const checkTemplate: CheckTemplate = (template, deniedFunctions = DENIED_BY_DEFAULT) => {
+  try {
+    prepareTemplate({ ...template, errorOnMissingKey: false }, deniedFunctions);
+    return undefined;
+  } catch (thrown) {
+    return problemOf(thrown);
+  }
+};
+
+/** What is thrown by what is no template's doing (a RangeError: out of stack, or of string) comes as TEMPLATE_FAILED without what it says. */
+function problemOf(thrown: unknown): TemplateProblem {
+  if (thrown instanceof TemplateError) {
+    const { code, message, fix = "", line, column } = thrown;
+    return { code, message: message.replace('template "": ', "template: "), fix, line, column };
+  }
+  const nowhere = { fix: "", line: 0, column: 0 };
+  if (thrown instanceof TooLargeError) return { code: "TEMPLATE_TOO_LARGE", message: `Cannot render template: ${thrown.message}`, ...nowhere };
+  if (thrown instanceof RangeError) {
+    const tooLong = messageOf(thrown).includes("string length");
+    if (tooLong) return { code: "TEMPLATE_TOO_LARGE", message: "Cannot render template: what it makes is larger than 16 MiB", ...nowhere };
+    return { code: "TEMPLATE_FAILED", message: "Cannot render template: it is nested too deeply, or asks for too much at once", ...nowhere };
+  }
+  return { code: "TEMPLATE_FAILED", message: "Cannot render template: it met something that is not provided for", ...nowhere };
+}

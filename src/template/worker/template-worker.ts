@@ -1,0 +1,23 @@
+/** The thread that renders: whatever a template does, the agent goes on. It is started, and ended when a rendering takes too long, by renderer.ts. */
+import { parentPort } from "node:worker_threads";
+import type { Fact } from "../contract.ts";
+import { PreparedTemplates } from "../parsed.ts";
+import { renderTemplate } from "../render.ts";
+import type { WorkerReply, WorkerRequest } from "./protocol.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("the template worker was not started as one");
+const templates = new PreparedTemplates();
+const kept = new Map<string, Fact>();
+
+port.on("message", ({ forget, facts: sent, ...request }: WorkerRequest) => {
+  if (forget) kept.clear();
+  const facts = new Map<string, Fact>();
+  for (const [key, fact] of sent) {
+    if (fact !== undefined) kept.set(key, fact);
+    const known = kept.get(key);
+    if (known !== undefined) facts.set(key, known);
+  }
+  port.postMessage(renderTemplate({ ...request, facts }, templates) satisfies WorkerReply);
+});
+port.postMessage("ready" satisfies WorkerReply);
