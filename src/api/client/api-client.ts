@@ -7,6 +7,7 @@ import { agentCalls, namespaceCalls, nodeCalls, nodePoolCalls, scalingCalls, sta
 import { openExec } from "./exec.ts";
 import { jobCalls } from "./job-calls.ts";
 import type { ApiClientOptions } from "./options.ts";
+import { variableCalls } from "./variable-calls.ts";
 import { createRequester, withParameters, type QueryOptions } from "./requester.ts";
 
 export type ApiClient = ReturnType<typeof createApiClient>;
@@ -30,6 +31,7 @@ export function createApiClient(options: ApiClientOptions = {}) {
     agent: agentCalls(ask),
     status: statusCalls(ask),
     system: systemCalls(ask),
+    variables: variableCalls(ask),
     search: (body: SearchBody, query?: QueryOptions) => ask.put<SearchAnswer>(endpointPath("search", {}), body, query),
     searchFuzzy: (body: FuzzySearchBody, query?: QueryOptions) => ask.put<FuzzySearchAnswer>(endpointPath("search-fuzzy", {}), body, query),
     /** Heartbeats come as `{}`. Topics: "Job:web", "Allocation:*". */

@@ -15,7 +15,7 @@
  *
  * Read next: endpoints.ts, shapes.ts, then ../client/mod.ts and ../server/mod.ts.
  */
-export { ENDPOINTS, endpointPath } from "./endpoints.ts";
+export { ENDPOINTS, endpointPath, variableEndpointPath } from "./endpoints.ts";
 export { LATER_ENDPOINTS, LATER_METHODS, awaitedText } from "./later.ts";
 export type { Awaited, LaterEndpoint } from "./later.ts";
 export type { Endpoint, EndpointName, Method, PathParameters } from "./endpoints.ts";

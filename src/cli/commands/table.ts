@@ -156,6 +156,12 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     async () => (await import("./system-reconcile-summaries.ts")).systemReconcileSummaries,
   ),
   ui: entry("Show where the web UI is", async () => (await import("./ui.ts")).ui),
+  "var get": entry("Print a variable", async () => (await import("./var-get.ts")).varGet),
+  "var init": entry("Write an example of a variable", async () => (await import("./var-init.ts")).varInit),
+  "var list": entry("List variables", async () => (await import("./var-list.ts")).varList),
+  "var lock": entry("Run a command while holding a variable's lock", async () => (await import("./var-lock.ts")).varLock),
+  "var purge": entry("Remove a variable for good", async () => (await import("./var-purge.ts")).varPurge),
+  "var put": entry("Make a variable, or replace what it holds", async () => (await import("./var-put.ts")).varPut),
   version: entry("Show the version", async () => (await import("./version.ts")).version),
 
   action: alias("job action"),

@@ -1,6 +1,6 @@
 /** GET and PUT /v1/jobs, PUT /v1/jobs/parse, PUT /v1/validate/job. */
 import type { JobSubmission } from "#model";
-import { admitJob, parseJob } from "#jobspec";
+import { canonicalJob, parseJob } from "#jobspec";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
@@ -97,12 +97,12 @@ export const parseJobText: Handler = (call, context) => {
     allowFileFunctions: false,
   });
   if (!body.flag("Canonicalize")) return value(job);
-  const admitted = admitJob(job, {
+  const canonical = canonicalJob(job, {
     defaultNamespace: "default",
     defaultRegion: context.region,
     priorityDefault: 50,
     priorityMax: 100,
     countMax: 50_000,
   });
-  return json(context.texts.job(admitted.job));
+  return json(context.texts.job(canonical));
 };
