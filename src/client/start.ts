@@ -1,5 +1,5 @@
 /** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
-import type { AllocationId, Node, NodeId } from "#model";
+import type { Allocation, AllocationId, IdentityRequest, Node, NodeId, Task } from "#model";
 import type {
   Catalog,
   ClientStore,
@@ -17,9 +17,11 @@ import type {
   ServicesChanged,
   TaskLogs,
   TaskSockets,
+  ThingSource,
   Timer,
   TokenExchange,
 } from "#ports";
+import type { Renderer } from "#template";
 import { driverRegistry } from "#driver";
 import { messageOf } from "#std";
 import type { AllocationRunner } from "./allocation/runner.ts";
@@ -28,6 +30,11 @@ import { Collector } from "./garbage/collector.ts";
 import { Leftovers } from "./garbage/leftovers.ts";
 import { Herd } from "./herd.ts";
 import { SignedIdentities } from "./identity/book.ts";
+import { fileThings } from "./lookout/file-source.ts";
+import { ThingLookout } from "./lookout/lookout.ts";
+import { NomadServices } from "./lookout/nomad-services.ts";
+import { nomadThings } from "./lookout/nomad-source.ts";
+import { followingServices } from "./node/following.ts";
 import { fingerprint, worthTelling } from "./node/fingerprint.ts";
 import { nodeIdentity } from "./node/identity.ts";
 import { Metadata } from "./node/metadata.ts";
@@ -39,9 +46,11 @@ import { Surroundings } from "./node/surroundings.ts";
 import { nativeCatalog } from "./registration/native-catalog.ts";
 import { CatalogRegistrar } from "./registration/registrar.ts";
 import { nodeServices } from "./services/node-services.ts";
+import { SealedFacts, type FactStore } from "./sealed-facts.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { KillPoint } from "./step.ts";
-import { ConsulTokens } from "./tokens/book.ts";
+import { forgetStrangers } from "./templates/strangers.ts";
+import { WorkloadTokens } from "./tokens/book.ts";
 import type { ClientWorld, Report } from "./world.ts";
 
 export interface ClientNeeds {
@@ -52,6 +61,14 @@ export interface ClientNeeds {
   readonly fingerprintSources?: readonly FingerprintSource[];
   /** Workloads' identities are traded for Consul tokens here; left out: there are none. */
   readonly tokenExchange?: TokenExchange;
+  /** And for Vault tokens. */
+  readonly vaultTokenExchange?: TokenExchange;
+  /** Reads what templates look at in Consul and Vault; the servers' variables and services, and files, are read in here. */
+  readonly thingSources?: readonly ThingSource[];
+  /** Renders templates; made once, when a task first needs it. Left out: tasks with templates fail, and say so. */
+  readonly renderer?: () => Renderer;
+  /** 32 bytes: seals tokens, credentials and what stands in for them in the node's memory. Left out (tests): they lie there as they are. */
+  readonly sealingKey?: Uint8Array;
   /** Each task gets a socket to the agent's API; left out: none does. */
   readonly taskSockets?: TaskSockets;
   /** Where services are made known beside Drover's own registry, which is always there. */
@@ -114,7 +131,35 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   let node = await look();
   const servers = new ConnectedServers(clock, random);
   const identities = new SignedIdentities({ servers, clock, random, report });
-  const consulTokens = new ConsulTokens({ exchange: needs.tokenExchange, identities, store, clock, random, report });
+  const secrets: FactStore = needs.sealingKey === undefined ? store : new SealedFacts({ store, key: needs.sealingKey });
+  const book = { identities, store: secrets, clock, random, report };
+  const consulTokens = new WorkloadTokens({ ...book, system: "Consul", prefix: "consul-token/", exchange: needs.tokenExchange });
+  const vaultTokens = new WorkloadTokens({
+    ...book,
+    system: "Vault",
+    prefix: "vault-token/",
+    exchange: needs.vaultTokenExchange,
+    mayRunOut: (request) => taskOf(herd.runners.get(request.AllocationID)?.allocation, request)?.Vault?.AllowTokenExpiration === true,
+  });
+  const following = followingServices(needs.servicesChanged !== undefined);
+  const nomadServices = new NomadServices();
+  const lookout = new ThingLookout({
+    sources: [
+      ...(needs.thingSources ?? []),
+      nomadThings({ servers, services: nomadServices, clock, followServices: () => following.begin() }),
+      fileThings({
+        disk: needs.disk,
+        clock,
+        allocationsDirectory: settings.allocationDirectory,
+        sandboxDisabled: settings.template.sandboxDisabled,
+      }),
+    ],
+    facts: secrets,
+    clock,
+    random,
+    report,
+  });
+  const renderer = onceMade(needs.renderer);
   const tokens = consulTokens;
   const registry = nativeCatalog({ servers, node: () => node, allocation: (id) => herd.runners.get(id)?.allocation, clock });
   const catalogs = [registry, ...(needs.catalogs ?? [])];
@@ -123,6 +168,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const world: ClientWorld = {
     settings,
     store,
+    secrets,
     clock,
     random,
     machine,
@@ -136,6 +182,9 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     checks,
     identities,
     consulTokens,
+    vaultTokens,
+    lookout,
+    renderer: renderer.get,
     taskSockets: needs.taskSockets,
     killPoint: needs.killPoint ?? (() => {}),
     node: () => node,
@@ -157,6 +206,14 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   registrar.subscribe(servicesChanged);
   checks.subscribe(servicesChanged);
   tokens.subscribe((request) => registrar.tokenReplaced(request));
+  for (const [system, each] of [
+    ["consul", consulTokens],
+    ["vault", vaultTokens],
+  ] as const) {
+    each.subscribe(({ AllocationID, Workload }) => {
+      if (Workload.Kind === "task") lookout.tokenReplaced(AllocationID, Workload.Task, system);
+    });
+  }
   /** Addresses and metadata of the node stand in what its allocations offer. */
   const nodeIs = (changed: Node) => {
     node = changed;
@@ -173,7 +230,11 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   });
 
   herd.restore();
-  consulTokens.restore(new Set([...herd.runners].filter(([, runner]) => !runner.isOver).map(([id]) => id)));
+  const living = new Set([...herd.runners].filter(([, runner]) => !runner.isOver).map(([id]) => id));
+  consulTokens.restore(living);
+  vaultTokens.restore(living);
+  lookout.restore(living);
+  forgetStrangers(secrets, living);
   await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
   herd.begin();
   registrar.start();
@@ -192,6 +253,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       }),
     servicesChanged: (change) => {
       needs.servicesChanged?.(change);
+      nomadServices.accept(change);
       registrar.registryChanged(change);
     },
   };
@@ -205,10 +267,8 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     connected: (connection) => {
       reporter.use(connection);
       servers.use(connection);
-      if (connection === undefined) return;
-      registrar.lookAgain("nomad");
-      // When it fails the connection is lost, and the next one begins anew.
-      if (needs.servicesChanged !== undefined) connection.followServices().catch(() => connection.close());
+      if (connection !== undefined) registrar.lookAgain("nomad");
+      following.on(connection);
     },
     heard: () => solitude.heard(),
   });
@@ -233,6 +293,13 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       allocations_with_consul_tokens: consulTokens.counts.allocations,
       consul_tokens: consulTokens.counts.held,
       consul_tokens_returning: consulTokens.counts.returning,
+      vault_tokens: vaultTokens.counts.held,
+      vault_tokens_returning: vaultTokens.counts.returning,
+      template_things: lookout.counts.things,
+      template_readers: lookout.counts.readers,
+      template_reads: lookout.counts.reads,
+      template_leases: lookout.counts.leases,
+      template_leases_returning: lookout.counts.returning,
       waiting_for_identities: identities.counts.waiting,
       waiting_for_servers: servers.waiting,
     }),
@@ -252,12 +319,27 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       session.close();
       reporter.close();
       herd.detach();
-      await consulTokens.close();
+      // Leases first: they are given back with the tokens.
+      await lookout.close();
+      await Promise.all([consulTokens.close(), vaultTokens.close()]);
+      await renderer.close();
       identities.close();
       await needs.taskLogs.release({ stop: stopTasks });
       store.close();
     },
   };
+}
+
+function onceMade(make: (() => Renderer) | undefined): { get(): Renderer | undefined; close(): Promise<void> } {
+  let made: Renderer | undefined;
+  return {
+    get: () => (made ??= make?.()),
+    close: async () => made?.close(),
+  };
+}
+
+function taskOf(allocation: Allocation | undefined, { Workload }: IdentityRequest): Task | undefined {
+  return allocation?.Job.TaskGroups.find(({ Name }) => Name === allocation.TaskGroup)?.Tasks.find(({ Name }) => Name === Workload.Task);
 }
 
 /** Stands in where nobody gave a probe. */

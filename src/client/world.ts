@@ -2,10 +2,12 @@
 import type { Node } from "#model";
 import type { ClientStore, Clock, Devices, Disk, Machine, Random, TaskLogs, TaskSockets } from "#ports";
 import type { DriverRegistry } from "#driver";
-import type { IdentityBook, TokenBook } from "./contract.ts";
+import type { Renderer } from "#template";
+import type { IdentityBook, Lookout, TokenBook } from "./contract.ts";
 import type { Board } from "./checks/board.ts";
 import type { Registrar, Servers } from "./contract.ts";
 import type { ClientSettings } from "./settings.ts";
+import type { FactStore } from "./sealed-facts.ts";
 import type { KillPoint } from "./step.ts";
 
 /** Something for the operator's log: what went on, in one line, and its fields. Never secrets. */
@@ -23,8 +25,14 @@ export interface ClientWorld {
   readonly disk: Disk;
   readonly machine: Machine;
   readonly store: ClientStore;
+  /** The part of it that is sealed. */
+  readonly secrets: FactStore;
   readonly identities: IdentityBook;
   readonly consulTokens: TokenBook;
+  readonly vaultTokens: TokenBook;
+  readonly lookout: Lookout;
+  /** Made when a task first needs it; undefined: this agent cannot render. */
+  readonly renderer: () => Renderer | undefined;
   /** undefined: tasks get no socket to the agent's API. */
   readonly taskSockets: TaskSockets | undefined;
   readonly clock: Clock;

@@ -42,6 +42,8 @@ export interface EnvironmentRequest {
   /** The agent's own environment, or {} when the task gets none of it. */
   readonly host: Readonly<Record<string, string | undefined>>;
   readonly hostDenied: readonly string[];
+  /** Further names for `${…}`: what stands behind `secret.…` and `sealed.…`. */
+  readonly further?: Names;
 }
 
 export interface TaskEnvironment {
@@ -52,6 +54,7 @@ export interface TaskEnvironment {
 
 export function buildEnvironment(request: EnvironmentRequest): TaskEnvironment {
   const names = nodeNames(request.node, request.region);
+  for (const [name, value] of request.further ?? []) names.set(name, value);
   const variables = new Map<string, string>();
   const set = (name: string, value: string) => {
     variables.set(name, value);

@@ -159,6 +159,21 @@ export function hookFailed(time: number, hook: string, problem: string): TaskEve
   return event("Task hook failed", time, message, { Message: message, Details: { task_hook: hook, message: problem } });
 }
 
+/** What its templates wait for, did, or could not do. Never a value that stands in one. */
+export function template(time: number, message: string, details: Readonly<Record<string, string>> = {}): TaskEvent {
+  return event("Template", time, message, { Message: message, Details: { message, ...details } });
+}
+
+/** `change_script` went wrong; `fails`: and the task with it. */
+export function scriptFailed(time: number, command: string, args: readonly string[], problem: string, fails: boolean): TaskEvent {
+  const message = `Template failed to run script ${command} with arguments ${JSON.stringify(args)} on change: ${problem}`;
+  return event("Task hook failed", time, message, {
+    Message: message,
+    FailsTask: fails,
+    Details: { task_hook: "template", message, ...(fails ? { fails_task: "true" } : {}) },
+  });
+}
+
 /** Anything else the driver wants to tell. */
 export function driverMessage(time: number, message: string): TaskEvent {
   return event("Driver", time, message, { Message: message, Details: { driver_message: message } });

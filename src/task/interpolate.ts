@@ -3,6 +3,8 @@
  *
  *   ${env["X"]}, ${env.X}, ${X}      a variable of the task's environment
  *   ${attr.…} ${meta.…} ${node.…}    what the node is
+ *   ${secret.<name>.<key>}           read by a `secret` block of the task
+ *   ${sealed.…}                      the value of a sensitive variable of the job, which stands sealed in it
  *
  * What is unknown stays as it was written: a shell script's own `${X}` survives.
  */
@@ -10,7 +12,7 @@ import type { Node } from "#model";
 
 export type Names = ReadonlyMap<string, string>;
 
-const REFERENCE = /\$\{\s*([A-Za-z_][\w./-]*)\s*(?:\[\s*"([^"\]]*)"\s*\])?\s*\}/g;
+const REFERENCE = /\$\{\s*(sealed\.[^\s"{}]+|[A-Za-z_][\w./-]*)\s*(?:\[\s*"([^"\]]*)"\s*\])?\s*\}/g;
 
 export function interpolate(text: string, names: Names): string {
   if (!text.includes("${")) return text;

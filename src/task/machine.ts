@@ -40,6 +40,8 @@ export interface KillOrder {
   /** Said before "Killing": "Sibling Task Failed", …; null when the servers want it. */
   readonly because: TaskEvent | null;
   readonly reason: string;
+  /** It did not end well, whatever its exit says: the task has failed. */
+  readonly fails?: boolean;
 }
 
 export interface SetUpFailure {
@@ -191,7 +193,8 @@ function ended(machine: TaskMachine, exit: TaskExit, facts: StepFacts): TaskMach
 function killed(machine: TaskMachine, order: KillOrder, facts: StepFacts): TaskMachine {
   if (machine.phase === "dead" || machine.phase === "leaving" || machine.killedAt !== null) return machine;
   const because = order.because === null ? machine : told(machine, order.because);
-  const marked: TaskMachine = { ...because, killedAt: facts.nowNs };
+  const state = order.fails === true ? { ...because.state, Failed: true } : because.state;
+  const marked: TaskMachine = { ...because, state, killedAt: facts.nowNs };
   const announce = (of: TaskMachine) => told(of, say.killing(facts.nowNs, facts.killTimeoutNs, order.reason));
   switch (machine.phase) {
     case "waiting":

@@ -24,6 +24,7 @@ import {
   type TaskProgress,
 } from "./progress.ts";
 import { RunLimit } from "./run-limit.ts";
+import { AllocationTurn } from "./turn.ts";
 import { AllocationServices } from "./services.ts";
 import { obtainIdentities } from "./steps/identities.ts";
 import { allocationPipeline } from "./steps/list.ts";
@@ -54,6 +55,7 @@ export class AllocationRunner {
   readonly #health: HealthWatch;
   readonly #limit: RunLimit;
   readonly #services: AllocationServices;
+  readonly #turn: AllocationTurn;
   #allocation: Allocation;
   #progress: AllocationProgress;
   #stopWanted = false;
@@ -69,6 +71,14 @@ export class AllocationRunner {
     this.#progress = needs.progress;
     this.directory = join(needs.world.settings.allocationDirectory, needs.allocation.ID);
     this.whenOver = this.#overPromise.promise;
+    this.#turn = new AllocationTurn({
+      world: needs.world,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      states: () => this.#standing(),
+      servicesProblem: () => this.#services.problem(),
+      attend: () => this.#world.checks.attend(this.id),
+    });
     this.#tasks = new Map(Object.entries(needs.progress.tasks).map(([name, progress]) => [name, this.#taskRunner(name, progress)]));
     this.#context = {
       world: needs.world,
@@ -136,6 +146,7 @@ export class AllocationRunner {
   /** Goes on from wherever it is. */
   start(): void {
     if (this.isOver) this.#overPromise.resolve();
+    this.#turn.resume(this.isOver);
     void this.#run().catch((thrown: unknown) => this.#report("error", "allocation runner broke", { problem: messageOf(thrown) }));
   }
 
@@ -171,7 +182,10 @@ export class AllocationRunner {
   servicesChanged(): void {
     if (this.#detached) return;
     this.#services.look();
-    if (this.phase === "running") this.#health.look();
+    if (this.phase === "running") {
+      this.#health.look();
+      this.#turn.look();
+    }
   }
 
   /** The servers know the states as they were when `progress` was told. */
@@ -223,6 +237,7 @@ export class AllocationRunner {
     this.#interruption.resolve();
     this.#health.stop();
     this.#limit.stop();
+    this.#turn.detach();
     for (const task of this.#tasks.values()) task.detach();
     this.#nudge();
   }
@@ -288,6 +303,7 @@ export class AllocationRunner {
       allocationDirectory: this.directory,
       stoppedFirst: () => stopOrder(this.#group.Tasks)[0]?.includes(name) === true,
       withdrawServices: () => this.#services.withdrawn(),
+      turn: this.#turn,
       progress,
       save: (next) => this.#taskChanged(name, next),
     });
@@ -344,6 +360,7 @@ export class AllocationRunner {
     }
     if (this.#detached) return;
     this.#setPhase("exiting");
+    this.#turn.end();
     this.#health.stop();
     this.#limit.stop();
   }
@@ -426,6 +443,15 @@ export class AllocationRunner {
     }
   }
 
+  /** As the states say, but of a task on its way down: it does not run any more. */
+  #standing(): AllocationStates {
+    const states = Object.entries(this.#progress.tasks).map(([name, { machine }]) => {
+      const going = machine.state.State === "running" && machine.phase !== "running";
+      return [name, going ? { ...machine.state, State: "pending" as const } : machine.state] as const;
+    });
+    return Object.fromEntries(states);
+  }
+
   #clientStatus(): string {
     return rollUp(taskStates(this.#progress)).ClientStatus;
   }
@@ -452,6 +478,7 @@ export class AllocationRunner {
     if (this.phase === "running" && !this.#detached) {
       this.#limit.look();
       this.#health.look();
+      this.#turn.look();
     }
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
@@ -461,6 +488,8 @@ export class AllocationRunner {
     this.#world.report({ level, message, fields: { alloc_id: this.id, ...fields } });
   }
 }
+
+type AllocationStates = ReturnType<typeof taskStates>;
 
 function haltReason(halted: Halt | null): string {
   if (halted === "overtime") return OVERTIME_DESCRIPTION;

@@ -1,7 +1,10 @@
 /** What the steps of a task see, and what one leaves for the next. */
 import type { Allocation, Task, TaskEvent, TaskGroup } from "#model";
-import type { Driver, TaskExit, TaskHandle, TaskPlace } from "#ports";
-import type { TaskEnvironment, TaskMachine } from "#task";
+import type { Driver, ExecSession, TaskExit, TaskHandle, TaskPlace } from "#ports";
+import type { KillOrder, TaskEnvironment, TaskMachine } from "#task";
+import type { Turn } from "../allocation/turn.ts";
+import type { TaskThings } from "../templates/things.ts";
+import type { Told } from "../templates/told.ts";
 import type { ClientWorld } from "../world.ts";
 import type { Beside } from "./beside.ts";
 
@@ -35,12 +38,27 @@ export interface ExecutionContext {
   /** Something changed under the running task that it must be started anew for, or told of. Nothing happens unless it runs. */
   readonly restart: (reason: string) => void;
   readonly signal: (signal: string) => Promise<void>;
+  readonly kill: (order: KillOrder) => void;
+  /** A command in the running task. Rejects with TASK_NOT_RUNNING, or as the driver does. */
+  readonly exec: (command: readonly string[]) => Promise<ExecSession>;
+  /** Before a restart that a change elsewhere asks for. */
+  readonly turn: Turn;
+  /** What its templates and secrets look at. */
+  readonly things: TaskThings;
+  /** What the running process was last told of. */
+  readonly told: Told;
   /** What steps keep going on beside the process, by the step's name. Ended by its exit, and when the agent goes. */
   readonly beside: Map<string, Beside>;
 
   // Left by steps.
   driver: Driver | undefined;
   environment: TaskEnvironment | undefined;
+  /** What steps put over the environment: kept when it is built again. */
+  added: Readonly<Record<string, string>>;
+  /** Values behind `${secret.…}` and `${sealed.…}`. Secrets. */
+  names: ReadonlyMap<string, string>;
+  /** Those of a task that was found again are known. */
+  named: Promise<void>;
   config: Readonly<Record<string, unknown>>;
   user: string;
   place: TaskPlace | undefined;

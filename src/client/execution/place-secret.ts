@@ -6,12 +6,12 @@ import type { ExecutionContext } from "./context.ts";
  * `path`: below the task's directory, which is the root of what may be written: links of the task that lead out of it are refused
  * (FILE_OUTSIDE), also into another task's.
  */
-export async function placeSecret(context: ExecutionContext, path: string, secret: string): Promise<void> {
+export async function placeSecret(context: ExecutionContext, path: string, secret: string, mode = 0o600): Promise<void> {
   const { world, allocationDirectory, task, user, driver } = context;
   await world.disk.write(join(allocationDirectory, task().Name), {
     path,
     data: secret,
-    mode: 0o600,
+    mode,
     user: user === "" ? (driver?.capabilities.defaultUser ?? "") : user,
   });
 }
@@ -19,5 +19,6 @@ export async function placeSecret(context: ExecutionContext, path: string, secre
 /** Over the task's own `env`, as every hook's variables. What runs already keeps what it was started with. */
 export function addVariables(context: ExecutionContext, added: Readonly<Record<string, string>>): void {
   const { environment } = context;
+  context.added = { ...context.added, ...added };
   if (environment !== undefined) context.environment = { ...environment, variables: { ...environment.variables, ...added } };
 }

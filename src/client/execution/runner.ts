@@ -10,6 +10,10 @@ import { messageOf, NamedError } from "#std";
 import type { ExecSession, TaskExec, TaskHandle, TaskPlace } from "#ports";
 import { stepTask, taskEvents, type KillOrder, type TaskInput, type TaskMachine } from "#task";
 import type { TaskProgress } from "../allocation/progress.ts";
+import type { Turn } from "../allocation/turn.ts";
+import { readerNeeds } from "../templates/reader-needs.ts";
+import { TaskThings } from "../templates/things.ts";
+import { Told } from "../templates/told.ts";
 import { enterSteps, resumeSteps, unwindSteps, type Step } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { ExecutionContext } from "./context.ts";
@@ -35,6 +39,7 @@ export interface TaskRunnerNeeds {
   readonly allocationDirectory: string;
   readonly stoppedFirst: () => boolean;
   readonly withdrawServices: () => Promise<void>;
+  readonly turn: Turn;
   readonly progress: TaskProgress;
   /** Stores and tells others; false when it could not be stored. */
   readonly save: (progress: TaskProgress) => boolean;
@@ -74,9 +79,17 @@ export class TaskRunner {
       signal: async (signal) => {
         if (this.machine.phase === "running") await this.signal(signal);
       },
+      kill: (order) => this.kill(order),
+      exec: (command) => this.exec({ command, tty: false }),
+      turn: needs.turn,
+      things: new TaskThings(() => needs.world.lookout.reader(readerNeeds(needs))),
+      told: new Told(needs.world.secrets, needs.allocation().ID, needs.task().Name),
       beside: new Map(),
       driver: undefined,
       environment: undefined,
+      added: {},
+      names: new Map(),
+      named: Promise.resolve(),
       config: {},
       user: "",
       place: needs.progress.place ?? undefined,

@@ -46,6 +46,13 @@ export function consulIdentity(group: Pick<TaskGroup, "Consul">, task: Pick<Task
   return (task.Identities ?? []).find((each) => each.Name === `consul_${cluster === "" ? "default" : cluster}`);
 }
 
+/** The identity a task logs in to Vault with: admission gives one to every task with a `vault` block. undefined: it has none. */
+export function vaultIdentity(task: Pick<Task, "Vault" | "Identities">): Identity | undefined {
+  if (task.Vault === null || task.Vault === undefined) return undefined;
+  const cluster = task.Vault.Cluster === "" ? "default" : task.Vault.Cluster;
+  return (task.Identities ?? []).find((each) => each.Name === `vault_${cluster}`);
+}
+
 export function identityName(identity: Pick<Identity, "Name">): string {
   return identity.Name === "" ? DEFAULT_IDENTITY_NAME : identity.Name;
 }

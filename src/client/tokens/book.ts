@@ -1,12 +1,16 @@
 /**
- * Consul tokens of the workloads on this node: a service's and a task's identity is traded for one, and each is accounted for until it was
- * given back.
+ * Tokens of another system (Consul, Vault) for the workloads on this node: a service's and a task's identity is traded for one, and each is
+ * accounted for until it was given back. One book for each system.
  *
  *                  token               stored              2/3 of its life, or gone
  *   (nothing) ─────────► exchanging ─────────► held ──────────────────────────────► exchanging ─► (the next one) held
- *                             │                  │                                       └─ not gone: the old one waits for the end
- *                             │ allocation over  │ revoke, or its allocation is not known after a restart
- *                             └──────────────────┴──────► returning ──► given back: erased
+ *                             │                │ ▲ │                                     └─ not gone: the old one waits for the end
+ *                             │        renewed └─┘ │
+ *                             │ allocation over    │ revoke, or its allocation is not known after a restart
+ *                             └────────────────────┴──────► returning ──► given back: erased
+ *
+ * Where the system can, 2/3 through its life a token is renewed and stays the same one; only when that is refused, or hardly helps any more
+ * (its longest life is near), another one is exchanged. Nobody is told of a renewal.
  *
  * Invariants:
  * - A token is on disk before anybody uses it, and erased after it was given back (or is out): whatever the agent dies of and when, the next
@@ -20,7 +24,7 @@
  * at the end of its life (the auth method's MaxTokenTTL: give it one), or with whoever made it.
  */
 import type { AllocationId, IdentityRequest } from "#model";
-import type { Clock, ClientStore, ExchangedToken, Random, Timer, TokenExchange } from "#ports";
+import type { Clock, ExchangedToken, Random, Timer, TokenExchange } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { TokenBook } from "../contract.ts";
 import type { SignedIdentities } from "../identity/book.ts";
@@ -28,7 +32,7 @@ import { identityKey } from "../identity/wanted.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { Report } from "../world.ts";
 import { Patrol } from "./patrol.ts";
-import { allocationOf, eraseRecord, isOut, readRecords, replaceAtMs, writeRecord, type TokenRecord } from "./record.ts";
+import { allocationOf, isOut, isSpent, replaceAtMs, TokenShelf, type TokenRecord, type TokenStore } from "./record.ts";
 import { TokenReturns } from "./returns.ts";
 
 const EXCHANGES_MAX = 16;
@@ -39,11 +43,18 @@ const TASK_TOKEN_LOOK_MS = 20_000;
 const CLOSE_WAIT_MS = 3_000;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-export interface ConsulTokensNeeds {
+export interface WorkloadTokensNeeds {
+  /** For people: "Consul". */
+  readonly system: string;
+  /** What the names of its facts begin with: "consul-token/". */
+  readonly prefix: string;
   /** undefined: none is configured. */
   readonly exchange: TokenExchange | undefined;
+  /** This workload wants its token for a beginning only: it is neither renewed nor replaced, and runs out. Left out: none does. */
+  readonly mayRunOut?: (request: IdentityRequest) => boolean;
   readonly identities: Pick<SignedIdentities, "fresh">;
-  readonly store: ClientStore;
+  /** Its facts are secrets: a part of the node's memory that seals them. */
+  readonly store: TokenStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -67,8 +78,9 @@ interface Workload {
   timer: Timer | undefined;
 }
 
-export class ConsulTokens implements TokenBook {
-  readonly #needs: ConsulTokensNeeds;
+export class WorkloadTokens implements TokenBook {
+  readonly #needs: WorkloadTokensNeeds;
+  readonly #shelf: TokenShelf;
   readonly #returns: TokenReturns;
   readonly #living = new Map<AllocationId, Living>();
   readonly #listeners = new Set<(request: IdentityRequest, token: string) => void>();
@@ -77,9 +89,10 @@ export class ConsulTokens implements TokenBook {
   readonly #patrol: Patrol<Workload>;
   #closed = false;
 
-  constructor(needs: ConsulTokensNeeds) {
+  constructor(needs: WorkloadTokensNeeds) {
     this.#needs = needs;
-    this.#returns = new TokenReturns(needs);
+    this.#shelf = new TokenShelf(needs.store, needs.prefix);
+    this.#returns = new TokenReturns({ ...needs, shelf: this.#shelf });
     const all = () =>
       [...this.#living.values()].flatMap(({ workloads }) => [...workloads.values()].filter(({ held }) => held !== undefined));
     this.#patrol = new Patrol({
@@ -93,7 +106,7 @@ export class ConsulTokens implements TokenBook {
 
   /** After a restart: takes up the tokens of the allocations that still live here, and gives back the others. Once, before anything else. */
   restore(living: ReadonlySet<AllocationId>): void {
-    for (const record of readRecords(this.#needs.store)) {
+    for (const record of this.#shelf.read()) {
       if (record.state === "returning" || !living.has(allocationOf(record))) this.#giveBack(record);
       else this.#takeUp(record);
     }
@@ -125,7 +138,7 @@ export class ConsulTokens implements TokenBook {
     const living = this.#living.get(id);
     if (living === undefined) return;
     this.#living.delete(id);
-    living.over.abort(over(id));
+    living.over.abort(this.#over(id));
     for (const { timer, held, old } of living.workloads.values()) {
       timer?.cancel();
       for (const record of held === undefined ? old : [...old, held]) this.#giveBack(record);
@@ -195,26 +208,28 @@ export class ConsulTokens implements TokenBook {
 
   /** Between the answer and its first use. Nothing is waited for in here. */
   #store(workload: Workload, made: ExchangedToken, exchange: TokenExchange): TokenRecord {
-    const { store, clock } = this.#needs;
+    const { clock, system } = this.#needs;
     const record: TokenRecord = {
       request: workload.request,
       accessor: made.AccessorID,
       secret: made.SecretID,
       expiresAtMs: made.expiresAtMs,
       mintedAtMs: clock.nowMs(),
+      renewable: made.renewable === true,
+      lifeMs: made.expiresAtMs === null ? null : made.expiresAtMs - clock.nowMs(),
       state: workload.living.over.signal.aborted ? "returning" : "held",
     };
     try {
       if (this.#closed) throw new Error("the agent stops");
-      writeRecord(store, record);
+      this.#shelf.write(record);
     } catch (thrown) {
       // What could not be found again is not kept.
       void exchange.revoke(record.secret).catch(() => undefined);
-      throw new NamedError("TOKEN_NOT_KEPT", `Cannot keep a Consul token: ${messageOf(thrown)}`, { cause: thrown });
+      throw new NamedError("TOKEN_NOT_KEPT", `Cannot keep a ${system} token: ${messageOf(thrown)}`, { cause: thrown });
     }
     if (record.state === "returning") {
       this.#returns.add(record);
-      throw over(workload.request.AllocationID);
+      throw this.#over(workload.request.AllocationID);
     }
     const { held, had } = workload;
     if (held !== undefined) this.#putAside(workload, held);
@@ -228,11 +243,11 @@ export class ConsulTokens implements TokenBook {
   /** Replaced: kept until the end of its allocation, or its own. */
   #putAside(workload: Workload, record: TokenRecord): void {
     const old: TokenRecord = { ...record, state: "old" };
-    writeRecord(this.#needs.store, old);
+    this.#shelf.write(old);
     const now = this.#needs.clock.nowMs();
     workload.old = [...workload.old, old].filter((each) => {
       const out = isOut(each, now);
-      if (out) eraseRecord(this.#needs.store, each);
+      if (out) this.#shelf.erase(each);
       return !out;
     });
   }
@@ -254,7 +269,7 @@ export class ConsulTokens implements TokenBook {
 
   #giveBack(record: TokenRecord): void {
     const returning: TokenRecord = { ...record, state: "returning" };
-    if (record.state !== "returning") writeRecord(this.#needs.store, returning);
+    if (record.state !== "returning") this.#shelf.write(returning);
     this.#returns.add(returning);
   }
 
@@ -264,6 +279,7 @@ export class ConsulTokens implements TokenBook {
     workload.timer = undefined;
     const { held, living, request } = workload;
     if (held === undefined || living.over.signal.aborted || this.#closed) return;
+    if (this.#needs.mayRunOut?.(request) === true) return;
     if (isWatched(workload)) this.#patrol.begin();
     const { clock, random } = this.#needs;
     const replaceMs = (replaceAtMs(held) ?? Number.POSITIVE_INFINITY) - clock.nowMs();
@@ -293,7 +309,7 @@ export class ConsulTokens implements TokenBook {
     if (exchange === undefined || workload.renewing) return;
     const first = workload.held;
     const ended = workload.living.over.signal;
-    const done = () => ended.aborted || this.#closed || (workload.held !== undefined && workload.held !== first);
+    const done = () => ended.aborted || this.#closed || (workload.held !== undefined && workload.held.secret !== first?.secret);
     workload.renewing = true;
     for (let waitMs = RETRY_FIRST_MS; !done(); waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
       try {
@@ -317,15 +333,38 @@ export class ConsulTokens implements TokenBook {
       const known = await exchange.known(held.secret);
       if (known || living.over.signal.aborted || this.#closed || workload.held !== held) return;
       workload.held = undefined;
-      eraseRecord(this.#needs.store, held);
+      this.#shelf.erase(held);
       this.#patrol.alarm();
-    }
+    } else if (held !== undefined && (await this.#prolong(workload, held, exchange))) return;
     await this.#exchange(workload, exchange);
+  }
+
+  /** The same token lives on: true. false: another one is needed (refused, or its longest life is near). Rejects when nobody answers. */
+  async #prolong(workload: Workload, held: TokenRecord, exchange: TokenExchange): Promise<boolean> {
+    if (exchange.renew === undefined || held.renewable !== true) return false;
+    const { clock } = this.#needs;
+    let renewed: Awaited<ReturnType<NonNullable<TokenExchange["renew"]>>>;
+    try {
+      renewed = await exchange.renew(held.secret);
+    } catch (thrown) {
+      if (thrown instanceof NamedError && thrown.code === "TOKEN_UNREACHABLE") throw thrown;
+      return false;
+    }
+    if (workload.living.over.signal.aborted || this.#closed || workload.held !== held) return true;
+    const next: TokenRecord = { ...held, ...renewed, renewedAtMs: clock.nowMs() };
+    workload.held = next;
+    this.#shelf.write(next);
+    return !isSpent(next);
   }
 
   #complain({ request }: Workload, thrown: unknown): void {
     const fields = { alloc_id: request.AllocationID, task: request.Workload.Task, problem: messageOf(thrown) };
-    this.#needs.report({ level: "warn", message: "a Consul token could not be replaced, trying again", fields });
+    this.#needs.report({ level: "warn", message: `a ${this.#needs.system} token could not be replaced, trying again`, fields });
+  }
+
+  #over(id: AllocationId): NamedError {
+    const message = `Cannot get a ${this.#needs.system} token for allocation ${id.slice(0, 8)}: it is over on this node`;
+    return new NamedError("TOKEN_WORKLOAD_OVER", message);
   }
 }
 
@@ -343,6 +382,3 @@ function describe({ AllocationID, Workload, Identity }: IdentityRequest): Readon
   };
 }
 
-function over(id: AllocationId): NamedError {
-  return new NamedError("TOKEN_WORKLOAD_OVER", `Cannot get a Consul token for allocation ${id.slice(0, 8)}: it is over on this node`);
-}

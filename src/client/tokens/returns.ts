@@ -2,10 +2,10 @@
  * Gives tokens back, for as long as it takes: a few at a time while the system answers, none while it cannot be reached (a wait, longer
  * each time), and one that it refuses to take only now and then. What is given back is erased from the node's memory after, never before.
  */
-import type { ClientStore, Clock, Random, TokenExchange } from "#ports";
+import type { Clock, Random, TokenExchange } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Report } from "../world.ts";
-import { eraseRecord, isOut, type TokenRecord } from "./record.ts";
+import { isOut, type TokenRecord, type TokenShelf } from "./record.ts";
 
 const PARALLEL_MAX = 4;
 const RETRY_FIRST_MS = 1_000;
@@ -14,7 +14,7 @@ const REFUSED_AGAIN_MS = 300_000;
 
 export interface TokenReturnsNeeds {
   readonly exchange: TokenExchange | undefined;
-  readonly store: ClientStore;
+  readonly shelf: TokenShelf;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -91,7 +91,7 @@ export class TokenReturns {
 
   /** Did the system answer, whatever it said? */
   async #giveBack(exchange: TokenExchange, waiting: Waiting): Promise<boolean> {
-    const { clock, report, store } = this.#needs;
+    const { clock, report, shelf } = this.#needs;
     const { record } = waiting;
     try {
       // One that is out is forgotten by the system itself.
@@ -107,7 +107,7 @@ export class TokenReturns {
       return true;
     }
     if (this.#closed) return true;
-    eraseRecord(store, record);
+    shelf.erase(record);
     this.#waiting.delete(record.accessor);
     return true;
   }

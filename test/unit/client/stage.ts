@@ -36,8 +36,10 @@ import type {
   TaskLogs,
   TaskSockets,
   TaskStart,
+  ThingSource,
   TokenExchange,
 } from "#ports";
+import type { Renderer } from "#template";
 import { CLIENT_DEFAULTS, startClient, type Client, type ClientSettings } from "#client";
 import { mockSession } from "../../../integrations/memory/mock-session.ts";
 import { createSimulatedClock, type SimulatedClock } from "../../simulation/clock.ts";
@@ -99,6 +101,9 @@ export interface Surroundings {
   readonly taskSockets?: TaskSockets;
   readonly catalogs?: readonly Catalog[];
   readonly probe?: Probe;
+  readonly vaultTokenExchange?: TokenExchange;
+  readonly thingSources?: readonly ThingSource[];
+  readonly renderer?: () => Renderer;
 }
 
 export interface Stage {
@@ -142,6 +147,12 @@ interface FakeServer extends Link {
   readonly signed: (readonly IdentityRequest[])[];
   /** Why no identity is signed; undefined: they are. */
   refuseIdentities: string | undefined;
+  /** By allocation: who may go down, asked and not given back. */
+  readonly turns: Map<string, number>;
+  /** Why nobody may; "": all may. */
+  noTurns: string;
+  /** What each `${sealed.…}` stands for. */
+  readonly unsealed: Record<string, string>;
   /** What every signing waits for. */
   identitiesHeld: Promise<void> | undefined;
   /** The servers do not take it, nor anything that comes with it. */
@@ -168,7 +179,8 @@ export function createStage(seed = 1): Stage {
     memory,
     server,
     reports,
-    agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe } = {}) => {
+    agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
+      const { vaultTokenExchange, thingSources = [], renderer } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -183,6 +195,10 @@ export function createStage(seed = 1): Stage {
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
         ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
+        ...(vaultTokenExchange === undefined ? {} : { vaultTokenExchange: guard(vaultTokenExchange) }),
+        thingSources: thingSources.map(guard),
+        ...(renderer === undefined ? {} : { renderer: () => guard(renderer()) }),
+        sealingKey: SEALING_KEY,
         catalogs: catalogs.map(guard),
         ...(probe === undefined ? {} : { probe: guard(probe) }),
         ...(taskSockets === undefined ? {} : { taskSockets: guard(taskSockets) }),
@@ -216,6 +232,8 @@ export function createStage(seed = 1): Stage {
       (server.updates.findLast(({ update }) => update.ID === id)?.update.TaskStates[task]?.Events ?? []).map((event) => event.Type),
   };
 }
+
+const SEALING_KEY = new Uint8Array(32).fill(7);
 
 /** After death every call is swallowed: promises never resolve, nothing is written. */
 function mortal<T extends object>(port: T, mortality: { readonly dead: boolean }): T {
@@ -458,7 +476,10 @@ function createDisk(machine: FakeMachine): Disk {
       machine.owners.set(`${root}/${path}`, `${mode.toString(8)} ${user}`);
       return Promise.resolve();
     },
-    readWhole: unused,
+    readWhole: (root, path) => {
+      const text = machine.written.get(`${root}/${path}`);
+      return Promise.resolve(text === undefined ? undefined : Buffer.from(text));
+    },
     usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
     treeBytes: () => Promise.resolve(0),
   };
@@ -543,6 +564,9 @@ function createServer(clock: SimulatedClock): FakeServer {
     refuseIdentities: undefined,
     identitiesHeld: undefined,
     refuseService: () => false,
+    turns: new Map(),
+    noTurns: "",
+    unsealed: {},
     services: new Map(),
     end: undefined,
     put(...allocations) {
@@ -624,6 +648,19 @@ function createServer(clock: SimulatedClock): FakeServer {
           return Promise.resolve();
         },
         followServices: () => Promise.resolve(),
+        readVariable: () => Promise.resolve({ Index: 1, Variable: null, List: [] }),
+        takeTurn: (id: AllocationId) => {
+          if (!open) return Promise.reject(new Error("not now"));
+          if (server.noTurns !== "" && !server.turns.has(id)) return Promise.resolve({ Granted: false, Reason: server.noTurns });
+          server.turns.set(id, clock.nowMs());
+          return Promise.resolve({ Granted: true, Reason: "" });
+        },
+        giveTurnBack: (id: AllocationId) => {
+          if (!open) return Promise.reject(new Error("not now"));
+          server.turns.delete(id);
+          return Promise.resolve();
+        },
+        unseal: () => Promise.resolve(server.unsealed),
         verifyIdentity: async () => false,
         close: () => {
           open = false;

@@ -1,7 +1,7 @@
 /**
  * The identities of the allocation's tasks and services, signed before anything of it begins: while no server can be reached it waits. Services
  * may come in place later: theirs are signed then (obtainIdentities).
- * When it is over its tokens are given back (whatever it offered was withdrawn before) and its identities forgotten.
+ * When it is over its leases and tokens are given back (whatever it offered was withdrawn before) and its identities forgotten.
  */
 import type { Step } from "../../step.ts";
 import type { AllocationContext } from "../context.ts";
@@ -12,7 +12,9 @@ export const identities: Step<AllocationContext> = {
   resume: obtainIdentities,
   exit: ({ world, allocation }) => {
     const { ID } = allocation();
+    world.lookout.forget(ID);
     world.consulTokens.revoke(ID);
+    world.vaultTokens.revoke(ID);
     world.identities.forget(ID);
   },
 };

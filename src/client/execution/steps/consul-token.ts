@@ -4,17 +4,15 @@
  * While Consul cannot be reached, or nobody has prepared it (it was wiped: `setup consul` comes again), the task waits. nomad.md §1.10, §2.1.
  */
 import type { IdentityRequest } from "#model";
-import { messageOf, NamedError } from "#std";
+import { messageOf } from "#std";
 import { taskEvents } from "#task";
 import { consulIdentity, identityKey, taskIdentity } from "../../identity/wanted.ts";
-import { orAborted } from "../../or-aborted.ts";
 import type { Step } from "../../step.ts";
+import { acquireToken } from "../acquire-token.ts";
 import { Beside } from "../beside.ts";
 import type { ExecutionContext } from "../context.ts";
 import { addVariables, placeSecret } from "../place-secret.ts";
 
-const RETRY_FIRST_MS = 1_000;
-const RETRY_MAX_MS = 8_000;
 const FILE = "secrets/consul_token";
 
 export const consulToken: Step<ExecutionContext> = {
@@ -31,36 +29,12 @@ async function arrange(context: ExecutionContext): Promise<void> {
   const request = taskIdentity(context.allocation(), context.task(), identity);
   try {
     await context.world.identities.obtain(context.allocation(), beside.signal);
-    const token = await acquire(context, request, beside.signal);
+    const token = await acquireToken(context, "Consul", context.world.consulTokens, request, beside.signal);
     if (token === "" || beside.over) return;
     watch(context, beside, request);
     await beside.perform(() => place(context, token));
   } catch (thrown) {
     if (!beside.over) throw thrown;
-  }
-}
-
-const PASSING = ["TOKEN_UNREACHABLE", "TOKEN_UNPREPARED"];
-
-/** Waits for a Consul that cannot be reached, and for its operator; what it refuses is for the restart policy. */
-async function acquire({ world, tell }: ExecutionContext, request: IdentityRequest, signal: AbortSignal): Promise<string> {
-  let told = "";
-  for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
-    try {
-      return await world.consulTokens.token(request, signal);
-    } catch (thrown) {
-      if (signal.aborted || !(thrown instanceof NamedError && PASSING.includes(thrown.code))) throw thrown;
-      if (told !== thrown.code) {
-        const fix = thrown.code === "TOKEN_UNPREPARED" && thrown.fix !== undefined ? ` (${thrown.fix})` : "";
-        tell(
-          taskEvents.hookFailed(world.clock.nowNs(), "consul", `waiting for Consul, to get the task's token: ${messageOf(thrown)}${fix}`),
-        );
-        told = thrown.code;
-      }
-    }
-    const timed = Promise.withResolvers<void>();
-    const timer = world.clock.after(waitMs, timed.resolve);
-    await orAborted(timed.promise, signal).finally(() => timer.cancel());
   }
 }
 

@@ -2,13 +2,14 @@
 import { NamedError } from "#std";
 import type { Step } from "../../step.ts";
 import type { ExecutionContext } from "../context.ts";
+import { addVariables } from "../place-secret.ts";
 
 export const devices: Step<ExecutionContext> = {
   name: "devices",
   enter: async (context) => {
-    const { world, environment } = context;
+    const { world } = context;
     const held = context.allocation().AllocatedResources.Tasks[context.task().Name]?.Devices ?? [];
-    if (held.length === 0 || environment === undefined) return;
+    if (held.length === 0) return;
     const added: Record<string, string> = {};
     const left = new Set(held.flatMap((each) => each.DeviceIDs));
     for (const maker of world.devices) {
@@ -21,7 +22,6 @@ export const devices: Step<ExecutionContext> = {
     if (left.size > 0) {
       throw new NamedError("DEVICE_UNKNOWN", `Cannot reserve device "${[...left].join(", ")}": this node does not have it any more`);
     }
-    // Over the task's own `env`, as every hook's variables.
-    context.environment = { ...environment, variables: { ...environment.variables, ...added } };
+    addVariables(context, added);
   },
 };

@@ -8,17 +8,26 @@ import { visiblePaths } from "../place.ts";
 export const environment: Step<ExecutionContext> = {
   name: "environment",
   enter: (context) => {
-    const { driver, world } = context;
-    assert(driver !== undefined, "the driver step comes before");
-    context.environment = buildEnvironment({
-      allocation: context.allocation(),
-      group: context.group(),
-      task: context.task(),
-      node: world.node(),
-      region: world.settings.region,
-      paths: visiblePaths(context.allocationDirectory, context.task().Name, driver.capabilities.isolation),
-      host: driver.capabilities.isolation === "image" ? {} : world.settings.hostEnvironment,
-      hostDenied: world.settings.hostVariablesDenied,
-    });
+    context.added = {};
+    context.names = new Map();
+    setEnvironment(context);
   },
 };
+
+/** With the names that are known, and what steps have put over it. Again when there are more of them. */
+export function setEnvironment(context: ExecutionContext): void {
+  const { driver, world } = context;
+  assert(driver !== undefined, "the driver step comes before");
+  const built = buildEnvironment({
+    allocation: context.allocation(),
+    group: context.group(),
+    task: context.task(),
+    node: world.node(),
+    region: world.settings.region,
+    paths: visiblePaths(context.allocationDirectory, context.task().Name, driver.capabilities.isolation),
+    host: driver.capabilities.isolation === "image" ? {} : world.settings.hostEnvironment,
+    hostDenied: world.settings.hostVariablesDenied,
+    further: context.names,
+  });
+  context.environment = { ...built, variables: { ...built.variables, ...context.added } };
+}

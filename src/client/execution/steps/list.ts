@@ -13,9 +13,12 @@ import { payload } from "./payload.ts";
 import { process } from "./process.ts";
 import { remains } from "./remains.ts";
 import { secrets } from "./secrets.ts";
+import { secret } from "./secret.ts";
 import { services } from "./services.ts";
 import { shutdownDelay } from "./shutdown-delay.ts";
+import { template } from "./template.ts";
 import { validate } from "./validate.ts";
+import { vaultToken } from "./vault-token.ts";
 
 export const taskPipeline: Pipeline<ExecutionContext> = {
   name: "task",
@@ -27,10 +30,13 @@ export const taskPipeline: Pipeline<ExecutionContext> = {
     secrets,
     identity,
     consulToken,
+    vaultToken,
     logs,
     payload,
     devices,
     apiSocket,
+    secret,
+    template,
     remains,
     process,
     shutdownDelay,

@@ -2,7 +2,7 @@
 import assert from "node:assert";
 import { checkConfig } from "#driver";
 import { NamedError } from "#std";
-import { interpolate, interpolateDeep, taskEvents } from "#task";
+import { interpolate, interpolateDeep, taskEvents, type Names } from "#task";
 import type { Step } from "../../step.ts";
 import { EnterFailure } from "../failure.ts";
 import type { ExecutionContext } from "../context.ts";
@@ -15,13 +15,20 @@ export const validate: Step<ExecutionContext> = {
     try {
       context.user = interpolate(context.task().User, environment.names);
       requireAllowedUser(context, driver.name);
-      context.config = checkConfig(driver.name, driver.configSchema, interpolateDeep(context.task().Config, environment.names));
+      setConfig(context, environment.names);
     } catch (thrown) {
       if (!(thrown instanceof NamedError)) throw thrown;
       throw new EnterFailure(taskEvents.failedValidation(world.clock.nowNs(), thrown.message), { problem: thrown.message, hopeless: true });
     }
   },
 };
+
+/** The `config` block with these names in it. Throws NamedErrors of the driver's schema, in which values of the job may stand. */
+export function setConfig(context: ExecutionContext, names: Names): void {
+  const { driver } = context;
+  assert(driver !== undefined, "the driver step comes before");
+  context.config = checkConfig(driver.name, driver.configSchema, interpolateDeep(context.task().Config, names));
+}
 
 function requireAllowedUser({ user, world, task }: ExecutionContext, driver: string): void {
   const { deniedUsers, userCheckedDrivers } = world.settings;

@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { createMemoryTokenExchange } from "#integrations/memory";
 import type { AllocationId, IdentityRequest } from "#model";
 import type { TokenExchange } from "#ports";
-import { ConsulTokens } from "../../../../src/client/tokens/book.ts";
+import { WorkloadTokens } from "../../../../src/client/tokens/book.ts";
 import { createSimulatedClock } from "../../../simulation/clock.ts";
 import { createSeededRandom } from "../../../simulation/random.ts";
 import { testScale } from "../../../scale.ts";
@@ -60,10 +60,12 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
   const lost = new Set<string>();
   /** Allocations that live on this node: known to whoever starts next. */
   const living = new Set<AllocationId>();
-  let agent: { readonly book: ConsulTokens; alive: boolean };
+  let agent: { readonly book: WorkloadTokens; alive: boolean };
   const start = () => {
     const life = { alive: true };
-    const book = new ConsulTokens({
+    const book = new WorkloadTokens({
+          system: "Consul",
+          prefix: "consul-token/",
       exchange: mortal(exchange, life, lost),
       identities: { fresh: async () => ({ jwt: "jwt", expiresAt: 0 }) },
       store: memoryStore(facts, () => life.alive),

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { createMemoryTokenExchange, type MemoryTokenExchange } from "#integrations/memory";
 import type { AllocationId, IdentityRequest } from "#model";
 import type { ClientStore } from "#ports";
-import { ConsulTokens } from "../../../../src/client/tokens/book.ts";
+import { WorkloadTokens } from "../../../../src/client/tokens/book.ts";
 import { createSimulatedClock, type SimulatedClock } from "../../../simulation/clock.ts";
 import { createSeededRandom } from "../../../simulation/random.ts";
 import { allocationId, SECOND } from "../stage.ts";
@@ -25,7 +25,7 @@ interface World {
   readonly store: ClientStore;
   readonly reports: string[];
   /** An agent with a book on this world's memory; `living`: the allocations it finds. */
-  book(living?: readonly AllocationId[]): ConsulTokens;
+  book(living?: readonly AllocationId[]): WorkloadTokens;
   secrets(): readonly string[];
 }
 
@@ -43,7 +43,9 @@ function createWorld(how: { lifeMs?: number; delayMs?: number } = {}): World {
     store,
     reports,
     book: (living = []) => {
-      const book = new ConsulTokens({
+      const book = new WorkloadTokens({
+          system: "Consul",
+          prefix: "consul-token/",
         exchange,
         identities: { fresh: async () => ({ jwt: `jwt-${++jwts}`, expiresAt: 0 }) },
         store,
@@ -62,7 +64,9 @@ describe("the book of tokens", () => {
   test("without an exchange there is no token, and nothing to give back", async () => {
     const { clock, store } = createWorld();
     const fresh = () => Promise.reject(new Error("nobody asks"));
-    const book = new ConsulTokens({
+    const book = new WorkloadTokens({
+          system: "Consul",
+          prefix: "consul-token/",
       exchange: undefined,
       identities: { fresh },
       store,
