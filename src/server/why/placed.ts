@@ -3,7 +3,8 @@
  *
  *   node silent or down     unknown
  *   a task crashed          failed: how, and what is tried next
- *   pending                 starting: which step, since when, what it waits for
+ *   pending                 starting: which step, since when, what it waits for (waits.ts)
+ *   running, not renewed    held: something changed and cannot be had, or it waits its turn to be restarted
  *   running, not healthy    starting (its deployment waits for it), failed (the verdict is bad)
  *   running, must move      held: its node drains
  */
@@ -12,6 +13,7 @@ import type { Snapshot } from "#state";
 import { reschedulesLeft } from "#scheduler";
 import { type Cause, howLong, quoted, short, timeNs } from "./cause.ts";
 import { crashOf, restartWords, type Crash } from "./crashed.ts";
+import { waitBefore, waitWhileRunning } from "./waits.ts";
 
 export interface PlacedFacts {
   readonly snapshot: Snapshot;
@@ -32,7 +34,7 @@ export function causeOf(allocation: Allocation, facts: PlacedFacts): Cause | und
   if (clientTerminal(allocation)) return undefined;
   if (crash !== undefined) return restarted(allocation, crash, facts);
   if (allocation.ClientStatus === "pending") return starting(allocation, node, facts);
-  return unwell(allocation, facts) ?? leaving(allocation, node, facts);
+  return unwell(allocation, facts) ?? leaving(allocation, node, facts) ?? stale(allocation, facts);
 }
 
 const nodeName = (allocation: Allocation, node: Node | undefined): string =>
@@ -182,6 +184,8 @@ function waitingTask(
       sentence: `Waits for its prestart task ${quoted(task)} to end, which runs ${forSoLong}: see what it does with "drover alloc logs ${short(allocation.ID)} ${task}"`,
     };
   }
+  const wait = waitBefore(task, state, nowNs);
+  if (wait !== undefined) return wait;
   const step = stepWords(last?.Type, last?.DisplayMessage ?? "");
   return {
     stage: "starting",
@@ -235,6 +239,15 @@ function unwell(allocation: Allocation, { snapshot, nowNs }: PlacedFacts): Cause
     details: { DeploymentID: deployment.ID },
     sentence: `It runs for ${howLong(nowNs - sinceNs)} and is not counted as healthy yet: ${wants}`,
   };
+}
+
+/** It runs, with what its templates said before. */
+function stale(allocation: Allocation, { nowNs }: PlacedFacts): Cause | undefined {
+  for (const [task, state] of Object.entries(allocation.TaskStates)) {
+    const wait = state.State === "running" ? waitWhileRunning(task, state, nowNs) : undefined;
+    if (wait !== undefined) return wait;
+  }
+  return undefined;
 }
 
 function leaving(allocation: Allocation, node: Node | undefined, { nowNs }: PlacedFacts): Cause | undefined {

@@ -48,6 +48,7 @@ export async function register(body: Body, call: Call, context: Context): Promis
   const job = jobOf(body);
   const answer = await server.registerJob({
     Job: job.fields,
+    Sensitive: body.texts("Sensitive"),
     Submission: submissionOf(body),
     EnforceIndex: body.flag("EnforceIndex"),
     JobModifyIndex: body.whole("JobModifyIndex"),
@@ -80,7 +81,8 @@ function submissionOf(body: Body): JobSubmission | null {
 
 export const validateJob: Handler = async (call, context) => {
   const server = requireServer(context);
-  return value(await server.validateJob({ Job: jobOf(call.body()).fields }));
+  const body = call.body();
+  return value(await server.validateJob({ Job: jobOf(body).fields, Sensitive: body.texts("Sensitive") }));
 };
 
 /** HCL in, API JSON out. The text is a stranger's: file functions are refused. */
@@ -89,7 +91,7 @@ export const parseJobText: Handler = (call, context) => {
   const text = body.text("JobHCL");
   if (text === "") throw badRequest("Job spec is empty");
   const variables = body.text("Variables");
-  const { job } = parseJob({
+  const parsed = parseJob({
     text,
     fileName: "input.hcl",
     variableFiles: variables === "" ? [] : [{ name: "input.vars.hcl", text: variables }],

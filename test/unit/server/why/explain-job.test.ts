@@ -32,6 +32,8 @@ const room = (dimension: string, Wanted: number, Free: number, more = {}) =>
       ...more,
     }),
   );
+const template = (secondsAgo: number, Message: string, Details: Readonly<Record<string, string>>) =>
+  event("Template", secondsAgo, { Message, Details });
 const ended = (exit: Partial<Parameters<typeof event>[2]>) => event("Terminated", 20, exit as never);
 const crashed = (events: Parameters<typeof task>[1], more = {}) =>
   allocation(n1, { ClientStatus: "failed", TaskStates: { task: task("dead", events, { Failed: true }) }, ...more });
@@ -321,6 +323,99 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
       nodes: [n1],
       allocations: [
         allocation(n1, { TaskStates: { task: task("pending", [event("Driver", 40, { DisplayMessage: "Downloading image" })]) } }),
+      ],
+    },
+  ],
+  [
+    "nothing there for a template",
+    "starting",
+    `Task "task" has waited 30s for kv.block(app/name): nothing is there yet, it goes on by itself once something is`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: {
+            task: task("pending", [
+              event("Task Setup", 40),
+              template(30, "Missing: kv.block(app/name)", { missing: "kv.block(app/name)" }),
+              template(20, "Missing: kv.block(app/name)", { missing: "kv.block(app/name)" }),
+            ]),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    "a template's secret denied",
+    "starting",
+    `Task "task" has waited 30s for secret/data/app: permission denied, role nomad-workloads lacks read. Write a policy`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: {
+            task: task("pending", [
+              template(
+                30,
+                "Missing: vault.read(secret/data/app) (waiting for secret/data/app: permission denied, role nomad-workloads lacks read. Write a policy.)",
+                {},
+              ),
+            ]),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    "a template that fails on what it is given",
+    "starting",
+    `Task "task" has waited 9s until its templates can be rendered: line 2: no entry for "x"`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, { TaskStates: { task: task("pending", [template(9, 'Template failed: line 2: no entry for "x"', {})]) } }),
+      ],
+    },
+  ],
+  [
+    "no token of Vault",
+    "starting",
+    `Task "task" has waited 12s for Vault, to get the task's token: Vault is sealed`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: {
+            task: task("pending", [
+              event("Task hook failed", 12, { Message: "vault: waiting for Vault, to get the task's token: Vault is sealed", Details: { task_hook: "vault" } }),
+            ]),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    "its turn to be restarted",
+    "held",
+    `Task "task" runs with what it had and waits its turn to be restarted with what changed, for 7s: 2 of 2 are restarting`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          ClientStatus: "running",
+          TaskStates: { task: task("running", [event("Started", 60), template(7, "Template re-rendered, waiting to restart: 2 of 2 are restarting", {})]) },
+        }),
+      ],
+    },
+  ],
+  [
+    "a secret that is gone while it runs",
+    "held",
+    `Task "task" runs with what it had, for 7s: what its templates need is missing now, for kv.block(a): nothing is there yet, it goes on by itself once something is`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, { ClientStatus: "running", TaskStates: { task: task("running", [event("Started", 60), template(7, "Missing: kv.block(a)", {})]) } }),
       ],
     },
   ],
