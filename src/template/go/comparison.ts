@@ -62,7 +62,7 @@ function equalWhole(left: Value, right: Value, kinds: readonly [Kind, Kind]): bo
   if (!(left instanceof GoStruct) || !(right instanceof GoStruct)) {
     throw new TemplateFunctionError(`non-comparable type ${typeName(right)}`);
   }
-  if (left.pointer || left === right) return left === right;
+  if (left.pointer) return left === right;
   const [one, two] = [[...left.fields], [...right.fields]];
   for (const [, value] of two) {
     if (value instanceof GoMap || itemsOf(value) !== undefined) throw new TemplateFunctionError(`non-comparable type ${typeName(right)}`);

@@ -25,9 +25,9 @@ export function escapedForScript(values: readonly Value[]): string {
     const known = SCRIPT[rune];
     if (known !== undefined) return known;
     const code = rune.codePointAt(0) as number;
-    if (code > 0x7f && isPrintable(rune)) return rune;
-    const shown = code >= 0xdc80 && code <= 0xdcff ? "\ufffd" : rune;
-    return shown === "\ufffd" ? shown : `\\u${code.toString(16).toUpperCase().padStart(4, "0")}`;
+    const isByte = code >= 0xdc80 && code <= 0xdcff;
+    if (isByte || (code > 0x7f && isPrintable(rune))) return rune;
+    return `\\u${code.toString(16).toUpperCase().padStart(4, "0")}`;
   });
 }
 

@@ -127,7 +127,7 @@ export function formatFloating(flags: Flags, value: number, verb: string, usual:
   let digits = isSigned ? written.slice(1) : written;
   if (flags.space && sign === "+" && !flags.plus) sign = " ";
   if (digits === "Inf" || digits === "NaN") {
-    const bare = (digits === "NaN" && !flags.space && !flags.plus) || (digits === "Inf" && sign === "+" && !flags.plus);
+    const bare = digits === "NaN" && !flags.space && !flags.plus;
     return paddedBySpace(flags, bare ? digits : sign + digits);
   }
   if (flags.sharp && verb !== "b") digits = withPoint(digits, verb, precision);
