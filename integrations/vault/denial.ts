@@ -12,6 +12,8 @@ export interface DeniedRequest {
   /** As it was sent, without its query. */
   readonly path: string;
   readonly needs: readonly Capability[];
+  /** Where it would lie in a KV of version 2, if it is one: this token is not told. */
+  readonly versionedPath?: string | undefined;
   readonly token: string;
   readonly namespace: string;
 }
@@ -39,7 +41,9 @@ export async function denied(connection: VaultConnection, problem: VaultProblem,
     // It may not look itself up (no default policy): the first refusal tells whether it is known.
     if (!why.deniedByPolicy && !problem.deniedByPolicy) return tokenUnknown(action, where);
   }
-  const rule = `path ${JSON.stringify(path)} { capabilities = [${needs.map((each) => JSON.stringify(each)).join(", ")}] }`;
+  const rule = (at: string): string => `path ${JSON.stringify(at)} { capabilities = [${needs.map((each) => JSON.stringify(each)).join(", ")}] }`;
+  const { versionedPath } = request;
+  const rules = versionedPath === undefined ? rule(path) : `${rule(versionedPath)}, or where that is no KV engine of version 2: ${rule(path)}`;
   const policies = self?.policies ?? [];
   const role = self?.meta?.["role"];
   const of = role === undefined ? "" : ` of role ${JSON.stringify(role)}`;
@@ -51,7 +55,7 @@ export async function denied(connection: VaultConnection, problem: VaultProblem,
   const own = policies.filter((each) => each !== "default");
   return new NamedError("THING_DENIED", `Cannot ${action} ${where} in Vault: permission denied: ${why}`, {
     statusCode: 403,
-    fix: `Write into ${own.length === 0 ? "a policy of the token's role" : `policy ${own.at(-1)}`}: ${rule}`,
+    fix: `Write into ${own.length === 0 ? "a policy of the token's role" : `policy ${own.at(-1)}`}: ${rules}`,
   });
 }
 

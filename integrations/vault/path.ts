@@ -42,6 +42,13 @@ export function served(path: string, mount: Mount, below: "data" | "metadata"): 
   return kept.some((word) => rest === word || rest.startsWith(`${word}/`)) ? path : `${root}/${below}/${rest}`;
 }
 
+/** Of a path whose mount is not known: where it would lie if its first part were a KV of version 2; undefined: it says so itself. */
+export function servedPerhaps(path: string, mount: Mount, below: "data" | "metadata"): string | undefined {
+  if (mount.path !== "") return undefined;
+  const perhaps = served(path, { path: `${path.split("/")[0]}/`, isVersioned: true }, below);
+  return perhaps === path ? undefined : perhaps;
+}
+
 /** As it stands in a URL. */
 export function encoded({ path, query }: WrittenPath): string {
   const whole = path

@@ -9,7 +9,7 @@ import type { Lease, Reading, Thing, ThingSource } from "#ports";
 import { NamedError } from "#std";
 import type { AskHow, RequestOptions, VaultConnection } from "./connection.ts";
 import { denied, thingUnreachable, type Capability, type DeniedRequest } from "./denial.ts";
-import { encoded, readWritten, served, type Mount, type WrittenPath } from "./path.ts";
+import { encoded, readWritten, served, servedPerhaps, type Mount, type WrittenPath } from "./path.ts";
 import { problemOf } from "./problem.ts";
 import { NOTHING_THERE, certificateReading, numberOf, secretReading, type Envelope, type ReadingNeeds } from "./reading.ts";
 
@@ -63,7 +63,8 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
       const path = served(asked.path, mount, "data");
       const written = Object.keys(options).length > 0;
       const call = written ? writing({ path, query: asked.query }, mount.isVersioned ? { data: options } : options) : reading({ path, query: asked.query });
-      const request = written ? { action: "write to", path, needs: WRITE } : { action: "read", path, needs: READ };
+      const versionedPath = servedPerhaps(asked.path, mount, "data");
+      const request = written ? { action: "write to", path, needs: WRITE, versionedPath } : { action: "read", path, needs: READ, versionedPath };
       const envelope = await ask(call, request, asking);
       if (envelope === undefined) {
         mounts.forget(mount);
@@ -76,8 +77,10 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
       const asked = readWritten(name);
       const mount = await mounts.of(asked.path, asking);
       const path = served(asked.path, mount, "metadata");
+      const perhaps = servedPerhaps(asked.path, mount, "metadata");
+      const versionedPath = perhaps === undefined ? undefined : `${perhaps}/`;
       const list = (vault: Client, options: RequestOptions) => vault.list(`${encoded({ path, query: "" })}/`, options);
-      const envelope = await ask(list, { action: "list", path: `${path}/`, needs: LIST }, asking);
+      const envelope = await ask(list, { action: "list", path: `${path}/`, needs: LIST, versionedPath }, asking);
       const keys = envelope?.data?.["keys"];
       // Nothing below a path is an empty list: a template that ranges over it goes on.
       const value = Array.isArray(keys) ? keys.map(String) : [];
