@@ -18,6 +18,9 @@ export interface SourceJob {
   /** API JSON, not canonical. */
   readonly job: Record<string, unknown>;
   readonly id: string;
+  /** Paths of texts that hold values of sensitive variables: sent along, the servers seal them. */
+  readonly sensitive: readonly string[];
+  readonly sensitiveVariables: readonly string[];
   /** What is kept with the version. */
   readonly submission: {
     readonly Source: string;
@@ -65,17 +68,22 @@ export async function readJob(context: Context): Promise<SourceJob> {
     job: parsed.job,
     id: String(parsed.job["ID"] ?? ""),
     path,
+    sensitive: parsed.sensitive,
+    sensitiveVariables: parsed.sensitiveVariables,
     submission: {
-      Source: text,
+      Source: parsed.shown.text,
       Format: text.trimStart().startsWith("{") ? "json" : "hcl2",
       // Flags go before files, as they did here: what a file overrode in the environment is not among them.
       VariableFlags: {
         ...parsed.environmentVariables,
         ...Object.fromEntries(
-          context.flags.list("var").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+          context.flags
+            .list("var")
+            .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)] as const)
+            .filter(([name]) => !parsed.sensitiveVariables.includes(name.trim())),
         ),
       },
-      Variables: variableFiles.map((file) => file.text).join("\n"),
+      Variables: parsed.shown.variableFiles.join("\n"),
     },
     point: (said) =>
       said.replace(FIELD_PATH, (whole: string, bullet: string | undefined, sentence: string, field: string) => {
@@ -148,7 +156,7 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   } catch (error) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: ${messageOf(error)}`, { cause: error });
   }
-  const outer = parsed as { Job?: unknown } | null;
+  const outer = parsed as { Job?: unknown; Sensitive?: unknown } | null;
   const job = (typeof outer === "object" && outer !== null && outer.Job !== undefined ? outer.Job : outer) as Record<
     string,
     unknown
@@ -156,11 +164,16 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }
+  // As `job run -output` wrote it. The text holds the values themselves: it is not kept.
+  const marks = outer?.Job === undefined ? job["Sensitive"] : outer.Sensitive;
+  const sensitive = Array.isArray(marks) ? marks.map(String) : [];
   return {
     job,
     id: String(job["ID"] ?? ""),
     path,
-    submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" },
+    sensitive,
+    sensitiveVariables: [],
+    submission: { Source: sensitive.length > 0 ? "" : text, Format: "json", VariableFlags: {}, Variables: "" },
     point: (said) => said,
   };
 }

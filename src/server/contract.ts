@@ -28,6 +28,8 @@ import type { Variables } from "./variables/contract.ts";
 export interface RegisterRequest {
   /** As a client sent it: canonicalized and checked by jobspec's admission inside. */
   readonly Job: unknown;
+  /** Paths of texts that hold sensitive values: sealed before anything else is done. Also taken from the Job itself. */
+  readonly Sensitive?: readonly string[];
   readonly Submission?: JobSubmission | null;
   readonly EnforceIndex?: boolean;
   readonly JobModifyIndex?: number;
@@ -189,11 +191,12 @@ export interface Server {
   registerJob(request: RegisterRequest): Promise<RegisterResponse>;
   planJob(request: {
     readonly Job: unknown;
+    readonly Sensitive?: readonly string[];
     readonly Diff: boolean;
     readonly namespace?: string;
     readonly region?: string;
   }): Promise<JobPlanResponse>;
-  validateJob(request: { readonly Job: unknown }): Promise<JobValidateResponse>;
+  validateJob(request: { readonly Job: unknown; readonly Sensitive?: readonly string[] }): Promise<JobValidateResponse>;
   deregisterJob(
     namespace: string,
     id: string,

@@ -64,6 +64,20 @@ export function turnForeign(allocationId: string, nodeId: string): NamedError {
   });
 }
 
+export function sealedForeign(jobId: string, path: string, cause: unknown): NamedError {
+  return new NamedError("SEALED_FOREIGN", `Cannot take job "${jobId}": the sealed value in ${path} is not one of this job's`, {
+    cause,
+    statusCode: 400,
+    fix: "Run the job from its job file, with the values of its variables: a sealed value belongs to the job it was sealed for.",
+  });
+}
+
+export function unsealForeign(allocationId: string, nodeId: string): NamedError {
+  return new NamedError("UNSEAL_FOREIGN", `Cannot open values of allocation "${allocationId}": it does not run on node "${nodeId}"`, {
+    statusCode: 403,
+  });
+}
+
 export function serviceForeign(id: string, nodeId: string): NamedError {
   return new NamedError("SERVICE_FOREIGN", `Cannot register service "${id}": its allocation is not on node "${nodeId}"`, {
     statusCode: 403,
@@ -89,9 +103,9 @@ export function rootKeyInUse(id: string): NamedError {
 }
 
 export function rootKeySeals(id: string): NamedError {
-  return new NamedError("ROOT_KEY_IN_USE", `Cannot remove root key "${id}": variables are sealed with it`, {
+  return new NamedError("ROOT_KEY_IN_USE", `Cannot remove root key "${id}": variables, or values in jobs, are sealed with it`, {
     statusCode: 400,
-    fix: "Have them sealed with another: `drover operator root keyring rotate -full`.",
+    fix: "Have variables sealed with another: `drover operator root keyring rotate -full`. Jobs keep it until their versions with sensitive values are gone.",
   });
 }
 

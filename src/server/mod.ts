@@ -7,6 +7,7 @@
  *   operations/    a file a use case: register-job, plan-job, stop-allocation, …
  *   broker/        which evaluation is next (queue.ts, blocked.ts: pure), workers that turn them into placements
  *   nodes/         sessions, heartbeats, reports gathered and written together, the registry of services
+ *   sealed/        values of sensitive job variables: sealed when a job comes in, opened for the node that runs it
  *   turns/         who may go down for a changed secret, at most max_parallel of a group over all nodes (decide.ts: pure)
  *   keyring/       the keys identities are signed with: when they come, change and go (schedule.ts: pure); what is said of a workload
  *                  (claims.ts: pure)

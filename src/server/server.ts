@@ -52,6 +52,7 @@ import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
 import { ticksAfter } from "./reconcilers/periodic-rules.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
+import { createJobSealer } from "./sealed/job-sealer.ts";
 import { createTimings } from "./timings.ts";
 import { createRestartTurns } from "./turns/restart-turns.ts";
 import { explain } from "./why/explain.ts";
@@ -132,13 +133,24 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     issuer: options.oidcIssuer ?? "",
     generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
   });
+  const sealed = createJobSealer(context, keyring);
   const registry = keep(createRegistry(context));
   const restarts = keep(createRestartTurns(context));
   const sealer = createSealer(keyring);
   const reader = keep(createVariableReader(context, sealer));
   const variables = createVariables(context, { sealer, reader, locks: keep(createVariableLocks(context)) });
   keep(createResealer(context, sealer));
-  const sessions = keep(createSessions(context, { heartbeats, updates, registry, identities, turns: restarts, readVariable: variables.readVariable }));
+  const sessions = keep(
+    createSessions(context, {
+      heartbeats,
+      updates,
+      registry,
+      identities,
+      turns: restarts,
+      readVariable: variables.readVariable,
+      unseal: sealed.unseal,
+    }),
+  );
   armKnownNodes(context, heartbeats.arm);
 
   // Evaluations: what waits, who works on it, what is laid to rest.
@@ -169,9 +181,9 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
   return {
     cluster,
     link: sessions.link,
-    registerJob: (request) => registerJob(context, request),
-    planJob: (request) => planJob(context, request),
-    validateJob: (request) => validateJob(context, request),
+    registerJob: async (request) => registerJob(context, await sealed.seal(request)),
+    planJob: async (request) => planJob(context, await sealed.seal(request)),
+    validateJob: async (request) => validateJob(context, sealed.check(request)),
     deregisterJob: (namespace, id, how) => deregisterJob(context, namespace, id, how),
     evaluateJob: (namespace, id, how) => evaluateJob(context, namespace, id, how),
     stopAllocation: (id, how) => stopAllocation(context, id, how),

@@ -154,6 +154,8 @@ export type EvaluationStub = Pick<
 /** PUT /v1/jobs, PUT /v1/job/:id */
 export interface JobRegisterBody {
   readonly Job: unknown;
+  /** Drover's own: paths of texts in Job that hold sensitive values (`TaskGroups[0].Tasks[0].Env["PASSWORD"]`, `[2:9]` behind for a part). */
+  readonly Sensitive?: readonly string[];
   readonly Submission?: JobSubmission | null;
   readonly EnforceIndex?: boolean;
   readonly JobModifyIndex?: number;
@@ -182,6 +184,7 @@ export interface JobParseBody {
 /** PUT /v1/job/:id/plan */
 export interface JobPlanBody {
   readonly Job: unknown;
+  readonly Sensitive?: readonly string[];
   readonly Diff?: boolean;
   readonly PolicyOverride?: boolean;
 }

@@ -10,7 +10,7 @@ import { table } from "../render/columns.ts";
 import { renderJobDiff } from "../render/diff.ts";
 import { renderMetric } from "../render/metric.ts";
 import { printData, DATA_FLAGS } from "../data-output.ts";
-import { ownNamespace } from "./job-run.ts";
+import { marksOf, ownNamespace } from "./job-run.ts";
 
 export const jobPlan: Command = {
   usage: "job plan [options] <path>",
@@ -33,7 +33,7 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     tellEnterprise(context);
     const source = await readJob(context);
     const wantsDiff = !flags.given("diff") || flags.flag("diff");
-    const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, Diff: wantsDiff }, ownNamespace(source)));
+    const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, ...marksOf(source), Diff: wantsDiff }, ownNamespace(source)));
     if (flags.flag("json-output") || template !== undefined) {
       printData(terminal, body, template);
       return exitCode(body);
@@ -43,7 +43,7 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     }
     printDryRun(body, source.job["Type"] === "system" || source.job["Type"] === "sysbatch");
     if (body.Warnings !== "") terminal.print(terminal.colours.bold(terminal.colours.yellow(`Job Warnings:\n${body.Warnings}\n`)));
-    printModifyIndex(body.JobModifyIndex, source.path);
+    printModifyIndex(body.JobModifyIndex, source.path, source.sensitiveVariables);
     return exitCode(body);
 
     function printDryRun(answer: JobPlanAnswer, everyNode: boolean): void {
@@ -68,9 +68,10 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
       terminal.print(`${lines.join("\n")}\n`);
     }
 
-    function printModifyIndex(index: number, path: string): void {
+    function printModifyIndex(index: number, path: string, sensitive: readonly string[]): void {
+      const shown = (pair: string) => (sensitive.includes(pair.split("=")[0]?.trim() ?? "") ? pair.replace(/=.*/s, "=…") : pair);
       const variables = [
-        ...flags.list("var").map((pair) => ` -var=${JSON.stringify(pair)}`),
+        ...flags.list("var").map((pair) => ` -var=${JSON.stringify(shown(pair))}`),
         ...flags.list("var-file").map((file) => ` -var-file=${file}`),
       ].join("");
       terminal.print(`${terminal.colours.bold(`Job Modify Index: ${index}`)}

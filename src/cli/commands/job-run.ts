@@ -28,13 +28,14 @@ Exit code 0: done; 2: something could not be placed; 1: an error, or the deploym
     tellEnterprise(context);
     const source = await readJob(context);
     if (flags.flag("output")) {
-      terminal.print(JSON.stringify({ Job: source.job }, null, 4));
+      terminal.print(JSON.stringify({ Job: source.job, ...marksOf(source) }, null, 4));
       return 0;
     }
     const checkIndex = flags.whole("check-index");
     const request = api.jobs.register(
       {
         Job: source.job,
+        ...marksOf(source),
         Submission: source.submission,
         ...(checkIndex === undefined ? {} : { EnforceIndex: true, JobModifyIndex: checkIndex }),
         ...(flags.flag("preserve-counts") ? { PreserveCounts: true } : {}),
@@ -55,6 +56,11 @@ Exit code 0: done; 2: something could not be placed; 1: an error, or the deploym
     return monitorEvaluation(context, body.EvalID, { verbose: flags.flag("verbose") });
   },
 };
+
+/** What goes along with the job where it holds sensitive values. */
+export function marksOf({ sensitive }: SourceJob): { readonly Sensitive?: readonly string[] } {
+  return sensitive.length === 0 ? {} : { Sensitive: sensitive };
+}
 
 /** The file's word goes over -namespace's, as it does for Nomad's users. */
 export function ownNamespace(source: SourceJob): { readonly namespace?: string } {

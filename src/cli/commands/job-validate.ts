@@ -18,7 +18,7 @@ export const jobValidate: Command = {
     const { terminal, api } = context;
     tellEnterprise(context);
     const source = await readJob(context);
-    const { value: body } = await api.jobs.validate(source.job);
+    const { value: body } = await api.jobs.validate(source.job, {}, source.sensitive);
     if (body.Error !== "" || body.ValidationErrors.length > 0) {
       const problems = body.ValidationErrors.length > 0 ? body.ValidationErrors : [body.Error];
       terminal.complain(

@@ -13,6 +13,7 @@
  */
 import type { TSchema } from "typebox";
 import { type DiffType, type FieldDiff, type ObjectDiff, fieldsOf, nestedSchema, nestingOf, noteOf, sameValue } from "#model";
+import { withoutSealed } from "../sensitive.ts";
 import { HIDDEN_VALUE, namesSecret, withoutPasswords } from "./secrets.ts";
 import { type Flat, flattenFree, flattenNamed, scalarText } from "./flatten.ts";
 
@@ -82,7 +83,8 @@ function fieldDiff(name: string, old: string | undefined, next: string | undefin
   const type: DiffType = old === next ? "None" : old === undefined ? "Added" : next === undefined ? "Deleted" : "Edited";
   // A field's own name is the model's: only keys that an author chose can be telling.
   const key = /\[.*/s.exec(name)?.[0] ?? (free ? name : "");
-  const shown = namesSecret(key) ? (value: string): string => (value === "" ? "" : HIDDEN_VALUE) : withoutPasswords;
+  const hide = namesSecret(key) ? (value: string): string => (value === "" ? "" : HIDDEN_VALUE) : withoutPasswords;
+  const shown = (value: string): string => (value.includes("${sealed.") ? withoutSealed(value) : hide(value));
   return { Type: type, Name: name, Old: shown(old ?? ""), New: shown(next ?? ""), Annotations: [] };
 }
 
@@ -92,7 +94,7 @@ function flatObject(name: string, old: unknown, next: unknown, contextual: boole
   // Same text, other type: 1 became "1". Only the whole can show that.
   const alike = leaves.every((field) => field.Type === "None");
   const whole = (value: unknown) =>
-    leaves.some((field) => namesSecret(field.Name)) ? HIDDEN_VALUE : withoutPasswords(JSON.stringify(value) ?? "");
+    leaves.some((field) => namesSecret(field.Name)) ? HIDDEN_VALUE : withoutSealed(withoutPasswords(JSON.stringify(value) ?? ""));
   const fields: FieldDiff[] = alike ? [{ Type: "Edited", Name: name, Old: whole(old), New: whole(next), Annotations: [] }] : [...leaves];
   const empty = (value: unknown) => value === undefined || value === null || Object.keys(value).length === 0;
   return { Type: empty(old) ? "Added" : empty(next) ? "Deleted" : "Edited", Name: name, Fields: fields, Objects: [] };

@@ -1,6 +1,7 @@
 /** A Job → the text of a job file that parses to the same Job: `job inspect -hcl` where no source was kept, conversions. */
 import { Job } from "#model";
 import { formatText } from "../hcl/mod.ts";
+import { changeTexts, withoutSealed } from "../sensitive.ts";
 import { quoted } from "./expressions.ts";
 import { leanJob } from "./lean.ts";
 import { bodyOf } from "./render-noun.ts";
@@ -10,7 +11,9 @@ import { bodyOf } from "./render-noun.ts";
  * What only servers know of a job (version, status, …) and its tokens are not part of a job file. Pure.
  */
 export function renderJob(job: Job, options: { readonly lean?: boolean } = {}): string {
-  const body = bodyOf(Job, options.lean === true ? leanJob(job) : job);
+  // What is sealed says nothing to anybody, and belongs to this job alone.
+  const shown = changeTexts(options.lean === true ? leanJob(job) : job, withoutSealed) as Job;
+  const body = bodyOf(Job, shown);
   return formatText(spaceOut(`job ${quoted(job.ID)} {\n${body}}\n`));
 }
 

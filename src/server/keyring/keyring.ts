@@ -12,6 +12,7 @@ import type { KeyEncryption, Timer } from "#ports";
 import { messageOf } from "#std";
 import { commit, type ServerContext } from "../context.ts";
 import { badRequest, keyringClosed, rootKeyInUse, rootKeyNotFound, rootKeySeals } from "../errors.ts";
+import { jobsSealedWith } from "../sealed/sealed-texts.ts";
 import { makeKey, openKey, type SigningKey } from "./key-pair.ts";
 import { dueSteps, inactiveSince, type KeyringPolicy, type KeyStep, untilNextLookMs } from "./schedule.ts";
 
@@ -189,6 +190,7 @@ function lives({ cluster }: ServerContext, beforeNs: number): boolean {
 }
 
 function seals({ cluster }: ServerContext, keyId: string): boolean {
-  for (const _variable of cluster.state.snapshot().variablesSealedWith(keyId)) return true;
-  return false;
+  const snapshot = cluster.state.snapshot();
+  for (const _variable of snapshot.variablesSealedWith(keyId)) return true;
+  return jobsSealedWith(snapshot, keyId);
 }

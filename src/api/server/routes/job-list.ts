@@ -98,13 +98,15 @@ export const parseJobText: Handler = (call, context) => {
     environment: {},
     allowFileFunctions: false,
   });
-  if (!body.flag("Canonicalize")) return value(job);
-  const canonical = canonicalJob(job, {
+  // The values are the caller's own. Which of them are sensitive goes along in the job, and comes back with it when it is registered.
+  const marks = parsed.sensitive.length > 0 ? { Sensitive: parsed.sensitive } : {};
+  if (!body.flag("Canonicalize")) return value({ ...parsed.job, ...marks });
+  const canonical = canonicalJob(parsed.job, {
     defaultNamespace: "default",
     defaultRegion: context.region,
     priorityDefault: 50,
     priorityMax: 100,
     countMax: 50_000,
   });
-  return json(context.texts.job(canonical));
+  return parsed.sensitive.length > 0 ? value({ ...canonical, ...marks }) : json(context.texts.job(canonical));
 };

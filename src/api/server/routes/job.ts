@@ -48,7 +48,7 @@ export const planJob: Handler = async (call, context) => {
   const body = call.body();
   const job = jobOf(body);
   sameId(call, job.text("ID"));
-  const answer = await server.planJob({ Job: job.fields, Diff: body.flag("Diff"), ...requestScope(call) });
+  const answer = await server.planJob({ Job: job.fields, Sensitive: body.texts("Sensitive"), Diff: body.flag("Diff"), ...requestScope(call) });
   return value({ ...answer, Index: context.cluster?.state.index ?? 0 }, { index: context.cluster?.state.index ?? 1 });
 };
 
