@@ -39,6 +39,10 @@ export interface LookNeeds {
   readonly shelf: Shelf;
   readonly clock: Clock;
   readonly random: Random;
+  /** false: it is only kept alive for a while. */
+  readonly wanted: () => boolean;
+  /** Not wanted, and nothing is left to keep alive: it is to be ended. */
+  readonly letGo: () => void;
   /** Fact or problem are different. */
   readonly changed: () => void;
 }
@@ -176,6 +180,8 @@ export class Look implements Member {
         if (this.#held !== undefined && !expired) {
           await this.#keepOwn();
           expired = true;
+          // Nothing is made for nobody.
+          if (!this.#needs.wanted()) return this.#needs.letGo();
         }
         await this.#prove(signal);
         expired = false;

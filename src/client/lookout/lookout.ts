@@ -174,6 +174,8 @@ export class ThingLookout implements Lookout {
         shelf: this.#shelf,
         clock: this.#needs.clock,
         random: this.#needs.random,
+        wanted: () => reader.wants(thing),
+        letGo: () => reader.letGo(thing),
         changed: () => reader.changed(),
       },
       kept,

@@ -48,7 +48,7 @@ export class Reader implements ThingReader {
     return [...this.#looks.values()].map(({ look }) => look);
   }
 
-  /** What the last agent left of it: kept until it is wanted, however long that takes (what it depends on may have to be read first). */
+  /** What the last agent left of it: kept until it is wanted (what it depends on may have to be read first), or cannot be kept any longer. */
   takeUp(look: Look): void {
     this.#looks.set(thingKey(look.thing), { look, wanted: false, grace: undefined });
   }
@@ -71,12 +71,22 @@ export class Reader implements ThingReader {
     for (const [key, wanted] of this.#looks) {
       if (!wanted.wanted || keys.has(key)) continue;
       wanted.wanted = false;
-      wanted.grace = this.#needs.clock.after(GRACE_MS, () => {
-        this.#looks.delete(key);
-        this.#needs.ended(wanted.look);
-      });
+      wanted.grace = this.#needs.clock.after(GRACE_MS, () => this.letGo(wanted.look.thing));
     }
   };
+
+  wants(thing: Thing): boolean {
+    return this.#looks.get(thingKey(thing))?.wanted === true;
+  }
+
+  letGo(thing: Thing): void {
+    const key = thingKey(thing);
+    const known = this.#looks.get(key);
+    if (known === undefined) return;
+    known.grace?.cancel();
+    this.#looks.delete(key);
+    this.#needs.ended(known.look);
+  }
 
   facts: ThingReader["facts"] = () => {
     const facts = new Map<string, Fact>();
