@@ -35,7 +35,7 @@ export const varLock: Command = {
     "early-return": { kind: "boolean", about: "Fail when another holds it, instead of waiting" },
     in: { kind: "text", value: "format", about: "What a specification is written in, hcl or json, where its name does not say (default json)" },
     verbose: { kind: "boolean", about: "Say more, on standard error" },
-    v: { kind: "boolean", about: "" },
+    v: { kind: "boolean", about: "As -verbose" },
   },
   async run(context) {
     const { path, specification, words } = await readWords(context, context.arguments);

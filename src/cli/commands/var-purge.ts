@@ -10,7 +10,7 @@ export const varPurge: Command = {
   flags: {
     "check-index": { kind: "whole", value: "index", about: "Only if the variable's index is this" },
     yes: { kind: "boolean", about: "Taken for scripts of other versions: nothing is asked" },
-    y: { kind: "boolean", about: "" },
+    y: { kind: "boolean", about: "As -yes" },
   },
   async run(context) {
     const { flags, terminal, api } = context;

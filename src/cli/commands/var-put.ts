@@ -21,7 +21,7 @@ export const varPut: Command = {
     force: { kind: "boolean", about: "Whatever is there now" },
     in: { kind: "text", value: "format", about: "What a specification is written in, hcl or json, where its name does not say (default json)" },
     verbose: { kind: "boolean", about: "Say more, on standard error" },
-    v: { kind: "boolean", about: "" },
+    v: { kind: "boolean", about: "As -verbose" },
     ...OUTPUT_FLAGS,
   },
   async run(context) {

@@ -174,6 +174,7 @@ export class FakeState {
     "scheduler-configuration": 1,
     services: 1,
     "root-keys": 1,
+    variables: 1,
     "restart-turns": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);

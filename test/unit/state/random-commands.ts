@@ -112,6 +112,13 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     const group_ = () => deploymentGroup({ DesiredTotal: random.integer(5), DesiredCanaries: random.integer(2) });
     return deployment(id, of, { TaskGroups: { web: group_(), api: group_() } });
   };
+  const someVariable = () => ({
+    Namespace: DEFAULT,
+    Path: `app/${random.integer(4)}`,
+    KeyID: chance(90) ? (snapshot.activeRootKey()?.KeyID ?? "key-0") : `key-${random.integer(5)}`,
+    Data: `sealed ${random.integer(1e6)}`,
+  });
+  const heldVariable = () => [...snapshot.variables("*")].find(({ Lock }) => Lock !== null && chance(80));
   const makers: Record<Command["type"], () => Command> = {
     "job-register": () => ({
       type: "job-register",
@@ -324,6 +331,40 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     }),
     "turn-take": () => ({ type: "turn-take", AllocationID: someAllocation().ID, Max: random.integer(4) }),
     "turn-give": () => ({ type: "turn-give", AllocationIDs: [someAllocation().ID, someAllocation().ID] }),
+    "variable-put": () => ({
+      type: "variable-put",
+      Variable: someVariable(),
+      CheckIndex: chance(30) ? some([0, heldVariable()?.ModifyIndex ?? 0]) : null,
+      LockID: chance(50) ? (heldVariable()?.Lock?.ID ?? "") : "",
+    }),
+    "variable-delete": () => ({
+      type: "variable-delete",
+      Namespace: DEFAULT,
+      Path: someVariable().Path,
+      CheckIndex: chance(20) ? random.integer(50) : null,
+      LockID: chance(50) ? (heldVariable()?.Lock?.ID ?? "") : "",
+    }),
+    "variable-lock": () => ({
+      type: "variable-lock",
+      Variable: someVariable(),
+      Overwrite: chance(50),
+      Lock: { ID: `lock-${random.integer(1e6)}`, TTL: 15e9, LockDelay: some([10e9, 3_600e9]) },
+    }),
+    "variable-unlock": () => {
+      const held = heldVariable();
+      return { type: "variable-unlock", Namespace: DEFAULT, Path: held?.Path ?? "app/0", LockID: held?.Lock?.ID ?? "", Lost: chance(50) };
+    },
+    "variables-reseal": () => ({
+      type: "variables-reseal",
+      KeyID: snapshot.activeRootKey()?.KeyID ?? "key-0",
+      Variables: [...snapshot.variables("*")].slice(0, 3).map(({ Namespace, Path, KeyID, ModifyIndex }) => ({
+        Namespace,
+        Path,
+        FromKeyID: KeyID,
+        ModifyIndex: chance(80) ? ModifyIndex : ModifyIndex + 1,
+        Data: `sealed anew ${random.integer(1e6)}`,
+      })),
+    }),
     "root-key-delete": () => ({ type: "root-key-delete", KeyID: `key-${random.integer(5)}` }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",

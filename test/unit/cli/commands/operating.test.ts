@@ -31,8 +31,6 @@ test("no command is both there and awaited, and none is awaited twice", () => {
 });
 
 for (const [words, said] of [
-  ["var put secret/a b=c", /^drover: "var put" is not in this version of Drover yet; it comes with: KV and secrets/],
-  ["var", /^drover: "var" is not in this version/],
   ["acl -h", /^drover: "acl" is not in this version/],
   ["quota list", /belongs to Nomad Enterprise/],
   ["operator raft migrate-backend x", /will not come: Drover writes no Raft/],
