@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { posix } from "node:path";
 import type { Task, Template } from "#model";
 import { nearest } from "#std";
-import type { CheckTemplate, Engine } from "#template";
+import { DENIED_BY_DEFAULT, type CheckTemplate, type Engine } from "#template";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, problem, taskPlace, warning } from "./finding.ts";
 
@@ -11,13 +11,11 @@ const CHANGE_MODES = ["noop", "restart", "signal", "script"];
 const ENGINES: readonly string[] = ["", "go", "handlebars"];
 /** Twelve bits. */
 const PERMS = /^0*[0-7]{1,4}$/;
-/** Nomad's function_denylist. */
-const FUNCTIONS_DENIED = ["executeTemplate", "plugin", "writeToFile"];
 
 /** Step. `check`: is this text a template of its engine? */
 export const checkTemplates = (check: CheckTemplate) =>
   function* ({ job, context }: Admission): Iterable<Finding> {
-    const denied = context.templateFunctionsDenied ?? FUNCTIONS_DENIED;
+    const denied = context.templateFunctionsDenied ?? DENIED_BY_DEFAULT;
     for (const [g, group] of job.TaskGroups.entries()) {
       for (const [t, task] of group.Tasks.entries()) {
         const place = taskPlace(job, g, t);
@@ -141,7 +139,9 @@ function* checkText({ wrong, said }: About, template: Template, check: CheckTemp
   const [leftDelimiter = "{{", rightDelimiter = "}}"] = delimiters;
   const found = check({ engine, text: template.EmbeddedTmpl, leftDelimiter, rightDelimiter }, denied);
   if (found === undefined) return;
-  const { line, column, message, fix } = found;
+  const { line, column, fix } = found;
+  // Where it is stands before it.
+  const message = found.message.replace(/^(?:Cannot parse template: )?(?:line \d+(?:, column \d+)?: )?/, "");
   const finding = wrong("EmbeddedTmpl", (fix === "" ? message : `${message}. ${fix}`).replaceAll(/\s+/g, " "));
   // The command line finds the place in the job file by these words (parse.ts: placeWithin).
   yield line === 0 ? finding : { ...finding, text: finding.text.replace(`${said}: `, () => `${said}, line ${line}, column ${column}: `) };

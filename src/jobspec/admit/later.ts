@@ -86,19 +86,11 @@ const TASK_REFUSED: readonly Row<Task>[] = [
     instead: "let tasks talk to each other directly: take the block out",
   },
   {
-    what: `block "template"`,
-    field: "Templates",
-    present: (task) => task.Templates.length > 0,
-    instead: "write the file in the task's command, or pass values in env",
-  },
-  {
     what: `block "artifact"`,
     field: "Artifacts",
     present: (task) => task.Artifacts.length > 0,
     instead: "fetch it in the task's command, or put the file on the machine",
   },
-  { what: `block "vault"`, field: "Vault", present: (task) => task.Vault !== null, instead: "take the block out" },
-  { what: `block "secret"`, field: "Secrets", present: (task) => task.Secrets.length > 0, instead: "take the block out" },
   {
     what: `block "volume_mount"`,
     field: "VolumeMounts",

@@ -3,6 +3,7 @@
  * Changes come first, so that every check sees the job as it would be stored; only the networks are looked at as written too.
  * Reading itself (absent → default, wrong type → finding) has happened before: read.ts.
  */
+import { checkTemplate } from "#template";
 import type { Step } from "./admission.ts";
 import { checkBatch } from "./check-batch.ts";
 import { checkGroupNames, checkJobNames } from "./check-names.ts";
@@ -20,7 +21,6 @@ import { checkPorts, checkWrittenNetworks, gatherPorts } from "./ports.ts";
 import { settleServices } from "./services.ts";
 import { settleGroups, settleJob } from "./settle.ts";
 import { settleTemplates } from "./templates.ts";
-import { textCheck } from "./text-check.ts";
 
 export const ADMISSION_STEPS: readonly Step[] = [
   { name: "settle the job", change: settleJob },
@@ -43,7 +43,7 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check what tasks are and do", check: checkTasks },
   { name: "check ports", check: checkPorts },
   { name: "check services", check: checkServices },
-  { name: "check templates", check: checkTemplates(textCheck) },
+  { name: "check templates", check: checkTemplates(checkTemplate) },
   { name: "check vault and secrets", check: checkVault },
   { name: "check identities", check: checkIdentities },
   { name: "check placement", check: checkPlacement },

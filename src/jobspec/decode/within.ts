@@ -15,9 +15,12 @@ export function rangeWithin(name: Range, value: string, place: PlaceInText): Ran
   const text = name.source.text;
   const offset = heredocOffset(text, name.end, value, place) ?? quotedOffset(text, name.end, place);
   if (offset === undefined) return undefined;
-  return { source: name.source, start: offset, end: offset + (text.codePointAt(offset) === 10 ? 0 : 1) };
+  WORD.lastIndex = offset;
+  return { source: name.source, start: offset, end: offset + (WORD.exec(text)?.[0].length ?? 0) };
 }
 
+/** What is pointed at: the whole word, or the one character. */
+const WORD = /[$.]?\w+|[^\n]/y;
 const HEREDOC = /\s*=\s*<<(-?)[ \t]*(\S+)[^\n]*\n/y;
 
 function heredocOffset(text: string, from: number, value: string, { line, column }: PlaceInText): number | undefined {

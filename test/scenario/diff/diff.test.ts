@@ -12,7 +12,14 @@ import { test } from "node:test";
 import { admitJob, annotateDiff, diffJobs } from "#jobspec";
 import type { DiffType, FieldDiff, JobDiff, ObjectDiff } from "#model";
 
-const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 50_000 };
+const CONTEXT = {
+  defaultNamespace: "default",
+  defaultRegion: "global",
+  priorityDefault: 50,
+  priorityMax: 100,
+  countMax: 50_000,
+  vault: { defaultIdentity: { aud: ["vault.io"], ttlNs: 3_600e9, env: false, file: false, filepath: "", extraClaims: {} } },
+};
 const SIGN: Readonly<Record<DiffType, string>> = { None: "   ", Added: "+  ", Deleted: "-  ", Edited: "+/-" };
 
 const here = new URL("./", import.meta.url);

@@ -272,10 +272,7 @@ const LATER: readonly (readonly [block: string, input: unknown])[] = [
   ['block "volume_mount"', task({ VolumeMounts: [{ Volume: "data" }] })],
   ["network mode", network({ Mode: "bridge" })],
   ['network block "dns"', network({ DNS: { Servers: ["1.1.1.1"] } })],
-  ['block "template"', task({ Templates: [{ DestPath: "x" }] })],
   ['block "artifact"', task({ Artifacts: [{ GetterSource: "http://x" }] })],
-  ['block "vault"', task({ Vault: {} })],
-  ['block "secret"', task({ Secrets: [{ Name: "s" }] })],
   ['block "csi_plugin"', task({ CSIPluginConfig: { ID: "x" } })],
   ['block "schedule"', task({ Schedule: {} })],
 ];
