@@ -25,6 +25,8 @@ export interface EvaluatorOptions<Context> {
   readonly context: Context;
   readonly rendering: Rendering;
   readonly fail: Fail;
+  /** Of what a function gave back: throws if it is larger than a text may be (a variable that is doubled in a loop). */
+  readonly measure: (value: Value, spot: Spot) => void;
 }
 
 interface Variable {
@@ -161,10 +163,12 @@ export class Evaluator<Context> {
     if (builtin && (name === "and" || name === "or")) return this.shortCircuit(dot, name === "or", words, call.piped);
     const values = words.map((word, index) => this.argument(dot, word, kindAt(body, index)));
     if (call.piped !== NONE) values.push(this.settled(call.spot, assigned(call.piped, kindAt(body, count - 1))));
-    return this.guarded(name, call.spot, () => {
+    const result = this.guarded(name, call.spot, () => {
       if (builtin && name === "call") return this.call(words[0], values);
       return body.call(values, this.options.context, this.options.rendering);
     });
+    this.options.measure(result, call.spot);
+    return result;
   }
 
   private guarded(name: string, spot: Spot, body: () => Value): Value {

@@ -34,7 +34,7 @@ export function executeGoTemplate<Context>(parsed: Parsed, request: ExecuteReque
   try {
     return joined(execution.template(parsed.name, request.data));
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw execution.tooDeep();
+    if (thrown instanceof RangeError) throw execution.exhausted(thrown);
     throw thrown;
   }
 }
@@ -73,13 +73,17 @@ class Execution<Context> {
     const fail = (spot: Spot, problem: string): never => {
       throw this.failure(spot, problem);
     };
-    this.evaluator = new Evaluator({ functions, errorOnMissingKey, context, rendering, fail });
+    const measure = (value: Value, spot: Spot): void => {
+      if (typeof value === "string" && value.length > this.outputBytesMax) throw this.tooLarge(spot);
+    };
+    this.evaluator = new Evaluator({ functions, errorOnMissingKey, context, rendering, fail, measure });
   }
 
   /** A defined template's text; what was written and declared around it stays as it was. */
   template(name: string, data: Value): string {
     const root = this.parsed.templates.get(name);
-    if (root === undefined) throw new TemplateFunctionError(`no template "${name}" is defined here`);
+    // The name may be data: it is not told.
+    if (root === undefined) throw new TemplateFunctionError("no template of this name is defined here");
     const { output } = this;
     const { variables } = this.evaluator;
     this.output = "";
@@ -90,8 +94,10 @@ class Execution<Context> {
     return written;
   }
 
-  tooDeep(): TemplateError {
-    return this.failure(this.spot ?? { position: 0, kind: "template" }, "it is nested too deeply");
+  /** The runtime gave up: its stack is full, or a string would be longer than one can be. */
+  exhausted(thrown: RangeError): TemplateError {
+    const spot = this.spot ?? { position: 0, kind: "template" };
+    return thrown.message.includes("call stack") ? this.failure(spot, "it is nested too deeply") : this.tooLarge(spot);
   }
 
   private failure(spot: Spot, problem: string): TemplateError {
@@ -146,13 +152,15 @@ class Execution<Context> {
 
   private write(text: string, spot: Spot): void {
     this.outputBytes += byteLength(text);
-    if (this.outputBytes > this.outputBytesMax) {
-      const { name } = this.parsed;
-      const at = placeOf(this.parsed.text, spot.position);
-      const message = `Cannot render template "${name}": line ${at.line}: its text grows above ${this.outputBytesMax} bytes`;
-      throw new TemplateError("TEMPLATE_TOO_LARGE", message, at);
-    }
+    if (this.outputBytes > this.outputBytesMax) throw this.tooLarge(spot);
     this.output += text;
+  }
+
+  private tooLarge(spot: Spot): TemplateError {
+    const { name, text } = this.parsed;
+    const at = placeOf(text, spot.position);
+    const message = `Cannot render template "${name}": line ${at.line}, column ${at.column}: its text grows above ${this.outputBytesMax} bytes`;
+    return new TemplateError("TEMPLATE_TOO_LARGE", message, at);
   }
 
   private branch(node: BranchNode, dot: Value, frames: Frame[]): void {

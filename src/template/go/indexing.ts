@@ -51,7 +51,7 @@ function offsetOf(index: Value, most: number): number {
   if (kind === "nil") throw new TemplateFunctionError("cannot index slice/array with nil");
   if (kind !== "int" && kind !== "uint") throw new TemplateFunctionError(`cannot index slice/array with type ${typeName(index)}`);
   const whole = wholeOf(index);
-  if (whole < 0n || whole > BigInt(most)) throw new TemplateFunctionError(`index out of range: ${whole}`);
+  if (whole < 0n || whole > BigInt(most)) throw new TemplateFunctionError("index out of range");
   return Number(whole);
 }
 
@@ -66,8 +66,8 @@ export function sliced(item: Value, indexes: readonly Value[]): Value {
   const length = lengthOf(item);
   const bounds = indexes.map((index) => offsetOf(index, length));
   const [from = 0, to = length, end = length] = bounds;
-  if (from > to) throw new TemplateFunctionError(`invalid slice index: ${from} > ${to}`);
-  if (to > end) throw new TemplateFunctionError(`invalid slice index: ${to} > ${end}`);
+  if (from > to) throw new TemplateFunctionError("invalid slice index: it ends before it begins");
+  if (to > end) throw new TemplateFunctionError("invalid slice index: it ends behind its capacity");
   if (item instanceof GoText) return new GoText(item.typeName, sliceBytes(item.text, from, to), item.methods);
   if (isText) return sliceBytes(item as string, from, to);
   if (item instanceof Uint8Array) return item.subarray(from, to);

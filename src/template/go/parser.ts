@@ -85,7 +85,7 @@ class Parser {
         this.backTwo(left);
       }
       const node = this.textOrAction();
-      if (node.kind === "end" || node.kind === "else") throw this.failure(`unexpected {{${node.kind}}}`);
+      if (isClause(node)) throw this.failure(`unexpected {{${node.kind}}}`);
       nodes.push(node);
     }
     this.add(name, { nodes, position });
@@ -205,7 +205,7 @@ class Parser {
     const nodes: Statement[] = [];
     while (this.peekWord().type !== "eof") {
       const node = this.textOrAction();
-      if (node.kind === "end" || node.kind === "else") return { list: { nodes, position }, end: node };
+      if (isClause(node)) return { list: { nodes, position }, end: node };
       nodes.push(node);
     }
     throw this.failure("unexpected end of template: an {{end}} is missing");
@@ -428,6 +428,10 @@ class Parser {
     const found = nearest(name, this.variables);
     throw this.failure(`undefined variable "${name}"`, { fix: found === undefined ? undefined : `Did you mean "${found}"?` });
   }
+}
+
+function isClause(node: Statement | ClauseNode): node is ClauseNode {
+  return node.kind === "end" || node.kind === "else";
 }
 
 /** Nothing but space: it may be defined again. */

@@ -130,7 +130,7 @@ const sum = (values: readonly Value[]): bigint => (values as readonly GoInteger[
 
 const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
   ["double", { ...one, parameters: ["int"], call: ([n]) => 2n * (n as bigint) }],
-  ["upper", { ...one, parameters: ["string"], call: ([text]) => (text as string).toUpperCase() }],
+  ["upper", { ...one, parameters: ["string"], call: ([text]) => upper(text as string) }],
   ["joinAll", { minimum: 1, parameters: ["string"], call: ([separator, ...parts]) => parts.join(separator as string) }],
   [
     "fail",
@@ -153,3 +153,11 @@ const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, Templat
   ["size", { ...one, parameters: ["map"], call: ([map]) => BigInt((map as GoMap).entries.size) }],
   ["same", { ...one, call: ([value]) => value }],
 ]);
+
+/** As strings.ToUpper: rune by rune, never longer; what is no UTF-8 becomes U+FFFD. */
+function upper(text: string): string {
+  return Array.from(text.replace(/[\udc80-\udcff]/gu, "\ufffd"), (rune) => {
+    const raised = rune.toUpperCase();
+    return [...raised].length === 1 ? raised : rune;
+  }).join("");
+}

@@ -23,6 +23,7 @@ const GROUPS = [
   [".int", ".minus", ".byte", ".uint", "42", "-7", "(len .list)", ".int64", "'a'"],
   [".one", ".pi", ".zero", ".huge", "1.0", "3.14159", "1e21", ".nan", ".inf"],
 ];
+const RANGED = ".list .ints .map .imap .smap .mixed .services .none 3 $.list $.map $.mixed .int .byte .name .one .missing .nil .bytes".split(" ");
 const CONSTANTS = ["0", "1", "2", "-3", "1.5", "1e6", "0x1f", "'a'", "true", "false", "`text`", '"q\\"\\n"', '"é"', "nil", "1i"];
 const FLAGS = ["", "", "", "-", "+", "#", " ", "0", "+0", "# "];
 const WIDTHS = ["", "", "", "5", "12", ".2", "8.3", ".0", "*", "[1]"];
@@ -121,7 +122,8 @@ class Draw {
   }
 
   private range(): string {
-    const over = this.chance(0.8) ? this.one([".list", ".ints", ".map", ".imap", ".smap", ".mixed", ".services", ".none", "3", "$.list"]) : this.pipeline();
+    // Never over a whole number that chance may make large.
+    const over = this.one(RANGED);
     const scope = this.variables.length;
     const named = this.one([[], ["$v"], ["$k", "$v"]]);
     const start = this.action(`range ${named.length > 0 ? `${named.join(", ")} := ` : ""}${over}`);
