@@ -215,6 +215,8 @@ describe("a thing that many look at", () => {
     const variable = { system: "nomad", kind: "variable", name: "a", options: {} } as const;
     const other = { ...anAllocation("b"), Namespace: "other" } as unknown as ReturnType<typeof anAllocation>;
     assert.notEqual(thingKey(meantBy(variable, anAllocation("a"), "main")), thingKey(meantBy(variable, other, "main")));
+    const written = { ...variable, system: "vault" } as const;
+    assert.equal(meantBy(written, anAllocation("a"), "main"), written, "its options are data");
     const file = { ...variable, system: "file" } as const;
     assert.notEqual(watchKey(file, anAllocation("a"), "main"), watchKey(file, anAllocation("b"), "main"));
   });
