@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consulConnection, setUpConsul, AGENT_RULES } from "#integrations/consul";
+import { setUpVault, vaultConnection, VAULT_AUDIENCE } from "#integrations/vault";
 import { toolPath } from "./tool-path.ts";
 
 const READY_LIMIT_MS = 60_000;
@@ -44,7 +45,7 @@ export async function startStack(folder: string, agentAddress: string, stopped: 
     const consul = await startConsul(folder, started);
     stopped.throwIfAborted();
     const openbao = await startOpenBao(folder, started);
-    const configuration = configurationOf(consul.address, await agentToken(consul), consul.dnsPort);
+    const configuration = configurationOf(consul, await agentToken(consul), openbao.address);
     stopped.throwIfAborted();
     return {
       configuration,
@@ -67,8 +68,9 @@ export async function startStack(folder: string, agentAddress: string, stopped: 
 
 const NO_TLS = { auth: "", tls: { caFile: "", certFile: "", keyFile: "", verify: true }, timeoutMs: 10_000 };
 
-function configurationOf(address: string, token: string, dnsPort: number): string {
-  const identity = `{\n    aud = ["${AUDIENCE}"]\n    ttl = "1h"\n  }`;
+function configurationOf({ address, dnsPort }: Stack["consul"], token: string, openbaoAddress: string): string {
+  const identityFor = (audience: string): string => `{\n    aud = ["${audience}"]\n    ttl = "1h"\n  }`;
+  const identity = identityFor(AUDIENCE);
   return `consul {
   address = "${address}"
   token   = "${token}"
@@ -76,6 +78,13 @@ function configurationOf(address: string, token: string, dnsPort: number): strin
   service_identity ${identity}
 
   task_identity ${identity}
+}
+
+vault {
+  enabled = true
+  address = "${openbaoAddress}"
+
+  default_identity ${identityFor(VAULT_AUDIENCE)}
 }
 
 client {
@@ -153,29 +162,15 @@ async function trustInConsul({ address, token }: Stack["consul"], jwksUrl: strin
   }
 }
 
-/** Tasks log in to OpenBao with their identities, as to Vault; what they may read is for its policies to say. */
+/** As `drover setup vault` does it: each job reads secret/<its namespace>/<its name> and below. */
 async function trustInOpenBao({ address, token }: Stack["openbao"], jwksUrl: string): Promise<void> {
-  const ask = async (path: string, body: unknown): Promise<void> => {
-    const response = await fetch(`${address}${path}`, { method: "POST", headers: { "X-Vault-Token": token }, body: JSON.stringify(body) });
-    if (!response.ok) throw new Error(`OpenBao refused ${path}: ${response.status} ${await response.text()}`);
-  };
-  await ask("/v1/sys/auth/jwt-nomad", { type: "jwt" });
-  await ask("/v1/auth/jwt-nomad/config", {
-    jwks_url: jwksUrl,
-    jwt_supported_algs: ["RS256", "EdDSA"],
-    default_role: "nomad-workloads",
-  });
-  await ask("/v1/auth/jwt-nomad/role/nomad-workloads", {
-    role_type: "jwt",
-    bound_audiences: ["vault.io"],
-    user_claim: "/nomad_job_id",
-    user_claim_json_pointer: true,
-    claim_mappings: { nomad_namespace: "nomad_namespace", nomad_job_id: "nomad_job_id", nomad_task: "nomad_task" },
-    token_type: "service",
-    token_policies: ["default"],
-    token_period: "30m",
-    token_explicit_max_ttl: 0,
-  });
+  const tls = { caFile: "", caPath: "", certFile: "", keyFile: "", serverName: "", verify: true };
+  const connection = vaultConnection({ address, namespace: "", tls, timeoutMs: 10_000 });
+  try {
+    await setUpVault(connection, { token, jwksUrl, jwksCa: "", kvPath: "secret" });
+  } finally {
+    connection.close();
+  }
 }
 
 function start(
