@@ -7,11 +7,12 @@ import {
   consulConnection,
   consulFingerprint,
   consulServers,
+  consulThings,
   consulTokens,
   type ConsulConnection,
 } from "#integrations/consul";
-import type { Catalog, Clock, FingerprintSource, Random, TokenExchange } from "#ports";
-import type { Config, ConsulConfig } from "./config/mod.ts";
+import type { Catalog, Clock, FingerprintSource, Random, ThingSource, TokenExchange } from "#ports";
+import type { Config, ConsulConfig, TemplateConfig } from "./config/mod.ts";
 import { agentServices, keepRegistered, type AgentPresence, type ConsulRegistration } from "./consul-registration.ts";
 import type { AgentLog } from "./log.ts";
 
@@ -22,13 +23,15 @@ export interface AgentConsul {
   catalog(nodeId: string): Catalog;
   /** undefined where workloads are given no identity: the agent's own token is used for services then. */
   readonly tokens: TokenExchange | undefined;
+  /** What templates look at. */
+  readonly things: ThingSource;
   /** host:port of servers' node links (4647), as the catalog says now. */
   readonly servers: () => Promise<readonly string[]>;
   /** Last of all. */
   close(): void;
 }
 
-export function openConsul(consul: ConsulConfig): AgentConsul {
+export function openConsul(consul: ConsulConfig, template: TemplateConfig): AgentConsul {
   const connection = consulConnection({ ...consul, token: consul.token.reveal(), auth: consul.auth.reveal() });
   const identified = consul.serviceIdentity !== null || consul.taskIdentity !== null;
   return {
@@ -38,6 +41,7 @@ export function openConsul(consul: ConsulConfig): AgentConsul {
     tokens: identified
       ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } })
       : undefined,
+    things: consulThings({ connection, waitMs: template.blockQueryWaitMs, maxStaleMs: template.maxStaleMs }),
     servers: consulServers(connection, consul.serverServiceName),
     close: () => connection.close(),
   };

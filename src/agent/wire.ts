@@ -17,16 +17,18 @@ import {
   hostDisk,
   hostMachine,
   hostProbe,
+  hostSealingKey,
   keptTaskLogs,
   openSnapshotStore,
   openSqliteLog,
   rawExecDriver,
 } from "#integrations/host";
 import { createMemoryLink, mockDevices, mockDriver } from "#integrations/memory";
-import type { Clock, Driver, Link, NodeServices, Random, TaskSockets } from "#ports";
+import type { Clock, Driver, FingerprintSource, Link, NodeServices, Random, TaskSockets, ThingSource } from "#ports";
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
+import { createRenderer } from "#template";
 import type { Config } from "./config/mod.ts";
 import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
@@ -36,6 +38,7 @@ import { killPointFrom } from "./kill-point.ts";
 import { openNodeLink, openServedLink, type NodeLink } from "./link.ts";
 import { reporter, type AgentLog } from "./log.ts";
 import { releaseParts } from "./release.ts";
+import { openVault, type AgentVault } from "./vault.ts";
 
 export interface RunningAgent {
   /** Where the HTTP API listens: "127.0.0.1:4646". */
@@ -68,8 +71,10 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     for (const close of opened.toReversed()) await close();
   };
   try {
-    const consul = config.consul === null ? undefined : openConsul(config.consul);
+    const consul = config.consul === null ? undefined : openConsul(config.consul, config.client.template);
     if (consul !== undefined) opened.push(() => consul.close());
+    const vault = config.vault === null ? undefined : openVault(config.vault, config.client.template.vaultDefaultLeaseMs);
+    if (vault !== undefined) opened.push(() => vault.close());
     // The lock on the data directory first (the log's), then the port, then tasks: a second agent touches nothing.
     const cluster = config.server.enabled ? await openCluster(parts) : undefined;
     if (cluster !== undefined) opened.push(() => cluster.close());
@@ -98,6 +103,7 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
         taskSockets: api.taskSockets,
         dns,
         consul,
+        vault,
       });
       client = running;
       opened.push(() => running.close({ stopTasks }));
@@ -166,6 +172,8 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       ...(config.consul === null
         ? {}
         : { consul: { serviceIdentity: config.consul.serviceIdentity, taskIdentity: config.consul.taskIdentity } }),
+      ...(config.vault === null ? {} : { vault: { defaultIdentity: config.vault.defaultIdentity } }),
+      templateFunctionsDenied: config.client.template.functionsDenied,
     },
     workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
     garbage: {
@@ -189,7 +197,11 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       garbageThresholdMs: server.rootKeyGarbageThresholdMs,
     },
     oidcIssuer: server.oidcIssuer,
-    generatedIdentities: { consulService: config.consul?.serviceIdentity ?? null, consulTask: config.consul?.taskIdentity ?? null },
+    generatedIdentities: {
+      consulService: config.consul?.serviceIdentity ?? null,
+      consulTask: config.consul?.taskIdentity ?? null,
+      vaultTask: config.vault?.defaultIdentity ?? null,
+    },
   });
 }
 
@@ -240,14 +252,15 @@ interface ClientSurroundings {
   readonly taskSockets: TaskSockets;
   readonly dns: AgentDns | undefined;
   readonly consul: AgentConsul | undefined;
+  readonly vault: AgentVault | undefined;
 }
 
 function openClient(
   { config, clock, random, log, environment }: Parts,
-  { link, httpAddress, taskSockets, dns, consul }: ClientSurroundings,
+  { link, httpAddress, taskSockets, dns, consul, vault }: ClientSurroundings,
 ): Promise<Client> {
   const { client } = config;
-  const keeper = releaseParts().logKeeper;
+  const { logKeeper: keeper, templateWorker } = releaseParts();
   mkdirSync(client.stateDirectory, { recursive: true, mode: 0o700 });
   // Tasks reach their own folders below it, so others may pass through.
   mkdirSync(client.allocationDirectory, { recursive: true, mode: 0o711 });
@@ -259,8 +272,13 @@ function openClient(
     taskSockets,
     probe: hostProbe(),
     ...(dns === undefined ? {} : { servicesChanged: dns.accept }),
-    ...(consul === undefined ? {} : { catalogs: [consul.catalog(nodeId)], fingerprintSources: [consul.fingerprint] }),
+    fingerprintSources: present([consul?.fingerprint, vault?.fingerprint]),
+    thingSources: present([consul?.things, vault?.things]),
+    ...(consul === undefined ? {} : { catalogs: [consul.catalog(nodeId)] }),
     ...(consul?.tokens === undefined ? {} : { tokenExchange: consul.tokens }),
+    ...(vault === undefined ? {} : { vaultTokenExchange: vault.tokens }),
+    renderer: () => createRenderer({ workerUrl: templateWorker, clock }),
+    sealingKey: hostSealingKey(client.stateDirectory),
     drivers: drivers(config, client.stateDirectory),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
@@ -301,6 +319,7 @@ function openClient(
       totals: { cpuMHz: client.cpuTotalMHz, memoryMB: client.memoryTotalMB, diskMB: client.diskTotalMB },
       maxKillTimeoutMs: client.maxKillTimeoutMs,
       remoteExecDisabled: client.remoteExecDisabled,
+      template: client.template,
       garbage: client.garbage,
       chroot: { ...chrootOf(client.chroot), ...resolvConf(client.stateDirectory, dns) },
       ...(client.usersDenied === null ? {} : { deniedUsers: client.usersDenied }),
@@ -310,6 +329,9 @@ function openClient(
     },
   });
 }
+
+const present = <Maker extends FingerprintSource | ThingSource>(makers: readonly (Maker | undefined)[]): readonly Maker[] =>
+  makers.filter((maker) => maker !== undefined);
 
 /** An empty one means the default too. */
 function chrootOf(written: Readonly<Record<string, string>> | null): Readonly<Record<string, string>> {
