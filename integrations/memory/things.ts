@@ -111,7 +111,7 @@ export function createMemoryThings(how: {
     signal.throwIfAborted();
   };
   const wake = () => {
-    for (const each of [...waiters]) each();
+    for (const each of waiters) each();
   };
 
   const things: MemoryThings = {

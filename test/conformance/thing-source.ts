@@ -111,7 +111,8 @@ export function thingSourceConformance(maker: string, fresh: () => Promise<Sourc
       await under.write("a-secret-value");
       await assert.rejects(read(under, "", undefined, token), (thrown: Error & { code?: string; fix?: string }) => {
         assert.ok(codes.includes(thrown.code ?? ""), `${thrown.code}: ${thrown.message}`);
-        for (const secret of [token, under.token, "a-secret-value"]) assert.ok(secret === "" || !`${thrown.message} ${thrown.fix}`.includes(secret));
+        for (const secret of [token, under.token, "a-secret-value"])
+          assert.ok(secret === "" || !`${thrown.message} ${thrown.fix}`.includes(secret));
         return true;
       });
     };

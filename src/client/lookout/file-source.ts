@@ -52,7 +52,8 @@ export function fileThings(needs: FileThingsNeeds): ThingSource {
 export function placeOf(name: string, allocationDirectory: string, task: string, sandboxDisabled: boolean): FilePlace | undefined {
   const taskDirectory = posix.join(allocationDirectory, task);
   const within = withinTask(name, allocationDirectory, taskDirectory);
-  if (within === undefined) return sandboxDisabled ? { root: "/", path: posix.join(taskDirectory, name).slice(1), guarded: false } : undefined;
+  if (within === undefined)
+    return sandboxDisabled ? { root: "/", path: posix.join(taskDirectory, name).slice(1), guarded: false } : undefined;
   if (within.startsWith("/")) return sandboxDisabled ? { root: "/", path: within.slice(1), guarded: false } : undefined;
   const [first, ...rest] = within.split("/");
   const path = rest.join("/");

@@ -255,7 +255,8 @@ export class ThingLookout implements Lookout {
 
   async #renew(record: PrivateRecord, lease: Lease, token: string, signal: AbortSignal): Promise<Lease> {
     const source = this.#sources.get(record.thing.system);
-    if (source === undefined) throw new NamedError("THING_INVALID", `Cannot renew a lease: ${record.thing.system} is not set up on this node`);
+    if (source === undefined)
+      throw new NamedError("THING_INVALID", `Cannot renew a lease: ${record.thing.system} is not set up on this node`);
     return this.#gate(record.thing.system).pass(() => source.renew(lease, token), signal);
   }
 

@@ -26,7 +26,7 @@ export class NomadServices {
       const gone = this.#remove(id);
       if (gone !== undefined) touched.set(JSON.stringify([gone.Namespace, gone.ServiceName]), gone);
     };
-    if (change.Complete) for (const id of [...this.#byId.keys()]) remove(id);
+    if (change.Complete) for (const id of this.#byId.keys()) remove(id);
     for (const id of change.Gone) remove(id);
     for (const service of change.Changed) {
       remove(service.ID);
@@ -35,8 +35,7 @@ export class NomadServices {
     }
     if (change.Complete) this.#complete = true;
     if (change.Complete) this.#known.resolve();
-    for (const { Namespace, ServiceName } of touched.values())
-      for (const listener of [...this.#listeners]) listener(Namespace, ServiceName);
+    for (const { Namespace, ServiceName } of touched.values()) for (const listener of this.#listeners) listener(Namespace, ServiceName);
   }
 
   /** The whole was heard once. */

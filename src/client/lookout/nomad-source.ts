@@ -77,7 +77,9 @@ function metadataOf({ Namespace, Path, CreateIndex, ModifyIndex, CreateTime, Mod
 function problemOf(thing: Thing, thrown: unknown): NamedError {
   const refused = thrown instanceof NamedError && thrown.statusCode < 500;
   if (!refused) {
-    return new NamedError("THING_UNREACHABLE", `Cannot read ${thingLabel(thing)}: no server answers (${messageOf(thrown)})`, { statusCode: 503 });
+    return new NamedError("THING_UNREACHABLE", `Cannot read ${thingLabel(thing)}: no server answers (${messageOf(thrown)})`, {
+      statusCode: 503,
+    });
   }
   const how = { statusCode: thrown.statusCode, ...(thrown.fix === undefined ? {} : { fix: thrown.fix }) };
   const text = `Cannot read ${thingLabel(thing)}: ${thrown.message}`;
@@ -94,10 +96,14 @@ async function readServices(
 ): Promise<Reading> {
   const wanted = thing.options["ns"] ?? namespace;
   if (wanted !== namespace) {
-    throw new NamedError("THING_DENIED", `Cannot look at ${thingLabel(thing)}: it is in namespace "${wanted}", the task in "${namespace}"`, {
-      statusCode: 403,
-      fix: "Templates see the services of their own namespace.",
-    });
+    throw new NamedError(
+      "THING_DENIED",
+      `Cannot look at ${thingLabel(thing)}: it is in namespace "${wanted}", the task in "${namespace}"`,
+      {
+        statusCode: 403,
+        fix: "Templates see the services of their own namespace.",
+      },
+    );
   }
   const changed = Promise.withResolvers<void>();
   const timers = [clock.after(SERVICES_WAIT_MS, changed.resolve)];
@@ -111,7 +117,9 @@ async function readServices(
       timers.push(clock.after(ANSWER_MS, late.resolve));
       await orAborted(Promise.race([services.whenComplete, late.promise]), signal);
       if (!services.complete) {
-        throw new NamedError("THING_UNREACHABLE", `Cannot look at ${thingLabel(thing)}: no server has sent the registry yet`, { statusCode: 503 });
+        throw new NamedError("THING_UNREACHABLE", `Cannot look at ${thingLabel(thing)}: no server has sent the registry yet`, {
+          statusCode: 503,
+        });
       }
     }
     if (look().index === after) await orAborted(changed.promise, signal);
@@ -140,7 +148,10 @@ function instances(services: NomadServices, { name, options }: Thing, namespace:
   const count = options["count"];
   if (count === undefined) return all.map(instance);
   if (!/^[1-9]\d{0,8}$/.test(count) || (options["hash"] ?? "") === "") {
-    throw new NamedError("THING_INVALID", `Cannot choose instances of "${name}": count is "${count}", wanted a number of 1 or more and a key`);
+    throw new NamedError(
+      "THING_INVALID",
+      `Cannot choose instances of "${name}": count is "${count}", wanted a number of 1 or more and a key`,
+    );
   }
   return chooseServices(all, Number(count), options["hash"] ?? "").map(instance);
 }

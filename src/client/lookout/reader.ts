@@ -111,7 +111,7 @@ export class Reader implements ThingReader {
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      if (!this.#over) for (const listener of [...this.#listeners]) listener();
+      if (!this.#over) for (const listener of this.#listeners) listener();
     });
   }
 

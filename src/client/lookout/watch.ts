@@ -181,7 +181,8 @@ export class ThingWatch {
 
   async #read(token: string, after: string, signal: AbortSignal): Promise<Reading> {
     const { source, thing, reading } = this.#needs;
-    if (source === undefined) throw new NamedError("THING_INVALID", `Cannot look at "${thing.name}": ${thing.system} is not set up on this node`);
+    if (source === undefined)
+      throw new NamedError("THING_INVALID", `Cannot look at "${thing.name}": ${thing.system} is not set up on this node`);
     reading(1);
     try {
       return await source.read(thing, { token, after, signal });
@@ -307,6 +308,6 @@ export class ThingWatch {
   }
 
   #tell(): void {
-    for (const member of [...this.#members.keys()]) member.tell(this.#fact, this.#problem);
+    for (const member of this.#members.keys()) member.tell(this.#fact, this.#problem);
   }
 }

@@ -30,12 +30,21 @@ describe("facts that hold secrets", () => {
       facts.saveFact("lease/two", { n: 2 });
       // While the log of the memory still stands beside it.
       const files = readdirSync(directory);
-      assert.ok(files.some((name) => name.endsWith("-wal")), files.join());
+      assert.ok(
+        files.some((name) => name.endsWith("-wal")),
+        files.join(),
+      );
       for (const name of files) assert.ok(!readFileSync(join(directory, name)).includes(SECRET.password), name);
       store.close();
       const again = hostClientStore(directory);
       const later = new SealedFacts({ store: again, key: hostSealingKey(directory) });
-      assert.deepEqual([...later.facts("lease/")], [["lease/one", SECRET], ["lease/two", { n: 2 }]]);
+      assert.deepEqual(
+        [...later.facts("lease/")],
+        [
+          ["lease/one", SECRET],
+          ["lease/two", { n: 2 }],
+        ],
+      );
       assert.deepEqual(later.fact("lease/one"), SECRET);
       later.removeFact("lease/one");
       assert.equal(later.fact("lease/one"), undefined);

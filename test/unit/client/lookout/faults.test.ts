@@ -26,7 +26,14 @@ type Happening =
 
 const letter = fc.integer({ min: 0, max: 2 });
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ what: fc.constant("set" as const), thing: fc.integer({ min: 0, max: 3 }), value: fc.integer({ min: 0, max: 3 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: fc.constant("set" as const),
+      thing: fc.integer({ min: 0, max: 3 }),
+      value: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ what: fc.constant("want" as const), letter, mask: fc.integer({ min: 0, max: 63 }) }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constantFrom("away", "back", "broken", "mended" as const), system: fc.boolean() }) },
   {
@@ -36,7 +43,10 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant("deny" as const), letter, denied: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant("kill" as const) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant("forget" as const), letter }) },
-  { weight: 4, arbitrary: fc.record({ what: fc.constant("wait" as const), ms: fc.constantFrom(0, 5, 50, 700, 7 * SECOND, 45 * SECOND, 6 * MINUTE) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ what: fc.constant("wait" as const), ms: fc.constantFrom(0, 5, 50, 700, 7 * SECOND, 45 * SECOND, 6 * MINUTE) }),
+  },
 );
 
 interface Story extends LookoutWorld {

@@ -20,7 +20,8 @@ async function inPlace(story: (place: Place) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "drover-files-"));
   try {
     const allocation = join(directory, allocationId("a"));
-    for (const each of ["alloc", "main/local", "main/secrets", "main/private", "other/secrets"]) mkdirSync(join(allocation, each), { recursive: true });
+    for (const each of ["alloc", "main/local", "main/secrets", "main/private", "other/secrets"])
+      mkdirSync(join(allocation, each), { recursive: true });
     const sources = [false, true].map((sandboxDisabled) =>
       fileThings({ disk: hostDisk(), clock: createHostClock(), allocationsDirectory: directory, sandboxDisabled }),
     );

@@ -34,7 +34,9 @@ function instance(id: string, shape: Partial<ServiceRegistration> = {}): Service
 
 const thing = (kind: string, name: string, options: Record<string, string> = {}): Thing => ({ system: "nomad", kind, name, options });
 
-function createWorld(readVariable: (question: VariableQuestion, signal: AbortSignal) => Promise<VariableAnswer> = () => Promise.reject(new Error())) {
+function createWorld(
+  readVariable: (question: VariableQuestion, signal: AbortSignal) => Promise<VariableAnswer> = () => Promise.reject(new Error()),
+) {
   const clock = createSimulatedClock();
   const services = new NomadServices();
   let followed = 0;
@@ -104,9 +106,15 @@ describe("services of the servers' registry", () => {
     world.complete(all);
     const { value } = await world.read(thing("service", "web", { count: "3", hash: "me" }));
     const chosen = (value as { ID: string }[]).map(({ ID }) => ID);
-    assert.deepEqual(chosen, choose(all, "3|me").map(({ ID }) => ID));
+    assert.deepEqual(
+      chosen,
+      choose(all, "3|me").map(({ ID }) => ID),
+    );
     const without = all.filter(({ ID }) => ID !== chosen[0]);
-    assert.deepEqual(chooseServices(without, 2, "me").map(({ ID }) => ID), chosen.slice(1));
+    assert.deepEqual(
+      chooseServices(without, 2, "me").map(({ ID }) => ID),
+      chosen.slice(1),
+    );
     await assert.rejects(world.read(thing("service", "web", { count: "none", hash: "me" })), { code: "THING_INVALID" });
   });
 
@@ -143,7 +151,9 @@ describe("variables", () => {
   });
 
   test("a refusal and a bad path are told apart from servers that do not answer", async () => {
-    const refusing = createWorld(() => Promise.reject(new NamedError("VARIABLE_DENIED", "not yours", { statusCode: 403, fix: "Write a policy." })));
+    const refusing = createWorld(() =>
+      Promise.reject(new NamedError("VARIABLE_DENIED", "not yours", { statusCode: 403, fix: "Write a policy." })),
+    );
     await assert.rejects(refusing.read(thing("variable", "app")), { code: "THING_DENIED", fix: "Write a policy." });
     const strict = createWorld(() => Promise.reject(new NamedError("VARIABLE_PATH_INVALID", "no", { statusCode: 400 })));
     await assert.rejects(strict.read(thing("variable", "app")), { code: "THING_INVALID" });

@@ -22,7 +22,13 @@ describe("a thing that many look at", () => {
     await allLook(world);
     assert.deepEqual(values(world), ["one", "one", "one", "one"]);
     const reads = world.consul.log();
-    assert.deepEqual(reads.filter(({ waits }) => !waits).map(({ token }) => token).toSorted(), [...letters]);
+    assert.deepEqual(
+      reads
+        .filter(({ waits }) => !waits)
+        .map(({ token }) => token)
+        .toSorted(),
+      [...letters],
+    );
     assert.deepEqual([world.consul.counts.waiting, world.lookout.counts.things, world.lookout.counts.readers], [1, 1, 4]);
     world.consul.set(key("name"), "two");
     await world.clock.settle();
@@ -102,7 +108,10 @@ describe("a thing that many look at", () => {
     world.lookout.tokenReplaced(allocationId("a"), "main", "consul");
     await world.clock.settle();
     assert.deepEqual(
-      world.consul.log().filter(({ waits }) => !waits).map(({ token }) => token),
+      world.consul
+        .log()
+        .filter(({ waits }) => !waits)
+        .map(({ token }) => token),
       ["a2"],
     );
     await world.clock.advance(20 * MINUTE);
@@ -122,7 +131,10 @@ describe("a thing that many look at", () => {
     const world = createLookoutWorld();
     world.consul.reachable = false;
     await allLook(world);
-    assert.deepEqual(values(world), letters.map(() => "(unknown)"));
+    assert.deepEqual(
+      values(world),
+      letters.map(() => "(unknown)"),
+    );
     assert.match(problem(world, "a"), /does not answer/);
     world.consul.set(key("name"), "one");
     world.consul.reachable = true;

@@ -2,7 +2,7 @@
 import { createMemoryThings, type MemoryThings } from "#integrations/memory";
 import type { Allocation, AllocationId, Namespace } from "#model";
 import type { Thing, ThingSystem } from "#ports";
-import { NamedError } from "#std";
+import type { NamedError } from "#std";
 import type { Fact } from "#template";
 import type { ThingReader } from "../../../../src/client/contract.ts";
 import { ThingLookout } from "../../../../src/client/lookout/lookout.ts";
