@@ -120,7 +120,7 @@ export class TaskTemplates {
     const before = this.#state(name);
     const facts = new Map(this.#needs.facts());
     // The first time what is remembered; a change has its own time.
-    const momentMs = before.momentMs === 0 || before.seen !== undefined ? clock.nowMs() : before.momentMs;
+    const momentMs = before.momentMs === 0 || before.rendered !== undefined ? clock.nowMs() : before.momentMs;
     const answer = await renderer.render({
       engine: engineOf(template),
       text: unsealTemplate(text, names, [template.LeftDelim, template.RightDelim, "{{", "}}"]),
