@@ -48,7 +48,7 @@ export async function register(body: Body, call: Call, context: Context): Promis
   const job = jobOf(body);
   const answer = await server.registerJob({
     Job: job.fields,
-    Sensitive: body.texts("Sensitive"),
+    ...sensitiveOf(body),
     Submission: submissionOf(body),
     EnforceIndex: body.flag("EnforceIndex"),
     JobModifyIndex: body.whole("JobModifyIndex"),
@@ -67,6 +67,12 @@ export function jobOf(body: Body): Body {
   return job;
 }
 
+/** Drover's own: which texts of the job the servers are to seal. */
+export function sensitiveOf(body: Body): { readonly Sensitive?: readonly string[] } {
+  const paths = body.texts("Sensitive");
+  return paths.length > 0 ? { Sensitive: paths } : {};
+}
+
 function submissionOf(body: Body): JobSubmission | null {
   const submission = body.object("Submission");
   if (submission === undefined) return null;
@@ -82,7 +88,7 @@ function submissionOf(body: Body): JobSubmission | null {
 export const validateJob: Handler = async (call, context) => {
   const server = requireServer(context);
   const body = call.body();
-  return value(await server.validateJob({ Job: jobOf(body).fields, Sensitive: body.texts("Sensitive") }));
+  return value(await server.validateJob({ Job: jobOf(body).fields, ...sensitiveOf(body) }));
 };
 
 /** HCL in, API JSON out. The text is a stranger's: file functions are refused. */

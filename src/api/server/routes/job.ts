@@ -7,7 +7,7 @@ import { byCreateIndex, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 import { stubShape } from "./allocations.ts";
-import { jobOf, register } from "./job-list.ts";
+import { jobOf, register, sensitiveOf } from "./job-list.ts";
 import { jobIdOf, namespaceOf, requestScope, sameId } from "./job-of.ts";
 
 export const readJob: Handler = reading(["jobs"], (snapshot, call, context) => {
@@ -48,7 +48,7 @@ export const planJob: Handler = async (call, context) => {
   const body = call.body();
   const job = jobOf(body);
   sameId(call, job.text("ID"));
-  const answer = await server.planJob({ Job: job.fields, Sensitive: body.texts("Sensitive"), Diff: body.flag("Diff"), ...requestScope(call) });
+  const answer = await server.planJob({ Job: job.fields, ...sensitiveOf(body), Diff: body.flag("Diff"), ...requestScope(call) });
   return value({ ...answer, Index: context.cluster?.state.index ?? 0 }, { index: context.cluster?.state.index ?? 1 });
 };
 
