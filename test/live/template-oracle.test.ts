@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { testScale } from "../scale.ts";
 import { askOracle, difference, type Answer, type Question } from "../tools/template/ask.ts";
 import { corpus } from "../tools/template/corpus.ts";
-import { drawQuestions } from "../tools/template/draw.ts";
+import { drawBroken, drawQuestions } from "../tools/template/draw.ts";
 import { REPOSITORY, run, temporaryDirectory } from "./real-agent.ts";
 
 const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
@@ -19,7 +19,9 @@ test("the corpus and generated templates are what Go's text/template makes of th
   const { chosen, verbs, go } = corpus();
   assert.deepEqual(differences([...chosen, ...verbs, ...go], binary), []);
   const seed = Math.floor(Math.random() * 2 ** 31);
-  assert.deepEqual(differences(drawQuestions(seed, Math.round(500 * testScale())), binary), [], `seed ${seed}`);
+  const count = Math.round(500 * testScale());
+  const fresh = [...drawQuestions(seed, count), ...drawBroken(seed, count, [...chosen, ...go])];
+  assert.deepEqual(differences(fresh, binary), [], `seed ${seed}`);
 });
 
 function differences(questions: readonly Question[], binary: string): readonly unknown[] {

@@ -50,7 +50,10 @@ function runeSize(bytes: Uint8Array, index: number): number {
   }
   const second = bytes[index + 1] as number;
   const excluded =
-    (first === 0xe0 && second < 0xa0) || (first === 0xed && second > 0x9f) || (first === 0xf0 && second < 0x90) || (first === 0xf4 && second > 0x8f);
+    (first === 0xe0 && second < 0xa0) ||
+    (first === 0xed && second > 0x9f) ||
+    (first === 0xf0 && second < 0x90) ||
+    (first === 0xf4 && second > 0x8f);
   return excluded ? 0 : size;
 }
 

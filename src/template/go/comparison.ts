@@ -68,7 +68,9 @@ function equalWhole(left: Value, right: Value, kinds: readonly [Kind, Kind]): bo
     if (value instanceof GoMap || itemsOf(value) !== undefined) throw new TemplateFunctionError(`non-comparable type ${typeName(right)}`);
   }
   if (left.typeName !== right.typeName || one.length !== two.length) return false;
-  return one.every(([name, value], index) => two[index]?.[0] === name && typeName(value) === typeName(two[index][1]) && equal(value, two[index][1]));
+  return one.every(
+    ([name, value], index) => two[index]?.[0] === name && typeName(value) === typeName(two[index][1]) && equal(value, two[index][1]),
+  );
 }
 
 export function isLess(left: Value, right: Value): boolean {

@@ -55,7 +55,7 @@ export class Evaluator<Context> {
     }
     const result = value as Value;
     for (const name of pipe.variables) {
-      if (pipe.assigns) this.assign(name, result, pipe);
+      if (pipe.assigns) this.assign(name, result, lastOf(pipe));
       else this.variables.push({ name, value: result });
     }
     return result;
@@ -134,7 +134,8 @@ export class Evaluator<Context> {
     if (receiver === undefined) return errorOnMissingKey ? fail(node, `nil data; no entry for key "${name}"`) : undefined;
     if (receiver === null) return fail(node, `nil pointer evaluating interface {}.${name}`);
     const method = methodsOf(receiver)?.get(name);
-    if (method !== undefined) return this.invoke(dot, { name, body: method, builtin: false }, { spot: node, words: of.words, piped: of.piped });
+    if (method !== undefined)
+      return this.invoke(dot, { name, body: method, builtin: false }, { spot: node, words: of.words, piped: of.piped });
     const hasArguments = of.words.length > 1 || of.piped !== NONE;
     if (receiver instanceof GoStruct && receiver.fields.has(name)) {
       return hasArguments ? fail(node, `${name} has arguments but cannot be invoked as function`) : receiver.fields.get(name);
@@ -162,7 +163,7 @@ export class Evaluator<Context> {
     if (wrong !== undefined) return this.options.fail(call.spot, `wrong number of args for ${name}: ${wrong}`);
     if (builtin && (name === "and" || name === "or")) return this.shortCircuit(dot, name === "or", words, call.piped);
     const values = words.map((word, index) => this.argument(dot, word, kindAt(body, index)));
-    if (call.piped !== NONE) values.push(this.settled(call.spot, assigned(call.piped, kindAt(body, count - 1))));
+    if (call.piped !== NONE) values.push(this.settled(words.at(-1) ?? call.spot, assigned(call.piped, kindAt(body, count - 1))));
     const result = this.guarded(name, call.spot, () => {
       if (builtin && name === "call") return this.call(words[0], values);
       return body.call(values, this.options.context, this.options.rendering);
@@ -255,6 +256,13 @@ interface Callee {
   readonly name: string;
   readonly body: TemplateFunction;
   readonly builtin: boolean;
+}
+
+/** What of a pipeline was evaluated last: there it failed, if what fails comes after it. */
+export function lastOf(pipe: PipeNode): Spot {
+  const last = pipe.commands.at(-1)?.words.at(-1);
+  if (last === undefined) return pipe;
+  return last.kind === "pipe" ? lastOf(last) : last;
 }
 
 function takesText(map: GoMap): boolean {

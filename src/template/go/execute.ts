@@ -5,7 +5,7 @@
  */
 import { byteLength, joined } from "./bytes.ts";
 import { isTrue } from "./comparison.ts";
-import { Evaluator, type Spot } from "./evaluate.ts";
+import { Evaluator, lastOf, type Spot } from "./evaluate.ts";
 import { TemplateFunctionError, type TemplateFunctions } from "./function.ts";
 import { type BranchNode, described, type ListNode, type RangeNode, type Statement, type TemplateNode } from "./node.ts";
 import type { Parsed } from "./parser.ts";
@@ -189,12 +189,13 @@ class Execution<Context> {
     const kind = kindOf(over);
     if (kind === "nil") return [][Symbol.iterator]();
     if (kind === "int" || kind === "uint") {
-      if (node.pipe.variables.length > 1) throw this.failure(node, `can't use a number to iterate over more than one variable`);
+      if (node.pipe.variables.length > 1)
+        throw this.failure(lastOf(node.pipe), `can't use a number to iterate over more than one variable`);
       return wholeNumbers(over);
     }
     if (over instanceof GoMap) return sortedEntries(over)[Symbol.iterator]();
     const items = itemsOf(over);
-    if (items === undefined) throw this.failure(node, `range can't iterate over a ${typeName(over)}`);
+    if (items === undefined) throw this.failure(lastOf(node.pipe), `range can't iterate over a ${typeName(over)}`);
     return numbered(items);
   }
 
@@ -210,8 +211,8 @@ class Execution<Context> {
     evaluator.variables.length = frame.mark;
     const [first, second] = variables;
     if (assigns) {
-      if (first !== undefined) evaluator.assign(first, second === undefined ? item : key, pipe);
-      if (second !== undefined) evaluator.assign(second, item, pipe);
+      if (first !== undefined) evaluator.assign(first, second === undefined ? item : key, lastOf(pipe));
+      if (second !== undefined) evaluator.assign(second, item, lastOf(pipe));
     } else {
       if (first !== undefined) evaluator.setTop(1, item);
       if (second !== undefined) evaluator.setTop(2, key);

@@ -102,7 +102,13 @@ export function formatUnicode(flags: Flags, value: bigint): string {
   const code = BigInt.asUintN(64, value);
   const rune = code <= 0x10ffffn && !isSurrogate(code) ? String.fromCodePoint(Number(code)) : undefined;
   const shown = flags.sharp && rune !== undefined && isPrintable(rune) ? ` '${rune}'` : "";
-  return paddedBySpace(flags, `U+${code.toString(16).toUpperCase().padStart(Math.max(4, flags.precision ?? 0), "0")}${shown}`);
+  return paddedBySpace(
+    flags,
+    `U+${code
+      .toString(16)
+      .toUpperCase()
+      .padStart(Math.max(4, flags.precision ?? 0), "0")}${shown}`,
+  );
 }
 
 export function formatRune(flags: Flags, value: bigint): string {

@@ -48,7 +48,19 @@ export interface LexerOptions {
   isFunction(name: string): boolean;
 }
 
-const KEYWORDS: ReadonlySet<string> = new Set(["block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with"]);
+const KEYWORDS: ReadonlySet<string> = new Set([
+  "block",
+  "break",
+  "continue",
+  "define",
+  "else",
+  "end",
+  "if",
+  "nil",
+  "range",
+  "template",
+  "with",
+]);
 const SPACES = " \t\r\n";
 const WORD = /[_\p{L}\p{Nd}]+/uy;
 const WORD_RUNE = /^[_\p{L}\p{Nd}]/u;

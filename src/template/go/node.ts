@@ -92,16 +92,7 @@ export interface BoolNode extends At {
 export interface PlainNode extends At {
   readonly kind: "dot" | "nil";
 }
-export type Operand =
-  | FieldNode
-  | VariableNode
-  | ChainNode
-  | IdentifierNode
-  | NumberNode
-  | StringNode
-  | BoolNode
-  | PlainNode
-  | PipeNode;
+export type Operand = FieldNode | VariableNode | ChainNode | IdentifierNode | NumberNode | StringNode | BoolNode | PlainNode | PipeNode;
 
 /** What a person calls it in a message: what stands in the template, shortened; literals by their kind. */
 export function described(node: At & { readonly kind: string }): string {

@@ -50,7 +50,13 @@ function readReal(text: string): Constant | string {
   if (float === undefined) return `illegal number syntax: "${text}"`;
   if (!/[.eEpP]/.test(text)) return `integer overflow: "${text}"`;
   const integer = Number.isInteger(float) && Math.abs(float) < 2 ** 63 ? BigInt(float) : undefined;
-  return { integer, unsigned: integer !== undefined && integer >= 0n ? integer : undefined, float, complex: undefined, ideal: idealOf(text) };
+  return {
+    integer,
+    unsigned: integer !== undefined && integer >= 0n ? integer : undefined,
+    float,
+    complex: undefined,
+    ideal: idealOf(text),
+  };
 }
 
 /** The letters say it: 1e3 and 0x1p4 are floats, 0x1e is not; -0x1e is one, as in Go. */
@@ -62,7 +68,13 @@ function idealOf(text: string): "int" | "float" {
 function complexConstant(real: number, imaginary: number): Constant {
   const float = imaginary === 0 ? real : undefined;
   const integer = float !== undefined && Number.isInteger(float) ? BigInt(float) : undefined;
-  return { integer, unsigned: integer !== undefined && integer >= 0n ? integer : undefined, float, complex: { real, imaginary }, ideal: "complex" };
+  return {
+    integer,
+    unsigned: integer !== undefined && integer >= 0n ? integer : undefined,
+    float,
+    complex: { real, imaginary },
+    ideal: "complex",
+  };
 }
 
 function readComplex(text: string): Constant | string {

@@ -1,11 +1,12 @@
 /**
- * Tokens → trees: the template's own and those that `define` and `block` name in it. Three tokens of look-ahead ("$x foo" or "$x := foo").
+ * Tokens → trees: the template's own and those that `define` and `block` name in it.
  */
 import { nearest } from "#std";
 import { lex, type Token, type TokenType } from "./lexer.ts";
 import type { ClauseNode, CommandNode, ListNode, Operand, PipeNode, Statement, VariableNode } from "./node.ts";
 import { readConstant } from "./number.ts";
 import { unquote } from "./quote.ts";
+import { TokenReader } from "./token-reader.ts";
 import { placeOf, TemplateError, type TemplateErrorCode } from "./template-error.ts";
 
 export interface ParseRequest {
@@ -27,9 +28,14 @@ export interface Parsed {
 }
 
 export const BUILTIN_NAMES: ReadonlySet<string> = new Set(
-  ["and", "call", "html", "index", "slice", "js", "len", "not", "or", "print", "printf", "println", "urlquery"].concat(
-    ["eq", "ge", "gt", "le", "lt", "ne"],
-  ),
+  ["and", "call", "html", "index", "slice", "js", "len", "not", "or", "print", "printf", "println", "urlquery"].concat([
+    "eq",
+    "ge",
+    "gt",
+    "le",
+    "lt",
+    "ne",
+  ]),
 );
 
 const DEPTH_MAX = 10_000;
@@ -51,12 +57,8 @@ export function parseGoTemplate(request: ParseRequest): Parsed {
 
 class Parser {
   private readonly request: ParseRequest;
-  private readonly tokens: readonly Token[];
+  private readonly reader: TokenReader;
   private readonly templates = new Map<string, ListNode>();
-  /** Read ahead, the nearest last. */
-  private readonly ahead: [Token, Token, Token];
-  private aheadCount = 0;
-  private readCount = 0;
   private variables: string[] = ["$"];
   private rangeDepth = 0;
   private depth = 0;
@@ -66,23 +68,21 @@ class Parser {
   constructor(request: ParseRequest) {
     this.request = request;
     const isFunction = (name: string): boolean => request.functions.has(name);
-    this.tokens = lex(request.text, { left: request.left || "{{", right: request.right || "}}", isFunction });
-    const first = this.tokens[0] as Token;
-    this.ahead = [first, first, first];
+    this.reader = new TokenReader(lex(request.text, { left: request.left || "{{", right: request.right || "}}", isFunction }));
   }
 
   parse(): Parsed {
     const { name, text } = this.request;
     const nodes: Statement[] = [];
-    const position = this.peek().position;
-    while (this.peek().type !== "eof") {
-      if (this.peek().type === "left") {
-        const left = this.next();
-        if (this.nextWord().type === "define") {
+    const position = this.reader.peek().position;
+    while (this.reader.peek().type !== "eof") {
+      if (this.reader.peek().type === "left") {
+        const left = this.reader.next();
+        if (this.reader.nextWord().type === "define") {
           this.definition();
           continue;
         }
-        this.backTwo(left);
+        this.reader.backTwo(left);
       }
       const node = this.textOrAction();
       if (isClause(node)) throw this.failure(`unexpected {{${node.kind}}}`);
@@ -95,65 +95,20 @@ class Parser {
   /** An error where the newest token stands. */
   failure(problem: string, options: { code?: TemplateErrorCode; fix?: string | undefined } = {}): TemplateError {
     const { name, text } = this.request;
-    const at = placeOf(text, this.ahead[0].position);
+    const at = placeOf(text, this.reader.newest.position);
     const message = `Cannot parse template "${name}": line ${at.line}, column ${at.column}: ${problem}`;
     return new TemplateError(options.code ?? "TEMPLATE_SYNTAX", message, at, options.fix);
   }
 
-  // Tokens.
-
-  private next(): Token {
-    if (this.aheadCount > 0) this.aheadCount--;
-    else this.ahead[0] = this.read();
-    return this.ahead[this.aheadCount] as Token;
-  }
-
-  private read(): Token {
-    return (this.tokens[this.readCount++] ?? this.tokens.at(-1)) as Token;
-  }
-
-  private peek(): Token {
-    if (this.aheadCount > 0) return this.ahead[this.aheadCount - 1] as Token;
-    this.aheadCount = 1;
-    this.ahead[0] = this.read();
-    return this.ahead[0];
-  }
-
-  private back(): void {
-    this.aheadCount++;
-  }
-
-  private backTwo(before: Token): void {
-    this.ahead[1] = before;
-    this.aheadCount = 2;
-  }
-
-  private backThree(first: Token, second: Token): void {
-    this.ahead[1] = second;
-    this.ahead[2] = first;
-    this.aheadCount = 3;
-  }
-
-  private nextWord(): Token {
-    let token = this.next();
-    while (token.type === "space") token = this.next();
-    return token;
-  }
-
-  private peekWord(): Token {
-    const token = this.nextWord();
-    this.back();
-    return token;
-  }
-
   private expect(type: TokenType, context: string): Token {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     if (token.type !== type) throw this.unexpected(token, context);
     return token;
   }
 
   private unexpected(token: Token, context: string): TemplateError {
-    if (token.type !== "error") return this.failure(`unexpected ${token.type === "eof" ? "end of template" : `"${token.text}"`} in ${context}`);
+    if (token.type !== "error")
+      return this.failure(`unexpected ${token.type === "eof" ? "end of template" : `"${token.text}"`} in ${context}`);
     const { actionStart } = this;
     const started = actionStart === undefined ? undefined : placeOf(this.request.text, actionStart.position).line;
     const elsewhere = started !== undefined && started !== placeOf(this.request.text, token.position).line;
@@ -163,7 +118,7 @@ class Parser {
   // Templates.
 
   private definition(): void {
-    const name = this.templateName(this.nextWord(), "define clause");
+    const name = this.templateName(this.reader.nextWord(), "define clause");
     this.expect("right", "define clause");
     this.nested(name, "define clause");
   }
@@ -201,9 +156,9 @@ class Parser {
   // Statements.
 
   private itemList(): { readonly list: ListNode; readonly end: ClauseNode } {
-    const position = this.peekWord().position;
+    const position = this.reader.peekWord().position;
     const nodes: Statement[] = [];
-    while (this.peekWord().type !== "eof") {
+    while (this.reader.peekWord().type !== "eof") {
       const node = this.textOrAction();
       if (isClause(node)) return { list: { nodes, position }, end: node };
       nodes.push(node);
@@ -212,7 +167,7 @@ class Parser {
   }
 
   private textOrAction(): Statement | ClauseNode {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     if (token.type === "text") return { kind: "text", position: token.position, text: token.text };
     if (token.type !== "left") throw this.unexpected(token, "input");
     this.actionStart = token;
@@ -222,7 +177,7 @@ class Parser {
   }
 
   private action(): Statement | ClauseNode {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     switch (token.type) {
       case "block":
         return this.block();
@@ -240,15 +195,15 @@ class Parser {
       case "template":
         return this.call();
       default: {
-        this.back();
-        const { position } = this.peek();
+        this.reader.back();
+        const { position } = this.reader.peek();
         return { kind: "action", position, pipe: this.pipeline("command", "right") };
       }
     }
   }
 
   private jump(kind: "break" | "continue", position: number): Statement {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     if (token.type !== "right") throw this.unexpected(token, `{{${kind}}}`);
     if (this.rangeDepth === 0) throw this.failure(`{{${kind}}} outside {{range}}`);
     return { kind, position };
@@ -256,7 +211,7 @@ class Parser {
 
   /** "{{else if" leaves the "if" unread: who asked for the clause goes on with it. */
   private elseClause(): ClauseNode {
-    const ahead = this.peekWord();
+    const ahead = this.reader.peekWord();
     if (ahead.type === "if" || ahead.type === "with") return { kind: "else", position: ahead.position };
     return { kind: "else", position: this.expect("right", "else").position };
   }
@@ -273,8 +228,8 @@ class Parser {
   }
 
   private otherwise(kind: "if" | "with" | "range", clause: ClauseNode): ListNode {
-    if (kind !== "range" && this.peek().type === kind) {
-      this.next();
+    if (kind !== "range" && this.reader.peek().type === kind) {
+      this.reader.next();
       return { nodes: [this.control(kind)], position: clause.position };
     }
     const { list, end } = this.itemList();
@@ -283,7 +238,7 @@ class Parser {
   }
 
   private block(): Statement {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     const name = this.templateName(token, "block clause");
     const pipe = this.pipeline("block clause", "right");
     this.nested(name, "block clause");
@@ -291,11 +246,11 @@ class Parser {
   }
 
   private call(): Statement {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     const name = this.templateName(token, "template clause");
     let pipe: PipeNode | undefined;
-    if (this.nextWord().type !== "right") {
-      this.back();
+    if (this.reader.nextWord().type !== "right") {
+      this.reader.back();
       pipe = this.pipeline("template clause", "right");
     }
     return { kind: "template", position: token.position, name, pipe };
@@ -304,15 +259,15 @@ class Parser {
   // Pipelines.
 
   private pipeline(context: string, end: TokenType): PipeNode {
-    const { position } = this.peekWord();
+    const { position } = this.reader.peekWord();
     const declared: string[] = [];
     const assigns = this.declarations(context, declared);
     const commands: CommandNode[] = [];
     for (;;) {
-      const token = this.nextWord();
+      const token = this.reader.nextWord();
       if (token.type === end) break;
       if (!OPERAND_STARTS.has(token.type) && !MORE_STARTS.has(token.type)) throw this.unexpected(token, context);
-      this.back();
+      this.reader.back();
       commands.push(this.command());
     }
     if (commands.length === 0) throw this.failure(`missing value for ${context}`);
@@ -324,37 +279,37 @@ class Parser {
   /** `$x := `, `$x = `, `$i, $x := ` before a pipeline. Answers whether it assigns. */
   private declarations(context: string, declared: string[]): boolean {
     for (;;) {
-      const variable = this.peekWord();
+      const variable = this.reader.peekWord();
       if (variable.type !== "variable") return false;
-      this.next();
-      const after = this.peek();
-      const next = this.peekWord();
+      this.reader.next();
+      const after = this.reader.peek();
+      const next = this.reader.peekWord();
       const comma = next.type === "char" && next.text === ",";
       if (next.type !== "=" && next.type !== ":=" && !comma) {
-        if (after.type === "space") this.backThree(variable, after);
-        else this.backTwo(variable);
+        if (after.type === "space") this.reader.backThree(variable, after);
+        else this.reader.backTwo(variable);
         return false;
       }
-      this.nextWord();
+      this.reader.nextWord();
       declared.push(variable.text);
       this.variables.push(variable.text);
       if (!comma) return next.type === "=";
       if (context !== "range" || declared.length >= 2) throw this.failure(`too many declarations in ${context}`);
-      const { type } = this.peekWord();
+      const { type } = this.reader.peekWord();
       if (type !== "variable" && type !== "right" && type !== ")") throw this.failure("range can only initialize variables");
     }
   }
 
   private command(): CommandNode {
-    const { position } = this.peekWord();
+    const { position } = this.reader.peekWord();
     const words: Operand[] = [];
     for (;;) {
-      this.peekWord();
+      this.reader.peekWord();
       const operand = this.operand();
       if (operand !== undefined) words.push(operand);
-      const token = this.next();
+      const token = this.reader.next();
       if (token.type === "space") continue;
-      if (token.type === "right" || token.type === ")") this.back();
+      if (token.type === "right" || token.type === ")") this.reader.back();
       else if (token.type !== "|") throw this.unexpected(token, "operand");
       break;
     }
@@ -364,10 +319,10 @@ class Parser {
 
   private operand(): Operand | undefined {
     const term = this.term();
-    if (term === undefined || this.peek().type !== "field") return term;
-    const { position } = this.peek();
+    if (term === undefined || this.reader.peek().type !== "field") return term;
+    const { position } = this.reader.peek();
     const names: string[] = [];
-    while (this.peek().type === "field") names.push(this.next().text.slice(1));
+    while (this.reader.peek().type === "field") names.push(this.reader.next().text.slice(1));
     if (term.kind === "field") return { kind: "field", position, names: [...term.names, ...names] };
     if (term.kind === "variable") return { kind: "variable", position, name: term.name, names: [...term.names, ...names] };
     if (NOT_EXECUTABLE.has(term.kind)) throw this.failure(`unexpected . after a ${term.kind}`);
@@ -375,7 +330,7 @@ class Parser {
   }
 
   private term(): Operand | undefined {
-    const token = this.nextWord();
+    const token = this.reader.nextWord();
     const { position } = token;
     switch (token.type) {
       case "identifier":
@@ -407,7 +362,7 @@ class Parser {
       case "raw string":
         return { kind: "string", position, text: this.literal(token) };
       default:
-        this.back();
+        this.reader.back();
         return undefined;
     }
   }

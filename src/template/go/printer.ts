@@ -128,7 +128,9 @@ class Printer {
     const whole = wholeOf(value);
     switch (verb) {
       case "v":
-        return this.flags.sharpV && kindOf(value) === "uint" ? this.hexadecimal(whole, true) : plain.formatWhole(this.flags, whole, 10, verb);
+        return this.flags.sharpV && kindOf(value) === "uint"
+          ? this.hexadecimal(whole, true)
+          : plain.formatWhole(this.flags, whole, 10, verb);
       case "d":
         return plain.formatWhole(this.flags, whole, 10, verb);
       case "b":
@@ -211,7 +213,9 @@ class Printer {
     const kind = kindOf(value);
     if (kind !== "map" && kind !== "slice" && kind !== "pointer" && kind !== "func") return this.bad(value, verb);
     if (verb === "v" || verb === "p") return this.hexadecimal(ADDRESS, !this.flags.sharp);
-    return "bodxX".includes(verb) ? plain.formatWhole(this.flags, ADDRESS, verb === "b" ? 2 : verb === "o" ? 8 : verb === "d" ? 10 : 16, verb) : this.bad(value, verb);
+    return "bodxX".includes(verb)
+      ? plain.formatWhole(this.flags, ADDRESS, verb === "b" ? 2 : verb === "o" ? 8 : verb === "d" ? 10 : 16, verb)
+      : this.bad(value, verb);
   }
 }
 
@@ -374,4 +378,3 @@ class Directives {
 function isTooLong(digits: string): boolean {
   return digits.length > 7 && Number(digits.slice(0, -1)) > SIZE_MAX;
 }
-

@@ -94,7 +94,8 @@ function escaped(rune: string, quote: string, ascii: boolean): string {
 export function canBackquote(text: string): boolean {
   for (const rune of text) {
     const code = rune.codePointAt(0) as number;
-    if (code === 0xfeff || (code >= 0xdc80 && code <= 0xdcff) || code === 0x7f || code === 0x60 || (code < 0x20 && code !== 9)) return false;
+    if (code === 0xfeff || (code >= 0xdc80 && code <= 0xdcff) || code === 0x7f || code === 0x60 || (code < 0x20 && code !== 9))
+      return false;
   }
   return true;
 }

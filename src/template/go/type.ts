@@ -108,4 +108,3 @@ function compareKeys(left: Key, right: Key): number {
   if (typeof left === "string" && typeof right === "string") return compareText(left, right);
   return left < right ? -1 : left > right ? 1 : 0;
 }
-

@@ -41,7 +41,13 @@ export function ourAnswer(question: Question): Answer {
     const { text, left = "", right = "" } = question;
     const parsed = parseGoTemplate({ name: "t", text, left, right, functions: FUNCTIONS });
     const errorOnMissingKey = question.missingkey === "error";
-    const options = { functions: FUNCTIONS, data: valueOf(question.data ?? null), errorOnMissingKey, context: undefined, outputBytesMax: 1 << 22 };
+    const options = {
+      functions: FUNCTIONS,
+      data: valueOf(question.data ?? null),
+      errorOnMissingKey,
+      context: undefined,
+      outputBytesMax: 1 << 22,
+    };
     return { out: executeGoTemplate(parsed, options) };
   } catch (thrown) {
     if (!(thrown instanceof TemplateError)) throw thrown;
@@ -50,7 +56,10 @@ export function ourAnswer(question: Question): Answer {
 }
 
 /** What differs; undefined: nothing. */
-export function difference(question: Question, theirs: Answer): { readonly question: Question; readonly theirs: Answer; readonly ours: Answer } | undefined {
+export function difference(
+  question: Question,
+  theirs: Answer,
+): { readonly question: Question; readonly theirs: Answer; readonly ours: Answer } | undefined {
   const ours = ourAnswer(question);
   return JSON.stringify(ours) === JSON.stringify(theirs) ? undefined : { question, theirs, ours };
 }
@@ -96,7 +105,10 @@ function typedValue(name: string, raw: never): Value {
     case "$pservice":
       return service(raw, true);
     case "$services":
-      return new GoSlice("[]main.Service", (raw as RawService[]).map((each) => service(each, false)));
+      return new GoSlice(
+        "[]main.Service",
+        (raw as RawService[]).map((each) => service(each, false)),
+      );
     case "$secret":
       return new GoStruct("main.Secret", new Map([["Hidden", raw as Value]]), { text: () => `<${raw as string}>` });
     case "$func":

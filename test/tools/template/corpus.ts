@@ -98,13 +98,13 @@ const TEXTS: readonly string[] = [
   "{{/* x */ }}",
   "{{ /* x */}}",
   "a\n {{- if .yes }}\n  b\n {{- else }}\n  c\n {{- end }}\nd\n",
-  "{{`raw\nstring`}}\n{{`with \"quotes\" and \\n`}}",
-  "{{\"esc \\t \\n \\\\ \\\" \\x41 \\u00e9 \\U0001F600 \\101\"}}",
+  '{{`raw\nstring`}}\n{{`with "quotes" and \\n`}}',
+  '{{"esc \\t \\n \\\\ \\" \\x41 \\u00e9 \\U0001F600 \\101"}}',
   '{{"\\xff\\xfe"}}',
   '{{"\\xc3"}}{{"\\xa9"}}',
   '{{print "\\xc3" "\\xa9"}}',
   '{{"bad \\q"}}',
-  "{{\"it\\'s\"}}",
+  '{{"it\\\'s"}}',
   "{{'a'}} {{'\\n'}} {{'\\''}} {{'é'}} {{'\\u20ac'}} {{'\\xff'}} {{'\"'}}",
   "{{''}}",
   "{{'ab'}}",
@@ -275,7 +275,7 @@ const TEXTS: readonly string[] = [
   "{{range $.map}}{{end}}ok",
   // define, template, block.
   "{{define `t`}}[{{.}}]{{end}}{{template `t` .name}}{{template `t`}}{{template `t` .map.a}}",
-  "{{define \"a\"}}A{{template \"b\" .}}{{end}}{{define \"b\"}}B{{.}}{{end}}{{template \"a\" 1}}",
+  '{{define "a"}}A{{template "b" .}}{{end}}{{define "b"}}B{{.}}{{end}}{{template "a" 1}}',
   "{{block `b` .list}}{{range .}}{{.}}{{end}}{{end}} {{template `b` .strings}}",
   "{{template `none`}}",
   "{{template none}}",
@@ -295,7 +295,7 @@ const TEXTS: readonly string[] = [
   "{{block `b`}}x{{end}}",
   "{{block b .}}x{{end}}",
   "{{define `t`}}inner{{end}}",
-  "{{define `\"t\"`}}q{{end}}{{template `\"t\"`}}",
+  '{{define `"t"`}}q{{end}}{{template `"t"`}}',
   "{{define `r`}}{{if gt . 0}}{{.}}{{template `r` (dec .)}}{{end}}{{end}}{{template `r` 3}}",
   "{{define `r`}}{{template `r` .}}{{end}}{{template `r` 1}}",
   "{{define `t`}}{{$}}{{$.name}}{{end}}{{with .map}}{{template `t` $}}{{end}}x",
@@ -472,8 +472,8 @@ const TEXTS: readonly string[] = [
   "{{print}}|{{print 1}}|{{print 1 2}}|{{print 1 `a` 2}}|{{print `a` `b`}}|{{print 1 nil true 2.5}}|{{print .list .map}}",
   "{{println}}|{{println 1 `a`}}|{{println nil .missing}}|",
   "{{html .markup}} {{.markup | html}} {{html 1 `<` 2}} {{html .missing}} {{html nil}} {{html .list}} {{html `a\0b`}}",
-  "{{js .markup}} {{js `a=b\\c` }} {{js `é€`}} {{js 1 2}} {{js .missing}} {{js \"\\t\\n\\x01\"}}",
-  "{{js \"\\u2028 \\ufeff \\u00ad\"}} {{js .binary}}",
+  '{{js .markup}} {{js `a=b\\c` }} {{js `é€`}} {{js 1 2}} {{js .missing}} {{js "\\t\\n\\x01"}}',
+  '{{js "\\u2028 \\ufeff \\u00ad"}} {{js .binary}}',
   "{{urlquery .accent}} {{urlquery .markup}} {{urlquery `a b` 1}} {{urlquery `-_.~!*'()`}} {{urlquery .binary}} {{urlquery .missing}}",
   "{{html .service}} {{html .pointer}} {{print .pointer}} {{print .service}} {{print .secret}} {{.secret}} {{html .secret}}",
   // Printing of everything.
@@ -511,7 +511,7 @@ const TEXTS: readonly string[] = [
   "{{printf `%t %v` (eq 1 1) (index .list 0)}}",
   "{{printf `%#x %#X %#o %#b %#q %#U %O` 255 255 8 5 65 128512 8}} {{printf `%#x % x %# x %#X % X` `hi` `hi` `hi` `hi` `hi`}}",
   "{{printf `%c|%q|%U|%5c|%-5c|%+q|%#U` 65 65 65 233 233 233 7}} {{printf `%c %q %U` -1 -1 -1}} {{printf `%c %q` 1114112 55296}}",
-  "{{printf `%q %+q %#q %#+q` `é\"\\n` `é😀` `back` `tick`}} {{printf `%q` \"a`b\\t\\x00\\x7f\\u00a0\\u200b\\ufeff\"}} {{printf `%#q` \"a`b\"}}",
+  '{{printf `%q %+q %#q %#+q` `é"\\n` `é😀` `back` `tick`}} {{printf `%q` "a`b\\t\\x00\\x7f\\u00a0\\u200b\\ufeff"}} {{printf `%#q` "a`b"}}',
   "{{printf `%10s|%-10s|%010s|%.2s|%10.2s|%x|%X` `é€` `é€` `ab` `é€x` `é€x` `é€` `é€`}}",
   "{{printf `%s` (printf `%d%%` 5)}} {{.one | printf `%v %v` 2}}",
   "{{printf `%v` .nan}} {{printf `%5.1f|%-5v|%+v|%05f|% f` .nan .inf .inf .inf .nan}}",
@@ -541,7 +541,7 @@ const TEXTS: readonly string[] = [
   "{{.name | printf `%d`}}",
   "{{printf `%s` `a` | len | printf `%03d`}}",
   // As people write them.
-  'server {\n{{- range $i, $s := .services }}\n  server {{ $s.Name }}:{{ $s.Port }}{{ if not $i }} primary{{ end }};\n{{- end }}\n}\n',
+  "server {\n{{- range $i, $s := .services }}\n  server {{ $s.Name }}:{{ $s.Port }}{{ if not $i }} primary{{ end }};\n{{- end }}\n}\n",
   "{{ with $s := .service }}{{ $s.Name }}_PORT={{ $s.Port }}{{ end }}\n{{ range $k, $v := .smap }}{{ $k | upper }}={{ $v | printf `%q` }}\n{{ end }}",
   "{{- $first := true -}}{{- range .strings -}}{{- if not $first }},{{ end -}}{{- $first = false -}}{{ . }}{{- end -}}",
   "{{ if and (ge .one 1.0) (lt .one 2.0) }}in{{ else }}out{{ end }}",
@@ -559,14 +559,43 @@ const OTHERS: readonly Question[] = [
   { text: "é.nameé", left: "é", right: "é" },
   { text: "{{.name>>", left: "", right: ">>" },
   { text: "%.name-% %.name -%  x", left: "%", right: "%" },
-  ...["{{.missing}}", "{{.map.none}}", "{{.map.c.d.e}}", "{{.missing.deeper}}", "{{index .map `none`}}", "{{if .missing}}{{end}}"].map(strict),
-  ...["{{with .map}}\n{{.none}}{{end}}", "{{.nil}}", "{{.nil.x}}", "{{nothing.x}}", "{{(nothing).x}}", "{{template `t`}}{{define `t`}}{{.x}}{{end}}"].map(strict),
-  ...["{{.smap.none}}", "{{or .missing 1}}", "{{or 1 .missing}}", "{{.service.Nope}}", "{{(index .map `none`).x}}", "{{$x := .map}}{{$x.none}}"].map(strict),
-  ...[null, "text", 1.5, true, [1, 2], { a: 1 }, { $int: "3" }, { $service: SERVICE }, { $pservice: SERVICE }, { $smap: { a: "b" } }].flatMap((data) =>
-    ["{{.}}", "{{.a}}", "{{$}}", "{{range .}}{{.}}{{else}}-{{end}}", "{{with .}}{{.}}{{end}}", "{{printf `%v|%T` . .}}", "{{len .}}"].map((text) => ({
-      text,
-      data,
-    })),
+  ...["{{.missing}}", "{{.map.none}}", "{{.map.c.d.e}}", "{{.missing.deeper}}", "{{index .map `none`}}", "{{if .missing}}{{end}}"].map(
+    strict,
+  ),
+  ...[
+    "{{with .map}}\n{{.none}}{{end}}",
+    "{{.nil}}",
+    "{{.nil.x}}",
+    "{{nothing.x}}",
+    "{{(nothing).x}}",
+    "{{template `t`}}{{define `t`}}{{.x}}{{end}}",
+  ].map(strict),
+  ...[
+    "{{.smap.none}}",
+    "{{or .missing 1}}",
+    "{{or 1 .missing}}",
+    "{{.service.Nope}}",
+    "{{(index .map `none`).x}}",
+    "{{$x := .map}}{{$x.none}}",
+  ].map(strict),
+  ...[
+    null,
+    "text",
+    1.5,
+    true,
+    [1, 2],
+    { a: 1 },
+    { $int: "3" },
+    { $service: SERVICE },
+    { $pservice: SERVICE },
+    { $smap: { a: "b" } },
+  ].flatMap((data) =>
+    ["{{.}}", "{{.a}}", "{{$}}", "{{range .}}{{.}}{{else}}-{{end}}", "{{with .}}{{.}}{{end}}", "{{printf `%v|%T` . .}}", "{{len .}}"].map(
+      (text) => ({
+        text,
+        data,
+      }),
+    ),
   ),
 ];
 
@@ -576,13 +605,31 @@ function strict(text: string): Question {
 
 const VERBS = [..."vTtsqxXdobOcUeEfFgGpwz"].filter((verb) => verb !== "p");
 const FLAGS = ["", "+", "#", "-8", "08", "8", " ", "+#", ".3", "8.3", "+08.2", "#.3", "# ", "-08", ".0"];
-const SUBJECTS = ["name", "accent", "empty", "int", "minus", "byte", "uint", "pi", "huge", "tiny", "negative", "zero", "million", "inf", "yes"];
+const SUBJECTS = [
+  "name",
+  "accent",
+  "empty",
+  "int",
+  "minus",
+  "byte",
+  "uint",
+  "pi",
+  "huge",
+  "tiny",
+  "negative",
+  "zero",
+  "million",
+  "inf",
+  "yes",
+];
 const MORE_SUBJECTS = ["nil", "list", "map", "ints", "bytes", "service", "pointer", "secret", "number", "mixed", "strings", "smap", "none"];
 
 /** Every verb with every set of flags over every type, a template a verb and type. */
 function verbTable(): Question[] {
   return VERBS.flatMap((verb) =>
-    [...SUBJECTS, ...MORE_SUBJECTS].map((subject) => ({ text: FLAGS.map((flags) => `{{printf \`%${flags}${verb}\` .${subject}}}`).join("|") })),
+    [...SUBJECTS, ...MORE_SUBJECTS].map((subject) => ({
+      text: FLAGS.map((flags) => `{{printf \`%${flags}${verb}\` .${subject}}}`).join("|"),
+    })),
   );
 }
 

@@ -13,17 +13,41 @@ export function drawQuestions(seed: number, count: number): Question[] {
   });
 }
 
-const FIELDS = "name empty accent markup yes no zero one pi huge tiny million negative int minus int64 uint byte number bytes nil list mixed".split(" ");
-const MORE = "none strings ints map smap imap emptyMap service services secret missing map.a map.c map.c.d.e service.Name service.Tags".split(" ");
-const INDEXED = [".list 1", ".list 3", ".map `a`", ".map `none`", ".imap 2", ".imap 7", ".strings 0", ".name 1", ".mixed 5 `four`", ".smap `k`"];
+const FIELDS =
+  "name empty accent markup yes no zero one pi huge tiny million negative int minus int64 uint byte number bytes nil list mixed".split(" ");
+const MORE =
+  "none strings ints map smap imap emptyMap service services secret missing map.a map.c map.c.d.e service.Name service.Tags".split(" ");
+const INDEXED = [
+  ".list 1",
+  ".list 3",
+  ".map `a`",
+  ".map `none`",
+  ".imap 2",
+  ".imap 7",
+  ".strings 0",
+  ".name 1",
+  ".mixed 5 `four`",
+  ".smap `k`",
+];
 const SLICED = [".name", ".accent", ".list", ".strings", ".bytes", "`text`", ".number"];
-const CALLS = ["len .list", "len .accent", "upper .name", "double .int", "double 4", "half .pi", "flag .yes", "joinAll `,` .name `b`", "sum64 1 2"];
+const CALLS = [
+  "len .list",
+  "len .accent",
+  "upper .name",
+  "double .int",
+  "double 4",
+  "half .pi",
+  "flag .yes",
+  "joinAll `,` .name `b`",
+  "sum64 1 2",
+];
 const GROUPS = [
   [".name", ".empty", ".accent", "`web`", "`é`", ".number", "(index .list 0)", "(printf `%v` .int)"],
   [".int", ".minus", ".byte", ".uint", "42", "-7", "(len .list)", ".int64", "'a'"],
   [".one", ".pi", ".zero", ".huge", "1.0", "3.14159", "1e21", ".nan", ".inf"],
 ];
-const RANGED = ".list .ints .map .imap .smap .mixed .services .none 3 $.list $.map $.mixed .int .byte .name .one .missing .nil .bytes".split(" ");
+const RANGED =
+  ".list .ints .map .imap .smap .mixed .services .none 3 $.list $.map $.mixed .int .byte .name .one .missing .nil .bytes".split(" ");
 const CONSTANTS = ["0", "1", "2", "-3", "1.5", "1e6", "0x1f", "'a'", "true", "false", "`text`", '"q\\"\\n"', '"é"', "nil", "1i"];
 const FLAGS = ["", "", "", "-", "+", "#", " ", "0", "+0", "# "];
 const WIDTHS = ["", "", "", "5", "12", ".2", "8.3", ".0", "*", "[1]"];
@@ -49,8 +73,16 @@ class Draw {
     return this.next() < probability;
   }
 
-  private one<T>(of: readonly T[]): T {
+  one<T>(of: readonly T[]): T {
     return of[Math.floor(this.next() * of.length)] as T;
+  }
+
+  broken(text: string): string {
+    const runes = Array.from(text);
+    const place = Math.floor(this.next() * (runes.length + 1));
+    const replaced = this.one([0, 0, 1, 1, 2]);
+    runes.splice(place, replaced, this.chance(0.6) || replaced === 0 ? this.one(PIECES) : "");
+    return runes.join("");
   }
 
   /** A few statements. */
@@ -138,7 +170,8 @@ class Draw {
 
   private pipeline(): string {
     let text = this.command();
-    while (this.chance(0.2)) text += this.one([" | print", " | printf `%v`", " | html", " | len", " | upper", " | not", " | printf `%5d`", " | js"]);
+    while (this.chance(0.2))
+      text += this.one([" | print", " | printf `%v`", " | html", " | len", " | upper", " | not", " | printf `%5d`", " | js"]);
     return text;
   }
 
@@ -156,7 +189,9 @@ class Draw {
       case 5:
         return this.chance(0.7) ? `index ${this.one(INDEXED)}` : `index ${this.operand()} ${this.operand()}`;
       case 6:
-        return this.chance(0.6) ? this.one(CALLS) : `${this.one(["len", "not", "html", "js", "urlquery", "print", "println", "upper", "double", "half", "flag", "same", "list"])} ${this.operand()}`;
+        return this.chance(0.6)
+          ? this.one(CALLS)
+          : `${this.one(["len", "not", "html", "js", "urlquery", "print", "println", "upper", "double", "half", "flag", "same", "list"])} ${this.operand()}`;
       case 7:
         return `slice ${this.chance(0.8) ? this.one(SLICED) : this.operand()} ${this.one(["0", "1", "2", "1 2", "0 1"])}`;
       default:
@@ -195,4 +230,41 @@ class Draw {
     this.depth -= 2;
     return text;
   }
+}
+
+const PIECES = [
+  "{{",
+  "}}",
+  "-",
+  " ",
+  "(",
+  ")",
+  "|",
+  ".",
+  "$",
+  '"',
+  "`",
+  "'",
+  ":=",
+  ",",
+  "\n",
+  "\\",
+  "end",
+  "else",
+  "é",
+  "1",
+  "/*",
+  "*/",
+  "if ",
+];
+
+/** Known texts with a slip of the hand or two: most do not parse, and both must say in which line. */
+export function drawBroken(seed: number, count: number, known: readonly Question[]): Question[] {
+  const draw = new Draw(seed);
+  return Array.from({ length: count }, () => {
+    const question = draw.one(known);
+    let text = draw.broken(question.text);
+    if (draw.chance(0.3)) text = draw.broken(text);
+    return { ...question, text, data: question.data === DATA ? PLAIN : question.data };
+  });
 }
