@@ -25,6 +25,6 @@ export async function explainConflict(
   const since = now === undefined ? "it does not exist" : `last written at ${timestamp(now.ModifyTime)}`;
   return new NamedError("VARIABLE_CONFLICT", `${cannot}: its check index is ${index} (${since}), wanted ${checkIndex ?? "another"}`, {
     statusCode: 409,
-    fix: `Look at what is there (drover var get ${path}); to write over it add -check-index=${index}${verb === "store" ? ", or -force" : ""}.`,
+    fix: `Look at what is there (drover var get ${path}); to ${verb} it all the same add -check-index=${index}${verb === "store" ? ", or -force" : ""}.`,
   });
 }

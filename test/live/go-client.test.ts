@@ -7,7 +7,7 @@ import { REPOSITORY, run, startRealAgent, temporaryDirectory, type RealAgent } f
 const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
 const SOURCE = join(REPOSITORY, "test", "tools", "go-client");
 const STEPS =
-  "agent node parse plan refuse register running job allocation logs files usage evaluations events search pages plan-again exec action restart deployment versions scale dispatch periodic namespaces pools metadata fuzzy operator servers snapshot stop drain eval-delete gone";
+  "agent node parse plan refuse register running job allocation logs files usage evaluations events search pages plan-again exec action restart deployment versions scale dispatch periodic namespaces variables locks pools metadata fuzzy operator servers snapshot stop drain eval-delete gone";
 
 let agent: RealAgent;
 const scratch = temporaryDirectory("go-client");

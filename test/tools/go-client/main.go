@@ -46,6 +46,7 @@ func main() {
 		{"usage", r.usage}, {"evaluations", r.evaluations}, {"events", r.events}, {"search", r.search}, {"pages", r.pages},
 		{"plan-again", r.planAgain}, {"exec", r.exec}, {"action", r.action}, {"restart", r.restart}, {"deployment", r.deployment},
 		{"versions", r.versions}, {"scale", r.scale}, {"dispatch", r.dispatch}, {"periodic", r.periodic}, {"namespaces", r.namespaces},
+		{"variables", r.variables}, {"locks", r.locks},
 		{"pools", r.pools}, {"metadata", r.metadata}, {"fuzzy", r.fuzzy}, {"operator", r.operator}, {"servers", r.servers},
 		{"snapshot", r.snapshot}, {"stop", r.stop}, {"drain", r.drain}, {"eval-delete", r.evalDelete}, {"gone", r.gone},
 	}

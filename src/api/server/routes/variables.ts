@@ -128,6 +128,7 @@ function checkIndexOf({ query }: Call): number | null {
 
 /** What a parser says of a broken body quotes it: it may be a secret. */
 function bodyOf(call: Call, optional = false): Body {
+  if (call.bytes().length === 0) return call.body(optional);
   try {
     return call.body(optional);
   } catch (error) {

@@ -1,0 +1,6 @@
+path = "app/config"
+
+items {
+  user     = "me"
+  password = "hunter2"
+}

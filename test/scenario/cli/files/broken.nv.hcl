@@ -1,0 +1,5 @@
+path = "app/config"
+
+items {
+  password = hunter2
+}
