@@ -85,7 +85,6 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
   function heldLock(asker: Asker, request: VariableRequest): SealedVariable | undefined {
     check(asker, { access: "write", ...placeOf(request) });
     if (request.Lock.ID === "") throw badRequest("Cannot use lock: it has no ID, wanted the one that lock-acquire answered");
-    if (Object.keys(request.Items).length > 0) throw badRequest("Cannot use lock: items are given, wanted none: they are not written by this");
     const found = current(request);
     if (found === undefined) throw variableNotFound();
     return found.Lock?.ID === request.Lock.ID ? found : undefined;
@@ -154,6 +153,7 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
     },
 
     async release(asker, request) {
+      if (Object.keys(request.Items).length > 0) throw badRequest("Cannot release lock: items are given, wanted none: they are not written by this");
       if (heldLock(asker, request) === undefined) return conflict(asker, placeOf(request));
       const { Namespace, Path } = request;
       const outcome = await cluster.propose({

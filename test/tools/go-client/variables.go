@@ -85,14 +85,13 @@ func (r *run) variables() error {
 // locks takes a lock by the client's own helper, and sees others kept out.
 func (r *run) locks() error {
 	vars := r.client.Variables()
-	variable := api.Variable{Path: "go/lock", Lock: &api.VariableLock{TTL: "10s", LockDelay: "10s"}}
+	variable := api.Variable{Path: "go/lock", Items: api.VariableItems{"a": "b"}, Lock: &api.VariableLock{TTL: "10s", LockDelay: "10s"}}
 	lock, err := r.client.Locks(api.WriteOptions{}, variable)
 	if err != nil {
 		return err
 	}
-	id, err := lock.Acquire(context.Background())
-	if err != nil || id == "" {
-		return want(false, "acquire: %q, %v", id, err)
+	if _, err := lock.Acquire(context.Background()); err != nil {
+		return err
 	}
 	other, err := r.client.Locks(api.WriteOptions{}, variable)
 	if err != nil {
@@ -108,15 +107,24 @@ func (r *run) locks() error {
 	if err := want(status(err) == http.StatusConflict, "write to a locked one: %v", err); err != nil {
 		return err
 	}
-	held := &api.Variable{Path: "go/lock", Items: api.VariableItems{"a": "b"}, Lock: &api.VariableLock{ID: id}}
-	if _, _, err := vars.Update(held, nil); err != nil {
-		return err
-	}
 	if err := lock.Release(context.Background()); err != nil {
 		return err
 	}
-	if _, _, err := vars.AcquireLock(&api.Variable{Path: "go/lock", Lock: &api.VariableLock{}}, nil); err != nil {
+	err = lock.Release(context.Background())
+	if err := want(errors.Is(err, api.ErrLockConflict), "released twice: %v", err); err != nil {
 		return err
+	}
+	taken, _, err := vars.AcquireLock(&api.Variable{Path: "go/lock", Lock: &api.VariableLock{}}, nil)
+	if err != nil || taken.LockID() == "" || taken.Items["a"] != "b" {
+		return want(false, "acquire: %+v, %v", taken, err)
+	}
+	held := &api.Variable{Path: "go/lock", Items: api.VariableItems{"a": "c"}, Lock: &api.VariableLock{ID: taken.LockID()}}
+	if _, _, err := vars.Update(held, nil); err != nil {
+		return err
+	}
+	renewed, _, err := vars.RenewLock(held, nil)
+	if err != nil || renewed.Lock == nil || renewed.Lock.ID != taken.LockID() {
+		return want(false, "renew: %+v, %v", renewed, err)
 	}
 	list, _, err := vars.PrefixList("go/lock", nil)
 	if err != nil || len(list) != 1 || list[0].Lock == nil || list[0].Lock.ID != "" || list[0].Lock.TTL != "15s" {
