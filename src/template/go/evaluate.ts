@@ -7,7 +7,7 @@ import { BUILTINS } from "./builtins.ts";
 import { isTrue } from "./comparison.ts";
 import { type ParameterKind, type Rendering, type TemplateFunction, TemplateFunctionError, type TemplateFunctions } from "./function.ts";
 import { type CommandNode, described, type Operand, type PipeNode } from "./node.ts";
-import { mapTypes, methodsOf, typeName } from "./type.ts";
+import { mapTypes, methodsOf, typeName, mapTypes, zeroOf } from "./type.ts";
 import { GoFunction, GoMap, GoStruct, type Value } from "./value.ts";
 
 /** Where something went wrong, for whoever knows the text. */
@@ -22,6 +22,7 @@ export type Fail = (spot: Spot, problem: string) => never;
 export interface EvaluatorOptions<Context> {
   readonly functions: TemplateFunctions<Context>;
   readonly errorOnMissingKey: boolean;
+  readonly missingIsZero: boolean;
   readonly context: Context;
   readonly rendering: Rendering;
   readonly fail: Fail;
@@ -130,7 +131,7 @@ export class Evaluator<Context> {
 
   private field(dot: Value, name: string, of: FieldAccess): Value {
     const { receiver, node } = of;
-    const { fail, errorOnMissingKey } = this.options;
+    const { fail, errorOnMissingKey, missingIsZero } = this.options;
     if (receiver === undefined) return errorOnMissingKey ? fail(node, `nil data; no entry for key "${name}"`) : undefined;
     if (receiver === null) return fail(node, `nil pointer evaluating interface {}.${name}`);
     const method = methodsOf(receiver)?.get(name);
@@ -143,7 +144,8 @@ export class Evaluator<Context> {
     if (receiver instanceof GoMap && takesText(receiver)) {
       if (hasArguments) fail(node, `${name} is not a method but has arguments`);
       if (receiver.entries.has(name)) return receiver.entries.get(name);
-      return errorOnMissingKey ? fail(node, `map has no entry for key "${name}"`) : undefined;
+      if (errorOnMissingKey) return fail(node, `map has no entry for key "${name}"`);
+      return missingIsZero ? zeroOf(mapTypes(receiver).element) : undefined;
     }
     return fail(node, `can't evaluate field ${name} in type ${typeName(receiver)}`);
   }

@@ -19,6 +19,8 @@ export interface ExecuteRequest<Context> {
   readonly data: Value;
   /** A map's field that it does not have fails; else it is no value. */
   readonly errorOnMissingKey: boolean;
+  /** It is the zero of the map's element type instead (Go's option missingkey=zero, which consul-template sets): "" of a map[string]string. */
+  readonly missingIsZero?: boolean;
   /** What every function gets. */
   readonly context: Context;
   /** Output above this fails: TEMPLATE_TOO_LARGE. */
@@ -68,7 +70,7 @@ class Execution<Context> {
   constructor(parsed: Parsed, request: ExecuteRequest<Context>) {
     this.parsed = parsed;
     this.outputBytesMax = request.outputBytesMax;
-    const { functions, errorOnMissingKey, context } = request;
+    const { functions, errorOnMissingKey, missingIsZero = false, context } = request;
     const rendering = { executeTemplate: (name: string, data: Value): string => this.template(name, data) };
     const fail = (spot: Spot, problem: string): never => {
       throw this.failure(spot, problem);
@@ -76,7 +78,7 @@ class Execution<Context> {
     const measure = (value: Value, spot: Spot): void => {
       if (typeof value === "string" && value.length > this.outputBytesMax) throw this.tooLarge(spot);
     };
-    this.evaluator = new Evaluator({ functions, errorOnMissingKey, context, rendering, fail, measure });
+    this.evaluator = new Evaluator({ functions, errorOnMissingKey, missingIsZero, context, rendering, fail, measure });
   }
 
   /** A defined template's text; what was written and declared around it stays as it was. */

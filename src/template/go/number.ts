@@ -21,7 +21,8 @@ const BASES: readonly (readonly [RegExp, string])[] = [
   [/^(0|[1-9][0-9]*(_[0-9]+)*)$/, ""],
 ];
 const DECIMAL = /^[+-]?([0-9]+(_[0-9]+)*\.?([0-9]+(_[0-9]+)*)?|\.[0-9]+(_[0-9]+)*)([eE][+-]?[0-9]+(_[0-9]+)*)?$/;
-const HEXADECIMAL = /^([+-]?)0[xX](_?[0-9a-fA-F_]*)\.?([0-9a-fA-F_]*)[pP]([+-]?[0-9_]+)$/;
+const HEX_DIGITS = "[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*";
+const HEXADECIMAL = new RegExp(`^([+-]?)0[xX](_?${HEX_DIGITS})?\\.?(${HEX_DIGITS})?[pP]([+-]?[0-9]+(?:_[0-9]+)*)$`);
 
 /** A constant, or what is wrong with it. */
 export function readConstant(text: string, type: "number" | "character" | "complex"): Constant | string {
@@ -105,7 +106,9 @@ function readFloat(text: string): number | undefined {
   }
   const hex = HEXADECIMAL.exec(text);
   if (hex === null) return undefined;
-  const [sign = "", whole = "", fraction = "", exponent = ""] = hex.slice(1).map((part) => part.replaceAll("_", ""));
+  const [sign = "", whole = "", fraction = "", exponent = ""] = hex
+    .slice(1)
+    .map((part: string | undefined) => (part ?? "").replaceAll("_", ""));
   if (whole + fraction === "") return undefined;
   const value = Number(BigInt(`0x${whole}${fraction}`)) * 2 ** (Number(exponent) - 4 * fraction.length);
   if (!Number.isFinite(value)) return undefined;
