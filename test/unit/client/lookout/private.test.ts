@@ -12,10 +12,11 @@ function createCredsWorld(how: { lifeMs?: number; maxMs?: number; renewable?: bo
   return world;
 }
 
-/** Could the task log in with what it was given, now? */
-function works(world: LookoutWorld, letter: string): boolean {
+/** Could the task log in with what it was given, now and for a moment? */
+function works(world: LookoutWorld, letter: string, momentMs = 0): boolean {
   const value = JSON.stringify(world.value(letter, creds));
-  return [...world.vault.leases.values()].some((lease) => JSON.stringify(lease.value) === value);
+  const untilMs = world.clock.nowMs() + momentMs;
+  return [...world.vault.leases.values()].some((lease) => JSON.stringify(lease.value) === value && lease.endsAtMs > untilMs);
 }
 
 describe("credentials made for one task", () => {
@@ -51,7 +52,7 @@ describe("credentials made for one task", () => {
       world.reader("a").want([creds]);
       await world.clock.settle();
       for (let second = 0; second < 460; second++) {
-        assert.ok(works(world, "a"), `second ${second}`);
+        assert.ok(works(world, "a", 5 * SECOND), `second ${second}`);
         assert.ok(world.vault.leases.size <= 2, `${world.vault.leases.size} leases`);
         await world.clock.advance(SECOND);
       }
@@ -100,6 +101,16 @@ describe("credentials made for one task", () => {
     assert.deepEqual([world.vault.counts.made, works(world, "a")], [1, true]);
   });
 
+  test("are not made anew for nobody: what is not wanted after a restart runs out", async () => {
+    const world = createCredsWorld({ maxMs: 5 * MINUTE });
+    world.reader("a").want([creds]);
+    await world.clock.settle();
+    world.start(["a"]);
+    world.reader("a");
+    await world.clock.advance(10 * MINUTE);
+    assert.deepEqual([world.vault.counts.made, world.vault.leases.size, world.facts.size, world.lookout.counts.things], [1, 0, 0, 0]);
+  });
+
   test("whoever is gone after a restart gives them back, also when the system comes back late", async () => {
     const world = createCredsWorld({ lifeMs: 60 * MINUTE });
     world.reader("a").want([creds]);
@@ -109,7 +120,8 @@ describe("credentials made for one task", () => {
     world.forget("a");
     await world.clock.advance(SECOND);
     assert.deepEqual([world.vault.leases.size, world.lookout.counts.returning], [2, 1]);
-    world.start([]);
+    // The first one's allocation lives on: its task was forgotten.
+    world.start(["a"]);
     await world.clock.advance(5 * MINUTE);
     assert.equal(world.lookout.counts.returning, 2);
     world.vault.reachable = true;

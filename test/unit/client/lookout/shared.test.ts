@@ -94,10 +94,21 @@ describe("a thing that many look at", () => {
     await world.clock.settle();
     assert.deepEqual(values(world).slice(1), ["new", "new", "new"]);
     assert.ok(world.gone.includes("a consul"));
+    await world.clock.advance(5 * SECOND);
+    assert.deepEqual([world.value("a", key("name")), problem(world, "a")], [undefined, "Cannot read it: the token is not known"]);
     world.tokens.set("a consul", "a2");
     world.consul.tokens.add("a2");
     await world.clock.advance(10 * SECOND);
     assert.deepEqual([world.value("a", key("name")), problem(world, "a")], ["new", ""]);
+  });
+
+  test("nothing is read with the token of one who has gone", async () => {
+    const world = createLookoutWorld();
+    await allLook(world);
+    assert.equal(world.consul.log().findLast(({ waits }) => waits)?.token, "a");
+    world.forget("a");
+    await world.clock.settle();
+    assert.deepEqual([world.consul.log().map(({ token }) => token), world.consul.counts.waiting], [["b"], 1]);
   });
 
   test("a token that was replaced is proven, and nothing is read with the old one", async () => {
