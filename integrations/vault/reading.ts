@@ -48,17 +48,17 @@ export function secretReading(
 }
 
 /**
- * A lease: near its end, as consul-template does (90 % of it, ±5). A secret that Vault rotates says when the next comes. Anything else has no end
+ * A lease that can be renewed says itself when it is time; another: near its end, as consul-template does (90 % of it, ±5). A secret that Vault rotates says when the next comes. Anything else has no end
  * that would be known: it is looked at every `defaultLeaseMs`, or sooner where its author gave it a ttl (KV of version 1).
  */
 function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, { defaultLeaseMs, chance, nowMs }: ReadingNeeds): number {
-  if (lease !== null) return Math.max(1000, lease.durationMs * (0.85 + chance * 0.1));
+  if (lease !== null) return part(lease.durationMs, 0.85 + chance * 0.1);
   const rotatesInMs = numberOf(data?.["ttl"]) * 1000;
   if ((data?.["rotation_period"] ?? data?.["rotation_schedule"]) !== undefined && rotatesInMs > 0) return rotatesInMs + 1000;
   const liveMs = certificateLifeMs(data ?? {}, nowMs) ?? numberOf(data?.["secret_id_ttl"]) * 1000;
-  if (liveMs > 0) return Math.max(1000, liveMs * (0.67 + chance * 0.1));
+  if (liveMs > 0) return part(liveMs, 0.67 + chance * 0.1);
   const authMs = numberOf(auth?.["lease_duration"]) * 1000;
-  if (authMs > 0) return Math.max(1000, authMs * (0.85 + chance * 0.1));
+  if (authMs > 0) return part(authMs, 0.85 + chance * 0.1);
   const adviceMs = numberOf(lease_duration) * 1000;
   return adviceMs > 0 ? Math.min(adviceMs, defaultLeaseMs) : defaultLeaseMs;
 }
@@ -80,7 +80,7 @@ export function certificateReading(
   const lifeMs = certificateLifeMs(data, nowMs) ?? defaultLeaseMs;
   const id = envelope.lease_id ?? "";
   const lease = { id: id === "" ? "" : leaseName(id), durationMs: lifeMs, renewable: false };
-  return { value, index: "", againMs: Math.max(1000, lifeMs * (0.67 + chance * 0.1)), private: true, lease };
+  return { value, index: "", againMs: part(lifeMs, 0.67 + chance * 0.1), private: true, lease };
 }
 
 /** What is left of it; undefined: no certificate. */
@@ -95,6 +95,9 @@ function certificateLifeMs(data: Readonly<Record<string, unknown>>, nowMs: numbe
     return undefined;
   }
 }
+
+/** Never at once, over and over. */
+const part = (ms: number, fraction: number): number => Math.max(1000, Math.round(ms * fraction));
 
 const pemOf = (text: unknown): string => (typeof text !== "string" || text.trim() === "" ? "" : `${text.trim()}\n`);
 
