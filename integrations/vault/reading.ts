@@ -48,10 +48,12 @@ export function secretReading(
 }
 
 /**
- * A lease that can be renewed says itself when it is time; another: near its end, as consul-template does (90 % of it, ±5). A secret that Vault rotates says when the next comes. Anything else has no end
- * that would be known: it is looked at every `defaultLeaseMs`, or sooner where its author gave it a ttl (KV of version 1).
+ * A lease that can be renewed says itself when it is time; another: near its end, as consul-template does (90 % of it, ±5). A secret that Vault
+ * rotates says when the next comes. Anything else has no end that would be known: it is looked at every `defaultLeaseMs`, or sooner where its
+ * author gave it a ttl (KV of version 1).
  */
-function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, { defaultLeaseMs, chance, nowMs }: ReadingNeeds): number {
+function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, { defaultLeaseMs, chance, nowMs }: ReadingNeeds): number | null {
+  if (lease !== null && lease.id !== "" && lease.renewable && lease.durationMs > 0) return null;
   if (lease !== null) return part(lease.durationMs, 0.85 + chance * 0.1);
   const rotatesInMs = numberOf(data?.["ttl"]) * 1000;
   if ((data?.["rotation_period"] ?? data?.["rotation_schedule"]) !== undefined && rotatesInMs > 0) return rotatesInMs + 1000;
