@@ -7,7 +7,7 @@ import { BUILTINS } from "./builtins.ts";
 import { isTrue } from "./comparison.ts";
 import { type ParameterKind, type Rendering, type TemplateFunction, TemplateFunctionError, type TemplateFunctions } from "./function.ts";
 import { type CommandNode, described, type Operand, type PipeNode } from "./node.ts";
-import { mapTypes, methodsOf, typeName, mapTypes, zeroOf } from "./type.ts";
+import { mapTypes, methodsOf, typeName, zeroOf } from "./type.ts";
 import { GoFunction, GoMap, GoStruct, type Value } from "./value.ts";
 
 /** Where something went wrong, for whoever knows the text. */
