@@ -35,6 +35,14 @@ export interface RenderRequest extends TemplateText {
   readonly deniedFunctions: readonly string[];
   /** Unix milliseconds: for `timestamp`. */
   readonly nowMs: number;
+  /** The node's addresses, for `sockaddr`; absent: the renderer's maker says them, or there are none. */
+  readonly addresses?: readonly NodeAddress[];
+}
+
+export interface NodeAddress {
+  /** Of the interface: "eth0". */
+  readonly interface: string;
+  readonly address: string;
 }
 
 export type RenderAnswer =

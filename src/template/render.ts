@@ -37,7 +37,7 @@ function run({ functions, go, handlebars }: Prepared, request: RenderRequest, lo
   if (handlebars !== undefined) return runHandlebars(handlebars, functions, looking);
   if (go === undefined) return "";
   const { errorOnMissingKey } = request;
-  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, context: looking, outputBytesMax: RENDERED_BYTES_MAX });
+  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX });
 }
 
 export const checkTemplate: CheckTemplate = (template, deniedFunctions = DENIED_BY_DEFAULT) => {

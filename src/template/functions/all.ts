@@ -6,6 +6,7 @@ import { CONSUL_FUNCTIONS } from "./consul.ts";
 import { CONVERSIONS } from "./convert.ts";
 import { type Declared, fail, takesMany } from "./declare.ts";
 import { NOMAD_FUNCTIONS } from "./nomad.ts";
+import { sockaddr } from "./sockaddr.ts";
 import { SPRIG_TEXT } from "./sprig-text.ts";
 import { SPRIG_VALUES } from "./sprig-values.ts";
 import { TEXT_FUNCTIONS } from "./text-functions.ts";
@@ -21,6 +22,7 @@ export const FUNCTIONS: ReadonlyMap<string, Declared> = new Map(
     ...NOMAD_FUNCTIONS,
     ...TEXT_FUNCTIONS,
     ...VAULT_FUNCTIONS,
+    sockaddr,
     ...Object.fromEntries([...SPRIG_TEXT, ...SPRIG_VALUES].map(([name, declared]) => [`sprig_${name}`, declared])),
   }),
 );

@@ -136,15 +136,14 @@ function explodeMap([map]: readonly Value[]): Value {
   return unfold(entries.toSorted(([a], [b]) => compareText(a, b)), "explodeMap");
 }
 
-/** What the first lacks (or has empty) comes from the second; `override`: the second wins unless it is empty. Maps are merged in depth. */
+/** What the first lacks (or has empty) comes from the second; `override`: the second wins. Maps are merged in depth; nil is nothing to add. */
 export function merged(first: GoMap, second: GoMap, override: boolean, depth = 0): GoMap {
   if (depth > 100) return fail("the maps are nested too deeply");
   const entries = new Map(first.entries);
   for (const [key, theirs] of second.entries) {
     const ours = entries.get(key);
     if (isMap(theirs) && isMap(ours)) entries.set(key, merged(ours, theirs, override, depth + 1));
-    else if (theirs !== null && (isEmpty(ours) || (override && !isEmpty(theirs)))) entries.set(key, theirs);
-    else if (!entries.has(key)) entries.set(key, theirs);
+    else if (override || (theirs !== null && theirs !== undefined && isEmpty(ours))) entries.set(key, theirs);
   }
   return new GoMap(entries, first.typeName);
 }

@@ -27,13 +27,13 @@ export function plainFloat(value: number): string {
   return places < 0 ? `${sign}0.${"0".repeat(-places - 1)}${digits}` : `${sign}${digits.padEnd(places + 1, "0")}`;
 }
 
-/** FormatFloat(value, 'g', -1, 64): an exponent from 21 digits on, or below 0.0001. */
+/** FormatFloat(value, 'g', -1, 64): an exponent from a million on, or below 0.0001. */
 export function shortFloat(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   const [mantissa = "", power = "0"] = value.toExponential().split("e");
   const exponent = Number(power);
-  if (exponent >= -4 && exponent < 21) return plainFloat(value);
+  if (exponent >= -4 && exponent < 6) return plainFloat(value);
   return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }

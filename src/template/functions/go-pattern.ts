@@ -169,7 +169,7 @@ class Translation {
     if (rest.startsWith("\\")) return this.#escape(true);
     const literal = this.#take(String.fromCodePoint(this.#text.codePointAt(this.#at) as number).length);
     // A hyphen is a range only between single characters.
-    if (literal === "-") return /^-(?:\\[dwsDWSpP]|\[:)/.test(rest) || rest[1] === "]" || before.length <= 2 || /\\[dwDWpP](?:\{\w+\})?$/.test(before) ? "\\-" : "-";
+    if (literal === "-") return /^-(?:\\[dwsDWSpP]|\[:)/.test(rest) || rest[1] === "]" || before === "[" || before === "[^" || /\\[dwDWpP](?:\{\w+\})?$/.test(before) ? "\\-" : "-";
     return literal === "]" || literal === "[" || literal === "/" ? `\\${literal}` : literal;
   }
 }

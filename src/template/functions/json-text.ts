@@ -43,7 +43,7 @@ function structText(value: GoStruct, style: JsonStyle, depth: number): string {
   const tags = value instanceof ShapedStruct ? value.jsonFields : {};
   const members = [...value.fields]
     .filter(([name, field]) => !(tags[name]?.omitEmpty === true && isEmpty(field)))
-    .map(([name, field]) => member(tags[name]?.name ?? name, field, style, depth));
+    .map(([name, field]) => member(tags[name]?.name ?? name, tags[name]?.nullWhenEmpty === true && isEmpty(field) ? null : field, style, depth));
   return wrapped("{", members, "}", style, depth);
 }
 

@@ -1,6 +1,6 @@
 /** What the functions of one rendering look at and remember: facts, the environment, the scratch pad; and which things were looked at. */
 import { type Thing, thingKey } from "#ports";
-import type { Fact } from "../contract.ts";
+import type { Fact, NodeAddress } from "../contract.ts";
 import type { Value } from "../go/value.ts";
 import { redactedWhole } from "../redact.ts";
 
@@ -8,11 +8,13 @@ export interface LookingOptions {
   readonly facts: ReadonlyMap<string, Fact>;
   readonly environment: Readonly<Record<string, string>>;
   readonly nowMs: number;
+  readonly addresses?: readonly NodeAddress[];
 }
 
 export class Looking {
   readonly environment: Readonly<Record<string, string>>;
   readonly nowMs: number;
+  readonly addresses: readonly NodeAddress[];
   readonly used = new Map<string, Thing>();
   readonly missing = new Map<string, Thing>();
   /** What `scratch` keeps. */
@@ -23,6 +25,7 @@ export class Looking {
     this.#facts = options.facts;
     this.environment = options.environment;
     this.nowMs = options.nowMs;
+    this.addresses = options.addresses ?? [];
   }
 
   /** undefined: not known; it is missing then. */

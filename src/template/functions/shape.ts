@@ -9,6 +9,8 @@ export type Shape = (json: unknown) => Value;
 export interface JsonField {
   readonly name?: string;
   readonly omitEmpty?: boolean;
+  /** Go has a nil slice there when there is nothing. */
+  readonly nullWhenEmpty?: boolean;
 }
 
 /** A struct that says how JSON writes it. */

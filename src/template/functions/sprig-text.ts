@@ -86,7 +86,7 @@ function camelCase(text: string): string {
 }
 
 const firstOfWords = (text: string): string => text.trim().split(/\s+/).map((word) => [...word][0] ?? "").join("");
-const title = (text: string): string => text.replace(/(?<![\p{L}\p{N}_'])\p{L}/gu, toUpper);
+const title = (text: string): string => text.replace(/(?<![\p{L}\p{N}_])\p{L}/gu, toUpper);
 const swapCase = (text: string): string => Array.from(text, (rune) => (rune === toUpper(rune) ? toLower(rune) : toUpper(rune))).join("");
 
 function wrapped(width: number, text: string, end = "\n", breaksWords = false): string {

@@ -167,7 +167,7 @@ function durationRound([value]: Args, nowMs: number): string {
   return unit === undefined ? "0s" : `${Math.floor(Math.abs(ns) / unit[1])}${unit[0]}`;
 }
 
-const seconds = (value: Value): string => formatDuration(Number(kindOf(value) === "string" || kindOf(value) === "int" ? wholeFor(value) : 0n) * 1e9);
+const seconds = (value: Value): string => formatDuration(Number(kindOf(value) === "string" || (value instanceof GoInteger && value.typeName === "int64") ? wholeFor(value) : 0n) * 1e9);
 const pair = (call: (list: readonly Value[], value: Value) => Value, name: string) => both(name, takes(["any", "any"], ([list, value]: Args) => call(listOf(list, name), value ?? null)));
 
 export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
@@ -193,8 +193,8 @@ export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ["biggest", wholes((a, b) => (a > b ? a : b))],
   ["max", wholes((a, b) => (a > b ? a : b))],
   ["min", wholes((a, b) => (a < b ? a : b))],
-  ["maxf", floats(Math.max)],
-  ["minf", floats(Math.min)],
+  ["maxf", floats((a, b) => Math.max(a, b))],
+  ["minf", floats((a, b) => Math.min(a, b))],
   ["ceil", float1(Math.ceil)],
   ["floor", float1(Math.floor)],
   ["round", takesMany(["any", "int", "float"], 2, round, 3)],

@@ -30,7 +30,7 @@ const SECRET = struct(
       struct("dependency.SecretWrapInfo", { Token: text, TTL: whole, CreationTime: time, WrappedAccessor: text }, { pointer: true }),
     ),
   },
-  { pointer: true },
+  { pointer: true, json: { Warnings: { nullWhenEmpty: true } } },
 );
 
 const CERTIFICATE: Shape = (json) => {

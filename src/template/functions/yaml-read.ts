@@ -35,7 +35,7 @@ export function resolvePlain(text: string): Value {
 }
 
 /** Would it be read as something else than a text? */
-export const readsAsText = (text: string): boolean => text !== "<<" && !TIME.test(text) && !BASE60.test(text) && resolvePlain(text) === text;
+export const readsAsText = (text: string): boolean => !TIME.test(text) && !BASE60.test(text) && resolvePlain(text) === text;
 
 function wholeOf(text: string): Value {
   const match = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/.exec(text);

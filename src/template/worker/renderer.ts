@@ -5,13 +5,15 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "#ports";
-import type { Fact, RenderAnswer, Renderer, RenderRequest } from "../contract.ts";
+import type { Fact, NodeAddress, RenderAnswer, Renderer, RenderRequest } from "../contract.ts";
 import type { WorkerReply, WorkerRequest } from "./protocol.ts";
 
 export interface RendererOptions {
   /** The worker's program; the packed release names its own. */
   readonly workerUrl?: URL | undefined;
   readonly clock: Pick<Clock, "after">;
+  /** The node's addresses now, for templates that ask (`sockaddr`). */
+  readonly addresses?: () => readonly NodeAddress[];
   /** Of one rendering's own time. */
   readonly limitMs?: number;
   /** Of the worker's heap. */
@@ -101,11 +103,16 @@ class WorkerRenderer implements Renderer {
     const message = `Cannot render template: it took longer than ${limitMs / 1000} s and was ended`;
     this.#limitTo(limitMs, () => this.#lose(thread, failed("TEMPLATE_TIMEOUT", message)));
     try {
-      thread.worker.postMessage(requestFor(thread, job.request));
+      thread.worker.postMessage(requestFor(thread, this.#withAddresses(job.request)));
     } catch (thrown) {
       // What a fact is, is no business of an error.
       this.#lose(thread, failed("TEMPLATE_FAILED", `Cannot render template: what is known cannot be handed to its thread (${(thrown as Error).name})`));
     }
+  }
+
+  #withAddresses(request: RenderRequest): RenderRequest {
+    const { addresses } = this.#options;
+    return addresses === undefined || request.addresses !== undefined || !request.text.includes("sockaddr") ? request : { ...request, addresses: addresses() };
   }
 
   #receive(thread: Thread, reply: WorkerReply): void {
