@@ -22,7 +22,7 @@ export interface Question {
   readonly data?: unknown;
   readonly left?: string;
   readonly right?: string;
-  readonly missingkey?: "error";
+  readonly missingkey?: "error" | "zero";
 }
 
 /** `line` 0: the reference names none. */
@@ -41,10 +41,12 @@ export function ourAnswer(question: Question): Answer {
     const { text, left = "", right = "" } = question;
     const parsed = parseGoTemplate({ name: "t", text, left, right, functions: FUNCTIONS });
     const errorOnMissingKey = question.missingkey === "error";
+    const missingIsZero = question.missingkey === "zero";
     const options = {
       functions: FUNCTIONS,
       data: valueOf(question.data ?? null),
       errorOnMissingKey,
+      missingIsZero,
       context: undefined,
       outputBytesMax: 1 << 22,
     };

@@ -585,6 +585,19 @@ const OTHERS: readonly Question[] = [
     "{{$x := .map}}{{$x.none}}",
   ].map(strict),
   ...[
+    "{{.missing}} {{.smap.none}}| {{.imap.x}}",
+    "{{.smap.none}}|{{.smap.k}}",
+    "{{.missing.x}}",
+    "{{(.missing).x}}",
+    "{{.map.c.none}}",
+  ].map(lenient),
+  ...[
+    "{{if .smap.none}}a{{else}}b{{end}}",
+    "{{.missing | print}} {{print .smap.none}}",
+    "{{range .missing}}{{end}}",
+    "{{len .smap.none}}",
+  ].map(lenient),
+  ...[
     null,
     "text",
     1.5,
@@ -604,6 +617,10 @@ const OTHERS: readonly Question[] = [
     ),
   ),
 ];
+
+function lenient(text: string): Question {
+  return { text, missingkey: "zero" };
+}
 
 function strict(text: string): Question {
   return { text, missingkey: "error" };

@@ -9,7 +9,7 @@ export function drawQuestions(seed: number, count: number): Question[] {
   const draw = new Draw(seed);
   return Array.from({ length: count }, () => {
     const text = draw.list(3);
-    return { text, data: PLAIN, ...(draw.chance(0.2) ? { missingkey: "error" as const } : {}) };
+    return { text, data: PLAIN, ...(draw.chance(0.3) ? { missingkey: draw.one(["error", "zero"] as const) } : {}) };
   });
 }
 
