@@ -234,7 +234,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   consulTokens.restore(living);
   vaultTokens.restore(living);
   lookout.restore(living);
-  forgetStrangers(secrets, living);
+  forgetStrangers(store, { has: (id) => herd.runners.has(id as AllocationId) });
   await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
   herd.begin();
   registrar.start();
@@ -295,6 +295,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       consul_tokens_returning: consulTokens.counts.returning,
       vault_tokens: vaultTokens.counts.held,
       vault_tokens_returning: vaultTokens.counts.returning,
+      allocations_taking_turns: [...herd.runners.values()].filter((runner) => runner.takesTurn).length,
       template_things: lookout.counts.things,
       template_readers: lookout.counts.readers,
       template_reads: lookout.counts.reads,

@@ -143,6 +143,10 @@ export class AllocationRunner {
     return this.phase === "over" || this.phase === "leaving";
   }
 
+  get takesTurn(): boolean {
+    return this.#turn.active;
+  }
+
   /** Goes on from wherever it is. */
   start(): void {
     if (this.isOver) this.#overPromise.resolve();

@@ -57,6 +57,11 @@ export class AllocationTurn implements Turn {
     this.#clock = needs.world.clock;
   }
 
+  /** It asks for one, or holds one. */
+  get active(): boolean {
+    return this.#wanting.size > 0 || this.#settlingSinceNs !== undefined || this.#returning !== undefined;
+  }
+
   take: Turn["take"] = async (who, signal, waiting) => {
     const { servers, store } = this.#needs.world;
     this.#wanting.add(who);

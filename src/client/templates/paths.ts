@@ -50,6 +50,8 @@ function inAllocation(text: string, { allocationDirectory, task, visible }: Temp
   ];
   const normal = posix.normalize(text);
   const mapped = steps.flatMap(([from, to]) => (within(from, normal) ? [posix.join(to, normal.slice(from.length))] : []))[0];
+  // Out of the task's directory by way of it: meant so, and refused.
+  if (mapped === undefined && within(allocationDirectory, normal)) return undefined;
   const whole = mapped ?? (posix.isAbsolute(normal) && !rebase ? normal : posix.join(own, normal));
   // The task sees the shared directory inside its own.
   const seen = within(posix.join(own, "alloc"), whole) ? posix.join(shared, whole.slice(own.length + "/alloc".length)) : whole;

@@ -49,9 +49,9 @@ export class Told {
     return this.record.attempt === attempt ? this.record : undefined;
   }
 
-  /** A new process will read this; what another step said of it is kept. */
+  /** A new process will read this; what another step said of it is kept, and what is looked at stays so. */
   begin(attempt: number, part: Partial<Omit<ToldRecord, "attempt">>): void {
-    const before = this.of(attempt) ?? { ...NOTHING, attempt };
+    const before = this.of(attempt) ?? { ...NOTHING, attempt, things: this.record.things };
     this.#save({ ...before, ...part, digests: { ...before.digests, ...part.digests }, moments: { ...before.moments, ...part.moments } });
   }
 

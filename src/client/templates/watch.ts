@@ -105,7 +105,15 @@ export class TemplateWatch {
         return dueAtMs !== undefined && dueAtMs <= now;
       });
       if (due.length > 0) {
-        await this.#beside.perform(() => this.#renew(due));
+        for (const { name } of due) {
+          this.#unrest.delete(name);
+          this.#unwritten.delete(name);
+        }
+        // Nobody who ends the task waits for a template that does not end.
+        await this.#templates.render(due);
+        if (this.#beside.over) return;
+        this.#want();
+        await this.#beside.perform(() => this.#write(due));
         continue;
       }
       const pending = this.#pending();
@@ -119,15 +127,11 @@ export class TemplateWatch {
     }
   }
 
-  /** Rendered, written, noted. */
-  async #renew(due: readonly PreparedTemplate[]): Promise<void> {
+  /** What was just rendered. */
+  async #write(due: readonly PreparedTemplate[]): Promise<void> {
     const { world, told } = this.#context;
-    for (const { name } of due) this.#unrest.delete(name);
-    for (const { name } of due) this.#unwritten.delete(name);
-    await this.#templates.render(due);
-    if (this.#beside.over) return;
-    this.#want();
     for (const each of due) {
+      if (this.#beside.over) return;
       const { rendered, problem, missing, momentMs } = this.#templates.standing(each);
       if (problem !== undefined) this.#complain(each, `Template failed: ${problem.message}${problem.fix === "" ? "" : ` (${problem.fix})`}`);
       if (problem !== undefined || missing.length > 0 || rendered === undefined) continue;

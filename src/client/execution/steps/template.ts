@@ -52,7 +52,7 @@ async function enter(context: ExecutionContext): Promise<void> {
   try {
     things.before(told.record.things);
     const templates = await open(context, context.environment?.variables ?? {});
-    if (context.task().RestartPolicy?.RenderTemplates !== true) await keepThoseOfOnce(context, templates);
+    if (!rendersAgain(context)) await keepThoseOfOnce(context, templates);
     await renderAll(context, beside, templates);
     if (beside.over) return;
     const environment = asksForVariables(templates.all) ? (context.environment?.variables ?? {}) : undefined;
@@ -71,6 +71,11 @@ async function enter(context: ExecutionContext): Promise<void> {
   } catch (thrown) {
     if (!beside.over) throw failure(context, thrown);
   }
+}
+
+/** restart.render_templates */
+function rendersAgain({ task, group }: ExecutionContext): boolean {
+  return task().RestartPolicy?.RenderTemplates ?? group().RestartPolicy?.RenderTemplates ?? false;
 }
 
 /** The process was found again: nothing is done to it unless what it was told of has changed. */
@@ -140,8 +145,7 @@ async function renderAll(context: ExecutionContext, beside: Beside, templates: T
     for (;;) {
       const stale = templates.all.filter((each) => templates.isStale(each));
       if (stale.length > 0) {
-        await beside.perform(() => templates.render(stale));
-        if (beside.over) return;
+        await orAborted(templates.render(stale), beside.signal);
         things.want(TEMPLATE_THINGS, templates.used);
         told.change({ things: things.wanted });
         if (things.any) unsubscribe ??= things.reader.subscribe(() => changed.resolve());
