@@ -1,10 +1,10 @@
 /**
- * One Vault, as one operator reaches it: the package `node-vault`, over our own carrier (direct.ts). Nothing is tried twice in here: whoever
- * asks knows what to do about a failure.
+ * One Vault, as one operator reaches it: the package `node-vault`, over our own carrier (direct.ts). Nothing is tried twice in here:
+ * whoever asks knows what to do about a failure.
  *
- * The package costs a quarter of a second to load, so it is loaded with the first request. What it would do of its own accord is switched off:
- * it takes an address, a token and a namespace from the environment, keeps the token of whoever logged in last for everybody's next request,
- * and prints bodies when DEBUG says so.
+ * The package costs a quarter of a second to load, so it is loaded with the first request. What it would do of its own accord is switched
+ * off: it takes an address, a token and a namespace from the environment, keeps the token of whoever logged in last for everybody's next
+ * request, and prints bodies when DEBUG says so.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { Agent as HttpAgent } from "node:http";
@@ -130,7 +130,11 @@ function readAddress(text: string): { origin: string; secure: boolean; socketPat
       fix: "Write the address without them: it is shown in many places.",
     });
   }
-  return { origin: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`, secure: url.protocol === "https:", socketPath: undefined };
+  return {
+    origin: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`,
+    secure: url.protocol === "https:",
+    socketPath: undefined,
+  };
 }
 
 function addressInvalid(text: string): NamedError {
@@ -169,7 +173,9 @@ function fileOf(path: string, key: string, holds: string): Buffer {
 /** What else lies in the directory is passed over. */
 function filesIn(path: string): readonly Buffer[] {
   try {
-    const names = readdirSync(path, { withFileTypes: true }).filter((entry) => !entry.isDirectory() && /\.(pem|crt|cer)$/i.test(entry.name));
+    const names = readdirSync(path, { withFileTypes: true }).filter(
+      (entry) => !entry.isDirectory() && /\.(pem|crt|cer)$/i.test(entry.name),
+    );
     const found = names.map((entry) => readFileSync(join(path, entry.name))).filter((bytes) => holdsPem(bytes, "CERTIFICATE"));
     if (found.length > 0) return found;
   } catch (thrown) {

@@ -41,9 +41,11 @@ export async function denied(connection: VaultConnection, problem: VaultProblem,
     // It may not look itself up (no default policy): the first refusal tells whether it is known.
     if (!why.deniedByPolicy && !problem.deniedByPolicy) return tokenUnknown(action, where);
   }
-  const rule = (at: string): string => `path ${JSON.stringify(at)} { capabilities = [${needs.map((each) => JSON.stringify(each)).join(", ")}] }`;
+  const rule = (at: string): string =>
+    `path ${JSON.stringify(at)} { capabilities = [${needs.map((each) => JSON.stringify(each)).join(", ")}] }`;
   const { versionedPath } = request;
-  const rules = versionedPath === undefined ? rule(path) : `${rule(versionedPath)}, or where that is no KV engine of version 2: ${rule(path)}`;
+  const rules =
+    versionedPath === undefined ? rule(path) : `${rule(versionedPath)}, or where that is no KV engine of version 2: ${rule(path)}`;
   const policies = self?.policies ?? [];
   const role = self?.meta?.["role"];
   const of = role === undefined ? "" : ` of role ${JSON.stringify(role)}`;
@@ -51,7 +53,11 @@ export async function denied(connection: VaultConnection, problem: VaultProblem,
   const enough = needs.some((each) => held.includes(each)) || held.includes("root");
   const named = policies.length === 0 ? "the token's policies" : `policies ${policies.join(", ")}${of}`;
   const lack = needs.map((each) => JSON.stringify(each)).join(" or ");
-  const why = enough ? `${named} allow it only with other parameters` : held.includes("deny") && held.length > 1 ? `${named} deny it` : `${named} lack ${lack} on it`;
+  const why = enough
+    ? `${named} allow it only with other parameters`
+    : held.includes("deny") && held.length > 1
+      ? `${named} deny it`
+      : `${named} lack ${lack} on it`;
   const own = policies.filter((each) => each !== "default");
   return new NamedError("THING_DENIED", `Cannot ${action} ${where} in Vault: permission denied: ${why}`, {
     statusCode: 403,
@@ -73,10 +79,14 @@ async function capabilities(connection: VaultConnection, { token, namespace, pat
 }
 
 export function thingUnreachable(problem: VaultProblem, action: string, where: string): NamedError {
-  return new NamedError("THING_UNREACHABLE", `Cannot ${action} ${where} in Vault: ${problem.isSealed ? "Vault is sealed" : problem.message}`, {
-    statusCode: 503,
-    fix: problem.fix ?? (problem.isSealed ? "Unseal it; it is tried again until then." : "It is tried again until Vault answers."),
-  });
+  return new NamedError(
+    "THING_UNREACHABLE",
+    `Cannot ${action} ${where} in Vault: ${problem.isSealed ? "Vault is sealed" : problem.message}`,
+    {
+      statusCode: 503,
+      fix: problem.fix ?? (problem.isSealed ? "Unseal it; it is tried again until then." : "It is tried again until Vault answers."),
+    },
+  );
 }
 
 function tokenUnknown(action: string, where: string): NamedError {

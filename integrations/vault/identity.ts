@@ -43,8 +43,10 @@ export function skewText(claims: IdentityClaims, vaultMs: number | null, hereMs:
   const starts = Math.max(claims.issuedAtMs ?? 0, claims.notBeforeMs ?? 0);
   const between = Math.abs(hereMs - vaultMs);
   const here = between > 2_000 ? `; this machine's clock and Vault's differ by ${seconds(between)}` : "";
-  if (starts > vaultMs) return `by Vault's clock the identity begins in ${seconds(starts - vaultMs)}: the clocks of the servers and of Vault differ by so much${here}`;
-  if (claims.expiresAtMs !== null && claims.expiresAtMs < vaultMs) return `by Vault's clock the identity ended ${seconds(vaultMs - claims.expiresAtMs)} ago${here}`;
+  if (starts > vaultMs)
+    return `by Vault's clock the identity begins in ${seconds(starts - vaultMs)}: the clocks of the servers and of Vault differ by so much${here}`;
+  if (claims.expiresAtMs !== null && claims.expiresAtMs < vaultMs)
+    return `by Vault's clock the identity ended ${seconds(vaultMs - claims.expiresAtMs)} ago${here}`;
   return "";
 }
 

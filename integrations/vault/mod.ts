@@ -3,9 +3,9 @@
  *
  * Comes in: one connection (vaultConnection: `vault { … }` of the configuration). Goes out: makers of ports, plain functions.
  *
- * Invariants: the agent itself has no token: everything is asked with a workload's own, but logins and health, which need none, and `setup vault`,
- * which is given one by a person. A failure is a named error that tells "later" from "never"; no token, identity or secret stands in an error or
- * a log; nothing is tried twice in here.
+ * Invariants: the agent itself has no token: everything is asked with a workload's own, but logins and health, which need none, and `setup
+ * vault`, which is given one by a person. A failure is a named error that tells "later" from "never"; no token, identity or secret stands
+ * in an error or a log; nothing is tried twice in here.
  *
  * Never here: when to log in, renew, read again or revoke (the client's rooms decide); who may see what was read.
  *
@@ -21,7 +21,6 @@ export {
   tearDownVault,
   vaultSnippet,
   VAULT_AUDIENCE,
-  VAULT_AUTH_PATH,
   type VaultSetup,
   type VaultSetupStep,
 } from "./setup.ts";

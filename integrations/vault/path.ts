@@ -20,7 +20,12 @@ export interface WrittenPath {
 export function readWritten(name: string): WrittenPath {
   const at = name.indexOf("?");
   const path = (at < 0 ? name : name.slice(0, at)).trim().replaceAll(/^\/+|\/+$/g, "");
-  const wrong = path === "" ? "it is empty" : path.split("/").some((part) => part === "" || part === "." || part === "..") ? "it has an empty or a dotted part" : "";
+  const wrong =
+    path === ""
+      ? "it is empty"
+      : path.split("/").some((part) => part === "" || part === "." || part === "..")
+        ? "it has an empty or a dotted part"
+        : "";
   if (wrong !== "") {
     throw new NamedError("THING_INVALID", `Cannot look ${JSON.stringify(name)} up in Vault: no path: ${wrong}`, {
       statusCode: 400,
@@ -31,7 +36,8 @@ export function readWritten(name: string): WrittenPath {
 }
 
 /**
- * On a KV of version 2 `secret/app` means `secret/data/app` (to list: `secret/metadata/app`). Who says data/ or metadata/ is taken at their word.
+ * On a KV of version 2 `secret/app` means `secret/data/app` (to list: `secret/metadata/app`). Who says data/ or metadata/ is taken at their
+ * word.
  */
 export function served(path: string, mount: Mount, below: "data" | "metadata"): string {
   if (!mount.isVersioned) return path;

@@ -77,13 +77,14 @@ const TLS_FAULTS: readonly { readonly code: RegExp; readonly why: string; readon
 ];
 
 /**
- * An answer that is none of what was asked for. Vault refuses an unknown token with the bare words "permission denied" (newer ones add "invalid
- * token"), and a known one whose policies are too few with a list of one error that says the same words.
+ * An answer that is none of what was asked for. Vault refuses an unknown token with the bare words "permission denied" (newer ones add
+ * "invalid token"), and a known one whose policies are too few with a list of one error that says the same words.
  */
 export function answeredProblem(status: number, body: unknown, serverTimeMs: number | null): VaultProblem {
   const { errors } = (typeof body === "object" && body !== null ? body : {}) as { errors?: unknown };
   const said = Array.isArray(errors) ? errors.map(String).join("; ") : "";
-  const deniedByPolicy = status === 403 && (/^1 error occurred/.test(said) || /preflight capability/.test(said)) && !/(invalid|bad) token/.test(said);
+  const deniedByPolicy =
+    status === 403 && (said.startsWith("1 error occurred") || said.includes("preflight capability")) && !/(invalid|bad) token/.test(said);
   return new VaultProblem(status, answerText(body), { serverTimeMs, deniedByPolicy });
 }
 

@@ -48,9 +48,9 @@ export function secretReading(
 }
 
 /**
- * A lease that can be renewed says itself when it is time; another: near its end, as consul-template does (90 % of it, ±5). A secret that Vault
- * rotates says when the next comes. Anything else has no end that would be known: it is looked at every `defaultLeaseMs`, or sooner where its
- * author gave it a ttl (KV of version 1).
+ * A lease that can be renewed says itself when it is time; another: near its end, as consul-template does (90 % of it, ±5). A secret that
+ * Vault rotates says when the next comes. Anything else has no end that would be known: it is looked at every `defaultLeaseMs`, or sooner
+ * where its author gave it a ttl (KV of version 1).
  */
 function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, { defaultLeaseMs, chance, nowMs }: ReadingNeeds): number | null {
   if (lease !== null && lease.id !== "" && lease.renewable && lease.durationMs > 0) return null;
@@ -66,8 +66,8 @@ function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, 
 }
 
 /**
- * A certificate that was issued. Read anew when two thirds of its life are over (up to 10 % later, by chance): there is time then for a Vault
- * that is away for a while. consul-template waits for nine tenths.
+ * A certificate that was issued. Read anew when two thirds of its life are over (up to 10 % later, by chance): there is time then for a
+ * Vault that is away for a while. consul-template waits for nine tenths.
  */
 export function certificateReading(
   envelope: Envelope,

@@ -1,18 +1,18 @@
 /**
- * What Vault needs so that tasks log in to it with their identities: an auth method that trusts the servers' keys, a role, a policy that gives each
- * job its own secrets, and a KV engine to keep them in. Wanted is a list; `checkVault` says what differs, `setUpVault` makes it true, `tearDownVault`
- * takes away what was made. nomad.md §4.3 `setup vault`.
+ * What Vault needs so that tasks log in to it with their identities: an auth method that trusts the servers' keys, a role, a policy that
+ * gives each job its own secrets, and a KV engine to keep them in. Wanted is a list; `checkVault` says what differs, `setUpVault` makes it
+ * true, `tearDownVault` takes away what was made. nomad.md §4.3 `setup vault`.
  *
- * Other than what `nomad setup vault` makes: tasks are told apart by the identity's subject, not by the job's name alone. Policies are filled in with
- * what the last login of the same name said, so that jobs of one name in two namespaces would be given each other's secrets (measured with
- * OpenBao 2.7.2). And only names of the own namespace can be listed.
+ * Other than what `nomad setup vault` makes: tasks are told apart by the identity's subject, not by the job's name alone. Policies are
+ * filled in with what the last login of the same name said, so that jobs of one name in two namespaces would be given each other's secrets
+ * (measured with OpenBao 2.7.2). And only names of the own namespace can be listed.
  *
  * What somebody else made under the same name, and otherwise, is never changed. Secrets are never removed.
  */
 import { isDeepStrictEqual } from "node:util";
 import { NamedError } from "#std";
 import type { RequestOptions, VaultAddress, VaultConnection } from "./connection.ts";
-import { VaultProblem, problemOf } from "./problem.ts";
+import { problemOf, type VaultProblem } from "./problem.ts";
 
 export interface VaultSetup {
   /** A secret: may write auth methods, policies, mounts. */
@@ -55,8 +55,8 @@ export async function checkVault(connection: VaultConnection, setup: VaultSetup)
 }
 
 /**
- * Idempotent. Rejects with NamedError VAULT_SETUP_OCCUPIED (something of that name is there and says something else), VAULT_SETUP_FAILED. Nothing is
- * changed when anything is occupied, nor when Vault cannot fetch the keys.
+ * Idempotent. Rejects with NamedError VAULT_SETUP_OCCUPIED (something of that name is there and says something else), VAULT_SETUP_FAILED.
+ * Nothing is changed when anything is occupied, nor when Vault cannot fetch the keys.
  */
 export async function setUpVault(connection: VaultConnection, setup: VaultSetup): Promise<readonly VaultSetupStep[]> {
   const found = await look(connection, setup);
@@ -64,7 +64,8 @@ export async function setUpVault(connection: VaultConnection, setup: VaultSetup)
   const write = writer(connection, setup.token);
   const todo = new Set(plan.filter((step) => step.what !== "kept").map((step) => step.kind));
 
-  if (todo.has("auth-method")) await write(`sys/auth/${VAULT_AUTH_PATH}`, { type: "jwt", description: `Login of Nomad workloads. ${MARK}.` });
+  if (todo.has("auth-method"))
+    await write(`sys/auth/${VAULT_AUTH_PATH}`, { type: "jwt", description: `Login of Nomad workloads. ${MARK}.` });
   if (todo.has("auth-config")) {
     try {
       await write(`auth/${VAULT_AUTH_PATH}/config`, wantedConfig(setup));
@@ -79,7 +80,12 @@ export async function setUpVault(connection: VaultConnection, setup: VaultSetup)
   }
   if (todo.has("policy")) {
     const { method, engine } = await look(connection, setup);
-    if (method === undefined) throw new NamedError("VAULT_SETUP_FAILED", `Cannot read auth method "${VAULT_AUTH_PATH}" at Vault (${connection.address}): it is gone again`, UNKNOWN);
+    if (method === undefined)
+      throw new NamedError(
+        "VAULT_SETUP_FAILED",
+        `Cannot read auth method "${VAULT_AUTH_PATH}" at Vault (${connection.address}): it is gone again`,
+        UNKNOWN,
+      );
     await write(`sys/policies/acl/${NAME}`, { policy: wantedPolicy(method.accessor, setup.kvPath, engine?.isVersioned ?? true) });
   }
   if (todo.has("role")) await write(`auth/${VAULT_AUTH_PATH}/role/${NAME}`, WANTED_ROLE);
@@ -113,7 +119,10 @@ export function vaultSnippet(address: string, { tls, namespace }: Pick<VaultAddr
     key_file: tls.keyFile,
     tls_server_name: tls.serverName,
   }).filter(([, value]) => value !== "");
-  const more = [...given.map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`), ...(tls.verify ? [] : ["  tls_skip_verify = true\n"])];
+  const more = [
+    ...given.map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`),
+    ...(tls.verify ? [] : ["  tls_skip_verify = true\n"]),
+  ];
   return `vault {
   enabled = true
   address = ${JSON.stringify(address)}
@@ -133,9 +142,11 @@ function planOf(found: Found, setup: VaultSetup): readonly VaultSetupStep[] {
   const { method, engine, config, role, policy } = found;
   const isOurs = method === undefined || method.description.includes(MARK);
   if (method !== undefined && method.type !== "jwt") throw occupied("auth-method", VAULT_AUTH_PATH, `it is of type "${method.type}"`);
-  if (engine !== undefined && engine.type !== "kv") throw occupied("kv-engine", setup.kvPath, `it is of type "${engine.type}"`, "Name another by -kv-path.");
+  if (engine !== undefined && engine.type !== "kv")
+    throw occupied("kv-engine", setup.kvPath, `it is of type "${engine.type}"`, "Name another by -kv-path.");
   const step = (kind: Kind, name: string, isThere: boolean, differs: readonly string[], mayChange: boolean): VaultSetupStep => {
-    if (isThere && differs.length > 0 && !mayChange) throw occupied(kind, name, `${differs.join(", ")} ${differs.length === 1 ? "is" : "are"} otherwise`);
+    if (isThere && differs.length > 0 && !mayChange)
+      throw occupied(kind, name, `${differs.join(", ")} ${differs.length === 1 ? "is" : "are"} otherwise`);
     return { what: !isThere ? "made" : differs.length > 0 ? "changed" : "kept", kind, name, differs: isThere ? differs : [] };
   };
   const wanted = method === undefined ? undefined : wantedPolicy(method.accessor, setup.kvPath, engine?.isVersioned ?? true);
@@ -187,7 +198,11 @@ function wantedPolicy(accessor: string, kvPath: string, isVersioned: boolean): s
   const rule = (path: string, capability: string): string => `path "${path}" {\n  capabilities = ["${capability}"]\n}\n`;
   const rules = [rule(`${data}/${job}/*`, "read"), rule(`${data}/${job}`, "read"), rule(`${names}/${namespace}/*`, "list")];
   // On a KV of version 1 reading and listing are one path, and the longest that fits decides.
-  const versionOne = [rule(`${kvPath}/${job}/*`, 'read", "list'), rule(`${kvPath}/${job}`, 'read", "list'), rule(`${kvPath}/${namespace}/*`, "list")];
+  const versionOne = [
+    rule(`${kvPath}/${job}/*`, 'read", "list'),
+    rule(`${kvPath}/${job}`, 'read", "list'),
+    rule(`${kvPath}/${namespace}/*`, "list"),
+  ];
   return `# ${MARK}: each job reads ${kvPath}/<its namespace>/<its name> and below.\n\n${(isVersioned ? rules : versionOne).join("\n")}`;
 }
 
@@ -256,7 +271,12 @@ async function remove(connection: VaultConnection, token: string, path: string):
   }
 }
 
-function occupied(kind: Kind, name: string, why: string, fix = "Nothing was changed. Remove it, or change it by hand and leave this command out."): NamedError {
+function occupied(
+  kind: Kind,
+  name: string,
+  why: string,
+  fix = "Nothing was changed. Remove it, or change it by hand and leave this command out.",
+): NamedError {
   return new NamedError("VAULT_SETUP_OCCUPIED", `Cannot set up Vault: ${kind} "${name}" is there already, made by somebody else: ${why}`, {
     statusCode: 409,
     fix,
@@ -270,7 +290,10 @@ const FIXES: readonly { readonly says: RegExp; readonly fix: string }[] = [
     says: /error checking jwks|fetching keys|error checking JWKSURL/i,
     fix: "Vault asks a server for its keys at once: start the agent first, and give its address as Vault reaches it by -jwks-url (and -jwks-ca-file).",
   },
-  { says: /permission denied|missing client token|invalid token/i, fix: "Set VAULT_TOKEN to a token that may write auth methods, policies and mounts." },
+  {
+    says: /permission denied|missing client token|invalid token/i,
+    fix: "Set VAULT_TOKEN to a token that may write auth methods, policies and mounts.",
+  },
   { says: /sealed/i, fix: "Unseal Vault first." },
 ];
 

@@ -1,8 +1,9 @@
 /**
- * ports/thing-source by Vault: secrets of any engine, names below a path, certificates. nomad.md §1.10; the rules of reading are consul-template's.
+ * ports/thing-source by Vault: secrets of any engine, names below a path, certificates. nomad.md §1.10; the rules of reading are
+ * consul-template's.
  *
- * Vault cannot be waited for: a reading says when to look again. The namespace is the token's own, which Vault is asked for once for a token that
- * has one (its last part names it); the namespace of the configuration otherwise.
+ * Vault cannot be waited for: a reading says when to look again. The namespace is the token's own, which Vault is asked for once for a
+ * token that has one (its last part names it); the namespace of the configuration otherwise.
  */
 import { createHash } from "node:crypto";
 import type { Lease, Reading, Thing, ThingSource } from "#ports";
@@ -62,9 +63,13 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
       const mount = await mounts.of(asked.path, asking);
       const path = served(asked.path, mount, "data");
       const written = Object.keys(options).length > 0;
-      const call = written ? writing({ path, query: asked.query }, mount.isVersioned ? { data: options } : options) : reading({ path, query: asked.query });
+      const call = written
+        ? writing({ path, query: asked.query }, mount.isVersioned ? { data: options } : options)
+        : reading({ path, query: asked.query });
       const versionedPath = servedPerhaps(asked.path, mount, "data");
-      const request = written ? { action: "write to", path, needs: WRITE, versionedPath } : { action: "read", path, needs: READ, versionedPath };
+      const request = written
+        ? { action: "write to", path, needs: WRITE, versionedPath }
+        : { action: "read", path, needs: READ, versionedPath };
       const envelope = await ask(call, request, asking);
       if (envelope === undefined) {
         mounts.forget(mount);
@@ -89,14 +94,13 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
 
     async certificate({ name, options }, asking) {
       const asked = readWritten(name);
-      const envelope = await ask(
-        writing(asked, options),
-        { action: "issue a certificate at", path: asked.path, needs: WRITE },
-        asking,
-      );
+      const envelope = await ask(writing(asked, options), { action: "issue a certificate at", path: asked.path, needs: WRITE }, asking);
       if (envelope === undefined) return NOTHING_THERE(defaultLeaseMs);
       if (typeof envelope.data?.["certificate"] !== "string") {
-        throw invalid(`Cannot issue a certificate at ${JSON.stringify(asked.path)} in Vault: what it answers holds none`, 'Name a role of a PKI engine: "pki/issue/<role>".');
+        throw invalid(
+          `Cannot issue a certificate at ${JSON.stringify(asked.path)} in Vault: what it answers holds none`,
+          'Name a role of a PKI engine: "pki/issue/<role>".',
+        );
       }
       return certificateReading(envelope, (id) => leaseName(asking.namespace, connection, id), needs());
     },
@@ -107,20 +111,28 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
 
     async read(thing, { token, signal }) {
       const reader = Object.hasOwn(readers, thing.kind) ? readers[thing.kind] : undefined;
-      if (reader === undefined) throw invalid(`Cannot look up a ${JSON.stringify(thing.kind)} in Vault: it has none`, "It has secrets, lists of them, and certificates.");
+      if (reader === undefined)
+        throw invalid(
+          `Cannot look up a ${JSON.stringify(thing.kind)} in Vault: it has none`,
+          "It has secrets, lists of them, and certificates.",
+        );
       return reader(thing, { token, signal, namespace: await namespaces.of(token, signal) });
     },
 
     async renew(lease, token): Promise<Lease> {
       const { id, namespace } = readLeaseName(lease.id, connection);
       try {
-        const renewed = await connection.ask<Envelope>((vault, requestOptions) => vault.renew({ lease_id: id, requestOptions }), { token, namespace });
+        const renewed = await connection.ask<Envelope>((vault, requestOptions) => vault.renew({ lease_id: id, requestOptions }), {
+          token,
+          namespace,
+        });
         return { id: lease.id, durationMs: numberOf(renewed.lease_duration) * 1000, renewable: renewed.renewable === true };
       } catch (thrown) {
         const problem = problemOf(thrown);
         const where = JSON.stringify(creationPath(id));
         if (problem.passes && !LEASE_GONE.test(problem.message)) throw thingUnreachable(problem, "renew the lease of", where);
-        if (problem.status === 403) throw await denied(connection, problem, leaseRequest("renew a lease at", "sys/leases/renew", token, namespace));
+        if (problem.status === 403)
+          throw await denied(connection, problem, leaseRequest("renew a lease at", "sys/leases/renew", token, namespace));
         throw invalid(`Cannot renew the lease of ${where} in Vault: ${problem.message}`, "What it was for is read anew.");
       }
     },

@@ -1,8 +1,8 @@
 /**
  * ports/token-exchange by Vault's JWT login: a workload's identity goes in, a token of its role's policies comes out. nomad.md §1.10.
  *
- * Role: claim `vault_role`, else `createFromRole`, else the method's own default. Namespace: claim `vault_namespace`, else the connection's; what is
- * done with the token afterwards finds its namespace by the token itself.
+ * Role: claim `vault_role`, else `createFromRole`, else the method's own default. Namespace: claim `vault_namespace`, else the
+ * connection's; what is done with the token afterwards finds its namespace by the token itself.
  */
 import type { TokenExchange } from "#ports";
 import { NamedError } from "#std";
@@ -19,7 +19,12 @@ export interface VaultTokensOptions {
 }
 
 interface AuthAnswer {
-  readonly auth?: { readonly accessor?: string; readonly client_token?: string; readonly lease_duration?: number; readonly renewable?: boolean };
+  readonly auth?: {
+    readonly accessor?: string;
+    readonly client_token?: string;
+    readonly lease_duration?: number;
+    readonly renewable?: boolean;
+  };
 }
 
 export function vaultTokens({ connection, authPath, createFromRole }: VaultTokensOptions): TokenExchange {
@@ -44,7 +49,9 @@ export function vaultTokens({ connection, authPath, createFromRole }: VaultToken
 
     async renew(secret) {
       try {
-        const { auth } = await connection.ask<AuthAnswer>((vault, requestOptions) => vault.tokenRenewSelf({ requestOptions }), { token: secret });
+        const { auth } = await connection.ask<AuthAnswer>((vault, requestOptions) => vault.tokenRenewSelf({ requestOptions }), {
+          token: secret,
+        });
         const { expiresAtMs, renewable } = lifeOf(auth ?? {});
         return { expiresAtMs, renewable };
       } catch (thrown) {
@@ -84,7 +91,10 @@ export function vaultTokens({ connection, authPath, createFromRole }: VaultToken
 }
 
 /** A lease of 0 is a token that does not end: root's, which no login gives. */
-function lifeOf({ lease_duration = 0, renewable = false }: NonNullable<AuthAnswer["auth"]>): { expiresAtMs: number | null; renewable: boolean } {
+function lifeOf({ lease_duration = 0, renewable = false }: NonNullable<AuthAnswer["auth"]>): {
+  expiresAtMs: number | null;
+  renewable: boolean;
+} {
   return { expiresAtMs: lease_duration > 0 ? Date.now() + lease_duration * 1000 : null, renewable };
 }
 
@@ -132,7 +142,11 @@ const ANSWERS: readonly Answer[] = [
     fix: ({ path, namespace }) =>
       `There is no configured auth method at ${quoted(path)}${namespace === "" ? "" : ` in namespace ${quoted(namespace)}`}: run \`drover setup vault\`, or name it in vault { jwt_auth_backend_path }.`,
   },
-  { says: /namespace not found|no such namespace/i, means: "unprepared", fix: ({ namespace }) => `Make namespace ${quoted(namespace)}, or name another.` },
+  {
+    says: /namespace not found|no such namespace/i,
+    means: "unprepared",
+    fix: ({ namespace }) => `Make namespace ${quoted(namespace)}, or name another.`,
+  },
   // It asks the servers for their public keys: they start, or are not reachable from there.
   {
     says: /fetching keys|get keys failed|keyset failed/i,
@@ -155,7 +169,8 @@ const ANSWERS: readonly Answer[] = [
   {
     says: /error validating claims|does not match any associated bound claim|claim "?.*"? (is missing|not found)|issuer|subject claim/i,
     means: "refused",
-    fix: (login) => `Compare bound_claims, bound_subject and user_claim of ${roleOf(login)} at auth/${login.path}, and its bound_issuer, with this identity.`,
+    fix: (login) =>
+      `Compare bound_claims, bound_subject and user_claim of ${roleOf(login)} at auth/${login.path}, and its bound_issuer, with this identity.`,
   },
   {
     says: /error verifying token|failed to verify|no known key|malformed|unsupported/i,

@@ -75,7 +75,11 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       await bao.put("/v1/secret/data/app/config", { data: { colour: "red" } });
       await bao.put("/v1/secret/data/app/config", { data: { colour: "blue" } });
       for (const path of ["secret/app/config", "secret/data/app/config", "/secret/app/config/"]) {
-        assert.partialDeepStrictEqual(await dataOf(secret(path)), { data: { colour: "blue" }, metadata: { version: { "#number": "2" } } }, path);
+        assert.partialDeepStrictEqual(
+          await dataOf(secret(path)),
+          { data: { colour: "blue" }, metadata: { version: { "#number": "2" } } },
+          path,
+        );
       }
       assert.partialDeepStrictEqual(await dataOf(secret("secret/app/config?version=1")), { data: { colour: "red" } });
       assert.equal((await read(secret("secret/app/config?version=7"))).value, undefined);
@@ -125,15 +129,15 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       const { againMs, private: own, value } = await read(secret("database/static-creds/fixed"));
       assert.equal(own, false);
       assert.ok(againMs !== null && againMs > LEASE_MS && againMs <= 101_000, String(againMs));
-      assert.equal(((value as { Data: Record<string, unknown> }).Data)["username"], "fixed");
+      assert.equal((value as { Data: Record<string, unknown> }).Data["username"], "fixed");
       await bao.api("/v1/database/static-roles/fixed", { method: "DELETE" });
       await postgres.query("DROP ROLE fixed");
     });
 
-    test("a lease says how long it is, and is looked at before it ends", async () => {
+    test("a lease says how long it is; one that can be renewed says itself when it is time, another is looked at before it ends", async () => {
       const { againMs, lease, value } = await read(secret("database/creds/app"));
       assert.deepEqual([lease?.durationMs, lease?.renewable], [600_000, true]);
-      assert.ok(againMs !== null && againMs > 500_000 && againMs < 600_000);
+      assert.equal(againMs, null);
       assert.equal((value as { LeaseID: string }).LeaseID, lease?.id);
       await sourceAt().revoke(lease?.id ?? "", bao.token);
     });
@@ -149,7 +153,8 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       assert.equal((await postgres.logins()).length, 1);
       await bao.put("/v1/auth/token/revoke", { token });
       // The lease is ended by Vault's own worker, in a moment.
-      for (const deadline = Date.now() + 10_000; (await postgres.logins()).length > 0; ) assert.ok(Date.now() < deadline, "its credentials live on");
+      for (const deadline = Date.now() + 10_000; (await postgres.logins()).length > 0;)
+        assert.ok(Date.now() < deadline, "its credentials live on");
       await sourceAt().revoke(lease.id, token);
     });
 
@@ -178,7 +183,7 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
 
     test("data are written, and what comes back is for the writer alone", async () => {
       const written = await read(secret("sys/tools/hash/sha2-256", { input: Buffer.from("herd").toString("base64") }));
-      assert.equal(typeof ((written.value as { Data: Record<string, unknown> }).Data)["sum"], "string");
+      assert.equal(typeof (written.value as { Data: Record<string, unknown> }).Data["sum"], "string");
       assert.equal(written.private, true);
       assert.equal((await read(secret("secret/written", { colour: "red" }))).private, true);
       assert.partialDeepStrictEqual(await dataOf(secret("secret/written")), { data: { colour: "red" } });
@@ -189,9 +194,15 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       const token = await tokenWith(bao, 'path "secret/data/other" { capabilities = ["read"] }');
       const reading = await denial(read(secret("secret/app/hidden"), token));
       assert.equal(reading.code, "THING_DENIED");
-      assert.match(reading.message, /^Cannot read "secret\/data\/app\/hidden" in Vault: permission denied: policies default, p\w+ lack "read" on it$/);
+      assert.match(
+        reading.message,
+        /^Cannot read "secret\/data\/app\/hidden" in Vault: permission denied: policies default, p\w+ lack "read" on it$/,
+      );
       assert.match(reading.fix ?? "", /^Write into policy p\w+: path "secret\/data\/app\/hidden" \{ capabilities = \["read"\] \}$/);
-      assert.match((await denial(read(thing("secrets", "secret/app"), token))).message, /Cannot list "secret\/metadata\/app\/".*lack "list"/);
+      assert.match(
+        (await denial(read(thing("secrets", "secret/app"), token))).message,
+        /Cannot list "secret\/metadata\/app\/".*lack "list"/,
+      );
       assert.match((await denial(read(secret("database/creds/app"), token))).fix ?? "", /path "database\/creds\/app"/);
       const bare = await tokenWith(bao, 'path "secret/data/other" { capabilities = ["read"] }', { bare: true });
       const silent = await denial(read(secret("secret/app/hidden"), bare));

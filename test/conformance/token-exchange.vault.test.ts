@@ -124,7 +124,11 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       await bao.put("/v1/auth/jwt-away/config", { jwks_url: others.jwksUrl, default_role: "r", jwt_supported_algs: ["EdDSA"] });
       await bao.put("/v1/auth/jwt-away/role/r", { role_type: "jwt", bound_audiences: ["vault.io"], user_claim: "sub" });
       await others.close();
-      await fails(login({}, { authPath: "jwt-away" }), "TOKEN_UNREACHABLE", /cannot fetch the servers' public keys.*auth\/jwt-away\/config/s);
+      await fails(
+        login({}, { authPath: "jwt-away" }),
+        "TOKEN_UNREACHABLE",
+        /cannot fetch the servers' public keys.*auth\/jwt-away\/config/s,
+      );
     });
 
     test("jobs of one name in two namespaces are not given each other's secrets", async () => {
@@ -134,8 +138,14 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       const red = (await of("red")).SecretID;
       // A login later than red's: a policy filled in from a name that both share would now name blue's paths.
       const blue = (await of("blue")).SecretID;
-      assert.deepEqual(await Promise.all([reads(red, "/v1/secret/data/red/web/db"), reads(blue, "/v1/secret/data/blue/web/db")]), [200, 200]);
-      assert.deepEqual(await Promise.all([reads(red, "/v1/secret/data/blue/web/db"), reads(blue, "/v1/secret/data/red/web/db")]), [403, 403]);
+      assert.deepEqual(
+        await Promise.all([reads(red, "/v1/secret/data/red/web/db"), reads(blue, "/v1/secret/data/blue/web/db")]),
+        [200, 200],
+      );
+      assert.deepEqual(
+        await Promise.all([reads(red, "/v1/secret/data/blue/web/db"), reads(blue, "/v1/secret/data/red/web/db")]),
+        [403, 403],
+      );
     });
 
     test("a token that may not even look itself up is known", async () => {

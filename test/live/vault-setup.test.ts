@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { vaultFingerprint, vaultTokens } from "#integrations/vault";
+import { setUpVault, vaultFingerprint, vaultThings, vaultTokens } from "#integrations/vault";
 import { suiteOwner } from "./parts/consul-window.ts";
 import { startOpenBao, type RealOpenBao } from "./parts/openbao.ts";
 import { vaultAt } from "./parts/vault-window.ts";
@@ -140,6 +140,47 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       assert.equal(await source.look(), undefined);
       await bao.restart();
       assert.equal((await source.look())?.attributes["vault.accessible"], "true");
+    });
+  });
+
+  describe("a Vault that lost its data", () => {
+    const owner = suiteOwner(after);
+    test("knows nobody any more, asks to be prepared, and is, over the same connection", async () => {
+      const bao = await startOpenBao({ owner });
+      const keys = await workloadKeys(owner);
+      const connection = vaultAt(bao, owner);
+      const wanted = { token: bao.token, jwksUrl: keys.jwksUrl, jwksCa: "", kvPath: "secret" };
+      await setUpVault(connection, wanted);
+      const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
+      const things = vaultThings({ connection, defaultLeaseMs: 1_000 });
+      const claims = { aud: ["vault.io"], sub: "global:default:web:g:main:v", nomad_namespace: "default", nomad_job_id: "web" };
+      const login = () => tokens.exchange({ jwt: keys.sign(claims), kind: "task", description: {} });
+      const read = (token: string) =>
+        things.read(
+          { system: "vault", kind: "secret", name: "secret/default/web", options: {} },
+          { token, after: "", signal: AbortSignal.timeout(9_000) },
+        );
+      await bao.put("/v1/secret/data/default/web", { data: { a: "b" } });
+      const { SecretID } = await login();
+      assert.notEqual((await read(SecretID)).value, undefined);
+      await bao.restart();
+      assert.equal(await tokens.known(SecretID), false);
+      await assert.rejects(read(SecretID), { code: "THING_TOKEN_UNKNOWN" });
+      await assert.rejects(login(), { code: "TOKEN_UNPREPARED" });
+      await setUpVault(connection, wanted);
+      const { SecretID: anew } = await login();
+      assert.equal((await read(anew)).value, undefined, "what was kept there is gone");
+    });
+
+    test("one that hangs is waited for no longer than its time, and well again after", async () => {
+      const bao = await startOpenBao({ owner });
+      const connection = vaultAt(bao, owner, { timeoutMs: 300 });
+      const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
+      assert.equal(await tokens.known(bao.token), true);
+      bao.pause();
+      await assert.rejects(tokens.known(bao.token), { code: "TOKEN_UNREACHABLE", message: /no answer within 300 ms/ });
+      bao.resume();
+      assert.equal(await tokens.known(bao.token), true);
     });
   });
 }

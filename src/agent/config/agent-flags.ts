@@ -101,8 +101,16 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   ),
   ...vaultFlags("switch", ["enabled", "allow-unauthenticated", "tls-skip-verify"]),
   ...vaultFlags("text", [
-    ...["address", "ca-file", "ca-path", "cert-file", "create-from-role", "jwt-auth-backend-path", "key-file", "namespace"],
-    ...["tls-server-name", "token"],
+    "address",
+    "ca-file",
+    "ca-path",
+    "cert-file",
+    "create-from-role",
+    "jwt-auth-backend-path",
+    "key-file",
+    "namespace",
+    "tls-server-name",
+    "token",
   ]),
 };
 

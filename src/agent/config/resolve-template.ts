@@ -33,7 +33,11 @@ function span(read: SettingReader, at: string, fallback: { minMs: number; maxMs:
   const minMs = read.within(`${at}.min`, Math.min(limit.minMs, maxGiven ?? limit.minMs), 0, YEARS_MS);
   const maxMs = maxGiven ?? Math.max(limit.maxMs, minMs);
   if (minMs > maxMs) {
-    read.problem(`${at}.min`, `${at}.min is ${minMs} ms, must be at most ${at}.max, ${maxMs} ms`, "A change waits for min at least, and for max at most.");
+    read.problem(
+      `${at}.min`,
+      `${at}.min is ${minMs} ms, must be at most ${at}.max, ${maxMs} ms`,
+      "A change waits for min at least, and for max at most.",
+    );
   }
   return { minMs, maxMs };
 }

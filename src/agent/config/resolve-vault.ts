@@ -1,4 +1,7 @@
-/** vault { … } → Config. As in Nomad it takes `enabled = true`. What the block leaves open the environment says, as for Vault's own command line. */
+/**
+ * vault { … } → Config. As in Nomad it takes `enabled = true`. What the block leaves open the environment says, as for Vault's own
+ * command line.
+ */
 import type { VaultConfig } from "./config.ts";
 import { resolveIdentity } from "./resolve-identity.ts";
 import type { SettingReader } from "./setting-reader.ts";
@@ -42,8 +45,10 @@ export function resolveVault(
 
 export function vaultWarnings(read: SettingReader, vault: VaultConfig | null): readonly string[] {
   if (vault === null)
-    return read.hasBelow("vault") && !read.has("vault.enabled") ? ["vault { … } is written and not enabled: add enabled = true to use it"] : [];
+    return read.hasBelow("vault") && !read.has("vault.enabled")
+      ? ["vault { … } is written and not enabled: add enabled = true to use it"]
+      : [];
   return vault.defaultIdentity === null
-    ? ["vault has no default_identity: only tasks that bring an identity of their own (name = \"vault_default\") can log in to Vault"]
+    ? ['vault has no default_identity: only tasks that bring an identity of their own (name = "vault_default") can log in to Vault']
     : [];
 }

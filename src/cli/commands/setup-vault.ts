@@ -24,10 +24,17 @@ export const setupVault: Command = {
   flags: {
     y: { kind: "boolean", about: "Ask nothing" },
     check: { kind: "boolean", about: "Change nothing: say what lacks or differs; exit code 1 if anything does" },
-    destroy: { kind: "boolean", about: "Remove what this command made, and nothing else; ends the tokens made by logins, leaves the secrets" },
+    destroy: {
+      kind: "boolean",
+      about: "Remove what this command made, and nothing else; ends the tokens made by logins, leaves the secrets",
+    },
     "jwks-url": { kind: "text", value: "url", about: `Where Vault fetches the servers' public keys. Default: ${JWKS_URL}` },
     "jwks-ca-file": { kind: "text", value: "path", about: "A CA certificate (PEM) to trust at that URL" },
-    "kv-path": { kind: "text", value: "path", about: `The KV engine whose secrets jobs read, made (version 2) if it is not there. Default: ${KV_PATH}` },
+    "kv-path": {
+      kind: "text",
+      value: "path",
+      about: `The KV engine whose secrets jobs read, made (version 2) if it is not there. Default: ${KV_PATH}`,
+    },
   },
   async run(context) {
     noArguments(context);
@@ -129,11 +136,16 @@ const DONE: Readonly<Record<VaultSetupStep["what"], string>> = {
 };
 const TO_DO: Readonly<Record<VaultSetupStep["what"], string>> = { ...DONE, made: "Make", changed: "Change", kept: "Leave" };
 
-const named = ({ kind, name, differs }: VaultSetupStep): string => `${kind} "${name}"${differs.length === 0 ? "" : ` (${differs.join(", ")})`}`;
+const named = ({ kind, name, differs }: VaultSetupStep): string =>
+  `${kind} "${name}"${differs.length === 0 ? "" : ` (${differs.join(", ")})`}`;
 const line = (step: VaultSetupStep): string => `${DONE[step.what]} ${named(step)}`;
 const planned = (step: VaultSetupStep): string => `${TO_DO[step.what].padEnd(6)} ${named(step)}`;
 const checked = (step: VaultSetupStep): string =>
-  step.what === "kept" ? `As it should be: ${named(step)}` : step.what === "made" ? `Not there: ${named(step)}` : `Otherwise: ${named(step)}`;
+  step.what === "kept"
+    ? `As it should be: ${named(step)}`
+    : step.what === "made"
+      ? `Not there: ${named(step)}`
+      : `Otherwise: ${named(step)}`;
 
 function indented(text: string): string {
   return text.replace(/^(?=.)/gm, "    ");

@@ -107,7 +107,13 @@ test("the environment says what the block leaves open, a flag wins over both", (
     [load(text, [], environment).vault?.address, load(text, [], environment).vault?.tls.caFile],
     ["http://file:8200", "/file-ca"],
   );
-  const flags = ["-vault-address=http://flag:8200", "-vault-namespace=f", "-vault-ca-file=/f", "-vault-create-from-role=r", "-vault-tls-skip-verify"];
+  const flags = [
+    "-vault-address=http://flag:8200",
+    "-vault-namespace=f",
+    "-vault-ca-file=/f",
+    "-vault-create-from-role=r",
+    "-vault-tls-skip-verify",
+  ];
   const flagged = load(text, flags, environment).vault;
   assert.deepEqual(
     [flagged?.address, flagged?.namespace, flagged?.tls.caFile, flagged?.createFromRole, flagged?.tls.verify],
@@ -120,7 +126,10 @@ test("the environment says what the block leaves open, a flag wins over both", (
 test("-dev-vault is -dev with the Vault on this machine, and an identity for it", () => {
   const { dev, vault, warnings } = load("", ["-dev-vault"]);
   assert.ok(dev);
-  assert.deepEqual([vault?.address, vault?.defaultIdentity?.aud, vault?.defaultIdentity?.ttlNs], ["http://127.0.0.1:8200", ["vault.io"], 3_600e9]);
+  assert.deepEqual(
+    [vault?.address, vault?.defaultIdentity?.aud, vault?.defaultIdentity?.ttlNs],
+    ["http://127.0.0.1:8200", ["vault.io"], 3_600e9],
+  );
   assert.deepEqual(warnings, []);
   assert.equal(load("", ["-dev-vault"], { VAULT_ADDR: "http://elsewhere:1" }).vault?.address, "http://elsewhere:1");
   assert.equal(load("", ["-dev-consul", "-dev-vault"]).consul?.taskIdentity?.aud[0], "consul.io");
@@ -136,7 +145,10 @@ test("a token that lives long is passed over with a word, and shown nowhere", ()
 test("an address that is none, one with a password, an identity for nobody and a second Vault are refused", () => {
   assert.match(problems('vault { enabled = true\n address = "http://" }'), /vault\.address is "http:\/\/", must be a URL/);
   assert.match(problems('vault { enabled = true\n address = "http://joe:hidden@v" }'), /holds a user or a password/);
-  assert.match(problems('vault { enabled = true\n default_identity { ttl = "1h" } }'), /default_identity has no aud[\s\S]*aud = \["vault.io"\]/);
+  assert.match(
+    problems('vault { enabled = true\n default_identity { ttl = "1h" } }'),
+    /default_identity has no aud[\s\S]*aud = \["vault.io"\]/,
+  );
   assert.match(problems('vault { name = "second" }'), /one Vault is used/);
 });
 

@@ -34,7 +34,12 @@ async function stand(
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const one = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks).toString() };
+      const one = {
+        method: request.method ?? "",
+        url: request.url ?? "",
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString(),
+      };
       seen.push(one);
       answer(response, one);
     });
@@ -86,7 +91,13 @@ describe("a connection to Vault", () => {
   }
 
   test("nothing in the environment changes what is asked, or whom", async (t) => {
-    const environment = { VAULT_ADDR: "http://127.0.0.1:9", VAULT_TOKEN: "s.env", VAULT_NAMESPACE: "env", VAULT_PREFIX: "/env", http_proxy: "http://127.0.0.1:9" };
+    const environment = {
+      VAULT_ADDR: "http://127.0.0.1:9",
+      VAULT_TOKEN: "s.env",
+      VAULT_NAMESPACE: "env",
+      VAULT_PREFIX: "/env",
+      http_proxy: "http://127.0.0.1:9",
+    };
     Object.assign(process.env, environment);
     t.after(() => {
       for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
@@ -113,7 +124,10 @@ describe("a connection to Vault", () => {
       const { connection, seen } = await stand(t, answering(status, text));
       const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
       const jwt = `a.${Buffer.from('{"secret":"mine"}').toString("base64url")}.c`;
-      const calls = [tokens.exchange({ jwt, kind: "task", description: {} }), tokens.renew?.("s.mine") ?? Promise.reject(new Error("no renew"))];
+      const calls = [
+        tokens.exchange({ jwt, kind: "task", description: {} }),
+        tokens.renew?.("s.mine") ?? Promise.reject(new Error("no renew")),
+      ];
       for (const settled of await Promise.allSettled(calls)) {
         assert.equal(settled.status, "rejected");
         const shown = `${String(settled.reason)} ${JSON.stringify(settled.reason)} ${(settled.reason as { fix?: string }).fix}`;
@@ -133,7 +147,10 @@ describe("a connection to Vault", () => {
       message: /no answer within 100 ms/,
     });
     const gone = new AbortController();
-    const slow = vaultThings({ connection: vaultConnection({ ...OPTIONS, address: connection.address, timeoutMs: 60_000 }), defaultLeaseMs: 1_000 });
+    const slow = vaultThings({
+      connection: vaultConnection({ ...OPTIONS, address: connection.address, timeoutMs: 60_000 }),
+      defaultLeaseMs: 1_000,
+    });
     const reading = slow.read(what, { token: "s.mine", after: "", signal: gone.signal });
     gone.abort(new Error("enough"));
     await assert.rejects(reading, /enough/);
@@ -156,11 +173,17 @@ describe("a connection to Vault", () => {
     for (const address of ["", "ftp://x", "http://", "unix://relative"]) {
       assert.throws(() => vaultConnection({ ...OPTIONS, address }), { code: "VAULT_ADDRESS_INVALID" }, address);
     }
-    assert.throws(() => vaultConnection({ ...OPTIONS, address: "http://joe:hidden@v:8200" }), (thrown: Error) => !thrown.message.includes("hidden"));
+    assert.throws(
+      () => vaultConnection({ ...OPTIONS, address: "http://joe:hidden@v:8200" }),
+      (thrown: Error) => !thrown.message.includes("hidden"),
+    );
     for (const key of ["caFile", "certFile", "keyFile"] as const) {
       const open = (path: string) => vaultConnection({ ...OPTIONS, address: "https://localhost", tls: { ...OPTIONS.tls, [key]: path } });
       assert.throws(() => open("/nowhere/at.pem"), { code: "VAULT_TLS_FILE_UNREADABLE" });
-      assert.throws(() => open(import.meta.filename), { code: "VAULT_TLS_FILE_UNREADABLE", message: /there is no (certificate|private key) in it/ });
+      assert.throws(() => open(import.meta.filename), {
+        code: "VAULT_TLS_FILE_UNREADABLE",
+        message: /there is no (certificate|private key) in it/,
+      });
     }
     const caPath = import.meta.dirname;
     assert.throws(() => vaultConnection({ ...OPTIONS, address: "https://localhost", tls: { ...OPTIONS.tls, caPath } }), {
@@ -174,9 +197,23 @@ describe("a connection to Vault", () => {
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const [key, certificate] = [join(folder, "key.pem"), join(folder, "all", "cert.pem")];
     mkdirSync(join(folder, "all"));
-    const words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=vault.herd"];
+    const words = [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "1",
+      "-subj",
+      "/CN=vault.herd",
+    ];
     execFileSync("openssl", [...words, "-addext", "subjectAltName=DNS:vault.herd", "-keyout", key, "-out", certificate], { stdio: "pipe" });
-    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (_, response) => response.end('{"version":"1.20.0"}'));
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (_, response) =>
+      response.end('{"version":"1.20.0"}'),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     t.after(() => {
       server.closeAllConnections();
