@@ -1,9 +1,10 @@
 /** Calling a function: its arguments counted and converted, its failures given a place. */
 import { didYouMean } from "#std";
 import { carrying, isMarked, mark, open, openDeep } from "./marks.ts";
-import { FunctionFailure, type HclFunction, type Parameter, type Scope } from "./scope.ts";
+import { visit } from "./references.ts";
+import { FunctionFailure, type HclFunction, type LazyFunction, type Parameter, type Scope } from "./scope.ts";
 import { failAt, HclFailure } from "./source.ts";
-import type { Call, Expression } from "./tree.ts";
+import type { Call, Expression, Literal } from "./tree.ts";
 import { describe, isList, isMap, isSet, toBool, toNumber, toText, unify, type Value } from "./value.ts";
 
 /** Arguments of one call: more do not fit the machine's stack. */
@@ -18,7 +19,7 @@ export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Va
     failAt(call.nameRange, `Unknown function "${call.name}"`, () => didYouMean(call.name, scope.functions.keys()).trim());
   }
   try {
-    if ("lazy" in callee) return carrying(evaluate, (read) => callee.lazy(call.arguments, read), true);
+    if ("lazy" in callee) return callLazy(callee, call, scope, evaluate);
     const given = evaluateArguments(call, evaluate);
     scope.allowance?.read(given, call.range);
     const opened = given.map(openDeep);
@@ -30,6 +31,40 @@ export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Va
     const at = thrown.argument === undefined ? call : (call.arguments[Math.min(thrown.argument, call.arguments.length - 1)] ?? call);
     failAt(at.range, `${call.name}: ${thrown.message}`);
   }
+}
+
+/** That something fails may tell of a sensitive value too: can(regex("^a", var.password)). */
+function callLazy(callee: LazyFunction, call: Call, scope: Scope, evaluate: (expression: Expression) => Value): Value {
+  let told = false;
+  const made = carrying(
+    (expression: Expression) => {
+      try {
+        return evaluate(expression);
+      } catch (thrown) {
+        told ||= refersToMarked(expression, scope);
+        throw thrown;
+      }
+    },
+    (read) => callee.lazy(call.arguments, read),
+    true,
+  );
+  return told ? mark(made) : made;
+}
+
+function refersToMarked(expression: Expression, scope: Scope): boolean {
+  let found = false;
+  /** Of a map of names one was meant: var.password. */
+  const chosen = new Set<Expression>();
+  visit(expression, (each) => {
+    if ((each.kind === "get" || (each.kind === "index" && each.key.kind === "literal")) && each.of.kind === "variable") {
+      const names = scope.names.get(each.of.name);
+      if (names === undefined || names === null || !isMap(names)) return;
+      const name = each.kind === "get" ? each.name : String((each.key as Literal).value);
+      chosen.add(each.of);
+      found ||= openDeep(names.get(name) ?? null).marked;
+    } else if (each.kind === "variable" && !chosen.has(each)) found ||= openDeep(scope.names.get(each.name) ?? null).marked;
+  });
+  return found;
 }
 
 function evaluateArguments(call: Call, evaluate: (expression: Expression) => Value): Value[] {
