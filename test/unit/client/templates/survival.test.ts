@@ -185,6 +185,29 @@ describe("templates and agents that die", () => {
     );
   });
 
+  test("killed between the signal and the note of it, with the change taken back meanwhile: the process is told again", async () => {
+    const world = createWorld();
+    const life: { agent?: Agent; armed: boolean } = { armed: false };
+    const { seen, counts } = observe(world, () => {
+      if (!life.armed || counts.signals === 0) return;
+      life.armed = false;
+      life.agent?.kill();
+    });
+    start(world);
+    life.agent = await world.begin();
+    place(world);
+    await world.clock.advance(5 * SECOND);
+    life.armed = true;
+    world.key("a", "1");
+    await world.clock.advance(5 * SECOND);
+    assert.ok(life.agent.dead());
+    world.key("a", "0");
+    await world.begin();
+    await world.clock.advance(60 * SECOND);
+    atRest(world, seen, "0", "0");
+    assert.deepEqual([counts.signals, world.machine.everStarted.length], [2, 1]);
+  });
+
   test("a Vault token is the task's through restarts of the agent", async () => {
     const world = createWorld();
     const agent = await world.begin();
