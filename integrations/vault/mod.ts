@@ -15,12 +15,4 @@ export { vaultConnection, type VaultAddress, type VaultConnection } from "./conn
 export { vaultTokens, type VaultTokensOptions } from "./tokens.ts";
 export { vaultThings, type VaultThingsOptions } from "./things.ts";
 export { vaultFingerprint } from "./fingerprint.ts";
-export {
-  checkVault,
-  setUpVault,
-  tearDownVault,
-  vaultSnippet,
-  VAULT_AUDIENCE,
-  type VaultSetup,
-  type VaultSetupStep,
-} from "./setup.ts";
+export { checkVault, setUpVault, tearDownVault, vaultSnippet, VAULT_AUDIENCE, type VaultSetup, type VaultSetupStep } from "./setup.ts";

@@ -52,7 +52,11 @@ export function secretReading(
  * Vault rotates says when the next comes. Anything else has no end that would be known: it is looked at every `defaultLeaseMs`, or sooner
  * where its author gave it a ttl (KV of version 1).
  */
-function againMs({ data, auth, lease_duration }: Envelope, lease: Lease | null, { defaultLeaseMs, chance, nowMs }: ReadingNeeds): number | null {
+function againMs(
+  { data, auth, lease_duration }: Envelope,
+  lease: Lease | null,
+  { defaultLeaseMs, chance, nowMs }: ReadingNeeds,
+): number | null {
   if (lease !== null && lease.id !== "" && lease.renewable && lease.durationMs > 0) return null;
   if (lease !== null) return part(lease.durationMs, 0.85 + chance * 0.1);
   const rotatesInMs = numberOf(data?.["ttl"]) * 1000;
