@@ -28,7 +28,10 @@ export const varInit: Command = {
   usage: "var init [options] [<file>]",
   about: "Writes an example of a variable, spec.nv.hcl (or spec.nv.json) unless another name is given. A file that is there is left alone.",
   connects: false,
-  flags: { out: { kind: "text", value: "format", about: "hcl or json (default hcl)" } },
+  flags: {
+    out: { kind: "text", value: "format", about: "hcl or json (default hcl)" },
+    quiet: { kind: "boolean", about: "Without the explanations" },
+  },
   async run({ flags, terminal, arguments: words }) {
     const format = flags.text("out") ?? "hcl";
     if (format !== "hcl" && format !== "json") throw new UsageError(`invalid value ${JSON.stringify(format)} for flag -out: want hcl or json`);
@@ -39,7 +42,8 @@ export const varInit: Command = {
       });
     }
     // Its items may become secrets.
-    writeFileSync(file, format === "hcl" ? EXAMPLE_HCL : EXAMPLE_JSON, { flag: "wx", mode: 0o600 });
+    const hcl = flags.flag("quiet") ? EXAMPLE_HCL.replace(/^#.*\n/gm, "").replace(/\n{3,}/g, "\n\n").trimStart() : EXAMPLE_HCL;
+    writeFileSync(file, format === "hcl" ? hcl : EXAMPLE_JSON, { flag: "wx", mode: 0o600 });
     terminal.print(`Example variable specification written to ${file}`);
     return 0;
   },
