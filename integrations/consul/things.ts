@@ -160,7 +160,10 @@ function thingError(kind: ThingKind, thing: Thing, token: string, thrown: unknow
     });
   }
   if (problem.status === 403 || problem.status === 401) {
-    const who = token === "" ? "The agent's token (consul { token })" : 'The token of the task (its role in Consul is "nomad-tasks-<namespace>")';
+    const who =
+      token === ""
+        ? "It was read with the agent's token: give the task one of its own by a block consul {}. Whichever is used"
+        : 'The token of the task (its role in Consul is "nomad-tasks-<namespace>")';
     return new NamedError("THING_DENIED", `${cannot}: ${problem.message}`, {
       statusCode: 403,
       fix: `${who} needs a policy with: ${ruleOf(kind, thing, problem.message)}`,
