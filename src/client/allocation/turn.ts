@@ -167,7 +167,11 @@ export class AllocationTurn implements Turn {
       await servers.giveTurnBack(this.#id, this.#detached.signal);
     } catch (thrown) {
       if (this.#detached.signal.aborted) return;
-      report({ level: "warn", message: "a restart turn could not be given back", fields: { alloc_id: this.#id, problem: messageOf(thrown) } });
+      report({
+        level: "warn",
+        message: "a restart turn could not be given back",
+        fields: { alloc_id: this.#id, problem: messageOf(thrown) },
+      });
     }
     if (!this.#detached.signal.aborted) store.removeFact(this.#fact);
   }

@@ -20,7 +20,10 @@ type Fail = (problem: string) => NamedError;
 /** Throws NamedError TEMPLATE_ENV_INVALID with the line, never with what stands in it. */
 export function parseVariables(text: string, file: string): Readonly<Record<string, string>> {
   const variables = new Map<string, string>();
-  for (const [at, raw] of text.replace(/^\uFEFF/, "").split(/\r?\n/).entries()) {
+  for (const [at, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
     const fail: Fail = (problem) =>
       new NamedError("TEMPLATE_ENV_INVALID", `Cannot read variables from "${file}": line ${at + 1}: ${problem}, wanted KEY=VALUE`);
     const line = raw.trim();
@@ -39,7 +42,7 @@ export function parseVariables(text: string, file: string): Readonly<Record<stri
 
 function valueOf(text: string, fail: Fail): string {
   let value = "";
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const rest = text.slice(at);
     const quote = rest[0];
     if (quote === "#") return value;

@@ -30,7 +30,12 @@ export function waitOf(
 ): Wait {
   const minMs = asked?.Min === null || asked?.Min === undefined ? wait.minMs : asked.Min / 1e6;
   // As consul-template: a minimum alone means four times as long at most.
-  const maxMs = asked?.Max === null || asked?.Max === undefined ? (asked?.Min === null || asked?.Min === undefined ? wait.maxMs : minMs * 4) : asked.Max / 1e6;
+  const maxMs =
+    asked?.Max === null || asked?.Max === undefined
+      ? asked?.Min === null || asked?.Min === undefined
+        ? wait.maxMs
+        : minMs * 4
+      : asked.Max / 1e6;
   if (waitBounds === null) return { minMs, maxMs: Math.max(minMs, maxMs) };
   const within = Math.min(Math.max(minMs, waitBounds.minMs), waitBounds.maxMs);
   return { minMs: within, maxMs: Math.min(Math.max(maxMs, within), waitBounds.maxMs) };

@@ -21,7 +21,8 @@ export function secretThing({ Name, Provider, Path, Config }: Secret): Thing {
 
 /** undefined: what is there has no values. */
 export function secretValues({ Provider, Config }: Secret, value: unknown): ReadonlyMap<string, string> | undefined {
-  const items = Provider === "nomad" ? at(value, "Items") : Config["engine"] === "kv_v1" ? at(value, "Data") : at(at(value, "Data"), "data");
+  const items =
+    Provider === "nomad" ? at(value, "Items") : Config["engine"] === "kv_v1" ? at(value, "Data") : at(at(value, "Data"), "data");
   if (typeof items !== "object" || items === null) return undefined;
   return new Map(Object.entries(items).map(([key, each]) => [key, textOf(each)]));
 }

@@ -14,7 +14,10 @@ export interface Waits {
 }
 
 /** For people, and as details for programs. */
-export function describeWaits({ missing, problems }: Waits): { readonly message: string; readonly details: Readonly<Record<string, string>> } {
+export function describeWaits({ missing, problems }: Waits): {
+  readonly message: string;
+  readonly details: Readonly<Record<string, string>>;
+} {
   const sorted = missing.toSorted((a, b) => (thingKey(a) < thingKey(b) ? -1 : 1));
   const labels = sorted.map(thingLabel);
   const reasons = sorted.flatMap((thing) => {

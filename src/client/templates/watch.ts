@@ -133,7 +133,8 @@ export class TemplateWatch {
     for (const each of due) {
       if (this.#beside.over) return;
       const { rendered, problem, missing, momentMs } = this.#templates.standing(each);
-      if (problem !== undefined) this.#complain(each, `Template failed: ${problem.message}${problem.fix === "" ? "" : ` (${problem.fix})`}`);
+      if (problem !== undefined)
+        this.#complain(each, `Template failed: ${problem.message}${problem.fix === "" ? "" : ` (${problem.fix})`}`);
       if (problem !== undefined || missing.length > 0 || rendered === undefined) continue;
       try {
         const variables = each.template.Envvars ? parseVariables(rendered, each.template.DestPath) : {};

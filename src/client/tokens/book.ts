@@ -381,4 +381,3 @@ function describe({ AllocationID, Workload, Identity }: IdentityRequest): Readon
     identity: Identity,
   };
 }
-

@@ -62,7 +62,9 @@ async function fetch(context: ExecutionContext, beside: Beside, telling: boolean
   );
   told.change({ things: things.wanted });
   const { reader } = things;
-  const teller = new WaitTeller(world.clock, (message, details) => context.tell(taskEvents.template(world.clock.nowNs(), message, details)));
+  const teller = new WaitTeller(world.clock, (message, details) =>
+    context.tell(taskEvents.template(world.clock.nowNs(), message, details)),
+  );
   let changed = Promise.withResolvers<void>();
   const unsubscribe = reader.subscribe(() => changed.resolve());
   try {

@@ -46,7 +46,7 @@ export const template: Step<ExecutionContext> = {
 };
 
 async function enter(context: ExecutionContext): Promise<void> {
-  const { world, told, things } = context;
+  const { told, things } = context;
   const attempt = context.machine().attempt;
   const beside = await Beside.begin(context, NAME);
   try {
@@ -59,7 +59,9 @@ async function enter(context: ExecutionContext): Promise<void> {
     await beside.perform(() => place(context, beside, templates));
     if (beside.over) return;
     things.settled();
-    const first = templates.all.filter(({ template: each }) => attempt === 0 && each.ChangeMode === "script" && each.ChangeScript?.RunOnFirstRender === true);
+    const first = templates.all.filter(
+      ({ template: each }) => attempt === 0 && each.ChangeMode === "script" && each.ChangeScript?.RunOnFirstRender === true,
+    );
     told.begin(attempt, {
       digests: Object.fromEntries(templates.all.map((each) => [each.name, digestOf(templates.standing(each).rendered ?? "")])),
       telling: first.map(({ name }) => name),

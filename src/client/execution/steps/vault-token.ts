@@ -85,7 +85,11 @@ async function follow(context: ExecutionContext, beside: Beside, token: string):
   if (mode === "restart" || mode === "") {
     let restarted = false;
     try {
-      await turn.take(NAME, beside.signal, sayOnce((reason) => tellTemplate(context, `Vault: new Vault token acquired, waiting to restart: ${reason}`)));
+      await turn.take(
+        NAME,
+        beside.signal,
+        sayOnce((reason) => tellTemplate(context, `Vault: new Vault token acquired, waiting to restart: ${reason}`)),
+      );
       if (beside.over) return;
       restarted = true;
       context.restart("Vault: new Vault token acquired");

@@ -7,7 +7,12 @@ import { aTemplate, createWorld, credentialsThing, keyThing, QUICK, type World }
 const A = allocationId("a");
 const HOME = `/alloc/${A}/main`;
 
-function put(world: World, templates: readonly Partial<Template>[], task: NonNullable<AllocationShape["tasks"]>[number] = {}, shape: AllocationShape = {}): void {
+function put(
+  world: World,
+  templates: readonly Partial<Template>[],
+  task: NonNullable<AllocationShape["tasks"]>[number] = {},
+  shape: AllocationShape = {},
+): void {
   const Templates = templates.map((each, at) => aTemplate({ DestPath: `local/${at}`, ...each }));
   world.server.put(anAllocation("a", { tasks: [{ RestartPolicy: QUICK, Templates, ...task }], ...shape }));
 }
@@ -20,7 +25,9 @@ function newest(world: World) {
   return process;
 }
 function templateEvents(world: World): readonly string[] {
-  return (world.told(A)?.TaskStates["main"]?.Events ?? []).filter(({ Type }) => Type === "Template").map(({ DisplayMessage }) => DisplayMessage);
+  return (world.told(A)?.TaskStates["main"]?.Events ?? [])
+    .filter(({ Type }) => Type === "Template")
+    .map(({ DisplayMessage }) => DisplayMessage);
 }
 
 describe("a task's templates", () => {
@@ -28,7 +35,11 @@ describe("a task's templates", () => {
     const world = createWorld();
     world.key("a", "one");
     await world.begin();
-    put(world, [{ EmbeddedTmpl: "is <key a>", Perms: "0640", Uid: 1000, Gid: 1001 }, { DestPath: "${NOMAD_SECRETS_DIR}/x" }, { DestPath: "${NOMAD_ALLOC_DIR}/y" }]);
+    put(world, [
+      { EmbeddedTmpl: "is <key a>", Perms: "0640", Uid: 1000, Gid: 1001 },
+      { DestPath: "${NOMAD_SECRETS_DIR}/x" },
+      { DestPath: "${NOMAD_ALLOC_DIR}/y" },
+    ]);
     world.server.put(anAllocation("b"));
     await world.clock.advance(SECOND);
     assert.deepEqual([file(world), world.machine.owners.get(`${HOME}/local/0`)], ["is one", "640 1000:1001"]);
@@ -74,7 +85,10 @@ describe("a task's templates", () => {
     world.key("b", "2");
     await world.clock.advance(5 * SECOND);
     assert.deepEqual([newest(world).signals, world.machine.everStarted.length], [[], 2]);
-    assert.deepEqual(["0", "1", "2", "3", "4"].map((name) => file(world, `local/${name}`)), ["3", "3", "3", "2", "2"]);
+    assert.deepEqual(
+      ["0", "1", "2", "3", "4"].map((name) => file(world, `local/${name}`)),
+      ["3", "3", "3", "2", "2"],
+    );
   });
 
   test("splay waits a part of its time before acting, and what is as it was by then is not told", async () => {
@@ -253,7 +267,10 @@ describe("a task's templates", () => {
     assert.deepEqual([file(world), world.vault.leases.size, world.vault.counts.made], ["user-1", 1, 1]);
     put(world, [{ EmbeddedTmpl: "<creds db>" }], {}, { DesiredStatus: "stop" });
     await world.clock.advance(60 * SECOND);
-    assert.deepEqual([world.vault.leases.size, [...world.memory.facts.keys()].filter((name) => /told|turn|thing|lease/.test(name))], [0, []]);
+    assert.deepEqual(
+      [world.vault.leases.size, [...world.memory.facts.keys()].filter((name) => /told|turn|thing|lease/.test(name))],
+      [0, []],
+    );
   });
 
   test("no value of a secret stands in an event, a log line or what the agent remembers", async () => {
@@ -286,7 +303,10 @@ describe("change_script", () => {
       assert.equal(world.machine.execs.length, 0);
       world.key("a", "two");
       await world.clock.advance(20 * SECOND);
-      assert.deepEqual(world.machine.execs.map(({ command }) => command), [["/bin/sh", "-c", "exit 3"]]);
+      assert.deepEqual(
+        world.machine.execs.map(({ command }) => command),
+        [["/bin/sh", "-c", "exit 3"]],
+      );
       assert.equal(world.told(A)?.ClientStatus, FailOnError ? "failed" : "running", JSON.stringify(world.events(A)));
       assert.match(JSON.stringify(world.told(A)), /Template failed to run script \/bin\/sh/);
     }

@@ -109,7 +109,7 @@ describe("decisions", () => {
     });
   });
 
-  test("sealed values", () => {
+  test("sealed values never become a part of the template", () => {
     const names = new Map([
       ["sealed.a", "plain"],
       ["sealed.b", 'no "part"'],

@@ -113,7 +113,9 @@ export function aTemplate(fields: Partial<Template> = {}): Template {
 /** Restarts of a task take no time to speak of. */
 export const QUICK = { Attempts: 50, Interval: 3600 * NANOSECONDS, Delay: 0.1 * NANOSECONDS, Mode: "delay", RenderTemplates: false };
 
-export function vaultTask(fields: { readonly ChangeMode?: string; readonly AllowTokenExpiration?: boolean; readonly DisableFile?: boolean } = {}) {
+export function vaultTask(
+  fields: { readonly ChangeMode?: string; readonly AllowTokenExpiration?: boolean; readonly DisableFile?: boolean } = {},
+) {
   const identity: Identity = anIdentity({ Name: "vault_default", Audience: ["vault.io"] });
   return {
     Identities: [identity],

@@ -47,10 +47,21 @@ describe("secret blocks", () => {
       options: { ns: "team" },
     });
     assert.equal(secretThing({ ...app, Path: "secret/data/app" }).name, "secret/data/app");
-    assert.deepEqual(secretThing({ ...app, Provider: "nomad", Path: "/nomad/jobs/x" }), { system: "nomad", kind: "variable", name: "nomad/jobs/x", options: {} });
+    assert.deepEqual(secretThing({ ...app, Provider: "nomad", Path: "/nomad/jobs/x" }), {
+      system: "nomad",
+      kind: "variable",
+      name: "nomad/jobs/x",
+      options: {},
+    });
     assert.throws(() => secretThing({ ...app, Config: { engine: "kv3" } }), { code: "SECRET_INVALID" });
     assert.throws(() => secretThing({ ...app, Provider: "aws" }), { code: "SECRET_INVALID" });
-    assert.deepEqual(secretValues({ ...app, Config: { engine: "kv_v1" } }, { Data: { a: true, b: ["x"] } }), new Map([["a", "true"], ["b", '["x"]']]));
+    assert.deepEqual(
+      secretValues({ ...app, Config: { engine: "kv_v1" } }, { Data: { a: true, b: ["x"] } }),
+      new Map([
+        ["a", "true"],
+        ["b", '["x"]'],
+      ]),
+    );
     assert.equal(secretValues(app, { Data: {} }), undefined);
   });
 });
@@ -68,7 +79,10 @@ describe("sealed variables", () => {
     assert.deepEqual([newest(world)?.environment["ONE"], newest(world)?.environment["TWO"]], ['x-hunter"{{2}}', "hunter3hunter3"]);
     const file = world.machine.written.get(`/alloc/${A}/main/local/out`);
     assert.equal(file, 'a=hunter"{{2}} b=hunter3hunter3 c=${HOME}');
-    assert.ok(world.renders.every(({ text }) => !text.includes("{{2}}")), "never a part of the template");
+    assert.ok(
+      world.renders.every(({ text }) => !text.includes("{{2}}")),
+      "never a part of the template",
+    );
     agent.kill();
     await world.begin();
     await world.clock.advance(30 * SECOND);

@@ -69,7 +69,10 @@ function atRest(world: World, seen: ReturnType<typeof observe>["seen"], a: strin
   assert.deepEqual([now["signal"], now["env"]], [`${a} `, `B=${b}`], "files say what is so");
   assert.equal(seen.get(id)?.["signal"], now["signal"], "and the process was told");
   assert.deepEqual([process.start.environment["B"], seen.get(id)?.["creds"]], [b, now["creds"]]);
-  assert.ok([...world.vault.leases.values()].some(({ value }) => (value as { Data: { username: string } }).Data.username === now["creds"]), "its login lives");
+  assert.ok(
+    [...world.vault.leases.values()].some(({ value }) => (value as { Data: { username: string } }).Data.username === now["creds"]),
+    "its login lives",
+  );
   assert.ok(world.vault.leases.size <= 2);
   assert.equal(world.server.turns.size, 0, "no turn is kept");
 }
@@ -118,7 +121,10 @@ describe("templates and agents that die", () => {
       if (agent.dead()) await world.begin();
       await world.clock.advance(60 * SECOND);
       assert.deepEqual([world.vault.leases.size, world.machine.strays], [0, []]);
-      assert.deepEqual([...world.memory.facts.keys()].filter((name) => /^(told|turn|thing)/.test(name)), []);
+      assert.deepEqual(
+        [...world.memory.facts.keys()].filter((name) => /^(told|turn|thing)/.test(name)),
+        [],
+      );
     });
   }
 

@@ -11,11 +11,17 @@ const Update = {
   HealthyDeadline: 120 * NANOSECONDS,
 };
 
-function put(world: World, shape: AllocationShape = {}, tasks: AllocationShape["tasks"] = [{ RestartPolicy: QUICK, Templates: [aTemplate()] }]): void {
+function put(
+  world: World,
+  shape: AllocationShape = {},
+  tasks: AllocationShape["tasks"] = [{ RestartPolicy: QUICK, Templates: [aTemplate()] }],
+): void {
   world.server.put(anAllocation("a", { tasks, group: { Update } as never, ...shape }));
 }
 function texts(world: World, task = "main"): readonly string[] {
-  return (world.told(A)?.TaskStates[task]?.Events ?? []).filter(({ Type }) => Type === "Template").map(({ DisplayMessage }) => DisplayMessage);
+  return (world.told(A)?.TaskStates[task]?.Events ?? [])
+    .filter(({ Type }) => Type === "Template")
+    .map(({ DisplayMessage }) => DisplayMessage);
 }
 
 describe("a restart for rotation", () => {

@@ -64,8 +64,8 @@ async function tell(moves: readonly Move[], delayMs: number, lifeMs: number | nu
   const start = () => {
     const life = { alive: true };
     const book = new WorkloadTokens({
-          system: "Consul",
-          prefix: "consul-token/",
+      system: "Consul",
+      prefix: "consul-token/",
       exchange: mortal(exchange, life, lost),
       identities: { fresh: async () => ({ jwt: "jwt", expiresAt: 0 }) },
       store: memoryStore(facts, () => life.alive),

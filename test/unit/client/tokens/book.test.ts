@@ -44,8 +44,8 @@ function createWorld(how: { lifeMs?: number; delayMs?: number } = {}): World {
     reports,
     book: (living = []) => {
       const book = new WorkloadTokens({
-          system: "Consul",
-          prefix: "consul-token/",
+        system: "Consul",
+        prefix: "consul-token/",
         exchange,
         identities: { fresh: async () => ({ jwt: `jwt-${++jwts}`, expiresAt: 0 }) },
         store,
@@ -65,8 +65,8 @@ describe("the book of tokens", () => {
     const { clock, store } = createWorld();
     const fresh = () => Promise.reject(new Error("nobody asks"));
     const book = new WorkloadTokens({
-          system: "Consul",
-          prefix: "consul-token/",
+      system: "Consul",
+      prefix: "consul-token/",
       exchange: undefined,
       identities: { fresh },
       store,
