@@ -10,8 +10,8 @@ import { runHandlebars } from "./handlebars/run.ts";
 import { type Prepared, type PreparedTemplates, prepareTemplate } from "./parsed.ts";
 import { redacted } from "./redact.ts";
 
-export function renderTemplate(request: RenderRequest, templates: PreparedTemplates): RenderAnswer {
-  const looking = new Looking(request);
+export function renderTemplate(request: RenderRequest, templates: PreparedTemplates, checkMemory?: () => void): RenderAnswer {
+  const looking = new Looking(checkMemory === undefined ? request : { ...request, checkMemory });
   let prepared: Prepared;
   try {
     prepared = templates.prepare(request, request.deniedFunctions);

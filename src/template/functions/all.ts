@@ -24,7 +24,7 @@ export const FUNCTIONS: ReadonlyMap<string, Declared> = new Map(
     ...VAULT_FUNCTIONS,
     sockaddr,
     ...Object.fromEntries([...SPRIG_TEXT, ...SPRIG_VALUES].map(([name, declared]) => [`sprig_${name}`, declared])),
-  }),
+  }).map(([name, declared]) => [name, counted(declared)]),
 );
 
 /** What Nomad denies when its operator says nothing. */
@@ -35,6 +35,16 @@ export function functionsWithout(denied: readonly string[]): ReadonlyMap<string,
   if (denied.length === 0) return FUNCTIONS;
   const patterns = denied.map((glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", ".*")}$`));
   return new Map([...FUNCTIONS].map(([name, declared]) => [name, patterns.some((pattern) => pattern.test(name)) ? disabled(name) : declared]));
+}
+
+function counted(declared: Declared): Declared {
+  return {
+    ...declared,
+    call(args, looking, rendering) {
+      looking.counted();
+      return declared.call(args, looking, rendering);
+    },
+  };
 }
 
 const disabled = (name: string): Declared => takesMany(["any"], 0, () => fail(`${name}: function is disabled`));

@@ -24,7 +24,7 @@ export function fail(message: string): never {
 export class TooLargeError extends TemplateSignal {}
 
 export const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
-export const ITEMS_MAX = 1_000_000;
+export const ITEMS_MAX = 100_000;
 
 export function allowLength(length: number): void {
   if (length > TEXT_LENGTH_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");

@@ -9,7 +9,12 @@ export interface LookingOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly nowMs: number;
   readonly addresses?: readonly NodeAddress[];
+  /** Asked now and then: throws when the rendering holds more memory than it may. */
+  readonly checkMemory?: () => void;
 }
+
+/** Between two looks at the memory. */
+const CALLS_BETWEEN = 16;
 
 export class Looking {
   readonly environment: Readonly<Record<string, string>>;
@@ -20,12 +25,20 @@ export class Looking {
   /** What `scratch` keeps. */
   readonly scratch = new Map<string, Value>();
   readonly #facts: ReadonlyMap<string, Fact>;
+  readonly #checkMemory: (() => void) | undefined;
+  #calls = 0;
 
   constructor(options: LookingOptions) {
     this.#facts = options.facts;
     this.environment = options.environment;
     this.nowMs = options.nowMs;
+    this.#checkMemory = options.checkMemory;
     this.addresses = options.addresses ?? [];
+  }
+
+  /** A function is about to be called. */
+  counted(): void {
+    if (this.#checkMemory !== undefined && ++this.#calls % CALLS_BETWEEN === 0) this.#checkMemory();
   }
 
   /** undefined: not known; it is missing then. */

@@ -19,16 +19,33 @@ export function yamlText(value: Value): string {
 type Member = readonly [Value, Value];
 
 class Writer {
-  text = "";
+  /** Lines that are written, and the one being written: a long text is never copied to see where it ends. */
+  readonly #lines: string[] = [];
+  #line = "";
+  #length = 0;
 
-  get #column(): number {
-    return this.text.length - this.text.lastIndexOf("\n") - 1;
+  get text(): string {
+    return [...this.#lines, this.#line].join("\n");
+  }
+
+  #put(text: string): void {
+    const [first = "", ...others] = text.split("\n");
+    this.#line += first;
+    for (const line of others) {
+      this.#lines.push(this.#line);
+      this.#line = line;
+    }
+    this.#length += text.length;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#lines.length === 0 && this.#line === "";
   }
 
   /** `indent`: of the collection it stands in; `inMapping`: behind a key. What it writes begins behind what stands there. */
   node(value: Value, indent: number, inMapping: boolean, depth: number): void {
     if (depth > DEPTH_MAX) fail("toYAML: a value nested too deeply");
-    allowLength(this.text.length);
+    allowLength(this.#length);
     const plain = standInOf(value) === undefined ? value : standInOf(value);
     const members = membersOf(plain);
     const items = plain instanceof Uint8Array ? undefined : itemsOf(plain ?? null);
@@ -38,43 +55,43 @@ class Writer {
   }
 
   #space(wanted: boolean, write: () => void): void {
-    if (wanted && !/[\s]$/.test(this.text) && this.text !== "") this.text += " ";
+    if (wanted && !this.#isEmpty && !this.#line.endsWith(" ") && this.#line !== "") this.#put(" ");
     write();
   }
 
   #mapping(members: readonly Member[], indent: number, inMapping: boolean, depth: number): void {
-    if (members.length === 0) return this.#space(true, () => void (this.text += "{}"));
+    if (members.length === 0) return this.#space(true, () => this.#put("{}"));
     const own = indent + 2;
     members.forEach(([key, member], index) => {
-      if (index > 0 || inMapping) this.#line(own);
+      if (index > 0 || inMapping) this.#next(own);
       this.#scalar(key, own, true);
-      this.text += ":";
+      this.#put(":");
       this.node(member, own, true, depth + 1);
     });
   }
 
   #sequence(items: readonly Value[], indent: number, inMapping: boolean, depth: number): void {
-    if (items.length === 0) return this.#space(true, () => void (this.text += "[]"));
+    if (items.length === 0) return this.#space(true, () => this.#put("[]"));
     const own = inMapping ? indent : indent + 2;
     items.forEach((item, index) => {
-      if (index > 0 || inMapping) this.#line(own);
-      this.text += "- ";
+      if (index > 0 || inMapping) this.#next(own);
+      this.#put("- ");
       this.node(item, own, false, depth + 1);
     });
   }
 
-  #line(indent: number): void {
-    if (this.text !== "") this.text += this.text.endsWith("\n") ? "" : "\n";
-    this.text += " ".repeat(indent);
+  #next(indent: number): void {
+    if (!this.#isEmpty && this.#line !== "") this.#put("\n");
+    this.#put(" ".repeat(indent));
   }
 
   #scalar(value: Value, parent: number, isKey: boolean, asIs = false): void {
     const indent = parent + 2;
-    if (typeof value !== "string" && !(value instanceof GoText)) return void (this.text += atom(value));
-    if (value instanceof JsonNumber) return void (this.text += jsonNumber(value));
+    if (typeof value !== "string" && !(value instanceof GoText)) return this.#put(atom(value));
+    if (value instanceof JsonNumber) return this.#put(jsonNumber(value));
     const text = textOfValue(value);
     const can = analyzed(text);
-    if (asIs) this.text += text;
+    if (asIs) this.#put(text);
     else if (text.includes("\n") && can.block && !isKey) this.#literal(text, indent);
     else if (!text.includes("\n") && readsAsText(text) && can.plain && !(isKey && can.multiline)) this.#folded(text, indent, isKey, (rune) => rune);
     else if (!text.includes("\n") && readsAsText(text) && can.single && !(isKey && can.multiline)) this.#quoted("'", text, indent, isKey);
@@ -83,9 +100,9 @@ class Writer {
 
   #literal(text: string, indent: number): void {
     const chomp = !text.endsWith("\n") ? "-" : text === "\n" || text.endsWith("\n\n") ? "+" : "";
-    this.text += `|${/^[ \n]/.test(text) ? "2" : ""}${chomp}\n`;
+    this.#put(`|${/^[ \n]/.test(text) ? "2" : ""}${chomp}\n`);
     const body = text.split("\n").map((line) => (line === "" ? "" : " ".repeat(indent) + line));
-    this.text += body.join("\n");
+    this.#put(body.join("\n"));
   }
 
   /** Broken at single spaces, once a line is longer than it should be. */
@@ -94,16 +111,16 @@ class Writer {
     const runes = [...text];
     for (const [index, rune] of runes.entries()) {
       const inside = !quoted || (index > 0 && index < runes.length - 1);
-      if (rune === " " && !isKey && !spaces && inside && this.#column > WIDTH && runes[index + 1] !== " ") this.text += `\n${" ".repeat(indent)}`;
-      else this.text += write(rune);
+      if (rune === " " && !isKey && !spaces && inside && this.#line.length > WIDTH && runes[index + 1] !== " ") this.#put(`\n${" ".repeat(indent)}`);
+      else this.#put(write(rune));
       spaces = rune === " ";
     }
   }
 
   #quoted(quote: "'" | '"', text: string, indent: number, isKey: boolean): void {
-    this.text += quote;
+    this.#put(quote);
     this.#folded(text, indent, isKey, quote === "'" ? (rune) => (rune === "'" ? "''" : rune) : escaped, true);
-    this.text += quote;
+    this.#put(quote);
   }
 }
 

@@ -109,13 +109,16 @@ function check(handlebars: Handlebars, tree: unknown, isKnown: (name: string) =>
     const near = nearest(name, known);
     return fail(at, `function ${JSON.stringify(name)} is not known`, near === undefined ? "" : `Did you mean "${near}"?`);
   };
-  const lookAt = (call: Call, mustBeCall: boolean): void => {
+  const lookAt = (call: Call, mustBeCall: boolean, isBlock = false): void => {
     const { path } = call;
     if (path.type !== "PathExpression" || path.data) return;
     const name = path.parts.length === 1 && path.depth === 0 && !/^(?:this|\.)/.test(String(path.original)) ? String(path.parts[0]) : undefined;
     const isCall = mustBeCall || call.params.length > 0 || (call.hash?.pairs.length ?? 0) > 0;
     if (name !== undefined && isKnown(name)) called.add(name);
-    else if (name !== undefined && BLOCKS.includes(name)) return;
+    else if (name !== undefined && BLOCKS.includes(name)) {
+      if (!isBlock && name !== "lookup") fail(path, `${name} is a block: {{#${name} …}} … {{/${name}}}`);
+      if (call.params.length !== (name === "lookup" ? 2 : 1)) fail(path, `${name} takes ${name === "lookup" ? "two arguments" : "one argument"}`);
+    }
     else if (isCall) unknown(path, name ?? String(path.original));
     else if (depth === 0 && path.depth === 0 && path.parts.length > 0) unknown(path, String(path.parts[0]));
   };
@@ -132,7 +135,7 @@ function check(handlebars: Handlebars, tree: unknown, isKnown: (name: string) =>
   };
   inner("MustacheStatement", (node: Call) => lookAt(node, false));
   inner("SubExpression", (node: Call) => lookAt(node, true));
-  inner("BlockStatement", (node: Call) => lookAt(node, false), true);
+  inner("BlockStatement", (node: Call) => lookAt(node, false, true), true);
   inner("Decorator", (node: Call) => fail(node, "decorators are not supported"));
   inner("DecoratorBlock", (node: Call) => void (node.path.original === "inline" || fail(node, "only the decorator `inline` is supported")), true);
   inner("PartialBlockStatement", () => undefined, true);

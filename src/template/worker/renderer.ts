@@ -16,12 +16,13 @@ export interface RendererOptions {
   readonly addresses?: () => readonly NodeAddress[];
   /** Of one rendering's own time. */
   readonly limitMs?: number;
-  /** Of the worker's heap. */
+  /** Of the worker's heap; a rendering that holds half of it is refused. */
   readonly memoryMaxMegabytes?: number;
 }
 
 const LIMIT_MS = 10_000;
 const MEMORY_MAX_MEGABYTES = 512;
+const YOUNG_MEGABYTES = 8;
 const START_LIMIT_MS = 60_000;
 /** Facts the worker keeps, before it forgets all of them. */
 const FACTS_MAX = 5000;
@@ -86,7 +87,8 @@ class WorkerRenderer implements Renderer {
       name: "templates",
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryMaxMegabytes ?? MEMORY_MAX_MEGABYTES },
+      // A young generation that is small is promoted in small pieces: V8 gives up, and the process with it, if the last one is large.
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryMaxMegabytes ?? MEMORY_MAX_MEGABYTES, maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     const thread: Thread = { worker, ready: false, sent: new Map() };
     worker.on("message", (reply: WorkerReply) => this.#receive(thread, reply));

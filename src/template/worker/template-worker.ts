@@ -1,6 +1,7 @@
 /** The thread that renders: whatever a template does, the agent goes on. It is started, and ended when a rendering takes too long, by renderer.ts. */
-import { parentPort } from "node:worker_threads";
+import { parentPort, resourceLimits } from "node:worker_threads";
 import type { Fact } from "../contract.ts";
+import { memoryCheck } from "./memory-check.ts";
 import { PreparedTemplates } from "../parsed.ts";
 import { renderTemplate } from "../render.ts";
 import type { WorkerReply, WorkerRequest } from "./protocol.ts";
@@ -8,6 +9,7 @@ import type { WorkerReply, WorkerRequest } from "./protocol.ts";
 const port = parentPort;
 if (port === null) throw new Error("the template worker was not started as one");
 const templates = new PreparedTemplates();
+const checkMemory = memoryCheck(((resourceLimits.maxOldGenerationSizeMb ?? 512) / 2) * 1024 * 1024);
 const kept = new Map<string, Fact>();
 
 port.on("message", ({ forget, facts: sent, ...request }: WorkerRequest) => {
@@ -18,6 +20,6 @@ port.on("message", ({ forget, facts: sent, ...request }: WorkerRequest) => {
     const known = kept.get(key);
     if (known !== undefined) facts.set(key, known);
   }
-  port.postMessage(renderTemplate({ ...request, facts }, templates) satisfies WorkerReply);
+  port.postMessage(renderTemplate({ ...request, facts }, templates, checkMemory) satisfies WorkerReply);
 });
 port.postMessage("ready" satisfies WorkerReply);
