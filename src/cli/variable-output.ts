@@ -7,7 +7,11 @@ import { variableHcl, variableTable } from "./render/variable.ts";
 
 export const OUTPUT_FLAGS: FlagTable = {
   out: { kind: "text", value: "format", about: "How to print it: go-template, hcl, json, none or table" },
-  template: { kind: "text", value: "template", about: "The template of -out=go-template: paths such as {{.Path}}, {{range .Items}}…{{end}}" },
+  template: {
+    kind: "text",
+    value: "template",
+    about: "The template of -out=go-template: paths such as {{.Path}}, {{range .Items}}…{{end}}",
+  },
 };
 
 /** What -out says; throws UsageError for what it cannot, and for -template without it. */

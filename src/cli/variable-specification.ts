@@ -130,7 +130,8 @@ function textOf(fields: Fields, name: string, fileName: string): string {
 
 function objectOf(fields: Fields, name: string, fileName: string): Fields {
   const value = fieldOf(fields, name) ?? {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(`${fileName}: ${name} is no block of names and texts`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid(`${fileName}: ${name} is no block of names and texts`);
   return value as Fields;
 }
 

@@ -214,11 +214,7 @@ export class TablesSnapshot implements Snapshot {
   variable(namespace: string, path: string): SealedVariable | undefined {
     return this.#tables.variables.get(variableKey({ Namespace: namespace, Path: path }));
   }
-  *variables(
-    namespace: string,
-    prefix = "",
-    resume?: { readonly Namespace: string; readonly Path: string },
-  ): Generator<SealedVariable> {
+  *variables(namespace: string, prefix = "", resume?: { readonly Namespace: string; readonly Path: string }): Generator<SealedVariable> {
     const start = namespace === "*" ? "" : variableKey({ Namespace: namespace, Path: prefix });
     const place = resume === undefined ? "" : variableKey(resume);
     for (const [, variable] of this.#tables.variables.range(place > start ? place : start)) {

@@ -31,50 +31,63 @@ function filesWith(directory: string, text: string): readonly string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).includes(text));
 }
 
-test("a full rotation goes on after kill -9; nothing on disk, in a snapshot, in events, or in the log holds a value", { skip: SKIP }, async () => {
-  const agent = await startRealAgent({ config: SERVER, ready: false });
-  const scratch = temporaryDirectory("variables");
-  try {
-    await keyed(agent);
-    const names = Array.from({ length: 400 }, (_, at) => `app/${at}`);
-    for (let from = 0; from < names.length; from += 50) {
-      await Promise.all(names.slice(from, from + 50).map((name) => put(agent, name, { password: `${PLANTED} of ${name}`, pad: "x".repeat(4_000) })));
-    }
-    const [first] = await keys(agent);
-    const rotated = await agent.request("/v1/operator/keyring/rotate?full", { method: "PUT" });
-    assert.equal(rotated.status, 200);
-    await agent.kill();
-    await agent.restart();
-    await eventually("the old key seals nothing", async () => (await keys(agent)).find(({ KeyID }) => KeyID === first?.KeyID)?.State === "inactive");
-    for (const name of names) {
-      const read = await agent.get<{ readonly Items: Record<string, string> }>(`/v1/var/${name}`);
-      assert.equal(read.Items["password"], `${PLANTED} of ${name}`);
-    }
-    assert.equal((await agent.request(`/v1/operator/keyring/key/${first?.KeyID}?force`, { method: "DELETE" })).status, 200);
-    assert.equal((await agent.get<{ readonly Path: string }>("/v1/var/app/7")).Path, "app/7");
+test(
+  "a full rotation goes on after kill -9; nothing on disk, in a snapshot, in events, or in the log holds a value",
+  { skip: SKIP },
+  async () => {
+    const agent = await startRealAgent({ config: SERVER, ready: false });
+    const scratch = temporaryDirectory("variables");
+    try {
+      await keyed(agent);
+      const names = Array.from({ length: 400 }, (_, at) => `app/${at}`);
+      for (let from = 0; from < names.length; from += 50) {
+        await Promise.all(
+          names.slice(from, from + 50).map((name) => put(agent, name, { password: `${PLANTED} of ${name}`, pad: "x".repeat(4_000) })),
+        );
+      }
+      const [first] = await keys(agent);
+      const rotated = await agent.request("/v1/operator/keyring/rotate?full", { method: "PUT" });
+      assert.equal(rotated.status, 200);
+      await agent.kill();
+      await agent.restart();
+      await eventually(
+        "the old key seals nothing",
+        async () => (await keys(agent)).find(({ KeyID }) => KeyID === first?.KeyID)?.State === "inactive",
+      );
+      for (const name of names) {
+        const read = await agent.get<{ readonly Items: Record<string, string> }>(`/v1/var/${name}`);
+        assert.equal(read.Items["password"], `${PLANTED} of ${name}`);
+      }
+      assert.equal((await agent.request(`/v1/operator/keyring/key/${first?.KeyID}?force`, { method: "DELETE" })).status, 200);
+      assert.equal((await agent.get<{ readonly Path: string }>("/v1/var/app/7")).Path, "app/7");
 
-    const snapshot = join(scratch.path, "snapshot");
-    const saved = await agent.cli("operator", "snapshot", "save", snapshot);
-    assert.equal(saved.code, 0, saved.stderr);
-    const inspected = await agent.cli("operator", "snapshot", "inspect", snapshot);
-    const debug = await agent.cli("operator", "debug", "-duration=1s", "-interval=1s", `-output=${scratch.path}`);
-    const unpacked = await run("sh", ["-c", `cd ${scratch.path} && for each in *.tar.gz snapshot; do tar xzf $each 2>/dev/null || true; done`]);
-    assert.equal(unpacked.code, 0);
-    const metrics = await (await agent.request("/v1/metrics")).text();
-    const list = await (await agent.request("/v1/vars?prefix=app")).text();
-    for (const said of [agent.output(), inspected.stdout, debug.stdout, debug.stderr, metrics, list]) assert.ok(!said.includes(PLANTED));
-    assert.deepEqual(filesWith(agent.dataDirectory, PLANTED), []);
-    assert.deepEqual(filesWith(scratch.path, PLANTED), []);
-  } finally {
-    scratch.remove();
-    await agent.remove();
-  }
-});
+      const snapshot = join(scratch.path, "snapshot");
+      const saved = await agent.cli("operator", "snapshot", "save", snapshot);
+      assert.equal(saved.code, 0, saved.stderr);
+      const inspected = await agent.cli("operator", "snapshot", "inspect", snapshot);
+      const debug = await agent.cli("operator", "debug", "-duration=1s", "-interval=1s", `-output=${scratch.path}`);
+      const unpacked = await run("sh", [
+        "-c",
+        `cd ${scratch.path} && for each in *.tar.gz snapshot; do tar xzf $each 2>/dev/null || true; done`,
+      ]);
+      assert.equal(unpacked.code, 0);
+      const metrics = await (await agent.request("/v1/metrics")).text();
+      const list = await (await agent.request("/v1/vars?prefix=app")).text();
+      for (const said of [agent.output(), inspected.stdout, debug.stdout, debug.stderr, metrics, list]) assert.ok(!said.includes(PLANTED));
+      assert.deepEqual(filesWith(agent.dataDirectory, PLANTED), []);
+      assert.deepEqual(filesWith(scratch.path, PLANTED), []);
+    } finally {
+      scratch.remove();
+      await agent.remove();
+    }
+  },
+);
 
 test("a task's identity opens its own job's variables over the API, and no other's", { skip: SKIP, timeout: 60_000 }, async () => {
   const agent = await startRealAgent();
   try {
-    for (const path of ["nomad/jobs/asks", "nomad/jobs/asks/g/t", "nomad/jobs/other", "app/shared"]) await put(agent, path, { value: `${PLANTED} ${path}` });
+    for (const path of ["nomad/jobs/asks", "nomad/jobs/asks/g/t", "nomad/jobs/other", "app/shared"])
+      await put(agent, path, { value: `${PLANTED} ${path}` });
     const Tasks = [
       {
         Name: "t",
@@ -107,7 +120,10 @@ test("a task's identity opens its own job's variables over the API, and no other
     assert.match(told, /task "t" of group "g" of job "asks" may not read variable "nomad\/jobs\/other".*"nomad\/jobs\/asks\/g\/t"/);
     assert.ok(!told.includes(PLANTED));
     const listed = (await (await ask("/v1/vars?prefix=nomad")).json()) as { readonly Path: string }[];
-    assert.deepEqual(listed.map(({ Path }) => Path), ["nomad/jobs/asks", "nomad/jobs/asks/g/t"]);
+    assert.deepEqual(
+      listed.map(({ Path }) => Path),
+      ["nomad/jobs/asks", "nomad/jobs/asks/g/t"],
+    );
     assert.equal(await statusOf("/v1/vars?prefix=nomad&namespace=*"), 200);
 
     await agent.request("/v1/job/asks", { method: "DELETE" });
@@ -117,50 +133,62 @@ test("a task's identity opens its own job's variables over the API, and no other
   }
 });
 
-test("a child runs while the lock is held: signals reach it, its exit code comes back, and it ends when the lock is lost", { skip: SKIP, timeout: 120_000 }, async () => {
-  const agent = await startRealAgent({ config: SERVER, ready: false });
-  const scratch = temporaryDirectory("lock");
-  try {
-    await keyed(agent);
-    const lock = (...words: string[]) => {
-      const child = spawn(join(REPOSITORY, "bin", "drover"), ["var", "lock", `-address=${agent.address}`, ...words], { stdio: ["ignore", "pipe", "pipe"] });
-      let said = "";
-      child.stderr.on("data", (data: Buffer) => (said += data.toString()));
-      const ended = new Promise<{ code: number | null; said: () => string }>((resolve) => child.once("exit", (code) => resolve({ code, said: () => said })));
-      return { child, ended };
-    };
-    const script = (name: string, text: string) => {
-      const path = join(scratch.path, name);
-      writeFileSync(path, text);
-      return path;
-    };
-    const waiting = script("waiting.sh", `trap 'exit 9' TERM\ntouch ${scratch.path}/runs\nwhile :; do sleep 0.05; done\n`);
-    const first = lock("-shell=false", "app/lock", "sh", waiting);
-    await eventually("the child runs", () => existsSync(join(scratch.path, "runs")));
-    const second = lock("app/lock", `touch ${scratch.path}/second`);
-    const refused = await lock("-early-return", "app/lock", "true").ended;
-    assert.equal(refused.code, 1);
-    assert.ok(!existsSync(join(scratch.path, "second")));
-    first.child.kill("SIGTERM");
-    assert.equal((await first.ended).code, 9);
-    assert.equal((await second.ended).code, 0, "who waited gets it, at once: it was given back");
-    assert.ok(existsSync(join(scratch.path, "second")));
+test(
+  "a child runs while the lock is held: signals reach it, its exit code comes back, and it ends when the lock is lost",
+  { skip: SKIP, timeout: 120_000 },
+  async () => {
+    const agent = await startRealAgent({ config: SERVER, ready: false });
+    const scratch = temporaryDirectory("lock");
+    try {
+      await keyed(agent);
+      const lock = (...words: string[]) => {
+        const child = spawn(join(REPOSITORY, "bin", "drover"), ["var", "lock", `-address=${agent.address}`, ...words], {
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        let said = "";
+        child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+        const ended = new Promise<{ code: number | null; said: () => string }>((resolve) =>
+          child.once("exit", (code) => resolve({ code, said: () => said })),
+        );
+        return { child, ended };
+      };
+      const script = (name: string, text: string) => {
+        const path = join(scratch.path, name);
+        writeFileSync(path, text);
+        return path;
+      };
+      const waiting = script("waiting.sh", `trap 'exit 9' TERM\ntouch ${scratch.path}/runs\nwhile :; do sleep 0.05; done\n`);
+      const first = lock("-shell=false", "app/lock", "sh", waiting);
+      await eventually("the child runs", () => existsSync(join(scratch.path, "runs")));
+      const second = lock("app/lock", `touch ${scratch.path}/second`);
+      const refused = await lock("-early-return", "app/lock", "true").ended;
+      assert.equal(refused.code, 1);
+      assert.ok(!existsSync(join(scratch.path, "second")));
+      first.child.kill("SIGTERM");
+      assert.equal((await first.ended).code, 9);
+      assert.equal((await second.ended).code, 0, "who waited gets it, at once: it was given back");
+      assert.ok(existsSync(join(scratch.path, "second")));
 
-    const stubborn = script("stubborn.sh", `touch ${scratch.path}/stubborn\nwhile :; do sleep 0.05; done\n`);
-    const losing = lock("-ttl=10s", "-max-retry=0", "app/lost", `sh ${stubborn}`);
-    await eventually("it runs", () => existsSync(join(scratch.path, "stubborn")));
-    await agent.kill();
-    const { code, said } = await losing.ended;
-    assert.equal(code, 1);
-    await eventually("it says why", () => /was lost/.test(said()));
-    assert.deepEqual(processesUnder(scratch.path), []);
-    await agent.restart();
-    await eventually("the lock is free again after its time", async () => {
-      const found = await agent.get<{ readonly Lock?: object }>("/v1/var/app/lost");
-      return found.Lock === undefined;
-    }, 30_000);
-  } finally {
-    scratch.remove();
-    await agent.remove();
-  }
-});
+      const stubborn = script("stubborn.sh", `touch ${scratch.path}/stubborn\nwhile :; do sleep 0.05; done\n`);
+      const losing = lock("-ttl=10s", "-max-retry=0", "app/lost", `sh ${stubborn}`);
+      await eventually("it runs", () => existsSync(join(scratch.path, "stubborn")));
+      await agent.kill();
+      const { code, said } = await losing.ended;
+      assert.equal(code, 1);
+      await eventually("it says why", () => /was lost/.test(said()));
+      assert.deepEqual(processesUnder(scratch.path), []);
+      await agent.restart();
+      await eventually(
+        "the lock is free again after its time",
+        async () => {
+          const found = await agent.get<{ readonly Lock?: object }>("/v1/var/app/lost");
+          return found.Lock === undefined;
+        },
+        30_000,
+      );
+    } finally {
+      scratch.remove();
+      await agent.remove();
+    }
+  },
+);

@@ -4,7 +4,8 @@ import { endpointPath, variableEndpointPath } from "../contract/mod.ts";
 import { withParameters, type QueryOptions, type Requester } from "./requester.ts";
 
 /** What is sent; the rest of a variable is the servers'. */
-export type VariableBody = Pick<Variable, "Path"> & Partial<Omit<Variable, "Path" | "Lock">> & { readonly Lock?: Partial<Variable["Lock"]> };
+export type VariableBody = Pick<Variable, "Path"> &
+  Partial<Omit<Variable, "Path" | "Lock">> & { readonly Lock?: Partial<Variable["Lock"]> };
 
 export function variableCalls(ask: Requester) {
   const at = (body: Pick<VariableBody, "Path">) => variableEndpointPath(body.Path);
@@ -18,7 +19,8 @@ export function variableCalls(ask: Requester) {
     delete: (path: string, checkIndex?: number, query?: QueryOptions) =>
       ask.delete<null>(variableEndpointPath(path), withParameters(query, { cas: checkIndex })),
     /** 409: another holds it. The answer's Lock.ID is for renew, release and write. */
-    acquireLock: (body: VariableBody, query?: QueryOptions) => ask.put<Variable>(at(body), body, withParameters(query, { "lock-acquire": true })),
+    acquireLock: (body: VariableBody, query?: QueryOptions) =>
+      ask.put<Variable>(at(body), body, withParameters(query, { "lock-acquire": true })),
     renewLock: (body: VariableBody, query?: QueryOptions) =>
       ask.put<VariableMetadata>(at(body), body, withParameters(query, { "lock-renew": true })),
     releaseLock: (body: VariableBody, query?: QueryOptions) =>

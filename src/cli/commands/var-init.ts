@@ -34,7 +34,8 @@ export const varInit: Command = {
   },
   async run({ flags, terminal, arguments: words }) {
     const format = flags.text("out") ?? "hcl";
-    if (format !== "hcl" && format !== "json") throw new UsageError(`invalid value ${JSON.stringify(format)} for flag -out: want hcl or json`);
+    if (format !== "hcl" && format !== "json")
+      throw new UsageError(`invalid value ${JSON.stringify(format)} for flag -out: want hcl or json`);
     const file = words[0] ?? `spec.nv.${format}`;
     if (existsSync(file)) {
       throw new NamedError("VARIABLE_FILE_EXISTS", `Cannot write ${JSON.stringify(file)}: it already exists`, {
@@ -42,7 +43,11 @@ export const varInit: Command = {
       });
     }
     // Its items may become secrets.
-    const hcl = flags.flag("quiet") ? EXAMPLE_HCL.replace(/^#.*\n/gm, "").replace(/\n{3,}/g, "\n\n").trimStart() : EXAMPLE_HCL;
+    const hcl = flags.flag("quiet")
+      ? EXAMPLE_HCL.replace(/^#.*\n/gm, "")
+          .replace(/\n{3,}/g, "\n\n")
+          .trimStart()
+      : EXAMPLE_HCL;
     writeFileSync(file, format === "hcl" ? hcl : EXAMPLE_JSON, { flag: "wx", mode: 0o600 });
     terminal.print(`Example variable specification written to ${file}`);
     return 0;

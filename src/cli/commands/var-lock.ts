@@ -33,7 +33,11 @@ export const varLock: Command = {
     backoff: { kind: "duration", value: "duration", about: "How long to wait between those (default 1s)" },
     shell: { kind: "boolean", about: "Run the child by $SHELL, or /bin/sh (default true)" },
     "early-return": { kind: "boolean", about: "Fail when another holds it, instead of waiting" },
-    in: { kind: "text", value: "format", about: "What a specification is written in, hcl or json, where its name does not say (default json)" },
+    in: {
+      kind: "text",
+      value: "format",
+      about: "What a specification is written in, hcl or json, where its name does not say (default json)",
+    },
     verbose: { kind: "boolean", about: "Say more, on standard error" },
     v: { kind: "boolean", about: "As -verbose" },
   },
@@ -89,7 +93,12 @@ async function acquire(
 
 async function holdWhile(
   context: Context,
-  { lock, namespace, words, tell }: { readonly lock: Held; readonly namespace: string | undefined; readonly words: readonly string[]; readonly tell: Tell },
+  {
+    lock,
+    namespace,
+    words,
+    tell,
+  }: { readonly lock: Held; readonly namespace: string | undefined; readonly words: readonly string[]; readonly tell: Tell },
 ): Promise<number> {
   const { api, terminal, interrupted } = context;
   const query = namespace === undefined ? {} : { namespace };
@@ -102,10 +111,12 @@ async function holdWhile(
   interrupted.addEventListener("abort", interrupt);
   try {
     let lost: string | undefined;
-    const renewing = renew(context, lock, (signal) => api.variables.renewLock(body, { ...query, signal }), over.signal).then(async (why) => {
-      lost = why;
-      if (lost !== undefined) await endChild(child, send, ended);
-    });
+    const renewing = renew(context, lock, (signal) => api.variables.renewLock(body, { ...query, signal }), over.signal).then(
+      async (why) => {
+        lost = why;
+        if (lost !== undefined) await endChild(child, send, ended);
+      },
+    );
     const code = await ended;
     over.abort();
     await renewing;
@@ -132,7 +143,7 @@ async function renew(
   const most = flags.whole("max-retry") ?? MAX_RETRY;
   const backoffMs = (flags.duration("backoff") ?? BACKOFF_NS) / 1e6;
   const pause = (ms: number) => sleep(ms, undefined, { signal: over }).catch(() => undefined);
-  for (let failed = 0; ; ) {
+  for (let failed = 0; ;) {
     await pause(failed === 0 ? lock.ttlMs / 2 : backoffMs);
     if (over.aborted) return undefined;
     try {
@@ -175,7 +186,16 @@ function startChild({ flags, environment }: Context, words: readonly string[]): 
   return { child, ended, send };
 }
 
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 };
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+};
 
 async function endChild(child: ChildProcess, send: Child["send"], ended: Promise<unknown>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

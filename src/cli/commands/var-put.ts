@@ -19,7 +19,11 @@ export const varPut: Command = {
   flags: {
     "check-index": { kind: "whole", value: "index", about: "Only if the variable's index is this; 0: only if there is none" },
     force: { kind: "boolean", about: "Whatever is there now" },
-    in: { kind: "text", value: "format", about: "What a specification is written in, hcl or json, where its name does not say (default json)" },
+    in: {
+      kind: "text",
+      value: "format",
+      about: "What a specification is written in, hcl or json, where its name does not say (default json)",
+    },
     verbose: { kind: "boolean", about: "Say more, on standard error" },
     v: { kind: "boolean", about: "As -verbose" },
     ...OUTPUT_FLAGS,

@@ -106,7 +106,13 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
   }
 
   async function look(): Promise<void> {
-    for (const step of dueSteps(keys(), clock.nowNs(), policy, (beforeNs) => lives(context, beforeNs), (id) => seals(context, id))) {
+    for (const step of dueSteps(
+      keys(),
+      clock.nowNs(),
+      policy,
+      (beforeNs) => lives(context, beforeNs),
+      (id) => seals(context, id),
+    )) {
       if (closed) return;
       await take(step);
     }
@@ -169,7 +175,8 @@ export function createKeyring(context: ServerContext, encryption: KeyEncryption,
         const since = inactiveSince(key, all);
         // Not even by force: nobody could read that again.
         if (seals(context, id)) throw rootKeySeals(id);
-        if (key.State !== "active" && key.State !== "prepublished" && !force && (since === undefined || lives(context, since))) throw rootKeyInUse(id);
+        if (key.State !== "active" && key.State !== "prepublished" && !force && (since === undefined || lives(context, since)))
+          throw rootKeyInUse(id);
         return { Index: await drop(id) };
       }),
 

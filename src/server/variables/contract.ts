@@ -33,10 +33,11 @@ export interface Variables {
   open(sealed: SealedVariable): Promise<Variable>;
   /** `checkIndex` 0: must not exist. null: no check. */
   put(asker: Asker, request: VariableRequest, checkIndex: number | null): Promise<VariableWritten>;
-  delete(asker: Asker, place: VariablePlace, options: { readonly checkIndex: number | null; readonly lockId: string }): Promise<
-    | { readonly ok: true; readonly Index: number }
-    | Extract<VariableWritten, { readonly ok: false }>
-  >;
+  delete(
+    asker: Asker,
+    place: VariablePlace,
+    options: { readonly checkIndex: number | null; readonly lockId: string },
+  ): Promise<{ readonly ok: true; readonly Index: number } | Extract<VariableWritten, { readonly ok: false }>>;
   /** The answer's Lock has its ID. Items, when there are any, replace those that are there. */
   acquire(asker: Asker, request: VariableRequest): Promise<VariableWritten>;
   renew(asker: Asker, request: VariableRequest): Promise<VariableWritten>;

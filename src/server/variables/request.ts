@@ -36,7 +36,10 @@ export function requireSize(items: Items): void {
 }
 
 /** "" stands for the default. Nanoseconds. */
-export function lockTimes({ TTL, LockDelay }: Pick<VariableLock, "TTL" | "LockDelay">): { readonly TTL: number; readonly LockDelay: number } {
+export function lockTimes({ TTL, LockDelay }: Pick<VariableLock, "TTL" | "LockDelay">): {
+  readonly TTL: number;
+  readonly LockDelay: number;
+} {
   return { TTL: lockTime("TTL", TTL), LockDelay: lockTime("LockDelay", LockDelay) };
 }
 

@@ -38,7 +38,10 @@ export function whyDenied(asker: Asker, { access, Namespace, Path }: Asked): { r
   const who = nameOf(asker);
   const cannot = `${who} may not ${access} variable "${Path}" of namespace "${Namespace}"`;
   if (Namespace !== asker.Namespace) {
-    return { reason: `${cannot}: a workload sees the variables of its own namespace only`, fix: `Keep it in namespace "${asker.Namespace}".` };
+    return {
+      reason: `${cannot}: a workload sees the variables of its own namespace only`,
+      fix: `Keep it in namespace "${asker.Namespace}".`,
+    };
   }
   if (Path !== "nomad" && !Path.startsWith("nomad/")) return null;
   const own = ownPaths(asker);

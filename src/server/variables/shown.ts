@@ -15,5 +15,13 @@ function lockOf({ ID, TTL, LockDelay }: NonNullable<SealedVariable["Lock"]>, loc
 
 /** What stands in the way of a write is that there is nothing. */
 export function absent({ Namespace, Path }: VariablePlace): VariableConflict {
-  return { Namespace: Namespace as SealedVariable["Namespace"], Path, CreateIndex: 0, ModifyIndex: 0, CreateTime: 0, ModifyTime: 0, Items: null };
+  return {
+    Namespace: Namespace as SealedVariable["Namespace"],
+    Path,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    CreateTime: 0,
+    ModifyTime: 0,
+    Items: null,
+  };
 }

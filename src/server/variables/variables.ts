@@ -47,7 +47,9 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
     for (let tries = 1; ; tries++) {
       const key = await sealer.active();
       const Namespace = place.Namespace as Namespace;
-      const outcome = await cluster.propose(command({ Namespace, Path: place.Path, ...sealItems(key, { Namespace, Path: place.Path }, items) }));
+      const outcome = await cluster.propose(
+        command({ Namespace, Path: place.Path, ...sealItems(key, { Namespace, Path: place.Path }, items) }),
+      );
       const stale = !outcome.ok && outcome.code === "invalid" && cluster.state.snapshot().activeRootKey()?.KeyID !== key.id;
       if (!stale || tries === SEALS_MAX) return outcome;
     }
@@ -96,7 +98,10 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
       const claims = await verifyIdentity(context, token);
       const allocation = claims === undefined ? undefined : cluster.state.snapshot().allocation(claims.nomad_allocation_id);
       if (claims === undefined || allocation === undefined) {
-        throw variableDenied("the workload identity is not one of this cluster, has expired, or its allocation has ended", "Ask with the task's present identity.");
+        throw variableDenied(
+          "the workload identity is not one of this cluster, has expired, or its allocation has ended",
+          "Ask with the task's present identity.",
+        );
       }
       return workloadOfClaims(claims, allocation);
     },
@@ -111,7 +116,12 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
       requireSize(request.Items);
       requireSameTimes(request, current(request));
       const LockID = request.Lock.ID;
-      const outcome = await propose(request, request.Items, (Variable) => ({ type: "variable-put", Variable, CheckIndex: checkIndex, LockID }));
+      const outcome = await propose(request, request.Items, (Variable) => ({
+        type: "variable-put",
+        Variable,
+        CheckIndex: checkIndex,
+        LockID,
+      }));
       return written(asker, placeOf(request), outcome, { items: request.Items, lockId: LockID });
     },
 
@@ -137,7 +147,7 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
       const place = placeOf(request);
       const held = current(place);
       // Asked again by who holds it: an answer was lost on the way.
-      if (held?.Lock != null && held.Lock.ID === request.Lock.ID && locks.renew(held, request.Lock.ID)) {
+      if (held !== undefined && held.Lock?.ID === request.Lock.ID && locks.renew(held, request.Lock.ID)) {
         return { ok: true, Index: held.ModifyIndex, Variable: { ...metadataOf(held, request.Lock.ID), Items: await sealer.open(held) } };
       }
       const Lock = { ID: random.uuid(), ...times };
@@ -153,7 +163,8 @@ export function createVariables(context: ServerContext, { sealer, locks, reader 
     },
 
     async release(asker, request) {
-      if (Object.keys(request.Items).length > 0) throw badRequest("Cannot release lock: items are given, wanted none: they are not written by this");
+      if (Object.keys(request.Items).length > 0)
+        throw badRequest("Cannot release lock: items are given, wanted none: they are not written by this");
       if (heldLock(asker, request) === undefined) return conflict(asker, placeOf(request));
       const { Namespace, Path } = request;
       const outcome = await cluster.propose({
@@ -178,7 +189,10 @@ function placeOf({ Namespace, Path }: VariablePlace): VariablePlace {
 function requireSameTimes({ Lock }: VariableRequest, held: SealedVariable | undefined): void {
   if (held === undefined || held.Lock === null || Lock.ID !== held.Lock.ID) return;
   const { TTL, LockDelay } = metadataOf(held).Lock ?? { TTL: "", LockDelay: "" };
-  if ((Lock.TTL === "" || lockTimes(Lock).TTL === held.Lock.TTL) && (Lock.LockDelay === "" || lockTimes(Lock).LockDelay === held.Lock.LockDelay)) {
+  if (
+    (Lock.TTL === "" || lockTimes(Lock).TTL === held.Lock.TTL) &&
+    (Lock.LockDelay === "" || lockTimes(Lock).LockDelay === held.Lock.LockDelay)
+  ) {
     return;
   }
   throw badRequest(`Cannot store variable: its lock is held with TTL ${TTL} and LockDelay ${LockDelay}, wanted the same or none`);

@@ -23,8 +23,8 @@ export function createPathWatch(
   let waiting = 0;
 
   function wake(of: Map<string, Set<Wake>>, key: string): void {
-    // A list of its own: who is woken leaves the set.
-    for (const each of [...(of.get(key) ?? [])]) each(true);
+    // Who is woken leaves the set, which a set bears.
+    for (const each of of.get(key) ?? []) each(true);
   }
 
   function observe({ variables, goneVariables }: Change): void {
@@ -63,7 +63,7 @@ export function createPathWatch(
     },
     close() {
       unsubscribe();
-      for (const all of [exact, prefixes]) for (const set of [...all.values()]) for (const each of [...set]) each(false);
+      for (const all of [exact, prefixes]) for (const set of all.values()) for (const each of set) each(false);
     },
   };
 }

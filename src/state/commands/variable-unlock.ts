@@ -9,7 +9,8 @@ export function applyVariableUnlock(draft: Draft, command: VariableUnlock): Refu
   const before = variableOf(draft, command);
   const cannot = `Cannot unlock variable "${command.Path}"`;
   if (before === undefined) return { code: "missing", reason: `${cannot}: there is none` };
-  if (before.Lock === null || before.Lock.ID !== command.LockID) return { code: "conflict", reason: `${cannot}: this lock does not hold it` };
+  if (before.Lock === null || before.Lock.ID !== command.LockID)
+    return { code: "conflict", reason: `${cannot}: this lock does not hold it` };
   putVariable(draft, { ...before, Lock: null, LockFreeAt: command.Lost ? draft.time + before.Lock.LockDelay : 0 });
   return undefined;
 }

@@ -46,7 +46,10 @@ test("only the active root key seals; what it seals keeps it, and sealing anew m
   hand.write({ type: "variables-reseal", KeyID: "key-2", Variables: [{ ...anew, ModifyIndex: index }] });
   const sealed = hand.state.snapshot().variable("default", "a");
   assert.deepEqual([sealed?.KeyID, sealed?.Data, sealed?.ModifyIndex], ["key-2", "sealed anew", index]);
-  assert.deepEqual(changes.flatMap(({ variables, goneVariables }) => [...variables, ...goneVariables]), []);
+  assert.deepEqual(
+    changes.flatMap(({ variables, goneVariables }) => [...variables, ...goneVariables]),
+    [],
+  );
   assert.equal(hand.state.snapshot().tableIndex("variables"), index);
   assert.equal(hand.write({ type: "root-key-delete", KeyID: "key-1" }).ok, true);
 });
@@ -68,6 +71,9 @@ test("variables and their locks are in a snapshot; one of before there were any 
   const after = await restoreState(hand.state.save(), options);
   assert.equal(after.digest(), hand.state.digest());
   assert.deepEqual(after.snapshot().variable("default", "a")?.Lock, LOCK);
-  assert.deepEqual([...after.snapshot().variablesSealedWith("key-1")].map(({ Path }) => Path), ["a", "b"]);
+  assert.deepEqual(
+    [...after.snapshot().variablesSealedWith("key-1")].map(({ Path }) => Path),
+    ["a", "b"],
+  );
   assert.notEqual(createState(options).digest(), after.digest());
 });

@@ -37,7 +37,12 @@ export async function perform(result: Result, to: Answering): Promise<void> {
     case "text":
       return sendText(result.text, result.contentType ?? "text/plain; charset=utf-8", result.meta, to);
     case "empty":
-      to.response.writeHead(result.meta.status ?? 200, { ...head(to, result.meta, undefined), ...(result.meta.status === 204 ? {} : { "content-length": "0" }) }).end();
+      to.response
+        .writeHead(result.meta.status ?? 200, {
+          ...head(to, result.meta, undefined),
+          ...(result.meta.status === 204 ? {} : { "content-length": "0" }),
+        })
+        .end();
       return;
     case "bytes":
       to.response.writeHead(result.meta.status ?? 200, {

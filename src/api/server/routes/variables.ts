@@ -32,7 +32,9 @@ function listFor(variables: Variables, asker: Asker): Handler {
           }
         };
         const backwards = call.query.flag("reverse", false, true);
-        const source = backwards ? shown() : { from: (token: string | undefined) => shown(token === undefined ? undefined : placeOf(token)) };
+        const source = backwards
+          ? shown()
+          : { from: (token: string | undefined) => shown(token === undefined ? undefined : placeOf(token)) };
         const found = await page(call, source, byPlace);
         return list(found.items, (one) => JSON.stringify(one), { index, nextToken: found.nextToken });
       },
@@ -140,7 +142,8 @@ function bodyOf(call: Call, optional = false): Body {
 function requestOf(call: Call, body: Body): VariableRequest {
   const Path = pathOf(call);
   const named = body.text("Path").replace(/^\/+|\/+$/g, "");
-  if (named !== "" && named !== Path) throw badRequest(`Cannot store variable: its path is ${JSON.stringify(named.slice(0, 200))}, the request's another`);
+  if (named !== "" && named !== Path)
+    throw badRequest(`Cannot store variable: its path is ${JSON.stringify(named.slice(0, 200))}, the request's another`);
   const lock = body.object("Lock");
   return {
     Namespace: body.text("Namespace") || call.namespace,

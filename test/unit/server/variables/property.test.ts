@@ -32,7 +32,13 @@ interface Model {
 
 const path = fc.constantFrom(...PATHS);
 const action = fc.oneof(
-  fc.record({ do: fc.constant("put" as const), path, text: fc.string({ maxLength: 20 }), check: fc.constantFrom("none", "right", "wrong"), mine: fc.boolean() }),
+  fc.record({
+    do: fc.constant("put" as const),
+    path,
+    text: fc.string({ maxLength: 20 }),
+    check: fc.constantFrom("none", "right", "wrong"),
+    mine: fc.boolean(),
+  }),
   fc.record({ do: fc.constant("delete" as const), path, check: fc.constantFrom("none", "right", "wrong"), mine: fc.boolean() }),
   fc.record({ do: fc.constant("acquire" as const), path }),
   fc.record({ do: fc.constant("renew" as const), path, mine: fc.boolean() }),
@@ -110,7 +116,10 @@ async function carryOut(world: World, model: Model, each: Action): Promise<void>
     return;
   }
   if (each.do === "acquire") {
-    const taken = await variables.acquire(null, { ...request({}), Lock: { ID: "", TTL: `${TTL_MS / 1e3}s`, LockDelay: `${DELAY_MS / 1e3}s` } });
+    const taken = await variables.acquire(null, {
+      ...request({}),
+      Lock: { ID: "", TTL: `${TTL_MS / 1e3}s`, LockDelay: `${DELAY_MS / 1e3}s` },
+    });
     assert.equal(taken.ok, lock === undefined && (model.free.get(at) ?? 0) <= now);
     if (!taken.ok) return;
     model.values.set(at, { items: known?.items ?? {}, index: taken.Index });
@@ -132,7 +141,10 @@ async function carryOut(world: World, model: Model, each: Action): Promise<void>
 
 async function same(world: World, model: Model): Promise<void> {
   const stored = [...world.cluster.state.snapshot().variables("*")];
-  assert.deepEqual(stored.map(({ Path }) => Path), PATHS.filter((each) => model.values.has(each)));
+  assert.deepEqual(
+    stored.map(({ Path }) => Path),
+    PATHS.filter((each) => model.values.has(each)),
+  );
   for (const sealed of stored) {
     const known = model.values.get(sealed.Path);
     assert.equal(sealed.ModifyIndex, known?.index);

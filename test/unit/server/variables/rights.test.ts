@@ -40,7 +40,8 @@ for (const [who, asker, Namespace, Path, may] of [
 
 test("who is denied learns whose identity it was, which path, and what it may read", () => {
   const denied = whyDenied(task, { access: "read", Namespace: "default", Path: "nomad/jobs/other" });
-  for (const word of ['task "nginx"', 'job "web"', '"nomad/jobs/other"', '"nomad/jobs/web/front/nginx"']) assert.ok(denied?.reason.includes(word), word);
+  for (const word of ['task "nginx"', 'job "web"', '"nomad/jobs/other"', '"nomad/jobs/web/front/nginx"'])
+    assert.ok(denied?.reason.includes(word), word);
   assert.match(denied?.fix ?? "", /"nomad\/jobs\/web"/);
   assert.deepEqual(ownPaths(task), ["nomad/jobs", "nomad/jobs/web", "nomad/jobs/web/front", "nomad/jobs/web/front/nginx"]);
 });

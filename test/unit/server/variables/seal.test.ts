@@ -9,7 +9,8 @@ const place = { Namespace: "default" as Namespace, Path: "app/config" };
 const ITEMS = { password: "hunter2-very-secret", empty: "", "with = sign": "ünïcode ${x}\n" };
 const key = sealingKeyOf({ id: "key-1", sealSecret: createSecretKey(randomBytes(32)) });
 const sealed = { ...place, ...sealItems(key, place, ITEMS) };
-const refused = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "VARIABLE_UNREADABLE" && !thrown.message.includes("hunter2");
+const refused = (thrown: unknown) =>
+  thrown instanceof NamedError && thrown.code === "VARIABLE_UNREADABLE" && !thrown.message.includes("hunter2");
 
 test("what is sealed opens to the same items, and says nothing of them", () => {
   assert.deepEqual(openItems(key, sealed), ITEMS);

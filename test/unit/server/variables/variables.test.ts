@@ -57,7 +57,8 @@ test("a variable is stored sealed, replaced only as it was believed to be, and d
       assert.ok((await variables.delete(null, request("app/db"), { checkIndex: second.Index, lockId: "" })).ok);
       assert.ok((await variables.delete(null, request("app/db"), { checkIndex: null, lockId: "" })).ok);
       assert.equal(sealedAt(world, "app/db"), undefined);
-      for (const change of seen) assert.ok(!change.includes("hunter"), "no change of the state, and so no event or entry of the log, has a value");
+      for (const change of seen)
+        assert.ok(!change.includes("hunter"), "no change of the state, and so no event or entry of the log, has a value");
     },
     (change) => void seen.push(JSON.stringify(change)),
   );
@@ -68,13 +69,27 @@ test("what cannot be stored is refused with what is wrong, and never a value", (
     const { variables } = world.server;
     const put = (path: string, items: Record<string, string>, namespace = "default") =>
       variables.put(null, { ...request(path, items), Namespace: namespace }, null);
-    for (const path of ["", "a b", "a.b", "ä", "a//b", "x".repeat(129), "nomad", "nomad/other", "nomad/job-templates", "nomad/job-templates/a/b"])
+    for (const path of [
+      "",
+      "a b",
+      "a.b",
+      "ä",
+      "a//b",
+      "x".repeat(129),
+      "nomad",
+      "nomad/other",
+      "nomad/job-templates",
+      "nomad/job-templates/a/b",
+    ])
       await assert.rejects(put(path, { a: "b" }), isCode("VARIABLE_PATH_INVALID"), path);
     for (const path of ["nomad/jobs", "nomad/jobs/web/group/task", "nomad/job-templates/web", "x".repeat(128), "a-_~/B9"])
       assert.ok((await put(path, { a: "b" })).ok, path);
     await assert.rejects(put("app", {}), /no items/);
     await assert.rejects(put("app", { "": "x" }), /no name/);
-    await assert.rejects(put("app", { a: "s3cret".repeat(11_000) }), (error: Error) => /64 KiB/.test(error.message) && !error.message.includes("s3cret"));
+    await assert.rejects(
+      put("app", { a: "s3cret".repeat(11_000) }),
+      (error: Error) => /64 KiB/.test(error.message) && !error.message.includes("s3cret"),
+    );
     assert.ok((await put("app", { a: "x".repeat(64 * 1024 - 1) })).ok);
     await assert.rejects(put("app", { a: "b" }, "nowhere"), /no namespace "nowhere"/);
     await assert.rejects(put("app", { a: "b" }, "*"), /wanted one namespace/);
@@ -120,7 +135,8 @@ test("a lock keeps others out until it is released; its holder writes with its i
 
     await assert.rejects(variables.renew(null, request("locks/none", {}, { ID })), isCode("VARIABLE_NOT_FOUND"));
     await assert.rejects(variables.renew(null, request("locks/one")), /no ID/);
-    for (const TTL of ["9s", "25h", "soon"]) await assert.rejects(variables.acquire(null, request("locks/two", {}, { TTL })), /from 10s to 24h/);
+    for (const TTL of ["9s", "25h", "soon"])
+      await assert.rejects(variables.acquire(null, request("locks/two", {}, { TTL })), /from 10s to 24h/);
   }));
 
 test("a lock that is not renewed is lost after its TTL, and nobody gets it before its delay is over", () =>
@@ -222,7 +238,11 @@ test("a task reads through its node what its identity may, waits for news of it,
     assert.ok(allocation !== undefined && node.allocations.size === 1);
     const group = allocation.Job.TaskGroups[0];
     const task = group?.Tasks[0]?.Name ?? "";
-    const ask = (Path: string, more: { AfterIndex?: number; List?: boolean; Namespace?: string; Task?: string } = {}, nodeId: NodeId = allocation.NodeID) =>
+    const ask = (
+      Path: string,
+      more: { AfterIndex?: number; List?: boolean; Namespace?: string; Task?: string } = {},
+      nodeId: NodeId = allocation.NodeID,
+    ) =>
       variables.readVariable(nodeId, { AllocationID: allocation.ID, Task: task, Namespace: "", Path, List: false, AfterIndex: 0, ...more });
 
     const none = await ask("nomad/jobs/web");
@@ -234,7 +254,9 @@ test("a task reads through its node what its identity may, waits for news of it,
 
     let answered = 0;
     const waits = ask("nomad/jobs/web", { AfterIndex: found.Index }).finally(() => answered++);
-    const gone = ask(`nomad/jobs/web/${group?.Name}`, { AfterIndex: found.Index + 1_000 }).finally(() => answered++).catch(() => undefined);
+    const gone = ask(`nomad/jobs/web/${group?.Name}`, { AfterIndex: found.Index + 1_000 })
+      .finally(() => answered++)
+      .catch(() => undefined);
     const listed = ask("nomad/jobs", { AfterIndex: found.Index, List: true }).finally(() => answered++);
     await variables.put(null, request("app/else", { a: "b" }), null);
     await new Promise(setImmediate);
@@ -242,18 +264,31 @@ test("a task reads through its node what its identity may, waits for news of it,
     await variables.put(null, request("nomad/jobs/web", { key: "two" }), null);
     assert.deepEqual((await waits).Variable?.Items, { key: "two" });
     await variables.put(null, request("nomad/jobs/other", { key: "foreign" }), null);
-    assert.deepEqual((await listed).List.map(({ Path }) => Path), ["nomad/jobs/web"]);
+    assert.deepEqual(
+      (await listed).List.map(({ Path }) => Path),
+      ["nomad/jobs/web"],
+    );
     await world.clock.advance(20_500);
     await gone;
     assert.equal(answered, 3);
 
-    await assert.rejects(ask("nomad/jobs/other"), (error: unknown) => isCode("VARIABLE_DENIED")(error) && !String(error).includes("foreign"));
+    await assert.rejects(
+      ask("nomad/jobs/other"),
+      (error: unknown) => isCode("VARIABLE_DENIED")(error) && !String(error).includes("foreign"),
+    );
     await assert.rejects(ask("nomad/jobs/web", { Namespace: "prod" }), isCode("VARIABLE_DENIED"));
     await assert.rejects(ask("nomad/jobs/web", { Task: "another" }), isCode("VARIABLE_DENIED"));
     await assert.rejects(ask("nomad/jobs/web", {}, "another-node" as NodeId), isCode("VARIABLE_DENIED"));
     await assert.rejects(ask("not a path"), isCode("VARIABLE_PATH_INVALID"));
     await assert.rejects(
-      variables.readVariable(allocation.NodeID, { AllocationID: "none" as AllocationId, Task: task, Namespace: "", Path: "app", List: false, AfterIndex: 0 }),
+      variables.readVariable(allocation.NodeID, {
+        AllocationID: "none" as AllocationId,
+        Task: task,
+        Namespace: "",
+        Path: "app",
+        List: false,
+        AfterIndex: 0,
+      }),
       isCode("VARIABLE_DENIED"),
     );
   }));
