@@ -16,7 +16,7 @@ import type { Fact } from "#template";
 import { isDeepStrictEqual } from "node:util";
 import { orAborted } from "../or-aborted.ts";
 import { codeOf, isTokenTrouble, Pace, problemOf } from "./pace.ts";
-import { endAtMs, isLeased, isShrinking, nextAct, recordOf, type NextAct, type PrivateRecord } from "./private-record.ts";
+import { endAtMs, isLeased, nextAct, recordOf, type NextAct, type PrivateRecord } from "./private-record.ts";
 import { Rest } from "./rest.ts";
 import { PROOF_MS, type Member, type ThingWatch } from "./watch.ts";
 
@@ -282,12 +282,14 @@ export class Look implements Member {
     const { shelf, clock, source, meant, whose, thing } = this.#needs;
     const { signal } = this.#over;
     if (act === "renew" && held.lease !== null) {
+      // Its life is counted by its system, which answers a while after it began.
+      const leasedAtMs = clock.nowMs();
       const lease = await shelf.renew(held, held.lease, token, signal);
       if (signal.aborted) return "kept";
-      const renewed: PrivateRecord = { ...held, lease, leasedAtMs: clock.nowMs() };
+      const renewed: PrivateRecord = { ...held, lease, leasedAtMs };
       shelf.keep(renewed);
       this.#held = renewed;
-      return isShrinking(renewed) ? "anew" : "kept";
+      return "kept";
     }
     if (source === undefined) return "anew";
     const reading = await source.read(meant, { token, after: held.index, signal });

@@ -32,7 +32,7 @@ export interface PrivateRecord {
 
 const PREFIX = "private-reading/";
 /** Whatever a system says: not read or renewed more often. */
-const BREATH_MS = 5_000;
+const BREATH_MS = 1_000;
 /** Of a life: renewed then, or replaced; so that a third of it is left for whatever does not go well. */
 const ACT_AT = 2 / 3;
 const JITTER = 0.1;
@@ -85,14 +85,16 @@ export type NextAct = { readonly act: "read" | "renew" | "wait"; readonly atMs: 
  * What to do for it next, and when. `jitter` in [0, 1), drawn once.
  *
  *   wait    its system says when it changes          read    made anew, before the end of this one
- *   renew   at two thirds of what is left of its lease
+ *   renew   at two thirds of its lease; once that gave it less than before, there is no more to be had: it is replaced while a third of a
+ *           life is left
  */
 export function nextAct(record: PrivateRecord, jitter: number): NextAct {
-  const { lease, leasedAtMs, againAtMs, readAtMs, index } = record;
+  const { lease, lifeMs, leasedAtMs, againAtMs, readAtMs, index } = record;
   const early = 1 - JITTER * jitter;
   const leaseActMs = lease === null ? null : leasedAtMs + Math.max(BREATH_MS, lease.durationMs * ACT_AT * early);
   const againMs = againAtMs === null ? null : readAtMs + Math.max(BREATH_MS, (againAtMs - readAtMs) * early);
   if (lease !== null && lease.id !== "" && lease.renewable && leaseActMs !== null) {
+    if (isLast(record)) return { act: "read", atMs: leasedAtMs + lease.durationMs - lifeMs * (1 - ACT_AT * early) };
     if (againMs === null || leaseActMs < againMs) return { act: "renew", atMs: leaseActMs };
     return { act: "read", atMs: againMs };
   }
@@ -101,7 +103,7 @@ export function nextAct(record: PrivateRecord, jitter: number): NextAct {
   return { act: "read", atMs: Number.isFinite(readMs) ? readMs : readAtMs + AGAIN_MS };
 }
 
-/** Too little is left for another round. */
-export function isShrinking({ lease, lifeMs }: PrivateRecord): boolean {
-  return lease !== null && lease.durationMs < lifeMs * (1 - ACT_AT);
+/** Its system gives it no other life: it was renewed up to the longest it may live. */
+function isLast({ lease, lifeMs }: PrivateRecord): boolean {
+  return lease !== null && lease.durationMs < lifeMs;
 }

@@ -63,6 +63,31 @@ describe("credentials made for one task", () => {
     });
   }
 
+  test("are replaced while a quarter of a life is left at least, wherever the last renewal fell, and never a life too early", async () => {
+    for (let maxMs = 60 * SECOND; maxMs <= 180 * SECOND; maxMs += 5 * SECOND) {
+      const world = createCredsWorld({ maxMs });
+      world.reader("a").want([creds]);
+      await world.clock.settle();
+      for (let second = 0; second < 400; second++) {
+        assert.ok(works(world, "a", 15 * SECOND), `longest ${maxMs} ms, second ${second}`);
+        await world.clock.advance(SECOND);
+      }
+      const livesAtMost = Math.ceil((400 * SECOND) / (maxMs - 30 * SECOND)) + 1;
+      assert.ok(world.vault.counts.made <= livesAtMost, `longest ${maxMs} ms: ${world.vault.counts.made} made, want ${livesAtMost} at most`);
+    }
+  });
+
+  test("work when they live for three seconds only", async () => {
+    const world = createCredsWorld({ lifeMs: 3 * SECOND, maxMs: 9 * SECOND });
+    world.reader("a").want([creds]);
+    await world.clock.settle();
+    for (let tenth = 0; tenth < 300; tenth++) {
+      assert.ok(works(world, "a", SECOND / 2), `${tenth} tenths of a second`);
+      await world.clock.advance(SECOND / 10);
+    }
+    assert.ok(world.vault.counts.made <= 5);
+  });
+
   test("are on disk, sealed, before anybody hears of them", async () => {
     const world = createCredsWorld();
     let told: readonly string[] = [];
