@@ -30,6 +30,18 @@ export function allowLength(length: number): void {
   if (length > TEXT_LENGTH_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
 }
 
+/** What is taken apart by the engine at one go: nothing ends that before it is done. */
+export const PIECES_MAX = 500_000;
+export const PARSED_LENGTH_MAX = 4 * 1024 * 1024;
+
+export function allowPieces(count: number): void {
+  if (count > PIECES_MAX) throw new TooLargeError(`what it is given has more than ${PIECES_MAX} parts`);
+}
+
+export function allowParsed(text: string): void {
+  if (text.length > PARSED_LENGTH_MAX) throw new TooLargeError("what it is to parse is larger than 4 MiB");
+}
+
 export function allowItems(count: number): void {
   if (count > ITEMS_MAX) throw new TooLargeError(`what it makes has more than ${ITEMS_MAX} items`);
 }

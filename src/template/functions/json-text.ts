@@ -1,7 +1,7 @@
 /** Values as Go's encoding/json writes them, and JSON as it reads it. */
-import { bytesOf, compareText, joined } from "../go/bytes.ts";
+import { compareText, joined } from "../go/bytes.ts";
 import { GoInteger, GoMap, GoStruct, GoText, JsonNumber, type Key, type Value } from "../go/value.ts";
-import { allowLength, fail } from "./declare.ts";
+import { allowLength, allowParsed, fail } from "./declare.ts";
 import { isEmpty, itemsOf, textOfValue } from "./reflect.ts";
 import { ShapedStruct, StandInStruct } from "./shape.ts";
 import { TimeValue } from "./time-value.ts";
@@ -75,7 +75,8 @@ function jsonString(text: string, escapeHtml: boolean): string {
 
 /** As json.Unmarshal into an interface: numbers become floats. */
 export function readJson(text: string, what: string): Value {
-  if (bytesOf(text).length === 0) return new GoMap(new Map());
+  allowParsed(text);
+  if (text === "") return new GoMap(new Map());
   let json: unknown;
   try {
     json = JSON.parse(joined(text));

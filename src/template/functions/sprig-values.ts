@@ -3,7 +3,7 @@ import { formatDuration, parseDuration } from "#std";
 import { compareText } from "../go/bytes.ts";
 import { GoInteger, GoMap, GoSlice, type Key, type Value } from "../go/value.ts";
 import { merged } from "./collections.ts";
-import { allowItems, type Declared, fail, takes, takesMany } from "./declare.ts";
+import { allowItems, allowParsed, type Declared, fail, takes, takesMany } from "./declare.ts";
 import { readFloat } from "./float-text.ts";
 import { jsonText, valueOfJson } from "./json-text.ts";
 import { deepEqual, int64, integerOf, isEmpty, itemsOf, kindOf, mapOf, typeNameOf } from "./reflect.ts";
@@ -141,6 +141,7 @@ const kept = (wanted: boolean): Declared =>
   takesMany(["map", "string"], 1, ([map, ...keys]: Args) => mapOf([...entries(map)].filter(([key]) => keys.includes(key as string) === wanted)));
 
 function fromJson(text: string): Value {
+  allowParsed(text);
   try {
     return valueOfJson(JSON.parse(text));
   } catch {

@@ -1,7 +1,7 @@
 /** Texts: cut, joined, searched, written otherwise. */
 import { bytesOf, joined, textOf } from "../go/bytes.ts";
 import { GoSlice, type Key, type Value } from "../go/value.ts";
-import { allowItems, allowLength, type Declared, fail, takes, takesMany } from "./declare.ts";
+import { allowItems, allowLength, allowPieces, PIECES_MAX, type Declared, fail, takes, takesMany } from "./declare.ts";
 import { goPattern, replaceMatches } from "./go-pattern.ts";
 import { int64, integerOf, itemsOf, kindOf, mapOf, textOfValue, typeNameOf } from "./reflect.ts";
 import { formatTime, RFC3339 } from "./time-value.ts";
@@ -16,12 +16,18 @@ export const trimSpace = (text: string): string => text.replace(OUTER_SPACES, ""
 
 export function trimSet(text: string, cutset: string): string {
   const runes = new Set(cutset);
-  const all = [...text];
   let from = 0;
-  let to = all.length;
-  while (from < to && runes.has(all[from] as string)) from++;
-  while (to > from && runes.has(all[to - 1] as string)) to--;
-  return all.slice(from, to).join("");
+  for (const rune of text) {
+    if (!runes.has(rune)) break;
+    from += rune.length;
+  }
+  let to = text.length;
+  while (to > from) {
+    const last = /[\udc00-\udfff]/.test(text[to - 1] as string) && to - 2 >= from && runes.has(text.slice(to - 2, to)) ? text.slice(to - 2, to) : (text[to - 1] as string);
+    if (!runes.has(last)) break;
+    to -= last.length;
+  }
+  return text.slice(from, to);
 }
 
 export const trimPrefix = (text: string, prefix: string): string => (text.startsWith(prefix) ? text.slice(prefix.length) : text);
@@ -34,10 +40,10 @@ export const toLower = (text: string): string => mapRunes(text, (rune) => rune.t
 function mapRunes(text: string, change: (rune: string) => string): string {
   // eslint-disable-next-line no-control-regex
   if (!/[^\0-\x7f]/.test(text)) return change(text);
-  return Array.from(text, (rune) => {
+  return text.replace(/[\s\S]/gu, (rune) => {
     const changed = change(rune);
     return [...changed].length === 1 ? changed : rune;
-  }).join("");
+  });
 }
 
 /** Of every word its first letter; what follows stays. */
@@ -46,7 +52,13 @@ export function toTitle(text: string): string {
 }
 
 export function splitText(text: string, separator: string): string[] {
-  return separator === "" ? [...text] : text.split(separator);
+  if (separator === "") {
+    allowPieces(text.length);
+    return [...text];
+  }
+  const parts = text.split(separator, PIECES_MAX + 1);
+  allowPieces(parts.length);
+  return parts;
 }
 
 export function textsOf(value: Value, what: string): string[] {
@@ -80,7 +92,7 @@ function splitToMap([outer = "", inner = "", text = ""]: Texts): Value {
 /** Every line that holds something, moved to the right. */
 export function indented(count: number, text: string): string {
   allowLength(count);
-  const lines = text.split("\n");
+  const lines = splitText(text, "\n");
   allowLength(text.length + count * lines.length);
   return lines.map((line) => (line === "" ? line : " ".repeat(count) + line)).join("\n");
 }
@@ -90,7 +102,7 @@ function indent([count, text]: readonly Value[]): Value {
 }
 
 export function replaced(text: string, from: string, to: string): string {
-  const parts = from === "" ? ["", ...text, ""] : text.split(from);
+  const parts = from === "" ? ["", ...splitText(text, ""), ""] : splitText(text, from);
   allowLength(text.length + parts.length * to.length);
   return from === "" ? parts.slice(0, -1).join(to) + to : parts.join(to);
 }

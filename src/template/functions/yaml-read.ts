@@ -2,7 +2,7 @@
 import type { Key, Value } from "../go/value.ts";
 import { GoMap } from "../go/value.ts";
 import { loadYaml } from "../lazy.ts";
-import { fail } from "./declare.ts";
+import { allowParsed, fail } from "./declare.ts";
 import { readFloat } from "./float-text.ts";
 import { uint64 } from "./reflect.ts";
 
@@ -48,9 +48,9 @@ function wholeOf(text: string): Value {
 }
 
 export function readYaml(text: string, what: string): Value {
+  allowParsed(text);
   if (text === "") return new GoMap(new Map());
-  const { parseDocument, visit, isScalar, LineCounter } = loadYaml();
-  void LineCounter;
+  const { parseDocument, visit, isScalar } = loadYaml();
   const document = parseDocument(text, { version: "1.1", schema: "yaml-1.1", merge: true, logLevel: "silent", uniqueKeys: true, customTags: (tags) => tags.filter(isUseful) });
   if (document.errors.length > 0) return fail(`${what}: the text is not YAML`);
   visit(document, {

@@ -16,12 +16,12 @@ export interface RendererOptions {
   readonly addresses?: () => readonly NodeAddress[];
   /** Of one rendering's own time. */
   readonly limitMs?: number;
-  /** Of the worker's heap; a rendering that holds half of it is refused. */
+  /** Of the worker's heap; a rendering that holds a third of it is refused. */
   readonly memoryMaxMegabytes?: number;
 }
 
 const LIMIT_MS = 10_000;
-const MEMORY_MAX_MEGABYTES = 512;
+const MEMORY_MAX_MEGABYTES = 768;
 const YOUNG_MEGABYTES = 8;
 const START_LIMIT_MS = 60_000;
 /** Facts the worker keeps, before it forgets all of them. */

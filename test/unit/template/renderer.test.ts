@@ -4,7 +4,7 @@ import { createHostClock } from "#integrations/host";
 import { createRenderer, type RenderAnswer } from "#template";
 import { requestOf } from "./rendering.ts";
 
-const renderer = createRenderer({ clock: createHostClock(), limitMs: 1500, memoryMaxMegabytes: 64, addresses: () => [{ interface: "eth0", address: "10.0.0.9" }] });
+const renderer = createRenderer({ clock: createHostClock(), limitMs: 1500, memoryMaxMegabytes: 192, addresses: () => [{ interface: "eth0", address: "10.0.0.9" }] });
 after(() => renderer.close());
 
 const said = (answer: RenderAnswer): string => (answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what);
