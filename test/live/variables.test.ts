@@ -1,5 +1,5 @@
 /**
- * Variables on a real agent: nothing it ever wrote or said holds a value, a full rotation outlives kill -9, what a task may, and a child that
+ * Variables on a real agent, by GET, PUT and DELETE of /v1/var/* and by the command line: nothing it ever wrote or said holds a value, a full rotation outlives kill -9, what a task may, and a child that
  * runs only while a lock is held.
  */
 import assert from "node:assert/strict";
