@@ -16,6 +16,7 @@ const result = await build({
     main: "src/main.ts",
     "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts",
     "template-worker": "src/template/worker/template-worker.ts",
+    "template-check": "src/template/render.ts",
     "log-keeper": "integrations/host/log-keeper/main.ts",
   },
   outdir: OUTPUT,

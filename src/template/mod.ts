@@ -9,9 +9,11 @@
  *
  * Never here: a job, a task, a token; how a thing is got or watched (client/lookout).
  *
+ * Its door costs nothing to open: the languages are loaded by the thread that renders, and by the first job with a template (check.ts).
+ *
  * Read next: contract.ts, then go/ (the language), functions/ (what it can say), handlebars/, render.ts (one round), worker/.
  */
 export * from "./contract.ts";
-export { checkTemplate } from "./render.ts";
-export { DENIED_BY_DEFAULT, FUNCTIONS } from "./functions/all.ts";
+export { checkTemplate } from "./check.ts";
+export { DENIED_BY_DEFAULT } from "./functions/denied.ts";
 export { createRenderer, type RendererOptions } from "./worker/renderer.ts";

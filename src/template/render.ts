@@ -2,8 +2,8 @@
 import type { Thing } from "#ports";
 import { messageOf } from "#std";
 import { type CheckTemplate, type RenderAnswer, RENDERED_BYTES_MAX, type RenderRequest, type TemplateProblem } from "./contract.ts";
-import { DENIED_BY_DEFAULT } from "./functions/all.ts";
 import { TooLargeError } from "./functions/declare.ts";
+import { DENIED_BY_DEFAULT } from "./functions/denied.ts";
 import { Looking } from "./functions/looking.ts";
 import { executeGoTemplate, TemplateError } from "./go/mod.ts";
 import { runHandlebars } from "./handlebars/run.ts";

@@ -27,9 +27,6 @@ export const FUNCTIONS: ReadonlyMap<string, Declared> = new Map(
   }).map(([name, declared]) => [name, counted(declared)]),
 );
 
-/** What Nomad denies when its operator says nothing. */
-export const DENIED_BY_DEFAULT: readonly string[] = ["executeTemplate", "plugin", "writeToFile"];
-
 /** `denied`: names, "*" stands for anything in them ("sprig_*"). */
 export function functionsWithout(denied: readonly string[]): ReadonlyMap<string, Declared> {
   if (denied.length === 0) return FUNCTIONS;
