@@ -21,7 +21,15 @@ export interface ReadingNeeds {
   readonly nowMs: number;
 }
 
-export const NOTHING_THERE = (againMs: number): Reading => ({ value: undefined, index: "", againMs, private: false, lease: null });
+/** Tasks wait for what is not there yet, people for those tasks: it is looked at often. */
+const ABSENT_AGAIN_MS = 5_000;
+export const nothingThere = (defaultLeaseMs: number): Reading => ({
+  value: undefined,
+  index: "",
+  againMs: Math.min(defaultLeaseMs, ABSENT_AGAIN_MS),
+  private: false,
+  lease: null,
+});
 
 /** `written`: the reading made something. `leaseName`: how the lease is called when it is given back. */
 export function secretReading(

@@ -12,7 +12,7 @@ import type { AskHow, RequestOptions, VaultConnection } from "./connection.ts";
 import { denied, thingUnreachable, type Capability, type DeniedRequest } from "./denial.ts";
 import { encoded, readWritten, served, servedPerhaps, type Mount, type WrittenPath } from "./path.ts";
 import { problemOf } from "./problem.ts";
-import { NOTHING_THERE, certificateReading, numberOf, secretReading, type Envelope, type ReadingNeeds } from "./reading.ts";
+import { certificateReading, nothingThere, numberOf, secretReading, type Envelope, type ReadingNeeds } from "./reading.ts";
 
 export interface VaultThingsOptions {
   readonly connection: VaultConnection;
@@ -73,7 +73,7 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
       const envelope = await ask(call, request, asking);
       if (envelope === undefined) {
         mounts.forget(mount);
-        return NOTHING_THERE(defaultLeaseMs);
+        return nothingThere(defaultLeaseMs);
       }
       return secretReading(envelope, { written, leaseName: (id) => leaseName(asking.namespace, connection, id) }, needs());
     },
@@ -95,7 +95,7 @@ export function vaultThings({ connection, defaultLeaseMs }: VaultThingsOptions):
     async certificate({ name, options }, asking) {
       const asked = readWritten(name);
       const envelope = await ask(writing(asked, options), { action: "issue a certificate at", path: asked.path, needs: WRITE }, asking);
-      if (envelope === undefined) return NOTHING_THERE(defaultLeaseMs);
+      if (envelope === undefined) return nothingThere(defaultLeaseMs);
       if (typeof envelope.data?.["certificate"] !== "string") {
         throw invalid(
           `Cannot issue a certificate at ${JSON.stringify(asked.path)} in Vault: what it answers holds none`,

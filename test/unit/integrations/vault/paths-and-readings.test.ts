@@ -5,7 +5,7 @@ import { describeVault } from "../../../../integrations/vault/fingerprint.ts";
 import { readClaims, skewText } from "../../../../integrations/vault/identity.ts";
 import { encoded, readWritten, served, servedPerhaps } from "../../../../integrations/vault/path.ts";
 import { VaultProblem, answeredProblem, answerText } from "../../../../integrations/vault/problem.ts";
-import { certificateReading, secretReading, type Envelope } from "../../../../integrations/vault/reading.ts";
+import { certificateReading, nothingThere, secretReading, type Envelope } from "../../../../integrations/vault/reading.ts";
 
 describe("paths of Vault", () => {
   const kv2 = { path: "team/kv/", isVersioned: true };
@@ -55,6 +55,7 @@ describe("readings of Vault", () => {
     assert.equal(read({}).againMs, 30_000);
     assert.equal(read({ data: { ttl: { "#number": "7" } } }).againMs, 30_000, "a ttl alone is somebody's value");
     assert.equal(read({ lease_id: "a/b", lease_duration: { "#number": "0" } }).againMs, 1_000, "never at once, over and over");
+    assert.deepEqual([nothingThere(30_000).againMs, nothingThere(1_000).againMs], [5_000, 1_000], "somebody waits for it");
   });
 
   test("private is what was made for who asked", () => {
