@@ -94,6 +94,11 @@ const IMPLIED = [
     fix: `start Consul beside the agent and give the agent a consul block, it is found within seconds (the agent's log says what Consul refuses); or register services with provider = "nomad"`,
   },
   {
+    reason: "${attr.vault.version} semver >= 0.6.1",
+    what: "the Vault or OpenBao",
+    fix: "start it, unseal it, and give the agent a vault block with its address: it is found within seconds (the agent's log says what is wrong)",
+  },
+  {
     reason: "${attr.nomad.service_discovery} = true",
     what: 'the registry of provider "nomad"',
     fix: 'it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"',

@@ -167,6 +167,12 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.consul.version} semver >= 1.8.0": 3 } })) },
   ],
   [
+    "no Vault",
+    "blocked",
+    `No node has the Vault or OpenBao that group "group" needs (constraint "\${attr.vault.version} semver >= 0.6.1"): start it, unseal it, and give the agent a vault block with its address: it is found within seconds (the agent's log says what is wrong)`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.vault.version} semver >= 0.6.1": 3 } })) },
+  ],
+  [
     "no Consul on some",
     "blocked",
     `Constraint "\${attr.nomad.service_discovery} = true" excludes 2 of 3 nodes, which lack the registry of provider "nomad" that group "group" needs, "a = b" 1 more: it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"`,
