@@ -2,6 +2,7 @@
 import type { TemplateText } from "./contract.ts";
 import { functionsWithout } from "./functions/all.ts";
 import type { Declared } from "./functions/declare.ts";
+import { denialBy, DENIED_BY_DEFAULT } from "./functions/denied.ts";
 import { type Parsed, parseGoTemplate } from "./go/mod.ts";
 import { compileHandlebars, type HandlebarsTemplate } from "./handlebars/compile.ts";
 
@@ -12,7 +13,8 @@ export interface Prepared {
 }
 
 const TEMPLATES_MAX = 2000;
-const CHARACTERS_MAX = 32 * 1024 * 1024;
+/** Their trees take some fifty times as much memory. */
+const CHARACTERS_MAX = 2 * 1024 * 1024;
 
 export class PreparedTemplates {
   /** The one used last comes last. */
@@ -36,6 +38,11 @@ export class PreparedTemplates {
     return prepared;
   }
 
+  forgetAll(): void {
+    this.#kept.clear();
+    this.#characters = 0;
+  }
+
   #forget(): void {
     for (const [key, { length }] of this.#kept) {
       if (this.#kept.size <= TEMPLATES_MAX && this.#characters <= CHARACTERS_MAX) return;
@@ -45,10 +52,22 @@ export class PreparedTemplates {
   }
 }
 
-/** Throws TemplateError: TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN. */
-export function prepareTemplate(template: TemplateText & { readonly errorOnMissingKey: boolean }, denied: readonly string[]): Prepared {
+/**
+ * Throws TemplateError: TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN; when `denial` is given, TEMPLATE_FUNCTION_DENIED for what it knows to
+ * mend. Without it a denied function fails when it is called.
+ */
+export function prepareTemplate(
+  template: TemplateText & { readonly errorOnMissingKey: boolean },
+  denied: readonly string[],
+  denial?: (name: string) => string | undefined,
+): Prepared {
   const { engine, text, leftDelimiter: left, rightDelimiter: right, errorOnMissingKey } = template;
   const functions = functionsWithout(denied);
-  if (engine === "handlebars") return { functions, handlebars: compileHandlebars(text, functions, errorOnMissingKey) };
-  return { functions, go: parseGoTemplate({ name: "", text, left, right, functions }) };
+  if (engine === "handlebars") return { functions, handlebars: compileHandlebars(text, functions, errorOnMissingKey, denial) };
+  return { functions, go: parseGoTemplate({ name: "", text, left, right, functions, denial }) };
+}
+
+/** Every function it names is there and may be called. Throws TemplateError. */
+export function checkPrepared(template: TemplateText, denied: readonly string[] = DENIED_BY_DEFAULT): void {
+  prepareTemplate({ ...template, errorOnMissingKey: false }, denied, denialBy(denied));
 }

@@ -5,7 +5,7 @@ import v8 from "node:v8";
 import { runInNewContext } from "node:vm";
 import { TooLargeError } from "../functions/declare.ts";
 
-export function memoryCheck(bytesMax: number): () => void {
+export function memoryCheck(bytesMax: number, giveBack: () => void): () => void {
   let collect: (() => void) | undefined;
   return () => {
     if (v8.getHeapStatistics().used_heap_size <= bytesMax) return;
@@ -14,6 +14,7 @@ export function memoryCheck(bytesMax: number): () => void {
       v8.setFlagsFromString("--expose-gc");
       collect = runInNewContext("gc") as () => void;
     }
+    giveBack();
     collect();
     if (v8.getHeapStatistics().used_heap_size > bytesMax) throw new TooLargeError("it takes more memory than a rendering may have");
   };

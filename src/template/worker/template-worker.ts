@@ -9,7 +9,7 @@ import type { WorkerReply, WorkerRequest } from "./protocol.ts";
 const port = parentPort;
 if (port === null) throw new Error("the template worker was not started as one");
 const templates = new PreparedTemplates();
-const checkMemory = memoryCheck(((resourceLimits.maxOldGenerationSizeMb ?? 768) / 3) * 1024 * 1024);
+const checkMemory = memoryCheck(((resourceLimits.maxOldGenerationSizeMb ?? 768) / 3) * 1024 * 1024, () => templates.forgetAll());
 const kept = new Map<string, Fact>();
 
 port.on("message", ({ forget, facts: sent, ...request }: WorkerRequest) => {
