@@ -52,7 +52,7 @@ export type RenderAnswer =
 
 /** No value that came from a fact or the environment stands in it. */
 export interface TemplateProblem {
-  /** TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN, TEMPLATE_FAILED, TEMPLATE_TIMEOUT, TEMPLATE_TOO_LARGE */
+  /** TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN, TEMPLATE_FUNCTION_DENIED (only of a check), TEMPLATE_FAILED, TEMPLATE_TIMEOUT, TEMPLATE_TOO_LARGE */
   readonly code: string;
   readonly message: string;
   /** Did you mean …; "" for none. */
@@ -68,7 +68,7 @@ export interface Renderer {
   close(): Promise<void>;
 }
 
-/** Is it a template at all? For plan time: nothing is rendered. undefined: it is. */
+/** Is it a template at all, and calls nothing that is denied? For plan time: nothing is rendered. undefined: it is. */
 export type CheckTemplate = (text: TemplateText, deniedFunctions?: readonly string[]) => TemplateProblem | undefined;
 
 /** Output above this is refused. */

@@ -3,11 +3,10 @@ import type { Thing } from "#ports";
 import { messageOf } from "#std";
 import { type CheckTemplate, type RenderAnswer, RENDERED_BYTES_MAX, type RenderRequest, type TemplateProblem } from "./contract.ts";
 import { TooLargeError } from "./functions/declare.ts";
-import { DENIED_BY_DEFAULT } from "./functions/denied.ts";
 import { Looking } from "./functions/looking.ts";
 import { executeGoTemplate, TemplateError } from "./go/mod.ts";
 import { runHandlebars } from "./handlebars/run.ts";
-import { type Prepared, type PreparedTemplates, prepareTemplate } from "./parsed.ts";
+import { checkPrepared, type Prepared, type PreparedTemplates } from "./parsed.ts";
 import { redacted } from "./redact.ts";
 
 export function renderTemplate(request: RenderRequest, templates: PreparedTemplates, checkMemory?: () => void): RenderAnswer {
@@ -40,9 +39,9 @@ function run({ functions, go, handlebars }: Prepared, request: RenderRequest, lo
   return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX });
 }
 
-export const checkTemplate: CheckTemplate = (template, deniedFunctions = DENIED_BY_DEFAULT) => {
+export const checkTemplate: CheckTemplate = (template, deniedFunctions) => {
   try {
-    prepareTemplate({ ...template, errorOnMissingKey: false }, deniedFunctions);
+    checkPrepared(template, deniedFunctions);
     return undefined;
   } catch (thrown) {
     return problemOf(thrown);

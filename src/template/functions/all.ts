@@ -5,6 +5,7 @@ import { COLLECTIONS } from "./collections.ts";
 import { CONSUL_FUNCTIONS } from "./consul.ts";
 import { CONVERSIONS } from "./convert.ts";
 import { type Declared, fail, takesMany } from "./declare.ts";
+import { deniedBy } from "./denied.ts";
 import { NOMAD_FUNCTIONS } from "./nomad.ts";
 import { sockaddr } from "./sockaddr.ts";
 import { SPRIG_TEXT } from "./sprig-text.ts";
@@ -30,8 +31,8 @@ export const FUNCTIONS: ReadonlyMap<string, Declared> = new Map(
 /** `denied`: names, "*" stands for anything in them ("sprig_*"). */
 export function functionsWithout(denied: readonly string[]): ReadonlyMap<string, Declared> {
   if (denied.length === 0) return FUNCTIONS;
-  const patterns = denied.map((glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", ".*")}$`));
-  return new Map([...FUNCTIONS].map(([name, declared]) => [name, patterns.some((pattern) => pattern.test(name)) ? disabled(name) : declared]));
+  const isDenied = deniedBy(denied);
+  return new Map([...FUNCTIONS].map(([name, declared]) => [name, isDenied(name) ? disabled(name) : declared]));
 }
 
 function counted(declared: Declared): Declared {

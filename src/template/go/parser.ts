@@ -18,6 +18,8 @@ export interface ParseRequest {
   readonly right: string;
   /** Names of functions besides the language's own. */
   readonly functions: { has(name: string): boolean; keys(): Iterable<string> };
+  /** Of a function that must not be called, how to mend that: TEMPLATE_FUNCTION_DENIED. Absent: all may. */
+  readonly denial?: ((name: string) => string | undefined) | undefined;
 }
 
 export interface Parsed {
@@ -43,7 +45,7 @@ const OPERAND_STARTS: ReadonlySet<TokenType> = new Set<TokenType>(["bool", "char
 const MORE_STARTS: ReadonlySet<TokenType> = new Set<TokenType>(["number", "nil", "raw string", "string", "variable", "("]);
 const NOT_EXECUTABLE: ReadonlySet<string> = new Set(["bool", "dot", "nil", "number", "string"]);
 
-/** Throws TemplateError: TEMPLATE_SYNTAX or TEMPLATE_FUNCTION_UNKNOWN. */
+/** Throws TemplateError: TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN or TEMPLATE_FUNCTION_DENIED. */
 export function parseGoTemplate(request: ParseRequest): Parsed {
   const parser = new Parser(request);
   try {
@@ -335,6 +337,7 @@ class Parser {
     switch (token.type) {
       case "identifier":
         if (!this.isFunction(token.text)) throw this.unknownFunction(token.text);
+        this.requireAllowed(token.text);
         return { kind: "identifier", position, name: token.text };
       case "dot":
       case "nil":
@@ -369,6 +372,11 @@ class Parser {
 
   private isFunction(name: string): boolean {
     return BUILTIN_NAMES.has(name) || this.request.functions.has(name);
+  }
+
+  private requireAllowed(name: string): void {
+    const fix = this.request.denial?.(name);
+    if (fix !== undefined) throw this.failure(`function "${name}" is disabled`, { code: "TEMPLATE_FUNCTION_DENIED", fix });
   }
 
   private unknownFunction(name: string): TemplateError {

@@ -4,7 +4,7 @@
  */
 import { messageOf, nearest } from "#std";
 import type { Declared } from "../functions/declare.ts";
-import { TemplateError } from "../go/mod.ts";
+import { TemplateError, type TemplateErrorCode } from "../go/mod.ts";
 import { BUILTIN_FUNCTIONS } from "./builtins.ts";
 import { loadHandlebars } from "../lazy.ts";
 
@@ -36,11 +36,17 @@ interface Call extends Located {
   readonly hash?: { readonly pairs: readonly unknown[] };
 }
 
-export function compileHandlebars(text: string, functions: ReadonlyMap<string, Declared>, strict: boolean): HandlebarsTemplate {
+export function compileHandlebars(
+  text: string,
+  functions: ReadonlyMap<string, Declared>,
+  strict: boolean,
+  denial: (name: string) => string | undefined = () => undefined,
+): HandlebarsTemplate {
   const handlebars = loadHandlebars();
   const tree = parse(handlebars, text);
   const called = new Set<string>();
-  check(handlebars, tree, (name) => functions.has(name) || BUILTIN_FUNCTIONS.has(name), [...functions.keys(), ...BUILTIN_FUNCTIONS.keys(), ...BLOCKS], called);
+  const isKnown = (name: string): boolean => functions.has(name) || BUILTIN_FUNCTIONS.has(name);
+  check(handlebars, tree, { isKnown, denial, known: [...functions.keys(), ...BUILTIN_FUNCTIONS.keys(), ...BLOCKS] }, called);
   const own = handlebars.create();
   for (const name of ["log", "helperMissing"]) own.unregisterHelper(name);
   const compiled = own.compile(text, { noEscape: true, strict, preventIndent: false });
@@ -97,24 +103,35 @@ const GOT: Readonly<Record<string, string>> = {
   EQUALS: '"=" there',
 };
 
-function check(handlebars: Handlebars, tree: unknown, isKnown: (name: string) => boolean, known: readonly string[], called: Set<string>): void {
+interface Names {
+  readonly isKnown: (name: string) => boolean;
+  /** How to mend that it is called; undefined: it may be. */
+  readonly denial: (name: string) => string | undefined;
+  readonly known: readonly string[];
+}
+
+function check(handlebars: Handlebars, tree: unknown, { isKnown, denial, known }: Names, called: Set<string>): void {
   /** Blocks around that change what names mean. */
   let depth = 0;
-  const fail = (at: Located, message: string, fix?: string): never => {
+  const fail = (at: Located, message: string, fix?: string, code: TemplateErrorCode = "TEMPLATE_SYNTAX"): never => {
     const { line, column } = at.loc.start;
     const place = { line, column: column + 1 };
-    throw new TemplateError(fix === undefined ? "TEMPLATE_SYNTAX" : "TEMPLATE_FUNCTION_UNKNOWN", `Cannot parse template: line ${line}, column ${column + 1}: ${message}`, place, fix);
+    throw new TemplateError(code, `Cannot parse template: line ${line}, column ${column + 1}: ${message}`, place, fix);
   };
   const unknown = (at: Located, name: string): never => {
     const near = nearest(name, known);
-    return fail(at, `function ${JSON.stringify(name)} is not known`, near === undefined ? "" : `Did you mean "${near}"?`);
+    return fail(at, `function ${JSON.stringify(name)} is not known`, near === undefined ? "" : `Did you mean "${near}"?`, "TEMPLATE_FUNCTION_UNKNOWN");
   };
   const lookAt = (call: Call, mustBeCall: boolean, isBlock = false): void => {
     const { path } = call;
     if (path.type !== "PathExpression" || path.data) return;
     const name = path.parts.length === 1 && path.depth === 0 && !/^(?:this|\.)/.test(String(path.original)) ? String(path.parts[0]) : undefined;
     const isCall = mustBeCall || call.params.length > 0 || (call.hash?.pairs.length ?? 0) > 0;
-    if (name !== undefined && isKnown(name)) called.add(name);
+    if (name !== undefined && isKnown(name)) {
+      const fix = denial(name);
+      if (fix !== undefined) fail(path, `function "${name}" is disabled`, fix, "TEMPLATE_FUNCTION_DENIED");
+      called.add(name);
+    }
     else if (name !== undefined && BLOCKS.includes(name)) {
       if (!isBlock && name !== "lookup") fail(path, `${name} is a block: {{#${name} …}} … {{/${name}}}`);
       if (call.params.length !== (name === "lookup" ? 2 : 1)) fail(path, `${name} takes ${name === "lookup" ? "two arguments" : "one argument"}`);

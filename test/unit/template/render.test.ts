@@ -102,6 +102,19 @@ test("a template is checked without being rendered", () => {
   assert.equal(checkTemplate({ engine: "go", leftDelimiter: "[[", rightDelimiter: "]]", text: '[[ key "a" ]] {{ x' }), undefined);
 });
 
+test("a check refuses a denied function wherever it stands, with its place; rendering only when it is called", () => {
+  const HANDLEBARS = { engine: "handlebars", leftDelimiter: "{{", rightDelimiter: "}}" } as const;
+  const go = checkTemplate({ ...GO, text: 'a\n{{ if false }}{{ executeTemplate "x" }}{{ end }}' }) ?? assert.fail();
+  assert.deepEqual([go.code, go.line, go.column], ["TEMPLATE_FUNCTION_DENIED", 2, 18]);
+  assert.match(go.message + go.fix, /"executeTemplate" is disabled.*function_denylist/);
+  const handlebars = checkTemplate({ ...HANDLEBARS, text: 'a\n {{executeTemplate "x"}}' }) ?? assert.fail();
+  assert.deepEqual([handlebars.code, handlebars.line, handlebars.column], ["TEMPLATE_FUNCTION_DENIED", 2, 4]);
+  assert.equal(checkTemplate({ ...GO, text: '{{ executeTemplate "x" }}' }, []), undefined);
+  assert.equal(checkTemplate({ ...GO, text: '{{ sprig_upper "x" }}' }, ["sprig_*"])?.code, "TEMPLATE_FUNCTION_DENIED");
+  assert.equal(checkTemplate({ ...GO, text: '{{ plugin "x" }}' }, [])?.code, "TEMPLATE_FUNCTION_DENIED");
+  assert.equal(rendered('{{ if false }}{{ executeTemplate "x" }}{{ end }}', "go", [], { deniedFunctions: DENIED_BY_DEFAULT }), "");
+});
+
 test("texts and lists larger than a rendering may be are refused before they are made", () => {
   const hostile = [
     '{{ sprig_repeat 1000000000 "x" }}',
