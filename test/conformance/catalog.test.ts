@@ -3,6 +3,7 @@ import { createHostClock } from "#integrations/host";
 import { createMemoryCatalog } from "#integrations/memory";
 import { NamedError } from "#std";
 import { nativeCatalog } from "../../src/client/registration/native-catalog.ts";
+import { QUIET_SERVERS } from "../quiet-servers.ts";
 import { catalogConformance } from "./catalog.ts";
 
 for (const provider of ["consul", "nomad"] as const) {
@@ -36,6 +37,7 @@ catalogConformance({
           node: () => ({ ID: owner, Datacenter: "dc1" }) as Node,
           allocation: (id: AllocationId) => ({ ID: id, Namespace: "default", JobID: "app" }) as Allocation,
           servers: {
+            ...QUIET_SERVERS,
             signIdentities: () => Promise.reject(new Error("nobody asks")),
             services: () => answer(() => [...services.values()].filter((each) => each.NodeID === owner)),
             upsertServices: (added) => answer(() => added.forEach((each) => services.set(each.ID, each))),
