@@ -89,6 +89,8 @@ export interface RealAgentOptions {
   readonly program?: string;
   /** Wait until the HTTP API answers and a node is ready (default true). */
   readonly ready?: boolean;
+  /** Of the HTTP API, where somebody must know it before the agent runs. Default: a free one. */
+  readonly port?: number;
 }
 
 const DEFAULT_CONFIG = {
@@ -101,7 +103,7 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
   const directory = temporaryDirectory("agent");
   const configDirectory = join(directory.path, "config");
   const dataDirectory = join(directory.path, "data");
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const rpcPort = await freePort();
   const serfPort = await freePort();
   mkdirSync(configDirectory);
