@@ -27,6 +27,15 @@ export class Places {
     if (written !== undefined) this.#written.set(same, written);
   }
 
+  /** Another of the same noun, with all that is in it: written where it was. */
+  copy<T>(noun: T): T {
+    if (Array.isArray(noun)) return noun.map((each) => this.copy(each as unknown)) as T;
+    if (typeof noun !== "object" || noun === null) return noun;
+    const same = Object.fromEntries(Object.entries(noun).map(([name, value]) => [name, this.copy(value as unknown)]));
+    this.alias(noun, same);
+    return same as T;
+  }
+
   /**
    * The innermost part of the path that was written; undefined when not even `job` was. A policy that a group has from its job (a task
    * from its group) is found there. `Templates[0].EmbeddedTmpl@3:7` is line 3, column 7 of the text, if that was written there as it is.

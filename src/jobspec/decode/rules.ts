@@ -4,6 +4,7 @@ import { Affinity, Constraint, flag, Job, labelled, LogConfig, PeriodicConfig, S
 import type { Range } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { keyOf, type Key } from "./keys.ts";
+import type { Places } from "./places.ts";
 
 type Decoded = Record<string, unknown>;
 
@@ -41,7 +42,7 @@ const RULES: ReadonlyMap<TSchema, Rule> = new Map<TSchema, Rule>([
       finish: finishJob,
     },
   ],
-  [TaskGroup, { extra: [vaultKey, secretKey], finish: (group) => inherit(group, tasksOf(group)) }],
+  [TaskGroup, { extra: [vaultKey, secretKey], finish: (group, { decoding }) => inherit(group, tasksOf(group), decoding.places) }],
   [Task, { extra: [], finish: splitIdentities }],
   [
     Constraint,
@@ -64,12 +65,12 @@ export function ruleFor(schema: TSchema): Rule | undefined {
 }
 
 /** A task right under the job is a group of one, before the written groups. */
-function finishJob(job: Decoded): void {
+function finishJob(job: Decoded, { decoding }: RuleContext): void {
   const alone = (take(job, "$tasks") ?? []) as Decoded[];
   const groups = (job["TaskGroups"] ?? []) as Decoded[];
   const all = [...alone.map((task) => ({ Name: task["Name"], Tasks: [task] }) as Decoded), ...groups];
   if (all.length > 0) job["TaskGroups"] = all;
-  inherit(job, all.flatMap(tasksOf));
+  inherit(job, all.flatMap(tasksOf), decoding.places);
 }
 
 function tasksOf(group: Decoded): Decoded[] {
@@ -77,14 +78,14 @@ function tasksOf(group: Decoded): Decoded[] {
 }
 
 /** `vault` and `secret` of a job or a group are each task's that has none of its own. */
-function inherit(from: Decoded, tasks: readonly Decoded[]): void {
+function inherit(from: Decoded, tasks: readonly Decoded[], places: Places): void {
   const vault = take(from, "$vault");
   const secrets = (take(from, "$secrets") ?? []) as Decoded[];
   for (const task of tasks) {
-    if (vault !== undefined) task["Vault"] ??= structuredClone(vault);
+    if (vault !== undefined) task["Vault"] ??= places.copy(vault);
     const own = (task["Secrets"] ?? []) as Decoded[];
     const added = secrets.filter((secret) => own.every((each) => each["Name"] !== secret["Name"]));
-    if (added.length > 0) task["Secrets"] = [...structuredClone(added), ...own];
+    if (added.length > 0) task["Secrets"] = [...places.copy(added), ...own];
   }
 }
 

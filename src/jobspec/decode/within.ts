@@ -34,6 +34,8 @@ function heredocOffset(text: string, from: number, value: string, { line, column
   const sameBefore = wanted.slice(0, line - 1).every((each, index) => each === shown[index]);
   const index = sameBefore && line <= shown.length ? line - 1 : onlyIndexOf(shown, wanted[line - 1] ?? "");
   const found = index === undefined ? undefined : written[index];
+  // It ends too early: where it ends.
+  if (sameBefore && line === shown.length + 1 && wanted[line - 1] === "") return markerStart(text, HEREDOC.lastIndex, written);
   if (found === undefined) return undefined;
   // What stands in the line was made by an expression: the line is known, the column is not.
   if (shown[index as number] !== wanted[line - 1]) return found.start + (found.raw.length - found.raw.trimStart().length);
@@ -58,6 +60,12 @@ function linesUntil(text: string, from: number, marker: string): readonly Line[]
   return lines;
 }
 
+function markerStart(text: string, from: number, lines: readonly Line[]): number {
+  const last = lines.at(-1);
+  const start = last === undefined ? from : text.indexOf("\n", last.start) + 1;
+  return start + (/^[ \t]*/.exec(text.slice(start))?.[0].length ?? 0);
+}
+
 function commonIndentation(lines: readonly Line[]): number {
   const depths = lines.filter(({ raw }) => raw.trim() !== "").map(({ raw }) => raw.length - raw.trimStart().length);
   return depths.length === 0 ? 0 : Math.min(...depths);
@@ -78,7 +86,8 @@ function widthOf(raw: string, from: number, count: number): number {
 const sizeAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
 function quotedOffset(text: string, from: number, place: PlaceInText): number | undefined {
-  const opening = /\s*=\s*"/y;
+  // HCL, or its JSON.
+  const opening = /\s*[=:]\s*"/y;
   opening.lastIndex = from;
   if (!opening.test(text)) return undefined;
   let [line, column] = [1, 1];

@@ -84,12 +84,14 @@ function syntaxError(thrown: unknown, text: string): TemplateError {
   return new TemplateError("TEMPLATE_SYNTAX", `Cannot parse template: ${line === "0" ? "" : `line ${line}: `}${said}`, { line: Number(line), column: Number(column) + 1 });
 }
 
-/** The parser shows at most twenty characters before the place, "..." before them, without line ends. */
+/** The parser shows at most twenty characters before the place, "..." before them, those of earlier lines too, without line ends. */
 function columnOf(text: string, line: number, shown: string, dashes: number): number {
   const before = shown.slice(0, dashes).replace(/^\.\.\./, "");
-  const whole = text.split("\n")[line - 1] ?? "";
-  const at = whole.indexOf(before.slice(-whole.length));
-  return before === "" ? 1 : at < 0 ? 0 : at + before.length + 1;
+  const lines = text.split("\n");
+  const earlier = lines.slice(0, line - 1).join("").slice(-before.length);
+  const seen = earlier + (lines[line - 1] ?? "");
+  const at = seen.indexOf(before, Math.max(0, earlier.length - before.length));
+  return before === "" ? 1 : at < 0 ? 0 : at + before.length - earlier.length + 1;
 }
 
 const GOT: Readonly<Record<string, string>> = {

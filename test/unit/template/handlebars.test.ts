@@ -38,7 +38,10 @@ test("problems say where, and what was meant", () => {
   assert.deepEqual(at('a\n  {{kye "x"}}'), ["TEMPLATE_FUNCTION_UNKNOWN", 2, 5, 'Did you mean "key"?']);
   assert.deepEqual(at("{{#if (servce 1)}}{{/if}}"), ["TEMPLATE_FUNCTION_UNKNOWN", 1, 8, 'Did you mean "service"?']);
   assert.deepEqual(at("{{nothing}}"), ["TEMPLATE_FUNCTION_UNKNOWN", 1, 3, ""]);
-  assert.deepEqual(at("a\n{{#if 1}}").slice(0, 2), ["TEMPLATE_SYNTAX", 2]);
+  assert.deepEqual(at("a\n{{#if 1}}").slice(0, 3), ["TEMPLATE_SYNTAX", 2, 10]);
+  for (const before of ["", "x\n", "ab\n\n", "a long line before it, longer than what is shown\n", "x\r\n"])
+    for (const indentation of ["", "ab ", "a much longer text before the place "])
+      assert.deepEqual(at(`${before}${indentation}{{/if}}`).slice(1, 3), [before.split("\n").length, indentation.length + 1], before + indentation);
   assert.deepEqual(at("{{#if 1}}{{/each}}").slice(0, 2), ["TEMPLATE_SYNTAX", 1]);
   assert.deepEqual(at('\n {{parseInt "x"}}'), ["TEMPLATE_FAILED", 2, 2, ""]);
   assert.deepEqual(at("\n {{add 1}}"), ["TEMPLATE_FAILED", 2, 2, ""]);

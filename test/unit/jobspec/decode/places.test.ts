@@ -94,3 +94,40 @@ test("a policy that a group has from its job is found there", () => {
   const { placeOf } = parseJob({ text, fileName: "x", allowFileFunctions: false });
   assert.deepEqual(placeOf("TaskGroups[0].ReschedulePolicy.Delay")?.start, { file: "x", line: 3, column: 5 });
 });
+
+test("blocks of vault and secret that a task has from its job or group were written there", () => {
+  const text = `job "j" {
+  vault {
+    role = "r"
+  }
+  secret "s" {
+    provider = "vault"
+    config {
+      a = "b"
+    }
+  }
+  group "g" {
+    secret "of-group" {
+      path = "p"
+    }
+    task "t" {}
+    task "u" {
+      vault {}
+      secret "s" {}
+    }
+  }
+  task "alone" {}
+}
+`;
+  const found = parseJob({ text, fileName: "x", allowFileFunctions: false }).placeOf;
+  for (const [path, line] of [
+    ["TaskGroups[1].Tasks[0].Vault", 2],
+    ["TaskGroups[1].Tasks[0].Vault.Role", 3],
+    ["TaskGroups[1].Tasks[0].Secrets[0].Provider", 6],
+    ["TaskGroups[1].Tasks[0].Secrets[1].Path", 13],
+    ["TaskGroups[1].Tasks[1].Vault", 17],
+    ["TaskGroups[1].Tasks[1].Secrets[1]", 18],
+    ["TaskGroups[0].Tasks[0].Secrets[0].Provider", 6],
+  ] as const)
+    assert.equal(found(path)?.start.line, line, path);
+});

@@ -35,6 +35,19 @@ test("what is escaped for the job file is one character here", () => {
   assert.equal(leadsTo('data = "one\\ntwo {{ x }}\\n"', 2, 5), '{{ x }}\\n"');
 });
 
+test("a text that ends too early leads to where it ends", () => {
+  assert.equal(leadsTo("data = <<-EOT\n          a\n        EOT", 2, 1), "EOT");
+  assert.equal(leadsTo("data = <<EOT\nEOT", 1, 1), "EOT");
+  assert.equal(leadsTo('data = "a"', 1, 2), '"');
+});
+
+test("a string of HCL's JSON is one of the file's", () => {
+  const text = String.raw`{"job": {"j": {"group": {"g": {"task": {"t": {"template": {"data": "x\n  {{ kye \"a\" }}"}}}}}}}}`;
+  const { placeOf } = parseJob({ text, fileName: "j.json", allowFileFunctions: false });
+  const place = placeOf("TaskGroups[0].Tasks[0].Templates[0].EmbeddedTmpl@2:6");
+  assert.equal(text.slice((place?.start.column ?? 0) - 1, (place?.end.column ?? 0) - 1), "kye");
+});
+
 test("Windows' lines are lines", () => {
   assert.equal(leadsTo("data = <<EOT\r\na\r\n  {{ x }}\r\nEOT\r", 2, 3), "{{ x }}\r");
 });
