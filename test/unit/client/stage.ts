@@ -26,6 +26,7 @@ import type {
   ExecSession,
   FileInformation,
   Link,
+  LinkConnection,
   Machine,
   NodeEnd,
   Probe,
@@ -93,6 +94,8 @@ export interface FakeMachine {
   readonly owners: Map<string, string>;
   /** Secrets written where no secrets are kept any more. */
   readonly strays: string[];
+  /** Told of every process when it is started, and when it is told to stop. */
+  heard: (what: "start" | "stop", start: TaskStart) => void;
 }
 
 /** What an agent may have beside it. */
@@ -166,8 +169,9 @@ interface FakeServer extends Link {
   end: NodeEnd | undefined;
 }
 
-export function createStage(seed = 1): Stage {
-  const clock = createSimulatedClock();
+/** `around`: a world that is larger than this machine, with servers of its own; those of the stage are not used then. */
+export function createStage(seed = 1, around?: { readonly clock: SimulatedClock; readonly link: Link }): Stage {
+  const clock = around?.clock ?? createSimulatedClock();
   const machine = createMachine();
   const memory: Stage["memory"] = { allocations: new Map(), facts: new Map(), identity: undefined };
   const server = createServer(clock);
@@ -185,12 +189,19 @@ export function createStage(seed = 1): Stage {
       let closed = false;
       const mortality = { dead: false };
       const guard = <T extends object>(port: T): T => mortal(port, mortality);
+      const open = new Set<LinkConnection>();
       const kill = () => {
         mortality.dead = true;
         server.lose();
+        for (const each of open) each.close();
+      };
+      const connect: Link["connect"] = async (...call) => {
+        const connection = await (around?.link ?? server).connect(...call);
+        open.add(connection);
+        return guard(connection);
       };
       const client = await startClient({
-        link: guard(server as Link),
+        link: guard({ connect }),
         drivers: [guard(createDriver("mock", machine, clock))],
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
@@ -307,6 +318,7 @@ function createMachine(): FakeMachine {
     written: new Map(),
     owners: new Map(),
     strays: [],
+    heard: () => {},
     end(id, exitCode) {
       const found = processes.get(id);
       assert.ok(found !== undefined, `no process ${id}`);
@@ -364,6 +376,7 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
       }
       assert.ok(!machine.everStarted.includes(start.id), `${start.id} is started twice`);
       machine.everStarted.push(start.id);
+      machine.heard("start", start);
       const made: FakeProcess = {
         id: start.id,
         pid: machine.everStarted.length,
@@ -394,6 +407,7 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
       const found = machine.processes.get(handle.id);
       if (found === undefined || found.exit !== undefined) return;
       found.signals.push(signal);
+      machine.heard("stop", found.start);
       if (found.config.stubborn === true) {
         await clock.sleep(timeoutMs);
         endProcess(found, { exitCode: 137, signal: 9, finishedAt: clock.nowNs() });
