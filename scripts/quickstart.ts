@@ -99,7 +99,10 @@ if (stack !== undefined) {
 }
 
 if (values.once) await stop();
-say(`It runs. In another terminal (export PATH="${join(ROOT, "bin")}:$PATH"):
+// The tools of the lessons, where they were got for Drover alone.
+const programs = [join(ROOT, "bin"), ...(stack === undefined ? [] : [join(ROOT, ".tools", "bin")])].join(":");
+const elsewhere = port === 4646 ? "" : ` NOMAD_ADDR=${address}`;
+say(`It runs. In another terminal (export PATH="${programs}:$PATH"${elsewhere}):
 
   drover job status hello                       what it should be, and what it is
   drover alloc logs -f -job hello               what it prints
@@ -191,9 +194,14 @@ async function showStack({ consul, openbao, trustAgent }: Stack): Promise<void> 
   });
   say(`\nConsul answers web.service.consul with ${instances.join(", ")}: dig @127.0.0.1 -p ${consul.dnsPort} web.service.consul SRV
 
-  Consul    ${consul.address}   export CONSUL_HTTP_ADDR=${consul.address} CONSUL_HTTP_TOKEN=${consul.token}
-  OpenBao   ${openbao.address}   export VAULT_ADDR=${openbao.address} VAULT_TOKEN=${openbao.token}
-  Lesson    examples/02-consul-service/README.md
+  Consul    ${consul.address}
+  OpenBao   ${openbao.address}, which is Vault to who asks
+  Lessons   examples/02-consul-service, examples/03-template-kv-secret, examples/04-dynamic-credentials: each has a README.md
+
+An operator's tokens, for \`consul\`, \`bao\` and the lessons in another terminal (no task needs them):
+
+  export CONSUL_HTTP_ADDR=${consul.address} CONSUL_HTTP_TOKEN=${consul.token}
+  export VAULT_ADDR=${openbao.address} VAULT_TOKEN=${openbao.token}
 `);
 }
 

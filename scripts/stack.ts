@@ -91,6 +91,11 @@ client {
   dns {
     consul = "127.0.0.1:${dnsPort}"
   }
+
+  # Who follows a lesson waits for what they changed.
+  template {
+    vault_default_lease_duration = "2s"
+  }
 }
 `;
 }

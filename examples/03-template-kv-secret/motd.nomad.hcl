@@ -1,4 +1,4 @@
-# Lesson 3: a file made of what stands elsewhere: a key in Consul, a secret in Vault. Written twice, once for each engine.
+# Lesson 3: files made of what stands elsewhere: a key in Consul, a secret in Vault.
 job "motd" {
   datacenters = ["dc1"]
 
@@ -9,41 +9,59 @@ job "motd" {
       consul {} # the task reads keys with a token of its own
       vault {}  # and secrets with another
 
-      # Go's templates, as in Nomad.
+      # One file of both, in Go's language, as in Nomad.
       template {
-        destination   = "local/go.txt"
-        change_mode   = "signal"
-        change_signal = "SIGHUP"
-        splay         = "0s" # with many copies: so that they do not all do it at once
-        data          = <<-EOT
-          go: {{ key "lessons/motd" }}
-          {{ with secret "secret/data/default/motd" -}}
-          go: the password has {{ len .Data.data.password }} characters
+        destination = "local/go.txt"
+        change_mode = "noop" # the two at the end say what happens
+        data        = <<-EOT
+          {{ key "lessons/motd" }}
+          {{ with secret "secret/default/motd" -}}
+          The password has {{ len .Data.data.password }} characters.
           {{- end }}
         EOT
       }
 
-      # Handlebars, with the same functions.
+      # The same file in Handlebars, with the same functions.
       template {
-        engine        = "handlebars"
-        destination   = "local/handlebars.txt"
-        change_mode   = "signal"
-        change_signal = "SIGHUP"
-        splay         = "0s"
-        data          = <<-EOT
-          handlebars: {{key "lessons/motd"}}
-          {{#with (secret "secret/data/default/motd")}}
-          handlebars: the password has {{len Data.data.password}} characters
+        engine      = "handlebars"
+        destination = "local/handlebars.txt"
+        change_mode = "noop"
+        data        = <<-EOT
+          {{key "lessons/motd"}}
+          {{#with (secret "secret/default/motd")}}
+          The password has {{len Data.data.password}} characters.
           {{/with}}
         EOT
+      }
+
+      # Another key: the program is told.
+      template {
+        destination   = "local/motd.txt"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        splay         = "0s" # with many copies: over how long they are told, so that not all do it at once
+        data          = "{{ key \"lessons/motd\" }}\n"
+      }
+
+      # Another secret: a process keeps the environment it began with, so there has to be another one (change_mode = "restart", if nothing is said).
+      template {
+        destination = "secrets/login.env"
+        env         = true
+        splay       = "0s"
+        data        = "PASSWORD={{ with secret \"secret/default/motd\" }}{{ .Data.data.password | toJSON }}{{ end }}\n"
       }
 
       config {
         command = "/bin/sh"
         args = ["-c", <<-EOT
-          show() { echo "reads:"; cat "$NOMAD_TASK_DIR/go.txt" "$NOMAD_TASK_DIR/handlebars.txt"; }
-          trap show HUP
-          show
+          cd "$NOMAD_TASK_DIR"
+          show() {
+            echo "$1, with a password of $${#PASSWORD} characters:"
+            cat go.txt
+            cmp go.txt handlebars.txt && echo "Both engines wrote the same."
+          }
+          trap 'show "Told of a change"' HUP
+          show "Started"
           while :; do sleep 1 & wait $!; done
         EOT
         ]

@@ -9,6 +9,12 @@ variable "programs" {
   default = "/usr/lib/postgresql/15/bin"
 }
 
+variable "pause" {
+  type        = string
+  default     = "1"
+  description = "Between two questions, in seconds."
+}
+
 job "accounts" {
   group "accounts" {
     task "accounts" {
@@ -37,7 +43,7 @@ job "accounts" {
           while :; do
             . "$NOMAD_SECRETS_DIR/login"
             ${var.programs}/psql -X -h 127.0.0.1 -p ${var.port} -d postgres -At -c "SELECT 'served as ' || current_user" || echo refused
-            sleep 1
+            sleep ${var.pause}
           done
         EOT
         ]

@@ -12,9 +12,26 @@ variable "programs" {
 
 job "database" {
   group "postgres" {
+    update {
+      min_healthy_time = "2s"
+    }
+
     network {
       port "sql" {
         static = var.port
+      }
+    }
+
+    # The job counts as running when it takes connections.
+    service {
+      name     = "postgres"
+      provider = "nomad"
+      port     = "sql"
+
+      check {
+        type     = "tcp"
+        interval = "1s"
+        timeout  = "1s"
       }
     }
 
@@ -26,7 +43,7 @@ job "database" {
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/password"
-        data        = "{{ with secret \"secret/data/default/database/admin\" }}{{ .Data.data.password }}{{ end }}"
+        data        = "{{ with secret \"secret/default/database/admin\" }}{{ .Data.data.password }}{{ end }}"
       }
 
       config {

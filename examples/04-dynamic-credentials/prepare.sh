@@ -7,31 +7,43 @@
 # Needs VAULT_ADDR and VAULT_TOKEN (an operator's). LEASE and LEASE_MAX: how long a login lives, and how long at most (20s and 60s).
 set -eu
 
-vault() { # method, path, JSON
-  curl --silent --show-error --fail-with-body --request "$1" --header "X-Vault-Token: $VAULT_TOKEN" --data "$3" "$VAULT_ADDR/v1/$2"
-}
+export BAO_ADDR="$VAULT_ADDR" BAO_TOKEN="$VAULT_TOKEN"
+lease=${LEASE:-20s}
+lease_max=${LEASE_MAX:-60s}
 
 case "${1:-}" in
 password)
-  password=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')
-  vault POST secret/data/default/database/admin "{\"data\": {\"password\": \"$password\"}}" >/dev/null
+  # By a pipe: what stands among a program's arguments, everybody on this machine may read.
+  od -An -N18 -tx1 /dev/urandom | tr -d ' \n' | bao kv put secret/default/database/admin password=- >/dev/null
   echo "The administrator's password is in secret/default/database/admin."
   ;;
 logins)
-  port=${2:-5432}
-  password=$(vault GET secret/data/default/database/admin "" | sed 's/.*"password":"\([0-9a-f]*\)".*/\1/')
-  vault POST sys/mounts/database '{"type": "database"}' || true
-  vault POST database/config/lesson "{
-    \"plugin_name\": \"postgresql-database-plugin\", \"allowed_roles\": \"accounts\", \"username\": \"admin\", \"password\": \"$password\",
-    \"connection_url\": \"postgresql://{{username}}:{{password}}@127.0.0.1:$port/postgres?sslmode=disable\"}"
-  vault POST database/roles/accounts "{
-    \"db_name\": \"lesson\", \"default_ttl\": \"${LEASE:-20s}\", \"max_ttl\": \"${LEASE_MAX:-60s}\",
-    \"creation_statements\": [\"CREATE ROLE \\\"{{name}}\\\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'\"]}"
-  vault POST sys/policies/acl/accounts '{"policy": "path \"database/creds/accounts\" { capabilities = [\"read\"] }"}'
-  vault POST auth/jwt-nomad/role/accounts '{
-    "role_type": "jwt", "bound_audiences": ["vault.io"], "user_claim": "/nomad_job_id", "user_claim_json_pointer": true,
-    "bound_claims": {"nomad_job_id": "accounts"}, "token_type": "service", "token_period": "30m", "token_policies": ["accounts"]}'
-  echo "Tasks with the role \"accounts\" are given a login for ${LEASE:-20s}, renewed up to ${LEASE_MAX:-60s}."
+  bao secrets list | grep -q '^database/' || bao secrets enable database
+  bao kv get -field=password secret/default/database/admin | bao write database/config/lesson password=- \
+    plugin_name=postgresql-database-plugin allowed_roles=accounts username=admin \
+    connection_url="postgresql://{{username}}:{{password}}@127.0.0.1:${2:-5432}/postgres?sslmode=disable"
+  bao write database/roles/accounts db_name=lesson default_ttl="$lease" max_ttl="$lease_max" creation_statements=- <<'SQL'
+CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'
+SQL
+  bao policy write accounts - <<'POLICY'
+path "database/creds/accounts" {
+  capabilities = ["read"]
+}
+POLICY
+  # Only the job "accounts" of the namespace "default" is given that policy.
+  bao write auth/jwt-nomad/role/accounts - <<'ROLE'
+{
+  "role_type": "jwt",
+  "bound_audiences": ["vault.io"],
+  "bound_claims": {"nomad_namespace": "default", "nomad_job_id": "accounts"},
+  "user_claim": "/sub",
+  "user_claim_json_pointer": true,
+  "token_type": "service",
+  "token_period": "30m",
+  "token_policies": ["accounts"]
+}
+ROLE
+  echo "Tasks with the role \"accounts\" are given a login for $lease, renewed up to $lease_max."
   ;;
 *)
   sed -n 's/^# \{0,1\}//p' "$0" >&2
