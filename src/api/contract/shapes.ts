@@ -451,6 +451,7 @@ export const FUZZY_CONTEXTS = [
   "allocs",
   "evals",
   "deployment",
+  "vars",
 ] as const;
 export type FuzzyContext = (typeof FUZZY_CONTEXTS)[number];
 export interface FuzzySearchBody {

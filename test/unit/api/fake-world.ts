@@ -278,6 +278,7 @@ export class FakeState {
       servicesByJob: () => [],
       servicesByAllocation: () => [],
       rootKeys: () => [],
+      variables: () => [],
       schedulerConfiguration: () => configuration,
     } as unknown as Snapshot;
   }
@@ -538,6 +539,7 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
       if (operation === "nodeServices") return () => services;
       if (operation === "statistics") return () => STATISTICS;
       if (operation === "timings") return () => TIMINGS;
+      if (operation === "variables") return { asker: async () => null, may: () => true };
       if (operation === "explainJob")
         return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });
       if (operation === "scaleStatus") return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, TaskGroups: {} });

@@ -7,7 +7,7 @@ import { compareText } from "../listing/page.ts";
 import { collect, sortInSlices } from "../listing/slices.ts";
 import { badRequest } from "../refusal.ts";
 import { requireCluster } from "../require.ts";
-import { namespaceOf } from "./search.ts";
+import { listerOf, type MayList, namespaceOf } from "./search.ts";
 
 const TERM_MIN = 2;
 
@@ -28,13 +28,14 @@ export const fuzzySearch: Handler = async (call, context) => {
     throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${CONTEXTS.join(", ")}`);
   }
   const namespace = namespaceOf(call, body);
+  const mayList = wanted === "all" || wanted === "vars" ? await listerOf(call, context) : () => false;
   const snapshot = await requireCluster(context).read();
   const matches: Partial<Record<FuzzyContext, readonly FuzzyMatch[]>> = {};
   const truncations: Partial<Record<FuzzyContext, boolean>> = {};
   for (const kind of FUZZY_CONTEXTS) {
     // Asking for jobs finds what is inside them too.
     if (wanted !== "all" && wanted !== kind && !(wanted === "jobs" && INSIDE_JOBS.includes(kind))) continue;
-    const found = await best(candidates(snapshot, namespace, kind), text, BY_PREFIX.includes(kind));
+    const found = await best(candidates(snapshot, namespace, kind, mayList), text, BY_PREFIX.includes(kind));
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
     if (found.length > 0) matches[kind] = found.slice(0, SEARCH_RESULTS_MAX).map(({ name, scope }) => ({ ID: name, Scope: scope }));
   }
@@ -60,7 +61,7 @@ async function best(all: Iterable<Candidate>, text: string, prefixOnly: boolean)
   return (await sortInSlices(found, order)).slice(0, SEARCH_RESULTS_MAX + 1);
 }
 
-function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext): Generator<Candidate> {
+function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext, mayList: MayList): Generator<Candidate> {
   const here = (of: { readonly Namespace: string }) => namespace === "*" || of.Namespace === namespace;
   switch (kind) {
     case "jobs":
@@ -91,6 +92,9 @@ function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext):
       return;
     case "deployment":
       for (const one of snapshot.deployments()) if (here(one)) yield { name: one.ID, scope: [] };
+      return;
+    case "vars":
+      for (const one of snapshot.variables(namespace)) if (mayList(one)) yield { name: one.Path, scope: [one.Namespace] };
       return;
   }
 }

@@ -1,13 +1,16 @@
 /** PUT /v1/search: ids by prefix, per kind of thing, at most SEARCH_RESULTS_MAX of each. */
+import type { SealedVariable } from "#model";
 import type { Snapshot } from "#state";
 import { SEARCH_CONTEXTS, SEARCH_RESULTS_MAX, type SearchContext } from "../../contract/mod.ts";
 import type { Body } from "../body.ts";
-import { value, type Call, type Handler } from "../call.ts";
+import { value, type Call, type Context, type Handler } from "../call.ts";
 import { badRequest } from "../refusal.ts";
-import { requireCluster } from "../require.ts";
+import { requireCluster, requireServer } from "../require.ts";
 import { policiesIn } from "./scaling.ts";
 
-type Finder = (snapshot: Snapshot, namespace: string, prefix: string) => Iterable<string>;
+type Finder = (snapshot: Snapshot, namespace: string, prefix: string, mayList: MayList) => Iterable<string>;
+/** Variables are told to who may list them. */
+export type MayList = (of: Pick<SealedVariable, "Namespace" | "Path">) => boolean;
 
 const within = (namespace: string, of: { readonly Namespace: string }) => namespace === "*" || of.Namespace === namespace;
 
@@ -37,6 +40,9 @@ const FINDERS: Partial<Readonly<Record<SearchContext, Finder>>> = {
   *node_pools(snapshot, _namespace, prefix) {
     for (const pool of snapshot.nodePools(prefix)) yield pool.Name;
   },
+  *vars(snapshot, namespace, prefix, mayList) {
+    for (const variable of snapshot.variables(namespace, prefix)) if (mayList(variable)) yield variable.Path;
+  },
 };
 
 export const search: Handler = async (call, context) => {
@@ -47,12 +53,13 @@ export const search: Handler = async (call, context) => {
     throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${SEARCH_CONTEXTS.join(", ")}`);
   }
   const namespace = namespaceOf(call, body);
+  const mayList = wanted === "all" || wanted === "vars" ? await listerOf(call, context) : () => false;
   const snapshot = await requireCluster(context).read();
   const matches: Partial<Record<SearchContext, readonly string[]>> = {};
   const truncations: Partial<Record<SearchContext, boolean>> = {};
   for (const kind of SEARCH_CONTEXTS) {
     if (wanted !== "all" && wanted !== kind) continue;
-    const found = firstOf(FINDERS[kind]?.(snapshot, namespace, prefix) ?? [], SEARCH_RESULTS_MAX + 1);
+    const found = firstOf(FINDERS[kind]?.(snapshot, namespace, prefix, mayList) ?? [], SEARCH_RESULTS_MAX + 1);
     matches[kind] = found.slice(0, SEARCH_RESULTS_MAX);
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
   }
@@ -61,6 +68,13 @@ export const search: Handler = async (call, context) => {
     { index: snapshot.index },
   );
 };
+
+/** Of whose token it is. Rejects with VARIABLE_DENIED for an identity that is not believed. */
+export async function listerOf(call: Call, context: Context): Promise<MayList> {
+  const { variables } = requireServer(context);
+  const asker = await variables.asker(call.token);
+  return ({ Namespace, Path }) => variables.may(asker, { access: "list", Namespace, Path });
+}
 
 /** Web pages name the namespace in the body. */
 export function namespaceOf(call: Call, body: Body): string {
