@@ -1,13 +1,21 @@
-/** The wall clock, never going back within the process: after the system's time was set back it stands still until passed again. */
+/**
+ * The wall clock, never going back within the process, and never standing still: after the system's time was set back it goes on, a tenth slower,
+ * until that has caught up. Whoever waits for a time (a lease that is due) waits no longer for that.
+ */
 import type { Clock } from "#ports";
+
+const CATCHING_UP = 0.9;
 
 /** `keepAlive`: do timers keep the process running? */
 export function createHostClock(options: { readonly keepAlive?: boolean } = {}): Clock {
   const keepAlive = options.keepAlive === true;
-  let latestMs = 0;
+  let latestMs = Date.now();
+  let lookedAtMs = performance.now();
   const nowMs = (): number => {
-    latestMs = Math.max(latestMs, Date.now());
-    return latestMs;
+    const passedMs = performance.now() - lookedAtMs;
+    lookedAtMs += passedMs;
+    latestMs = Math.max(latestMs + Math.max(0, passedMs) * CATCHING_UP, Date.now());
+    return Math.floor(latestMs);
   };
   const start = (delayMs: number, task: () => void): NodeJS.Timeout => {
     // setTimeout turns longer ones into 1 ms.

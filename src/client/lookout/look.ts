@@ -8,6 +8,8 @@
  *      └───────────────► keeping (its own: renewed at 2/3 of its life)
  *        own
  *
+ * A lease that the last agent left is renewed at once: clocks were set, it may have been revoked, and nobody would know before it is due.
+ *
  * A failure takes nothing away: it is tried again, and meanwhile said (`problem`). What is its own is stored before anybody hears of it; what that
  * replaces is left to run out, for the task may still use it (F52).
  */
@@ -16,7 +18,7 @@ import type { Fact } from "#template";
 import { isDeepStrictEqual } from "node:util";
 import { orAborted } from "../or-aborted.ts";
 import { codeOf, isTokenTrouble, Pace, problemOf } from "./pace.ts";
-import { endAtMs, isLeased, nextAct, recordOf, type NextAct, type PrivateRecord } from "./private-record.ts";
+import { endAtMs, isLeased, nextAct, recordOf, takenUp, type NextAct, type PrivateRecord } from "./private-record.ts";
 import { Rest } from "./rest.ts";
 import { PROOF_MS, type Member, type ThingWatch } from "./watch.ts";
 
@@ -75,6 +77,8 @@ export class Look implements Member {
   #trouble: { readonly thrown: unknown } | undefined;
   #again = false;
   #tokenReplaced = false;
+  /** The last agent left it: how it stands is not known before it is renewed. */
+  #found: PrivateRecord | undefined;
 
   /** `kept`: what the last agent left of it. */
   constructor(needs: LookNeeds, kept: readonly PrivateRecord[] = []) {
@@ -83,8 +87,10 @@ export class Look implements Member {
     this.#pace = new Pace(needs.random);
     this.#jitter = needs.random.fraction();
     const latestFirst = kept.toSorted((a, b) => b.readAtMs - a.readAtMs);
-    this.#held = latestFirst.find(({ state }) => state === "held");
-    this.#old = latestFirst.filter((record) => record !== this.#held);
+    const held = latestFirst.find(({ state }) => state === "held");
+    this.#old = latestFirst.filter((record) => record !== held);
+    this.#held = held === undefined ? undefined : takenUp(held, needs.clock.nowMs());
+    this.#found = this.#held;
     if (this.#held !== undefined) this.#fact = { value: this.#held.value };
     void this.#run();
   }
@@ -248,7 +254,8 @@ export class Look implements Member {
     const { signal } = this.#over;
     for (let notBeforeMs = 0; this.#held !== undefined;) {
       const held: PrivateRecord = this.#held;
-      const next = nextAct(held, this.#jitter);
+      const doubted = held === this.#found && isLeased(held) && held.lease?.renewable === true;
+      const next: NextAct = doubted ? { act: "renew", atMs: 0 } : nextAct(held, this.#jitter);
       const atMs = Math.max(next.atMs, notBeforeMs);
       while (clock.nowMs() < atMs && !this.#tokenReplaced) await this.#rest.sleep(atMs - clock.nowMs(), signal);
       if (next.act === "read" && clock.nowMs() >= atMs) return;

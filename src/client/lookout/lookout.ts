@@ -242,13 +242,16 @@ export class ThingLookout implements Lookout {
     drop: (record) => this.#revokeNow(record),
     putAside: (record) => {
       const { facts, clock } = this.#needs;
-      if (!isLeased(record) || isOut(record, clock.nowMs())) {
-        eraseRecord(facts, record);
-        return undefined;
-      }
+      const over = !isLeased(record) || isOut(record, clock.nowMs());
       const old: PrivateRecord = { ...record, value: undefined, state: "old" };
-      writeRecord(facts, old);
-      return old;
+      try {
+        if (over) eraseRecord(facts, record);
+        else writeRecord(facts, old);
+      } catch (thrown) {
+        // What replaces it is kept already; the next agent takes the latest.
+        this.#cannotWrite(thrown);
+      }
+      return over ? undefined : old;
     },
     renew: (record, lease, token, signal) => this.#renew(record, lease, token, signal),
   };
@@ -260,10 +263,18 @@ export class ThingLookout implements Lookout {
     return this.#gate(record.thing.system).pass(() => source.renew(lease, token), signal);
   }
 
+  #cannotWrite(thrown: unknown): void {
+    this.#needs.report({ level: "warn", message: "the node's memory cannot be written", fields: { problem: messageOf(thrown) } });
+  }
+
   #giveBack(record: PrivateRecord): void {
-    const { facts, report } = this.#needs;
+    const { facts } = this.#needs;
     if (!isLeased(record)) {
-      eraseRecord(facts, record);
+      try {
+        eraseRecord(facts, record);
+      } catch (thrown) {
+        this.#cannotWrite(thrown);
+      }
       return;
     }
     const returning: PrivateRecord = { ...record, value: undefined, state: "returning" };
@@ -271,7 +282,7 @@ export class ThingLookout implements Lookout {
       if (record.state !== "returning") writeRecord(facts, returning);
     } catch (thrown) {
       // It is given back all the same; the next agent would find it as it was.
-      report({ level: "warn", message: "the node's memory cannot be written", fields: { problem: messageOf(thrown) } });
+      this.#cannotWrite(thrown);
     }
     this.#returns.add(returning);
   }

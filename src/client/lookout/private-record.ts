@@ -79,6 +79,22 @@ export function isOut(record: PrivateRecord, nowMs: number): boolean {
   return endMs !== null && nowMs >= endMs;
 }
 
+/**
+ * As an agent finds it after a restart. What was written down at a time that is still to come was so by a clock that was ahead: nobody knows how much
+ * of its life is over. A lease that cannot be asked for another counts as over; anything else begins now.
+ */
+export function takenUp(record: PrivateRecord, nowMs: number): PrivateRecord {
+  const { readAtMs, leasedAtMs, againAtMs, lease } = record;
+  if (readAtMs <= nowMs && leasedAtMs <= nowMs) return record;
+  const begins = lease === null || lease.id === "" || lease.renewable;
+  return {
+    ...record,
+    readAtMs: Math.min(readAtMs, nowMs),
+    leasedAtMs: begins ? nowMs : nowMs - lease.durationMs,
+    againAtMs: againAtMs === null ? null : againAtMs - Math.max(0, readAtMs - nowMs),
+  };
+}
+
 export type NextAct = { readonly act: "read" | "renew" | "wait"; readonly atMs: number };
 
 /**

@@ -139,8 +139,13 @@ class Lane {
       if (code !== "THING_TOKEN_UNKNOWN" && code !== "THING_INVALID") return thrown;
     }
     if (this.#over.signal.aborted) return undefined;
-    eraseRecord(facts, record);
-    this.#waiting.delete(record.id);
+    try {
+      eraseRecord(facts, record);
+      this.#waiting.delete(record.id);
+    } catch {
+      // The memory cannot be written: given back again later, which is fine, and erased then.
+      waiting.notBeforeMs = clock.nowMs() + REFUSED_AGAIN_MS;
+    }
     return undefined;
   }
 }

@@ -182,7 +182,9 @@ export class ThingWatch {
   async #read(token: string, after: string, signal: AbortSignal): Promise<Reading> {
     const { source, thing, reading } = this.#needs;
     if (source === undefined)
-      throw new NamedError("THING_INVALID", `Cannot look at "${thing.name}": ${thing.system} is not set up on this node`);
+      throw new NamedError("THING_INVALID", `Cannot look at "${thing.name}": ${thing.system} is not set up on this node`, {
+        fix: `Set ${thing.system} { enabled = true, address = "…" } in its agent's configuration.`,
+      });
     reading(1);
     try {
       return await source.read(thing, { token, after, signal });

@@ -32,7 +32,7 @@ import { identityKey } from "../identity/wanted.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { Report } from "../world.ts";
 import { Patrol } from "./patrol.ts";
-import { allocationOf, isOut, isSpent, replaceAtMs, TokenShelf, type TokenRecord, type TokenStore } from "./record.ts";
+import { allocationOf, inTime, isOut, isSpent, replaceAtMs, TokenShelf, type TokenRecord, type TokenStore } from "./record.ts";
 import { TokenReturns } from "./returns.ts";
 
 const EXCHANGES_MAX = 16;
@@ -108,7 +108,7 @@ export class WorkloadTokens implements TokenBook {
   restore(living: ReadonlySet<AllocationId>): void {
     for (const record of this.#shelf.read()) {
       if (record.state === "returning" || !living.has(allocationOf(record))) this.#giveBack(record);
-      else this.#takeUp(record);
+      else this.#takeUp(inTime(record, this.#needs.clock.nowMs()));
     }
   }
 
@@ -269,7 +269,12 @@ export class WorkloadTokens implements TokenBook {
 
   #giveBack(record: TokenRecord): void {
     const returning: TokenRecord = { ...record, state: "returning" };
-    if (record.state !== "returning") this.#shelf.write(returning);
+    try {
+      if (record.state !== "returning") this.#shelf.write(returning);
+    } catch (thrown) {
+      // It is given back all the same; the next agent would find it as it was.
+      this.#needs.report({ level: "warn", message: "the node's memory cannot be written", fields: { problem: messageOf(thrown) } });
+    }
     this.#returns.add(returning);
   }
 

@@ -60,6 +60,19 @@ export function replaceAtMs({ mintedAtMs, renewedAtMs = mintedAtMs, expiresAtMs 
   return expiresAtMs === null ? null : renewedAtMs + Math.max(1000, ((expiresAtMs - renewedAtMs) * 2) / 3);
 }
 
+/** As an agent finds it after a restart: what was written down at a time that is still to come was so by a clock that was ahead, its end too. */
+export function inTime(record: TokenRecord, nowMs: number): TokenRecord {
+  const { mintedAtMs, renewedAtMs = mintedAtMs, expiresAtMs } = record;
+  const aheadMs = renewedAtMs - nowMs;
+  if (aheadMs <= 0) return record;
+  return {
+    ...record,
+    mintedAtMs: mintedAtMs - aheadMs,
+    renewedAtMs: nowMs,
+    expiresAtMs: expiresAtMs === null ? null : expiresAtMs - aheadMs,
+  };
+}
+
 /**
  * Just renewed, and yet it ends sooner than half of what it was given at first: its longest life is near.
  */

@@ -96,6 +96,7 @@ export class TokenReturns {
     try {
       // One that is out is forgotten by the system itself.
       if (!isOut(record, clock.nowMs())) await exchange.revoke(record.secret);
+      if (!this.#closed) shelf.erase(record);
     } catch (thrown) {
       if (thrown instanceof NamedError && thrown.code === "TOKEN_UNREACHABLE") return false;
       waiting.notBeforeMs = clock.nowMs() + REFUSED_AGAIN_MS;
@@ -106,9 +107,7 @@ export class TokenReturns {
       });
       return true;
     }
-    if (this.#closed) return true;
-    shelf.erase(record);
-    this.#waiting.delete(record.accessor);
+    if (!this.#closed) this.#waiting.delete(record.accessor);
     return true;
   }
 

@@ -114,6 +114,33 @@ describe("credentials made for one task", () => {
     assert.deepEqual([world.vault.counts.made, world.vault.leases.size], [1, 1]);
   });
 
+  for (const aheadMs of [MINUTE, -MINUTE, 60 * MINUTE]) {
+    test(`work at every second when the agent's clock is off by ${aheadMs / SECOND} s for a while (F52)`, async () => {
+      const world = createCredsWorld({ lifeMs: 20 * SECOND });
+      world.reader("a").want([creds]);
+      await world.clock.settle();
+      for (const off of [aheadMs, 0, 0]) {
+        world.start(["a"], off);
+        world.reader("a").want([creds]);
+        for (let second = 0; second < 90; second++) {
+          await world.clock.advance(SECOND);
+          assert.ok(works(world, "a"), `${second} s after it was ${off} off`);
+        }
+      }
+    });
+  }
+
+  test("are made anew when they were revoked while the agent was dead", async () => {
+    const world = createCredsWorld({ lifeMs: 60 * MINUTE });
+    world.reader("a").want([creds]);
+    await world.clock.settle();
+    (world.vault.leases as Map<string, unknown>).clear();
+    world.start(["a"]);
+    world.reader("a").want([creds]);
+    await world.clock.advance(SECOND);
+    assert.ok(works(world, "a"));
+  });
+
   test("are kept alive until they are wanted again, however long that takes after a restart", async () => {
     const world = createCredsWorld();
     world.reader("a").want([creds]);

@@ -37,8 +37,8 @@ export interface LookoutWorld {
   readonly gone: string[];
   /** Thrown instead of giving a token. */
   tokenTrouble: NamedError | undefined;
-  /** An agent on this world's memory; the one before is dead: kill -9. */
-  start(living?: readonly string[]): ThingLookout;
+  /** An agent on this world's memory, its clock ahead of the others' by so much; the one before is dead: kill -9. */
+  start(living?: readonly string[], aheadMs?: number): ThingLookout;
   readonly lookout: ThingLookout;
   reader(letter: string): ThingReader;
   forget(letter: string): void;
@@ -61,7 +61,7 @@ export function createLookoutWorld(how: { vaultAgainMs?: number; delayMs?: numbe
     tokens: new Map(),
     gone: [],
     tokenTrouble: undefined,
-    start(living = []) {
+    start(living = [], aheadMs = 0) {
       const mine = ++generation;
       const store = memoryStore(facts, () => mine === generation);
       lookout = new ThingLookout({
@@ -73,7 +73,7 @@ export function createLookoutWorld(how: { vaultAgainMs?: number; delayMs?: numbe
           revoke: (id, token) => (mine === generation ? source.revoke(id, token) : new Promise(() => {})),
         })),
         facts: new SealedFacts({ store, key: KEY }),
-        clock,
+        clock: { ...clock, nowMs: () => clock.nowMs() + aheadMs, nowNs: () => clock.nowNs() + aheadMs * 1e6 },
         random,
         report: () => {},
       });
