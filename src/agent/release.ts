@@ -6,17 +6,17 @@ import { pathToFileURL } from "node:url";
 export interface ReleaseParts {
   /** undefined: running from the sources. */
   readonly sqliteLogWorker: URL | undefined;
-  readonly templateWorker: URL | undefined;
+  readonly templateProcess: URL | undefined;
   readonly logKeeper: string | undefined;
 }
 
 export function releaseParts(directory: string = import.meta.dirname): ReleaseParts {
   const worker = join(directory, "sqlite-log-worker.js");
-  const templates = join(directory, "template-worker.js");
+  const templates = join(directory, "template-process.js");
   const keeper = join(directory, "log-keeper.js");
   return {
     sqliteLogWorker: existsSync(worker) ? pathToFileURL(worker) : undefined,
-    templateWorker: existsSync(templates) ? pathToFileURL(templates) : undefined,
+    templateProcess: existsSync(templates) ? pathToFileURL(templates) : undefined,
     logKeeper: existsSync(keeper) ? keeper : undefined,
   };
 }

@@ -28,7 +28,7 @@ import type { Clock, Driver, FingerprintSource, Link, NodeServices, Random, Task
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
-import { createRenderer } from "#template";
+import { createRenderer, type NodeAddress } from "#template";
 import type { Config } from "./config/mod.ts";
 import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
@@ -260,7 +260,7 @@ function openClient(
   { link, httpAddress, taskSockets, dns, consul, vault }: ClientSurroundings,
 ): Promise<Client> {
   const { client } = config;
-  const { logKeeper: keeper, templateWorker } = releaseParts();
+  const { logKeeper: keeper, templateProcess } = releaseParts();
   mkdirSync(client.stateDirectory, { recursive: true, mode: 0o700 });
   // Tasks reach their own folders below it, so others may pass through.
   mkdirSync(client.allocationDirectory, { recursive: true, mode: 0o711 });
@@ -277,7 +277,7 @@ function openClient(
     ...(consul === undefined ? {} : { catalogs: [consul.catalog(nodeId)] }),
     ...(consul?.tokens === undefined ? {} : { tokenExchange: consul.tokens }),
     ...(vault === undefined ? {} : { vaultTokenExchange: vault.tokens }),
-    renderer: () => createRenderer({ workerUrl: templateWorker, clock }),
+    renderer: () => createRenderer({ workerUrl: templateProcess, clock, addresses: hostAddresses }),
     sealingKey: hostSealingKey(client.stateDirectory),
     drivers: drivers(config, client.stateDirectory),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
@@ -362,6 +362,11 @@ function drivers(config: Config, stateDirectory: string): readonly Driver[] {
   ];
   const { driversAllowed, driversDenied } = config.client;
   return all.filter((driver) => (driversAllowed === null || driversAllowed.includes(driver.name)) && !driversDenied.includes(driver.name));
+}
+
+/** For templates that ask (`sockaddr`). */
+function hostAddresses(): readonly NodeAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => addresses.map(({ address }) => ({ interface: name, address })));
 }
 
 /** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */

@@ -1,53 +1,69 @@
 /**
- * Renders in a thread of its own, one template after the other. What does not end is ended with its thread; the others get a fresh one.
+ * Renders in a process of its own, one template after the other. What does not end, or eats the memory, is ended with the process; the others get a
+ * fresh one. Nodes whose templates are quiet have none.
  *
- *   no thread ──(first request)──► starting ──► idle ◄──► rendering ──(limit, memory, crash)──► no thread
+ *   no process ──(first request)──► starting ──► idle ◄──► rendering
+ *        ▲                                        │            │
+ *        └────────(a minute without work)─────────┴────────────┴── (limit, memory, death)
  */
-import { Worker } from "node:worker_threads";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import type { Clock, Timer } from "#ports";
 import type { Fact, NodeAddress, RenderAnswer, Renderer, RenderRequest } from "../contract.ts";
-import type { WorkerReply, WorkerRequest } from "./protocol.ts";
+import { failed, NO_MEMORY, type ProcessReply, type ProcessRequest, type WorkerRequest } from "./protocol.ts";
 
 export interface RendererOptions {
-  /** The worker's program; the packed release names its own. */
+  /** The process's program; the packed release names its own. */
   readonly workerUrl?: URL | undefined;
   readonly clock: Pick<Clock, "after">;
   /** The node's addresses now, for templates that ask (`sockaddr`). */
   readonly addresses?: () => readonly NodeAddress[];
   /** Of one rendering's own time. */
   readonly limitMs?: number;
-  /** Of the worker's heap; a rendering that holds a third of it is refused. */
+  /** Without work, before the process ends. */
+  readonly idleMs?: number;
+  /** Of the rendering thread's heap; a rendering that holds a third of it is refused. */
   readonly memoryMaxMegabytes?: number;
 }
 
 const LIMIT_MS = 10_000;
+/** The process ends a rendering itself: twice this later it is taken for hung. */
+const MARGIN_MS = 5000;
+const IDLE_MS = 60_000;
 const MEMORY_MAX_MEGABYTES = 768;
-const YOUNG_MEGABYTES = 8;
+/** It only carries what goes through. */
+const CARRIER_MEGABYTES = 256;
 const START_LIMIT_MS = 60_000;
-/** Facts the worker keeps, before it forgets all of them. */
+/** Facts the thread keeps, before it forgets all of them. */
 const FACTS_MAX = 5000;
+/** A process that somebody kills is none of the template's doing, the first time. */
+const TRIES_MAX = 2;
 
 export function createRenderer(options: RendererOptions): Renderer {
-  return new WorkerRenderer(options);
+  return new ProcessRenderer(options);
 }
 
 interface Job {
   readonly request: RenderRequest;
   readonly answer: (answer: RenderAnswer) => void;
+  tries: number;
 }
 
-/** A thread, and what it was sent. */
-interface Thread {
-  readonly worker: Worker;
+/** A process, and what it was sent. */
+interface Running {
+  readonly child: ChildProcess;
   ready: boolean;
   readonly sent: Map<string, Fact>;
+  readonly gone: Promise<void>;
 }
 
-class WorkerRenderer implements Renderer {
+class ProcessRenderer implements Renderer {
   readonly #options: RendererOptions;
   readonly #waiting: Job[] = [];
-  #thread: Thread | undefined;
+  #running: Running | undefined;
   #current: Job | undefined;
+  /** Of the rendering under way, the start, or the idleness. */
   #limit: Timer | undefined;
   #closed = false;
 
@@ -56,9 +72,9 @@ class WorkerRenderer implements Renderer {
   }
 
   render(request: RenderRequest): Promise<RenderAnswer> {
-    if (this.#closed) return Promise.resolve(failed("TEMPLATE_FAILED", "Cannot render template: the renderer is closed"));
+    if (this.#closed) return Promise.resolve(CLOSED);
     return new Promise((answer) => {
-      this.#waiting.push({ request, answer });
+      this.#waiting.push({ request, answer, tries: 0 });
       this.#next();
     });
   }
@@ -67,48 +83,55 @@ class WorkerRenderer implements Renderer {
     this.#closed = true;
     const closing = [...(this.#current === undefined ? [] : [this.#current]), ...this.#waiting.splice(0)];
     this.#current = undefined;
-    const thread = this.#leave();
-    for (const { answer } of closing) answer(failed("TEMPLATE_FAILED", "Cannot render template: the renderer is closed"));
-    await thread?.worker.terminate();
+    const running = this.#leave();
+    for (const { answer } of closing) answer(CLOSED);
+    await running?.gone;
   }
 
   #next(): void {
-    if (this.#current !== undefined || this.#waiting.length === 0) return;
+    if (this.#current !== undefined) return;
     this.#current = this.#waiting.shift();
-    this.#thread ??= this.#start();
-    this.#thread.worker.ref();
-    if (this.#thread.ready) this.#send(this.#thread);
+    if (this.#current === undefined) {
+      this.#rest();
+      return;
+    }
+    this.#current.tries++;
+    this.#running ??= this.#start();
+    hold(this.#running, true);
+    if (this.#running.ready) this.#send(this.#running);
   }
 
-  #start(): Thread {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const url = this.#options.workerUrl ?? new URL(`./template-worker.${extension}`, import.meta.url);
-    const worker = new Worker(url, {
-      name: "templates",
-      env: {},
-      execArgv: [],
-      // A young generation that is small is promoted in small pieces: V8 gives up, and the process with it, if the last one is large.
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryMaxMegabytes ?? MEMORY_MAX_MEGABYTES, maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    });
-    const thread: Thread = { worker, ready: false, sent: new Map() };
-    worker.on("message", (reply: WorkerReply) => this.#receive(thread, reply));
-    worker.on("error", (thrown) => this.#lose(thread, problemOfCrash(thrown)));
-    worker.on("exit", () => this.#lose(thread, failed("TEMPLATE_FAILED", "Cannot render template: its thread ended")));
-    this.#limitTo(START_LIMIT_MS, () => this.#lose(thread, failed("TEMPLATE_FAILED", "Cannot render template: its thread did not start")));
-    return thread;
+  /** It keeps nobody alive while it has nothing to do, and does not stay for long. */
+  #rest(): void {
+    if (this.#running === undefined) return;
+    hold(this.#running, false);
+    this.#limitTo(this.#options.idleMs ?? IDLE_MS, () => this.#leave());
   }
 
-  #send(thread: Thread): void {
+  #start(): Running {
+    const child = startProcess(this.#options);
+    const running: Running = { child, ready: false, sent: new Map(), gone: once(child, "close").then(nothing, nothing) };
+    child.on("message", (reply: ProcessReply) => this.#receive(running, reply));
+    child.on("error", () => this.#lose(running, NOT_STARTED));
+    child.on("exit", (_, signal) => this.#died(running, signal));
+    this.#limitTo(START_LIMIT_MS, () => this.#lose(running, NOT_STARTED));
+    return running;
+  }
+
+  #send(running: Running): void {
     const job = this.#current;
     if (job === undefined) return;
     const limitMs = this.#options.limitMs ?? LIMIT_MS;
-    const message = `Cannot render template: it took longer than ${limitMs / 1000} s and was ended`;
-    this.#limitTo(limitMs, () => this.#lose(thread, failed("TEMPLATE_TIMEOUT", message)));
+    const hung = failed("TEMPLATE_TIMEOUT", `Cannot render template: it took longer than ${limitMs / 1000} s and was ended`);
+    // An agent that stood still itself hears in the second part what was said meanwhile.
+    this.#limitTo(limitMs + MARGIN_MS, () => this.#limitTo(MARGIN_MS, () => this.#lose(running, hung)));
     try {
-      thread.worker.postMessage(requestFor(thread, this.#withAddresses(job.request)));
+      const message: ProcessRequest = { request: requestFor(running, this.#withAddresses(job.request)), limitMs };
+      // That it is gone is told by its exit.
+      running.child.send(message, nothing);
     } catch (thrown) {
       // What a fact is, is no business of an error.
-      this.#lose(thread, failed("TEMPLATE_FAILED", `Cannot render template: what is known cannot be handed to its thread (${(thrown as Error).name})`));
+      this.#lose(running, failed("TEMPLATE_FAILED", `Cannot render template: what is known cannot be handed over (${(thrown as Error).name})`));
     }
   }
 
@@ -117,30 +140,49 @@ class WorkerRenderer implements Renderer {
     return addresses === undefined || request.addresses !== undefined || !request.text.includes("sockaddr") ? request : { ...request, addresses: addresses() };
   }
 
-  #receive(thread: Thread, reply: WorkerReply): void {
-    if (thread !== this.#thread) return;
-    this.#limit?.cancel();
+  #receive(running: Running, reply: ProcessReply): void {
+    if (running !== this.#running) return;
     if (reply === "ready") {
-      thread.ready = true;
-      this.#send(thread);
-      return;
+      this.#limit?.cancel();
+      running.ready = true;
+      this.#send(running);
+    } else if (reply.ended) this.#lose(running, reply.answer);
+    else {
+      this.#limit?.cancel();
+      if (reply.forgot) running.sent.clear();
+      this.#finish(reply.answer);
     }
-    this.#finish(reply);
   }
 
-  /** The thread is of no use any more; whatever it was at gets this answer. */
-  #lose(thread: Thread, answer: RenderAnswer): void {
-    if (thread !== this.#thread) return;
+  #died(running: Running, signal: NodeJS.Signals | null): void {
+    if (running !== this.#running) return;
+    const job = this.#current;
+    if (job !== undefined && signal !== null && !V8_GAVE_UP.includes(signal) && job.tries < TRIES_MAX) {
+      this.#leave();
+      this.#current = undefined;
+      this.#waiting.unshift(job);
+      this.#next();
+      return;
+    }
+    this.#lose(running, signal === null ? ENDED : NO_MEMORY);
+  }
+
+  /** The process is of no use any more; whatever it was at gets this answer. */
+  #lose(running: Running, answer: RenderAnswer): void {
+    if (running !== this.#running) return;
     this.#leave();
-    void thread.worker.terminate();
     this.#finish(answer);
   }
 
-  #leave(): Thread | undefined {
-    const thread = this.#thread;
+  /** Ends the process: there is nothing in it to save. */
+  #leave(): Running | undefined {
+    const running = this.#running;
     this.#limit?.cancel();
-    this.#thread = undefined;
-    return thread;
+    this.#running = undefined;
+    if (running === undefined) return undefined;
+    hold(running, this.#closed);
+    running.child.kill("SIGKILL");
+    return running;
   }
 
   #finish(answer: RenderAnswer): void {
@@ -148,8 +190,6 @@ class WorkerRenderer implements Renderer {
     this.#current = undefined;
     job?.answer(answer);
     if (!this.#closed) this.#next();
-    // It keeps nobody alive while it has nothing to do.
-    if (this.#current === undefined) this.#thread?.worker.unref();
   }
 
   #limitTo(limitMs: number, end: () => void): void {
@@ -158,20 +198,47 @@ class WorkerRenderer implements Renderer {
   }
 }
 
+/** How V8 ends when it finds no memory. */
+const V8_GAVE_UP: readonly NodeJS.Signals[] = ["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV", "SIGBUS"];
+
+const CLOSED = failed("TEMPLATE_FAILED", "Cannot render template: the renderer is closed");
+const ENDED = failed("TEMPLATE_FAILED", "Cannot render template: its process ended");
+const NOT_STARTED = failed("TEMPLATE_FAILED", "Cannot render template: its process did not start");
+
+/** It leaves no core, and a kernel short of memory takes it first. */
+const QUIETLY = 'ulimit -c 0; { echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null; exec "$@"';
+
+/** Away from the terminal's signals, in no folder of anybody, with nothing of the agent's environment; it may read files and start its thread, no more. */
+function startProcess({ workerUrl, memoryMaxMegabytes = MEMORY_MAX_MEGABYTES }: RendererOptions): ChildProcess {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const program = fileURLToPath(workerUrl ?? new URL(`./template-process.${extension}`, import.meta.url));
+  const flags = [`--max-old-space-size=${CARRIER_MEGABYTES}`, "--permission", "--allow-fs-read=*", "--allow-worker"];
+  return spawn("/bin/sh", ["-c", QUIETLY, "drover-templates", process.execPath, ...flags, program, String(memoryMaxMegabytes)], {
+    cwd: "/",
+    detached: true,
+    env: { PATH: process.env["PATH"] ?? "" },
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+}
+
+const nothing = (): void => undefined;
+
+function hold({ child }: Running, held: boolean): void {
+  if (held) {
+    child.ref();
+    child.channel?.ref();
+  } else {
+    child.unref();
+    child.channel?.unref();
+  }
+}
+
 /** Facts it has already are named only. A fact is never changed: a new one takes its place. */
-function requestFor({ sent }: Thread, { facts, ...request }: RenderRequest): WorkerRequest {
-  const forget = sent.size + facts.size > FACTS_MAX;
+function requestFor({ sent }: Running, { facts, ...request }: RenderRequest): WorkerRequest {
+  const forget = sent.size + [...facts.keys()].filter((key) => !sent.has(key)).length > FACTS_MAX;
   if (forget) sent.clear();
   const changed = [...facts].map(([key, fact]) => (sent.get(key) === fact ? ([key] as const) : ([key, fact] as const)));
   for (const [key, fact] of facts) sent.set(key, fact);
   return { ...request, facts: changed, forget };
 }
-
-function problemOfCrash(thrown: unknown): RenderAnswer {
-  if ((thrown as { code?: string }).code === "ERR_WORKER_OUT_OF_MEMORY") {
-    return failed("TEMPLATE_TOO_LARGE", "Cannot render template: it takes more memory than a rendering may have");
-  }
-  return failed("TEMPLATE_FAILED", `Cannot render template: its thread failed (${thrown instanceof Error ? thrown.name : "unknown"})`);
-}
-
-const failed = (code: string, message: string): RenderAnswer => ({ what: "failed", problem: { code, message, fix: "", line: 0, column: 0 }, used: [] });
