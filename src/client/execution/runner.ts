@@ -16,6 +16,7 @@ import { TaskThings } from "../templates/things.ts";
 import { Told } from "../templates/told.ts";
 import { enterSteps, resumeSteps, unwindSteps, type Step } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
+import { concealIn } from "./conceal.ts";
 import type { ExecutionContext } from "./context.ts";
 import { EnterFailure } from "./failure.ts";
 import { openLogs } from "./open-logs.ts";
@@ -83,12 +84,13 @@ export class TaskRunner {
       exec: (command) => this.exec({ command, tty: false }),
       turn: needs.turn,
       things: new TaskThings(() => needs.world.lookout.reader(readerNeeds(needs))),
-      told: new Told(needs.world.secrets, needs.allocation().ID, needs.task().Name),
+      told: new Told(needs.world.secrets, needs.allocation().ID, needs.task().Name, needs.world.report),
       beside: new Map(),
       driver: undefined,
       environment: undefined,
       added: {},
       names: new Map(),
+      unsealed: new Map(),
       named: Promise.resolve(),
       config: {},
       user: "",
@@ -342,7 +344,7 @@ export class TaskRunner {
     if (this.#detached) return;
     const { world } = this.#needs;
     const before = this.machine;
-    const machine = stepTask(before, input, {
+    const machine = stepTask(before, concealIn(input, this.#context), {
       nowNs: this.#now(),
       rules: restartRules(this.#needs.allocation().Job, this.#needs.group(), this.#needs.task()),
       jitter: world.random.fraction(),
@@ -394,7 +396,7 @@ export class TaskRunner {
     this.#needs.world.report({
       level,
       message,
-      fields: { alloc_id: this.#needs.allocation().ID, task: this.#needs.task().Name, ...fields },
+      fields: { alloc_id: this.#needs.allocation().ID, task: this.#needs.task().Name, ...concealIn(fields, this.#context) },
     });
   }
 }
