@@ -1,12 +1,11 @@
 /** A whole agent on a real Consul: the services of one job into the catalog, back into it after Consul lost everything, what it asks at rest. */
-import { createServer, Agent, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setUpConsul } from "#integrations/consul";
 import { connectionTo } from "../live/parts/consul-window.ts";
 import { startConsul, type RealConsul } from "../live/parts/consul.ts";
 import type { PartOwner } from "../live/parts/process.ts";
 import { eventually, startRealAgent, type RealAgent } from "../live/real-agent.ts";
+import { countingProxy } from "./counting-proxy.ts";
 import type { Figure } from "./figure.ts";
 
 const ALLOCATIONS = 5;
@@ -148,28 +147,4 @@ async function timed(perform: () => Promise<void>): Promise<number> {
   const started = performance.now();
   await perform();
   return performance.now() - started;
-}
-
-/** Passes everything on and counts requests; answers that are waited for are passed on as they come. */
-async function countingProxy(owner: PartOwner, port: () => number): Promise<{ readonly port: number; requests(): number }> {
-  const pool = new Agent({ keepAlive: true });
-  let count = 0;
-  const server = createServer((asked, answer) => {
-    count++;
-    const { method, url, headers } = asked;
-    const passed = request({ host: "127.0.0.1", port: port(), method, path: url, headers, agent: pool }, (said) => {
-      answer.writeHead(said.statusCode ?? 502, said.headers);
-      said.pipe(answer);
-    });
-    passed.on("error", () => answer.destroy());
-    answer.on("close", () => passed.destroy());
-    asked.pipe(passed);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  owner.after(async () => {
-    server.closeAllConnections();
-    server.close();
-    pool.destroy();
-  });
-  return { port: (server.address() as AddressInfo).port, requests: () => count };
 }

@@ -1,22 +1,23 @@
 /**
  * What a packed agent (server and node) costs while nothing happens: resident memory and processor time, first with no task, then with
- * TASKS quiet ones, log keeper included.
+ * TASKS quiet ones, log keeper included, then with as many that have a template each, of one variable.
  */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, processesUnder, startRealAgent, type RealAgent } from "../live/real-agent.ts";
 import type { Benchmark } from "./figure.ts";
+import { costOf, type ProcessCost } from "./process-cost.ts";
 import { packRelease } from "./release.ts";
 
 const SETTLE_MS = 5_000;
 const WATCH_MS = 20_000;
 const TASKS = 20;
-/** Of /proc/PID/stat; Linux has said 100 for decades. */
-const TICKS_PER_SECOND = 100;
+const TEMPLATES = {
+  Templates: [{ EmbeddedTmpl: '{{ with nomadVar "nomad/jobs/rendered" }}{{ .color }}{{ end }}', DestPath: "local/color" }],
+};
 
 export const idle: Benchmark = {
   name: "idle",
-  about: `a packed agent with nothing to do, then with ${TASKS} quiet tasks, ${WATCH_MS / 1000} s each`,
+  about: `a packed agent with nothing to do, then with ${TASKS} quiet tasks, then with as many that have a template, ${WATCH_MS / 1000} s each`,
   async run() {
     const release = await packRelease();
     try {
@@ -25,11 +26,13 @@ export const idle: Benchmark = {
       try {
         const startMs = performance.now() - started;
         const empty = await watch([agent.pid]);
-        await runQuietTasks(agent);
-        const keepers = processesUnder(agent.dataDirectory)
-          .filter(({ command }) => command.includes("log-keeper"))
-          .map(({ pid }) => pid);
-        const busy = await watch([agent.pid, ...keepers]);
+        const beside = () => [agent.pid, ...keepers(agent)];
+        await runQuietTasks(agent, "quiet");
+        const busy = await watch(beside());
+        await agent.request("/v1/job/quiet?purge=true", { method: "DELETE" });
+        await agent.request("/v1/var/nomad/jobs/rendered", { method: "PUT", body: JSON.stringify({ Items: { color: "red" } }) });
+        await runQuietTasks(agent, "rendered", TEMPLATES);
+        const rendered = await watch(beside());
         return [
           { bench: "agent: start → node ready", value: startMs, unit: "ms", reference: null, goal: "" },
           { bench: "idle RSS", value: empty.residentMb, unit: "MB", reference: null, goal: "" },
@@ -48,6 +51,20 @@ export const idle: Benchmark = {
             reference: null,
             goal: "≤ 5",
           },
+          {
+            bench: `${TASKS} quiet tasks with a template each: CPU, log keeper included`,
+            value: rendered.cpuPercent,
+            unit: "% of a core",
+            reference: null,
+            goal: "≤ 1",
+          },
+          {
+            bench: `${TASKS} quiet tasks with a template each: RSS, log keeper included`,
+            value: rendered.residentMb,
+            unit: "MB",
+            reference: null,
+            goal: "",
+          },
         ];
       } finally {
         await agent.remove();
@@ -58,17 +75,19 @@ export const idle: Benchmark = {
   },
 };
 
-async function watch(pids: readonly number[]): Promise<{ readonly residentMb: number; readonly cpuPercent: number }> {
-  const ticks = () => pids.reduce((sum, pid) => sum + cpuTicks(pid), 0);
+async function watch(pids: readonly number[]): Promise<ProcessCost> {
   await sleep(SETTLE_MS);
-  const before = ticks();
-  await sleep(WATCH_MS);
-  const used = (ticks() - before) / TICKS_PER_SECOND / (WATCH_MS / 1000);
-  return { residentMb: pids.reduce((sum, pid) => sum + residentKb(pid), 0) / 1024, cpuPercent: used * 100 };
+  return costOf(pids, WATCH_MS);
 }
 
-async function runQuietTasks(agent: RealAgent): Promise<void> {
+function keepers(agent: RealAgent): number[] {
+  const all = processesUnder(agent.dataDirectory).filter(({ command }) => command.includes("log-keeper"));
+  return all.map(({ pid }) => pid);
+}
+
+async function runQuietTasks(agent: RealAgent, id: string, templates: object = {}): Promise<void> {
   const task = {
+    ...templates,
     Name: "t",
     Driver: "raw_exec",
     Config: { command: "/bin/sleep", args: ["3600"] },
@@ -76,7 +95,7 @@ async function runQuietTasks(agent: RealAgent): Promise<void> {
     Resources: { CPU: 20, MemoryMB: 16 },
   };
   const job = {
-    ID: "quiet",
+    ID: id,
     Type: "service",
     Datacenters: ["*"],
     TaskGroups: [{ Name: "g", Count: TASKS, EphemeralDisk: { SizeMB: 10 }, Tasks: [task] }],
@@ -86,7 +105,7 @@ async function runQuietTasks(agent: RealAgent): Promise<void> {
   await eventually(
     `${TASKS} running tasks`,
     async () => {
-      const allocations = await agent.get<{ ClientStatus: string }[]>("/v1/job/quiet/allocations");
+      const allocations = await agent.get<{ ClientStatus: string }[]>(`/v1/job/${id}/allocations`);
       return allocations.filter(({ ClientStatus }) => ClientStatus === "running").length === TASKS;
     },
     60_000,
@@ -94,18 +113,7 @@ async function runQuietTasks(agent: RealAgent): Promise<void> {
   // Until they count as healthy there is work left to do.
   await eventually(
     "the deployment to be done",
-    async () => (await agent.get<{ Status: string }[]>("/v1/job/quiet/deployments"))[0]?.Status === "successful",
+    async () => (await agent.get<{ Status: string }[]>(`/v1/job/${id}/deployments`))[0]?.Status === "successful",
     60_000,
   );
-}
-
-function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function residentKb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }

@@ -18,6 +18,10 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   idle: async () => (await import("./idle.ts")).idle,
   log: async () => (await import("./log.ts")).logAndState,
   consul: async () => (await import("./consul.ts")).consul,
+  templates: async () => (await import("./templates.ts")).templates,
+  "templates-render": async () => (await import("./templates-render.ts")).templatesRender,
+  "templates-vault": async () => (await import("./templates-vault.ts")).templatesVault,
+  secrets: async () => (await import("./secrets.ts")).secrets,
 };
 
 process.exitCode = await main(process.argv.slice(2));
