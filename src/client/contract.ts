@@ -60,6 +60,8 @@ export interface TokenBook {
    * or when `gone` says it is unknown. Rejects with the TokenExchange's NamedErrors, or when the signal aborts. "" where no exchange is configured.
    */
   token(request: IdentityRequest, signal: AbortSignal): Promise<string>;
+  /** What it has, without asking anybody: undefined: none. `out`: its life is over, and nobody has given it another yet. */
+  held(request: IdentityRequest): { readonly secret: string; readonly out: boolean } | undefined;
   /** It has one, or is about to: nobody who is over gets another. */
   has(request: IdentityRequest): boolean;
   /** The system it is for does not know it any more (F31). */

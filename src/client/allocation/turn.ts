@@ -19,6 +19,8 @@ import type { ClientWorld } from "../world.ts";
 
 const AGAIN_MS = 1_000;
 const REFUSED_AGAIN_MS = 5_000;
+const UNANSWERED_MS = 3_000;
+const UNANSWERED = "the servers, who give turns to restart, do not answer; it goes on with what it had until they do";
 const MIN_HEALTHY_NS = 10e9;
 const DEADLINE_NS = 300e9;
 
@@ -72,7 +74,7 @@ export class AllocationTurn implements Turn {
       either.throwIfAborted();
       let againMs = AGAIN_MS;
       try {
-        const { Granted, Reason } = await servers.takeTurn(this.#id, either);
+        const { Granted, Reason } = await this.#answered(servers.takeTurn(this.#id, either), () => waiting(UNANSWERED));
         if (Granted) return;
         waiting(Reason);
       } catch (thrown) {
@@ -85,6 +87,12 @@ export class AllocationTurn implements Turn {
       await orAborted(timed.promise, either).finally(() => timer.cancel());
     }
   };
+
+  /** A question to servers that are away waits until they are back: that is said. */
+  async #answered<Answer>(answer: Promise<Answer>, unanswered: () => void): Promise<Answer> {
+    const timer = this.#clock.after(UNANSWERED_MS, unanswered);
+    return answer.finally(() => timer.cancel());
+  }
 
   done: Turn["done"] = (who, restarted) => {
     if (!this.#wanting.delete(who) || this.#detached.signal.aborted) return;
@@ -173,7 +181,13 @@ export class AllocationTurn implements Turn {
         fields: { alloc_id: this.#id, problem: messageOf(thrown) },
       });
     }
-    if (!this.#detached.signal.aborted) store.removeFact(this.#fact);
+    if (this.#detached.signal.aborted) return;
+    try {
+      store.removeFact(this.#fact);
+    } catch (thrown) {
+      // The next agent gives it back once more.
+      report({ level: "warn", message: "the node's memory cannot be written", fields: { alloc_id: this.#id, problem: messageOf(thrown) } });
+    }
   }
 
   get #id(): Allocation["ID"] {

@@ -57,6 +57,8 @@ export interface ExecutionContext {
   added: Readonly<Record<string, string>>;
   /** Values behind `${secret.…}` and `${sealed.…}`. Secrets. */
   names: ReadonlyMap<string, string>;
+  /** What was behind `${sealed.…}` when it was last opened: the servers are asked once. Secrets. */
+  unsealed: ReadonlyMap<string, string>;
   /** Those of a task that was found again are known. */
   named: Promise<void>;
   config: Readonly<Record<string, unknown>>;

@@ -7,6 +7,11 @@ export function hasSealed(task: Task): boolean {
   return JSON.stringify(task).includes("${sealed.");
 }
 
+/** Those that the task names: "sealed.<key>.<value>". Each says one value for ever. */
+export function sealedMarks(task: Task): ReadonlySet<string> {
+  return new Set([...JSON.stringify(task).matchAll(MARK)].flatMap(([, name]) => (name === undefined ? [] : [name])));
+}
+
 /** By name as `${…}` says it. */
 export function sealedNames(unsealed: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
   return Object.entries(unsealed).map(([name, value]) => [name.startsWith("sealed.") ? name : `sealed.${name}`, value] as const);

@@ -1,7 +1,7 @@
 /** What a `secret` block reads, and the names its values get: `secret.<name>.<key>`. Pure. nomad.md §1.10, §2.2. */
-import type { Secret } from "#model";
+import type { Secret, Task } from "#model";
 import type { Thing } from "#ports";
-import { NamedError } from "#std";
+import { NamedError, nearest } from "#std";
 
 /** Throws NamedError SECRET_INVALID. */
 export function secretThing({ Name, Provider, Path, Config }: Secret): Thing {
@@ -25,6 +25,18 @@ export function secretValues({ Provider, Config }: Secret, value: unknown): Read
     Provider === "nomad" ? at(value, "Items") : Config["engine"] === "kv_v1" ? at(value, "Data") : at(at(value, "Data"), "data");
   if (typeof items !== "object" || items === null) return undefined;
   return new Map(Object.entries(items).map(([key, each]) => [key, textOf(each)]));
+}
+
+/** Of `${secret.…}` in the task: those that stay as they are written, since what was read has no such key. No value stands in it. */
+export function unknownKeys(task: Task, names: ReadonlyMap<string, string>): readonly string[] {
+  const written = JSON.stringify([task.Env, task.Config, task.Templates]).matchAll(/\$\{\s*(secret\.[^\s"{}\\]+)\s*\}/g);
+  const unknown = [...new Set([...written].map((match) => match[1] as string))].filter((name) => !names.has(name));
+  return unknown.map((name) => {
+    const [, block = "", key = ""] = /^(secret\.[^.]*\.)(.*)$/s.exec(name) ?? [];
+    const keys = [...names.keys()].flatMap((each) => (each.startsWith(block) ? [each.slice(block.length)] : []));
+    const near = nearest(key, keys);
+    return `\${${name}} stays as it is written: there is no such key${near === undefined ? "" : `, did you mean \${${block}${near}}?`}`;
+  });
 }
 
 function textOf(value: unknown): string {

@@ -78,9 +78,9 @@ export class TaskTemplates {
     return this.#state(name);
   }
 
-  /** What is there already is as good: it is not rendered (`once`). */
-  keep({ name }: PreparedTemplate, rendered: string): void {
-    this.#states.set(name, { ...NEW, rendered, seen: new Map() });
+  /** What is there already is as good: it is not rendered (`once`). `used`: what it was made of. */
+  keep({ name }: PreparedTemplate, rendered: string, used: readonly Thing[]): void {
+    this.#states.set(name, { ...NEW, rendered, used, seen: new Map() });
   }
 
   /** `timestamp` says this until something it looks at changes. */
@@ -136,7 +136,7 @@ export class TaskTemplates {
     const looked = union(answer.used, missing);
     const seen = new Map(looked.map((thing) => [thingKey(thing), facts.get(thingKey(thing))]));
     if (answer.what !== "rendered") {
-      const problem = answer.what === "failed" ? { ...answer.problem, message: concealValues(answer.problem.message, names) } : undefined;
+      const problem = answer.what === "failed" ? problemOf(template, answer.problem, names) : undefined;
       this.#states.set(name, { ...before, seen, missing, problem, used: union(before.used, looked) });
       return false;
     }
@@ -149,6 +149,17 @@ export class TaskTemplates {
     return this.#states.get(name) ?? NEW;
   }
 }
+
+/** It names its template, and what can be done. */
+function problemOf({ DestPath }: Template, problem: TemplateProblem, names: ReadonlyMap<string, string>): TemplateProblem {
+  const message = concealValues(problem.message, names).replace(/^Cannot (?:render|parse) template\b/, (start) => `${start} ${JSON.stringify(DestPath)}`);
+  return { ...problem, message, fix: problem.fix === "" ? (FIXES[problem.code] ?? "") : problem.fix };
+}
+
+const FIXES: Readonly<Record<string, string>> = {
+  TEMPLATE_TIMEOUT: "Let it loop over less: a loop in it does not end, or one in another takes too long.",
+  TEMPLATE_TOO_LARGE: "Let it make less: a file of a template has at most 16 MiB.",
+};
 
 export function engineOf({ Engine }: Pick<Template, "Engine">): Engine {
   return Engine === "handlebars" ? "handlebars" : "go";

@@ -5,12 +5,15 @@
  * Written when the process of an attempt is about to start (what it will read), before it is told of something (`telling`) and after.
  *
  * Invariant: what lies in a file is what the process was last told of, or the file's name stands in `telling`, or its digest differs from the
- * one here: in both cases an action is due.
+ * one here: in both cases an action is due. (A memory that cannot be written is said, and stops nobody: what is repeated after a kill -9 then is an
+ * action, never left out.)
  */
 import { createHash } from "node:crypto";
 import type { AllocationId } from "#model";
 import type { Thing } from "#ports";
+import { messageOf } from "#std";
 import type { TokenStore } from "../tokens/record.ts";
+import type { Report } from "../world.ts";
 
 export interface ToldRecord {
   /** Of the process that was told. */
@@ -25,6 +28,8 @@ export interface ToldRecord {
   readonly environment?: Readonly<Record<string, string>>;
   /** Unix milliseconds for `timestamp`, by template. */
   readonly moments: Readonly<Record<string, number>>;
+  /** What templates with `once` looked at: they are not rendered again, and what was made for them is kept alive. Absent: nothing. */
+  readonly once?: Readonly<Record<string, readonly Thing[]>>;
 }
 
 const NOTHING: ToldRecord = { attempt: -1, digests: {}, telling: [], things: [], moments: {} };
@@ -32,11 +37,15 @@ const NOTHING: ToldRecord = { attempt: -1, digests: {}, telling: [], things: [],
 export class Told {
   readonly #store: TokenStore;
   readonly #name: string;
+  readonly #report: Report;
   #record: ToldRecord | undefined;
+  /** What is on disk is older. */
+  #unsaved = false;
 
-  constructor(store: TokenStore, id: AllocationId, task: string) {
+  constructor(store: TokenStore, id: AllocationId, task: string, report: Report) {
     this.#store = store;
     this.#name = factName(id, task);
+    this.#report = report;
   }
 
   get record(): ToldRecord {
@@ -49,9 +58,13 @@ export class Told {
     return this.record.attempt === attempt ? this.record : undefined;
   }
 
-  /** A new process will read this; what another step said of it is kept, and what is looked at stays so. */
+  /**
+   * A new process will read this; what another step said of it is kept, and what is looked at stays so. What the process before was told of is kept
+   * too, until each step has said what this one reads (none is started before).
+   */
   begin(attempt: number, part: Partial<Omit<ToldRecord, "attempt">>): void {
-    const before = this.of(attempt) ?? { ...NOTHING, attempt, things: this.record.things };
+    const { environment: _, ...last } = this.record;
+    const before = this.of(attempt) ?? { ...last, attempt, telling: [] };
     this.#save({ ...before, ...part, digests: { ...before.digests, ...part.digests }, moments: { ...before.moments, ...part.moments } });
   }
 
@@ -77,9 +90,18 @@ export class Told {
   }
 
   #save(next: ToldRecord): void {
-    if (this.#record !== undefined && JSON.stringify(this.#record) === JSON.stringify(next)) return;
-    this.#store.saveFact(this.#name, next);
+    if (!this.#unsaved && this.#record !== undefined && JSON.stringify(this.#record) === JSON.stringify(next)) return;
     this.#record = next;
+    try {
+      this.#store.saveFact(this.#name, next);
+      this.#unsaved = false;
+    } catch (thrown) {
+      if (!this.#unsaved) {
+        const fields = { fact: this.#name, problem: messageOf(thrown) };
+        this.#report({ level: "warn", message: "the node's memory cannot be written", fields });
+      }
+      this.#unsaved = true;
+    }
   }
 }
 

@@ -31,6 +31,12 @@ export function describeWaits({ missing, problems }: Waits): {
   };
 }
 
+/** What is no thing is waited for alike. */
+export function waitsFor(what: string, problem: string): ReturnType<typeof describeWaits> {
+  const reason = `waiting for ${what}: ${problem}`;
+  return { message: `Missing: ${what} (${reason})`, details: { missing: what, waiting_for: reason } };
+}
+
 function shown(texts: readonly string[], between: string): string {
   const more = texts.length - SHOWN_MAX;
   return texts.slice(0, SHOWN_MAX).join(between) + (more > 0 ? `, and ${more} more` : "");

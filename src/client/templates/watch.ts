@@ -39,18 +39,29 @@ export class TemplateWatch {
   #turn: "none" | "asked" | "granted" = "none";
   #giveUp: AbortController | undefined;
   #wake = Promise.withResolvers<void>();
+  #change: Promise<void> | undefined;
   #facts: ReadonlyMap<string, Fact> = new Map();
   /** Digests of what lies in the files. */
   readonly #written = new Map<string, string>();
   /** Rendered, and could not be written: when to try again. */
   readonly #unwritten = new Map<string, number>();
   readonly #found: boolean;
+  readonly #kept: { has(name: string): boolean };
   /** What the process has been told of was made of these. */
   #settledThings: readonly Thing[] = [];
 
-  /** `found`: the process was there before; nothing is rendered yet. Else all is rendered and lies in its place. */
-  constructor(context: ExecutionContext, beside: Beside, templates: TaskTemplates, found: boolean) {
-    this.#found = found;
+  /**
+   * `found`: the process was there before; nothing is rendered yet. Else what is rendered lies in its place. `kept`: of these templates it is what the
+   * process before was told of.
+   */
+  constructor(
+    context: ExecutionContext,
+    beside: Beside,
+    templates: TaskTemplates,
+    how: { readonly found: boolean; readonly kept: { has(name: string): boolean } },
+  ) {
+    this.#found = how.found;
+    this.#kept = how.kept;
     this.#context = context;
     this.#beside = beside;
     this.#templates = templates;
@@ -61,8 +72,9 @@ export class TemplateWatch {
     const { things } = this.#context;
     if (this.#found) for (const { name } of this.#templates.all) this.#unrest.set(name, { sinceMs: 0, lastMs: 0 });
     else {
-      for (const [name, digest] of Object.entries(this.#digests(this.#templates.all))) this.#written.set(name, digest);
-      this.#settledThings = this.#templates.used;
+      const rendered = this.#templates.all.filter((each) => !this.#kept.has(each.name));
+      for (const [name, digest] of Object.entries(this.#digests(rendered))) this.#written.set(name, digest);
+      this.#settledThings = things.wanted;
     }
     if (things.any) {
       this.#facts = new Map(things.reader.facts());
@@ -72,9 +84,7 @@ export class TemplateWatch {
       this.#wake.resolve();
       this.#leaveTurn();
     });
-    void this.#work().catch((thrown: unknown) => {
-      if (!this.#beside.over) this.#tell(`Template watch broke: ${messageOf(thrown)}`);
-    });
+    void this.#work();
     this.#noticed();
   }
 
@@ -105,15 +115,7 @@ export class TemplateWatch {
         return dueAtMs !== undefined && dueAtMs <= now;
       });
       if (due.length > 0) {
-        for (const { name } of due) {
-          this.#unrest.delete(name);
-          this.#unwritten.delete(name);
-        }
-        // Nobody who ends the task waits for a template that does not end.
-        await this.#templates.render(due);
-        if (this.#beside.over) return;
-        this.#want();
-        await this.#beside.perform(() => this.#write(due));
+        await this.#renew(due);
         continue;
       }
       const pending = this.#pending();
@@ -124,6 +126,27 @@ export class TemplateWatch {
         if (now >= this.#actAtMs && (await this.#act(pending))) continue;
       }
       await this.#pause(running && pending.length > 0);
+    }
+  }
+
+  /** Whatever goes wrong, a later round tries again: the watch never ends before the process (F51). */
+  async #renew(due: readonly PreparedTemplate[]): Promise<void> {
+    for (const { name } of due) {
+      this.#unrest.delete(name);
+      this.#unwritten.delete(name);
+    }
+    try {
+      // Nobody who ends the task waits for a template that does not end.
+      await this.#templates.render(due);
+      if (this.#beside.over) return;
+      this.#want();
+      await this.#beside.perform(() => this.#write(due));
+    } catch (thrown) {
+      if (this.#beside.over) return;
+      for (const each of due) {
+        this.#complain(each, `Template failed: ${messageOf(thrown)}`);
+        this.#unwritten.set(each.name, this.#context.world.clock.nowMs() + RETRY_MS);
+      }
     }
   }
 
@@ -269,7 +292,12 @@ export class TemplateWatch {
         this.#nudge();
       },
       (thrown: unknown) => {
-        if (!giveUp.signal.aborted && !this.#beside.over) this.#tell(`Template cannot restart the task: ${messageOf(thrown)}`);
+        if (giveUp.signal.aborted || this.#beside.over) return;
+        this.#tell(`Template cannot restart the task: ${messageOf(thrown)}`);
+        // Another try, after a while.
+        this.#leaveTurn();
+        this.#actAtMs = this.#context.world.clock.nowMs() + RETRY_MS;
+        this.#nudge();
       },
     );
   }
@@ -291,9 +319,12 @@ export class TemplateWatch {
     const now = world.clock.nowMs();
     if (acting && this.#actAtMs !== undefined && this.#actAtMs > now) times.push(this.#actAtMs);
     const next = Math.min(...times);
-    const timed = Promise.withResolvers<void>();
-    const timer = Number.isFinite(next) ? world.clock.after(Math.max(0, next - now), timed.resolve) : undefined;
-    await Promise.race([timed.promise, this.#wake.promise, change()]);
+    const timer = Number.isFinite(next) ? world.clock.after(Math.max(0, next - now), () => this.#nudge()) : undefined;
+    // One listener for each change of the task, however often is paused until it comes.
+    const changed = change();
+    if (changed !== this.#change) void changed.then(() => this.#nudge());
+    this.#change = changed;
+    await this.#wake.promise;
     timer?.cancel();
     this.#wake = Promise.withResolvers<void>();
   }

@@ -122,6 +122,11 @@ export class WorkloadTokens implements TokenBook {
     return record.secret;
   };
 
+  held: TokenBook["held"] = (request) => {
+    const held = this.#living.get(request.AllocationID)?.workloads.get(identityKey(request))?.held;
+    return held === undefined ? undefined : { secret: held.secret, out: isOut(held, this.#needs.clock.nowMs()) };
+  };
+
   has: TokenBook["has"] = (request) => this.#living.get(request.AllocationID)?.workloads.has(identityKey(request)) === true;
 
   gone: TokenBook["gone"] = (request) => {

@@ -115,6 +115,8 @@ export interface Stage {
   readonly memory: {
     allocations: Map<string, { allocation: string; progress: string | undefined }>;
     facts: Map<string, string>;
+    /** Nothing can be written into it. */
+    full: boolean;
     identity: StoredIdentity | undefined;
   };
   readonly server: FakeServer;
@@ -156,6 +158,8 @@ interface FakeServer extends Link {
   noTurns: string;
   /** What each `${sealed.…}` stands for. */
   readonly unsealed: Record<string, string>;
+  /** What every unsealing waits for. */
+  unsealHeld: Promise<void> | undefined;
   /** What every signing waits for. */
   identitiesHeld: Promise<void> | undefined;
   /** The servers do not take it, nor anything that comes with it. */
@@ -173,7 +177,7 @@ interface FakeServer extends Link {
 export function createStage(seed = 1, around?: { readonly clock: SimulatedClock; readonly link: Link }): Stage {
   const clock = around?.clock ?? createSimulatedClock();
   const machine = createMachine();
-  const memory: Stage["memory"] = { allocations: new Map(), facts: new Map(), identity: undefined };
+  const memory: Stage["memory"] = { allocations: new Map(), facts: new Map(), full: false, identity: undefined };
   const server = createServer(clock);
   const reports: string[] = [];
   let life = 0;
@@ -515,7 +519,10 @@ function createLogs(machine: FakeMachine): TaskLogs {
 /** A closed one refuses, as a database does. */
 function createStore(memory: Stage["memory"]): ClientStore {
   let closed = false;
-  const open = () => assert.ok(!closed, "the store is closed");
+  const open = () => {
+    assert.ok(!closed, "the store is closed");
+    if (memory.full) throw new Error("database or disk is full");
+  };
   return {
     lost: undefined,
     identity: () => memory.identity,
@@ -577,6 +584,7 @@ function createServer(clock: SimulatedClock): FakeServer {
     signed: [],
     refuseIdentities: undefined,
     identitiesHeld: undefined,
+    unsealHeld: undefined,
     refuseService: () => false,
     turns: new Map(),
     noTurns: "",
@@ -674,7 +682,10 @@ function createServer(clock: SimulatedClock): FakeServer {
           server.turns.delete(id);
           return Promise.resolve();
         },
-        unseal: () => Promise.resolve(server.unsealed),
+        unseal: async () => {
+          await server.unsealHeld;
+          return server.unsealed;
+        },
         verifyIdentity: async () => false,
         close: () => {
           open = false;

@@ -1,7 +1,8 @@
 /**
  * The task's own Consul token, traded for its identity `consul_<cluster>`: secrets/consul_token, CONSUL_TOKEN and CONSUL_HTTP_TOKEN. When it is
  * replaced the file is, too; a variable of the running process stays as it was (so the token in it lives until the allocation is over).
- * While Consul cannot be reached, or nobody has prepared it (it was wiped: `setup consul` comes again), the task waits. nomad.md §1.10, §2.1.
+ * While Consul cannot be reached, or nobody has prepared it (it was wiped: `setup consul` comes again), a task that is to begin for the first time
+ * waits. nomad.md §1.10, §2.1.
  */
 import type { IdentityRequest } from "#model";
 import { messageOf } from "#std";
@@ -28,7 +29,6 @@ async function arrange(context: ExecutionContext): Promise<void> {
   const beside = await Beside.begin(context, "consul-token");
   const request = taskIdentity(context.allocation(), context.task(), identity);
   try {
-    await context.world.identities.obtain(context.allocation(), beside.signal);
     const token = await acquireToken(context, "Consul", context.world.consulTokens, request, beside.signal);
     if (token === "" || beside.over) return;
     watch(context, beside, request);

@@ -8,9 +8,9 @@ import { messageOf, NamedError } from "#std";
 import { taskEvents } from "#task";
 import { orAborted } from "../../or-aborted.ts";
 import type { Step } from "../../step.ts";
-import { hasSealed, sealedNames } from "../../templates/sealed.ts";
-import { secretThing, secretValues } from "../../templates/secret-things.ts";
-import { WaitTeller } from "../../templates/waiting.ts";
+import { hasSealed, sealedMarks, sealedNames } from "../../templates/sealed.ts";
+import { secretThing, secretValues, unknownKeys } from "../../templates/secret-things.ts";
+import { WaitTeller, waitsFor } from "../../templates/waiting.ts";
 import { Beside } from "../beside.ts";
 import type { ExecutionContext } from "../context.ts";
 import { EnterFailure } from "../failure.ts";
@@ -31,17 +31,19 @@ export const secret: Step<ExecutionContext> = {
 };
 
 async function read(context: ExecutionContext, telling: boolean): Promise<void> {
-  const { world, task, allocation } = context;
+  const { world, task } = context;
   const blocks = task().Secrets ?? [];
   const sealed = hasSealed(task());
   if (blocks.length === 0 && !sealed) return;
   const beside = await Beside.begin(context, NAME);
   try {
-    const unsealed = sealed ? await orAborted(world.servers.unseal(allocation().ID, beside.signal), beside.signal) : {};
+    if (sealed) await unseal(context, beside, telling);
     const values = await fetch(context, beside, telling);
     if (beside.over) return;
-    context.names = new Map([...sealedNames(unsealed), ...values]);
+    context.names = new Map([...(sealed ? context.unsealed : []), ...values]);
     setEnvironment(context);
+    const unknown = telling ? unknownKeys(task(), context.names) : [];
+    if (unknown.length > 0) context.tell(taskEvents.template(world.clock.nowNs(), `Secret keys missing: ${unknown.join("; ")}`));
   } catch (thrown) {
     if (beside.over) return;
     if (!(thrown instanceof NamedError)) throw thrown;
@@ -49,6 +51,23 @@ async function read(context: ExecutionContext, telling: boolean): Promise<void> 
     throw new EnterFailure(taskEvents.setupFailure(world.clock.nowNs(), problem), { problem, hopeless: thrown.code === "SECRET_INVALID" });
   }
 }
+
+/** The servers alone can: while none answers, that is said. A task that begins again has them: it asks nobody. */
+async function unseal(context: ExecutionContext, beside: Beside, telling: boolean): Promise<void> {
+  const { world, allocation, task, tell } = context;
+  const marks = sealedMarks(task());
+  if (marks.size > 0 && [...marks].every((name) => context.unsealed.has(name))) return;
+  const teller = new WaitTeller(world.clock, (message, details) => tell(taskEvents.template(world.clock.nowNs(), message, details)));
+  if (telling) teller.say(SEALED);
+  try {
+    const opened = await orAborted(world.servers.unseal(allocation().ID, beside.signal), beside.signal);
+    context.unsealed = new Map(sealedNames(opened));
+  } finally {
+    teller.stop();
+  }
+}
+
+const SEALED = waitsFor("the values of its sensitive variables", "the servers, who alone can open them, do not answer");
 
 /** Waits until every block has its values. */
 async function fetch(context: ExecutionContext, beside: Beside, telling: boolean): Promise<readonly (readonly [string, string])[]> {

@@ -1,6 +1,7 @@
 /**
  * The task's templates: rendered before it begins, once everything they look at is known (what is missing is said), and followed while it runs
- * (templates/watch.ts). A system that cannot be reached holds up who begins, and takes nothing from who runs. nomad.md §1.10.
+ * (templates/watch.ts). A system that cannot be reached holds up who begins, and takes nothing from who runs, nor from who begins again: that one
+ * gets what it had (templates/last-render.ts). nomad.md §1.10.
  */
 import assert from "node:assert";
 import { NamedError } from "#std";
@@ -10,10 +11,11 @@ import { orAborted } from "../../or-aborted.ts";
 import type { Step } from "../../step.ts";
 import { parseVariables } from "../../templates/dotenv.ts";
 import { readRendered, writeRendered } from "../../templates/files.ts";
+import { lastRenders, NEWER_WAIT_MS, nothingNewer } from "../../templates/last-render.ts";
 import { prepareTemplates } from "../../templates/prepare.ts";
 import { concealValues, hasSealed } from "../../templates/sealed.ts";
 import { asksForVariables, TaskTemplates, type PreparedTemplate } from "../../templates/task-templates.ts";
-import { digestOf } from "../../templates/told.ts";
+import { digestOf, type ToldRecord } from "../../templates/told.ts";
 import { WaitTeller, describeWaits } from "../../templates/waiting.ts";
 import { TEMPLATE_THINGS, TemplateWatch } from "../../templates/watch.ts";
 import { Beside } from "../beside.ts";
@@ -45,31 +47,37 @@ export const template: Step<ExecutionContext> = {
   },
 };
 
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+
 async function enter(context: ExecutionContext): Promise<void> {
-  const { told, things } = context;
+  const { world, told, things } = context;
   const attempt = context.machine().attempt;
   const beside = await Beside.begin(context, NAME);
   try {
     things.before(told.record.things);
     const templates = await open(context, context.environment?.variables ?? {});
-    if (!rendersAgain(context)) await keepThoseOfOnce(context, templates);
-    await renderAll(context, beside, templates);
+    const again = rendersAgain(context);
+    if (!again) await keepThoseOfOnce(context, templates);
+    const kept = await renderAll(context, beside, templates, again ? NO_TEXTS : await lastRenders(world.disk, told.record, templates.all));
     if (beside.over) return;
     const environment = asksForVariables(templates.all) ? (context.environment?.variables ?? {}) : undefined;
-    await beside.perform(() => place(context, beside, templates));
+    await beside.perform(() => place(context, beside, templates, kept));
     if (beside.over) return;
-    things.settled();
+    if (kept.size === 0) things.settled();
+    for (const each of templates.all) if (kept.has(each.name)) templates.remember(each, told.record.moments[each.name] ?? 0);
+    const rendered = templates.all.filter(({ name }) => !kept.has(name));
     const first = templates.all.filter(
       ({ template: each }) => attempt === 0 && each.ChangeMode === "script" && each.ChangeScript?.RunOnFirstRender === true,
     );
     told.begin(attempt, {
-      digests: Object.fromEntries(templates.all.map((each) => [each.name, digestOf(templates.standing(each).rendered ?? "")])),
+      digests: Object.fromEntries(rendered.map((each) => [each.name, digestOf(templates.standing(each).rendered ?? "")])),
       telling: first.map(({ name }) => name),
       things: things.wanted,
-      moments: Object.fromEntries(templates.all.map((each) => [each.name, templates.standing(each).momentMs])),
+      moments: Object.fromEntries(rendered.map((each) => [each.name, templates.standing(each).momentMs])),
+      ...usedOnce(templates),
       ...(environment === undefined ? {} : { environment }),
     });
-    new TemplateWatch(context, beside, templates, false).start();
+    new TemplateWatch(context, beside, templates, { found: false, kept }).start();
   } catch (thrown) {
     if (!beside.over) throw failure(context, thrown);
   }
@@ -102,7 +110,7 @@ async function resume(context: ExecutionContext): Promise<void> {
       for (const each of templates.all) templates.remember(each, known.moments[each.name] ?? 0);
       await keepThoseOfOnce(context, templates);
     }
-    if (!beside.over) new TemplateWatch(context, beside, templates, true).start();
+    if (!beside.over) new TemplateWatch(context, beside, templates, { found: true, kept: NO_TEXTS }).start();
   } catch (thrown) {
     if (!beside.over) throw thrown;
   }
@@ -131,41 +139,89 @@ async function keepThoseOfOnce({ world, told }: ExecutionContext, templates: Tas
     const digest = told.record.digests[each.name];
     if (!each.template.Once || digest === undefined) continue;
     const bytes = await readRendered(world.disk, each);
-    if (bytes !== undefined && digestOf(bytes) === digest) templates.keep(each, Buffer.from(bytes).toString("utf8"));
+    const used = told.record.once?.[each.name] ?? [];
+    if (bytes !== undefined && digestOf(bytes) === digest) templates.keep(each, Buffer.from(bytes).toString("utf8"), used);
   }
 }
 
-/** Until everything is known, or nobody wants it any more. Rejects with what cannot come right by waiting. */
-async function renderAll(context: ExecutionContext, beside: Beside, templates: TaskTemplates): Promise<void> {
+function usedOnce(templates: TaskTemplates): Pick<ToldRecord, "once"> {
+  const once = templates.all.filter((each) => each.template.Once).map((each) => [each.name, templates.standing(each).used] as const);
+  return once.length === 0 ? {} : { once: Object.fromEntries(once) };
+}
+
+/**
+ * Until everything is known, or nobody wants it any more. Rejects with what cannot come right by waiting. `last`: what is there of an earlier attempt;
+ * answers what of it has to do.
+ */
+async function renderAll(
+  context: ExecutionContext,
+  beside: Beside,
+  templates: TaskTemplates,
+  last: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
   const { world, things, told } = context;
+  const before = last.size === 0 ? [] : told.record.things;
   const teller = new WaitTeller(world.clock, (message, details) => {
     if (!beside.over) context.tell(taskEvents.template(world.clock.nowNs(), message, details));
   });
   let changed = Promise.withResolvers<void>();
   let unsubscribe: (() => void) | undefined;
+  let late = false;
+  const timer = world.clock.after(NEWER_WAIT_MS, () => {
+    late = true;
+    changed.resolve();
+  });
   try {
     for (;;) {
       const stale = templates.all.filter((each) => templates.isStale(each));
       if (stale.length > 0) {
         await orAborted(templates.render(stale), beside.signal);
-        things.want(TEMPLATE_THINGS, templates.used);
+        const done = templates.complete && !failing(templates);
+        // What the last render was made of is let go of when there is another.
+        things.want(TEMPLATE_THINGS, done ? templates.used : [...before, ...templates.used]);
         told.change({ things: things.wanted });
         if (things.any) unsubscribe ??= things.reader.subscribe(() => changed.resolve());
-        if (templates.complete && !failing(templates)) return;
+        if (done) return NO_TEXTS;
         requireHope(templates);
         // Something may have come while it was rendered.
         if (stale.some((each) => templates.isStale(each))) continue;
       }
       const waiting = waitingFor(context, templates);
-      if (waiting === undefined) return;
+      if (waiting === undefined) return NO_TEXTS;
+      const kept = keptOf(context, templates, last, late);
+      if (kept !== undefined) {
+        const message = `Started with what was rendered before: ${waiting.message}`;
+        context.tell(taskEvents.template(world.clock.nowNs(), message, waiting.details));
+        return kept;
+      }
       teller.say(waiting);
       await orAborted(changed.promise, beside.signal);
       changed = Promise.withResolvers<void>();
     }
   } finally {
+    timer.cancel();
     teller.stop();
     unsubscribe?.();
   }
+}
+
+/** What lies there in place of what cannot be rendered; undefined: that is to be waited for. */
+function keptOf(
+  { things }: ExecutionContext,
+  templates: TaskTemplates,
+  last: ReadonlyMap<string, string>,
+  late: boolean,
+): ReadonlyMap<string, string> | undefined {
+  const kept = new Map<string, string>();
+  for (const each of templates.all) {
+    const standing = templates.standing(each);
+    if (standing.missing.length === 0 && standing.problem === undefined) continue;
+    const text = last.get(each.name);
+    const [facts, problems] = things.any ? [things.reader.facts(), things.reader.problems()] : [NOTHING, new Map<string, string>()];
+    if (text === undefined || !nothingNewer(standing, facts, problems, late)) return undefined;
+    kept.set(each.name, text);
+  }
+  return kept;
 }
 
 function failing(templates: TaskTemplates): boolean {
@@ -195,9 +251,14 @@ function waitingFor(
 }
 
 /** Files and variables, before the process begins. */
-async function place(context: ExecutionContext, beside: Beside, templates: TaskTemplates): Promise<void> {
+async function place(
+  context: ExecutionContext,
+  beside: Beside,
+  templates: TaskTemplates,
+  kept: ReadonlyMap<string, string>,
+): Promise<void> {
   for (const each of templates.all) {
-    const { rendered } = templates.standing(each);
+    const rendered = kept.get(each.name) ?? templates.standing(each).rendered;
     assert(rendered !== undefined, "all templates are rendered");
     if (beside.over) return;
     // First: a file that is no list of variables is not written.

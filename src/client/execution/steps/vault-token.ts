@@ -1,7 +1,7 @@
 /**
  * The task's own Vault token, traded for its identity `vault_<cluster>`: secrets/vault_token, VAULT_TOKEN and VAULT_NAMESPACE. Renewed it stays the same
  * one and nobody hears of it; replaced (revoked, its longest life over) the file is replaced, and the process told as `change_mode` says: a restart takes
- * its turn. While Vault cannot be reached, or nobody has prepared it, a task that is to begin waits. nomad.md §1.10, §2.1, §2.4.
+ * its turn. While Vault cannot be reached, or nobody has prepared it, a task that is to begin for the first time waits. nomad.md §1.10, §2.1, §2.4.
  */
 import type { IdentityRequest } from "#model";
 import { messageOf, NamedError } from "#std";
@@ -34,7 +34,6 @@ async function arrange(context: ExecutionContext, found: boolean): Promise<void>
   const beside = await Beside.begin(context, NAME);
   const request = taskIdentity(context.allocation(), context.task(), identity);
   try {
-    await world.identities.obtain(context.allocation(), beside.signal);
     const token = await acquireToken(context, "Vault", world.vaultTokens, request, beside.signal);
     if (beside.over) return;
     if (token === "") throw unprepared("this node's agent uses no Vault", "Enable it with a `vault` block in the agent's configuration.");

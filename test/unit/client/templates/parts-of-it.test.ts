@@ -127,7 +127,7 @@ describe("decisions", () => {
 
   test("what was told is kept, by attempt", () => {
     const facts = new Map<string, string>();
-    const told = () => new Told(memoryStore(facts), allocationId("a"), "web");
+    const told = () => new Told(memoryStore(facts), allocationId("a"), "web", () => {});
     const first = told();
     first.begin(0, { digests: { x: "1" }, things: [keyThing("a")] });
     first.begin(0, { digests: { y: "1" } });
@@ -136,7 +136,7 @@ describe("decisions", () => {
     first.told({ x: "2" });
     assert.deepEqual([told().of(0)?.digests, told().of(0)?.telling, told().of(1)], [{ x: "2", y: "1" }, [], undefined]);
     first.begin(1, {});
-    assert.deepEqual([told().of(1)?.digests, told().of(1)?.things], [{}, [keyThing("a")]]);
+    assert.deepEqual([told().of(1)?.digests, told().of(1)?.things], [{ x: "2", y: "1" }, [keyThing("a")]], "until each has said its own");
     first.forget();
     assert.equal(facts.size, 0);
   });
