@@ -14,14 +14,12 @@
  *
  * Read next: value.ts and function.ts (what the functions are built on); lexer.ts, parser.ts; execute.ts, evaluate.ts; printer.ts for printf.
  */
-export { bytesOf, compareText, textOf } from "./bytes.ts";
+export { bytesOf, textOf } from "./bytes.ts";
 export { isTrue } from "./comparison.ts";
 export { executeGoTemplate, type ExecuteRequest } from "./execute.ts";
 export { TemplateFunctionError, TemplateSignal } from "./function.ts";
 export type { ParameterKind, Rendering, TemplateFunction, TemplateFunctions } from "./function.ts";
-export { BUILTIN_NAMES, parseGoTemplate, type Parsed, type ParseRequest } from "./parser.ts";
-export { printed, sprint, sprintf } from "./printer.ts";
+export { parseGoTemplate, type Parsed, type ParseRequest } from "./parser.ts";
 export { TemplateError, type TemplateErrorCode } from "./template-error.ts";
-export { isList, itemsOf, kindOf, sortedEntries, typeName, type Kind } from "./type.ts";
-export { GoComplex, GoFunction, GoInteger, GoMap, GoSlice, GoStruct, GoText, JsonNumber } from "./value.ts";
+export { GoFunction, GoInteger, GoMap, GoSlice, GoStruct, GoText, JsonNumber } from "./value.ts";
 export type { Key, Methods, StructOptions, Value } from "./value.ts";

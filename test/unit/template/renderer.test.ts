@@ -4,7 +4,7 @@ import { createHostClock } from "#integrations/host";
 import { createRenderer, type RenderAnswer } from "#template";
 import { requestOf } from "./rendering.ts";
 
-const renderer = createRenderer({ clock: createHostClock(), limitMs: 1500, memoryMaxMegabytes: 192, addresses: () => [{ interface: "eth0", address: "10.0.0.9" }] });
+const renderer = createRenderer({ clock: createHostClock(), limitMs: 1500, addresses: () => [{ interface: "eth0", address: "10.0.0.9" }] });
 after(() => renderer.close());
 
 const said = (answer: RenderAnswer): string => (answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what);
@@ -17,7 +17,9 @@ test("a template that does not end is ended, and the others are rendered", { tim
   assert.deepEqual(answers.map(said), ["first", "TEMPLATE_TIMEOUT", "second", "TEMPLATE_TIMEOUT", "third"]);
 });
 
-test("a template that eats memory is ended, and the agent goes on", { timeout: 60_000 }, async () => {
+test("a template that eats memory is ended, and the agent goes on", { timeout: 60_000 }, async (context) => {
+  const renderer = createRenderer({ clock: createHostClock(), limitMs: 50_000, memoryMaxMegabytes: 192 });
+  context.after(() => renderer.close());
   const hungry = '{{ range $i := loop 900 }}{{ scratch.Set (print $i) (loop 100000) }}{{ end }}';
   const answers = await Promise.all([renderer.render(requestOf(hungry, "go")), renderer.render(requestOf("after", "handlebars"))]);
   assert.deepEqual(answers.map(said), ["TEMPLATE_TOO_LARGE", "after"]);
