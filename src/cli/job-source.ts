@@ -164,11 +164,11 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }
-  // As `job run -output` wrote it. The text holds the values themselves: it is not kept.
-  const marks = outer?.Job === undefined ? job["Sensitive"] : outer.Sensitive;
-  const sensitive = Array.isArray(marks) ? marks.map(String) : [];
+  // As `job run -output` wrote it, or /v1/jobs/parse answered it. The text holds the values themselves: it is not kept.
+  const { Sensitive: inside, ...unmarked } = job;
+  const sensitive = [...new Set([outer?.Job === undefined ? undefined : outer.Sensitive, inside].flatMap((marks) => (Array.isArray(marks) ? marks.map(String) : [])))];
   return {
-    job,
+    job: sensitive.length > 0 ? unmarked : job,
     id: String(job["ID"] ?? ""),
     path,
     sensitive,

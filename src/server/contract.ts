@@ -31,6 +31,8 @@ export interface RegisterRequest {
   /** Paths of texts that hold sensitive values: sealed before anything else is done. Also taken from the Job itself. */
   readonly Sensitive?: readonly string[];
   readonly Submission?: JobSubmission | null;
+  /** Told with the answer, besides what admission has to say. */
+  readonly Warnings?: readonly string[];
   readonly EnforceIndex?: boolean;
   readonly JobModifyIndex?: number;
   readonly PreserveCounts?: boolean;

@@ -47,7 +47,7 @@ export async function registerJob(context: ServerContext, request: RegisterReque
         EvalID: evaluation?.ID ?? "",
         EvalCreateIndex: evaluation === null ? 0 : outcome.index,
         JobModifyIndex: stored?.JobModifyIndex ?? outcome.index,
-        Warnings: warningText([...warnings, ...dropped]),
+        Warnings: warningText([...warnings, ...dropped, ...(request.Warnings ?? [])]),
         Index: outcome.index,
       };
     }

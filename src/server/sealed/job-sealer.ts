@@ -5,11 +5,12 @@
  *   { Job, Sensitive: [paths] } ──► places allowed? ──► sealed values in it, if any, are this job's own? ──► Job with `${sealed.…}` ──► admission
  */
 import { changeTexts, mayBeSensitive, readSlice, type Slice, type Step, writePath } from "#jobspec";
-import { type AllocationId, clientTerminal, type NodeId } from "#model";
+import { type AllocationId, clientTerminal, type JobSubmission, type NodeId } from "#model";
 import type { ServerContext } from "../context.ts";
 import { badRequest, sealedForeign, unsealForeign } from "../errors.ts";
 import type { SigningKey } from "../keyring/key-pair.ts";
 import type { Keyring } from "../keyring/keyring.ts";
+import { keptSubmission, SUBMISSION_NOT_KEPT } from "./kept-submission.ts";
 import { misplaced, ownersOf, sealedNamesIn, sealedNamesOf } from "./sealed-texts.ts";
 import { type JobSealingKey, jobSealingKeyOf, keyIdOf, openValue, type Owner, sealValue } from "./sealed-value.ts";
 
@@ -17,12 +18,14 @@ import { type JobSealingKey, jobSealingKeyOf, keyIdOf, openValue, type Owner, se
 export interface SensitiveRequest {
   readonly Job: unknown;
   readonly Sensitive?: readonly string[];
+  readonly Submission?: JobSubmission | null;
   readonly namespace?: string;
+  readonly Warnings?: readonly string[];
 }
 
 export interface JobSealer {
   /**
-   * The request with its sensitive texts sealed. NamedErrors: REQUEST_INVALID (a path that is none, or where everybody could read it),
+   * The request with its sensitive texts sealed, and without a Submission that tells them. NamedErrors: REQUEST_INVALID (a path that is none, or where everybody could read it),
    * SEALED_FOREIGN (a sealed value of another job), KEYRING_CLOSED.
    */
   seal<Request extends SensitiveRequest>(request: Request): Promise<Request>;
@@ -90,7 +93,7 @@ export function createJobSealer(context: ServerContext, keyring: Pick<Keyring, "
 
   return {
     async seal(request) {
-      const { job, parts } = split(request);
+      const { job, parts, inside } = split(request);
       const owner = ownerOf(context, job, request.namespace);
       if (owner === undefined) {
         // Admission would say so too, but not before it has looked at the values.
@@ -100,8 +103,15 @@ export function createJobSealer(context: ServerContext, keyring: Pick<Keyring, "
       await requireOwn(job, owner);
       if (parts.length === 0) return { ...request, Job: job, Sensitive: [] };
       const [names, active] = [await storedNames(owner), sealing(await keyring.signing())];
-      const sealed = (value: string): string => `\${${names.get(value) ?? sealValue(active, owner, value)}}`;
-      return { ...request, Job: withParts(job, parts, sealed), Sensitive: [] };
+      const values = new Set<string>();
+      const Job = withParts(job, parts, (value) => {
+        values.add(value);
+        return `\${${names.get(value) ?? sealValue(active, owner, value)}}`;
+      });
+      const Submission = request.Submission ?? null;
+      const kept = Submission === null ? null : keptSubmission(Submission, values, inside);
+      if (kept === Submission) return { ...request, Job, Sensitive: [] };
+      return { ...request, Job, Sensitive: [], Submission: kept, Warnings: [SUBMISSION_NOT_KEPT] };
     },
 
     check(request) {
@@ -121,12 +131,12 @@ export function createJobSealer(context: ServerContext, keyring: Pick<Keyring, "
 }
 
 /** `Sensitive` may stand beside the job, or in it, as /v1/jobs/parse answers it. */
-function split({ Job, Sensitive }: SensitiveRequest): { readonly job: unknown; readonly parts: readonly Part[] } {
+function split({ Job, Sensitive }: SensitiveRequest): { readonly job: unknown; readonly parts: readonly Part[]; readonly inside: boolean } {
   const inside = typeof Job === "object" && Job !== null && "Sensitive" in Job ? Job.Sensitive : undefined;
   const job = inside === undefined ? Job : Object.fromEntries(Object.entries(Job as object).filter(([key]) => key !== "Sensitive"));
   if (inside !== undefined && inside !== null && !Array.isArray(inside)) throw badRequest("Cannot take job: Sensitive must be a list of paths");
   const paths = new Set([...(Sensitive ?? []), ...((inside as readonly unknown[] | null | undefined) ?? [])].map(String));
-  return { job, parts: [...paths].map(readPart) };
+  return { job, parts: [...paths].map(readPart), inside: Array.isArray(inside) && inside.length > 0 };
 }
 
 function readPart(path: string): Part {

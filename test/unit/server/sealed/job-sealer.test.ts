@@ -89,6 +89,33 @@ test("No value stands in plain text in the log, in a snapshot, or in an event", 
     assert.deepEqual(told.filter((each) => /correct-horse|another-horse/.test(each)), []);
   }));
 
+test("A source that tells a sensitive value, or may, is not kept; its sender is told so, and the job runs all the same", () =>
+  playing(async ({ world }) => {
+    let runs = 0;
+    const empty = { Source: "", Format: "hcl2", VariableFlags: {}, Variables: "" } as const;
+    const kept = async (Submission: object, marks: "beside" | "inside" = "beside", secret = SECRET) => {
+      // Another version each time.
+      const Meta = { run: String(runs++) };
+      const Job = job(secret, marks === "inside" ? { Meta, Sensitive: parts(secret) } : { Meta });
+      const beside = marks === "beside" ? { Sensitive: parts(secret) } : {};
+      const { Warnings } = await world.server.registerJob({ Job, ...beside, Submission: { ...empty, ...Submission } });
+      const { Version } = world.cluster.state.snapshot().job("default", "web") as Job;
+      const found = world.cluster.state.snapshot().submission("default", "web", Version);
+      assert.equal(/source is not kept/.test(Warnings), found === undefined, Warnings);
+      assert.ok(!JSON.stringify(found ?? null).includes(SECRET));
+      assert.equal(Warnings.includes(SECRET), false);
+      return found !== undefined;
+    };
+    assert.equal(await kept({ Source: 'variable "pw" { default = null }' }), true);
+    for (const told of [{ Source: `default = "${SECRET}"` }, { VariableFlags: { pw: SECRET } }, { Variables: `pw = "${SECRET}"` }])
+      assert.equal(await kept(told), false, Object.keys(told).join());
+    assert.equal(await kept({ Source: 'pw = "say \\"friend\\""' }, "beside", 'say "friend"'), false, "as it is written in quotes");
+    assert.equal(await kept({ Source: "count = 123" }, "beside", "123"), true, "what stands in any text tells nothing");
+    assert.equal(await kept({ VariableFlags: { pw: "x" } }, "inside"), false, "a client that does not know which are sensitive");
+    assert.equal(await kept({}, "inside"), true);
+    for (const entry of world.disk.entries) assert.ok(!Buffer.from(entry).toString("latin1").includes(SECRET));
+  }));
+
 test("An unchanged value is an unchanged job, also after the root key was rotated; a changed one is destructive, and shows nothing", () =>
   playing(async ({ world, stored }) => {
     await world.server.registerJob({ Job: job(), Sensitive: [PART, COMMAND] });
