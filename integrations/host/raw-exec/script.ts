@@ -10,8 +10,9 @@
  *                                [setpriv: becomes the user] ── exec ──▶ entrant (sh): takes the environment ── exec ──▶ the task
  *
  * One pid from the preparer to the task. The supervisor is not in the task's cgroup, so killing everything of the task leaves
- * the status to be written. The environment never stands on a command line and never reaches a shell that still is root: it
- * comes as `export` lines on fd 4, an unlinked file, so it is whole before anything starts. fd 3 tells the agent how it went
+ * the status to be written. The environment and the task's words never stand on a command line of ours, which everybody on the
+ * machine may read for as long as the task lives, and never reach a shell that still is root: they come as `export` and `set`
+ * lines on fd 4, an unlinked file, so they are whole before anything starts. fd 3 tells the agent how it went
  * ("r" ready, "f" failed: see the file `failed`); nobody depends on the agent hearing it.
  *
  * Files, in the task's record directory: supervisor, pid (a line of /proc/PID/stat each), failed (a reason), exit (a status).
@@ -34,7 +35,7 @@ $session $shell -c "$@"
 printf '%s\\n' "$?" >exit
 `;
 
-/** $1: record directory, $2: cgroup.procs files, one a line, $3: work directory, $4: stdout, $5: stderr, $6: oom_score_adj or "", $7…: what follows. */
+/** $1: record directory, $2: cgroup.procs files, one a line, $3: work directory, $4: stdout, $5: stderr, $6: oom_score_adj or "", $7…: who to become, and the entrant. */
 const PREPARER = `
 fail() { printf '%s\\n' "$1" >"$directory/failed"; printf f >&3; exit 125; }
 directory=$1
@@ -56,7 +57,7 @@ umask 022
 shift 6
 `;
 
-/** $1…: the command. A dead agent must not end the task with SIGPIPE, hence the trap; it is gone again after exec. */
+/** The command is set by what it reads. A dead agent must not end the task with SIGPIPE, hence the trap; it is gone again after exec. */
 const ENTRANT = `
 environment=$(cat <&4)
 unset PATH PWD OLDPWD SHLVL
@@ -69,7 +70,7 @@ exec 3>&- 4<&-
 exec "$@"
 `;
 
-/** $1: cgroup.procs files, one a line, $2: work directory, $3…: what follows. */
+/** $1: cgroup.procs files, one a line, $2: work directory, $3…: who to become, and the entrant. */
 const SESSION = `
 spaces=$IFS IFS='
 '
@@ -80,7 +81,7 @@ umask 022
 shift 2
 `;
 
-/** $1…: the command. */
+/** The command is set by what it reads. */
 const SESSION_ENTRANT = `
 environment=$(cat <&4)
 unset PATH PWD OLDPWD SHLVL SHELL
@@ -114,7 +115,7 @@ export interface SpawnRequest {
   readonly command: string;
   readonly words: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** What is read from fd 4. */
+  /** What is read from fd 4: the environment, and the words of the command. */
   readonly environmentScript: string;
 }
 
@@ -124,8 +125,8 @@ export function spawnRequest(launch: Launch): SpawnRequest {
   const task = [...viaEnv, launch.command, ...launch.words];
   const enter =
     launch.becomeUser.length === 0
-      ? { script: PREPARER + ENTRANT, follows: task }
-      : { script: `${PREPARER}exec "$@"`, follows: [...launch.becomeUser, shell, ...flags, "-c", ENTRANT, "drover-task", ...task] };
+      ? { script: PREPARER + ENTRANT, follows: [] }
+      : { script: `${PREPARER}exec "$@"`, follows: [...launch.becomeUser, shell, ...flags, "-c", ENTRANT, "drover-task"] };
   return {
     command: shell,
     words: [
@@ -148,7 +149,7 @@ export function spawnRequest(launch: Launch): SpawnRequest {
       ...enter.follows,
     ],
     environment: { PATH: CLEAN_PATH, ...inherited },
-    environmentScript: exports,
+    environmentScript: exports + setWords(task),
   };
 }
 
@@ -165,13 +166,13 @@ export function sessionLaunch(session: {
   const task = [...viaEnv, ...session.command];
   const enter =
     session.becomeUser.length === 0
-      ? { script: SESSION + SESSION_ENTRANT, follows: task }
-      : { script: `${SESSION}exec "$@"`, follows: [...session.becomeUser, shell, ...flags, "-c", SESSION_ENTRANT, "drover-exec", ...task] };
+      ? { script: SESSION + SESSION_ENTRANT, follows: [] }
+      : { script: `${SESSION}exec "$@"`, follows: [...session.becomeUser, shell, ...flags, "-c", SESSION_ENTRANT, "drover-exec"] };
   return {
     shell,
     words: [shell, ...flags, "-c", enter.script, "drover-exec", session.procs.join("\n"), session.workDirectory, ...enter.follows],
     environment: inherited,
-    environmentScript: exports,
+    environmentScript: exports + setWords(task),
   };
 }
 
@@ -193,6 +194,8 @@ function shellFor(environment: Readonly<Record<string, string>>, bashHere: strin
       .join(""),
   };
 }
+
+const setWords = (words: readonly string[]): string => `set -- ${words.map(quote).join(" ")}\n`;
 
 const CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

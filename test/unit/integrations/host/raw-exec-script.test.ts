@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { spawnSync } from "node:child_process";
-import { spawnRequest, splitEnvironment, type Launch } from "../../../../integrations/host/raw-exec/script.ts";
+import { sessionLaunch, spawnRequest, splitEnvironment, type Launch } from "../../../../integrations/host/raw-exec/script.ts";
 import { allowedEnvironment, readRawExecConfig } from "../../../../integrations/host/raw-exec/config.ts";
 import { testScale } from "../../../scale.ts";
 
@@ -21,10 +21,15 @@ const launch: Launch = {
   tools: { setsid: true, bash: "/bin/bash" },
 };
 
-test("no variable stands on the supervisor's command line, and none reaches its own environment", () => {
-  const request = spawnRequest({ ...launch, environment: { TOKEN: "s3cr3t", LD_PRELOAD: "/evil.so", BASH_ENV: "/evil" } });
-  assert.ok(!request.words.some((word) => word.includes("s3cr3t") || word.includes("evil")));
-  assert.deepEqual(Object.keys(request.environment), ["PATH"]);
+test("no variable and no word of the task stands on the supervisor's command line, and none reaches its own environment", () => {
+  const environment = { TOKEN: "s3cr3t", LD_PRELOAD: "/evil.so", BASH_ENV: "/evil", IFS: "s3cr3t" };
+  for (const becomeUser of [[], ["setpriv", "--reuid=1"]]) {
+    const request = spawnRequest({ ...launch, becomeUser, command: "/bin/s3cr3t", words: ["--password=s3cr3t"], environment });
+    assert.ok(!request.words.some((word) => word.includes("s3cr3t") || word.includes("evil")));
+    assert.deepEqual(Object.keys(request.environment), ["PATH"]);
+    const session = sessionLaunch({ procs: [], workDirectory: "/", becomeUser, environment, command: ["/bin/s3cr3t"], bash: undefined });
+    assert.ok(!session.words.some((word) => word.includes("s3cr3t") || word.includes("evil")));
+  }
 });
 
 test("names no shell can assign go through bash where there is one, through env(1) elsewhere", () => {
@@ -34,7 +39,7 @@ test("names no shell can assign go through bash where there is one, through env(
   assert.equal(withBash.environment["NOMAD_PORT_my-label"], "8080");
   const without = spawnRequest({ ...launch, environment, tools: { setsid: true, bash: undefined } });
   assert.equal(without.command, "/bin/sh");
-  assert.ok(without.words.includes("NOMAD_PORT_my-label=8080"));
+  assert.match(without.environmentScript, /^set -- '\/usr\/bin\/env' 'NOMAD_PORT_my-label=8080' '\/bin\/echo' 'hi'$/m);
 });
 
 test("a function that comes as a variable never reaches bash", () => {
@@ -47,11 +52,11 @@ test("whatever a value holds, the shell takes it as it is", () => {
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
       const environment = Object.fromEntries(values.map((each, index) => [`V${index}`, each]));
-      const script = spawnRequest({ ...launch, environment }).environmentScript;
-      const told = spawnSync("/bin/sh", ["-c", 'eval "$(cat)"; exec /usr/bin/env -0'], { input: script, env: {} })
-        .stdout.toString()
-        .split("\0");
+      const script = spawnRequest({ ...launch, environment, command: "/usr/bin/printf", words: [String.raw`%s\0`, ...values] }).environmentScript;
+      const ran = (then: string): string => spawnSync("/bin/sh", ["-c", `eval "$(cat)"; ${then}`], { input: script, env: {} }).stdout.toString();
+      const told = ran("exec /usr/bin/env -0").split("\0");
       for (const [name, each] of Object.entries(environment)) assert.ok(told.includes(`${name}=${each}`), JSON.stringify(each));
+      assert.equal(ran('exec "$@"'), values.map((each) => `${each}\0`).join(""));
     }),
     { numRuns: Math.round(25 * testScale()) },
   );
