@@ -9,6 +9,8 @@ import { type Finding, type Place, problem, taskPlace, warning } from "./finding
 
 const CHANGE_MODES = ["noop", "restart", "signal", "script"];
 const ENGINES: readonly string[] = ["", "go", "handlebars"];
+/** Of users and groups; one more is nobody to Linux. */
+const ID_MAX = 2 ** 32 - 2;
 /** Twelve bits. */
 const PERMS = /^0*[0-7]{1,4}$/;
 
@@ -84,7 +86,7 @@ function* checkFile({ wrong }: About, template: Template): Iterable<Finding> {
   for (const field of ["Uid", "Gid"] as const) {
     const id = template[field];
     // -1: who it is otherwise.
-    if (id !== null && id < -1) yield wrong(field, `${field.toLowerCase()} is ${id}, must be 0 or more`);
+    if (id !== null && (id < -1 || id > ID_MAX)) yield wrong(field, `${field.toLowerCase()} is ${id}, must be 0 to ${ID_MAX}`);
   }
 }
 

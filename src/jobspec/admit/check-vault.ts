@@ -54,6 +54,15 @@ function* checkSecrets(place: Place, task: Task): Iterable<Finding> {
   }
 }
 
+/** As the node reads it: client/templates/secret-things.ts. */
+function* checkEngine(wrong: (field: string, text: string) => Finding, { Config, Path }: Secret): Iterable<Finding> {
+  const engine = Config["engine"] ?? "kv_v2";
+  if (engine !== "kv_v1" && engine !== "kv_v2")
+    yield wrong("Config", `engine is ${JSON.stringify(engine)}, must be "kv_v1" or "kv_v2": what other engines make is read by templates`);
+  else if (engine === "kv_v2" && Path !== "" && !Path.includes("${") && !/[^/]\/+[^/]/.test(Path))
+    yield wrong("Path", `path is ${JSON.stringify(Path)}, must be <mount>/<path>, as "secret/data/app"`);
+}
+
 function* checkProvider(wrong: (field: string, text: string) => Finding, task: Task, secret: Secret): Iterable<Finding> {
   const { Provider, Path, Env } = secret;
   if (Provider === "") yield wrong("Provider", 'provider is missing: "nomad" for variables, "vault" for Vault');
@@ -61,6 +70,7 @@ function* checkProvider(wrong: (field: string, text: string) => Finding, task: T
     yield wrong("Provider", `provider is ${JSON.stringify(Provider)}, must be nomad or vault: plugins are not supported`);
   if (Path === "") yield wrong("Path", `path is missing: for example path = ${Provider === "vault" ? '"secret/data/app"' : '"nomad/jobs/app"'}`);
   else if (/[\0\r\n]/.test(Path)) yield wrong("Path", "path contains a line break or a NUL character");
+  if (Provider === "vault") yield* checkEngine(wrong, secret);
   if (Object.keys(Env).length > 0) yield wrong("Env", "env is for plugins: the task sees ${secret.<name>.<key>} in its env, config and templates");
   if (Provider === "vault" && task.Vault === null) yield wrong("Provider", "it is read with the task's own token of Vault: add a block vault {}");
 }

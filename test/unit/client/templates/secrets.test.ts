@@ -31,6 +31,7 @@ describe("secret blocks", () => {
     await world.clock.advance(5 * SECOND);
     const { PASSWORD, PORT, OTHER } = newest(world)?.environment ?? {};
     assert.deepEqual([PASSWORD, PORT, OTHER], ["hunter2hunter2", "5432", "${secret.app.none}"]);
+    assert.match(JSON.stringify(world.told(A)), /Secret keys missing: \$\{secret\.app\.none\} stays as it is written: there is no such key"/);
     agent.kill();
     await world.begin();
     await world.clock.advance(30 * SECOND);
@@ -89,5 +90,27 @@ describe("sealed variables", () => {
     assert.equal(world.machine.everStarted.length, 1);
     const seen = JSON.stringify([world.server.updates, world.reports, [...world.memory.facts], [...world.memory.allocations]]);
     assert.ok(!seen.includes("hunter"));
+  });
+
+  test("while no server opens them, the task says what it waits for", async () => {
+    const world = createWorld();
+    world.server.unsealed["sealed.v1.abc="] = "hunter2hunter2";
+    const opened = Promise.withResolvers<void>();
+    world.server.unsealHeld = opened.promise;
+    await world.begin();
+    put(world, { Env: { ONE: "${sealed.v1.abc=}" } });
+    await world.clock.advance(10 * SECOND);
+    assert.equal(world.told(A)?.ClientStatus, "pending");
+    const said = (world.told(A)?.TaskStates["main"]?.Events ?? []).filter(({ Type }) => Type === "Template");
+    assert.deepEqual(
+      said.map(({ DisplayMessage }) => DisplayMessage),
+      [
+        "Missing: the values of its sensitive variables (waiting for the values of its sensitive variables: the servers, who alone can open them, do not answer)",
+      ],
+    );
+    assert.equal(said[0]?.Details["missing"], "the values of its sensitive variables");
+    opened.resolve();
+    await world.clock.advance(5 * SECOND);
+    assert.equal(world.told(A)?.ClientStatus, "running");
   });
 });

@@ -70,6 +70,22 @@ describe("a restart for rotation", () => {
     assert.equal(world.server.turns.size, 0);
   });
 
+  test("servers that are away are named as what it waits for", async () => {
+    const world = createWorld();
+    world.key("a", "1");
+    await world.begin();
+    put(world);
+    await world.clock.advance(SECOND);
+    world.server.refuse = true;
+    world.server.lose();
+    world.key("a", "2");
+    await world.clock.advance(10 * SECOND);
+    world.server.refuse = false;
+    await world.clock.advance(60 * SECOND);
+    assert.match(texts(world).join(), /waiting to restart: the servers, who give turns to restart, do not answer/);
+    assert.equal(world.machine.everStarted.length, 2);
+  });
+
   test("one turn for all tasks of an allocation", async () => {
     const world = createWorld();
     world.key("a", "1");

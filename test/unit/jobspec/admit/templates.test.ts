@@ -77,7 +77,7 @@ test("a group runs only where there is what its tasks read and where they can be
     "${attr.vault.version} semver >= 0.6.1",
   ]);
   const Secrets = [
-    { Name: "a", Provider: "vault", Path: "p" },
+    { Name: "a", Provider: "vault", Path: "p/q" },
     { Name: "b", Provider: "nomad", Path: "p" },
   ];
   assert.deepEqual(constraints(task({ Vault: {}, Secrets })), [
@@ -152,6 +152,9 @@ for (const [what, input, told, context] of [
   ["a secret twice", task({ Vault: {}, Secrets: [1, 2].map(() => ({ Name: "a", Provider: "nomad", Path: "p" })) }), /another secret of the task has the same name/],
   ["a secret of nobody", secret({ Provider: "" }), /provider is missing/],
   ["a secret of a plugin", secret({ Provider: "aws" }), /provider is "aws", must be nomad or vault/],
+  ["a secret of an engine that is none", secret({ Config: { engine: "kv3" } }), /engine is "kv3", must be "kv_v1" or "kv_v2"/],
+  ["a secret of a mount alone", secret({ Path: "secret/" }), /path is "secret\/", must be <mount>\/<path>/],
+  ["a user beyond the last", template({ Uid: 4_294_967_295 }), /uid is 4294967295, must be 0 to 4294967294/],
   ["a secret without a path", secret({ Path: "" }), /path is missing: for example path = "secret\/data\/app"/],
   ["env for no plugin", secret({ Env: { A: "b" } }), /env is for plugins/],
   ["a secret of Vault without a token", secret({}, {}), /add a block vault \{\}/],
