@@ -3,8 +3,11 @@
  *
  *   begin ── cluster/*.json        who is there, how they are, how they are set (secrets blanked by the agent)
  *     ├─ every -interval ── state/NNNN/*.json      jobs, nodes, allocations, evaluations, deployments, metrics
+ *     ├─ at the beginning and the end ── consul/N/*.json, vault/N/*.json   where one is named
  *     ├─ meanwhile ── monitor.log, events.json, profile/*.json (with enable_debug)
  *   end (-duration, or Ctrl-C) ── index.json       what was asked, and what could not be had
+ *
+ * How many things its templates look at, readers, leases: among the `client` figures of each round's agent.json.
  *
  * Exit code 2 when a part could not be had: the rest is in the archive.
  */
@@ -14,9 +17,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { messageOf, tarOf } from "#std";
 import type { Command, Context } from "../command.ts";
+import { consulOf } from "../consul-address.ts";
+import type { OpenedParts } from "../debug-stack.ts";
 import { UsageError, type ParsedFlags } from "../flags.ts";
 import { noArguments } from "../only-argument.ts";
 import { keyValues } from "../render/columns.ts";
+import { vaultOf, vaultTokenOf } from "../vault-address.ts";
 
 const PARTIAL = 2;
 /** Of the log and of the events each: what comes later is left out, and said to be. */
@@ -44,6 +50,7 @@ const STATE = {
   evaluations: "/v1/evaluations?namespace=*",
   deployments: "/v1/deployments?namespace=*",
   metrics: "/v1/metrics",
+  agent: "/v1/agent/self",
 } as const;
 
 /** Taken for scripts' sake. */
@@ -52,7 +59,10 @@ const WITHOUT_EFFECT = ["log-include-location", "max-nodes", "node-id", "node-cl
 export const operatorDebug: Command = {
   usage: "operator debug [options]",
   about:
-    "Gathers the state of the cluster, metrics, log and events for a while into an archive. Ctrl-C ends it early; what was gathered is written. Look through it before you hand it on: job files are in it.",
+    "Gathers the state of the cluster, metrics, log and events for a while into an archive, and how Consul and Vault are where one is named. " +
+    "Ctrl-C ends it early; what was gathered is written. Exit code 2: a part could not be had, the others are in it. No token, variable or secret " +
+    "is in it; look through it before you hand it on: jobs are, as they were written.\n\n" +
+    "Consul and Vault are found, as by their own command lines, by CONSUL_HTTP_ADDR, VAULT_ADDR and what goes with them; flags come first.",
   connects: true,
   flags: {
     duration: { kind: "duration", value: "duration", about: "How long (default 5m)" },
@@ -67,6 +77,10 @@ export const operatorDebug: Command = {
     "event-topic": { kind: "text", value: "topics", about: 'Events to gather, with commas between (default "*:*"; "none")' },
     "pprof-duration": { kind: "duration", value: "duration", about: "Of a processor profile (default 1s; 0: none)" },
     "pprof-interval": { kind: "duration", value: "duration", about: "Taken, without effect: one profile is taken" },
+    "consul-http-addr": { kind: "text", value: "address", about: "Consul, to be asked how it is (default CONSUL_HTTP_ADDR; else nobody is)" },
+    "consul-token": { kind: "text", value: "token", about: "For Consul (default CONSUL_HTTP_TOKEN): node, agent and service read" },
+    "vault-address": { kind: "text", value: "address", about: "Vault, to be asked how it is (default VAULT_ADDR; else nobody is)" },
+    "vault-token": { kind: "text", value: "token", about: "For Vault (default VAULT_TOKEN): its auth methods and mounts by name; without, only its health" },
     output: { kind: "text", value: "folder", about: "A folder inside this one instead of an archive" },
     verbose: { kind: "boolean", about: "Say what is done" },
   },
@@ -90,8 +104,14 @@ export const operatorDebug: Command = {
       ]),
     );
     const capture = new Capture(context);
-    await capture.all("cluster", CLUSTER);
-    await gather(context, capture, { durationMs, intervalMs });
+    const stack = await openStack(context, capture);
+    try {
+      await Promise.all([capture.all("cluster", CLUSTER), stack.take(0)]);
+      await gather(context, capture, { durationMs, intervalMs });
+      await stack.take(1);
+    } finally {
+      stack.close();
+    }
     capture.index({
       Began: began.toISOString(),
       Ended: new Date(context.nowMs()).toISOString(),
@@ -108,6 +128,47 @@ export const operatorDebug: Command = {
 function milliseconds(flags: ParsedFlags, name: string, otherwise: number): number {
   const ns = flags.duration(name);
   return ns === undefined ? otherwise : ns / 1e6;
+}
+
+interface Stack {
+  /** `round`: names its folder. */
+  take(round: number): Promise<void>;
+  close(): void;
+}
+
+/** Consul and Vault, where one is named. One whose address is none is a part that cannot be had. */
+async function openStack({ flags, environment }: Context, capture: Capture): Promise<Stack> {
+  const given = (flag: string, variable: string): Readonly<Record<string, string>> => {
+    const text = flags.text(flag);
+    return text === undefined ? {} : { [variable]: text };
+  };
+  const asked = {
+    ...environment,
+    ...given("consul-http-addr", "CONSUL_HTTP_ADDR"),
+    ...given("consul-token", "CONSUL_HTTP_TOKEN"),
+    ...given("vault-address", "VAULT_ADDR"),
+    ...given("vault-token", "VAULT_TOKEN"),
+  };
+  const isNamed = (variable: string): boolean => (asked[variable] ?? "") !== "";
+  const opened: (OpenedParts & { readonly folder: string })[] = [];
+  if (!isNamed("CONSUL_HTTP_ADDR") && !isNamed("VAULT_ADDR")) return { take: async () => undefined, close: () => undefined };
+  const { consulParts, vaultParts } = await import("../debug-stack.ts");
+  await capture.part("consul", () => {
+    if (isNamed("CONSUL_HTTP_ADDR")) opened.push({ folder: "consul", ...consulParts(consulOf(asked)) });
+  });
+  await capture.part("vault", () => {
+    if (isNamed("VAULT_ADDR")) opened.push({ folder: "vault", ...vaultParts(vaultOf(asked), vaultTokenOf(asked)) });
+  });
+  return {
+    async take(round) {
+      await Promise.all(
+        opened.flatMap(({ folder, parts }) =>
+          Object.entries(parts).map(([name, take]) => capture.json(`${folder}/${String(round).padStart(4, "0")}/${name}.json`, take)),
+        ),
+      );
+    },
+    close: () => opened.forEach((each) => each.close()),
+  };
 }
 
 async function gather(
@@ -168,13 +229,13 @@ class Capture {
     const stale = this.#context.flags.flag("stale");
     await Promise.all(
       Object.entries(paths).map(([name, path]) =>
-        this.#part(`${folder}/${name}.json`, async () => {
+        this.json(`${folder}/${name}.json`, async () => {
           const [plain, query] = path.split("?") as [string, string | undefined];
           const { value } = await this.#context.api.request.get(plain, {
             stale,
             parameters: Object.fromEntries(new URLSearchParams(query)),
           });
-          return Buffer.from(JSON.stringify(value, null, 2));
+          return value;
         }),
       ),
     );
@@ -209,7 +270,7 @@ class Capture {
         parts.push(data);
       return Buffer.concat(parts);
     });
-    await this.#part("profile/host.json", async () => Buffer.from(JSON.stringify((await this.#context.api.agent.host()).value, null, 2)));
+    await this.json("profile/host.json", async () => (await this.#context.api.agent.host()).value);
   }
 
   index(facts: Readonly<Record<string, unknown>>): void {
@@ -218,12 +279,23 @@ class Capture {
     this.files.push({ name: "index.json", content: Buffer.from(text) });
   }
 
-  async #part(name: string, take: () => Promise<Buffer>): Promise<void> {
+  async json(name: string, take: () => Promise<unknown>): Promise<void> {
+    await this.#part(name, async () => Buffer.from(JSON.stringify((await take()) ?? null, null, 2)));
+  }
+
+  /** That it fails is said in the index, and by the exit code. */
+  async part(name: string, take: () => void | Promise<void>): Promise<void> {
     try {
-      this.files.push({ name, content: await take() });
-      if (this.#context.flags.flag("verbose")) this.#context.terminal.print(`    captured ${name}`);
+      await take();
     } catch (error) {
       this.failures.push(`${name}: ${messageOf(error)}`);
     }
+  }
+
+  async #part(name: string, take: () => Promise<Buffer>): Promise<void> {
+    await this.part(name, async () => {
+      this.files.push({ name, content: await take() });
+      if (this.#context.flags.flag("verbose")) this.#context.terminal.print(`    captured ${name}`);
+    });
   }
 }

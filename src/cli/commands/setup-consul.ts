@@ -1,13 +1,12 @@
 /** `drover setup consul`: nomad.md §4.3. */
-import { readFileSync } from "node:fs";
-import type { ConsulAddress, SetupStep } from "#integrations/consul";
+import type { SetupStep } from "#integrations/consul";
 import { NamedError, messageOf } from "#std";
 import type { Command, Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
+import { consulOf, namedFile } from "../consul-address.ts";
 import { noArguments } from "../only-argument.ts";
 
 const JWKS_URL = "http://127.0.0.1:4646/.well-known/jwks.json";
-const ADDRESS = "http://127.0.0.1:8500";
 
 export const setupConsul: Command = {
   usage: "setup consul [options]",
@@ -81,45 +80,13 @@ async function namespaces({ api, terminal }: Context): Promise<readonly string[]
   }
 }
 
-function consulOf(environment: Context["environment"]): ConsulAddress {
-  const set = (name: string): string => environment[name] ?? "";
-  const address = set("CONSUL_HTTP_ADDR") || ADDRESS;
-  const secure = ["1", "true"].includes(set("CONSUL_HTTP_SSL").toLowerCase());
-  return {
-    address: secure && !/^[a-z]+:\/\//i.test(address) ? `https://${address}` : address,
-    token: set("CONSUL_HTTP_TOKEN") || tokenFile(set("CONSUL_HTTP_TOKEN_FILE")),
-    auth: set("CONSUL_HTTP_AUTH"),
-    tls: {
-      caFile: set("CONSUL_CACERT"),
-      certFile: set("CONSUL_CLIENT_CERT"),
-      keyFile: set("CONSUL_CLIENT_KEY"),
-      verify: !["0", "false"].includes(set("CONSUL_HTTP_SSL_VERIFY").toLowerCase()),
-    },
-    timeoutMs: 10_000,
-  };
-}
-
-function tokenFile(path: string): string {
-  return path === "" ? "" : fileText(path, "CONSUL_HTTP_TOKEN_FILE").trim();
-}
-
 function certificate(path: string | undefined): string {
   if (path === undefined) return "";
-  const text = fileText(path, "-jwks-ca-file");
+  const text = namedFile(path, "-jwks-ca-file");
   if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
   throw new NamedError("CONSUL_SETUP_FILE_UNREADABLE", `Cannot use -jwks-ca-file ${JSON.stringify(path)}: there is no certificate in it`, {
     fix: "Name a PEM file: it begins with -----BEGIN CERTIFICATE-----.",
   });
-}
-
-function fileText(path: string, name: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (thrown) {
-    throw new NamedError("CONSUL_SETUP_FILE_UNREADABLE", `Cannot read ${name} ${JSON.stringify(path)}: ${messageOf(thrown)}`, {
-      fix: "Check the path and its rights.",
-    });
-  }
 }
 
 const WORDS: Readonly<Record<SetupStep["what"], string>> = {

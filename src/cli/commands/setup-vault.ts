@@ -1,15 +1,13 @@
 /** `drover setup vault`: nomad.md §4.3. */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import type { VaultAddress, VaultSetup, VaultSetupStep } from "#integrations/vault";
+import type { VaultSetup, VaultSetupStep } from "#integrations/vault";
 import { NamedError, messageOf } from "#std";
 import type { Command, Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
 import { noArguments } from "../only-argument.ts";
+import { vaultOf, vaultTokenOf } from "../vault-address.ts";
 
 const JWKS_URL = "http://127.0.0.1:4646/.well-known/jwks.json";
-const ADDRESS = "https://127.0.0.1:8200";
 const KV_PATH = "secret";
 
 export const setupVault: Command = {
@@ -82,34 +80,12 @@ export const setupVault: Command = {
   },
 };
 
-function vaultOf(environment: Context["environment"]): VaultAddress {
-  const set = (name: string): string => environment[name] ?? "";
-  return {
-    address: set("VAULT_ADDR") || ADDRESS,
-    namespace: set("VAULT_NAMESPACE").replaceAll(/^\/+|\/+$/g, ""),
-    tls: {
-      caFile: set("VAULT_CACERT"),
-      caPath: set("VAULT_CAPATH"),
-      certFile: set("VAULT_CLIENT_CERT"),
-      keyFile: set("VAULT_CLIENT_KEY"),
-      serverName: set("VAULT_TLS_SERVER_NAME"),
-      verify: !["1", "t", "true"].includes(set("VAULT_SKIP_VERIFY").toLowerCase()),
-    },
-    timeoutMs: 15_000,
-  };
-}
-
-/** VAULT_TOKEN, or where `vault login` leaves it. */
 function vaultToken(environment: Context["environment"]): string {
-  const given = environment["VAULT_TOKEN"] ?? "";
-  if (given !== "") return given;
-  try {
-    return readFileSync(join(environment["HOME"] ?? homedir(), ".vault-token"), "utf8").trim();
-  } catch {
-    throw new NamedError("VAULT_SETUP_TOKEN_MISSING", "Cannot set up Vault: no token is given, one that may write auth methods is needed", {
-      fix: "Set VAULT_TOKEN, or log in with `vault login` (`bao login`).",
-    });
-  }
+  const token = vaultTokenOf(environment);
+  if (token !== undefined) return token;
+  throw new NamedError("VAULT_SETUP_TOKEN_MISSING", "Cannot set up Vault: no token is given, one that may write auth methods is needed", {
+    fix: "Set VAULT_TOKEN, or log in with `vault login` (`bao login`).",
+  });
 }
 
 function certificate(path: string | undefined): string {
