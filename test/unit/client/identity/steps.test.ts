@@ -148,9 +148,13 @@ describe("a task's identities", () => {
   test("a connection that breaks in the middle of signing is no failure", async () => {
     const stage = createStage();
     await stage.agent();
+    const held = Promise.withResolvers<void>();
+    stage.server.identitiesHeld = held.promise;
     place(stage, { tasks: [{ Identity: anIdentity({ File: true }) }] });
-    stage.server.lose();
+    await stage.clock.advance(SECOND);
     stage.server.refuse = true;
+    stage.server.lose();
+    held.resolve();
     await stage.clock.advance(60 * SECOND);
     assert.deepEqual(stage.machine.everStarted, []);
     stage.server.refuse = false;
