@@ -52,6 +52,7 @@ function questionOf({ snapshot, evaluation, options, job, allocations, nodeOf, m
     allocations,
     nodeOf,
     mayStay,
+    restartingIn: (TaskGroup) => new Set(Array.from(snapshot.restartTurns({ Namespace, JobID, TaskGroup }), (turn) => turn.AllocationID)),
     evaluation,
     deployments: snapshot.deploymentsByJob(Namespace, JobID),
     jobVersion: (version) => snapshot.jobVersion(Namespace, JobID, version),

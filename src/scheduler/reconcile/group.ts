@@ -12,7 +12,7 @@
  *             placement with its name, its version and its deployment
  */
 import { clientTerminal, deploymentActive, groupChange } from "#model";
-import type { Allocation, Deployment, DeploymentGroup, DeploymentId, Job, UpdateStrategy } from "#model";
+import type { Allocation, AllocationId, Deployment, DeploymentGroup, DeploymentId, Job, UpdateStrategy } from "#model";
 import { type CanaryPlan, planCanaries } from "./canaries.ts";
 import { isOutOfReach } from "./classify.ts";
 import { DESCRIPTIONS, type GroupDecision, NO_UPDATES, type Note, type Place, type Stop } from "./decision.ts";
@@ -30,6 +30,8 @@ export interface GroupInput extends SortInput {
   readonly mayStay: (allocation: Allocation) => boolean;
   /** This very version has been deployed before. */
   readonly succeeded: boolean;
+  /** Of a group: those that hold restart turns, down for a moment for a changed secret of their templates. */
+  readonly restartingIn: (group: string) => ReadonlySet<AllocationId>;
   /** What the neighbour of a canary is replaced by. */
   readonly stableJob: (allocation: Allocation) => Job;
 }
@@ -153,7 +155,7 @@ export function decideGroup(survey: Survey, deploymentId: DeploymentId | undefin
     held: kept.held,
     placing: replaced + missing.fresh + kept.migrating.length,
   });
-  const destroyed = versions.destroy.slice(0, room);
+  const destroyed = downFirst(versions.destroy, input).slice(0, room);
   const successors = canaries.moved.length + canaries.failed.length + canaries.lost.length + canaries.vanished.length;
   const stops = stopsOf(survey);
   return {
@@ -175,6 +177,15 @@ export function decideGroup(survey: Survey, deploymentId: DeploymentId | undefin
     },
   };
 }
+
+/** What is being restarted is down anyway: replaced first, an update and a changed secret together take no more than max_parallel away. */
+function downFirst(destroy: readonly Allocation[], { restartingIn, group }: GroupInput): readonly Allocation[] {
+  const restarting = destroy.length === 0 ? NONE : restartingIn(group.Name);
+  if (restarting.size === 0) return destroy;
+  const isDown = ({ ID }: Allocation): boolean => restarting.has(ID);
+  return [...destroy.filter(isDown), ...destroy.filter((each) => !isDown(each))];
+}
+const NONE: ReadonlySet<AllocationId> = new Set();
 
 /** Whatever else happens. */
 function stopsOf({ input, sorted, kept, canaries, missing }: Survey): readonly Stop[] {

@@ -15,6 +15,7 @@ export interface JobInput {
   readonly allocations: Iterable<Allocation>;
   readonly nodeOf: (id: string) => Node | undefined;
   readonly mayStay: GroupInput["mayStay"];
+  readonly restartingIn: GroupInput["restartingIn"];
   readonly evaluation: Evaluation;
   /** Newest first. */
   readonly deployments: readonly Deployment[];
@@ -72,6 +73,7 @@ function surroundings(input: JobInput, current: Deployment | undefined): Omit<Gr
   return {
     nodeOf: input.nodeOf,
     mayStay: input.mayStay,
+    restartingIn: input.restartingIn,
     isComing: (id, wake) => isComing(id === "" || id === evaluation.ID ? undefined : input.evaluationOf(id), wake),
     moment: { nowNs, evaluationId: evaluation.TriggeredBy === "alloc-failure" ? evaluation.ID : "", deployment: active },
     current,

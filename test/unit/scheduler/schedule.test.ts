@@ -1,10 +1,22 @@
 /** What the transcripts in test/scenario cannot show. The quick scheduler against a slow one: slow.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Plan, UpdateStrategy } from "#model";
 import { schedule } from "#scheduler";
-import { aGroup, aJob, aNetwork, aNode, anEvaluation, idsFrom } from "./nouns.ts";
+import { aGroup, aJob, aNetwork, aNode, anEvaluation, aTask, idsFrom } from "./nouns.ts";
 import { World } from "./world.ts";
 
+const UPDATE: UpdateStrategy = {
+  Stagger: 0,
+  MaxParallel: 1,
+  HealthCheck: "checks",
+  MinHealthyTime: 10e9,
+  HealthyDeadline: 300e9,
+  ProgressDeadline: 600e9,
+  Canary: 0,
+  AutoRevert: false,
+  AutoPromote: false,
+};
 const options = (newId = idsFrom()) => ({ placementsMax: 500, newId, nowNs: 0 });
 
 test("placements without ports share their resources, and all but the first few their metrics", () => {
@@ -68,6 +80,31 @@ test("tasks that run only before the main ones lend them their room", () => {
   const sidecar = { ...prepare, Lifecycle: { Hook: "prestart", Sidecar: true } };
   const other = world.addJob(aJob({ ID: "b", TaskGroups: [aGroup({ Tasks: [sidecar, main] })] }));
   assert.equal(schedule(world.snapshot(), anEvaluation(other), options()).Plan, null);
+});
+
+test("what is being restarted for a changed secret is replaced first: update and rotation take no more than max_parallel away together", () => {
+  const world = new World();
+  world.addNode(aNode("m1"));
+  const jobOf = (COLOR: string) =>
+    aJob({ TaskGroups: [aGroup({ Count: 5, Tasks: [aTask({ cpu: 10, memory: 10, Env: { COLOR } })], Update: { ...UPDATE, MaxParallel: 2 } })] });
+  const first = world.addJob(jobOf("red"));
+  const options = { placementsMax: 500, newId: idsFrom(), nowNs: 0 };
+  world.commit(schedule(world.snapshot(), anEvaluation(first), options).Plan as Plan);
+  const all = [...world.allocations.values()].toSorted((one, other) => (one.Name < other.Name ? -1 : 1));
+  for (const { ID } of all) world.change(ID, { ClientStatus: "running", DeploymentStatus: null, DeploymentID: "" as never });
+  world.deployments.clear();
+  const replaced = () => {
+    const next = world.addJob(jobOf("blue"));
+    const { Stops, Placements } = schedule(world.snapshot(), anEvaluation(next), options).Plan as Plan;
+    assert.equal(Placements.length, 2);
+    return Stops.map(({ ID }) => world.allocations.get(ID)?.Name).toSorted();
+  };
+  assert.deepEqual(replaced(), ["app.web[0]", "app.web[1]"]);
+  const holding = (at: number) => world.turns.push({ AllocationID: all[at]?.ID } as (typeof world.turns)[0]);
+  holding(3);
+  assert.deepEqual(replaced(), ["app.web[0]", "app.web[3]"]);
+  holding(4);
+  assert.deepEqual(replaced(), ["app.web[3]", "app.web[4]"]);
 });
 
 test("a job that was purged is stopped", () => {

@@ -18,6 +18,8 @@ export class World {
   /** Newest last. */
   readonly deployments = new Map<string, Deployment>();
   readonly pools = new Map<string, NodePool>();
+  /** Of whichever group is asked for. */
+  readonly turns: ReturnType<Snapshot["restartTurns"]> extends Iterable<infer Turn> ? Turn[] : never = [];
   readonly #versions = new Map<string, Job>();
   configuration: SchedulerConfiguration = DEFAULT_SCHEDULER_CONFIGURATION;
 
@@ -118,6 +120,7 @@ export class World {
     const deployments = [...this.deployments.values()].map((deployment) => this.#counted(deployment)).reverse();
     const evaluations = [...this.evaluations.values()];
     const pools = new Map(this.pools);
+    const turns = [...this.turns];
     const versions = new Map(this.#versions);
     const used: Partial<Snapshot> = {
       index: this.index,
@@ -137,6 +140,7 @@ export class World {
       allocations: () => all,
       allocationsByJob: (_, id) => byJob.get(id) ?? [],
       allocationsByNode: (id) => byNode.get(id) ?? [],
+      restartTurns: () => turns,
       schedulerConfiguration: () => world.configuration,
       columns: () => columns,
     };
