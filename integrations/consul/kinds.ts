@@ -3,6 +3,7 @@
  * token needs for it. Pure. Field names are Go's of consul-template, because templates say them.
  */
 import type { Thing } from "#ports";
+import { textOf } from "#std";
 
 export interface ThingKind {
   /** Below /v1; undefined: no such name can be asked for. */
@@ -28,7 +29,7 @@ type Json = Record<string, unknown>;
 
 const rows = (body: unknown): Json[] => (Array.isArray(body) ? (body as Json[]) : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
-const decoded = (value: unknown): string => Buffer.from(text(value), "base64").toString("utf8");
+const decoded = (value: unknown): string => textOf(Buffer.from(text(value), "base64"));
 const quoted = (name: string): string => JSON.stringify(name);
 const by = (...fields: string[]) => (a: Json, b: Json): number => {
   const field = fields.find((each) => a[each] !== b[each]);

@@ -2,12 +2,13 @@
  * The tiny standard library: what the language lacks and every room may use.
  *
  * What comes in: nothing; it imports nothing outside this folder but croner. What goes out: errors with a stable code, Go's duration
- * strings, patterns in bounded time, "did you mean", an ordered map whose copies are free, a heap, cron's next run, the version.
+ * strings, texts that hold any bytes, patterns in bounded time, "did you mean", an ordered map whose copies are free, a heap, cron's next run, the version.
  *
  * Invariants: pure, no domain words, no effects. Never here: anything only one room uses.
  *
  * Read next: errors.ts; then ../model/mod.ts.
  */
+export { bytesOf, holdsBytes, textOf } from "./byte-text.ts";
 export { Concealed } from "./concealed.ts";
 export { NamedError, messageOf } from "./errors.ts";
 export { formatDuration, parseDuration } from "./duration.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { consulThings, type ConsulThings } from "#integrations/consul";
 import type { Reading, Thing } from "#ports";
-import { NamedError } from "#std";
+import { bytesOf, NamedError } from "#std";
 import { connectionTo, suiteOwner } from "../live/parts/consul-window.ts";
 import { startConsul, type RealConsul } from "../live/parts/consul.ts";
 import { slowConsul } from "../live/parts/slow-consul.ts";
@@ -32,7 +32,9 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       source = consulThings({ connection: connectionTo(consul, owner), waitMs: 20_000 });
     });
 
-    test("a key is its text, also one with odd characters, an empty one, and none", async () => {
+    test("a key is its text, also one with odd characters, one of bytes, an empty one, and none", async () => {
+      await consul.put("/v1/txn", [{ KV: { Verb: "set", Key: "app/bytes", Value: Buffer.of(0xff, 0x61, 0xfe).toString("base64") } }]);
+      assert.deepEqual([...bytesOf((await look(source, thing("key", "app/bytes"))).value as string)], [0xff, 0x61, 0xfe]);
       await put("app/na%20me%3F%23", "grüße ✓");
       await put("app/empty", "");
       assert.equal((await look(source, thing("key", "app/na me?#"))).value, "grüße ✓");

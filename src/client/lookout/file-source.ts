@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { thingLabel, type Clock, type Disk, type Reading, type Thing, type ThingSource } from "#ports";
-import { messageOf, NamedError } from "#std";
+import { messageOf, NamedError, textOf } from "#std";
 import { orAborted } from "../or-aborted.ts";
 import { workloadOf } from "./workload.ts";
 
@@ -98,7 +98,7 @@ async function readPlace(needs: FileThingsNeeds, thing: Thing, place: FilePlace,
 
 function readingOf(bytes: Uint8Array | undefined): Reading {
   const index = bytes === undefined ? "missing" : createHash("sha256").update(bytes).digest("base64url");
-  const value = bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
+  const value = bytes === undefined ? undefined : textOf(bytes);
   return { value, index, againMs: null, private: false, lease: null };
 }
 

@@ -4,6 +4,7 @@
  * task or anybody else wrote there since, and nothing from secrets/ after a reboot, for it is not there any more.
  */
 import { thingKey, type Disk } from "#ports";
+import { textOf } from "#std";
 import type { Fact } from "#template";
 import { readRendered } from "./files.ts";
 import type { PreparedTemplate, Standing } from "./task-templates.ts";
@@ -22,7 +23,7 @@ export async function lastRenders(
   for (const each of templates) {
     const digest = told.digests[each.name];
     const bytes = digest === undefined ? undefined : await readRendered(disk, each);
-    if (bytes !== undefined && digestOf(bytes) === digest) found.set(each.name, Buffer.from(bytes).toString("utf8"));
+    if (bytes !== undefined && digestOf(bytes) === digest) found.set(each.name, textOf(bytes));
   }
   return found;
 }

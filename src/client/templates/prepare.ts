@@ -1,7 +1,7 @@
 /** The templates of a task as they are worked with: places checked, text read, times in milliseconds. nomad.md §1.10. */
 import assert from "node:assert";
 import type { Template } from "#model";
-import { NamedError } from "#std";
+import { NamedError, textOf } from "#std";
 import type { ExecutionContext } from "../execution/context.ts";
 import { visiblePaths } from "../execution/place.ts";
 import { destinationOf, sourceOf, type TemplatePaths } from "./paths.ts";
@@ -24,7 +24,7 @@ export async function prepareTemplates(context: ExecutionContext): Promise<reado
     prepared.push({
       name: `template.${index}`,
       template,
-      text: await textOf(context, template, paths),
+      text: await sourceTextOf(context, template, paths),
       destination,
       mode: modeOf(template),
       owner: ownerOf(template),
@@ -34,11 +34,11 @@ export async function prepareTemplates(context: ExecutionContext): Promise<reado
   return prepared;
 }
 
-async function textOf({ world }: ExecutionContext, { EmbeddedTmpl, SourcePath }: Template, paths: TemplatePaths): Promise<string> {
+async function sourceTextOf({ world }: ExecutionContext, { EmbeddedTmpl, SourcePath }: Template, paths: TemplatePaths): Promise<string> {
   if (SourcePath === "") return EmbeddedTmpl;
   const { root, path } = sourceOf(SourcePath, paths, world.settings.template.sandboxDisabled);
   const bytes = await world.disk.readWhole(root, path, SOURCE_BYTES_MAX);
-  if (bytes !== undefined) return Buffer.from(bytes).toString("utf8");
+  if (bytes !== undefined) return textOf(bytes);
   throw new NamedError("FILE_NOT_FOUND", `Cannot read template source "${SourcePath}": there is no such file in the task's directory`, {
     statusCode: 404,
     fix: "Let an artifact bring it, or write the template into `data`.",

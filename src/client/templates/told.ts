@@ -11,7 +11,7 @@
 import { createHash } from "node:crypto";
 import type { AllocationId } from "#model";
 import type { Thing } from "#ports";
-import { messageOf } from "#std";
+import { bytesOf, messageOf } from "#std";
 import type { TokenStore } from "../tokens/record.ts";
 import type { Report } from "../world.ts";
 
@@ -106,7 +106,7 @@ export class Told {
 }
 
 export function digestOf(bytes: string | Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("base64");
+  return createHash("sha256").update(typeof bytes === "string" ? bytesOf(bytes) : bytes).digest("base64");
 }
 
 function factName(id: AllocationId, task: string): string {

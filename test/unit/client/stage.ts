@@ -16,7 +16,7 @@ import type {
   ServiceRegistration,
   Task,
 } from "#model";
-import { NamedError } from "#std";
+import { bytesOf, NamedError, textOf } from "#std";
 import type {
   Catalog,
   ClientStore,
@@ -490,13 +490,13 @@ function createDisk(machine: FakeMachine): Disk {
     watch: () => ({ close: () => {} }),
     write: (root, { path, data, mode, user }) => {
       if (path.startsWith("secrets/") && !machine.secrets.has(`${root}/secrets`)) machine.strays.push(`${root}/${path}`);
-      machine.written.set(`${root}/${path}`, Buffer.from(data).toString());
+      machine.written.set(`${root}/${path}`, typeof data === "string" ? data : textOf(data));
       machine.owners.set(`${root}/${path}`, `${mode.toString(8)} ${user}`);
       return Promise.resolve();
     },
     readWhole: (root, path) => {
       const text = machine.written.get(`${root}/${path}`);
-      return Promise.resolve(text === undefined ? undefined : Buffer.from(text));
+      return Promise.resolve(text === undefined ? undefined : bytesOf(text));
     },
     usage: () => Promise.resolve({ totalBytes: 1000, availableBytes: 900, usedBytes: 100, totalInodes: 100, freeInodes: 90 }),
     treeBytes: () => Promise.resolve(0),

@@ -4,7 +4,7 @@
  * gets what it had (templates/last-render.ts). nomad.md §1.10.
  */
 import assert from "node:assert";
-import { NamedError } from "#std";
+import { NamedError, textOf } from "#std";
 import { taskEvents } from "#task";
 import type { Fact } from "#template";
 import { orAborted } from "../../or-aborted.ts";
@@ -140,7 +140,7 @@ async function keepThoseOfOnce({ world, told }: ExecutionContext, templates: Tas
     if (!each.template.Once || digest === undefined) continue;
     const bytes = await readRendered(world.disk, each);
     const used = told.record.once?.[each.name] ?? [];
-    if (bytes !== undefined && digestOf(bytes) === digest) templates.keep(each, Buffer.from(bytes).toString("utf8"), used);
+    if (bytes !== undefined && digestOf(bytes) === digest) templates.keep(each, textOf(bytes), used);
   }
 }
 
