@@ -54,6 +54,7 @@ for (const { allocations, nodes, max, seed } of [
       }
     };
     const restarted = (): number => [...starts.values()].filter((count) => count > 1).length;
+    const holders = (): readonly string[] => [...world.cluster.state.snapshot().restartTurns()].map((turn) => turn.AllocationID);
     const agents: Agent[] = [];
     try {
       things.set(keyThing("a"), "one");
@@ -66,6 +67,7 @@ for (const { allocations, nodes, max, seed } of [
       assert.equal(starts.size, allocations);
 
       const beganMs = clock.nowMs();
+      let died = 0;
       things.set(keyThing("a"), "two");
       const moments = Array.from({ length: AGENT_DEATHS + SERVER_DEATHS }, (_, index) => ({
         at: Math.ceil(((index + 1) * allocations) / (AGENT_DEATHS + SERVER_DEATHS + 2)),
@@ -75,16 +77,22 @@ for (const { allocations, nodes, max, seed } of [
         await until(`${at} restarted`, 3_600_000, () => restarted() >= at);
         if (server) await world.restartServer();
         else {
-          const victim = random.integer(nodes);
+          // Whose allocations are on their way down or up just now.
+          const victim = stages.findIndex(({ machine }) => holders().some((id) => runs(machine, id)));
+          assert.ok(victim >= 0, "somebody holds a turn");
+          const held = holders().filter((id) => runs((stages[victim] as Stage).machine, id));
           (agents[victim] as Agent).kill();
           await clock.advance(random.integer(4_000));
+          died += holders().filter((id) => held.includes(id)).length;
           agents[victim] = await begin(stages[victim] as Stage);
         }
       }
       await until("all restarted", 3_600_000, () => restarted() === allocations && down.size === 0);
       const tookSeconds = (clock.nowMs() - beganMs) / 1000;
-      const turns = () => [...world.cluster.state.snapshot().restartTurns()].length;
-      await until("all turns given back", 60_000, () => turns() === 0);
+      await until("all turns given back", 60_000, () => holders().length === 0);
+      // Two seconds for each, and what deaths cost. A turn that died with its agent would be taken away after ten minutes.
+      assert.ok(tookSeconds < (allocations / max) * 2.5 + (AGENT_DEATHS + SERVER_DEATHS) * 10, `it took ${tookSeconds} s`);
+      assert.ok(died >= AGENT_DEATHS, `only ${died} turns were held by agents that died`);
 
       assert.ok(mostDown <= max, `${mostDown} were down at once`);
       assert.equal(mostDown, max, "as many as may");
@@ -93,13 +101,17 @@ for (const { allocations, nodes, max, seed } of [
       const told = world.cluster.state.snapshot();
       for (const id of starts.keys()) assert.equal(told.allocation(id as AllocationId)?.ClientStatus, "running");
       t.diagnostic(
-        `${tookSeconds} s of theirs, ${Math.round(performance.now() - startedMs)} ms of ours; at most ${mostDown} down`,
+        `${tookSeconds} s of theirs, ${Math.round(performance.now() - startedMs)} ms of ours; at most ${mostDown} down; ${died} turns held by agents when they died`,
       );
     } finally {
       for (const agent of agents) agent.kill();
       await world.close();
     }
   });
+}
+
+function runs(machine: Stage["machine"], allocation: string): boolean {
+  return machine.processes.values().some(({ start }) => start.allocationId === allocation);
 }
 
 /** Its processes take a second to end. */
@@ -110,6 +122,7 @@ function job(count: number, max: number): Record<string, unknown> {
     Name: "web",
     Type: "service",
     Datacenters: ["*"],
+    Spreads: [{ Attribute: "${node.unique.name}", Weight: 100 }],
     TaskGroups: [
       {
         Name: "g",
