@@ -95,7 +95,9 @@ export class SecretsWorld {
   }
 
   async allocations(job: string): Promise<readonly Allocation[]> {
-    return (await this.agent.get<Allocation[]>("/v1/allocations")).filter((each) => each.JobID === job);
+    const answer = await this.agent.request("/v1/allocations", { signal: AbortSignal.timeout(10_000) });
+    assert.equal(answer.status, 200);
+    return ((await answer.json()) as Allocation[]).filter((each) => each.JobID === job);
   }
 
   async living(job: string): Promise<Allocation | undefined> {
