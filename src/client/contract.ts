@@ -1,5 +1,5 @@
 /**
- * The doors between the parts of this room that services and identity need. Each is made in start.ts and carried in ClientWorld.
+ * The doors between the parts of this room that services and identity need. Each is made in start.ts or books.ts and carried in ClientWorld.
  *
  *   servers      asks the servers, waiting for a connection           node/servers.ts
  *   identities   signed identities of the allocations here            identity/book.ts

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { hostClientStore, hostSealingKey } from "#integrations/host";
 import { SealedFacts } from "../../../src/client/sealed-facts.ts";
+import { anAllocation } from "./stage.ts";
+import { createWorld, QUICK, vaultTask } from "./templates/parts.ts";
 import { memoryStore } from "./tokens/memory-store.ts";
 
 function inDirectory(story: (directory: string) => void): () => void {
@@ -97,5 +99,18 @@ describe("facts that hold secrets", () => {
     const first = memory.get("a");
     facts.saveFact("a", SECRET);
     assert.notEqual(memory.get("a"), first);
+  });
+
+  test("a node whose key was lost says so, gets its tasks other tokens, and lets them run", async () => {
+    const world = createWorld();
+    const agent = await world.begin();
+    world.server.put(anAllocation("a", { tasks: [{ ...vaultTask({ ChangeMode: "noop" }), RestartPolicy: QUICK }] }));
+    await world.clock.advance(5_000);
+    agent.kill();
+    for (const [name, value] of world.memory.facts) world.memory.facts.set(name, value.replace('"sealed":"A', '"sealed":"AAAA'));
+    await world.begin();
+    await world.clock.advance(30_000);
+    assert.match(world.reports.join("\n"), /sealing key is another one/);
+    assert.deepEqual([world.machine.everStarted.length, world.vaultExchange.minted], [1, 2]);
   });
 });
