@@ -7,10 +7,20 @@ import { Looking } from "./functions/looking.ts";
 import { executeGoTemplate, TemplateError } from "./go/mod.ts";
 import { runHandlebars } from "./handlebars/run.ts";
 import { checkPrepared, type Prepared, type PreparedTemplates } from "./parsed.ts";
+import type { Progress } from "./progress.ts";
 import { redacted } from "./redact.ts";
 
-export function renderTemplate(request: RenderRequest, templates: PreparedTemplates, checkMemory?: () => void): RenderAnswer {
-  const looking = new Looking(checkMemory === undefined ? request : { ...request, checkMemory });
+export interface Within {
+  /** Throws when the rendering holds more memory than it may. */
+  readonly checkMemory?: () => void;
+  /** Says where it is. */
+  readonly progress?: Progress;
+}
+
+export function renderTemplate(request: RenderRequest, templates: PreparedTemplates, within: Within = {}): RenderAnswer {
+  const { progress } = within;
+  progress?.begin();
+  const looking = new Looking({ ...request, ...within });
   let prepared: Prepared;
   try {
     prepared = templates.prepare(request, request.deniedFunctions);
@@ -25,7 +35,8 @@ export function renderTemplate(request: RenderRequest, templates: PreparedTempla
     const used = [...looking.used.values()];
     // Without what is missing, what it does with it fails: `{{ (secret "a").Data.b }}`.
     if (looking.missing.size > 0 && !(thrown instanceof TooLargeError)) return waiting(looking, used);
-    const problem = problemOf(thrown);
+    const found = problemOf(thrown);
+    const problem = progress?.locate(found, request.text) ?? found;
     return { what: "failed", problem: { ...problem, message: redacted(problem.message, request) }, used };
   }
 }
@@ -36,7 +47,9 @@ function run({ functions, go, handlebars }: Prepared, request: RenderRequest, lo
   if (handlebars !== undefined) return runHandlebars(handlebars, functions, looking);
   if (go === undefined) return "";
   const { errorOnMissingKey } = request;
-  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX });
+  const { progress } = looking;
+  const reached = progress === undefined ? undefined : (offset: number): void => progress.reached(offset);
+  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX, reached });
 }
 
 export const checkTemplate: CheckTemplate = (template, deniedFunctions) => {

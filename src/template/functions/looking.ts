@@ -2,6 +2,7 @@
 import { type Thing, thingKey } from "#ports";
 import type { Fact, NodeAddress } from "../contract.ts";
 import type { Value } from "../go/value.ts";
+import type { Progress } from "../progress.ts";
 import { redactedWhole } from "../redact.ts";
 
 export interface LookingOptions {
@@ -10,7 +11,8 @@ export interface LookingOptions {
   readonly nowMs: number;
   readonly addresses?: readonly NodeAddress[];
   /** Asked now and then: throws when the rendering holds more memory than it may. */
-  readonly checkMemory?: () => void;
+  readonly checkMemory?: (() => void) | undefined;
+  readonly progress?: Progress | undefined;
 }
 
 /** Between two looks at the memory. */
@@ -24,6 +26,7 @@ export class Looking {
   readonly missing = new Map<string, Thing>();
   /** What `scratch` keeps. */
   readonly scratch = new Map<string, Value>();
+  readonly progress: Progress | undefined;
   readonly #facts: ReadonlyMap<string, Fact>;
   readonly #checkMemory: (() => void) | undefined;
   #calls = 0;
@@ -33,6 +36,7 @@ export class Looking {
     this.environment = options.environment;
     this.nowMs = options.nowMs;
     this.#checkMemory = options.checkMemory;
+    this.progress = options.progress;
     this.addresses = options.addresses ?? [];
   }
 

@@ -25,6 +25,8 @@ export interface ExecuteRequest<Context> {
   readonly context: Context;
   /** Output above this fails: TEMPLATE_TOO_LARGE. */
   readonly outputBytesMax: number;
+  /** Told of every statement that is begun, by its offset in the text. */
+  readonly reached?: ((offset: number) => void) | undefined;
 }
 
 /** Templates within templates. */
@@ -66,10 +68,12 @@ class Execution<Context> {
   private outputBytes = 0;
   private depth = 0;
   private spot: Spot | undefined;
+  private readonly reached: ((offset: number) => void) | undefined;
 
   constructor(parsed: Parsed, request: ExecuteRequest<Context>) {
     this.parsed = parsed;
     this.outputBytesMax = request.outputBytesMax;
+    this.reached = request.reached;
     const { functions, errorOnMissingKey, missingIsZero = false, context } = request;
     const rendering = { executeTemplate: (name: string, data: Value): string => this.template(name, data) };
     const fail = (spot: Spot, problem: string): never => {
@@ -121,6 +125,7 @@ class Execution<Context> {
       }
       frame.next++;
       this.spot = node;
+      this.reached?.(node.position);
       this.statement(node, frame, frames);
     }
   }

@@ -50,6 +50,7 @@ interface Around {
 
 function called(name: string, declared: TemplateFunction<Looking>, given: readonly unknown[], options: HelperOptions, { translation, looking }: Around): Value {
   const { line = 0, column = -1 } = options.loc?.start ?? {};
+  looking.progress?.reachedPlace(line, column + 1);
   try {
     if (Object.keys(options.hash).length > 0) throw new TemplateFunctionError("it takes no named arguments");
     const { minimum, maximum } = declared;

@@ -5,16 +5,20 @@
  * by kill -9) and when a rendering took too long. It ends nothing gently: there is nothing in here to save.
  */
 import { Worker } from "node:worker_threads";
+import { Progress } from "../progress.ts";
 import { type Answered, failed, NO_MEMORY, type ProcessReply, type ProcessRequest, type WorkerReply } from "./protocol.ts";
 
 // A young generation that is small is promoted in small pieces: V8 gives up, and the process with it, if the last one is large.
 const YOUNG_MEGABYTES = 8;
 
 let limit: NodeJS.Timeout | undefined;
+let text = "";
+const progress = new Progress();
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const worker = new Worker(new URL(`./template-worker.${extension}`, import.meta.url), {
   name: "templates",
   env: {},
+  workerData: progress.shared,
   resourceLimits: { maxOldGenerationSizeMb: Number(process.argv[2]), maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
 });
 
@@ -29,6 +33,7 @@ worker.on("error", (thrown: Error & { readonly code?: string }) => {
 worker.on("exit", () => end(failed("TEMPLATE_FAILED", "Cannot render template: its thread ended")));
 
 process.on("message", ({ request, limitMs }: ProcessRequest) => {
+  ({ text } = request);
   const late = failed("TEMPLATE_TIMEOUT", `Cannot render template: it took longer than ${limitMs / 1000} s and was ended`);
   limit = setTimeout(() => end(late), limitMs);
   worker.postMessage(request);
@@ -44,7 +49,7 @@ function leave(): void {
 /** Whoever hears it ends this process. */
 function end(answer: Answered["answer"]): void {
   clearTimeout(limit);
-  send({ answer, forgot: true, ended: true });
+  send({ answer: progress.locateAnswer(answer, text), forgot: true, ended: true });
 }
 
 function send(reply: ProcessReply): void {

@@ -17,6 +17,18 @@ test("a template that does not end is ended, and the others are rendered", { tim
   assert.deepEqual(answers.map(said), ["first", "TEMPLATE_TIMEOUT", "second", "TEMPLATE_TIMEOUT", "third"]);
 });
 
+test("one that is ended is told where it was", { timeout: 60_000 }, async () => {
+  const placed = async (text: string, engine: "go" | "handlebars"): Promise<unknown> => {
+    const answer = await renderer.render(requestOf(text, engine));
+    if (answer.what !== "failed") return answer.what;
+    const { code, line, message } = answer.problem;
+    assert.match(message, new RegExp(`^Cannot render template: line ${line}, column \\d+: it took longer than 1.5 s`));
+    return [code, line];
+  };
+  assert.deepEqual(await placed("a\n{{ if true }}\n{{ range loop 100000 }}{{ range loop 100000 }}b{{ end }}\n{{ end }}{{ end }}", "go"), ["TEMPLATE_TIMEOUT", 3]);
+  assert.deepEqual(await placed("a\n\n{{#each (loop 9000)}}{{#each (loop 90000)}}{{/each}}{{/each}}", "handlebars"), ["TEMPLATE_TIMEOUT", 3]);
+});
+
 test("a template that eats memory is ended, and the agent goes on", { timeout: 60_000 }, async (context) => {
   const renderer = createRenderer({ clock: createHostClock(), limitMs: 50_000, memoryMaxMegabytes: 192 });
   context.after(() => renderer.close());
