@@ -152,7 +152,10 @@ export class TaskTemplates {
 
 /** It names its template, and what can be done. */
 function problemOf({ DestPath }: Template, problem: TemplateProblem, names: ReadonlyMap<string, string>): TemplateProblem {
-  const message = concealValues(problem.message, names).replace(/^Cannot (?:render|parse) template\b/, (start) => `${start} ${JSON.stringify(DestPath)}`);
+  const message = concealValues(problem.message, names).replace(
+    /^Cannot (?:render|parse) template\b/,
+    (start) => `${start} ${JSON.stringify(DestPath)}`,
+  );
   return { ...problem, message, fix: problem.fix === "" ? (FIXES[problem.code] ?? "") : problem.fix };
 }
 

@@ -106,7 +106,9 @@ export class Told {
 }
 
 export function digestOf(bytes: string | Uint8Array): string {
-  return createHash("sha256").update(typeof bytes === "string" ? bytesOf(bytes) : bytes).digest("base64");
+  return createHash("sha256")
+    .update(typeof bytes === "string" ? bytesOf(bytes) : bytes)
+    .digest("base64");
 }
 
 function factName(id: AllocationId, task: string): string {
