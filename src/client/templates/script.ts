@@ -29,7 +29,7 @@ export async function runScript(
       session.kill();
       return code === "late" ? `it did not end within ${timeoutMs / 1000}s and was killed` : "the task ended";
     }
-    return code === 0 ? undefined : `Exit code: ${code}`;
+    return code === 0 ? undefined : `Exit code: ${code}${MEANINGS[code] ?? ""}`;
   } catch (thrown) {
     session.kill();
     return messageOf(thrown);
@@ -39,6 +39,9 @@ export async function runScript(
     void drained.catch(() => undefined);
   }
 }
+
+/** As shells and drivers say it. */
+const MEANINGS: Readonly<Record<number, string>> = { 126: " (it cannot be run: is it executable?)", 127: " (there is no such program where the task runs)" };
 
 async function drain(session: ExecSession): Promise<void> {
   for await (const chunk of session.output) void chunk;

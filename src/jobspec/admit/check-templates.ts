@@ -9,6 +9,7 @@ import { type Finding, type Place, problem, taskPlace, warning } from "./finding
 
 const CHANGE_MODES = ["noop", "restart", "signal", "script"];
 const ENGINES: readonly string[] = ["", "go", "handlebars"];
+const FOLDER = /\/$|^(?:\.|local|secrets|tmp|alloc|(?:\.\.\/)?alloc\/(?:data|logs|tmp))$/;
 /** Of users and groups; one more is nobody to Linux. */
 const ID_MAX = 2 ** 32 - 2;
 /** Twelve bits. */
@@ -82,6 +83,8 @@ function* checkFile({ wrong }: About, template: Template): Iterable<Finding> {
   if (DestPath === "") yield wrong("DestPath", `destination is missing: for example destination = "local/app.conf"`);
   else if (escapes(DestPath))
     yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} escapes the allocation directory: name a file in it, as "local/app.conf"`);
+  else if (FOLDER.test(posix.normalize(DestPath)))
+    yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} is a folder: name a file in it, as "local/app.conf"`);
   if (!PERMS.test(Perms)) yield wrong("Perms", `perms are ${JSON.stringify(Perms)}, must be octal digits, as "0640"`);
   for (const field of ["Uid", "Gid"] as const) {
     const id = template[field];
