@@ -135,9 +135,30 @@ describe("decisions", () => {
     assert.deepEqual(told().of(0)?.telling, ["x"]);
     first.told({ x: "2" });
     assert.deepEqual([told().of(0)?.digests, told().of(0)?.telling, told().of(1)], [{ x: "2", y: "1" }, [], undefined]);
+    first.change({ environment: { A: "b" } });
+    first.telling(["y"]);
     first.begin(1, {});
+    assert.deepEqual([told().of(1)?.telling, told().of(1)?.environment], [[], undefined], "another process, which reads all of it");
     assert.deepEqual([told().of(1)?.digests, told().of(1)?.things], [{ x: "2", y: "1" }, [keyThing("a")]], "until each has said its own");
     first.forget();
     assert.equal(facts.size, 0);
+  });
+
+  test("what could not be kept is kept with the next word, though that says nothing new", () => {
+    const facts = new Map<string, string>();
+    const store = memoryStore(facts);
+    const reports: string[] = [];
+    let full = true;
+    const saveFact: typeof store.saveFact = (name, value) => {
+      if (full) throw new Error("disk is full");
+      store.saveFact(name, value);
+    };
+    const told = new Told({ ...store, saveFact }, allocationId("a"), "web", ({ message }) => reports.push(message));
+    told.begin(0, { digests: { x: "1" } });
+    told.begin(0, { digests: { x: "1" } });
+    assert.deepEqual([told.of(0)?.digests, facts.size, reports.length], [{ x: "1" }, 0, 1], "said once, and known meanwhile");
+    full = false;
+    told.begin(0, { digests: { x: "1" } });
+    assert.equal(facts.size, 1);
   });
 });
