@@ -86,16 +86,63 @@ function task(driver: "raw_exec" | "exec"): string {
     }`;
 }
 
-/** Each has a text that fails over a value, or may not read one. */
-const FAILING = {
-  json: '{{ with secret "secret/data/planted/two" }}{{ .Data.data.password | parseJSON }}{{ end }}',
+const OF_TWO = (text: string): string => `{{ with secret "secret/data/planted/two" }}${text}{{ end }}`;
+
+/** Each fails over a value, or may not read one. */
+const FAILING_TEMPLATES = {
+  json: OF_TWO("{{ .Data.data.password | parseJSON }}"),
   bars: '{{#with (secret "secret/data/planted/two")}}{{parseInt Data.data.password}}{{/with}}',
-  index: '{{ with secret "secret/data/planted/two" }}{{ index .Data.data .Data.data.password 1 }}{{ end }}',
+  index: OF_TWO("{{ index .Data.data .Data.data.password 1 }}"),
+  says: OF_TWO("{{ sprig_fail .Data.data.password }}"),
+  lines: OF_TWO("{{ .Data.data.password }}"),
+  named: OF_TWO("{{ .Data.data.password }} and=1"),
   denied: '{{ with secret "secret/data/elsewhere" }}{{ .Data.data.password }}{{ end }}',
+  written: OF_TWO('{{ with secret "pki/issue/nobody" (printf "common_name=%s" .Data.data.password) }}{{ end }}'),
   foreign: '{{ with nomadVar "nomad/jobs/foreign" }}{{ .password }}{{ end }}',
 } as const;
 
-function failing([name, text]: readonly [string, string]): string {
+/** Words of a driver's configuration that are secrets, and wrong. */
+const FAILING_CONFIGS = {
+  raw: { driver: "raw_exec", config: "command = var.from_flag" },
+  boxed: { driver: "exec", config: "command = var.from_flag" },
+  block: { driver: "exec", config: 'command = "/${secret.kept.password}"' },
+  mode: { driver: "exec", config: 'command = "/bin/true"\n        pid_mode = var.from_flag' },
+  folder: { driver: "raw_exec", config: 'command = "/bin/true"\n        work_dir = "/${secret.kept.password}"' },
+} as const;
+
+export const FAILING_COUNT = Object.keys(FAILING_TEMPLATES).length + Object.keys(FAILING_CONFIGS).length;
+
+function failingTemplate([name, text]: readonly [string, string]): string {
+  return failing(
+    name,
+    `driver = "raw_exec"
+      config {
+        command = "/bin/true"
+      }
+      template {
+        destination = "local/out"
+        ${name === "bars" ? 'engine = "handlebars"' : ""}
+        ${name === "lines" || name === "named" ? "env = true" : ""}
+        data        = ${JSON.stringify(text)}
+      }`,
+  );
+}
+
+function failingConfig([name, { driver, config }]: readonly [string, { readonly driver: string; readonly config: string }]): string {
+  return failing(
+    name,
+    `driver = "${driver}"
+      secret "kept" {
+        provider = "vault"
+        path     = "secret/planted/block"
+      }
+      config {
+        ${config}
+      }`,
+  );
+}
+
+function failing(name: string, body: string): string {
   return `
   group "${name}" {
     restart {
@@ -107,17 +154,13 @@ function failing([name, text]: readonly [string, string]): string {
       unlimited = false
     }
     task "${name}" {
-      driver = "raw_exec"
+      ${body}
       vault {
         role = "planted"
       }
-      config {
-        command = "/bin/true"
-      }
-      template {
-        destination = "local/out"
-        ${name === "bars" ? 'engine = "handlebars"' : ""}
-        data        = ${JSON.stringify(text)}
+      resources {
+        cpu    = 20
+        memory = 32
       }
     }
   }`;
@@ -158,8 +201,13 @@ job "planted" {
 }
 
 export function failingJob(): string {
-  return `job "planted-failing" {
-  type = "batch"${Object.entries(FAILING).map(failing).join("")}
+  return `
+variable "from_flag" {
+  type      = string
+  sensitive = true
+}
+job "planted-failing" {
+  type = "batch"${Object.entries(FAILING_TEMPLATES).map(failingTemplate).join("")}${Object.entries(FAILING_CONFIGS).map(failingConfig).join("")}
 }`;
 }
 
