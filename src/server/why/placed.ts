@@ -231,7 +231,7 @@ function unwell(allocation: Allocation, { snapshot, nowNs }: PlacedFacts): Cause
   const manual = update?.HealthCheck === "manual";
   const wants = manual
     ? `health_check is manual: set it with "drover deployment" or the API`
-    : `it must be well for ${howLong(update?.MinHealthyTime ?? 10e9)}`;
+    : `${checksOf(allocation)} be well for ${howLong(update?.MinHealthyTime ?? 10e9)}`;
   return {
     stage: "starting",
     key: "health",
@@ -239,6 +239,18 @@ function unwell(allocation: Allocation, { snapshot, nowNs }: PlacedFacts): Cause
     details: { DeploymentID: deployment.ID },
     sentence: `It runs for ${howLong(nowNs - sinceNs)} and is not counted as healthy yet: ${wants}`,
   };
+}
+
+/** Whose results only the node and Consul know. */
+function checksOf(allocation: Allocation): string {
+  const group = allocation.Job.TaskGroups.find(({ Name }) => Name === allocation.TaskGroup);
+  const services = group === undefined ? [] : [...(group.Services ?? []), ...group.Tasks.flatMap((task) => task.Services ?? [])];
+  const checked = services.filter((service) => (service.Checks ?? []).length > 0);
+  if (checked.length === 0 || group?.Update?.HealthCheck === "task_states") return "it must";
+  const [where] = checked.map(({ Provider }) =>
+    Provider === "nomad" ? `"drover alloc checks ${short(allocation.ID)}" shows them` : "Consul shows them",
+  );
+  return `it and its checks (${where}) must`;
 }
 
 /** It runs, with what its templates said before. */

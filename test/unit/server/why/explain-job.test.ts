@@ -64,6 +64,10 @@ const withInit = (() => {
   if (main === undefined) throw new Error("the group has a task");
   return { ...job, TaskGroups: [{ ...group, Tasks: [{ ...main, Name: "init", Lifecycle: lifecycle }, main] }] };
 })();
+const checked = webJob(
+  {},
+  { Services: [{ Name: "web", Provider: "nomad", PortLabel: "8080", Checks: [{ Type: "tcp", Interval: 1e9, Timeout: 1e9 }] }] },
+);
 
 const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: string, staged: Stage])[] = [
   [
@@ -393,7 +397,10 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
         allocation(n1, {
           TaskStates: {
             task: task("pending", [
-              event("Task hook failed", 12, { Message: "vault: waiting for Vault, to get the task's token: Vault is sealed", Details: { task_hook: "vault" } }),
+              event("Task hook failed", 12, {
+                Message: "vault: waiting for Vault, to get the task's token: Vault is sealed",
+                Details: { task_hook: "vault" },
+              }),
             ]),
           },
         }),
@@ -409,7 +416,12 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
       allocations: [
         allocation(n1, {
           ClientStatus: "running",
-          TaskStates: { task: task("running", [event("Started", 60), template(7, "Template re-rendered, waiting to restart: 2 of 2 are restarting", {})]) },
+          TaskStates: {
+            task: task("running", [
+              event("Started", 60),
+              template(7, "Template re-rendered, waiting to restart: 2 of 2 are restarting", {}),
+            ]),
+          },
         }),
       ],
     },
@@ -421,7 +433,10 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     {
       nodes: [n1],
       allocations: [
-        allocation(n1, { ClientStatus: "running", TaskStates: { task: task("running", [event("Started", 60), template(7, "Missing: kv.block(a)", {})]) } }),
+        allocation(n1, {
+          ClientStatus: "running",
+          TaskStates: { task: task("running", [event("Started", 60), template(7, "Missing: kv.block(a)", {})]) },
+        }),
       ],
     },
   ],
@@ -452,6 +467,23 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
       deployments: [deployment()],
       allocations: [
         allocation(n1, {
+          ClientStatus: "running",
+          DeploymentID: deployment().ID,
+          TaskStates: { task: task("running", [], { StartedAt: inSeconds(-5) }) },
+        }),
+      ],
+    },
+  ],
+  [
+    "not healthy yet, with a check",
+    "starting",
+    'It runs for 5s and is not counted as healthy yet: it and its checks ("drover alloc checks a1a1a1a1" shows them) must be well for 10s',
+    {
+      nodes: [n1],
+      deployments: [deployment()],
+      allocations: [
+        allocation(n1, {
+          Job: checked,
           ClientStatus: "running",
           DeploymentID: deployment().ID,
           TaskStates: { task: task("running", [], { StartedAt: inSeconds(-5) }) },
