@@ -53,6 +53,11 @@ export const varLock: Command = {
     };
     const lock = await acquire(context, { Path: path, Items: specification.Items, Lock: { TTL, LockDelay } }, namespace, tell);
     if (lock === undefined) return 1;
+    if (context.interrupted.aborted) {
+      // It came with the answer: nobody would hear of it any more.
+      await release(context, lock, namespace, tell);
+      return 1;
+    }
     tell(`Lock of variable ${JSON.stringify(path)} is held`);
     return holdWhile(context, { lock, namespace, words, tell });
   },
@@ -87,7 +92,8 @@ async function acquire(
       return undefined;
     }
     if (!told) tell(`Variable ${JSON.stringify(body.Path)} is locked; waiting`);
-    await sleep(ASK_AGAIN_MS, undefined, { signal: interrupted });
+    await sleep(ASK_AGAIN_MS, undefined, { signal: interrupted }).catch(() => undefined);
+    if (interrupted.aborted) return undefined;
   }
 }
 
@@ -129,8 +135,15 @@ async function holdWhile(
     over.abort();
     for (const [signal, listener] of forward) process.off(signal, listener);
     interrupted.removeEventListener("abort", interrupt);
-    await api.variables.releaseLock(body, query).catch((error: unknown) => tell(`Cannot release the lock: ${messageOf(error)}`));
+    await release(context, lock, namespace, tell);
   }
+}
+
+async function release({ api }: Context, lock: Held, namespace: string | undefined, tell: Tell): Promise<void> {
+  const query = namespace === undefined ? {} : { namespace };
+  await api.variables
+    .releaseLock({ Path: lock.Path, Lock: { ID: lock.ID } }, query)
+    .catch((error: unknown) => tell(`Cannot release the lock: ${messageOf(error)}`));
 }
 
 /** Why it was lost; undefined: it was not, until `over`. */

@@ -61,7 +61,7 @@ export function decideTurns(view: GroupView, asking: readonly AllocationId[], be
   const away = held.union(down);
   for (const id of asking) {
     const others = away.size + missing - (away.has(id) ? 1 : 0);
-    if (held.has(id) || held.size >= view.max || others >= view.max) continue;
+    if (held.has(id) || others >= view.max) continue;
     grants.push(id);
     held.add(id);
     away.add(id);
