@@ -24,15 +24,18 @@ const CHECK = ["CheckID", "Name", "Status", "Type", "Interval", "Timeout", "Serv
 
 export function consulParts(address: ConsulAddress): OpenedParts {
   const connection = consulConnection(address);
-  const get = <Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> => connection.direct<Answer>("GET", path, { query });
+  const get = <Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> =>
+    connection.direct<Answer>("GET", path, { query });
   return {
     close: () => connection.close(),
     parts: {
       leader: () => get("/status/leader"),
       peers: () => get("/status/peers"),
-      members: async () => (await get<Raw[]>("/agent/members")).map((member) => ({ ...only(member, MEMBER), Tags: only(member["Tags"] as Raw, MEMBER_TAGS) })),
+      members: async () =>
+        (await get<Raw[]>("/agent/members")).map((member) => ({ ...only(member, MEMBER), Tags: only(member["Tags"] as Raw, MEMBER_TAGS) })),
       catalog: () => get("/catalog/services"),
-      services: async () => Object.values(await get<Record<string, Raw>>("/agent/services", { filter: OURS })).map((service) => only(service, SERVICE)),
+      services: async () =>
+        Object.values(await get<Record<string, Raw>>("/agent/services", { filter: OURS })).map((service) => only(service, SERVICE)),
       checks: async () => {
         const ours = new Set(Object.keys(await get<Record<string, Raw>>("/agent/services", { filter: OURS })));
         const checks = Object.values(await get<Record<string, Raw>>("/agent/checks"));
@@ -50,7 +53,9 @@ export function vaultParts(address: VaultAddress, token: string | undefined): Op
   const types = async (path: string): Promise<Raw> => {
     const answer = await read(path, token === undefined ? {} : { token });
     const mounts = Object.entries((answer["data"] ?? answer) as Record<string, Raw | null>);
-    return Object.fromEntries(mounts.filter(([name]) => name.endsWith("/")).map(([name, mount]) => [name, only(mount ?? {}, ["type", "options"])]));
+    return Object.fromEntries(
+      mounts.filter(([name]) => name.endsWith("/")).map(([name, mount]) => [name, only(mount ?? {}, ["type", "options"])]),
+    );
   };
   const root = { namespace: "" };
   return {

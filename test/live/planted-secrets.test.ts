@@ -27,7 +27,12 @@ interface Allocation {
   readonly JobID: string;
   readonly NodeID: string;
   readonly EvalID: string;
-  readonly TaskStates: Readonly<Record<string, { readonly State: string; readonly Failed: boolean; readonly Restarts: number; readonly Events: readonly { readonly Type: string }[] }>> | null;
+  readonly TaskStates: Readonly<
+    Record<
+      string,
+      { readonly State: string; readonly Failed: boolean; readonly Restarts: number; readonly Events: readonly { readonly Type: string }[] }
+    >
+  > | null;
 }
 
 const phase = async (name: string, body: () => Promise<void>): Promise<void> => {
@@ -86,8 +91,16 @@ test("planted secrets turn up nowhere but in the task's own files and processes"
   await phase("changes, crashes, kill -9, a new version, failures", async () => {
     await world.consul("planted/key", marks.plant("consul key, changed"));
     await world.consul("planted/scripted", marks.plant("consul key of a script, changed"));
-    await eventually("the key to be rendered", async () => (await own("exec", "secrets/everything")).includes(marks.of("consul key, changed")), 30_000);
-    await eventually("the script's template, too", async () => (await own("raw_exec", "local/rendered")) === marks.of("consul key of a script, changed"), 30_000);
+    await eventually(
+      "the key to be rendered",
+      async () => (await own("exec", "secrets/everything")).includes(marks.of("consul key, changed")),
+      30_000,
+    );
+    await eventually(
+      "the script's template, too",
+      async () => (await own("raw_exec", "local/rendered")) === marks.of("consul key of a script, changed"),
+      30_000,
+    );
     const { ID } = await allocation();
     assert.equal((await world.cli("alloc", "signal", "-s", "SIGKILL", "-task", "raw_exec", ID)).code, 0);
     await eventually("it to be started again", async () => (await allocation()).TaskStates?.["raw_exec"]?.Restarts === 1, 30_000);
@@ -97,20 +110,30 @@ test("planted secrets turn up nowhere but in the task's own files and processes"
     await runs("the tasks to be followed again");
     // What it is run with is made anew: it stood nowhere meanwhile.
     for (const driver of DRIVERS) {
-      await eventually(`a command beside ${driver} to have the task's environment`, async () => {
-        const inside = await run(process.execPath, [MAIN, "alloc", "exec", "-task", driver, ID, "/usr/bin/env"], {
-          env: { ...process.env, NOMAD_ADDR: agent.address },
-        });
-        const has = (line: string): boolean => inside.stdout.split("\n").includes(line);
-        return has(`FROM_FILE=${marks.of("from a variable file")}`) && has(`LOGIN=${marks.of("env file")}`) && has(`KEPT=${marks.of("secret block of vault")}`);
-      }, 20_000);
+      await eventually(
+        `a command beside ${driver} to have the task's environment`,
+        async () => {
+          const inside = await run(process.execPath, [MAIN, "alloc", "exec", "-task", driver, ID, "/usr/bin/env"], {
+            env: { ...process.env, NOMAD_ADDR: agent.address },
+          });
+          const has = (line: string): boolean => inside.stdout.split("\n").includes(line);
+          return (
+            has(`FROM_FILE=${marks.of("from a variable file")}`) &&
+            has(`LOGIN=${marks.of("env file")}`) &&
+            has(`KEPT=${marks.of("secret block of vault")}`)
+          );
+        },
+        20_000,
+      );
     }
     await learnTasks(world, own);
     await eventually(
       "the failing ones to have failed or to wait",
       async () => {
         const all = await agent.get<Allocation[]>("/v1/job/planted-failing/allocations");
-        return all.length === FAILING_COUNT && all.every((each) => Object.values(each.TaskStates ?? {}).some(({ Events }) => Events.length > 2));
+        return (
+          all.length === FAILING_COUNT && all.every((each) => Object.values(each.TaskStates ?? {}).some(({ Events }) => Events.length > 2))
+        );
       },
       30_000,
     );
@@ -136,7 +159,14 @@ test("planted secrets turn up nowhere but in the task's own files and processes"
     const open = new Marks();
     open.learn("shown", shown);
     const places = sightings({ ...world, marks: open }).join("\n");
-    for (const place of ["log.sqlite", "state.db", "saved.snapshot", "/v1/event/stream", "drover job inspect planted", "GET /v1/job/planted/submission"])
+    for (const place of [
+      "log.sqlite",
+      "state.db",
+      "saved.snapshot",
+      "/v1/event/stream",
+      "drover job inspect planted",
+      "GET /v1/job/planted/submission",
+    ])
       assert.ok(places.includes(place), `${place} is looked through:\n${places}`);
     const { ID } = await allocation();
     checkBundle(world);
@@ -183,7 +213,8 @@ async function learnTasks({ marks }: PlantedWorld, own: (driver: string, path: s
     // A line of it is whole in every form of it.
     marks.learn("private key", /BEGIN [A-Z ]*PRIVATE KEY-+\n([^\n]{40,})/.exec(rendered)?.[1] ?? "");
     for (const name of ["vault_token", "consul_token"]) marks.learn(name, (await own(driver, `secrets/${name}`)).trim());
-    for (const name of ["nomad_token", "nomad_other.jwt"]) marks.learn(name, (await own(driver, `secrets/${name}`)).trim().split(".")[2] as string);
+    for (const name of ["nomad_token", "nomad_other.jwt"])
+      marks.learn(name, (await own(driver, `secrets/${name}`)).trim().split(".")[2] as string);
   }
 }
 
@@ -196,7 +227,10 @@ function checkBundle({ scratch }: PlantedWorld): void {
   assert.deepEqual((read("vault/0000/auth-methods") as Record<string, unknown>)["jwt-nomad/"], { type: "jwt", options: {} });
   assert.equal((read("consul/0001/members") as { readonly Status: number }[])[0]?.Status, 1);
   const services = read("consul/0000/services") as { readonly Service: string }[];
-  assert.ok(services.some(({ Service }) => Service === "nomad-client"), JSON.stringify(services));
+  assert.ok(
+    services.some(({ Service }) => Service === "nomad-client"),
+    JSON.stringify(services),
+  );
   assert.ok((read("consul/0000/checks") as unknown[]).length > 0);
   const { stats } = read("state/0000/agent") as { readonly stats: { readonly client: Readonly<Record<string, string>> } };
   assert.ok(Number(stats.client["template_things"]) >= 8, JSON.stringify(stats.client));
@@ -210,7 +244,10 @@ async function learnKeys({ agent, marks, scratch }: PlantedWorld): Promise<void>
   const wrapped = [...snapshot.matchAll(/[A-Za-z0-9+/]{600,}={0,2}/g)].map(([text]) => text);
   let opened = 0;
   for (const name of readdirSync(folder)) {
-    const { KeyID, KeyEncryptionKey } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { readonly KeyID: string; readonly KeyEncryptionKey: string };
+    const { KeyID, KeyEncryptionKey } = JSON.parse(readFileSync(join(folder, name), "utf8")) as {
+      readonly KeyID: string;
+      readonly KeyEncryptionKey: string;
+    };
     marks.learnBytes("wrapping key", Buffer.from(KeyEncryptionKey, "base64"));
     for (const sealed of wrapped) {
       const plain = await keystore.open(KeyID, sealed).catch(() => undefined);
@@ -221,15 +258,23 @@ async function learnKeys({ agent, marks, scratch }: PlantedWorld): Promise<void>
     }
   }
   assert.ok(opened > 0, "a root key was found, sealed");
-  marks.learnBytes("sealing key of the node", Buffer.from(readFileSync(join(agent.dataDirectory, "client", "sealing-key"), "utf8").trim(), "base64"));
+  marks.learnBytes(
+    "sealing key of the node",
+    Buffer.from(readFileSync(join(agent.dataDirectory, "client", "sealing-key"), "utf8").trim(), "base64"),
+  );
 }
 
 /** The streams, opened again when the agent is. */
-function record({ agent, said }: PlantedWorld): { stop(): Promise<void>; sizes(): readonly { readonly what: string; readonly size: number }[] } {
+function record({ agent, said }: PlantedWorld): {
+  stop(): Promise<void>;
+  sizes(): readonly { readonly what: string; readonly size: number }[];
+} {
   const over = new AbortController();
-  const recorded = ["/v1/event/stream?topic=*&namespace=*&index=0", "/v1/agent/monitor?log_level=trace", "/v1/agent/monitor?log_level=trace&log_json=true"].map(
-    (path) => ({ path, parts: [] as Uint8Array[] }),
-  );
+  const recorded = [
+    "/v1/event/stream?topic=*&namespace=*&index=0",
+    "/v1/agent/monitor?log_level=trace",
+    "/v1/agent/monitor?log_level=trace&log_json=true",
+  ].map((path) => ({ path, parts: [] as Uint8Array[] }));
   const follow = async ({ path, parts }: (typeof recorded)[number]): Promise<void> => {
     while (!over.signal.aborted) {
       try {
@@ -253,14 +298,36 @@ function record({ agent, said }: PlantedWorld): { stop(): Promise<void>; sizes()
   };
 }
 
-const NOT_ASKED = new Set(["agent-monitor", "event-stream", "job-action", "client-allocation-exec", "client-gc", "client-allocation-gc", "variable", "agent-profile"]);
+const NOT_ASKED = new Set([
+  "agent-monitor",
+  "event-stream",
+  "job-action",
+  "client-allocation-exec",
+  "client-gc",
+  "client-allocation-gc",
+  "variable",
+  "agent-profile",
+]);
 
 /** Every endpoint's answer to a read, and to requests that are wrong and carry a token. */
 async function askEverything({ agent, said }: PlantedWorld, { ID, NodeID, EvalID }: Allocation, scrap: string): Promise<number> {
   const [deployment] = await agent.get<{ readonly ID: string }[]>("/v1/job/planted/deployments");
-  const names: Readonly<Record<string, string>> = { job: "planted", allocation: ID, tag: "none", name: "default", profile: "cmdline", type: "" };
+  const names: Readonly<Record<string, string>> = {
+    job: "planted",
+    allocation: ID,
+    tag: "none",
+    name: "default",
+    profile: "cmdline",
+    type: "",
+  };
   const idOf = (path: string): string =>
-    path.includes("/node/") ? NodeID : path.includes("/evaluation/") ? EvalID : path.includes("/deployment/") ? (deployment?.ID ?? "none") : ID;
+    path.includes("/node/")
+      ? NodeID
+      : path.includes("/evaluation/")
+        ? EvalID
+        : path.includes("/deployment/")
+          ? (deployment?.ID ?? "none")
+          : ID;
   const headers = [{}, { "X-Nomad-Token": scrap, "X-Consul-Token": scrap, Authorization: `Bearer ${scrap}` }];
   let count = 0;
   const ask = async (path: string, init: RequestInit): Promise<void> => {
@@ -272,12 +339,16 @@ async function askEverything({ agent, said }: PlantedWorld, { ID, NodeID, EvalID
     if (NOT_ASKED.has(name)) continue;
     const filled = path.replace(/:(\w+)/g, (_, key: string) => (key === "id" ? idOf(path) : (names[key] ?? "none")));
     for (const header of headers) {
-      if (methods.some((method) => method === "GET")) await ask(`${filled}?namespace=*&diffs=true&resources=true&task_states=true`, { headers: header });
+      if (methods.some((method) => method === "GET"))
+        await ask(`${filled}?namespace=*&diffs=true&resources=true&task_states=true`, { headers: header });
       if (methods.some((method) => method === "GET")) await ask(filled, { headers: header });
     }
   }
-  const more = ["raw_exec/secrets/everything", "exec/secrets/nomad_token", "exec/../raw_exec/secrets/vault_token"].map((path) => `/v1/client/fs/cat/${ID}?path=${path}`);
-  for (const path of [...more, `/v1/vars?prefix=nomad`, "/v1/metrics?format=prometheus", `/v1/jobs?token=${scrap}`, "/v1/agent/host"]) await ask(path, {});
+  const more = ["raw_exec/secrets/everything", "exec/secrets/nomad_token", "exec/../raw_exec/secrets/vault_token"].map(
+    (path) => `/v1/client/fs/cat/${ID}?path=${path}`,
+  );
+  for (const path of [...more, `/v1/vars?prefix=nomad`, "/v1/metrics?format=prometheus", `/v1/jobs?token=${scrap}`, "/v1/agent/host"])
+    await ask(path, {});
   for (const [path, body] of [
     ["/v1/search", { Prefix: "m", Context: "all" }],
     ["/v1/search/fuzzy", { Text: "m", Context: "all" }],
@@ -290,12 +361,16 @@ async function askEverything({ agent, said }: PlantedWorld, { ID, NodeID, EvalID
 }
 
 /** Every command that tells of it. */
-async function tellEverything(world: PlantedWorld, { ID, NodeID }: Allocation, { file, given }: { readonly file: string; readonly given: readonly string[] }): Promise<void> {
+async function tellEverything(
+  world: PlantedWorld,
+  { ID, NodeID }: Allocation,
+  { file, given }: { readonly file: string; readonly given: readonly string[] },
+): Promise<void> {
   const { marks } = world;
   writeFileSync(file, plantedJob("second version"));
   const commands: readonly (readonly string[])[] = [
     ["job", "plan", "-verbose", ...given, file],
-    ["job", "plan", "-json-output", ...given.with(-1, `-var=from_flag=${marks.plant("from -var, planned")}`), file],
+    ["job", "plan", "-json-output", ...given.with(2, `-var=from_flag=${marks.plant("from -var, planned")}`), file],
     ["job", "validate", ...given, file],
     ["job", "inspect", "planted"],
     ["job", "inspect", "-hcl", "planted"],
@@ -311,9 +386,15 @@ async function tellEverything(world: PlantedWorld, { ID, NodeID }: Allocation, {
     ["operator", "snapshot", "save", join(world.scratch, "saved.snapshot")],
     ["operator", "snapshot", "inspect", join(world.scratch, "saved.snapshot")],
     [
-      "operator", "debug", "-duration=2s", "-interval=1s", `-output=${join(world.scratch, "debug")}`,
-      `-consul-http-addr=${world.stack.consul.address}`, `-consul-token=${marks.learn("a token for operator debug at Consul", world.stack.consul.token)}`,
-      `-vault-address=${world.stack.openbao.address}`, `-vault-token=${marks.learn("a token for operator debug at Vault", world.stack.openbao.token)}`,
+      "operator",
+      "debug",
+      "-duration=2s",
+      "-interval=1s",
+      `-output=${join(world.scratch, "debug")}`,
+      `-consul-http-addr=${world.stack.consul.address}`,
+      `-consul-token=${marks.learn("a token for operator debug at Consul", world.stack.consul.token)}`,
+      `-vault-address=${world.stack.openbao.address}`,
+      `-vault-token=${marks.learn("a token for operator debug at Vault", world.stack.openbao.token)}`,
     ],
   ];
   for (const words of commands) {
@@ -346,13 +427,21 @@ interface Seen {
 }
 
 function everyProcess(): readonly Seen[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    try {
-      return [{ pid: Number(pid), words: readFileSync(`/proc/${pid}/cmdline`, "latin1"), environment: readFileSync(`/proc/${pid}/environ`, "latin1") }];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        return [
+          {
+            pid: Number(pid),
+            words: readFileSync(`/proc/${pid}/cmdline`, "latin1"),
+            environment: readFileSync(`/proc/${pid}/environ`, "latin1"),
+          },
+        ];
+      } catch {
+        return [];
+      }
+    });
 }
 
 const isOf = (task: string, { environment }: Seen): boolean =>
@@ -363,7 +452,11 @@ const processesOf = (task: string): readonly Seen[] => everyProcess().filter((se
 /** Processes that hold a secret and are none of the task's. The agent holds what it was started with, and so do Consul and OpenBao. */
 function strangers({ agent, marks }: PlantedWorld): readonly string[] {
   const all = everyProcess();
-  for (const driver of DRIVERS) assert.ok(all.some((seen) => isOf(driver, seen)), `${driver} runs`);
+  for (const driver of DRIVERS)
+    assert.ok(
+      all.some((seen) => isOf(driver, seen)),
+      `${driver} runs`,
+    );
   return all
     .filter((seen) => !DRIVERS.some((driver) => isOf(driver, seen)) && seen.pid !== agent.pid && !/^\S*\/(bao|consul)\0/.test(seen.words))
     .flatMap(({ pid, words, environment }) =>

@@ -17,7 +17,8 @@ export function concealer({ names, added }: Known): (text: string) => string {
   const values = new Map<string, string>();
   const add = (name: string, value: string, lengthMin: number): void => {
     // As it is, and as it is quoted.
-    for (const form of [value, JSON.stringify(value).slice(1, -1)]) if (form.length >= lengthMin && !values.has(form)) values.set(form, name);
+    for (const form of [value, JSON.stringify(value).slice(1, -1)])
+      if (form.length >= lengthMin && !values.has(form)) values.set(form, name);
   };
   for (const [name, value] of names) if (/^(?:sealed|secret)\./.test(name)) add(name, value, LENGTH_MIN);
   for (const [name, value] of Object.entries(added)) add(name, value, VARIABLE_LENGTH_MIN);

@@ -98,7 +98,9 @@ function formsOf(value: Buffer): readonly Buffer[] {
   const texts = [value.toString("latin1"), value.toString("hex"), value.toString("hex").toUpperCase()];
   for (const before of [0, 1, 2]) {
     // What stands before shifts the letters; those at both ends depend on the neighbours.
-    const encoded = Buffer.concat([Buffer.alloc(before), value]).toString("base64").replace(/=+$/, "");
+    const encoded = Buffer.concat([Buffer.alloc(before), value])
+      .toString("base64")
+      .replace(/=+$/, "");
     const start = Math.ceil((before * 8) / 6);
     const whole = Math.floor(((before + value.length) * 8) / 6);
     const middle = encoded.slice(start, whole);

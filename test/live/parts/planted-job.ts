@@ -227,7 +227,9 @@ export async function plantEverywhere(marks: Marks, { bao, consul, variable, dat
     bao("secret/data/planted/login", { data: { password: marks.plant("env file") } }),
     bao("secret/data/planted/block", { data: { password: marks.plant("secret block of vault") } }),
     bao("secret/data/elsewhere", { data: { password: marks.plant("denied vault secret") } }),
-    bao("sys/mounts/kv1", { type: "kv", options: { version: "1" } }).then(() => bao("kv1/planted", { password: marks.plant("vault kv v1") })),
+    bao("sys/mounts/kv1", { type: "kv", options: { version: "1" } }).then(() =>
+      bao("kv1/planted", { password: marks.plant("vault kv v1") }),
+    ),
     variable("nomad/jobs/planted", Object.fromEntries(Object.entries(PLANTED_VARIABLES).map(([key, name]) => [key, marks.plant(name)]))),
     variable("nomad/jobs/planted/g", { password: marks.plant("secret block of a variable") }),
     variable("nomad/jobs/foreign", { password: marks.plant("denied variable") }),

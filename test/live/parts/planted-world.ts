@@ -22,7 +22,10 @@ export interface PlantedWorld {
   consul(path: string, body: string): Promise<unknown>;
   /** Everything anybody was told so far, by what was asked. */
   readonly said: { readonly what: string; readonly content: string | Uint8Array }[];
-  readonly stack: { readonly consul: { readonly address: string; readonly token: string }; readonly openbao: { readonly address: string; readonly token: string } };
+  readonly stack: {
+    readonly consul: { readonly address: string; readonly token: string };
+    readonly openbao: { readonly address: string; readonly token: string };
+  };
 }
 
 const CONFIGURATION = `log_level = "TRACE"
@@ -68,8 +71,10 @@ export async function startPlantedWorld(t: TestContext): Promise<PlantedWorld> {
     },
   });
   t.after(() => agent.remove());
-  const bao: PlantedWorld["bao"] = (path, body) => put(`${stack.openbao.address}/v1/${path}`, { "X-Vault-Token": stack.openbao.token }, JSON.stringify(body));
-  const consul: PlantedWorld["consul"] = (path, body) => put(`${stack.consul.address}/v1/kv/${path}`, { "X-Consul-Token": stack.consul.token }, body);
+  const bao: PlantedWorld["bao"] = (path, body) =>
+    put(`${stack.openbao.address}/v1/${path}`, { "X-Vault-Token": stack.openbao.token }, JSON.stringify(body));
+  const consul: PlantedWorld["consul"] = (path, body) =>
+    put(`${stack.consul.address}/v1/kv/${path}`, { "X-Consul-Token": stack.consul.token }, body);
   await stack.trustAgent();
   await plantEverywhere(marks, {
     bao,

@@ -7,11 +7,21 @@ import { allocationId, anAllocation, SECOND } from "../stage.ts";
 import { createWorld, QUICK } from "../templates/parts.ts";
 
 describe("what is told of a task holds no value of its secrets", () => {
-  const known = { names: new Map([["sealed.k.a", 'quote"d'], ["secret.app.x", "quote"], ["HOME", "/home"]]), added: { TOKEN: "long-enough", FLAG: "true" } };
+  const known = {
+    names: new Map([
+      ["sealed.k.a", 'quote"d'],
+      ["secret.app.x", "quote"],
+      ["HOME", "/home"],
+    ]),
+    added: { TOKEN: "long-enough", FLAG: "true" },
+  };
 
   test("as they are and as they are quoted, the longest first; the rest stays", () => {
     const conceal = concealer(known);
-    assert.equal(conceal('a quote"d, "quote\\"d", quote, /home, long-enough, true'), 'a ${sealed.k.a}, "${sealed.k.a}", ${secret.app.x}, /home, ${TOKEN}, true');
+    assert.equal(
+      conceal('a quote"d, "quote\\"d", quote, /home, long-enough, true'),
+      'a ${sealed.k.a}, "${sealed.k.a}", ${secret.app.x}, /home, ${TOKEN}, true',
+    );
     const told = { type: "quote", event: { Type: "quote", Details: { a: ["quote", 5, null] } } };
     assert.deepEqual(concealIn(told, known), { type: "quote", event: { Type: "quote", Details: { a: ["${secret.app.x}", 5, null] } } });
     assert.equal(concealIn(told, { names: new Map(), added: {} }), told);

@@ -52,8 +52,14 @@ test("whatever a value holds, the shell takes it as it is", () => {
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
       const environment = Object.fromEntries(values.map((each, index) => [`V${index}`, each]));
-      const script = spawnRequest({ ...launch, environment, command: "/usr/bin/printf", words: [String.raw`%s\0`, ...values] }).environmentScript;
-      const ran = (then: string): string => spawnSync("/bin/sh", ["-c", `eval "$(cat)"; ${then}`], { input: script, env: {} }).stdout.toString();
+      const script = spawnRequest({
+        ...launch,
+        environment,
+        command: "/usr/bin/printf",
+        words: [String.raw`%s\0`, ...values],
+      }).environmentScript;
+      const ran = (then: string): string =>
+        spawnSync("/bin/sh", ["-c", `eval "$(cat)"; ${then}`], { input: script, env: {} }).stdout.toString();
       const told = ran("exec /usr/bin/env -0").split("\0");
       for (const [name, each] of Object.entries(environment)) assert.ok(told.includes(`${name}=${each}`), JSON.stringify(each));
       assert.equal(ran('exec "$@"'), values.map((each) => `${each}\0`).join(""));
