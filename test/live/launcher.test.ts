@@ -122,7 +122,8 @@ test("the release has all its parts, and its entry holds neither side of the pro
   const files = readdirSync(join(release, "dist"));
   const main = readFileSync(join(release, "dist", "main.js"), "utf8");
   assert.ok(main.length < 20_000, `main.js has ${main.length} bytes`);
-  assert.ok(files.includes("sqlite-log-worker.js") && files.includes("log-keeper.js") && files.includes("templates"), files.join(" "));
+  const parts = ["sqlite-log-worker.js", "log-keeper.js", "template-worker.js", "template-check.js", "templates"];
+  assert.deepEqual(parts.filter((part) => !files.includes(part)), [], files.join(" "));
 });
 
 test(
@@ -158,10 +159,15 @@ test(
       );
       assert.equal(agent.exitCode, null, output);
       const file = join(own.path, "said.nomad.hcl");
-      writeFileSync(
-        file,
-        'job "said" {\n  group "g" {\n    task "t" {\n      driver = "raw_exec"\n      config {\n        command = "/bin/sh"\n        args    = ["-c", "echo from the release; exec sleep 600"]\n      }\n    }\n  }\n}\n',
-      );
+      const write = (template: string) =>
+        writeFileSync(
+          file,
+          `job "said" {\n  group "g" {\n    task "t" {\n      driver = "raw_exec"\n      template {\n        data        = "${template}\\n"\n        destination = "local/said"\n      }\n      config {\n        command = "/bin/sh"\n        args    = ["-c", "cat $NOMAD_TASK_DIR/said; exec sleep 600"]\n      }\n    }\n  }\n}\n`,
+        );
+      write("from the {{ toLowr `RELEASE` }}");
+      const refused = await cli("job", "run", file);
+      assert.match(refused.stderr, /function "toLowr" is not defined[^]*Did you mean "toLower"/, refused.stdout + output);
+      write("from the {{ toLower `RELEASE` }}");
       const started = await cli("job", "run", file);
       assert.equal(started.code, 0, started.stdout + started.stderr + output);
       await eventually("the task's words", async () => (await cli("alloc", "logs", "-job", "said")).stdout === "from the release\n");
