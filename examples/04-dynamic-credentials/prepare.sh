@@ -2,9 +2,10 @@
 # What an operator does once: a password for the database, and a role in Vault whose logins live for a short time.
 #
 #   prepare.sh password            before database.nomad.hcl: makes the administrator's password, which nobody sees
-#   prepare.sh logins [PORT]       after it: Vault may make logins, and tasks with the role "accounts" may ask for one
+#   prepare.sh logins              after it: Vault may make logins, and tasks with the role "accounts" may ask for one
 #
 # Needs VAULT_ADDR and VAULT_TOKEN (an operator's). LEASE and LEASE_MAX: how long a login lives, and how long at most (20s and 60s).
+# NOMAD_VAR_port: the database's, for the jobs and for this (5432).
 set -eu
 
 export BAO_ADDR="$VAULT_ADDR" BAO_TOKEN="$VAULT_TOKEN"
@@ -21,7 +22,7 @@ logins)
   bao secrets list | grep -q '^database/' || bao secrets enable database
   bao kv get -field=password secret/default/database/admin | bao write database/config/lesson password=- \
     plugin_name=postgresql-database-plugin allowed_roles=accounts username=admin \
-    connection_url="postgresql://{{username}}:{{password}}@127.0.0.1:${2:-5432}/postgres?sslmode=disable"
+    connection_url="postgresql://{{username}}:{{password}}@127.0.0.1:${NOMAD_VAR_port:-5432}/postgres?sslmode=disable"
   bao write database/roles/accounts db_name=lesson default_ttl="$lease" max_ttl="$lease_max" creation_statements=- <<'SQL'
 CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'
 SQL

@@ -1,5 +1,5 @@
 /**
- * Lesson 4 with its own jobs and its own prepare.sh: a real OpenBao makes logins in the PostgreSQL that the lesson's job runs. The logins live for
+ * Lesson 4 as its README has it typed: a real OpenBao makes logins in the PostgreSQL that the lesson's job runs. The logins live for
  * seconds here; the application asks five times a second, so whoever leaves it without one that works is seen.
  */
 import assert from "node:assert/strict";
@@ -26,6 +26,8 @@ let bao: RealOpenBao;
 let agent: RealAgent;
 let databasePort = 0;
 let adminPassword = "";
+/** The last the README has typed. */
+let databaseStop = "";
 /** Tokens of Vault before any job was there. */
 let accessors: readonly string[] = [];
 
@@ -45,9 +47,6 @@ async function start(): Promise<void> {
   owner.after(() => agent.remove());
   await type(`drover setup vault -y -jwks-url=${agent.address}/.well-known/jwks.json`);
   accessors = await tokenAccessors();
-  await type(`${LESSON}/prepare.sh password
-drover job run ${LESSON}/database.nomad.hcl`);
-  adminPassword = (await type("bao kv get -field=password secret/default/database/admin")).trim();
 }
 
 /** As the lesson's reader: stops at the first line that fails. */
@@ -92,6 +91,16 @@ async function listed(path: string): Promise<readonly string[]> {
 const leases = () => listed("/v1/sys/leases/lookup/database/creds/accounts");
 const tokenAccessors = async () => (await listed("/v1/auth/token/accessors")).toSorted();
 
+function blocksOf(name: string): readonly string[] {
+  const text = readFileSync(join(REPOSITORY, LESSON, name), "utf8");
+  return [...text.matchAll(/^```sh stack\n([^]*?)^```$/gm)].map((match) => match[1] as string);
+}
+
+/** For prepare.sh and the jobs. */
+function leased(leaseS: number): NodeJS.ProcessEnv {
+  return { LEASE: `${leaseS}s`, LEASE_MAX: `${3 * leaseS}s`, NOMAD_VAR_pause: "0.2" };
+}
+
 interface Application {
   readonly id: string;
   /** Every line so far, without the last that may be half. */
@@ -100,13 +109,8 @@ interface Application {
   served(): readonly string[];
 }
 
-/** The lesson's application, served for the first time. */
-async function runApplication(leaseS: number): Promise<Application> {
-  await type(
-    `${LESSON}/prepare.sh logins ${databasePort}
-drover job run -detach ${LESSON}/accounts.nomad.hcl`,
-    { LEASE: `${leaseS}s`, LEASE_MAX: `${3 * leaseS}s`, NOMAD_VAR_pause: "0.2" },
-  );
+/** As it runs, served for the first time. */
+async function theApplication(): Promise<Application> {
   const [{ ID }] = await eventually("it to be placed", async () => {
     const found = await agent.get<readonly [{ ID: string }]>("/v1/job/accounts/allocations");
     return found.length > 0 && found;
@@ -123,31 +127,50 @@ drover job run -detach ${LESSON}/accounts.nomad.hcl`,
   return { id: ID, lines, served };
 }
 
+interface State {
+  readonly StartedAt: string;
+  readonly Restarts: number;
+}
+
+async function stateOf({ id }: Application): Promise<State> {
+  const { TaskStates } = await agent.get<{ TaskStates: Readonly<Record<string, State>> }>(`/v1/allocation/${id}`);
+  const state = TaskStates["accounts"];
+  assert.ok(state !== undefined);
+  return state;
+}
+
+async function nextAnswer(application: Application): Promise<void> {
+  const heard = application.lines().length;
+  await eventually("the next answer", () => application.lines().length > heard, 5 * SECOND_MS);
+}
+
 /** Nothing is left of it: no login, no lease, no token. */
-async function stopApplication(id: string): Promise<void> {
+async function stopApplication(stop: string): Promise<void> {
   const before = await tokenAccessors();
-  await type("drover job stop -purge accounts");
+  await type(stop);
   await eventually("its logins to be gone from the database", async () => (await logins()).size === 0);
   await eventually("its leases to be gone from Vault", async () => (await leases()).length === 0);
   await eventually("its token to be gone from Vault", async () => (await tokenAccessors()).length === before.length - 1);
-  assert.ok(!agent.output().includes("[ERROR]"), `allocation ${id}\n${agent.output()}`);
 }
 
 test(
   `a task is served at every moment of ${LIVES} lives of its logins, by as many logins as that takes, and none is left`,
   { skip },
   async (context: TestContext) => {
-    const application = await runApplication(LEASE_S);
-    const begunMs = performance.now();
-    const spent = () => performance.now() - begunMs;
+    const [begin = "", look = "", end = ""] = blocksOf("README.md");
+    await type(begin, leased(LEASE_S));
+    adminPassword = (await type("bao kv get -field=password secret/default/database/admin")).trim();
+    const application = await theApplication();
+    const begunMs = Date.parse((await stateOf(application)).StartedAt);
+    const spent = () => Date.now() - begunMs;
     const seen = new Set<string>();
     let together = 0;
     let slowestMs = 0;
     while (spent() < LIVES * LEASE_MAX_S * SECOND_MS) {
-      const asked = application.served().length;
       const fromMs = performance.now();
-      await eventually("the next answer", () => application.served().length > asked, 5 * SECOND_MS);
+      await nextAnswer(application);
       slowestMs = Math.max(slowestMs, performance.now() - fromMs);
+      application.served();
       const now = await logins();
       for (const name of now.keys()) seen.add(name);
       together = Math.max(together, now.size);
@@ -174,7 +197,10 @@ test(
       served.filter((name, index) => name !== served[index - 1]),
       names,
     );
-    await stopApplication(application.id);
+    assert.match(await type(look), /^ +\d+ served as v-\S+\n +\d+ served as v-\S+\n[^]*^Keys\n----\n\w+\n/m);
+    const lines = end.trim().split("\n");
+    databaseStop = lines.pop() ?? "";
+    await stopApplication(lines.join("\n"));
   },
 );
 
@@ -182,37 +208,37 @@ test(
   "an agent that is killed and comes back keeps the login: the same goes on, renewed, and nobody is refused (F52)",
   { skip },
   async (context: TestContext) => {
-    const application = await runApplication(LONG_LEASE_S);
+    await type(`${LESSON}/prepare.sh logins\ndrover job run -detach ${LESSON}/accounts.nomad.hcl`, leased(LONG_LEASE_S));
+    const application = await theApplication();
     const [first] = application.served() as [string];
     const [before] = [...(await logins()).values()] as [number];
-    const { TaskStates } = await agent.get<{ TaskStates: Record<string, { StartedAt: string; Restarts: number }> }>(
-      `/v1/allocation/${application.id}`,
-    );
+    const state = await stateOf(application);
 
     await agent.kill();
     const alone = application.lines().length;
     await agent.restart();
     const back = application.lines().length;
     const renewed = await eventually("the login to be renewed by the agent that came back", async () => {
+      await nextAnswer(application);
       const [until = 0, ...others] = (await logins()).values();
       assert.deepEqual(others, []);
       return until > before + 1 && until;
     });
     const heard = application.lines().length;
-    await eventually("it to ask again", () => application.lines().length > heard);
+    await nextAnswer(application);
     assert.deepEqual([...new Set(application.served())], [first]);
     assert.equal((await leases()).length, 1);
-    const after = (await agent.get<{ TaskStates: typeof TaskStates }>(`/v1/allocation/${application.id}`)).TaskStates;
-    assert.deepEqual([after["accounts"]?.StartedAt, after["accounts"]?.Restarts], [TaskStates["accounts"]?.StartedAt, 0]);
+    const { StartedAt, Restarts } = await stateOf(application);
+    assert.deepEqual([StartedAt, Restarts], [state.StartedAt, 0]);
     context.diagnostic(
       `${back - alone} questions while no agent was there, ${heard - back} until it renewed, by ${Math.round(renewed - before)} s`,
     );
-    await stopApplication(application.id);
+    await stopApplication("drover job stop -purge accounts");
   },
 );
 
 test("with the last job Vault has no token more than before the first", { skip }, async () => {
-  await type("drover job stop -purge database");
+  await type(databaseStop);
   await eventually("the tokens to be given back", async () => {
     assert.deepEqual(await tokenAccessors(), accessors);
     return true;

@@ -20,10 +20,10 @@ interface Block {
   readonly text: string;
 }
 
-/** Blocks fenced as `sh tour` or `sh tour background`. */
-function blocksOf(path: string): Block[] {
+/** Blocks fenced as `sh tour` or `sh tour background`; as `sh stack`, which the tests of those lessons type. */
+function blocksOf(path: string, where: "tour" | "stack" = "tour"): Block[] {
   const text = readFileSync(join(REPOSITORY, path), "utf8");
-  return [...text.matchAll(/^```sh tour( background)?\n([^]*?)^```$/gm)].map((match) => ({
+  return [...text.matchAll(new RegExp(`^\`\`\`sh ${where}( background)?\\n([^]*?)^\`\`\`$`, "gm"))].map((match) => ({
     background: match[1] !== undefined,
     text: match[2] as string,
   }));
@@ -145,6 +145,9 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
     /^hello world, from job hello[^]*^listening on [^]*^Total Restarts = 1$[^]*^\+\/- Task Group: "web" \(1 create, 1 in-place update\)$/m,
   "02-consul-service":
     /3 of 3 placed, 3 healthy[^]*^web +\[lesson\]$[^]*^1 1 \d+ 7f000001\.addr\.drover\.$[^]*^127\.0\.0\.1$[^]*^Total Restarts = 1$[^]*^copy \d answers$/m,
+  // On the stack alone: template-lesson.test.ts, dynamic-credentials.test.ts.
+  "03-template-kv-secret": /^$/,
+  "04-dynamic-credentials": /^$/,
   "06-rolling-update":
     /^==> .* successful$[^]*3 of 3 placed, 3 healthy[^]*rolling back to job version 1$[^]*^Version += 3$[^]*^Job version 0 tagged/m,
   "07-batch":
@@ -173,7 +176,7 @@ for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
   for (const file of globSync(join("examples", name, "*.nomad.hcl"), { cwd: REPOSITORY }).toSorted()) {
     test(`${file} is valid, and its lesson runs it`, async () => {
       assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
-      const commands = blocksOf(readme).flatMap((block) => block.text.split("\n"));
+      const commands = [...blocksOf(readme), ...blocksOf(readme, "stack")].flatMap((block) => block.text.split("\n"));
       assert.ok(
         commands.some((line) => line.startsWith("drover job run ") && line.split(" ").includes(file)),
         `${readme} does not run it`,
