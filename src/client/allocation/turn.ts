@@ -37,7 +37,7 @@ export interface AllocationTurnNeeds {
 }
 
 export interface Turn {
-  /** Resolves when the allocation may go down; rejects when the signal aborts. `waiting`: why it may not yet, for people. */
+  /** Resolves when the allocation may go down; rejects when the signal aborts, and only then. `waiting`: why it may not yet, for people. */
   take(who: string, signal: AbortSignal, waiting: (reason: string) => void): Promise<void>;
   /** `restarted`: it goes down now. Else nothing came of it. */
   done(who: string, restarted: boolean): void;
@@ -69,11 +69,12 @@ export class AllocationTurn implements Turn {
     this.#wanting.add(who);
     const either = AbortSignal.any([signal, this.#detached.signal]);
     if (this.#returning !== undefined) await orAborted(this.#returning, either);
-    store.saveFact(this.#fact, { asked: true });
-    for (;;) {
+    for (let noted = false; ;) {
       either.throwIfAborted();
       let againMs = AGAIN_MS;
       try {
+        if (!noted) store.saveFact(this.#fact, { asked: true });
+        noted = true;
         const { Granted, Reason } = await this.#answered(servers.takeTurn(this.#id, either), () => waiting(UNANSWERED));
         if (Granted) return;
         waiting(Reason);

@@ -83,6 +83,7 @@ class Lane {
     this.#rest.wake();
     if (this.#working) return;
     this.#working = true;
+    this.#idle = Promise.withResolvers();
     void this.#work().finally(() => {
       this.#working = false;
       this.#idle.resolve();

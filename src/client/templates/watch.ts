@@ -291,14 +291,8 @@ export class TemplateWatch {
         this.#turn = "granted";
         this.#nudge();
       },
-      (thrown: unknown) => {
-        if (giveUp.signal.aborted || this.#beside.over) return;
-        this.#tell(`Template cannot restart the task: ${messageOf(thrown)}`);
-        // Another try, after a while.
-        this.#leaveTurn();
-        this.#actAtMs = this.#context.world.clock.nowMs() + RETRY_MS;
-        this.#nudge();
-      },
+      // Given up.
+      () => undefined,
     );
   }
 

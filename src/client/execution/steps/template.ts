@@ -63,7 +63,7 @@ async function enter(context: ExecutionContext): Promise<void> {
     const environment = asksForVariables(templates.all) ? (context.environment?.variables ?? {}) : undefined;
     await beside.perform(() => place(context, beside, templates, kept));
     if (beside.over) return;
-    if (kept.size === 0) things.settled();
+    things.settled();
     for (const each of templates.all) if (kept.has(each.name)) templates.remember(each, told.record.moments[each.name] ?? 0);
     const rendered = templates.all.filter(({ name }) => !kept.has(name));
     const first = templates.all.filter(

@@ -258,6 +258,21 @@ describe("credentials made for one task", () => {
     assert.equal(world.vault.counts.made, 1);
   });
 
+  test("an agent that stops in order waits for what is being given back, also when something was before", async () => {
+    const world = createLookoutWorld({ delayMs: 200 });
+    world.vault.lend(secret("db"), { lifeMs: 60 * SECOND, maxMs: 600 * SECOND });
+    for (const letter of ["a", "b"]) world.reader(letter).want([secret("db")]);
+    await world.clock.advance(SECOND);
+    world.forget("a");
+    await world.clock.advance(SECOND);
+    assert.equal(world.vault.leases.size, 1);
+    world.forget("b");
+    const closed = world.lookout.close();
+    await world.clock.advance(SECOND);
+    await closed;
+    assert.deepEqual([world.vault.leases.size, world.facts.size], [0, 0]);
+  });
+
   test("a path that becomes dynamic under its readers' eyes is each one's own from then on", async () => {
     const world = createLookoutWorld();
     world.vault.set(creds, "plain");

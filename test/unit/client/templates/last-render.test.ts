@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { nothingNewer } from "../../../../src/client/templates/last-render.ts";
 import { thingKey } from "#ports";
 import { allocationId, anAllocation, SECOND, type Agent } from "../stage.ts";
-import { aTemplate, createWorld, credentialsThing, keyThing, QUICK, vaultTask, type World } from "./parts.ts";
+import { aTemplate, createWorld, credentialsThing, keyThing, QUICK, smallRenderer, vaultTask, type World } from "./parts.ts";
 
 const A = allocationId("a");
 const FILE = `/alloc/${A}/main/local/out`;
@@ -148,6 +148,37 @@ describe("a task that crashes while what its templates look at is away", () => {
     assert.deepEqual([world.machine.everStarted.length, world.vault.counts.made, world.vault.leases.size], [2, 1, 1]);
   });
 
+  test("what the files were made of lives on while a template looks elsewhere, and is let go of with the next render", async () => {
+    const world = createWorld();
+    const [a, b] = [keyThing("a"), keyThing("b")];
+    world.key("a", "1");
+    world.vault.lend(credentialsThing("db"), { lifeMs: 60 * SECOND, maxMs: 100_000 * SECOND });
+    const renderer = smallRenderer();
+    await world.agent({
+      thingSources: [world.consul, world.vault],
+      renderer: () => ({
+        ...renderer,
+        render: async (request) => {
+          const [first, second] = [a, b].map((thing) => request.facts.get(thingKey(thing))?.value);
+          if (first !== "elsewhere") return renderer.render(request);
+          if (second === undefined) return { what: "waiting", missing: [b], used: [a] };
+          return { what: "rendered", text: String(second), used: [a, b] };
+        },
+      }),
+    });
+    put(world, [{ EmbeddedTmpl: "<key a> <creds db>", ChangeMode: "noop" }]);
+    await world.clock.advance(SECOND);
+    world.key("a", "elsewhere");
+    await world.clock.advance(100 * SECOND);
+    assert.deepEqual([world.vault.counts.made, world.vault.leases.size], [1, 1], "the process uses it");
+    crash(world);
+    await world.clock.advance(100 * SECOND);
+    assert.deepEqual([world.machine.everStarted.length, world.vault.counts.made, world.vault.leases.size], [2, 1, 1], "and the next one");
+    world.key("b", "2");
+    await world.clock.advance(100 * SECOND);
+    assert.deepEqual([world.machine.written.get(FILE), world.vault.leases.size], ["2", 0]);
+  });
+
   test("its token: what it has does, though its life is over; the next is told", async () => {
     const world = createWorld(1, { tokenLifeMs: 120 * SECOND });
     const agent = await world.begin();
@@ -266,7 +297,46 @@ describe("once", () => {
   });
 });
 
+test("a renderer that breaks ends no watch: it is tried again", async () => {
+  const world = createWorld();
+  world.key("a", "1");
+  const broken = { now: false };
+  const renderer = smallRenderer();
+  await world.agent({
+    thingSources: [world.consul],
+    renderer: () => ({
+      ...renderer,
+      render: (request) => (broken.now ? Promise.reject(new Error("the process of templates has ended")) : renderer.render(request)),
+    }),
+  });
+  put(world, [{ ChangeMode: "noop" }]);
+  await world.clock.advance(SECOND);
+  broken.now = true;
+  world.key("a", "2");
+  await world.clock.advance(SECOND);
+  broken.now = false;
+  await world.clock.advance(30 * SECOND);
+  assert.equal(world.machine.written.get(FILE), "2", "nothing else had to change");
+  assert.match(texts(world).join(), /Template failed: the process of templates has ended/);
+});
+
 describe("a memory that cannot be written", () => {
+  test("holds a restart up, says so, and is tried again", async () => {
+    const world = createWorld();
+    world.key("a", "1");
+    await world.begin();
+    put(world, [{}]);
+    await world.clock.advance(SECOND);
+    world.memory.full = true;
+    world.key("a", "2");
+    await world.clock.advance(20 * SECOND);
+    assert.equal(world.machine.everStarted.length, 1);
+    world.memory.full = false;
+    await world.clock.advance(20 * SECOND);
+    assert.equal(world.machine.everStarted.length, 2);
+    assert.match(texts(world).join(), /waiting to restart: database or disk is full/);
+  });
+
   test("ends no watch and no agent: what came meanwhile is told after", async () => {
     const world = createWorld();
     world.key("a", "1");
