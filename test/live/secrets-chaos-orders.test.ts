@@ -90,7 +90,9 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
         const allocation = await eventually("the job to run", () => world.living(id), 40_000).catch(async (error: unknown) => {
           throw new Error(`${String(error)}\n${await world.why(id)}\n${agent.output().slice(-4000)}`);
         });
-        t.diagnostic(`ran ${Math.round(performance.now() - sinceMs)} ms after the last of them answered; last said: ${waits.at(-1) ?? "nothing"}`);
+        t.diagnostic(
+          `ran ${Math.round(performance.now() - sinceMs)} ms after the last of them answered; last said: ${waits.at(-1) ?? "nothing"}`,
+        );
         const text = world.file(allocation, "t", "secrets", "all") ?? "";
         assert.match(text, /^key=k\nsecret=s\nlogin=(\S+):(\S+)\nvariable=v\n$/);
         const [, user = "", password = ""] = /login=(\S+?):(\S+)/.exec(text) ?? [];

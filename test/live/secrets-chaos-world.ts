@@ -187,7 +187,9 @@ export async function openSecretsWorld(owner: PartOwner, options: SecretsWorldOp
   const environment = { PATH: process.env["PATH"], NOMAD_ADDR: agent.address };
   const words = ["-y", `-jwks-url=${agent.address}/.well-known/jwks.json`];
   const setup = async (which: string, env: NodeJS.ProcessEnv): Promise<void> => {
-    const result = await run(process.execPath, [join(REPOSITORY, "src/main.ts"), "setup", which, ...words], { env: { ...environment, ...env } });
+    const result = await run(process.execPath, [join(REPOSITORY, "src/main.ts"), "setup", which, ...words], {
+      env: { ...environment, ...env },
+    });
     assert.equal(result.code, 0, result.stdout + result.stderr);
   };
   await Promise.all([

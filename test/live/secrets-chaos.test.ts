@@ -79,6 +79,9 @@ class Chaos {
   /** What may have restarted the restarted task, and what may have signalled the other. */
   #restartsMax = 0;
   #signalsMax = 0;
+  /** For its new token, whatever else. */
+  #restartsMin = 0;
+  #revoked: { readonly task: string; readonly token: string } | undefined;
   /** When the agent was killed, on the monotonic clock: what was made in an answer it never heard lives on for its life. */
   readonly #killsMs: number[] = [];
   /** The login was taken away from the outside, and is not replaced yet. */
@@ -168,11 +171,12 @@ class Chaos {
         return changes();
       case "Vault token of the signalled task revoked":
         this.#robbed = true;
-        await this.#world.revokeVaultToken(this.#tokenOf("signalled"));
+        await this.#revokeToken("signalled");
         return changes();
       case "Vault token of the restarted task revoked":
+        this.#restartsMin = this.#restartsMax + 1;
         this.#restartsMax++;
-        await this.#world.revokeVaultToken(this.#tokenOf("restarted"));
+        await this.#revokeToken("restarted");
         return changes();
       case "lease revoked":
         this.#robbed = true;
@@ -203,6 +207,9 @@ class Chaos {
           signalled: { file: wanted.signalled, told: wanted.signalled },
         });
         assert.equal(await this.#login(), "", "the login does not work");
+        if (this.#revoked !== undefined)
+          assert.notEqual(this.#tokenOf(this.#revoked.task), this.#revoked.token, "it has its old token still");
+        assert.ok(toldOf(world, this.#allocation, "restarted").length > this.#restartsMin, "it was not restarted for its new token");
         const [{ restarted, signalled }] = [(await world.living("herd"))?.TaskStates ?? {}];
         assert.equal(restarted?.State, "running");
         assert.equal(signalled?.State, "running");
@@ -211,6 +218,8 @@ class Chaos {
       QUIET_MS,
     );
     this.#robbed = false;
+    this.#revoked = undefined;
+    this.#restartsMin = 0;
     if (this.#tooLong) this.excused += this.refused.splice(0).length;
     this.#tooLong = false;
     await this.#undisturbed();
@@ -266,6 +275,12 @@ class Chaos {
     await sleep(pauseMs);
   }
 
+  async #revokeToken(task: string): Promise<void> {
+    const token = this.#tokenOf(task);
+    this.#revoked = { task, token };
+    await this.#world.revokeVaultToken(token);
+  }
+
   #tokenOf(name: string): string {
     const token = this.#world.file(this.#allocation, name, "secrets", "vault_token");
     assert.ok(token !== undefined && token !== "");
@@ -289,7 +304,8 @@ class Chaos {
       const robbed = this.#robbed;
       const problem = await this.#login();
       this.probes++;
-      if (problem !== "" && !robbed && !this.#robbed) this.refused.push(`${new Date().toISOString()} ${problem.split("\n").at(-2) ?? problem}`);
+      if (problem !== "" && !robbed && !this.#robbed)
+        this.refused.push(`${new Date().toISOString()} ${problem.split("\n").at(-2) ?? problem}`);
       const leases = await this.#world.leases().catch(() => undefined);
       if (leases === undefined) continue;
       const unheard = this.#killsMs.filter((each) => performance.now() - each < LOGIN_TTL_MS + 5_000).length;
@@ -302,7 +318,9 @@ async function setValue(world: SecretsWorld, what: What, value: string): Promise
   if (what === "key") return world.setKey("herd/key", value);
   if (what === "secret") return world.setSecret("herd", { word: value });
   // It is not there for anybody while the agent begins.
-  return eventually("the variable to be taken", () => world.setVariable("nomad/jobs/herd", { word: value }).then(() => true)).then(() => undefined);
+  return eventually("the variable to be taken", () => world.setVariable("nomad/jobs/herd", { word: value }).then(() => true)).then(
+    () => undefined,
+  );
 }
 
 /** Entities of Vault's stay: one for each task that ever logged in, however often. */
@@ -312,7 +330,10 @@ async function backToBase(world: SecretsWorld, base: Remains, tasks: number, unh
     async () => {
       const now = await world.remains();
       assert.deepEqual([now.leases, now.logins], [base.leases, base.logins], JSON.stringify({ base, now }));
-      assert.ok(now.vaultTokens <= base.vaultTokens + unheard && now.consulTokens <= base.consulTokens + unheard, JSON.stringify({ base, now }));
+      assert.ok(
+        now.vaultTokens <= base.vaultTokens + unheard && now.consulTokens <= base.consulTokens + unheard,
+        JSON.stringify({ base, now }),
+      );
       assert.ok(now.entities <= base.entities + tasks, JSON.stringify({ base, now }));
       return true;
     },
@@ -367,7 +388,9 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       } finally {
         await chaos.end();
       }
-      t.diagnostic(`${chaos.probes} probes of the login, ${chaos.refused.length} refused, ${chaos.excused} while somebody was away for too long; most leases at once: ${chaos.mostLeases}`);
+      t.diagnostic(
+        `${chaos.probes} probes of the login, ${chaos.refused.length} refused, ${chaos.excused} while somebody was away for too long; most leases at once: ${chaos.mostLeases}`,
+      );
       await world.restartAgent().catch(() => undefined);
       await world.stop("herd");
       await backToBase(world, base, 2, kills);
@@ -376,9 +399,11 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
 
     test("a task that crashes over and over has two leases at most at any time, and none after it is stopped (F53)", async (t) => {
       const base = await world.remains();
-      const crashing = task("crashing", ["-c", `cat "$NOMAD_SECRETS_DIR/login" >> "$NOMAD_ALLOC_DIR/data/logins"; echo >> "$NOMAD_ALLOC_DIR/data/logins"; exit 1`], [
-        template("secrets/login", LOGIN, "restart"),
-      ]);
+      const crashing = task(
+        "crashing",
+        ["-c", `cat "$NOMAD_SECRETS_DIR/login" >> "$NOMAD_ALLOC_DIR/data/logins"; echo >> "$NOMAD_ALLOC_DIR/data/logins"; exit 1`],
+        [template("secrets/login", LOGIN, "restart")],
+      );
       await world.submit(job("crashing", [crashing]));
       const starts = async (): Promise<readonly string[]> => {
         const [one] = await world.allocations("crashing");

@@ -68,13 +68,7 @@ export async function startOpenBao(options: OpenBaoOptions = {}): Promise<RealOp
   const startDev = (): Promise<void> =>
     part.start(
       command,
-      [
-        "server",
-        "-dev",
-        `-dev-root-token-id=${header["X-Vault-Token"]}`,
-        `-dev-listen-address=127.0.0.1:${port}`,
-        "-dev-no-store-token",
-      ],
+      ["server", "-dev", `-dev-root-token-id=${header["X-Vault-Token"]}`, `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token"],
       isReady,
     );
   const start = persistent ? startKept : startDev;
