@@ -74,6 +74,27 @@ test("The state holds sealed values; the node that runs the job opens them, nobo
     await assert.rejects(connection.unseal(allocation.ID), isCode("UNSEAL_FOREIGN"));
   }));
 
+test("Of a job's values a node opens those of the group it runs alone", () =>
+  playing(async ({ world, connection, allocations }) => {
+    const whole = job();
+    const [group] = whole["TaskGroups"] as [Group];
+    const task = { ...group.Tasks[0], Env: { ADDRESS: "another-horse" }, Config: {} };
+    const TaskGroups = [group, { ...group, Name: "other", Tasks: [task] }];
+    const Sensitive = [PART, COMMAND, 'TaskGroups[1].Tasks[0].Env["ADDRESS"]'];
+    await world.server.registerJob({ Job: { ...whole, TaskGroups }, Sensitive });
+    await world.clock.advance(1_000);
+    const opened = await Promise.all(
+      allocations().map(async ({ ID, TaskGroup }) => [TaskGroup === "other", Object.values(await connection.unseal(ID))] as const),
+    );
+    assert.deepEqual(
+      opened.toSorted(([one], [other]) => Number(one) - Number(other)),
+      [
+        [false, [SECRET]],
+        [true, ["another-horse"]],
+      ],
+    );
+  }));
+
 test("No value stands in plain text in the log, in a snapshot, or in an event", () =>
   playing(async ({ world }) => {
     const events: string[] = [];
@@ -146,6 +167,8 @@ test("A key that seals a version which is kept is not removed, not even by force
     await world.clock.advance(1_000);
     await assert.rejects(world.server.deleteRootKey(key.KeyID, true), isCode("ROOT_KEY_IN_USE"));
     await world.server.deregisterJob("default", "web", { Purge: true, EvalPriority: 0, NoShutdownDelay: true });
+    assert.equal([...world.cluster.state.snapshot().allocations()].length, 1, "what still runs has it, though the job is forgotten");
+    await assert.rejects(world.server.deleteRootKey(key.KeyID, true), isCode("ROOT_KEY_IN_USE"));
     await world.server.collectGarbage();
     await world.clock.advance(60_000);
     await world.server.collectGarbage();
@@ -176,6 +199,8 @@ test("Paths where everybody could read it, that are none, or that name no text a
       await assert.rejects(world.server.registerJob({ Job: job(), Sensitive: [path] }), isRefused, path);
       await assert.rejects(world.server.validateJob({ Job: job(), Sensitive: [path] }), isRefused, path);
     }
+    for (const Sensitive of [[`${ENV}[11:20]`, `${ENV}[15:25]`], [`${ENV}[20:11]`]])
+      await assert.rejects(world.server.registerJob({ Job: job(), Sensitive }), isCode("REQUEST_INVALID"), Sensitive.join());
     await assert.rejects(world.server.registerJob({ Job: job(SECRET, { ID: "", Name: "" }), Sensitive: [PART] }), isCode("REQUEST_INVALID"));
     const valid = await world.server.validateJob({ Job: job(SECRET, { Sensitive: [PART] }) });
     assert.equal(valid.Error, "");

@@ -52,6 +52,8 @@ test("What cannot be placed holds nobody up for ever; another that is missing me
   assert.deepEqual(second.seen.missing, [NOW, NOW + 30_000]);
   assert.deepEqual(decideTurns(view({ max: 1, missing: 2 }), ids("a"), second.seen, NOW + 60_000).grants, []);
   assert.deepEqual(decideTurns(view({ max: 1, missing: 2 }), ids("a"), second.seen, NOW + 90_000).grants, ids("a"));
+  const fewer = decideTurns(view({ max: 1, missing: 1 }), ids("a"), second.seen, NOW + 60_000);
+  assert.deepEqual([fewer.seen.missing, fewer.grants], [[NOW + 30_000], []], "the one that waited longest was placed");
 });
 
 test("Whatever happens, of those that were well before their turn never more than max_parallel are away (property)", () => {
