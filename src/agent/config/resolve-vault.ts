@@ -22,10 +22,10 @@ export function resolveVault(
   const given = text("address", "VAULT_ADDR", dev ? DEV_ADDRESS : ADDRESS);
   const address = /^[a-z]+:\/\//i.test(given) ? given : `https://${given}`;
   const url = URL.parse(address);
-  if (url === null || !/^(https?|unix):$/.test(url.protocol) || (url.hostname === "" && url.protocol !== "unix:"))
-    read.problem(at("address"), `vault.address is ${JSON.stringify(given)}, must be a URL`, `For example ${JSON.stringify(ADDRESS)}.`);
-  else if (url.username !== "" || url.password !== "")
+  if (/\/\/[^/]*@/.test(address))
     read.problem(at("address"), "vault.address holds a user or a password: it is shown wherever the address is", "Write it without them.");
+  else if (url === null || !/^(https?|unix):$/.test(url.protocol) || (url.hostname === "" && url.protocol !== "unix:"))
+    read.problem(at("address"), `vault.address is ${JSON.stringify(given)}, must be a URL`, `For example ${JSON.stringify(ADDRESS)}.`);
   return {
     address,
     namespace: text("namespace", "VAULT_NAMESPACE").replaceAll(/^\/+|\/+$/g, ""),

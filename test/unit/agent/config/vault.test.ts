@@ -144,7 +144,11 @@ test("a token that lives long is passed over with a word, and shown nowhere", ()
 
 test("an address that is none, one with a password, an identity for nobody and a second Vault are refused", () => {
   assert.match(problems('vault { enabled = true\n address = "http://" }'), /vault\.address is "http:\/\/", must be a URL/);
-  assert.match(problems('vault { enabled = true\n address = "http://joe:hidden@v" }'), /holds a user or a password/);
+  for (const scheme of ["http", "ftp"]) {
+    const said = problems(`vault { enabled = true\n address = "${scheme}://joe:hidden@v" }`);
+    assert.match(said, /holds a user or a password/);
+    assert.doesNotMatch(said, /hidden/, "the line is not shown");
+  }
   assert.match(
     problems('vault { enabled = true\n default_identity { ttl = "1h" } }'),
     /default_identity has no aud[\s\S]*aud = \["vault.io"\]/,
