@@ -105,6 +105,9 @@ test("Of a text only what is computed from the value is sensitive: the rest can 
     `${ENV}["A"][41:52]`,
     `${ENV}["B"][0:3]`,
   ]);
+  // How often a text is repeated tells of what is gone through; a form that an answer beside gives it hides nothing.
+  const repeated = parse(file({ env: 'A = "%{ for x in var.all }x%{ endfor }!"\n B = true ? var.pw : 5\n C = join("", true ? [var.pw, 1] : ["a", "b"])' }));
+  assert.deepEqual(repeated.sensitive, [`${ENV}["A"][0:2]`, `${ENV}["B"]`, `${ENV}["C"]`]);
   assert.doesNotMatch(JSON.stringify(job), /\\u0000/);
 });
 
