@@ -87,7 +87,7 @@ class Chaos {
   /** The login was taken away from the outside, and is not replaced yet. */
   #robbed = false;
   #tooLong = false;
-  #probing = true;
+  readonly #over = new AbortController();
   readonly #probes: Promise<void>;
   readonly refused: string[] = [];
   probes = 0;
@@ -102,7 +102,7 @@ class Chaos {
   }
 
   async end(): Promise<void> {
-    this.#probing = false;
+    this.#over.abort();
     await this.#probes;
   }
 
@@ -300,7 +300,7 @@ class Chaos {
 
   /** F52, F53: all the time. */
   async #probe(): Promise<void> {
-    for (; this.#probing; await sleep(PROBE_MS)) {
+    for (; !this.#over.signal.aborted; await sleep(PROBE_MS)) {
       const robbed = this.#robbed;
       const problem = await this.#login();
       this.probes++;
