@@ -73,7 +73,10 @@ describe("credentials made for one task", () => {
         await world.clock.advance(SECOND);
       }
       const livesAtMost = Math.ceil((400 * SECOND) / (maxMs - 30 * SECOND)) + 1;
-      assert.ok(world.vault.counts.made <= livesAtMost, `longest ${maxMs} ms: ${world.vault.counts.made} made, want ${livesAtMost} at most`);
+      assert.ok(
+        world.vault.counts.made <= livesAtMost,
+        `longest ${maxMs} ms: ${world.vault.counts.made} made, want ${livesAtMost} at most`,
+      );
     }
   });
 
@@ -256,6 +259,24 @@ describe("credentials made for one task", () => {
     await world.clock.settle();
     assert.ok(works(world, "a"));
     assert.equal(world.vault.counts.made, 1);
+  });
+
+  test("what cannot be stored is given back at once, and nobody hears of it", async () => {
+    const world = createLookoutWorld();
+    world.vault.lend(secret("db"), { lifeMs: 600 * SECOND, maxMs: 6000 * SECOND });
+    const set = world.facts.set.bind(world.facts);
+    world.facts.set = () => {
+      throw new Error("the disk is full");
+    };
+    const reader = world.reader("a");
+    reader.want([secret("db")]);
+    await world.clock.advance(20 * SECOND);
+    assert.ok(world.vault.counts.made >= 1);
+    assert.deepEqual([world.vault.leases.size, world.value("a", secret("db"))], [0, "(unknown)"]);
+    assert.match([...reader.problems().values()].join(), /the disk is full/);
+    world.facts.set = set;
+    await world.clock.advance(90 * SECOND);
+    assert.deepEqual([world.vault.leases.size, reader.problems().size], [1, 0]);
   });
 
   test("an agent that stops in order waits for what is being given back, also when something was before", async () => {
