@@ -78,7 +78,11 @@ test("every error code is documented, and every documented code exists", () => {
   }
   const documented = new Set([...read("docs/errors.md").matchAll(/^\| `([A-Z][A-Z0-9_]+)`/gm)].map((match) => match[1] as string));
   assert.deepEqual(
-    { undocumented: [...used].filter((code) => !documented.has(code)), unused: [...documented].filter((code) => !used.has(code)) },
+    {
+      undocumented: [...used].filter((code) => !documented.has(code)),
+      // Some are chosen in one place and thrown in another.
+      unused: [...documented].filter((code) => !used.has(code) && !sources.some((file) => read(file).includes(`"${code}"`))),
+    },
     { undocumented: [], unused: [] },
   );
 });
