@@ -17,7 +17,7 @@ const result = await build({
     "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts",
     "template-process": "src/template/worker/template-process.ts",
     "template-worker": "src/template/worker/template-worker.ts",
-    "template-check": "src/template/render.ts",
+    "template-check": "src/template/check-template.ts",
     "log-keeper": "integrations/host/log-keeper/main.ts",
   },
   outdir: OUTPUT,

@@ -2,7 +2,6 @@
 import type { TemplateText } from "./contract.ts";
 import { functionsWithout } from "./functions/all.ts";
 import type { Declared } from "./functions/declare.ts";
-import { denialBy, DENIED_BY_DEFAULT } from "./functions/denied.ts";
 import { type Parsed, parseGoTemplate } from "./go/mod.ts";
 import { compileHandlebars, type HandlebarsTemplate } from "./handlebars/compile.ts";
 
@@ -52,22 +51,10 @@ export class PreparedTemplates {
   }
 }
 
-/**
- * Throws TemplateError: TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN; when `denial` is given, TEMPLATE_FUNCTION_DENIED for what it knows to
- * mend. Without it a denied function fails when it is called.
- */
-export function prepareTemplate(
-  template: TemplateText & { readonly errorOnMissingKey: boolean },
-  denied: readonly string[],
-  denial?: (name: string) => string | undefined,
-): Prepared {
+/** Throws TemplateError: TEMPLATE_SYNTAX, TEMPLATE_FUNCTION_UNKNOWN. A denied function fails when it is called. */
+function prepareTemplate(template: TemplateText & { readonly errorOnMissingKey: boolean }, denied: readonly string[]): Prepared {
   const { engine, text, leftDelimiter: left, rightDelimiter: right, errorOnMissingKey } = template;
   const functions = functionsWithout(denied);
-  if (engine === "handlebars") return { functions, handlebars: compileHandlebars(text, functions, errorOnMissingKey, denial) };
-  return { functions, go: parseGoTemplate({ name: "", text, left, right, functions, denial }) };
-}
-
-/** Every function it names is there and may be called. Throws TemplateError. */
-export function checkPrepared(template: TemplateText, denied: readonly string[] = DENIED_BY_DEFAULT): void {
-  prepareTemplate({ ...template, errorOnMissingKey: false }, denied, denialBy(denied));
+  if (engine === "handlebars") return { functions, handlebars: compileHandlebars(text, functions, errorOnMissingKey) };
+  return { functions, go: parseGoTemplate({ name: "", text, left, right, functions }) };
 }

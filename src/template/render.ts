@@ -1,12 +1,12 @@
 /** One round of one template: what it makes of what is known, which things it waits for, or what is wrong with it. Never throws. */
 import type { Thing } from "#ports";
-import { messageOf } from "#std";
-import { type CheckTemplate, type RenderAnswer, RENDERED_BYTES_MAX, type RenderRequest, type TemplateProblem } from "./contract.ts";
+import { type RenderAnswer, RENDERED_BYTES_MAX, type RenderRequest } from "./contract.ts";
 import { TooLargeError } from "./functions/declare.ts";
 import { Looking } from "./functions/looking.ts";
-import { executeGoTemplate, TemplateError } from "./go/mod.ts";
+import { executeGoTemplate } from "./go/mod.ts";
 import { runHandlebars } from "./handlebars/run.ts";
-import { checkPrepared, type Prepared, type PreparedTemplates } from "./parsed.ts";
+import { type Prepared, type PreparedTemplates } from "./parsed.ts";
+import { problemOf, shortened } from "./problem.ts";
 import type { Progress } from "./progress.ts";
 import { redacted } from "./redact.ts";
 
@@ -25,7 +25,7 @@ export function renderTemplate(request: RenderRequest, templates: PreparedTempla
   try {
     prepared = templates.prepare(request, request.deniedFunctions);
   } catch (thrown) {
-    return { what: "failed", problem: problemOf(thrown), used: [] };
+    return { what: "failed", problem: shortened(problemOf(thrown)), used: [] };
   }
   try {
     const text = run(prepared, request, looking);
@@ -37,7 +37,7 @@ export function renderTemplate(request: RenderRequest, templates: PreparedTempla
     if (looking.missing.size > 0 && !(thrown instanceof TooLargeError)) return waiting(looking, used);
     const found = problemOf(thrown);
     const problem = progress?.locate(found, request.text) ?? found;
-    return { what: "failed", problem: { ...problem, message: redacted(problem.message, request) }, used };
+    return { what: "failed", problem: shortened({ ...problem, message: redacted(problem.message, request) }), used };
   }
 }
 
@@ -50,29 +50,4 @@ function run({ functions, go, handlebars }: Prepared, request: RenderRequest, lo
   const { progress } = looking;
   const reached = progress === undefined ? undefined : (offset: number): void => progress.reached(offset);
   return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX, reached });
-}
-
-export const checkTemplate: CheckTemplate = (template, deniedFunctions) => {
-  try {
-    checkPrepared(template, deniedFunctions);
-    return undefined;
-  } catch (thrown) {
-    return problemOf(thrown);
-  }
-};
-
-/** What is thrown by what is no template's doing (a RangeError: out of stack, or of string) comes as TEMPLATE_FAILED without what it says. */
-function problemOf(thrown: unknown): TemplateProblem {
-  if (thrown instanceof TemplateError) {
-    const { code, message, fix = "", line, column } = thrown;
-    return { code, message: message.replace('template "": ', "template: "), fix, line, column };
-  }
-  const nowhere = { fix: "", line: 0, column: 0 };
-  if (thrown instanceof TooLargeError) return { code: "TEMPLATE_TOO_LARGE", message: `Cannot render template: ${thrown.message}`, ...nowhere };
-  if (thrown instanceof RangeError) {
-    const tooLong = messageOf(thrown).includes("string length");
-    if (tooLong) return { code: "TEMPLATE_TOO_LARGE", message: "Cannot render template: what it makes is larger than 16 MiB", ...nowhere };
-    return { code: "TEMPLATE_FAILED", message: "Cannot render template: it is nested too deeply, or asks for too much at once", ...nowhere };
-  }
-  return { code: "TEMPLATE_FAILED", message: "Cannot render template: it met something that is not provided for", ...nowhere };
 }

@@ -19,7 +19,7 @@ export function jsonText(value: Value, style: JsonStyle, depth = 0): string {
   if (depth > DEPTH_MAX) fail("a value nested too deeply for JSON");
   if (value === null || value === undefined) return "null";
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : fail("JSON has no such number (NaN or infinite)");
+  if (typeof value === "number") return Number.isFinite(value) ? (Object.is(value, -0) ? "-0" : String(value)) : fail("JSON has no such number (NaN or infinite)");
   if (value instanceof GoInteger) return String(value.value);
   if (value instanceof JsonNumber) return value.text === "" ? "0" : value.text;
   if (typeof value === "string" || value instanceof GoText) return jsonString(textOfValue(value), style.escapeHtml);

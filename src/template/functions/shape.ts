@@ -97,6 +97,8 @@ export const maybe =
 
 const entriesOf = (json: unknown): [string, unknown][] => (typeof json === "object" && json !== null && !Array.isArray(json) ? Object.entries(json) : []);
 
+const JSON_NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 /** Whatever it is, as Go's json.Unmarshal into an interface makes it, numbers as they are spelled where it is said so ({ "#number": "1.50" }). */
 export function anything(json: unknown): Value {
   if (json === null || json === undefined) return null;
@@ -105,7 +107,7 @@ export function anything(json: unknown): Value {
   if (Array.isArray(json)) return json.map(anything);
   if (typeof json !== "object") return null;
   const number = (json as Record<string, unknown>)["#number"];
-  if (typeof number === "string" && Object.keys(json).length === 1) return new JsonNumber(number);
+  if (typeof number === "string" && JSON_NUMBER.test(number) && Object.keys(json).length === 1) return new JsonNumber(number);
   return new GoMap(new Map<Key, Value>(Object.entries(json).map(([key, value]) => [key, anything(value)])));
 }
 

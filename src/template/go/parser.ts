@@ -6,6 +6,7 @@ import { lex, type Token, type TokenType } from "./lexer.ts";
 import type { ClauseNode, CommandNode, ListNode, Operand, PipeNode, Statement, VariableNode } from "./node.ts";
 import { readConstant } from "./number.ts";
 import { unquote } from "./quote.ts";
+import { Scope } from "./scope.ts";
 import { TokenReader } from "./token-reader.ts";
 import { placeOf, TemplateError, type TemplateErrorCode } from "./template-error.ts";
 
@@ -61,7 +62,7 @@ class Parser {
   private readonly request: ParseRequest;
   private readonly reader: TokenReader;
   private readonly templates = new Map<string, ListNode>();
-  private variables: string[] = ["$"];
+  private variables = new Scope();
   private rangeDepth = 0;
   private depth = 0;
   /** Where the action that is being read began. */
@@ -128,7 +129,7 @@ class Parser {
   /** The body of a template of its own: it sees no variables from around it. */
   private nested(name: string, context: string): void {
     const { variables, rangeDepth, actionStart } = this;
-    this.variables = ["$"];
+    this.variables = new Scope();
     this.rangeDepth = 0;
     const { list, end } = this.itemList();
     if (end.kind !== "end") throw this.failure(`unexpected {{${end.kind}}} in ${context}`);
@@ -219,13 +220,13 @@ class Parser {
   }
 
   private control(kind: "if" | "with" | "range"): Statement {
-    const outer = this.variables.length;
+    const outer = this.variables.size;
     const pipe = this.pipeline(kind, "right");
     if (kind === "range") this.rangeDepth++;
     const { list, end } = this.itemList();
     if (kind === "range") this.rangeDepth--;
     const otherwise = end.kind === "else" ? this.otherwise(kind, end) : undefined;
-    this.variables.length = outer;
+    this.variables.backTo(outer);
     return { kind, position: pipe.position, pipe, list, otherwise };
   }
 
@@ -294,7 +295,7 @@ class Parser {
       }
       this.reader.nextWord();
       declared.push(variable.text);
-      this.variables.push(variable.text);
+      this.variables.declare(variable.text);
       if (!comma) return next.type === "=";
       if (context !== "range" || declared.length >= 2) throw this.failure(`too many declarations in ${context}`);
       const { type } = this.reader.peekWord();
@@ -387,8 +388,8 @@ class Parser {
 
   private variable(token: Token): VariableNode {
     const name = token.text;
-    if (this.variables.includes(name)) return { kind: "variable", position: token.position, name, names: [] };
-    const found = nearest(name, this.variables);
+    if (this.variables.has(name)) return { kind: "variable", position: token.position, name, names: [] };
+    const found = nearest(name, this.variables.names);
     throw this.failure(`undefined variable "${name}"`, { fix: found === undefined ? undefined : `Did you mean "${found}"?` });
   }
 }

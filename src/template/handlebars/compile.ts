@@ -3,10 +3,10 @@
  * Templates are compiled from their text only, decorators other than `inline` are refused, prototypes are out of reach.
  */
 import { messageOf, nearest } from "#std";
-import type { Declared } from "../functions/declare.ts";
-import { TemplateError, type TemplateErrorCode } from "../go/mod.ts";
-import { BUILTIN_FUNCTIONS } from "./builtins.ts";
+import { TemplateError, type TemplateErrorCode } from "../go/template-error.ts";
 import { loadHandlebars } from "../lazy.ts";
+import { BUILTIN_NAMES } from "./builtin-names.ts";
+import { tooDeepAt } from "./nesting.ts";
 
 export interface HandlebarsTemplate {
   readonly run: (helpers: Readonly<Record<string, unknown>>) => string;
@@ -38,15 +38,15 @@ interface Call extends Located {
 
 export function compileHandlebars(
   text: string,
-  functions: ReadonlyMap<string, Declared>,
+  functions: { has(name: string): boolean; keys(): Iterable<string> },
   strict: boolean,
   denial: (name: string) => string | undefined = () => undefined,
 ): HandlebarsTemplate {
   const handlebars = loadHandlebars();
   const tree = parse(handlebars, text);
   const called = new Set<string>();
-  const isKnown = (name: string): boolean => functions.has(name) || BUILTIN_FUNCTIONS.has(name);
-  check(handlebars, tree, { isKnown, denial, known: [...functions.keys(), ...BUILTIN_FUNCTIONS.keys(), ...BLOCKS] }, called);
+  const isKnown = (name: string): boolean => functions.has(name) || BUILTIN_NAMES.has(name);
+  check(handlebars, tree, { isKnown, denial, known: [...functions.keys(), ...BUILTIN_NAMES, ...BLOCKS] }, called);
   const own = handlebars.create();
   for (const name of ["log", "helperMissing"]) own.unregisterHelper(name);
   const compiled = own.compile(text, { noEscape: true, strict, preventIndent: false });
@@ -62,6 +62,8 @@ export function compileHandlebars(
 type Handlebars = ReturnType<typeof loadHandlebars>;
 
 function parse(handlebars: Handlebars, text: string): unknown {
+  const line = tooDeepAt(handlebars, text);
+  if (line !== undefined) throw new TemplateError("TEMPLATE_SYNTAX", `Cannot parse template: line ${line}: it is nested too deeply`, { line, column: 0 });
   try {
     return handlebars.parse(text);
   } catch (thrown) {

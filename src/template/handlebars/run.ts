@@ -4,6 +4,7 @@ import { RENDERED_BYTES_MAX } from "../contract.ts";
 import { type Declared, TooLargeError } from "../functions/declare.ts";
 import type { Looking } from "../functions/looking.ts";
 import { int64, integerOf, kindOf, textOfValue, typeNameOf } from "../functions/reflect.ts";
+import { byteLength, joined } from "../go/bytes.ts";
 import { GoText, type ParameterKind, type Rendering, TemplateError, type TemplateFunction, TemplateFunctionError, type Value } from "../go/mod.ts";
 import { BUILTIN_FUNCTIONS } from "./builtins.ts";
 import type { HandlebarsTemplate } from "./compile.ts";
@@ -39,8 +40,8 @@ export function runHandlebars(template: HandlebarsTemplate, functions: ReadonlyM
   } catch (thrown) {
     throw located(thrown);
   }
-  if (text.length > RENDERED_BYTES_MAX || Buffer.byteLength(text) > RENDERED_BYTES_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
-  return text;
+  if (text.length > RENDERED_BYTES_MAX || byteLength(text) > RENDERED_BYTES_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
+  return joined(text);
 }
 
 interface Around {

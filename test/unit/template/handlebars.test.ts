@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NESTED_MAX } from "../../../src/template/handlebars/nesting.ts";
 import { answerOf, type Known, problemOf, rendered } from "./rendering.ts";
 
 const KNOWN: Known = [
@@ -47,4 +48,22 @@ test("problems say where, and what was meant", () => {
   assert.deepEqual(at("\n {{add 1}}"), ["TEMPLATE_FAILED", 2, 2, ""]);
   assert.deepEqual(at('{{#each (service "web")}}{{Nope}}{{/each}}', { errorOnMissingKey: true }), ["TEMPLATE_FAILED", 1, 28, ""]);
   assert.equal(rendered('{{#each (service "web")}}{{Nope}}{{/each}}', "handlebars", KNOWN), "");
+});
+
+test("what nests too deeply is refused at once, with its line; what is as deep as it may be is not", () => {
+  const deep = (count: number): Readonly<Record<string, string>> => ({
+    blocks: `\n${"{{#if 1}}".repeat(count)}${"{{/if}}".repeat(count)}`,
+    inverse: `\n${"{{^if 0}}".repeat(count)}${"{{/if}}".repeat(count)}`,
+    chain: `\n{{#if 0}}${"{{else if 0}}".repeat(count - 1)}{{/if}}`,
+    calls: `\n{{not${" (not".repeat(count)} 1${")".repeat(count)}}}`,
+    strings: `\n{{not${' (or "}}" "{{" (not'.repeat(count / 2)} 1${"))".repeat(count / 2)}}}`,
+  });
+  for (const [name, text] of Object.entries(deep(NESTED_MAX))) assert.equal(answerOf(text, "handlebars").what, "rendered", name);
+  for (const [name, text] of Object.entries(deep(30_000))) {
+    const { code, line, message } = problemOf(text, "handlebars");
+    assert.deepEqual([code, line, message], ["TEMPLATE_SYNTAX", 2, "Cannot parse template: line 2: it is nested too deeply"], name);
+  }
+  const flat = ["{{#if 0}}{{else if 0}}{{/if}}", "{{^if 0}}{{/if}}", "{{not (not 1)}}", "(", "\\{{#if}}"].map((each) => each.repeat(NESTED_MAX + 1));
+  for (const text of flat) assert.equal(answerOf(text, "handlebars").what, "rendered", text.slice(0, 40));
+  assert.equal(problemOf("{{{{a}}}}".repeat(NESTED_MAX + 1), "handlebars").code, "TEMPLATE_SYNTAX");
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { checkTemplate, DENIED_BY_DEFAULT, type Engine } from "#template";
 import { testScale } from "../../scale.ts";
+import { FUNCTION_NAMES } from "../../../src/template/functions/names.ts";
 import { FUNCTIONS } from "../../../src/template/functions/all.ts";
 import { answerOf, type Known, missing, problemOf, rendered } from "./rendering.ts";
 
@@ -80,10 +81,11 @@ test("no value of a fact or the environment stands in a problem", () => {
     '{{ mustEnv (key "a") }}',
     '{{ executeTemplate (key "a") }}',
     '{{ sprig_dig (key "a") 1 2 }}',
+    ...Array.from({ length: 12 }, (_, index) => `{{ sprig_fail (printf "%${880 + index * 6}s%s" "" (key "a")) }}`),
   ];
   for (const text of texts) {
     const said = JSON.stringify(answerOf(text, "go", known, { environment: { SECRET: "environ" } }));
-    assert.doesNotMatch(said.replace(/"used":.*/, ""), /hunter2|correct horse|environ|pin77/, text);
+    assert.doesNotMatch(said.replace(/"used":.*/, ""), /hunt|correct horse|environ|pin77/, text);
   }
 });
 
@@ -100,6 +102,28 @@ test("a template is checked without being rendered", () => {
   assert.deepEqual([code, line, column, fix], ["TEMPLATE_FUNCTION_UNKNOWN", 2, 5, 'Did you mean "key"?']);
   assert.equal(checkTemplate({ ...GO, text: "{{ if }}" })?.code, "TEMPLATE_SYNTAX");
   assert.equal(checkTemplate({ engine: "go", leftDelimiter: "[[", rightDelimiter: "]]", text: '[[ key "a" ]] {{ x' }), undefined);
+});
+
+test("a check knows the names of all functions, and no other", () => {
+  assert.deepEqual([...FUNCTION_NAMES].toSorted(), [...FUNCTIONS.keys()].toSorted());
+});
+
+test("a hostile template costs its servers no more than its size", { timeout: 60_000 }, () => {
+  const many = Array.from({ length: 20_000 }, (_, index) => `{{$a${index}:=1}}`).join("");
+  const startedMs = performance.now();
+  assert.equal(checkTemplate({ ...GO, text: many + "{{$a19999}}".repeat(20_000) }), undefined);
+  assert.equal(checkTemplate({ ...GO, text: `${many}{{$b}}` })?.code, "TEMPLATE_SYNTAX");
+  assert.equal(checkTemplate({ ...GO, engine: "handlebars", text: "{{#if 1}}".repeat(30_000) })?.code, "TEMPLATE_SYNTAX");
+  // It was twenty seconds, and minutes.
+  assert.ok(performance.now() - startedMs < 8000, `${performance.now() - startedMs} ms`);
+  const { message } = checkTemplate({ ...GO, text: `{{ ${"a".repeat(100_000)} }}` }) ?? assert.fail();
+  assert.ok(message.length < 1100);
+});
+
+test("a variable is known where it stands, and not behind its block", () => {
+  assert.equal(checkTemplate({ ...GO, text: "{{ $x := 1 }}{{ if $x }}{{ $x := 2 }}{{ end }}{{ $x }}" }), undefined);
+  assert.match(checkTemplate({ ...GO, text: "{{ if 1 }}{{ $y := 2 }}{{ $y }}{{ end }}{{ $y }}" })?.message ?? "", /undefined variable "\$y"/);
+  assert.match(checkTemplate({ ...GO, text: '{{ $x := 1 }}{{ define "a" }}{{ $x }}{{ end }}' })?.message ?? "", /undefined variable "\$x"/);
 });
 
 test("a check refuses a denied function wherever it stands, with its place; rendering only when it is called", () => {
