@@ -17,7 +17,7 @@ test("opening the doors of templates and of job files loads no language: the fir
     assert.deepEqual(heavy(), []);
     const template = { engine: "go", text: "{{ kye }}", leftDelimiter: "{{", rightDelimiter: "}}" } as const;
     assert.equal(checkTemplate(template)?.code, "TEMPLATE_FUNCTION_UNKNOWN");
-    assert.ok(heavy().length > 10);
+    assert.ok(heavy().length > 0);
   } finally {
     hooks.deregister();
   }
