@@ -45,7 +45,9 @@ export const secrets: Benchmark = {
     };
     try {
       const started = performance.now();
-      const puts = await inParallel(VARIABLES, (index) => ask(`/v1/var/bench/${index}`, { Items: { user: `u${index}`, password: `p${index}` } }));
+      const puts = await inParallel(VARIABLES, (index) =>
+        ask(`/v1/var/bench/${index}`, { Items: { user: `u${index}`, password: `p${index}` } }),
+      );
       const perSecond = VARIABLES / ((performance.now() - started) / 1000);
       const gets = await inParallel(READS, async (index) => {
         const { text } = await ask(`/v1/var/bench/${index * 5}`);
@@ -56,7 +58,7 @@ export const secrets: Benchmark = {
       const wholeMs = performance.now() - whole;
       if (listed !== VARIABLES) throw new Error(`${listed} are listed`);
       const pages: number[] = [];
-      for (let next: string | undefined; next !== ""; ) {
+      for (let next: string | undefined; next !== "";) {
         const before = performance.now();
         const page: { readonly text: string; readonly next: string } = await ask(
           `/v1/vars?per_page=${PER_PAGE}${next === undefined ? "" : `&next_token=${encodeURIComponent(next)}`}`,

@@ -37,7 +37,10 @@ export function manyTemplates(id: string, text: (thing: number) => string, more:
 }
 
 export async function submit(agent: RealAgent, job: object): Promise<void> {
-  const answer = await agent.request("/v1/jobs", { method: "PUT", body: JSON.stringify({ Job: { Type: "service", Datacenters: ["*"], ...job } }) });
+  const answer = await agent.request("/v1/jobs", {
+    method: "PUT",
+    body: JSON.stringify({ Job: { Type: "service", Datacenters: ["*"], ...job } }),
+  });
   if (!answer.ok) throw new Error(await answer.text());
 }
 

@@ -64,7 +64,8 @@ async function engine(which: Engine): Promise<readonly Figure[]> {
 
 function renderOnce(request: RenderRequest, templates: PreparedTemplates): void {
   const answer = renderTemplate(request, templates);
-  if (answer.what !== "rendered" || !answer.text.startsWith("x:A, x:B, x:C server web;\n")) throw new Error(JSON.stringify(answer).slice(0, 400));
+  if (answer.what !== "rendered" || !answer.text.startsWith("x:A, x:B, x:C server web;\n"))
+    throw new Error(JSON.stringify(answer).slice(0, 400));
 }
 
 function timed(perform: () => void): number {

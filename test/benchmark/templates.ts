@@ -57,11 +57,21 @@ process.on("SIGHUP", tell);
 tell();
 setInterval(() => {}, 1e6);`;
 
-async function signals(owner: PartOwner, consul: RealConsul, agent: RealAgent, id: string, wait: object | undefined): Promise<readonly Figure[]> {
+async function signals(
+  owner: PartOwner,
+  consul: RealConsul,
+  agent: RealAgent,
+  id: string,
+  wait: object | undefined,
+): Promise<readonly Figure[]> {
   const own = temporaryDirectory("templates");
   owner.after(async () => own.remove());
   const file = join(own.path, "told");
-  const told = () => readFileSync(file, "utf8").trim().split("\n").map((line) => line.split(" ") as [string, string]);
+  const told = () =>
+    readFileSync(file, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ") as [string, string]);
   await consul.put(`/v1/kv/${id}`, "0");
   const template = { EmbeddedTmpl: `{{ key "${id}" }}\n`, DestPath: "local/out", ChangeMode: "signal", ChangeSignal: "SIGHUP", Splay: 0 };
   const task = {
@@ -86,7 +96,13 @@ async function signals(owner: PartOwner, consul: RealConsul, agent: RealAgent, i
   await agent.request(`/v1/job/${id}?purge=true`, { method: "DELETE" });
   const how = wait === undefined ? "" : ", wait 0";
   const reference = wait === undefined ? NOMAD_WAIT_MS : null;
-  return ([["p50", percentile(times, 50)], ["p95", percentile(times, 95)], ["max", Math.max(...times)]] as const).map(([what, value]) => ({
+  return (
+    [
+      ["p50", percentile(times, 50)],
+      ["p95", percentile(times, 95)],
+      ["max", Math.max(...times)],
+    ] as const
+  ).map(([what, value]) => ({
     bench: `templates: KV change → file and signal, ${what}${how}`,
     value,
     unit: "ms",
@@ -98,7 +114,10 @@ async function signals(owner: PartOwner, consul: RealConsul, agent: RealAgent, i
 async function many(consul: RealConsul, agent: RealAgent, proxy: CountingProxy): Promise<readonly Figure[]> {
   for (let key = 0; key < KEYS; key++) await consul.put(`/v1/kv/bench/${key}`, "0");
   const started = performance.now();
-  await submit(agent, manyTemplates("many", (key) => `{{ key "bench/${key}" }}\n`));
+  await submit(
+    agent,
+    manyTemplates("many", (key) => `{{ key "bench/${key}" }}\n`),
+  );
   await settled(agent, "many");
   const settledMs = performance.now() - started;
   await sleep(SETTLE_MS);
@@ -120,7 +139,13 @@ async function many(consul: RealConsul, agent: RealAgent, proxy: CountingProxy):
     { bench: `${name}: reads that wait in Consul`, value: waiting, unit: "", reference: TEMPLATES, goal: `≤ ${KEYS + 5}` },
     { bench: `${name}: connections to Consul`, value: connections, unit: "", reference: TEMPLATES, goal: `≤ ${KEYS + 10}` },
     { bench: `${name}: requests at rest`, value: atRest, unit: "/min", reference: TEMPLATES / NOMAD_BLOCKING_MINUTES, goal: "≤ 60" },
-    { bench: `${name}: requests for ${MANY_CHANGES} changes`, value: changed, unit: "", reference: (MANY_CHANGES * TEMPLATES) / KEYS, goal: "≤ 40" },
+    {
+      bench: `${name}: requests for ${MANY_CHANGES} changes`,
+      value: changed,
+      unit: "",
+      reference: (MANY_CHANGES * TEMPLATES) / KEYS,
+      goal: "≤ 40",
+    },
     { bench: `${name}: CPU of the agent at rest`, value: cost.cpuPercent, unit: "% of a core", reference: null, goal: "≤ 2" },
     { bench: `${name}: RSS of the agent`, value: cost.residentMb, unit: "MB", reference: null, goal: "" },
   ];

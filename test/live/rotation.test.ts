@@ -67,7 +67,11 @@ describe("a value that many allocations use", LIVE, () => {
     });
     assert.equal(answer.status, 200, await answer.text());
     const count = groups.reduce((sum, each) => sum + each.count, 0);
-    await eventually(`${count} allocations of ${job} to be up`, () => read(job).filter(({ what }) => what === "up").length === count, 60_000);
+    await eventually(
+      `${count} allocations of ${job} to be up`,
+      () => read(job).filter(({ what }) => what === "up").length === count,
+      60_000,
+    );
     await eventually(
       `the deployment of ${job} to be done`,
       async () =>
@@ -124,46 +128,48 @@ describe("a value that many allocations use", LIVE, () => {
     };
   }
 
-  for (const { count, max } of [
-    { count: 50, max: 5 },
-    ...(testScale() > 1 ? [{ count: 50, max: 3 }] : []),
-  ]) {
-    test(`${count} allocations take it up with at most ${max} down, each with one restart, though node and server are killed`, LIVE, async (t) => {
-      const job = `herd-${max}`;
-      await rotate("herd", "one");
-      await submit(job, "herd", "service", [{ name: "g", count, maxParallel: max }]);
-      const watched = watch(job);
-      const startedMs = performance.now();
-      await rotate("herd", "two");
-      const restarted = () => read(job).filter(({ what, value }) => what === "up" && value === "two").length;
-      // In the middle of it: some are done, some are on their way, the others wait.
-      await eventually("a few to be restarted", () => restarted() >= count / 5, 60_000);
-      await client.kill();
-      await client.restart();
-      await eventually("some more to be restarted", () => restarted() >= count / 2, 60_000);
-      await server.kill();
-      await server.restart();
-      await untilItAnswers(server);
-      await eventually("nearly all to be restarted", () => restarted() >= (count * 3) / 4, 60_000);
-      await Promise.all([client.kill(), server.kill()]);
-      await Promise.all([server.restart(), client.restart()]);
-      await allHave(job, "two", count, 90_000);
-      const tookMs = performance.now() - startedMs;
-      await eventually("the servers to know it", async () => (await stubs(job)).every(isUp));
-      const { most, states } = await watched.stop();
+  for (const { count, max } of [{ count: 50, max: 5 }, ...(testScale() > 1 ? [{ count: 50, max: 3 }] : [])]) {
+    test(
+      `${count} allocations take it up with at most ${max} down, each with one restart, though node and server are killed`,
+      LIVE,
+      async (t) => {
+        const job = `herd-${max}`;
+        await rotate("herd", "one");
+        await submit(job, "herd", "service", [{ name: "g", count, maxParallel: max }]);
+        const watched = watch(job);
+        const startedMs = performance.now();
+        await rotate("herd", "two");
+        const restarted = () => read(job).filter(({ what, value }) => what === "up" && value === "two").length;
+        // In the middle of it: some are done, some are on their way, the others wait.
+        await eventually("a few to be restarted", () => restarted() >= count / 5, 60_000);
+        await client.kill();
+        await client.restart();
+        await eventually("some more to be restarted", () => restarted() >= count / 2, 60_000);
+        await server.kill();
+        await server.restart();
+        await untilItAnswers(server);
+        await eventually("nearly all to be restarted", () => restarted() >= (count * 3) / 4, 60_000);
+        await Promise.all([client.kill(), server.kill()]);
+        await Promise.all([server.restart(), client.restart()]);
+        await allHave(job, "two", count, 90_000);
+        const tookMs = performance.now() - startedMs;
+        await eventually("the servers to know it", async () => (await stubs(job)).every(isUp));
+        const { most, states } = await watched.stop();
 
-      const lines = read(job);
-      const down = mostDown(lines);
-      assert.ok(down <= max, `${down} were down at once`);
-      assert.ok(most <= max, `the servers saw ${most} down at once`);
-      assert.ok(down > 1, "they go down beside each other");
-      assertOnce(lines, count, ["one", "two"]);
-      for (const { ID, TaskStates } of await stubs(job)) assert.deepEqual([TaskStates?.["main"]?.Restarts, TaskStates?.["main"]?.Failed], [1, false], ID);
-      t.diagnostic(
-        `${count} allocations, max_parallel ${max}, three kills: ${Math.round(tookMs / 100) / 10} s; at most ${down} down as they say, ${most} in ${states} states of the servers`,
-      );
-      await stop(job);
-    });
+        const lines = read(job);
+        const down = mostDown(lines);
+        assert.ok(down <= max, `${down} were down at once`);
+        assert.ok(most <= max, `the servers saw ${most} down at once`);
+        assert.ok(down > 1, "they go down beside each other");
+        assertOnce(lines, count, ["one", "two"]);
+        for (const { ID, TaskStates } of await stubs(job))
+          assert.deepEqual([TaskStates?.["main"]?.Restarts, TaskStates?.["main"]?.Failed], [1, false], ID);
+        t.diagnostic(
+          `${count} allocations, max_parallel ${max}, three kills: ${Math.round(tookMs / 100) / 10} s; at most ${down} down as they say, ${most} in ${states} states of the servers`,
+        );
+        await stop(job);
+      },
+    );
   }
 
   test("each group has its own turns, and what has no update block, or runs once, needs none", LIVE, async (t) => {
@@ -181,7 +187,10 @@ describe("a value that many allocations use", LIVE, () => {
     assertOnce(lines, 10, ["one", "two"]);
     assertOnce(read("batch"), 8, ["one", "two"]);
     const batchEvents = (await stubs("batch")).flatMap(({ TaskStates }) => TaskStates?.["main"]?.Events ?? []);
-    assert.deepEqual(batchEvents.filter(({ DisplayMessage }) => DisplayMessage.includes("waiting to restart")), []);
+    assert.deepEqual(
+      batchEvents.filter(({ DisplayMessage }) => DisplayMessage.includes("waiting to restart")),
+      [],
+    );
     t.diagnostic(`at most down: single 1, pairs 2, both ${mostDown(lines)}, batch ${mostDown(read("batch"))} of 8`);
     await Promise.all([stop("mixed"), stop("batch")]);
   });
@@ -197,7 +206,11 @@ describe("a value that many allocations use", LIVE, () => {
     const lines = read("crash");
     const [next] = lines.slice(4);
     assert.deepEqual([next?.what, next?.id], ["up", victim.id], "what was down came up before anybody went down");
-    assert.equal(lines.filter(({ id, what }) => id === victim.id && what === "up").length, 2, "it had the new value at once: no restart more");
+    assert.equal(
+      lines.filter(({ id, what }) => id === victim.id && what === "up").length,
+      2,
+      "it had the new value at once: no restart more",
+    );
     assert.equal(mostDown(lines), 1);
     await stop("crash");
   });
@@ -237,7 +250,12 @@ function assertOnce(lines: readonly Line[], count: number, values: readonly stri
   const byId = Map.groupBy(lines, ({ id }) => id);
   assert.equal(byId.size, count);
   const expected = values.flatMap((value, index) => [...(index === 0 ? [] : ["down"]), `up ${value}`]);
-  for (const [id, own] of byId) assert.deepEqual(own.map(({ what, value }) => `${what} ${value}`.trim()), expected, id);
+  for (const [id, own] of byId)
+    assert.deepEqual(
+      own.map(({ what, value }) => `${what} ${value}`.trim()),
+      expected,
+      id,
+    );
 }
 
 function isUp({ ClientStatus, TaskStates }: Stub): boolean {
@@ -260,7 +278,14 @@ function jobOf(job: string, key: string, type: string, groups: readonly GroupSha
       RestartPolicy: { Attempts: 3, Interval: 600 * SECOND_NS, Delay: crashDelayNs ?? SECOND_NS, Mode: "delay" },
       ...(maxParallel === undefined
         ? {}
-        : { Update: { MaxParallel: maxParallel, MinHealthyTime: MIN_HEALTHY_NS, HealthCheck: "task_states", HealthyDeadline: 120 * SECOND_NS } }),
+        : {
+            Update: {
+              MaxParallel: maxParallel,
+              MinHealthyTime: MIN_HEALTHY_NS,
+              HealthCheck: "task_states",
+              HealthyDeadline: 120 * SECOND_NS,
+            },
+          }),
       Tasks: [
         {
           Name: "main",

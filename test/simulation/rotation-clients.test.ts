@@ -17,7 +17,12 @@ const AGENT_DEATHS = 10;
 
 for (const { allocations, nodes, max, seed } of [
   { allocations: 500, nodes: 10, max: 25, seed: 11 },
-  ...(testScale() > 1 ? [{ allocations: 500, nodes: 10, max: 3, seed: 12 }, { allocations: 500, nodes: 25, max: 5, seed: 13 }] : []),
+  ...(testScale() > 1
+    ? [
+        { allocations: 500, nodes: 10, max: 3, seed: 12 },
+        { allocations: 500, nodes: 25, max: 5, seed: 13 },
+      ]
+    : []),
 ]) {
   test(`${allocations} allocations on ${nodes} nodes take a change up with at most ${max} down, though ${AGENT_DEATHS} agents and ${SERVER_DEATHS} servers die`, async (t) => {
     const world = await startWorld({ seed, freeze: false, snapshotEveryEntries: 1000 });
