@@ -44,7 +44,7 @@ test("nothing of a stopped job stays in Consul: no service, no token", { skip },
   const { address, token } = consul();
   const tokens = async () =>
     (await get<{ AuthMethod?: string }[]>(`${address}/v1/acl/tokens`, token)).filter((each) => each.AuthMethod !== undefined);
-  await quickstart.type("drover job stop -purge web");
+  // The lesson's last line has stopped it.
   await eventually("the services to be gone", async () => {
     const services = await get<Record<string, { Service: string }>>(`${address}/v1/agent/services`, token);
     return Object.values(services).every((each) => each.Service !== "web");

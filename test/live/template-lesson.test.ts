@@ -99,14 +99,12 @@ bao kv put secret/default/still/clock round=${round}`);
 
   // And it was listening all the while.
   await quickstart.type("consul kv put lessons/motd 'another'");
+  let now = begun;
+  const complete = "another\nThe password has 4 characters.\nBoth engines wrote the same.\n";
   const told = await eventually("the signal, and what the servers hear of it", async () => {
-    const now = await look();
-    return (
-      now.events.length > begun.events.length &&
-      now.printed.endsWith("another\nThe password has 4 characters.\nBoth engines wrote the same.\n") &&
-      now
-    );
-  });
+    now = await look();
+    return now.events.length > begun.events.length && now.printed.endsWith(complete) && now;
+  }).catch((error: unknown) => assert.fail(`${String(error)}\n${now.events.join(" ")}\n${now.printed}`));
   assert.deepEqual([told.Restarts, told.events.slice(begun.events.length)], [0, ["Signaling"]]);
   assert.equal([...told.printed.matchAll(/^Told of a change, with a password of 4 characters:$/gm)].length, 1);
   await quickstart.type("drover job stop -purge still");

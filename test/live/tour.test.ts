@@ -139,15 +139,16 @@ test("every command of README.md's five minutes does what it says", async () => 
   );
 });
 
+/** Typed by template-lesson.test.ts and dynamic-credentials.test.ts. */
+const ON_THE_STACK = ["03-template-kv-secret", "04-dynamic-credentials"];
+
 /** What a reader of a lesson gets to see, in this order. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
   "01-hello":
     /^hello world, from job hello[^]*^listening on [^]*^Total Restarts = 1$[^]*^\+\/- Task Group: "web" \(1 create, 1 in-place update\)$/m,
   "02-consul-service":
     /3 of 3 placed, 3 healthy[^]*^web +\[lesson\]$[^]*^1 1 \d+ 7f000001\.addr\.drover\.$[^]*^127\.0\.0\.1$[^]*^Total Restarts = 1$[^]*^copy \d answers$/m,
-  // On the stack alone: template-lesson.test.ts, dynamic-credentials.test.ts.
-  "03-template-kv-secret": /^$/,
-  "04-dynamic-credentials": /^$/,
+  ...Object.fromEntries(ON_THE_STACK.map((name) => [name, /^$/])),
   "06-rolling-update":
     /^==> .* successful$[^]*3 of 3 placed, 3 healthy[^]*rolling back to job version 1$[^]*^Version += 3$[^]*^Job version 0 tagged/m,
   "07-batch":
@@ -175,7 +176,10 @@ for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
 
   for (const file of globSync(join("examples", name, "*.nomad.hcl"), { cwd: REPOSITORY }).toSorted()) {
     test(`${file} is valid, and its lesson runs it`, async () => {
-      assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
+      // This agent has no Vault: what needs one is validated where it is run.
+      if (!ON_THE_STACK.includes(name)) {
+        assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
+      }
       const commands = [...blocksOf(readme), ...blocksOf(readme, "stack")].flatMap((block) => block.text.split("\n"));
       assert.ok(
         commands.some((line) => line.startsWith("drover job run ") && line.split(" ").includes(file)),
