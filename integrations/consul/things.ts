@@ -68,7 +68,7 @@ export function consulThings(options: ConsulThingsOptions): ConsulThings {
   const ownNode = async (thing: Thing, signal: AbortSignal): Promise<Thing> => {
     if (thisNode === undefined) {
       sent++;
-      const { body } = await connection.look("/agent/self", { query: {}, token: "", signal, waitsMs: 0 });
+      const { body } = await connection.look("/agent/self", { query: {}, token: "", signal, waitsMs: 0 }).catch(refusedSelf);
       thisNode = (body as { Config: { NodeName: string } }).Config.NodeName;
     }
     return { ...thing, name: thisNode };
@@ -172,6 +172,15 @@ function thingError(kind: ThingKind, thing: Thing, token: string, thrown: unknow
   return new NamedError("THING_INVALID", `${cannot}: ${problem.message}`, {
     statusCode: 400,
     fix: problem.fix ?? "Correct what the template asks for.",
+  });
+}
+
+/** No token of a task's helps here: it is asked with the agent's own. */
+function refusedSelf(thrown: unknown): never {
+  if (!(thrown instanceof ConsulProblem) || thrown.tokenUnknown || (thrown.status !== 403 && thrown.status !== 401)) throw thrown;
+  throw new NamedError("THING_DENIED", `Cannot read this node from Consul: its name is not told: ${thrown.message}`, {
+    statusCode: 403,
+    fix: 'Name the node in the template, or give the agent\'s consul { token } a policy with: agent_prefix "" { policy = "read" }',
   });
 }
 

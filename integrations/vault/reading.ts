@@ -23,6 +23,8 @@ export interface ReadingNeeds {
 
 /** Tasks wait for what is not there yet, people for those tasks: it is looked at often. */
 const ABSENT_AGAIN_MS = 5_000;
+/** Writing makes something each time: another version, another ciphertext, for which a task may be restarted. As rarely as consul-template does. */
+const WRITTEN_AGAIN_MS = 5 * 60_000;
 export const nothingThere = (defaultLeaseMs: number): Reading => ({
   value: undefined,
   index: "",
@@ -52,7 +54,8 @@ export function secretReading(
     WrapInfo: wrapped === undefined ? null : wrapOf(wrapped),
   };
   const isPrivate = lease !== null || written || wrapped !== undefined;
-  return { value, index: "", againMs: againMs(envelope, lease, needs), private: isPrivate, lease };
+  const defaultLeaseMs = written ? Math.max(needs.defaultLeaseMs, WRITTEN_AGAIN_MS) : needs.defaultLeaseMs;
+  return { value, index: "", againMs: againMs(envelope, lease, { ...needs, defaultLeaseMs }), private: isPrivate, lease };
 }
 
 /**

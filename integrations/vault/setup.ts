@@ -51,14 +51,17 @@ interface Found {
 
 /** What would be done, and nothing is. Rejects as setUpVault does. */
 export async function checkVault(connection: VaultConnection, setup: VaultSetup): Promise<readonly VaultSetupStep[]> {
+  checkPath(setup.kvPath);
   return planOf(await look(connection, setup), setup);
 }
 
 /**
- * Idempotent. Rejects with NamedError VAULT_SETUP_OCCUPIED (something of that name is there and says something else), VAULT_SETUP_FAILED.
+ * Idempotent. Rejects with NamedError VAULT_SETUP_OCCUPIED (something of that name is there and says something else), VAULT_SETUP_PATH_INVALID
+ * (`kvPath`, before anything is asked), VAULT_SETUP_FAILED.
  * Nothing is changed when anything is occupied, nor when Vault cannot fetch the keys.
  */
 export async function setUpVault(connection: VaultConnection, setup: VaultSetup): Promise<readonly VaultSetupStep[]> {
+  checkPath(setup.kvPath);
   const found = await look(connection, setup);
   const plan = planOf(found, setup);
   const write = writer(connection, setup.token);
@@ -135,6 +138,15 @@ ${more.length === 0 ? "" : `\n${more.join("")}`}
   }
 }
 `;
+}
+
+/** It stands in URLs, and in the quotes of a policy, where *, + and {{ mean something. */
+function checkPath(kvPath: string): void {
+  if (kvPath.split("/").every((part) => /^[\p{L}\p{N}_.~-]+$/u.test(part) && !/^\.+$/.test(part))) return;
+  throw new NamedError("VAULT_SETUP_PATH_INVALID", `Cannot set up Vault: the path of the KV engine is ${JSON.stringify(kvPath)}, must be names with / between them`, {
+    statusCode: 400,
+    fix: 'Name it by -kv-path: "secret", or "team/secrets".',
+  });
 }
 
 /** Pure. In the order it is made. */

@@ -8,7 +8,7 @@ import type { TokenExchange } from "#ports";
 import { NamedError } from "#std";
 import type { VaultConnection } from "./connection.ts";
 import { readClaims, skewText, type IdentityClaims } from "./identity.ts";
-import { problemOf, type VaultProblem } from "./problem.ts";
+import { VaultProblem, problemOf } from "./problem.ts";
 
 export interface VaultTokensOptions {
   readonly connection: VaultConnection;
@@ -40,7 +40,8 @@ export function vaultTokens({ connection, authPath, createFromRole }: VaultToken
           (vault, options) => vault.write(`auth/${path}/login`, { jwt, ...(login.role === "" ? {} : { role: login.role }) }, options),
           { namespace: login.namespace },
         );
-        if (auth?.client_token === undefined) throw new Error("no token came of it");
+        // Empty where a second factor is asked for, which no workload has.
+        if (auth?.client_token === undefined || auth.client_token === "") throw new VaultProblem(403, "no token came of it");
         return { AccessorID: auth.accessor ?? "", SecretID: auth.client_token, ...lifeOf(auth) };
       } catch (thrown) {
         throw exchangeError(problemOf(thrown), login, claims);

@@ -37,6 +37,8 @@ export class TemplateWatch {
   readonly #complained = new Map<string, string>();
   #actAtMs: number | undefined;
   #turn: "none" | "asked" | "granted" = "none";
+  /** Why it waits for its turn, as told; "": nothing was told. */
+  #waiting = "";
   #giveUp: AbortController | undefined;
   #wake = Promise.withResolvers<void>();
   #change: Promise<void> | undefined;
@@ -165,7 +167,8 @@ export class TemplateWatch {
         // For commands beside a process that was found again; else it keeps those it was started with.
         if (this.#found && !this.#written.has(each.name)) addVariables(this.#context, variables);
         this.#written.set(each.name, digestOf(rendered));
-        this.#complained.delete(each.name);
+        // Whoever reads the events (job why) takes the last one for what is.
+        if (this.#complained.delete(each.name)) this.#tell("Template rendered again");
         told.change({ moments: { [each.name]: momentMs } });
       } catch (thrown) {
         if (this.#beside.over) return;
@@ -278,17 +281,17 @@ export class TemplateWatch {
     this.#turn = "asked";
     const giveUp = new AbortController();
     this.#giveUp = giveUp;
-    let said = "";
     const signal = AbortSignal.any([giveUp.signal, this.#beside.signal]);
     const waiting = (reason: string) => {
-      if (reason === said) return;
-      said = reason;
+      if (giveUp.signal.aborted || reason === this.#waiting) return;
+      this.#waiting = reason;
       this.#tell(`Template re-rendered, waiting to restart: ${reason}`);
     };
     turn.take(WHO, signal, waiting).then(
       () => {
         if (giveUp.signal.aborted) return;
         this.#turn = "granted";
+        this.#waiting = "";
         this.#nudge();
       },
       // Given up.
@@ -301,6 +304,8 @@ export class TemplateWatch {
     this.#turn = "none";
     this.#giveUp?.abort(new Error("nothing is to be restarted"));
     this.#context.turn.done(WHO, false);
+    if (this.#waiting !== "" && !this.#beside.over) this.#tell("Template is as the task knows it again: it is not restarted");
+    this.#waiting = "";
   }
 
   /** Until the next thing is due, something was noticed, or the task changed. */

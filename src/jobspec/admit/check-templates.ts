@@ -55,7 +55,7 @@ function* checkDestinations(place: Place, task: Task): Iterable<Finding> {
   const seen = new Map<string, number>();
   for (const [index, { DestPath }] of task.Templates.entries()) {
     if (DestPath === "") continue;
-    const written = posix.normalize(DestPath);
+    const written = fileOf(DestPath);
     const first = seen.get(written);
     if (first === undefined) seen.set(written, index);
     else
@@ -83,7 +83,7 @@ function* checkFile({ wrong }: About, template: Template): Iterable<Finding> {
   if (DestPath === "") yield wrong("DestPath", `destination is missing: for example destination = "local/app.conf"`);
   else if (escapes(DestPath))
     yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} escapes the allocation directory: name a file in it, as "local/app.conf"`);
-  else if (FOLDER.test(posix.normalize(DestPath)))
+  else if (FOLDER.test(fileOf(DestPath)))
     yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} is a folder: name a file in it, as "local/app.conf"`);
   if (!PERMS.test(Perms)) yield wrong("Perms", `perms are ${JSON.stringify(Perms)}, must be octal digits, as "0640"`);
   for (const field of ["Uid", "Gid"] as const) {
@@ -91,6 +91,11 @@ function* checkFile({ wrong }: About, template: Template): Iterable<Finding> {
     // -1: who it is otherwise.
     if (id !== null && (id < -1 || id > ID_MAX)) yield wrong(field, `${field.toLowerCase()} is ${id}, must be 0 to ${ID_MAX}`);
   }
+}
+
+/** One spelling for each file: an absolute path begins at the task's directory too. */
+function fileOf(path: string): string {
+  return posix.normalize(path).replace(/^\/+(?=.)/, "");
 }
 
 /** Both places of a task are in its allocation's directory. What `${…}` leads to is known on the node, and looked at there. */

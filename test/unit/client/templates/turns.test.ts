@@ -56,6 +56,7 @@ describe("a restart for rotation", () => {
     await world.clock.advance(10 * SECOND);
     world.key("a", "1");
     await world.clock.advance(10 * SECOND);
+    assert.match(texts(world).at(-1) ?? "", /as the task knows it again: it is not restarted/, "what was said of its turn holds no more");
     world.server.noTurns = "";
     await world.clock.advance(10 * SECOND);
     assert.deepEqual([world.machine.everStarted.length, world.server.turns.size, world.memory.facts.has(`turn/${A}`)], [1, 0, false]);

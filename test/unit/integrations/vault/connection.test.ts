@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { vaultConnection, vaultFingerprint, vaultThings, vaultTokens, type VaultAddress, type VaultConnection } from "#integrations/vault";
+import { checkVault, setUpVault, vaultConnection, vaultFingerprint, vaultThings, vaultTokens, type VaultAddress, type VaultConnection } from "#integrations/vault";
 
 const OPTIONS: VaultAddress = {
   address: "",
@@ -154,6 +154,25 @@ describe("a connection to Vault", () => {
     const reading = slow.read(what, { token: "s.mine", after: "", signal: gone.signal });
     gone.abort(new Error("enough"));
     await assert.rejects(reading, /enough/);
+  });
+
+  test("a login that gives no token is refused, and no empty token is taken for one", async (t) => {
+    for (const auth of [{ client_token: "", accessor: "", mfa_requirement: {} }, undefined]) {
+      const { connection } = await stand(t, answering(200, JSON.stringify({ auth })));
+      const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
+      await assert.rejects(tokens.exchange({ jwt: "a.b.c", kind: "task", description: {} }), { code: "TOKEN_REFUSED", message: /no token came of it/ });
+    }
+  });
+
+  test("a path no KV engine can have is refused before anything is asked or made", async (t) => {
+    const { connection, seen } = await stand(t, answering(200));
+    for (const kvPath of ["", "/", "a//b", "a/../b", ".", "a?b", "a#b", 'a"b', "a b", "a*", "+", "{{x}}", "a%2fb", "a\nb"]) {
+      const setup = { token: "s.mine", jwksUrl: "http://127.0.0.1:9/", jwksCa: "", kvPath };
+      for (const doing of [checkVault, setUpVault]) {
+        await assert.rejects(doing(connection, setup), { code: "VAULT_SETUP_PATH_INVALID", fix: /-kv-path/ }, kvPath);
+      }
+    }
+    assert.equal(seen.length, 0);
   });
 
   test("a standby's word where the active one is, is followed once", async (t) => {

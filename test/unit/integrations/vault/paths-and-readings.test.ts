@@ -58,6 +58,13 @@ describe("readings of Vault", () => {
     assert.deepEqual([nothingThere(30_000).againMs, nothingThere(1_000).againMs], [5_000, 1_000], "somebody waits for it");
   });
 
+  test("what is written without a lease is not written again as often as others are looked at", () => {
+    const write = (envelope: Envelope, defaultLeaseMs: number) =>
+      secretReading(envelope, { written: true, leaseName: (id) => id }, { ...needs, defaultLeaseMs });
+    assert.deepEqual([write({}, 30_000).againMs, write({}, 600_000).againMs, write({}, 30_000).private], [300_000, 600_000, true]);
+    assert.equal(write({ lease_id: "a/b", lease_duration: { "#number": "100" } }, 30_000).againMs, 90_000, "a lease says itself");
+  });
+
   test("private is what was made for who asked", () => {
     assert.deepEqual([read({}).private, read({ lease_id: "a/b" }).private], [false, true]);
     const wrapped = read({ wrap_info: { token: "s.w", ttl: { "#number": "60" }, creation_path: "a" } });

@@ -128,6 +128,8 @@ for (const [what, input, told, context] of [
   ["both source and data", template({ SourcePath: "local/x" }), /has both source and data/],
   ["no destination", template({ DestPath: "" }), /destination is missing/],
   ["two of one destination", template({ DestPath: "local/a" }, { DestPath: "local//b/../a" }), /template 2: destination "local\/\/b\/\.\.\/a" is that of template 1 too/],
+  ["one destination, with and without a slash before it", template({ DestPath: "local/a" }, { DestPath: "//local/a" }), /destination "\/\/local\/a" is that of template 1 too/],
+  ["the task's own folder, with a slash before it", template({ DestPath: "/secrets" }), /destination "\/secrets" is a folder/],
   ["a folder as destination", template({ DestPath: "local/conf/" }), /destination "local\/conf\/" is a folder: name a file in it/],
   ["the task's own folder as destination", template({ DestPath: "local" }), /destination "local" is a folder/],
   ["a destination outside", template({ DestPath: "../../etc/x" }), /destination "\.\.\/\.\.\/etc\/x" escapes the allocation/],
