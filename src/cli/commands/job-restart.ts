@@ -12,7 +12,7 @@ import { UsageError } from "../flags.ts";
 import { namedJob } from "../named-job.ts";
 import { localRfc3339 } from "../render/time.ts";
 import { batchSize, inBatches, restartable } from "../restart/batches.ts";
-import { rescheduleAllocation, restartInPlace, type Progress } from "../restart/one.ts";
+import { askFor, rescheduleAllocation, restartInPlace, type Progress } from "../restart/one.ts";
 
 export const jobRestart: Command = {
   usage: "job restart [options] <job>",
@@ -56,7 +56,10 @@ keep their node, ports and data; with -reschedule each is stopped and a new one 
     let failures = 0;
     for (const [position, batch] of batches.entries()) {
       if (position > 0 && !(await mayGoOn(context, how, size, progress.say))) return 1;
-      const results = await Promise.allSettled(batch.map((each) => restartOne(context, each, how, progress)));
+      // All are asked about first, so that what is said of them comes in their order.
+      const asked = how.reschedule ? [] : batch.map((each) => askFor(context, each));
+      await Promise.allSettled(asked);
+      const results = await Promise.allSettled(batch.map((each, at) => restartOne(context, each, how, progress, asked[at])));
       for (const [at, result] of results.entries()) {
         if (result.status === "fulfilled") continue;
         if (context.interrupted.aborted) throw result.reason;
@@ -135,9 +138,15 @@ function checkAgainst(job: Job, how: Asked): void {
   if (stranger !== undefined) throw wrong(`it has no task ${JSON.stringify(stranger)}, its tasks are ${tasks.join(", ")}`);
 }
 
-async function restartOne(context: Context, allocation: AllocationStub, how: Asked, progress: Progress): Promise<void> {
+async function restartOne(
+  context: Context,
+  allocation: AllocationStub,
+  how: Asked,
+  progress: Progress,
+  asked: ReturnType<typeof askFor> | undefined,
+): Promise<void> {
   if (how.reschedule) await rescheduleAllocation(context, allocation, { noShutdownDelay: how.noShutdownDelay }, progress);
-  else await restartInPlace(context, allocation, { tasks: how.tasks, anyTask: how.anyTask }, progress);
+  else await restartInPlace(context, allocation, { tasks: how.tasks, anyTask: how.anyTask }, progress, asked);
 }
 
 async function mayGoOn(context: Context, how: Asked, size: number, say: (text: string) => void): Promise<boolean> {

@@ -77,7 +77,9 @@ function readBody(text: string | undefined): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`The body is not JSON: ${messageOf(error)}`);
+    // What a parser says quotes the body, which may be a secret.
+    const at = /position \d+/.exec(messageOf(error))?.[0];
+    throw new UsageError(`The body is not JSON${at === undefined ? "" : ` (at ${at})`}`);
   }
 }
 

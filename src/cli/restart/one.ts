@@ -12,17 +12,18 @@ export interface Progress {
   short(id: string): string;
 }
 
-/** Tasks asked for by name one after the other, else all that run (`anyTask`: all). */
+/** Tasks asked for by name one after the other, else all that run (`anyTask`: all). `asked`: what it is like now. */
 export async function restartInPlace(
   context: Context,
   allocation: AllocationStub,
   how: { readonly tasks: readonly string[]; readonly anyTask: boolean },
   progress: Progress,
+  asked = askFor(context, allocation),
 ): Promise<void> {
   const { api } = context;
   const name = JSON.stringify(progress.short(allocation.ID));
   const query = { namespace: allocation.Namespace };
-  const before = (await api.allocations.read(allocation.ID, query)).value;
+  const before = (await asked).value;
   const tasks = tasksToRestart(before, how);
   if (how.tasks.length === 0) {
     progress.say(
@@ -38,6 +39,9 @@ export async function restartInPlace(
     how.tasks.length > 0 ? tasks : Object.entries(before.TaskStates).flatMap(([task, state]) => (state.State === "running" ? [task] : []));
   await until(context, allocation, (now) => waited.every((task) => startedAgain(before, now, task)));
 }
+
+export const askFor = ({ api }: Context, { ID, Namespace }: AllocationStub): Promise<{ readonly value: AllocationDetail }> =>
+  api.allocations.read(ID, { namespace: Namespace });
 
 function startedAgain(before: AllocationDetail, now: AllocationDetail, task: string): boolean {
   const state = now.TaskStates[task];
