@@ -91,6 +91,28 @@ describe("a task's templates", () => {
     );
   });
 
+  test("who is signalled finds the other files made of the same key as new, though another thing of theirs changed a moment later", async () => {
+    const world = createWorld();
+    world.key("a", "1");
+    world.key("b", "1");
+    await world.begin();
+    put(world, [
+      { ChangeMode: "signal", EmbeddedTmpl: "<key a>" },
+      { ChangeMode: "noop", EmbeddedTmpl: "<key a> <key b>" },
+    ]);
+    await world.clock.advance(SECOND);
+    let found: string | undefined;
+    world.key("a", "2");
+    for (let waitedMs = 0; waitedMs < 1_000; waitedMs += 50) {
+      await world.clock.advance(50);
+      if (waitedMs % 200 === 100) world.key("b", `later ${waitedMs}`);
+      if (newest(world).signals.length > 0) found ??= file(world, "local/1");
+    }
+    assert.deepEqual([newest(world).signals, found?.split(" ")[0]], [["SIGHUP"], "2"]);
+    await world.clock.advance(5 * SECOND);
+    assert.equal(file(world, "local/1"), "2 later 900");
+  });
+
   test("splay waits a part of its time before acting, and what is as it was by then is not told", async () => {
     const world = createWorld(3);
     world.key("a", "one");
@@ -201,6 +223,13 @@ describe("a task's templates", () => {
     world.key("a", "2");
     await world.clock.advance(5 * SECOND);
     assert.deepEqual([file(world), world.machine.everStarted.length], ["2", 2]);
+    world.key("a", "x");
+    await world.clock.advance(5 * SECOND);
+    assert.match(templateEvents(world).at(-1) ?? "", /^Template failed/);
+    world.key("a", "2");
+    await world.clock.advance(5 * SECOND);
+    assert.equal(templateEvents(world).at(-1), "Template rendered again", "who reads the last event reads how it is");
+    assert.equal(world.machine.everStarted.length, 2);
     const other = createWorld();
     await other.begin();
     put(other, [{ EmbeddedTmpl: "<broken>" }]);

@@ -65,6 +65,12 @@ describe("readings of Vault", () => {
     assert.equal(write({ lease_id: "a/b", lease_duration: { "#number": "100" } }, 30_000).againMs, 90_000, "a lease says itself");
   });
 
+  test("what is read twice and did not change is the same: the request's own name is only told of what is private", () => {
+    const [first, second] = [read({ request_id: "1", data: { a: 1 } }), read({ request_id: "2", data: { a: 1 } })];
+    assert.deepEqual(first.value, second.value);
+    assert.equal((read({ request_id: "3", lease_id: "a/b" }).value as { RequestID: string }).RequestID, "3");
+  });
+
   test("private is what was made for who asked", () => {
     assert.deepEqual([read({}).private, read({ lease_id: "a/b" }).private], [false, true]);
     const wrapped = read({ wrap_info: { token: "s.w", ttl: { "#number": "60" }, creation_path: "a" } });
