@@ -44,8 +44,10 @@ export function secretReading(
   const renewable = envelope.renewable === true;
   const lease = id === "" ? null : { id: leaseName(id), durationMs: seconds * 1000, renewable };
   const wrapped = isFull(envelope.wrap_info) ? envelope.wrap_info : undefined;
+  const isPrivate = lease !== null || written || wrapped !== undefined;
   const value = {
-    RequestID: envelope.request_id ?? "",
+    // Of what is read again and again it would be another each time: a change that is none.
+    RequestID: isPrivate ? (envelope.request_id ?? "") : "",
     LeaseID: id,
     LeaseDuration: seconds,
     Renewable: renewable,
@@ -53,7 +55,6 @@ export function secretReading(
     Auth: isFull(envelope.auth) ? authOf(envelope.auth) : null,
     WrapInfo: wrapped === undefined ? null : wrapOf(wrapped),
   };
-  const isPrivate = lease !== null || written || wrapped !== undefined;
   const defaultLeaseMs = written ? Math.max(needs.defaultLeaseMs, WRITTEN_AGAIN_MS) : needs.defaultLeaseMs;
   return { value, index: "", againMs: againMs(envelope, lease, { ...needs, defaultLeaseMs }), private: isPrivate, lease };
 }

@@ -93,9 +93,13 @@ export class TaskTemplates {
     const { seen, rendered } = this.#state(name);
     if (seen === undefined) return true;
     if (template.Once && rendered !== undefined) return false;
+    return this.changed({ name }).length > 0;
+  }
+
+  /** Keys of what it looked at and is not what it was. */
+  changed({ name }: Pick<PreparedTemplate, "name">): readonly string[] {
     const facts = this.#needs.facts();
-    for (const [key, fact] of seen) if (!sameFact(fact, facts.get(key))) return true;
-    return false;
+    return [...(this.#state(name).seen ?? [])].flatMap(([key, fact]) => (sameFact(fact, facts.get(key)) ? [] : [key]));
   }
 
   /** Has everything it needs, and all of it went well. */

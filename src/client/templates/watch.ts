@@ -112,10 +112,7 @@ export class TemplateWatch {
     const { world, machine } = this.#context;
     while (!this.#beside.over) {
       const now = world.clock.nowMs();
-      const due = this.#templates.all.filter((each) => {
-        const dueAtMs = this.#dueAtMs(each);
-        return dueAtMs !== undefined && dueAtMs <= now;
-      });
+      const due = this.#due(now);
       if (due.length > 0) {
         await this.#renew(due);
         continue;
@@ -194,6 +191,21 @@ export class TemplateWatch {
     }
     told.change({ things: things.wanted });
     if (!had && things.any) this.#beside.atEnd(things.reader.subscribe(() => this.#noticed()));
+  }
+
+  /**
+   * With one that is due come those that look at what changed for it, unless they wait longer for the first change: who is told of one file finds the
+   * others made of the same.
+   */
+  #due(nowMs: number): readonly PreparedTemplate[] {
+    const due = this.#templates.all.filter((each) => (this.#dueAtMs(each) ?? Number.POSITIVE_INFINITY) <= nowMs);
+    const changed = new Set(due.flatMap((each) => this.#templates.changed(each)));
+    return this.#templates.all.filter((each) => {
+      if (due.includes(each)) return true;
+      const restless = this.#unrest.get(each.name);
+      const waited = restless !== undefined && restless.sinceMs + each.wait.minMs <= nowMs;
+      return waited && this.#templates.changed(each).some((key) => changed.has(key));
+    });
   }
 
   #dueAtMs(each: PreparedTemplate): number | undefined {

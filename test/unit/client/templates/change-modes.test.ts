@@ -92,13 +92,14 @@ describe("a task's templates", () => {
   });
 
   test("who is signalled finds the other files made of the same key as new, though another thing of theirs changed a moment later", async () => {
+    const Wait = { Min: NANOSECONDS / 4, Max: 60 * NANOSECONDS };
     const world = createWorld();
     world.key("a", "1");
     world.key("b", "1");
     await world.begin();
     put(world, [
-      { ChangeMode: "signal", EmbeddedTmpl: "<key a>" },
-      { ChangeMode: "noop", EmbeddedTmpl: "<key a> <key b>" },
+      { ChangeMode: "signal", EmbeddedTmpl: "<key a>", Wait },
+      { ChangeMode: "noop", EmbeddedTmpl: "<key a> <key b>", Wait },
     ]);
     await world.clock.advance(SECOND);
     let found: string | undefined;
