@@ -1,5 +1,6 @@
 /**
- * Renders in a process of its own, one template after the other. What does not end, or eats the memory, is ended with the process; the others get a
+ * Renders in a process of its own, one template after the other; one that had to be ended before comes when no other waits, so that nobody's templates
+ * hold up everybody's. What does not end, or eats the memory, is ended with the process; the others get a
  * fresh one. Nodes whose templates are quiet have none.
  *
  *   no process ──(first request)──► starting ──► idle ◄──► rendering
@@ -7,6 +8,7 @@
  *        └────────(a minute without work)─────────┴────────────┴── (limit, memory, death)
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Clock, Timer } from "#ports";
@@ -39,6 +41,8 @@ const START_LIMIT_MS = 60_000;
 const FACTS_MAX = 5000;
 /** A process that somebody kills is none of the template's doing, the first time. */
 const TRIES_MAX = 2;
+/** Templates remembered that had to be ended. */
+const ENDED_MAX = 1000;
 
 export function createRenderer(options: RendererOptions): Renderer {
   return new ProcessRenderer(options);
@@ -61,6 +65,10 @@ interface Running {
 class ProcessRenderer implements Renderer {
   readonly #options: RendererOptions;
   readonly #waiting: Job[] = [];
+  /** Those of texts in #ended. */
+  readonly #waitingLast: Job[] = [];
+  /** Digests of texts whose rendering had to be ended; the newest come last. */
+  readonly #ended = new Set<string>();
   #running: Running | undefined;
   #current: Job | undefined;
   /** Of the rendering under way, the start, or the idleness. */
@@ -74,14 +82,15 @@ class ProcessRenderer implements Renderer {
   render(request: RenderRequest): Promise<RenderAnswer> {
     if (this.#closed) return Promise.resolve(CLOSED);
     return new Promise((answer) => {
-      this.#waiting.push({ request, answer, tries: 0 });
+      const lane = this.#ended.size > 0 && this.#ended.has(digestOf(request)) ? this.#waitingLast : this.#waiting;
+      lane.push({ request, answer, tries: 0 });
       this.#next();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    const closing = [...(this.#current === undefined ? [] : [this.#current]), ...this.#waiting.splice(0)];
+    const closing = [...(this.#current === undefined ? [] : [this.#current]), ...this.#waiting.splice(0), ...this.#waitingLast.splice(0)];
     this.#current = undefined;
     const running = this.#leave();
     for (const { answer } of closing) answer(CLOSED);
@@ -90,7 +99,7 @@ class ProcessRenderer implements Renderer {
 
   #next(): void {
     if (this.#current !== undefined) return;
-    this.#current = this.#waiting.shift();
+    this.#current = this.#waiting.shift() ?? this.#waitingLast.shift();
     if (this.#current === undefined) {
       this.#rest();
       return;
@@ -171,7 +180,14 @@ class ProcessRenderer implements Renderer {
   #lose(running: Running, answer: RenderAnswer): void {
     if (running !== this.#running) return;
     this.#leave();
+    if (this.#current !== undefined) this.#remember(this.#current);
     this.#finish(answer);
+  }
+
+  #remember({ request }: Job): void {
+    this.#ended.add(digestOf(request));
+    const [oldest] = this.#ended;
+    if (this.#ended.size > ENDED_MAX && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** Ends the process: there is nothing in it to save. */
@@ -221,6 +237,8 @@ function startProcess({ workerUrl, memoryMaxMegabytes = MEMORY_MAX_MEGABYTES }: 
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
 }
+
+const digestOf = ({ text }: RenderRequest): string => createHash("sha256").update(text).digest("base64");
 
 const nothing = (): void => undefined;
 

@@ -135,6 +135,46 @@ test("V8 giving up is that template's, and costs nobody else anything", { timeou
   assert.equal(said(await next), "after");
 });
 
+test("a template that had to be ended waits behind all others from then on", { timeout: 30_000 }, async (context) => {
+  const renderer = open(context, { limitMs: 300 });
+  assert.equal(said(await renderer.render(requestOf(ENDLESS, "go"))), "TEMPLATE_TIMEOUT");
+  const order: string[] = [];
+  const ask = async (text: string): Promise<void> => {
+    order.push(said(await renderer.render(requestOf(text, "go"))));
+  };
+  await Promise.all([ask("first"), ask(ENDLESS), ask(ENDLESS), ask("second"), ask("third")]);
+  assert.deepEqual(order, ["first", "second", "third", "TEMPLATE_TIMEOUT", "TEMPLATE_TIMEOUT"]);
+});
+
+test("bytes that are no text, and facts that cannot be handed over", { timeout: 30_000 }, async (context) => {
+  const renderer = open(context);
+  const { facts } = requestOf("", "go", [["consul", "key", "a", "\udcff\udc80"]]);
+  assert.equal(said(await renderer.render({ ...requestOf('{{ key "a" }}', "go"), facts })), "\udcff\udc80");
+  const odd = requestOf("", "go", [["consul", "key", "a", () => "secret"]]).facts;
+  const answer = await renderer.render({ ...requestOf('{{ key "a" }}', "go"), facts: odd });
+  assert.equal(said(answer), "TEMPLATE_FAILED");
+  assert.doesNotMatch(JSON.stringify(answer), /secret/);
+  assert.equal(said(await renderer.render({ ...requestOf('{{ key "a" }}', "go"), facts })), "\udcff\udc80");
+});
+
+test("what the thread keeps of facts has a bound, and is sent again when it was forgotten", { timeout: 30_000 }, async (context) => {
+  const renderer = open(context, { memoryMaxMegabytes: 192 });
+  const small = requestOf("", "go", [["consul", "key", "small", "s"]]).facts;
+  const ask = async (facts: typeof small, text: string): Promise<string> => said(await renderer.render({ ...requestOf(text, "go"), facts }));
+  assert.equal(await ask(small, '{{ key "small" }}'), "s");
+  // Together more than a rendering may hold, each by itself not.
+  for (let index = 0; index < 12; index++) {
+    const { facts } = requestOf("", "go", [["consul", "key", "large", `${index}${"x".repeat(8_000_000)}`], ["consul", "key", `large ${index}`, "é€".repeat(4_000_000)]]);
+    assert.equal(await ask(facts, `{{ len (key "large ${index}") }}`), "20000000");
+  }
+  assert.equal(await ask(small, '{{ key "small" }}'), "s");
+  for (let index = 0; index < 3; index++) {
+    const many = requestOf("", "go", Array.from({ length: 2600 }, (_, each) => ["consul", "key", `${index} ${each}`, "v"] as const)).facts;
+    assert.equal(await ask(new Map([...many, ...small]), `{{ key "${index} 7" }}{{ key "small" }}`), "vs");
+  }
+  assert.equal(rendering().length, 1);
+});
+
 test("a process that answers nothing at all is killed, not waited for", { timeout: 30_000 }, async (context) => {
   const host = createHostClock();
   let speed = 1;
