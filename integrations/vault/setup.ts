@@ -143,10 +143,11 @@ ${more.length === 0 ? "" : `\n${more.join("")}`}
 /** It stands in URLs, and in the quotes of a policy, where *, + and {{ mean something. */
 function checkPath(kvPath: string): void {
   if (kvPath.split("/").every((part) => /^[\p{L}\p{N}_.~-]+$/u.test(part) && !/^\.+$/.test(part))) return;
-  throw new NamedError("VAULT_SETUP_PATH_INVALID", `Cannot set up Vault: the path of the KV engine is ${JSON.stringify(kvPath)}, must be names with / between them`, {
-    statusCode: 400,
-    fix: 'Name it by -kv-path: "secret", or "team/secrets".',
-  });
+  throw new NamedError(
+    "VAULT_SETUP_PATH_INVALID",
+    `Cannot set up Vault: the path of the KV engine is ${JSON.stringify(kvPath)}, must be names with / between them`,
+    { statusCode: 400, fix: 'Name it by -kv-path: "secret", or "team/secrets".' },
+  );
 }
 
 /** Pure. In the order it is made. */

@@ -23,9 +23,11 @@ import { dueMs, unrest, type Unrest } from "./quiet.ts";
 import { runScript } from "./script.ts";
 import { sameFact, type PreparedTemplate, type TaskTemplates } from "./task-templates.ts";
 import { digestOf } from "./told.ts";
+import { describeWaits } from "./waiting.ts";
 
 export const TEMPLATE_THINGS = "template";
 const WHO = "template";
+const NO_PROBLEMS: ReadonlyMap<string, string> = new Map();
 /** A disk may be full for a while. */
 const RETRY_MS = 10_000;
 
@@ -157,6 +159,9 @@ export class TemplateWatch {
       const { rendered, problem, missing, momentMs } = this.#templates.standing(each);
       if (problem !== undefined)
         this.#complain(each, `Template failed: ${problem.message}${problem.fix === "" ? "" : ` (${problem.fix})`}`);
+      // What an agent that finds the process has not looked at yet is not missing.
+      if (problem === undefined && missing.length > 0 && this.#written.has(each.name))
+        this.#complain(each, describeWaits({ missing, problems: NO_PROBLEMS }).message);
       if (problem !== undefined || missing.length > 0 || rendered === undefined) continue;
       try {
         const variables = each.template.Envvars ? parseVariables(rendered, each.template.DestPath) : {};

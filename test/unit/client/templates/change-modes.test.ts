@@ -151,6 +151,24 @@ describe("a task's templates", () => {
     assert.equal(file(world), "7", "ten seconds after the first");
   });
 
+  test("what is gone while the task runs is said, once, and the file stays; what comes back is said too, and nothing is done", async () => {
+    const world = createWorld();
+    world.key("a", "one");
+    const agent = await world.begin();
+    put(world, [{}]);
+    await world.clock.advance(SECOND);
+    world.key("a", undefined);
+    await world.clock.advance(60 * SECOND);
+    assert.deepEqual([file(world), templateEvents(world)], ["one", ["Missing: kv.block(a)"]]);
+    world.key("a", "one");
+    await world.clock.advance(60 * SECOND);
+    assert.deepEqual(templateEvents(world), ["Missing: kv.block(a)", "Template rendered again"]);
+    agent.kill();
+    await world.begin();
+    await world.clock.advance(60 * SECOND);
+    assert.deepEqual([templateEvents(world).length, world.machine.everStarted.length], [2, 1], "an agent that finds it has nothing to say");
+  });
+
   test("once: never looked at again, though its task starts anew; render_templates does", async () => {
     for (const RenderTemplates of [false, true]) {
       const world = createWorld();

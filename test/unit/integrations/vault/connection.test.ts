@@ -164,6 +164,76 @@ describe("a connection to Vault", () => {
     }
   });
 
+  test("role and namespace are the identity's, else the configuration's; a token that ends says when", async (t) => {
+    let life = 60;
+    const { connection, seen } = await stand(
+      t,
+      (response) => answering(200, JSON.stringify({ auth: { client_token: "s.new", lease_duration: life, renewable: true } }))(response),
+      { namespace: "own" },
+    );
+    const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "configured" });
+    const log = (claims: object) =>
+      tokens.exchange({ jwt: `a.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c`, kind: "task", description: {} });
+    const before = Date.now();
+    const { expiresAtMs } = await log({ vault_role: "claimed", vault_namespace: "team" });
+    assert.ok(expiresAtMs !== null && expiresAtMs >= before + 60_000 && expiresAtMs <= Date.now() + 60_000);
+    life = 0;
+    assert.equal((await log({})).expiresAtMs, null);
+    assert.deepEqual(
+      seen.map(({ headers, body }) => [headers["x-vault-namespace"], (JSON.parse(body) as { role: string }).role]),
+      [
+        ["team", "claimed"],
+        ["own", "configured"],
+      ],
+    );
+    await vaultFingerprint(connection).look();
+    assert.equal(seen.at(-1)?.headers["x-vault-namespace"], undefined, "no namespace has a health of its own");
+  });
+
+  test("a token that is gone is given back and not known; one that may not look at itself is; a Vault that is away says neither", async (t) => {
+    let says: readonly [number, string] = [403, '{"errors":["permission denied"]}'];
+    const { connection } = await stand(t, (response) => answering(...says)(response));
+    const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
+    await tokens.revoke("s.mine");
+    assert.equal(await tokens.known("s.mine"), false);
+    await assert.rejects(tokens.renew?.("s.mine") ?? Promise.resolve(), { code: "TOKEN_REFUSED" });
+    says = [403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}'];
+    assert.equal(await tokens.known("s.mine"), true);
+    says = [503, '{"errors":["Vault is sealed"]}'];
+    for (const doing of [tokens.revoke("s.mine"), tokens.known("s.mine"), tokens.renew?.("s.mine")])
+      await assert.rejects(doing ?? Promise.resolve(), { code: "TOKEN_UNREACHABLE", message: /Vault is sealed/ });
+    assert.equal(await tokens.known(""), false);
+  });
+
+  test("a page of a proxy's is its status, not another Vault; an answer without an end is not kept; no token goes on without TLS", async (t) => {
+    const page = await stand(t, answering(400, "<html>too large a header</html>", "text/html"));
+    await assert.rejects(
+      page.connection.ask((vault, options) => vault.read("a", options)),
+      { status: 400, message: /too large a header/ },
+    );
+    const endless = await stand(
+      t,
+      (response) => {
+        const chunk = Buffer.alloc(1024 * 1024, "x");
+        const more = (): void => {
+          while (!response.destroyed && response.write(chunk));
+        };
+        response.on("drain", more);
+        more();
+      },
+      { timeoutMs: 20_000 },
+    );
+    await assert.rejects(
+      endless.connection.ask((vault, options) => vault.read("a", options)),
+      { message: /more than 67108864 bytes/ },
+    );
+    const other = await stand(t, (response) => void response.writeHead(307, { location: "https://127.0.0.1:9/v1/a" }).end());
+    await assert.rejects(
+      other.connection.ask((vault, options) => vault.read("a", options), { token: "s.mine" }),
+      { status: 307 },
+    );
+  });
+
   test("a path no KV engine can have is refused before anything is asked or made", async (t) => {
     const { connection, seen } = await stand(t, answering(200));
     for (const kvPath of ["", "/", "a//b", "a/../b", ".", "a?b", "a#b", 'a"b', "a b", "a*", "+", "{{x}}", "a%2fb", "a\nb"]) {

@@ -53,6 +53,8 @@ describe("readings of Vault", () => {
     assert.equal(read({ lease_duration: { "#number": "5" } }).againMs, 5_000);
     assert.equal(read({ lease_duration: { "#number": "2764800" } }).againMs, 30_000);
     assert.equal(read({}).againMs, 30_000);
+    assert.equal(read({ auth: { client_token: "s.x", lease_duration: { "#number": "100" } } }).againMs, 90_000);
+    assert.equal(read({ lease_id: "a/b", renewable: true }).againMs, 1_000, "of a lease without a length nobody is told when it is time");
     assert.equal(read({ data: { ttl: { "#number": "7" } } }).againMs, 30_000, "a ttl alone is somebody's value");
     assert.equal(read({ lease_id: "a/b", lease_duration: { "#number": "0" } }).againMs, 1_000, "never at once, over and over");
     assert.deepEqual([nothingThere(30_000).againMs, nothingThere(1_000).againMs], [5_000, 1_000], "somebody waits for it");

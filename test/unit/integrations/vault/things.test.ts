@@ -65,7 +65,9 @@ test("which engine serves a path is asked once for all below it, and again when 
   await read(source, thing("secret", "secret/a"));
   await read(source, thing("secret", "secret/b/c"));
   await read(source, thing("secret", "secretive"));
-  assert.deepEqual(paths(), [`${MOUNT}secret/a`, "secret/data/a", "secret/data/b/c", `${MOUNT}secretive`, "secretive"]);
+  await read(source, thing("secrets", "secret"));
+  const asked = [`${MOUNT}secret/a`, "secret/data/a", "secret/data/b/c", `${MOUNT}secretive`, "secretive", "secret/metadata/?list=1"];
+  assert.deepEqual(paths(), asked);
   there = false;
   const { value, againMs } = await read(source, thing("secret", "secret/a"));
   assert.deepEqual([value, againMs], [undefined, 5_000]);
@@ -191,6 +193,8 @@ test("what can only be written says so; what answers a certificate's request wit
   let says: Says = [405, { errors: ["unsupported operation"] }];
   const { source } = await stand(t, ({ path }) => (path.startsWith(MOUNT) ? DENIED : says));
   await assert.rejects(read(source, thing("secret", "pki/issue/web")), { code: "THING_INVALID", fix: /can only be written to/ });
+  says = [400, { errors: ["missing client token"] }];
+  await assert.rejects(read(source, thing("secret", "secret/a"), ""), { code: "THING_DENIED", message: /the task has no token of Vault's$/ });
   says = [200, { data: {} }];
   await assert.rejects(read(source, thing("certificate", "pki/issue/web", { a: "b" })), { code: "THING_INVALID", message: /holds none/ });
   says = [404, { errors: [] }];
