@@ -1,5 +1,6 @@
 /** What Consul says beside the value: by what index to wait, whether it knows what it says, whether it says all; and what of that is believed. */
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
@@ -44,7 +45,7 @@ async function stand(t: TestContext, says: (asked: Asked) => Says | undefined, o
     server.close();
   });
   const source = consulThings({ connection, waitMs: 8_000, random: () => 0.5, ...options });
-  return { source, asked };
+  return { source, asked, open };
 }
 
 const thing = (kind: string, name = "", options: Record<string, string> = {}): Thing => ({ system: "consul", kind, name, options });
@@ -106,6 +107,11 @@ test("one without a leader is not believed that something is gone, or that it is
     const what = Array.isArray(wrong.body) && wrong.body.length === 0 ? thing("services") : thing("key", "a");
     await assert.rejects(look(source, what, index), { code: "THING_UNREACHABLE", message: /No cluster leader/ });
   }
+  says = { body: key("old"), headers: { ...leaderless, "x-consul-index": "0" } };
+  await assert.rejects(look(source, thing("key", "a")), { code: "THING_UNREACHABLE" }, "it has not heard of anything yet");
+  const anew = { body: key("x"), headers: { "x-consul-index": "41" } };
+  says = anew;
+  await look(source, thing("key", "a"));
   says = { body: key("new"), headers: { ...leaderless, "x-consul-index": "41" } };
   assert.equal((await look(source, thing("key", "a"), index)).value, "new", "what it has is not gone");
 });
@@ -221,4 +227,67 @@ test("those who ask for a service say who is well, by tag and by status; the wor
       ["/v1/health/connect/web", null, "x", null],
     ],
   );
+});
+
+test("those who fail together are one failure: what was learnt since the first of them is kept", async (t) => {
+  const { source, asked, open } = await stand(t, ({ path }) => (path.endsWith("slow") ? undefined : { body: key("x") }));
+  const both = [1, 2].map(() => look(source, thing("key", "slow")));
+  while (open.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  open[0]?.writeHead(500).end("no");
+  const [first] = both;
+  await Promise.race(both.map((each) => each.catch(() => undefined)));
+  const { index } = await look(source, thing("key", "a"));
+  open[1]?.writeHead(500).end("no");
+  await assert.rejects(Promise.all([first, both[1]]));
+  await Promise.allSettled(both);
+  await look(source, thing("key", "a"), index);
+  assert.equal(asked.at(-1)?.query.get("index"), "7");
+});
+
+test("so many may wait and no more; who finds no place looks, and again in a while", async (t) => {
+  const { source, asked } = await stand(t, ({ query }) => (query.has("index") ? undefined : { body: key("x") }), { waitingMax: 1 });
+  const { index } = await look(source, thing("key", "a"));
+  const control = new AbortController();
+  const waiting = source.read(thing("key", "a"), { token: "", after: index, signal: control.signal });
+  const over = await look(source, thing("key", "b"), index);
+  assert.deepEqual([over.value, over.againMs, source.requests().waiting], ["x", 5_000, 1]);
+  assert.equal(asked.filter(({ query }) => query.has("index")).length <= 1, true);
+  control.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
+});
+
+test("a request that is over leaves nothing behind: no listener, no timer", async (t) => {
+  const { source } = await stand(t, () => ({ body: key("x") }));
+  const control = new AbortController();
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const read = (after: string) => source.read(thing("key", "a"), { token: "", after, signal: control.signal });
+  const { index } = await read("");
+  const before = timers();
+  for (let count = 0; count < 20; count++) await read(index);
+  assert.equal(getEventListeners(control.signal, "abort").length, 0);
+  assert.ok(timers() - before < 10, `${timers() - before} timers`);
+});
+
+test("names lead where they say: keys by their parts, services by one; of keys the part below the prefix is told, of peerings no token", async (t) => {
+  const { source, asked } = await stand(t, ({ path }) =>
+    path === "/v1/peerings"
+      ? { body: [{ Name: "b", PeeringToken: "hidden" }, { Name: "a" }] }
+      : { body: [{ Key: "app/x/y", Value: null }, { Key: "app", Value: "" }, { Key: "application", Value: "eA==" }] },
+  );
+  for (const name of ["a/./b", "./a", ".", "a/..", "a\0b", ""]) await assert.rejects(look(source, thing("key", name)), { code: "THING_INVALID" }, name);
+  for (const kind of ["service", "node", "leaf"]) await assert.rejects(look(source, thing(kind, "a/b")), { code: "THING_INVALID" }, kind);
+  assert.equal(asked.length, 0);
+  const { value } = await look(source, thing("keys", "app"));
+  assert.deepEqual(
+    (value as { Key: string; Value: string }[]).map((each) => [each.Key, each.Value]),
+    [
+      ["x/y", ""],
+      ["", ""],
+      ["lication", "x"],
+    ],
+  );
+  assert.deepEqual([asked[0]?.path, asked[0]?.query.get("recurse")], ["/v1/kv/app", "true"]);
+  await look(source, thing("key", "a b/ü%2e?#"));
+  assert.equal(asked.at(-1)?.path, "/v1/kv/a%20b/%C3%BC%252e%3F%23");
+  assert.deepEqual((await look(source, thing("peerings"))).value, [{ Name: "a" }, { Name: "b" }]);
 });

@@ -234,6 +234,13 @@ describe("a connection to Vault", () => {
     );
   });
 
+  test("something else in Vault's place is no Vault", async (t) => {
+    for (const text of ["{}", "[]", '{"version":7}', '"1.20.0"', ""]) {
+      const { connection } = await stand(t, answering(200, text));
+      assert.equal(await vaultFingerprint(connection).look(), undefined, text);
+    }
+  });
+
   test("a path no KV engine can have is refused before anything is asked or made", async (t) => {
     const { connection, seen } = await stand(t, answering(200));
     for (const kvPath of ["", "/", "a//b", "a/../b", ".", "a?b", "a#b", 'a"b', "a b", "a*", "+", "{{x}}", "a%2fb", "a\nb"]) {

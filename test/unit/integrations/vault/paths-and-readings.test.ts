@@ -110,6 +110,7 @@ describe("what Vault answers", () => {
     assert.equal(denied("1 error occurred:\n\t* permission denied\n\n"), true);
     assert.equal(denied("permission denied"), false);
     assert.equal(denied("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"), false);
+    assert.equal(denied("1 error occurred:\n\t* invalid token\n\n"), false);
     assert.equal(denied('preflight capability check returned 403, please ensure client\'s policies grant access to path "a/"'), true);
   });
 
@@ -153,5 +154,6 @@ describe("an identity on its way to Vault", () => {
     assert.match(skewText(at({}), 5_000_000, 5_000_000), /ended 400 s ago$/);
     assert.equal(skewText(at({}), 2_000_000, 2_000_000), "");
     assert.equal(skewText(at({}), null, 0), "");
+    assert.deepEqual([skewText(at({}), 1_000_000, 1_000_000), skewText(at({}), 4_600_000, 4_600_000)], ["", ""], "to the second they fit");
   });
 });
