@@ -49,5 +49,5 @@ export function problemAt(origin: Origin | undefined, summary: string, detail: s
 /** The line is shown unless it may hold a secret: what goes to a terminal goes to logs too. */
 export function renderMistake(diagnostic: Diagnostic, text: string): string {
   const line = text.split("\n", diagnostic.start.line)[diagnostic.start.line - 1] ?? "";
-  return /token|secret|encrypt|password|auth|key|:\/\/[^/"]*@/i.test(line) ? renderDiagnostic(diagnostic) : renderDiagnostic(diagnostic, text);
+  return /token|secret|encrypt|password|auth|key|:[^"]*@/i.test(line) ? renderDiagnostic(diagnostic) : renderDiagnostic(diagnostic, text);
 }

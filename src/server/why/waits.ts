@@ -59,7 +59,7 @@ function beforeStart(event: TaskEvent): Wait | undefined {
 function whileRunning(event: TaskEvent): Wait | undefined {
   const missing = thingsOf(event);
   if (missing !== undefined) return { ...missing, what: `what its templates need is missing now, ${missing.what}` };
-  return failureOf(event, "") ?? restartRefused(event);
+  return failureOf(event, "");
 }
 
 const MISSING = /^Missing: (?<labels>.*?)(?: \((?<reasons>waiting for .*)\))?$/s;
@@ -80,11 +80,6 @@ function failureOf(event: TaskEvent, words: string): Wait | undefined {
   const text = event.Details["template_error"] ?? textOf(event);
   const said = /^Template failed: (.*)$/s.exec(text)?.[1];
   return said === undefined ? undefined : { key: `render ${said}`, what: `${words}${withoutStop(said)}`, details: { Step: "template", Problem: said } };
-}
-
-function restartRefused(event: TaskEvent): Wait | undefined {
-  const said = event.Type === "Template" ? /^Template (cannot restart the task: .*)$/s.exec(textOf(event))?.[1] : undefined;
-  return said === undefined ? undefined : { key: "cannot restart", what: withoutStop(said), details: { Step: "template", Problem: said } };
 }
 
 function turnOf(event: TaskEvent): Wait | undefined {

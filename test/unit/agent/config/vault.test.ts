@@ -154,6 +154,10 @@ test("an address that is none, one with a password, an identity for nobody and a
     /default_identity has no aud[\s\S]*aud = \["vault.io"\]/,
   );
   assert.match(problems('vault { name = "second" }'), /one Vault is used/);
+  assert.equal(load('vault { enabled = true\n address = "unix:///run/vault.sock" }').vault?.address, "unix:///run/vault.sock");
+  assert.equal(load('vault { enabled = true\n address = "v:8200" }').vault?.address, "https://v:8200");
+  assert.doesNotMatch(problems('vault { enabled = true\n address = "joe:hidden@v:8200" }'), /hidden/);
+  assert.match(problems('vault { enabled = true\n address = "joe:hidden@v:8200" }'), /holds a user or a password/);
 });
 
 test("templates: defaults are the client's, and every key is read", () => {
@@ -188,6 +192,9 @@ test("templates: no function may be denied, the old name still counts, and a hal
   const of = (text: string) => load(`client { template { ${text} } }`).client.template;
   assert.deepEqual(of("function_denylist = []").functionsDenied, []);
   assert.deepEqual(of('function_blacklist = ["env"]').functionsDenied, ["env"]);
+  assert.deepEqual(of('function_blacklist = ["env", "key"]\n function_denylist = ["env"]').functionsDenied, ["env", "key"]);
+  assert.match(problems('client { template { block_query_wait = "11m" } }'), /block_query_wait/);
+  assert.equal(of('block_query_wait = "10m"').blockQueryWaitMs, 600_000);
   assert.deepEqual(of('wait { min = "5m" }').wait, { minMs: 300_000, maxMs: 300_000 });
   assert.deepEqual(of('wait { max = "100ms" }').wait, { minMs: 100, maxMs: 100 });
   assert.equal(of('wait_bounds { min = "5s" }').waitBounds?.minMs, 5_000);

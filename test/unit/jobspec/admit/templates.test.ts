@@ -97,6 +97,9 @@ for (const [what, input, context] of [
   ["a destination beside the task's directory", template({ DestPath: "../alloc/data/x" })],
   ["an absolute destination: it begins at the task's directory", template({ DestPath: "/etc/x" })],
   ["a destination that the node fills in", template({ DestPath: "${NOMAD_ALLOC_DIR}/../x" })],
+  ["a destination of which only the node knows whether it escapes", template({ DestPath: "${NOMAD_ALLOC_DIR}/../../../x" })],
+  ["a vault block without a token in the task, for what is read for it", secret({}, { Vault: { Env: false, DisableFile: true } })],
+  ["a secret's path that the node fills in", secret({ Path: "${NOMAD_META_path}" })],
   ["perms with and without a leading zero", template({ Perms: "600" }, { Perms: "04755" })],
   ["env with a restart", template({ Envvars: true })],
   ["a wait with one end", template({ Wait: { Min: 1e9 } }, { Wait: { Max: 1e9 } }, { Wait: { Min: 1, Max: 1 } })],
@@ -143,6 +146,11 @@ for (const [what, input, told, context] of [
   ["perms of too many bits", template({ Perms: "17777" }), /must be octal/],
   ["a wait the wrong way round", template({ Wait: { Min: 2e9, Max: 1e9 } }), /wait min is more than max/],
   ["a negative owner", template({ Uid: -2 }), /uid is -2/],
+  ["a destination with a NUL in it", template({ DestPath: "local/a\0b" }), /escapes the allocation/],
+  ["a negative end of a wait", template({ Wait: { Max: -1 } }), /wait is negative/],
+  ["a negative beginning of a wait", template({ Wait: { Min: -1 } }), /wait is negative/],
+  ["a script of less than no time", template({ ...SCRIPT, ChangeScript: { Command: "x", Timeout: -1 } }), /change_script timeout is negative/],
+  ["a secret's path of two lines", secret({ Path: "secret/data/a\nb" }), /path contains a line break or a NUL/],
   ["a negative splay", template({ Splay: -1 }), /splay is negative/],
   ["another engine", template({ Engine: "jinja" }), /engine is "jinja", must be "go" or "handlebars"/],
   ["delimiters of handlebars", template({ Engine: "handlebars", LeftDelim: "[[" }), /handlebars has no other delimiters/],
@@ -175,6 +183,11 @@ for (const [what, input, told, context] of [
     );
   });
 }
+
+test("a secret of nobody implies nothing", () => {
+  const constraintsOf = (Provider: string) => canonicalJob(task({ Secrets: [{ Name: "a", Provider, Path: "p" }] }), CONTEXT).TaskGroups[0]?.Constraints;
+  assert.deepEqual([constraintsOf("")?.length, constraintsOf("nomad")?.length], [0, 1]);
+});
 
 test("the canonical form is had of a job that is refused here", () => {
   const input = task({ Vault: { ChangeMode: "signal" }, Templates: [{ ChangeMode: "signal" }] });

@@ -427,6 +427,57 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     },
   ],
   [
+    "something else than before, since it is that",
+    "starting",
+    `Task "task" has waited 20s for kv.block(b): nothing is there yet, it goes on by itself once something is`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: {
+            task: task("pending", [
+              template(30, "Missing: kv.block(a)", {}),
+              template(20, "Missing: kv.block(b)", {}),
+              template(10, "Missing: kv.block(b)", {}),
+            ]),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    "more than the message has room for",
+    "starting",
+    `Task "task" has waited 9s for kv.block(a), kv.block(b), kv.block(c), kv.block(d): nothing is there yet, it goes on by itself once something is`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: {
+            task: task("pending", [
+              template(9, "Missing: kv.block(a), kv.block(b), kv.block(c), and 1 more", {
+                missing: "kv.block(a), kv.block(b), kv.block(c), kv.block(d)",
+              }),
+            ]),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    "a template that fails, as its step names it",
+    "starting",
+    `Task "task" has waited 9s until its templates can be rendered: line 2: no entry`,
+    {
+      nodes: [n1],
+      allocations: [
+        allocation(n1, {
+          TaskStates: { task: task("pending", [template(9, "Cannot begin", { template_error: "Template failed: line 2: no entry." })]) },
+        }),
+      ],
+    },
+  ],
+  [
     "a secret that is gone while it runs",
     "held",
     `Task "task" runs with what it had, for 7s: what its templates need is missing now, for kv.block(a): nothing is there yet, it goes on by itself once something is`,
@@ -676,6 +727,17 @@ test("all is well: nothing is said, but that it runs", () => {
   const well = { nodes: [n1], allocations: [allocation(n1, { ClientStatus: "running" })] };
   const why = explainJob(snapshotOf(well), "default", "web", factsOf(well));
   assert.deepEqual([why.Summary, why.Wanted, why.Running, why.Reasons, why.Past], ["It runs", 1, 1, [], []]);
+});
+
+test("what was missing and is there again, or no longer waits to be restarted, holds nothing", () => {
+  for (const [was, is] of [
+    ["Missing: kv.block(a)", "Template rendered again"],
+    ["Template re-rendered, waiting to restart: others", "Template is as the task knows it again: it is not restarted"],
+  ] as const) {
+    const events = [event("Started", 60), template(9, was, {}), template(7, is, {})];
+    const staged = { nodes: [n1], allocations: [allocation(n1, { ClientStatus: "running", TaskStates: { task: task("running", events) } })] };
+    assert.deepEqual(explainJob(snapshotOf(staged), "default", "web", factsOf(staged)).Reasons, [], was);
+  }
 });
 
 test("alike ones are told once, with their number, since the first of them", () => {
