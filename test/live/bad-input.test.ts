@@ -95,8 +95,8 @@ const JOB_FILES: readonly (readonly [kind: string, text: string | Buffer, patter
   ],
   [
     "a block whose time has not come",
-    jobWith({ task: '      template {\n        data = "x"\n        destination = "local/x"\n      }' }),
-    /"?template"?.*not/i,
+    jobWith({ task: '      artifact {\n        source = "https://example.com/x.tgz"\n      }' }),
+    /"?artifact"?.*not/i,
   ],
   [
     "a service whose port nobody declared",
@@ -127,7 +127,7 @@ for (const [kind, text, pattern] of JOB_FILES) {
     const path = join(files.path, "bad.nomad");
     writeFileSync(path, text);
     const index = await lastIndex();
-    const result = await agent.cli("job", "run", "-detach", path);
+    const result = await agent.cli("job", "run", path);
     assert.equal(result.code, 1, result.stdout + result.stderr);
     assertClean(result, pattern);
     assert.equal((await agent.request("/v1/job/bad")).status, 404);
@@ -188,7 +188,7 @@ const REQUESTS: readonly (readonly [
   ["a filter that is none", "GET", "/v1/jobs?filter=ID%20%3D%3D", undefined, 400, /./],
   ["an index that is none", "GET", "/v1/jobs?index=x", undefined, 400, /index/i],
   ["a wait that is none", "GET", "/v1/jobs?index=1&wait=x", undefined, 400, /wait/i],
-  ["an endpoint whose time has not come", "GET", "/v1/vars", undefined, 501, /not in this version/],
+  ["an endpoint whose time has not come", "GET", "/v1/acl/policies", undefined, 501, /not in this version/],
 ];
 
 for (const [kind, method, path, body, status, pattern] of REQUESTS) {
@@ -252,6 +252,7 @@ test("a driver no node has is named", async () => {
 test("a command that is not there fails the task by name", async () => {
   await runJob(
     jobWith({ config: '        command = "/nowhere/program"', group: '    restart {\n      attempts = 0\n      mode = "fail"\n    }' }),
+    "-detach",
   );
   const allocation = await eventually("the allocation to fail", async () => {
     const [first] =
@@ -266,7 +267,7 @@ test("a command that is not there fails the task by name", async () => {
 });
 
 test("a config key the driver does not know is named, with what was meant", async () => {
-  const result = await runJob(jobWith({ config: '        comand = "/bin/true"' }));
+  const result = await runJob(jobWith({ config: '        comand = "/bin/true"' }), "-detach");
   if (result.code === 1) {
     assert.match(result.stdout + result.stderr, /comand/);
   } else {
@@ -288,6 +289,7 @@ test("paths that leave the allocation, and its secrets, are refused by the fs AP
       config:
         '        command = "/bin/sh"\n        args = ["-c", "ln -s /etc/passwd $NOMAD_TASK_DIR/out; ln -s ../secrets $NOMAD_TASK_DIR/in; sleep 60"]',
     }),
+    "-detach",
   );
   const id = await eventually("the allocation to run", async () => {
     const [first] = await agent.get<{ ID: string; ClientStatus: string }[]>("/v1/job/bad/allocations");
@@ -372,10 +374,10 @@ function assertClean(result: CommandResult, pattern: RegExp): void {
   assert.doesNotMatch(text, /undefined|\[object Object\]|NaN/);
 }
 
-async function runJob(text: string): Promise<CommandResult> {
+async function runJob(text: string, ...flags: readonly string[]): Promise<CommandResult> {
   const path = join(files.path, "bad.nomad");
   writeFileSync(path, text);
-  return agent.cli("job", "run", path);
+  return agent.cli("job", "run", ...flags, path);
 }
 
 async function purge(): Promise<void> {
