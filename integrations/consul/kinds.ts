@@ -31,10 +31,12 @@ const rows = (body: unknown): Json[] => (Array.isArray(body) ? (body as Json[]) 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const decoded = (value: unknown): string => textOf(Buffer.from(text(value), "base64"));
 const quoted = (name: string): string => JSON.stringify(name);
-const by = (...fields: string[]) => (a: Json, b: Json): number => {
-  const field = fields.find((each) => a[each] !== b[each]);
-  return field === undefined ? 0 : text(a[field]) < text(b[field]) ? -1 : 1;
-};
+const by =
+  (...fields: string[]) =>
+  (a: Json, b: Json): number => {
+    const field = fields.find((each) => a[each] !== b[each]);
+    return field === undefined ? 0 : text(a[field]) < text(b[field]) ? -1 : 1;
+  };
 
 /** A path of its own parts only: "..", also encoded, would lead to another endpoint, with the token. */
 function encoded(name: string): string | undefined {
@@ -49,7 +51,10 @@ function below(base: string, name: string): string | undefined {
 }
 
 /** One part, and so no slash in it. */
-const named = (base: string) => ({ name }: Thing): string | undefined => (name.includes("/") ? undefined : below(base, name));
+const named =
+  (base: string) =>
+  ({ name }: Thing): string | undefined =>
+    name.includes("/") ? undefined : below(base, name);
 
 export const KINDS: Readonly<Record<string, ThingKind>> = {
   key: {
@@ -105,7 +110,12 @@ export const KINDS: Readonly<Record<string, ThingKind>> = {
     value: (body) => {
       const { Node, Services } = (body ?? {}) as { Node?: Json | null; Services?: Record<string, Json> | null };
       if (!Node) return undefined;
-      return { Node: nodeOf(Node), Services: Object.values(Services ?? {}).map(nodeServiceOf).sort(by("Service", "ID")) };
+      return {
+        Node: nodeOf(Node),
+        Services: Object.values(Services ?? {})
+          .map(nodeServiceOf)
+          .sort(by("Service", "ID")),
+      };
     },
     rule: ({ name }) => `${rule("node", name)} ${prefixRule("service", "")}`,
     called: ({ name }) => (name === "" ? "this node" : `node ${quoted(name)}`),
@@ -120,7 +130,8 @@ export const KINDS: Readonly<Record<string, ThingKind>> = {
   },
   roots: {
     path: () => "/agent/connect/ca/roots",
-    value: (body) => rows((body as Json | null)?.["Roots"]).map((each) => ({ ...each, RootCertPEM: each["RootCert"] ?? each["RootCertPEM"] })),
+    value: (body) =>
+      rows((body as Json | null)?.["Roots"]).map((each) => ({ ...each, RootCertPEM: each["RootCert"] ?? each["RootCertPEM"] })),
     nothing: [],
     rule: () => prefixRule("service", ""),
     called: () => "the roots of the mesh's CA",
@@ -174,7 +185,10 @@ const isConnect = ({ options }: Thing): boolean => options["connect"] === "true"
 
 /** A template wants those who are well, if it says nothing. */
 function statusesOf({ options }: Thing): readonly string[] {
-  const said = (options["status"] ?? "").split(",").map((each) => each.trim()).filter((each) => each !== "");
+  const said = (options["status"] ?? "")
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
   return said.length === 0 ? ["passing"] : said.includes("any") ? ["any"] : said;
 }
 
@@ -228,7 +242,15 @@ function nodeOf(node: Json): Json {
 
 function nodeServiceOf(service: Json): Json {
   const { ID, Service, Port, Address, EnableTagOverride } = service;
-  return { ID, Service, Tags: ((service["Tags"] as string[] | null) ?? []).toSorted(), Meta: service["Meta"] ?? {}, Port, Address, EnableTagOverride };
+  return {
+    ID,
+    Service,
+    Tags: ((service["Tags"] as string[] | null) ?? []).toSorted(),
+    Meta: service["Meta"] ?? {},
+    Port,
+    Address,
+    EnableTagOverride,
+  };
 }
 
 /** One that establishes a peering is no template's business. */

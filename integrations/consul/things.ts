@@ -48,7 +48,13 @@ export function consulThings(options: ConsulThingsOptions): ConsulThings {
   let waiting = 0;
   let thisNode: string | undefined;
 
-  const ask = async (kind: ThingKind, path: string, thing: Thing, how: Parameters<ThingSource["read"]>[1], index: string): Promise<LookAnswer> => {
+  const ask = async (
+    kind: ThingKind,
+    path: string,
+    thing: Thing,
+    how: Parameters<ThingSource["read"]>[1],
+    index: string,
+  ): Promise<LookAnswer> => {
     const waits = index !== "";
     const query = { ...queryOf(kind, thing), ...(waits ? { index, wait: `${waitMs}ms` } : {}) };
     const request = { token: how.token, signal: how.signal, waitsMs: waits ? Math.ceil((waitMs * 17) / 16) : 0 };
@@ -131,7 +137,8 @@ function readingOf(
   if (!answer.knownLeader && (isEmpty || answer.index < Math.max(1, Number(after))))
     throw thingError(kind, thing, token, new ConsulProblem(500, "No cluster leader"));
   // It is there, or part of it: "nothing" would be a lie, and nobody would know why the file is empty.
-  if (isEmpty && answer.filtered) throw thingError(kind, thing, token, new ConsulProblem(403, "Permission denied: entries were left out of the answer"));
+  if (isEmpty && answer.filtered)
+    throw thingError(kind, thing, token, new ConsulProblem(403, "Permission denied: entries were left out of the answer"));
   const waits = kind.everyMs === undefined;
   return {
     value,
@@ -153,7 +160,9 @@ function thingError(kind: ThingKind, thing: Thing, token: string, thrown: unknow
     });
   }
   if (problem.passes) {
-    const datacenter = /no path to datacenter/i.test(problem.message) ? `Datacenter ${JSON.stringify(thing.options["dc"])} is not known there: check the name.` : undefined;
+    const datacenter = /no path to datacenter/i.test(problem.message)
+      ? `Datacenter ${JSON.stringify(thing.options["dc"])} is not known there: check the name.`
+      : undefined;
     return new NamedError("THING_UNREACHABLE", `${cannot}: ${problem.message}`, {
       statusCode: 503,
       fix: datacenter ?? problem.fix ?? "It is tried again until Consul answers.",

@@ -366,7 +366,9 @@ function drivers(config: Config, stateDirectory: string): readonly Driver[] {
 
 /** For templates that ask (`sockaddr`). */
 function hostAddresses(): readonly NodeAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => addresses.map(({ address }) => ({ interface: name, address })));
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.map(({ address }) => ({ interface: name, address })),
+  );
 }
 
 /** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */

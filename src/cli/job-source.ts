@@ -109,7 +109,8 @@ function placed(placeOf: PlaceOf, field: string, sentence: string): { readonly p
   const [, line, column] = (field.endsWith(".EmbeddedTmpl") ? IN_TEXT.exec(sentence) : null) ?? [];
   if (line === undefined || place === undefined) return { place, summary: sentence };
   const inner = placeOf(`${field}@${line}:${column}`);
-  if (inner === undefined || (inner.start.line === place.start.line && inner.start.column === place.start.column)) return { place, summary: sentence };
+  if (inner === undefined || (inner.start.line === place.start.line && inner.start.column === place.start.column))
+    return { place, summary: sentence };
   return { place: inner, summary: sentence.replace(IN_TEXT, "") };
 }
 
@@ -166,7 +167,11 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   }
   // As `job run -output` wrote it, or /v1/jobs/parse answered it. The text holds the values themselves: it is not kept.
   const { Sensitive: inside, ...unmarked } = job;
-  const sensitive = [...new Set([outer?.Job === undefined ? undefined : outer.Sensitive, inside].flatMap((marks) => (Array.isArray(marks) ? marks.map(String) : [])))];
+  const sensitive = [
+    ...new Set(
+      [outer?.Job === undefined ? undefined : outer.Sensitive, inside].flatMap((marks) => (Array.isArray(marks) ? marks.map(String) : [])),
+    ),
+  ];
   return {
     job: sensitive.length > 0 ? unmarked : job,
     id: String(job["ID"] ?? ""),

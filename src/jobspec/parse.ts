@@ -27,7 +27,8 @@ export function parseJob(request: ParseRequest): ParseResult {
   });
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
   const uncovered = job === undefined ? undefined : decoding.uncover(job);
-  if (decoding.failed || job === undefined || uncovered === undefined) throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
+  if (decoding.failed || job === undefined || uncovered === undefined)
+    throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
   return {
     job: uncovered.job,
     warnings: decoding.warnings,
@@ -45,7 +46,10 @@ function shownTexts(request: ParseRequest, sensitive: ReadonlyMap<string, Range 
   const variableFiles = (request.variableFiles ?? []).map(({ name, text }) => {
     if (sensitive.size === 0) return text;
     const given = parseBody(text, name).body.attributes.filter((attribute) => sensitive.has(attribute.name));
-    return nulled(text, given.map(({ expression }) => expression.range));
+    return nulled(
+      text,
+      given.map(({ expression }) => expression.range),
+    );
   });
   return { text: nulled(request.text, defaults), variableFiles };
 }

@@ -71,9 +71,7 @@ export function changeTexts(value: unknown, change: (text: string, steps: readon
       return items.some((item, index) => item !== at[index]) ? items : at;
     }
     const entries = Object.entries(at).map(([key, inner]) => [key, inner, walk(inner, [...steps, key])] as const);
-    return entries.some(([, before, after]) => before !== after)
-      ? Object.fromEntries(entries.map(([key, , after]) => [key, after]))
-      : at;
+    return entries.some(([, before, after]) => before !== after) ? Object.fromEntries(entries.map(([key, , after]) => [key, after])) : at;
   };
   return walk(value, []);
 }

@@ -13,11 +13,16 @@ export function problemOf(thrown: unknown): TemplateProblem {
     return { code, message: message.replace('template "": ', "template: "), fix, line, column };
   }
   const nowhere = { fix: "", line: 0, column: 0 };
-  if (thrown instanceof TooLargeError) return { code: "TEMPLATE_TOO_LARGE", message: `Cannot render template: ${thrown.message}`, ...nowhere };
+  if (thrown instanceof TooLargeError)
+    return { code: "TEMPLATE_TOO_LARGE", message: `Cannot render template: ${thrown.message}`, ...nowhere };
   if (thrown instanceof RangeError) {
     const tooLong = messageOf(thrown).includes("string length");
     if (tooLong) return { code: "TEMPLATE_TOO_LARGE", message: "Cannot render template: what it makes is larger than 16 MiB", ...nowhere };
-    return { code: "TEMPLATE_FAILED", message: "Cannot render template: it is nested too deeply, or asks for too much at once", ...nowhere };
+    return {
+      code: "TEMPLATE_FAILED",
+      message: "Cannot render template: it is nested too deeply, or asks for too much at once",
+      ...nowhere,
+    };
   }
   return { code: "TEMPLATE_FAILED", message: "Cannot render template: it met something that is not provided for", ...nowhere };
 }

@@ -41,7 +41,11 @@ export function renderTemplate(request: RenderRequest, templates: PreparedTempla
   }
 }
 
-const waiting = (looking: Looking, used: readonly Thing[]): RenderAnswer => ({ what: "waiting", missing: [...looking.missing.values()], used });
+const waiting = (looking: Looking, used: readonly Thing[]): RenderAnswer => ({
+  what: "waiting",
+  missing: [...looking.missing.values()],
+  used,
+});
 
 function run({ functions, go, handlebars }: Prepared, request: RenderRequest, looking: Looking): string {
   if (handlebars !== undefined) return runHandlebars(handlebars, functions, looking);
@@ -49,5 +53,13 @@ function run({ functions, go, handlebars }: Prepared, request: RenderRequest, lo
   const { errorOnMissingKey } = request;
   const { progress } = looking;
   const reached = progress === undefined ? undefined : (offset: number): void => progress.reached(offset);
-  return executeGoTemplate(go, { functions, data: null, errorOnMissingKey, missingIsZero: true, context: looking, outputBytesMax: RENDERED_BYTES_MAX, reached });
+  return executeGoTemplate(go, {
+    functions,
+    data: null,
+    errorOnMissingKey,
+    missingIsZero: true,
+    context: looking,
+    outputBytesMax: RENDERED_BYTES_MAX,
+    reached,
+  });
 }

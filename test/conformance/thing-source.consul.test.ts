@@ -11,12 +11,14 @@ import { slowConsul } from "../live/parts/slow-consul.ts";
 const thing = (kind: string, name = "", options: Record<string, string> = {}): Thing => ({ system: "consul", kind, name, options });
 const look = (source: ConsulThings, what: Thing, how: { token?: string; after?: string; signal?: AbortSignal } = {}): Promise<Reading> =>
   source.read(what, { token: how.token ?? "", after: how.after ?? "", signal: how.signal ?? AbortSignal.timeout(30_000) });
-const fails = (code: string, fix = /./) => (thrown: unknown) => {
-  assert.ok(thrown instanceof NamedError, String(thrown));
-  assert.equal(thrown.code, code, thrown.message);
-  assert.match(thrown.fix ?? "", fix);
-  return true;
-};
+const fails =
+  (code: string, fix = /./) =>
+  (thrown: unknown) => {
+    assert.ok(thrown instanceof NamedError, String(thrown));
+    assert.equal(thrown.code, code, thrown.message);
+    assert.match(thrown.fix ?? "", fix);
+    return true;
+  };
 
 if (process.env["DROVER_SKIP_LIVE"] !== "1") {
   describe("things of Consul", () => {
@@ -24,8 +26,7 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
     let consul: RealConsul;
     let source: ConsulThings;
     const put = (path: string, value: string) => consul.put(`/v1/kv/${path}`, value);
-    const register = (id: string, fields: object) =>
-      consul.put("/v1/agent/service/register", { ID: id, Name: "web", Port: 80, ...fields });
+    const register = (id: string, fields: object) => consul.put("/v1/agent/service/register", { ID: id, Name: "web", Port: 80, ...fields });
 
     before(async () => {
       consul = await startConsul({ owner });
@@ -156,7 +157,9 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       const control = new AbortController();
       const names = Array.from({ length: 100 }, (_, index) => `many/${index}`);
       const firsts = await Promise.all(names.map((name) => look(many, thing("key", name))));
-      const waiting = names.map((name, index) => look(many, thing("key", name), { after: firsts[index]?.index ?? "", signal: control.signal }));
+      const waiting = names.map((name, index) =>
+        look(many, thing("key", name), { after: firsts[index]?.index ?? "", signal: control.signal }),
+      );
       assert.equal(many.requests().waiting, 100);
       assert.notEqual(await connection.direct("GET", "/agent/self"), undefined);
       assert.equal((await look(many, thing("key", "still"))).value, "same");
@@ -189,9 +192,18 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
 
     test("what a token may not read is said with the rule it lacks", async () => {
       const token = await tokenWith('key_prefix "other/" { policy = "read" }');
-      await assert.rejects(look(source, thing("key", "app/name"), { token }), fails("THING_DENIED", /key_prefix "app\/" \{ policy = "read" \}/));
-      await assert.rejects(look(source, thing("keys", "app/"), { token }), fails("THING_DENIED", /key_prefix "app\/" \{ policy = "read" \}/));
-      await assert.rejects(look(source, thing("service", "web"), { token }), fails("THING_DENIED", /service "web" \{ policy = "read" \} node_prefix/));
+      await assert.rejects(
+        look(source, thing("key", "app/name"), { token }),
+        fails("THING_DENIED", /key_prefix "app\/" \{ policy = "read" \}/),
+      );
+      await assert.rejects(
+        look(source, thing("keys", "app/"), { token }),
+        fails("THING_DENIED", /key_prefix "app\/" \{ policy = "read" \}/),
+      );
+      await assert.rejects(
+        look(source, thing("service", "web"), { token }),
+        fails("THING_DENIED", /service "web" \{ policy = "read" \} node_prefix/),
+      );
       await assert.rejects(look(source, thing("services"), { token }), fails("THING_DENIED", /service_prefix ""/));
       await assert.rejects(look(source, thing("leaf", "web"), { token }), fails("THING_DENIED", /service "web" \{ policy = "write" \}/));
     });

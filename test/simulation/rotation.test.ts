@@ -107,7 +107,9 @@ test(`${ALLOCATIONS} allocations rotate with at most ${MAX_PARALLEL} down, while
     // 1.2 s each, five at a time: some 120 s and what the deaths cost.
     assert.ok(seconds < 600, `it took ${seconds} s`);
     const tookMs = Math.round(performance.now() - startedMs);
-    context.diagnostic(`${ALLOCATIONS} rotated in ${seconds} s of theirs (${tookMs} ms of ours), at most ${mostDown} down, ${mostHeld} turns held`);
+    context.diagnostic(
+      `${ALLOCATIONS} rotated in ${seconds} s of theirs (${tookMs} ms of ours), at most ${mostDown} down, ${mostHeld} turns held`,
+    );
   } finally {
     await world.close();
   }

@@ -32,7 +32,11 @@ export function jobCalls(ask: Requester) {
     register: (body: JobRegisterBody, query?: QueryOptions) => ask.put<JobRegisterAnswer>(endpointPath("jobs", {}), body, query),
     parse: (body: JobParseBody, query?: QueryOptions) => ask.put<Record<string, unknown>>(endpointPath("jobs-parse", {}), body, query),
     validate: (job: unknown, query?: QueryOptions, sensitive: readonly string[] = []) =>
-      ask.put<JobValidateAnswer>(endpointPath("validate-job", {}), { Job: job, ...(sensitive.length > 0 ? { Sensitive: sensitive } : {}) }, query),
+      ask.put<JobValidateAnswer>(
+        endpointPath("validate-job", {}),
+        { Job: job, ...(sensitive.length > 0 ? { Sensitive: sensitive } : {}) },
+        query,
+      ),
     read: (job: string, query?: QueryOptions) => ask.get<Job>(endpointPath("job", { job }), query),
     plan: (job: string, body: JobPlanBody, query?: QueryOptions) => ask.put<JobPlanAnswer>(endpointPath("job-plan", { job }), body, query),
     deregister: (

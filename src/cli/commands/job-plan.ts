@@ -33,7 +33,10 @@ Exit code 0: nothing would change; 1: something would; 255: an error.`,
     tellEnterprise(context);
     const source = await readJob(context);
     const wantsDiff = !flags.given("diff") || flags.flag("diff");
-    const { value: body } = await pointing(source, api.jobs.plan(source.id, { Job: source.job, ...marksOf(source), Diff: wantsDiff }, ownNamespace(source)));
+    const { value: body } = await pointing(
+      source,
+      api.jobs.plan(source.id, { Job: source.job, ...marksOf(source), Diff: wantsDiff }, ownNamespace(source)),
+    );
     if (flags.flag("json-output") || template !== undefined) {
       printData(terminal, body, template);
       return exitCode(body);

@@ -41,7 +41,10 @@ export async function runScript(
 }
 
 /** As shells and drivers say it. */
-const MEANINGS: Readonly<Record<number, string>> = { 126: " (it cannot be run: is it executable?)", 127: " (there is no such program where the task runs)" };
+const MEANINGS: Readonly<Record<number, string>> = {
+  126: " (it cannot be run: is it executable?)",
+  127: " (there is no such program where the task runs)",
+};
 
 async function drain(session: ExecSession): Promise<void> {
   for await (const chunk of session.output) void chunk;

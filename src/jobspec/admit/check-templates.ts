@@ -68,7 +68,8 @@ function* checkDestinations(place: Place, task: Task): Iterable<Finding> {
 }
 
 function* checkSource({ wrong, odd }: About, { SourcePath, EmbeddedTmpl }: Template): Iterable<Finding> {
-  if (SourcePath === "" && EmbeddedTmpl === "") yield wrong("EmbeddedTmpl", `has no text: write data = <<EOT … EOT, or source = "local/a.tpl"`);
+  if (SourcePath === "" && EmbeddedTmpl === "")
+    yield wrong("EmbeddedTmpl", `has no text: write data = <<EOT … EOT, or source = "local/a.tpl"`);
   if (SourcePath !== "" && EmbeddedTmpl !== "") yield wrong("SourcePath", "has both source and data: it is made from one of them");
   // Only the nodes know whether theirs is open.
   if (escapes(SourcePath))
@@ -82,7 +83,10 @@ function* checkFile({ wrong }: About, template: Template): Iterable<Finding> {
   const { DestPath, Perms } = template;
   if (DestPath === "") yield wrong("DestPath", `destination is missing: for example destination = "local/app.conf"`);
   else if (escapes(DestPath))
-    yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} escapes the allocation directory: name a file in it, as "local/app.conf"`);
+    yield wrong(
+      "DestPath",
+      `destination ${JSON.stringify(DestPath)} escapes the allocation directory: name a file in it, as "local/app.conf"`,
+    );
   else if (FOLDER.test(fileOf(DestPath)))
     yield wrong("DestPath", `destination ${JSON.stringify(DestPath)} is a folder: name a file in it, as "local/app.conf"`);
   if (!PERMS.test(Perms)) yield wrong("Perms", `perms are ${JSON.stringify(Perms)}, must be octal digits, as "0640"`);
@@ -130,16 +134,22 @@ export function signalProblems(signal: string): readonly string[] {
   if (Object.hasOwn(constants.signals, signal)) return [];
   const whole = signal.startsWith("SIG") ? signal : `SIG${signal}`;
   const near = Object.hasOwn(constants.signals, whole) ? whole : nearest(whole, Object.keys(constants.signals));
-  return [`change_signal ${JSON.stringify(signal)} is no signal${near === undefined ? ': for example "SIGHUP"' : `: did you mean ${JSON.stringify(near)}?`}`];
+  return [
+    `change_signal ${JSON.stringify(signal)} is no signal${near === undefined ? ': for example "SIGHUP"' : `: did you mean ${JSON.stringify(near)}?`}`,
+  ];
 }
 
 function* checkEngine({ wrong, odd }: About, { Engine, LeftDelim, RightDelim }: Template): Iterable<Finding> {
   if (!ENGINES.includes(Engine)) yield wrong("Engine", `engine is ${JSON.stringify(Engine)}, must be "go" or "handlebars"`);
   const own = [LeftDelim !== "{{", RightDelim !== "}}"];
   if (!own.includes(true)) return;
-  if (Engine === "handlebars") yield wrong(own[0] === true ? "LeftDelim" : "RightDelim", "handlebars has no other delimiters than {{ and }}");
+  if (Engine === "handlebars")
+    yield wrong(own[0] === true ? "LeftDelim" : "RightDelim", "handlebars has no other delimiters than {{ and }}");
   else if (own.includes(false))
-    yield odd("LeftDelim", `its actions begin with ${JSON.stringify(LeftDelim)} and end with ${JSON.stringify(RightDelim)}: give both delimiters`);
+    yield odd(
+      "LeftDelim",
+      `its actions begin with ${JSON.stringify(LeftDelim)} and end with ${JSON.stringify(RightDelim)}: give both delimiters`,
+    );
 }
 
 function* checkText({ wrong, said }: About, template: Template, check: CheckTemplate, denied: readonly string[]): Iterable<Finding> {

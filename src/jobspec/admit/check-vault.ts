@@ -32,7 +32,11 @@ function* checkBlock(place: Place, task: Task, vault: Vault, enabled: boolean): 
       'vault needs an identity: the servers give none (vault { default_identity { aud = ["vault.io"] } }); write identity { name = "vault_default", aud = ["vault.io"] }',
     );
   if (vault.Policies.length > 0)
-    yield problem(place, "Vault.Policies", "vault policies come from its role in Vault now: take policies out, and name a role that has them");
+    yield problem(
+      place,
+      "Vault.Policies",
+      "vault policies come from its role in Vault now: take policies out, and name a role that has them",
+    );
   if (vault.Cluster !== "default")
     yield problem(place, "Vault.Cluster", `vault cluster is ${JSON.stringify(vault.Cluster)}: there is one, "default"`);
   if (!CHANGE_MODES.includes(vault.ChangeMode))
@@ -46,7 +50,8 @@ function* checkBlock(place: Place, task: Task, vault: Vault, enabled: boolean): 
 function* checkSecrets(place: Place, task: Task): Iterable<Finding> {
   const seen = new Set<string>();
   for (const [index, secret] of task.Secrets.entries()) {
-    const wrong = (field: string, text: string) => problem(place, `Secrets[${index}].${field}`, `secret ${JSON.stringify(secret.Name)}: ${text}`);
+    const wrong = (field: string, text: string) =>
+      problem(place, `Secrets[${index}].${field}`, `secret ${JSON.stringify(secret.Name)}: ${text}`);
     if (!SECRET_NAME.test(secret.Name)) yield wrong("Name", "name must be letters, digits, _ and -, at most 128");
     if (seen.has(secret.Name)) yield wrong("Name", "another secret of the task has the same name");
     seen.add(secret.Name);
@@ -68,9 +73,12 @@ function* checkProvider(wrong: (field: string, text: string) => Finding, task: T
   if (Provider === "") yield wrong("Provider", 'provider is missing: "nomad" for variables, "vault" for Vault');
   else if (!PROVIDERS.includes(Provider))
     yield wrong("Provider", `provider is ${JSON.stringify(Provider)}, must be nomad or vault: plugins are not supported`);
-  if (Path === "") yield wrong("Path", `path is missing: for example path = ${Provider === "vault" ? '"secret/data/app"' : '"nomad/jobs/app"'}`);
+  if (Path === "")
+    yield wrong("Path", `path is missing: for example path = ${Provider === "vault" ? '"secret/data/app"' : '"nomad/jobs/app"'}`);
   else if (/[\0\r\n]/.test(Path)) yield wrong("Path", "path contains a line break or a NUL character");
   if (Provider === "vault") yield* checkEngine(wrong, secret);
-  if (Object.keys(Env).length > 0) yield wrong("Env", "env is for plugins: the task sees ${secret.<name>.<key>} in its env, config and templates");
-  if (Provider === "vault" && task.Vault === null) yield wrong("Provider", "it is read with the task's own token of Vault: add a block vault {}");
+  if (Object.keys(Env).length > 0)
+    yield wrong("Env", "env is for plugins: the task sees ${secret.<name>.<key>} in its env, config and templates");
+  if (Provider === "vault" && task.Vault === null)
+    yield wrong("Provider", "it is read with the task's own token of Vault: add a block vault {}");
 }

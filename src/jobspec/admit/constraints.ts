@@ -33,12 +33,16 @@ function implied(group: TaskGroup): readonly Constraint[] {
   const signals = [...new Set(group.Tasks.flatMap(signalsOf).filter((signal) => signal !== ""))].sort();
   const providers = new Set([...group.Services, ...group.Tasks.flatMap((task) => task.Services)].map((service) => service.Provider));
   const consul = providers.has("consul") || group.Consul !== null || group.Tasks.some((task) => task.Consul !== null);
-  const secrets = [...new Set(group.Tasks.flatMap((task) => task.Secrets.map((secret) => secret.Provider)))].filter((each) => each !== "").sort();
+  const secrets = [...new Set(group.Tasks.flatMap((task) => task.Secrets.map((secret) => secret.Provider)))]
+    .filter((each) => each !== "")
+    .sort();
   return [
     ...(signals.length === 0 ? [] : [{ LTarget: "${attr.os.signals}", RTarget: signals.join(","), Operand: "set_contains" }]),
     ...(consul ? [{ LTarget: "${attr.consul.version}", RTarget: ">= 1.8.0", Operand: "semver" }] : []),
     ...(providers.has("nomad") ? [{ LTarget: "${attr.nomad.service_discovery}", RTarget: "true", Operand: "=" }] : []),
-    ...(group.Tasks.some((task) => task.Vault !== null) ? [{ LTarget: "${attr.vault.version}", RTarget: ">= 0.6.1", Operand: "semver" }] : []),
+    ...(group.Tasks.some((task) => task.Vault !== null)
+      ? [{ LTarget: "${attr.vault.version}", RTarget: ">= 0.6.1", Operand: "semver" }]
+      : []),
     ...secrets.map((provider) => ({ LTarget: `\${attr.plugins.secrets.${provider}.version}`, RTarget: "", Operand: "is_set" })),
   ];
 }

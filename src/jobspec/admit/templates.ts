@@ -32,7 +32,10 @@ function settleVault(vault: Vault): Vault {
   return { ...vault, ...settleChange(vault), Cluster: vault.Cluster || "default" };
 }
 
-function settleChange({ ChangeMode, ChangeSignal }: Pick<Template, "ChangeMode" | "ChangeSignal">): Pick<Template, "ChangeMode" | "ChangeSignal"> {
+function settleChange({
+  ChangeMode,
+  ChangeSignal,
+}: Pick<Template, "ChangeMode" | "ChangeSignal">): Pick<Template, "ChangeMode" | "ChangeSignal"> {
   const mode = ChangeMode || "restart";
   return { ChangeMode: mode, ChangeSignal: ChangeSignal.toUpperCase() || (mode === "signal" ? SIGNAL_DEFAULT : "") };
 }

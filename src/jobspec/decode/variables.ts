@@ -117,7 +117,15 @@ function declareOld(decoding: Decoding, block: Block, scope: Scope): Declaration
   const { attributes } = readBody(decoding, block.body, scope, () => "attribute");
   return attributes.map((attribute) => {
     const fallback = decoding.evaluate(attribute.expression, scope);
-    return { name: attribute.name, range: attribute.nameRange, type: typeOf(fallback), fallback, hasDefault: true, validations: [], sensitive: false };
+    return {
+      name: attribute.name,
+      range: attribute.nameRange,
+      type: typeOf(fallback),
+      fallback,
+      hasDefault: true,
+      validations: [],
+      sensitive: false,
+    };
   });
 }
 

@@ -49,7 +49,7 @@ interface Line {
 
 function linesUntil(text: string, from: number, marker: string): readonly Line[] {
   const lines: Line[] = [];
-  for (let start = from; start < text.length; ) {
+  for (let start = from; start < text.length;) {
     const newline = text.indexOf("\n", start);
     const end = newline === -1 ? text.length : newline;
     const raw = text.slice(start, end).replace(/\r$/, "");
@@ -91,7 +91,7 @@ function quotedOffset(text: string, from: number, place: PlaceInText): number | 
   opening.lastIndex = from;
   if (!opening.test(text)) return undefined;
   let [line, column] = [1, 1];
-  for (let at = opening.lastIndex; at < text.length && text[at] !== "\n"; ) {
+  for (let at = opening.lastIndex; at < text.length && text[at] !== "\n";) {
     if (line === place.line && column === place.column) return at;
     if (text[at] === '"' || /^[$%]\{/.test(text.slice(at, at + 2))) return undefined;
     const escape = /\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)/y;

@@ -23,7 +23,12 @@ export function callFunction(call: Call, scope: Scope, evaluateIn: Evaluate): Va
     const given = evaluateArguments(call, evaluate);
     scope.allowance?.read(given, call.range);
     const opened = given.map(openDeep);
-    const made = callee.run(...(convertArguments(callee, opened.map(({ value }) => value)) as never[]));
+    const made = callee.run(
+      ...(convertArguments(
+        callee,
+        opened.map(({ value }) => value),
+      ) as never[]),
+    );
     scope.allowance?.read([made], call.range);
     return opened.some(({ marked }) => marked) ? mark(made) : made;
   } catch (thrown) {

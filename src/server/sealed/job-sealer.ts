@@ -134,7 +134,8 @@ export function createJobSealer(context: ServerContext, keyring: Pick<Keyring, "
 function split({ Job, Sensitive }: SensitiveRequest): { readonly job: unknown; readonly parts: readonly Part[]; readonly inside: boolean } {
   const inside = typeof Job === "object" && Job !== null && "Sensitive" in Job ? Job.Sensitive : undefined;
   const job = inside === undefined ? Job : Object.fromEntries(Object.entries(Job as object).filter(([key]) => key !== "Sensitive"));
-  if (inside !== undefined && inside !== null && !Array.isArray(inside)) throw badRequest("Cannot take job: Sensitive must be a list of paths");
+  if (inside !== undefined && inside !== null && !Array.isArray(inside))
+    throw badRequest("Cannot take job: Sensitive must be a list of paths");
   const paths = new Set([...(Sensitive ?? []), ...((inside as readonly unknown[] | null | undefined) ?? [])].map(String));
   return { job, parts: [...paths].map(readPart), inside: Array.isArray(inside) && inside.length > 0 };
 }
@@ -186,7 +187,9 @@ function replaced(text: string, parts: readonly Part[], change: (value: string) 
   let at = 0;
   for (const { start, end } of slices) {
     if (start < at || end < start || end > text.length) {
-      throw badRequest(`Cannot take job: Sensitive names characters ${start} to ${end} in ${parts[0]?.path}, which are not there, or named twice`);
+      throw badRequest(
+        `Cannot take job: Sensitive names characters ${start} to ${end} in ${parts[0]?.path}, which are not there, or named twice`,
+      );
     }
     result += text.slice(at, start) + change(text.slice(start, end));
     at = end;

@@ -12,7 +12,9 @@ export function keptSubmission(submission: JobSubmission, values: ReadonlySet<st
   const texts = [submission.Source, submission.Variables, ...Object.values(submission.VariableFlags)].filter((text) => text !== "");
   if (texts.length === 0) return submission;
   if (unknowing) return null;
-  const told = [...values].filter(({ length }) => length >= TELLING_CHARACTERS).flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+  const told = [...values]
+    .filter(({ length }) => length >= TELLING_CHARACTERS)
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
   return told.some((value) => texts.some((text) => text.includes(value))) ? null : submission;
 }
 

@@ -62,7 +62,9 @@ export function jobsSealedWith(snapshot: Snapshot, keyId: string): boolean {
     if (seen.has(job)) return false;
     seen.add(job);
     return job.TaskGroups.some(({ Tasks }) =>
-      Tasks.some(({ Env, Config, Templates, Secrets }) => sealedNamesIn([Env, Config, Templates, Secrets]).some((each) => each.keyId === keyId)),
+      Tasks.some(({ Env, Config, Templates, Secrets }) =>
+        sealedNamesIn([Env, Config, Templates, Secrets]).some((each) => each.keyId === keyId),
+      ),
     );
   };
   for (const { Namespace, ID } of snapshot.jobs("*")) if (snapshot.jobVersions(Namespace, ID).some(holds)) return true;

@@ -131,7 +131,11 @@ export function createRestartTurns(context: ServerContext): RestartTurns & { clo
   }
 
   function takeAway(ids: readonly AllocationId[]): void {
-    context.report({ level: "warn", message: "restart turns were held too long and are taken away", fields: { allocations: ids.join(" ") } });
+    context.report({
+      level: "warn",
+      message: "restart turns were held too long and are taken away",
+      fields: { allocations: ids.join(" ") },
+    });
     commit(context, { type: "turn-give", AllocationIDs: ids }).catch(() => undefined);
   }
 
@@ -223,7 +227,7 @@ export function createRestartTurns(context: ServerContext): RestartTurns & { clo
       const stopped = new NamedError("CLUSTER_CLOSED", "Cannot give restart turns: the server is shutting down", { statusCode: 503 });
       for (const group of groups.values()) {
         group.timer?.cancel();
-        for (const place of group.places.values()) for (const waiter of [...place.waiters]) waiter.reject(stopped);
+        for (const place of group.places.values()) for (const waiter of place.waiters) waiter.reject(stopped);
       }
       groups.clear();
     },
@@ -231,8 +235,8 @@ export function createRestartTurns(context: ServerContext): RestartTurns & { clo
 }
 
 function answer(place: Place, turn: RestartTurn): void {
-  // A list of its own: who is answered leaves the set.
-  for (const waiter of [...place.waiters]) waiter.resolve(turn);
+  // Who is answered leaves the set, which a loop over it allows.
+  for (const waiter of place.waiters) waiter.resolve(turn);
 }
 
 function holds(snapshot: Snapshot, allocation: Allocation): boolean {

@@ -29,7 +29,12 @@ export function waitWhileRunning(task: string, state: TaskState, nowNs: number):
   }
   const found = lastOf(state, whileRunning);
   if (found === undefined) return undefined;
-  return causeOf("held", task, found, `Task ${quoted(task)} runs with what it had, for ${howLong(nowNs - found.sinceNs)}: ${found.wait.what}`);
+  return causeOf(
+    "held",
+    task,
+    found,
+    `Task ${quoted(task)} runs with what it had, for ${howLong(nowNs - found.sinceNs)}: ${found.wait.what}`,
+  );
 }
 
 interface Found {
@@ -79,7 +84,9 @@ function failureOf(event: TaskEvent, words: string): Wait | undefined {
   if (event.Type !== "Template") return undefined;
   const text = event.Details["template_error"] ?? textOf(event);
   const said = /^Template failed: (.*)$/s.exec(text)?.[1];
-  return said === undefined ? undefined : { key: `render ${said}`, what: `${words}${withoutStop(said)}`, details: { Step: "template", Problem: said } };
+  return said === undefined
+    ? undefined
+    : { key: `render ${said}`, what: `${words}${withoutStop(said)}`, details: { Step: "template", Problem: said } };
 }
 
 function turnOf(event: TaskEvent): Wait | undefined {
@@ -90,7 +97,9 @@ function turnOf(event: TaskEvent): Wait | undefined {
 function tokenOf(event: TaskEvent): Wait | undefined {
   if (event.Type !== "Task hook failed") return undefined;
   const said = /waiting (for \w+, to get the task's token: .*)$/s.exec(textOf(event))?.[1];
-  return said === undefined ? undefined : { key: `token ${event.Details["task_hook"] ?? ""}`, what: withoutStop(said), details: { Step: "token", Problem: said } };
+  return said === undefined
+    ? undefined
+    : { key: `token ${event.Details["task_hook"] ?? ""}`, what: withoutStop(said), details: { Step: "token", Problem: said } };
 }
 
 /** More of the sentence comes. */

@@ -14,7 +14,11 @@ function numberOf(value: Value, what: string): Number3 {
 const real = (number: Number3): number => (number.kind === "float" ? number.real : Number(number.whole));
 
 /** The last argument is the first operand: `5 | subtract 3` is 2. */
-function operation(what: string, whole: (a: bigint, b: bigint) => bigint, floats: ((a: number, b: number) => number) | undefined): Declared {
+function operation(
+  what: string,
+  whole: (a: bigint, b: bigint) => bigint,
+  floats: ((a: number, b: number) => number) | undefined,
+): Declared {
   return takes(["any", "any"], ([right, left]: readonly Value[]) => {
     const [a, b] = [numberOf(left, what), numberOf(right, what)];
     if (a.kind === "float" || b.kind === "float") {
@@ -34,15 +38,32 @@ function choice(what: string, prefersFirst: (a: number | bigint, b: number | big
 }
 
 const integer = (number: Number3): bigint => (number.kind === "float" ? 0n : number.whole);
-const widest = (number: Number3): Value => (number.kind === "float" ? number.real : new GoInteger(number.kind === "uint" ? "uint64" : "int64", number.whole));
+const widest = (number: Number3): Value =>
+  number.kind === "float" ? number.real : new GoInteger(number.kind === "uint" ? "uint64" : "int64", number.whole);
 
 const nonZero = (what: string, divisor: bigint): bigint => (divisor === 0n ? fail(`${what}: the divisor is zero`) : divisor);
 
 export const ARITHMETIC: Readonly<Record<string, Declared>> = {
-  add: operation("add", (a, b) => a + b, (a, b) => a + b),
-  subtract: operation("subtract", (a, b) => a - b, (a, b) => a - b),
-  multiply: operation("multiply", (a, b) => a * b, (a, b) => a * b),
-  divide: operation("divide", (a, b) => a / nonZero("divide", b), (a, b) => a / b),
+  add: operation(
+    "add",
+    (a, b) => a + b,
+    (a, b) => a + b,
+  ),
+  subtract: operation(
+    "subtract",
+    (a, b) => a - b,
+    (a, b) => a - b,
+  ),
+  multiply: operation(
+    "multiply",
+    (a, b) => a * b,
+    (a, b) => a * b,
+  ),
+  divide: operation(
+    "divide",
+    (a, b) => a / nonZero("divide", b),
+    (a, b) => a / b,
+  ),
   modulo: operation("modulo", (a, b) => a % nonZero("modulo", b), undefined),
   minimum: choice("minimum", (a, b) => a < b),
   maximum: choice("maximum", (a, b) => a > b),

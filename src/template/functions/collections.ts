@@ -52,7 +52,9 @@ function byPort([services]: readonly Value[]): Value {
 /** `byMeta "version,shard|int"`: values of these, joined by "_"; numbers with five digits. */
 function byMeta([fields, services]: readonly Value[]): Value {
   const names = (fields as string).split(",");
-  const groups = grouped(listOf(services, "byMeta"), (item) => [names.map((name) => metaPart(name, memberOf(item, "ServiceMeta"))).join("_")]);
+  const groups = grouped(listOf(services, "byMeta"), (item) => [
+    names.map((name) => metaPart(name, memberOf(item, "ServiceMeta"))).join("_"),
+  ]);
   const slices = [...groups].map(([key, items]) => [key, new GoSlice("[]*dependency.HealthService", items)] as const);
   return mapOf(slices, "map[string][]*dependency.HealthService");
 }
@@ -64,7 +66,10 @@ function metaPart(name: string, meta: Value): string {
   const value = typeof found === "string" && found !== "" ? found : numeric ? "0" : `_no_${bare}_`;
   if (numeric && !/^[+-]?\d{1,18}$/.test(value)) return fail("byMeta: a value that is to be a number is none");
   const number = Number(value);
-  return (numeric ? (number < 0 ? `-${String(-number).padStart(4, "0")}` : String(number).padStart(5, "0")) : value).replace(/[^a-zA-Z0-9_-]/g, "_");
+  return (numeric ? (number < 0 ? `-${String(-number).padStart(4, "0")}` : String(number).padStart(5, "0")) : value).replace(
+    /[^a-zA-Z0-9_-]/g,
+    "_",
+  );
 }
 
 /** "redis/a/b" under redis as "a/b"; what has nothing below it is left out. */
@@ -78,7 +83,10 @@ function byKey([pairs]: readonly Value[]): Value {
     groups.set(top, group.set(key, pair instanceof GoStruct ? withField(pair, "Key", key) : pair));
   }
   const inner = "map[string]*dependency.KeyPair";
-  return mapOf([...groups].map(([top, entries]) => [top, mapOf(entries, inner)]), `map[string]${inner}`);
+  return mapOf(
+    [...groups].map(([top, entries]) => [top, mapOf(entries, inner)]),
+    `map[string]${inner}`,
+  );
 }
 
 const withField = (struct: GoStruct, name: string, value: Value): GoStruct =>
@@ -128,12 +136,18 @@ const folded = (map: Unfolded): GoMap => mapOf([...map].map(([key, value]) => [k
 
 function explode([pairs]: readonly Value[]): Value {
   const items = itemsOf(pairs) ?? [];
-  return unfold(items.map((pair) => [String(memberOf(pair, "Key") ?? ""), memberOf(pair, "Value")]), "explode");
+  return unfold(
+    items.map((pair) => [String(memberOf(pair, "Key") ?? ""), memberOf(pair, "Value")]),
+    "explode",
+  );
 }
 
 function explodeMap([map]: readonly Value[]): Value {
   const entries = [...(map as GoMap).entries].map(([key, value]) => [String(key), value] as const);
-  return unfold(entries.toSorted(([a], [b]) => compareText(a, b)), "explodeMap");
+  return unfold(
+    entries.toSorted(([a], [b]) => compareText(a, b)),
+    "explodeMap",
+  );
 }
 
 /** What the first lacks (or has empty) comes from the second; `override`: the second wins. Maps are merged in depth; nil is nothing to add. */

@@ -65,10 +65,23 @@ const NODE_SERVICE = struct(
   { ID: text, Service: text, Tags: tags, Meta: textMap, Port: whole, Address: text, EnableTagOverride: flag },
   { pointer: true },
 );
-const CATALOG_NODE = struct("dependency.CatalogNode", { Node: maybe(NODE), Services: list("[]*dependency.CatalogNodeService", NODE_SERVICE) }, { pointer: true });
+const CATALOG_NODE = struct(
+  "dependency.CatalogNode",
+  { Node: maybe(NODE), Services: list("[]*dependency.CatalogNodeService", NODE_SERVICE) },
+  { pointer: true },
+);
 const ROOT = struct(
   "api.CARoot",
-  { ID: text, Name: text, RootCertPEM: text, Active: flag, NotBefore: maybeTime, NotAfter: maybeTime, CreateIndex: INDEX, ModifyIndex: INDEX },
+  {
+    ID: text,
+    Name: text,
+    RootCertPEM: text,
+    Active: flag,
+    NotBefore: maybeTime,
+    NotAfter: maybeTime,
+    CreateIndex: INDEX,
+    ModifyIndex: INDEX,
+  },
   { pointer: true, json: { RootCertPEM: { name: "RootCert" }, NotBefore: { omitEmpty: true }, NotAfter: { omitEmpty: true } } },
 );
 const LEAF = struct(
@@ -160,7 +173,9 @@ function keyExistsGet([path = ""]: readonly string[], looking: Looking): Value {
   if (path === "") return KEY_EXISTS({});
   const thing = keyThing(path, "keyExistsGet");
   const value = looking.fact(thing)?.value;
-  return KEY_EXISTS(value === undefined ? { Path: thing.name, Key: thing.name } : { Path: thing.name, Key: thing.name, Value: value, Exists: true });
+  return KEY_EXISTS(
+    value === undefined ? { Path: thing.name, Key: thing.name } : { Path: thing.name, Key: thing.name, Value: value, Exists: true },
+  );
 }
 
 /** `ls` leaves what lies deeper, `tree` does not; the safe forms do not take nothing for an answer. */
@@ -176,13 +191,15 @@ function keys(what: string, deep: boolean, emptyIsFine: boolean): Declared {
   });
 }
 
-const belongs = (path: string, deep: boolean): boolean => (deep ? path.slice(path.lastIndexOf("/") + 1) !== "" : path !== "" && !path.includes("/"));
+const belongs = (path: string, deep: boolean): boolean =>
+  deep ? path.slice(path.lastIndexOf("/") + 1) !== "" : path !== "" && !path.includes("/");
 
 function service(what: string, connect: boolean): Declared {
   return takesMany(["string"], 0, (args: readonly string[], looking) => {
     if (args[0] === undefined || args[0] === "") return SERVICES([]);
     const { name = "", status, ...options } = parseQuery("service", args.join("|"), what);
-    if (options["peer"] !== undefined && options["sameness-group"] !== undefined) fail(`${what}: peer and sameness-group cannot both be said`);
+    if (options["peer"] !== undefined && options["sameness-group"] !== undefined)
+      fail(`${what}: peer and sameness-group cannot both be said`);
     const statuses = statusesOf(status, what);
     const all = { ...options, ...(statuses === "passing" ? {} : { status: statuses }), ...(connect ? { connect: "true" } : {}) };
     return look(looking, consul("service", name, all), SERVICES);
@@ -191,7 +208,9 @@ function service(what: string, connect: boolean): Declared {
 
 /** A list that takes its "?ns=…@dc" as its only argument, or none. */
 function catalog(what: string, kind: string, form: "services" | "nodes" | "peerings", shape: Shape): Declared {
-  return takesMany(["string"], 0, (args: readonly string[], looking) => look(looking, consul(kind, "", parseQuery(form, args.join(""), what)), shape));
+  return takesMany(["string"], 0, (args: readonly string[], looking) =>
+    look(looking, consul(kind, "", parseQuery(form, args.join(""), what)), shape),
+  );
 }
 
 function node(args: readonly string[], looking: Looking): Value {
@@ -227,7 +246,12 @@ export const CONSUL_FUNCTIONS: Readonly<Record<string, Declared>> = {
   datacenters: takesMany(["bool"], 0, datacenters, 1),
   peerings: catalog("peerings", "peerings", "peerings", PEERINGS),
   partitions: takes([], (_, looking) => look(looking, consul("partitions", ""), PARTITIONS)),
-  exportedServices: takesMany(["string"], 0, ([name]: readonly string[], looking) => look(looking, consul("exported", "", inPartition(name)), EXPORTS), 1),
+  exportedServices: takesMany(
+    ["string"],
+    0,
+    ([name]: readonly string[], looking) => look(looking, consul("exported", "", inPartition(name)), EXPORTS),
+    1,
+  ),
   importedServices: takes(["string"], ([name]: readonly string[], looking) => {
     if (name === "") fail("importedServices: the partition's name is missing");
     return look(looking, consul("imported", "", inPartition(name)), IMPORTS);

@@ -25,7 +25,9 @@ function parseUnsigned(text: string): Value {
 }
 
 export const CONVERSIONS: Readonly<Record<string, Declared>> = {
-  parseBool: text1((text) => (Object.hasOwn(BOOLEANS, text) ? (BOOLEANS[text] as boolean) : fail("parseBool: the text is neither true nor false"))),
+  parseBool: text1((text) =>
+    Object.hasOwn(BOOLEANS, text) ? (BOOLEANS[text] as boolean) : fail("parseBool: the text is neither true nor false"),
+  ),
   parseFloat: text1((text) => (text === "" ? 0 : (readFloat(text) ?? fail("parseFloat: the text is not a number")))),
   parseInt: text1((text) => int64(parseWhole(text, "parseInt"))),
   parseJSON: text1((text) => readJson(text, "parseJSON")),

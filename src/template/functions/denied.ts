@@ -17,6 +17,8 @@ export function denialBy(denied: readonly string[]): (name: string) => string | 
   const isDenied = deniedBy(denied);
   return (name) => {
     if (NEVER_ALLOWED.includes(name)) return "Templates run no programs and write no other files: let the task do it";
-    return isDenied(name) ? "Leave it out, or take it from client { template { function_denylist = […] } } of every agent, servers' too" : undefined;
+    return isDenied(name)
+      ? "Leave it out, or take it from client { template { function_denylist = […] } } of every agent, servers' too"
+      : undefined;
   };
 }

@@ -169,20 +169,44 @@ class Translation {
     if (rest.startsWith("\\")) return this.#escape(true);
     const literal = this.#take(String.fromCodePoint(this.#text.codePointAt(this.#at) as number).length);
     // A hyphen is a range only between single characters.
-    if (literal === "-") return /^-(?:\\[dwsDWSpP]|\[:)/.test(rest) || rest[1] === "]" || before === "[" || before === "[^" || /\\[dwDWpP](?:\{\w+\})?$/.test(before) ? "\\-" : "-";
+    if (literal === "-")
+      return /^-(?:\\[dwsDWSpP]|\[:)/.test(rest) ||
+        rest[1] === "]" ||
+        before === "[" ||
+        before === "[^" ||
+        /\\[dwDWpP](?:\{\w+\})?$/.test(before)
+        ? "\\-"
+        : "-";
     return literal === "]" || literal === "[" || literal === "/" ? `\\${literal}` : literal;
   }
 }
 
 function escapedLetter(letter: string, inClass: boolean): string {
   switch (letter) {
-    case "A": return String.raw`(?<![\s\S])`;
-    case "z": return String.raw`(?![\s\S])`;
-    case "s": return inClass ? SPACE : `[${SPACE}]`;
-    case "S": return inClass ? fail("") : `[^${SPACE}]`;
-    case "a": return String.raw`\x07`;
-    case "d": case "D": case "w": case "W": case "b": case "B": case "n": case "r": case "t": case "f": case "v": return `\\${letter}`;
-    default: break;
+    case "A":
+      return String.raw`(?<![\s\S])`;
+    case "z":
+      return String.raw`(?![\s\S])`;
+    case "s":
+      return inClass ? SPACE : `[${SPACE}]`;
+    case "S":
+      return inClass ? fail("") : `[^${SPACE}]`;
+    case "a":
+      return String.raw`\x07`;
+    case "d":
+    case "D":
+    case "w":
+    case "W":
+    case "b":
+    case "B":
+    case "n":
+    case "r":
+    case "t":
+    case "f":
+    case "v":
+      return `\\${letter}`;
+    default:
+      break;
   }
   if (/[A-Za-z0-9]/.test(letter)) throw new SyntaxError("an escape it does not know");
   if (SYNTAX.test(letter) || (inClass && letter === "-")) return `\\${letter}`;
@@ -219,10 +243,13 @@ export function replaceMatches(pattern: RegExp, text: string, replacement: strin
 }
 
 function expanded(replacement: string, match: RegExpExecArray): string {
-  return replacement.replace(/\$(?:\$|\{([^}]*)\}|([\p{L}\p{Nd}_]+))/gu, (whole: string, braced: string | undefined, bare: string | undefined) => {
-    if (whole === "$$") return "$";
-    const name = braced ?? (bare as string);
-    if (/^\d+$/.test(name)) return match[Number(name)] ?? "";
-    return match.groups?.[name] ?? "";
-  });
+  return replacement.replace(
+    /\$(?:\$|\{([^}]*)\}|([\p{L}\p{Nd}_]+))/gu,
+    (whole: string, braced: string | undefined, bare: string | undefined) => {
+      if (whole === "$$") return "$";
+      const name = braced ?? (bare as string);
+      if (/^\d+$/.test(name)) return match[Number(name)] ?? "";
+      return match.groups?.[name] ?? "";
+    },
+  );
 }

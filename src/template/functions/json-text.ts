@@ -19,7 +19,8 @@ export function jsonText(value: Value, style: JsonStyle, depth = 0): string {
   if (depth > DEPTH_MAX) fail("a value nested too deeply for JSON");
   if (value === null || value === undefined) return "null";
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
-  if (typeof value === "number") return Number.isFinite(value) ? (Object.is(value, -0) ? "-0" : String(value)) : fail("JSON has no such number (NaN or infinite)");
+  if (typeof value === "number")
+    return Number.isFinite(value) ? (Object.is(value, -0) ? "-0" : String(value)) : fail("JSON has no such number (NaN or infinite)");
   if (value instanceof GoInteger) return String(value.value);
   if (value instanceof JsonNumber) return value.text === "" ? "0" : value.text;
   if (typeof value === "string" || value instanceof GoText) return jsonString(textOfValue(value), style.escapeHtml);
@@ -27,7 +28,15 @@ export function jsonText(value: Value, style: JsonStyle, depth = 0): string {
   if (value instanceof GoMap) return mapText(value, style, depth);
   if (value instanceof GoStruct) return structText(value, style, depth);
   const items = itemsOf(value);
-  return items === undefined ? fail("functions cannot be written as JSON") : wrapped("[", items.map((item) => jsonText(item, style, depth + 1)), "]", style, depth);
+  return items === undefined
+    ? fail("functions cannot be written as JSON")
+    : wrapped(
+        "[",
+        items.map((item) => jsonText(item, style, depth + 1)),
+        "]",
+        style,
+        depth,
+      );
 }
 
 function mapText(map: GoMap, style: JsonStyle, depth: number): string {
@@ -43,7 +52,9 @@ function structText(value: GoStruct, style: JsonStyle, depth: number): string {
   const tags = value instanceof ShapedStruct ? value.jsonFields : {};
   const members = [...value.fields]
     .filter(([name, field]) => !(tags[name]?.omitEmpty === true && isEmpty(field)))
-    .map(([name, field]) => member(tags[name]?.name ?? name, tags[name]?.nullWhenEmpty === true && isEmpty(field) ? null : field, style, depth));
+    .map(([name, field]) =>
+      member(tags[name]?.name ?? name, tags[name]?.nullWhenEmpty === true && isEmpty(field) ? null : field, style, depth),
+    );
   return wrapped("{", members, "}", style, depth);
 }
 
@@ -52,12 +63,23 @@ const member = (key: string, value: Value, style: JsonStyle, depth: number): str
 
 function wrapped(open: string, members: readonly string[], close: string, { indent }: JsonStyle, depth: number): string {
   if (members.length === 0) return open + close;
-  const body = indent === "" ? members.join(",") : `\n${indent.repeat(depth + 1)}${members.join(`,\n${indent.repeat(depth + 1)}`)}\n${indent.repeat(depth)}`;
+  const body =
+    indent === ""
+      ? members.join(",")
+      : `\n${indent.repeat(depth + 1)}${members.join(`,\n${indent.repeat(depth + 1)}`)}\n${indent.repeat(depth)}`;
   allowLength(body.length);
   return open + body + close;
 }
 
-const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", '"': '\\"', "\\": "\\\\" };
+const SHORT: Readonly<Record<string, string>> = {
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\b": "\\b",
+  "\f": "\\f",
+  '"': '\\"',
+  "\\": "\\\\",
+};
 
 // eslint-disable-next-line no-control-regex
 const PLAIN = /[\0-\x1f"\\\u2028\u2029\udc80-\udcff]/gu;

@@ -13,7 +13,10 @@ const SERVICE = struct(
   { pointer: true },
 );
 const SERVICES = list("[]*dependency.NomadService", SERVICE);
-const SNIPPETS = list("[]*dependency.NomadServicesSnippet", struct("dependency.NomadServicesSnippet", { Name: text, Tags: tags }, { pointer: true }));
+const SNIPPETS = list(
+  "[]*dependency.NomadServicesSnippet",
+  struct("dependency.NomadServicesSnippet", { Name: text, Tags: tags }, { pointer: true }),
+);
 
 /** Nanoseconds since 1970 that print as a time. */
 const nanoTime: Shape = (json) => {
@@ -50,7 +53,17 @@ function itemsOf(json: unknown): GoMap {
   ];
   const values = items.map(([, value]) => text(value));
   const methods: Methods = new Map<string, Declared>([
-    ["Keys", takes([], () => new Slice("[]string", items.map(([key]) => key)))],
+    [
+      "Keys",
+      takes(
+        [],
+        () =>
+          new Slice(
+            "[]string",
+            items.map(([key]) => key),
+          ),
+      ),
+    ],
     ["Values", takes([], () => new Slice("[]string", values))],
     ["Tuples", takes([], () => new Slice("[]struct { K string; V string }", items.map(tuple)))],
     ["ItemsMap", takes([], () => new GoMap(new Map<Key, Value>(items.map(([key, value]) => [key, text(value)]))))],
@@ -62,13 +75,22 @@ function itemsOf(json: unknown): GoMap {
 }
 
 const tuple = ([key, value]: readonly [string, unknown]): Value =>
-  new GoStruct("struct { K string; V string }", new Map<string, Value>([["K", key], ["V", text(value)]]));
+  new GoStruct(
+    "struct { K string; V string }",
+    new Map<string, Value>([
+      ["K", key],
+      ["V", text(value)],
+    ]),
+  );
 
 export class VariableItem extends StandInStruct {}
 
 function item(key: string, value: string, above: readonly [string, Declared][]): Value {
   const methods: Methods = new Map([["String", takes([], () => value)], ...above]);
-  const fields = new Map<string, Value>([["Key", key], ["Value", value]]);
+  const fields = new Map<string, Value>([
+    ["Key", key],
+    ["Value", value],
+  ]);
   return new VariableItem("dependency.NomadVarItem", fields, value, { methods, text: () => value });
 }
 

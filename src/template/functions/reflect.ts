@@ -64,7 +64,9 @@ export function deepEqual(a: Value, b: Value): boolean {
   if (a instanceof GoMap && b instanceof GoMap) return sameEntries(a.entries, b.entries);
   if (a instanceof GoStruct && b instanceof GoStruct) return a.text?.() === b.text?.() && sameEntries(a.fields, b.fields);
   const [left, right] = [itemsOf(a ?? null), itemsOf(b ?? null)];
-  return left !== undefined && right !== undefined && left.length === right.length && left.every((item, index) => deepEqual(item, right[index]));
+  return (
+    left !== undefined && right !== undefined && left.length === right.length && left.every((item, index) => deepEqual(item, right[index]))
+  );
 }
 
 function sameEntries(a: ReadonlyMap<Key, Value>, b: ReadonlyMap<Key, Value>): boolean {

@@ -29,7 +29,12 @@ export class ShapedStruct extends GoStruct {
 /** A struct that another value stands for in JSON. */
 export class StandInStruct extends GoStruct {
   readonly standIn: Value;
-  constructor(typeName: string, fields: ReadonlyMap<string, Value>, standIn: Value, options: ConstructorParameters<typeof GoStruct>[2] = {}) {
+  constructor(
+    typeName: string,
+    fields: ReadonlyMap<string, Value>,
+    standIn: Value,
+    options: ConstructorParameters<typeof GoStruct>[2] = {},
+  ) {
     super(typeName, fields, options);
     this.standIn = standIn;
   }
@@ -75,7 +80,11 @@ export interface StructShape {
   readonly json?: Readonly<Record<string, JsonField>>;
 }
 
-export function struct(typeName: string, fields: Readonly<Record<string, Shape>>, { methods, pointer = false, text: written, json: tags }: StructShape = {}): Shape {
+export function struct(
+  typeName: string,
+  fields: Readonly<Record<string, Shape>>,
+  { methods, pointer = false, text: written, json: tags }: StructShape = {},
+): Shape {
   const shapes = Object.entries(fields);
   return (json) => {
     const given = new Map(entriesOf(json));
@@ -85,7 +94,9 @@ export function struct(typeName: string, fields: Readonly<Record<string, Shape>>
       ...(methods === undefined ? {} : { methods: methods(values) }),
       ...(written === undefined ? {} : { text: () => written(values) }),
     };
-    return tags === undefined ? new GoStruct(typeName, values, options) : new ShapedStruct(typeName, values, { ...options, jsonFields: tags });
+    return tags === undefined
+      ? new GoStruct(typeName, values, options)
+      : new ShapedStruct(typeName, values, { ...options, jsonFields: tags });
   };
 }
 
@@ -95,7 +106,8 @@ export const maybe =
   (json) =>
     json === null || json === undefined ? null : shape(json);
 
-const entriesOf = (json: unknown): [string, unknown][] => (typeof json === "object" && json !== null && !Array.isArray(json) ? Object.entries(json) : []);
+const entriesOf = (json: unknown): [string, unknown][] =>
+  typeof json === "object" && json !== null && !Array.isArray(json) ? Object.entries(json) : [];
 
 const JSON_NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 

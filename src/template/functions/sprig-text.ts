@@ -31,7 +31,8 @@ export const texts = (items: readonly string[]): GoSlice => new GoSlice("[]strin
 const given = (args: readonly Value[]): readonly Value[] => args.filter((arg) => arg !== null && arg !== undefined);
 
 const text1 = (call: (text: string) => Value): Declared => takes(["string"], ([text = ""]: Texts) => call(text));
-const text2 = (call: (first: string, text: string) => Value): Declared => takes(["string", "string"], ([first = "", text = ""]: Texts) => call(first, text));
+const text2 = (call: (first: string, text: string) => Value): Declared =>
+  takes(["string", "string"], ([first = "", text = ""]: Texts) => call(first, text));
 const count1 = (call: (count: number, text: string) => Value): Declared =>
   takes(["int", "string"], ([count, text]: readonly Value[]) => call(Number(count), text as string));
 
@@ -63,7 +64,10 @@ function repeat(count: number, text: string): string {
 
 function split(separator: string, text: string, count = Number.POSITIVE_INFINITY): Value {
   const parts = count < 0 ? splitText(text, separator) : limited(splitText(text, separator), separator, count);
-  return mapOf(parts.map((part, index) => [`_${index}`, part]), "map[string]string");
+  return mapOf(
+    parts.map((part, index) => [`_${index}`, part]),
+    "map[string]string",
+  );
 }
 
 function limited(parts: readonly string[], separator: string, count: number): readonly string[] {
@@ -82,10 +86,18 @@ function words(text: string, connector: string): string {
 }
 
 function camelCase(text: string): string {
-  return text.replace(/(^|[\s_-]+)([^\s_-])/g, (_, before: string, rune: string, offset: number) => (offset === 0 ? before : "") + toUpper(rune));
+  return text.replace(
+    /(^|[\s_-]+)([^\s_-])/g,
+    (_, before: string, rune: string, offset: number) => (offset === 0 ? before : "") + toUpper(rune),
+  );
 }
 
-const firstOfWords = (text: string): string => text.trim().split(/\s+/).map((word) => [...word][0] ?? "").join("");
+const firstOfWords = (text: string): string =>
+  text
+    .trim()
+    .split(/\s+/)
+    .map((word) => [...word][0] ?? "")
+    .join("");
 const title = (text: string): string => text.replace(/(?<![\p{L}\p{N}_])\p{L}/gu, toUpper);
 const swapCase = (text: string): string => Array.from(text, (rune) => (rune === toUpper(rune) ? toLower(rune) : toUpper(rune))).join("");
 
@@ -153,13 +165,16 @@ function splitBy(pattern: string, text: string, count: number): string[] {
   return [...parts, text.slice(from)];
 }
 
-const both = (names: readonly string[], declared: Declared): readonly (readonly [string, Declared])[] => names.map((name) => [name, declared]);
+const both = (names: readonly string[], declared: Declared): readonly (readonly [string, Declared])[] =>
+  names.map((name) => [name, declared]);
 const pattern3 = (literal: boolean): Declared =>
   takes(["string", "string", "string"], ([pattern = "", text = "", replacement = ""]: Texts) =>
     replaceMatches(goPattern(pattern, "sprig_regexReplaceAll"), text, replacement, literal),
   );
 const patternCount = (call: (pattern: string, text: string, count: number) => string[]): Declared =>
-  takes(["string", "string", "int"], ([pattern, text, count]: readonly Value[]) => texts(call(pattern as string, text as string, Number(count))));
+  takes(["string", "string", "int"], ([pattern, text, count]: readonly Value[]) =>
+    texts(call(pattern as string, text as string, Number(count))),
+  );
 
 export const SPRIG_TEXT: readonly (readonly [string, Declared])[] = [
   ["trim", text1(trimSpace)],
@@ -171,7 +186,10 @@ export const SPRIG_TEXT: readonly (readonly [string, Declared])[] = [
   ["repeat", count1(repeat)],
   ["trunc", count1(truncated)],
   ["abbrev", count1(abbreviated)],
-  ...both(["trimall", "trimAll"], text2((cutset, text) => trimSet(text, cutset))),
+  ...both(
+    ["trimall", "trimAll"],
+    text2((cutset, text) => trimSet(text, cutset)),
+  ),
   ["trimSuffix", text2((suffix, text) => trimSuffix(text, suffix))],
   ["trimPrefix", text2((prefix, text) => trimPrefix(text, prefix))],
   ["nospace", text1((text) => text.replace(/\s/g, ""))],
@@ -181,13 +199,39 @@ export const SPRIG_TEXT: readonly (readonly [string, Declared])[] = [
   ["kebabcase", text1((text) => words(text, "-"))],
   ["camelcase", text1(camelCase)],
   ["wrap", count1((width, text) => wrapped(width, text))],
-  ["wrapWith", takes(["int", "string", "string"], ([width, end, text]: readonly Value[]) => wrapped(Number(width), text as string, end as string, true))],
+  [
+    "wrapWith",
+    takes(["int", "string", "string"], ([width, end, text]: readonly Value[]) =>
+      wrapped(Number(width), text as string, end as string, true),
+    ),
+  ],
   ["contains", text2((part, text) => text.includes(part))],
   ["hasPrefix", text2((prefix, text) => text.startsWith(prefix))],
   ["hasSuffix", text2((suffix, text) => text.endsWith(suffix))],
-  ["quote", takesMany(["any"], 0, (args: readonly Value[]) => given(args).map((arg) => sprintf("%q", [textFor(arg)])).join(" "))],
-  ["squote", takesMany(["any"], 0, (args: readonly Value[]) => given(args).map((arg) => sprintf("'%v'", [arg])).join(" "))],
-  ["cat", takesMany(["any"], 0, (args: readonly Value[]) => given(args).map((arg) => sprintf("%v", [arg])).join(" "))],
+  [
+    "quote",
+    takesMany(["any"], 0, (args: readonly Value[]) =>
+      given(args)
+        .map((arg) => sprintf("%q", [textFor(arg)]))
+        .join(" "),
+    ),
+  ],
+  [
+    "squote",
+    takesMany(["any"], 0, (args: readonly Value[]) =>
+      given(args)
+        .map((arg) => sprintf("'%v'", [arg]))
+        .join(" "),
+    ),
+  ],
+  [
+    "cat",
+    takesMany(["any"], 0, (args: readonly Value[]) =>
+      given(args)
+        .map((arg) => sprintf("%v", [arg]))
+        .join(" "),
+    ),
+  ],
   ["indent", count1(indent)],
   ["nindent", count1((count, text) => `\n${indent(count, text)}`)],
   ["replace", takes(["string", "string", "string"], ([from = "", to = "", text = ""]: Texts) => joined(replaced(text, from, to)))],
@@ -200,20 +244,49 @@ export const SPRIG_TEXT: readonly (readonly [string, Declared])[] = [
   ["toStrings", takes(["any"], ([value]: readonly Value[]) => texts(textsFor(value)))],
   ["split", text2((separator, text) => split(separator, text))],
   ["splitList", text2((separator, text) => texts(splitText(text, separator)))],
-  ["splitn", takes(["string", "int", "string"], ([separator, count, text]: readonly Value[]) => split(separator as string, text as string, Number(count)))],
+  [
+    "splitn",
+    takes(["string", "int", "string"], ([separator, count, text]: readonly Value[]) =>
+      split(separator as string, text as string, Number(count)),
+    ),
+  ],
   ["join", takes(["string", "any"], ([separator, list]: readonly Value[]) => textsFor(list).join(separator as string))],
   ["b64enc", text1((text) => Buffer.from(bytesOf(text)).toString("base64"))],
   ["b64dec", text1((text) => textOf(Buffer.from(text, "base64")))],
   ["b32enc", text1(base32)],
   ["b32dec", text1(fromBase32)],
-  ...both(["base", "osBase"], text1((path) => (path === "" ? "." : posix.basename(path) || "/"))),
-  ...both(["dir", "osDir"], text1((path) => posix.normalize(posix.dirname(path)))),
-  ...both(["clean", "osClean"], text1((path) => (posix.normalize(path).length > 1 ? posix.normalize(path).replace(/\/$/, "") : posix.normalize(path)))),
-  ...both(["ext", "osExt"], text1((path) => /\.[^./]*$/.exec(path)?.[0] ?? "")),
-  ...both(["isAbs", "osIsAbs"], text1((path) => path.startsWith("/"))),
-  ...both(["regexMatch", "mustRegexMatch"], text2((pattern, text) => goPattern(pattern, "sprig_regexMatch").test(text))),
-  ...both(["regexFind", "mustRegexFind"], text2((pattern, text) => found(pattern, text, 1, "sprig_regexFind")[0] ?? "")),
-  ...both(["regexFindAll", "mustRegexFindAll"], patternCount((pattern, text, count) => found(pattern, text, count, "sprig_regexFindAll"))),
+  ...both(
+    ["base", "osBase"],
+    text1((path) => (path === "" ? "." : posix.basename(path) || "/")),
+  ),
+  ...both(
+    ["dir", "osDir"],
+    text1((path) => posix.normalize(posix.dirname(path))),
+  ),
+  ...both(
+    ["clean", "osClean"],
+    text1((path) => (posix.normalize(path).length > 1 ? posix.normalize(path).replace(/\/$/, "") : posix.normalize(path))),
+  ),
+  ...both(
+    ["ext", "osExt"],
+    text1((path) => /\.[^./]*$/.exec(path)?.[0] ?? ""),
+  ),
+  ...both(
+    ["isAbs", "osIsAbs"],
+    text1((path) => path.startsWith("/")),
+  ),
+  ...both(
+    ["regexMatch", "mustRegexMatch"],
+    text2((pattern, text) => goPattern(pattern, "sprig_regexMatch").test(text)),
+  ),
+  ...both(
+    ["regexFind", "mustRegexFind"],
+    text2((pattern, text) => found(pattern, text, 1, "sprig_regexFind")[0] ?? ""),
+  ),
+  ...both(
+    ["regexFindAll", "mustRegexFindAll"],
+    patternCount((pattern, text, count) => found(pattern, text, count, "sprig_regexFindAll")),
+  ),
   ...both(["regexReplaceAll", "mustRegexReplaceAll"], pattern3(false)),
   ...both(["regexReplaceAllLiteral", "mustRegexReplaceAllLiteral"], pattern3(true)),
   ...both(["regexSplit", "mustRegexSplit"], patternCount(splitBy)),

@@ -32,12 +32,15 @@ function floatFor(value: Value): number {
   return kind === "string" ? (readFloat(textFor(value)) ?? 0) : 0;
 }
 
-const wholes = (fold: (a: bigint, b: bigint) => bigint): Declared => takesMany(["any"], 1, (args: Args) => int64(args.map(wholeFor).reduce((a, b) => BigInt.asIntN(64, fold(a, b)))));
-const floats = (fold: (a: number, b: number) => number): Declared => takesMany(["any"], 1, (args: Args) => exact(args.map(floatFor).reduce(fold)));
+const wholes = (fold: (a: bigint, b: bigint) => bigint): Declared =>
+  takesMany(["any"], 1, (args: Args) => int64(args.map(wholeFor).reduce((a, b) => BigInt.asIntN(64, fold(a, b)))));
+const floats = (fold: (a: number, b: number) => number): Declared =>
+  takesMany(["any"], 1, (args: Args) => exact(args.map(floatFor).reduce(fold)));
 /** Sprig counts in decimals: 0.1 and 0.2 are 0.3. */
 const exact = (value: number): number => (Number.isFinite(value) ? Number(value.toPrecision(15)) : value);
 const nonZero = (value: bigint): bigint => (value === 0n ? fail("the divisor is zero") : value);
-const whole2 = (call: (a: bigint, b: bigint) => bigint): Declared => takes(["any", "any"], ([a, b]: Args) => int64(call(wholeFor(a), wholeFor(b))));
+const whole2 = (call: (a: bigint, b: bigint) => bigint): Declared =>
+  takes(["any", "any"], ([a, b]: Args) => int64(call(wholeFor(a), wholeFor(b))));
 const float1 = (call: (value: number) => number): Declared => takes(["any"], ([value]: Args) => call(floatFor(value)));
 
 function steps(from: number, to: number, step: number): bigint[] {
@@ -52,7 +55,12 @@ const ints = (items: readonly bigint[]): GoSlice => new GoSlice("[]int", items);
 function sequence(args: Args): Value {
   const [first = 0, second = 0, third = 0] = args.map(Number);
   if (args.length === 0 || args.length > 3) return "";
-  const [from, step, to] = args.length === 1 ? [1, first < 1 ? -1 : 1, first] : args.length === 2 ? [first, second < first ? -1 : 1, second] : [first, second, third];
+  const [from, step, to] =
+    args.length === 1
+      ? [1, first < 1 ? -1 : 1, first]
+      : args.length === 2
+        ? [first, second < first ? -1 : 1, second]
+        : [first, second, third];
   if (to < from && step > 0) return "";
   return steps(from, to + (to < from ? -1 : 1), step).join(" ");
 }
@@ -63,7 +71,8 @@ function round([value, places, at]: Args): Value {
   return (digit - Math.trunc(digit) >= ((at as number | undefined) ?? 0.5) ? Math.ceil(digit) : Math.floor(digit)) / power;
 }
 
-const listOf = (value: Value, what: string): readonly Value[] => itemsOf(value ?? null) ?? fail(`sprig_${what}: a list is wanted, not ${typeNameOf(value)}`);
+const listOf = (value: Value, what: string): readonly Value[] =>
+  itemsOf(value ?? null) ?? fail(`sprig_${what}: a list is wanted, not ${typeNameOf(value)}`);
 const list1 = (name: string, call: (items: readonly Value[]) => Value): readonly (readonly [string, Declared])[] => {
   const declared = takes(["any"], ([list]: Args) => call(listOf(list, name)));
   return both(name, declared);
@@ -104,7 +113,10 @@ const entries = (map: Value): Map<Key, Value> => (map as GoMap).entries as Map<K
 const sortedEntries = (map: Value): [Key, Value][] => [...entries(map)].toSorted(([a], [b]) => compareText(String(a), String(b)));
 
 function dict(args: Args): Value {
-  const pairs = Array.from({ length: Math.ceil(args.length / 2) }, (_, index): [Key, Value] => [textFor(args[2 * index]), 2 * index + 1 < args.length ? (args[2 * index + 1] ?? null) : ""]);
+  const pairs = Array.from({ length: Math.ceil(args.length / 2) }, (_, index): [Key, Value] => [
+    textFor(args[2 * index]),
+    2 * index + 1 < args.length ? (args[2 * index + 1] ?? null) : "",
+  ]);
   return mapOf(pairs);
 }
 
@@ -138,7 +150,9 @@ const merge = (override: boolean): Declared =>
   });
 
 const kept = (wanted: boolean): Declared =>
-  takesMany(["map", "string"], 1, ([map, ...keys]: Args) => mapOf([...entries(map)].filter(([key]) => keys.includes(key as string) === wanted)));
+  takesMany(["map", "string"], 1, ([map, ...keys]: Args) =>
+    mapOf([...entries(map)].filter(([key]) => keys.includes(key as string) === wanted)),
+  );
 
 function fromJson(text: string): Value {
   allowParsed(text);
@@ -162,14 +176,35 @@ function goKind(value: Value): string {
 
 /** Of a duration, the largest unit it is more than one of. */
 function durationRound([value]: Args, nowMs: number): string {
-  const ns = value instanceof TimeValue ? nowMs * 1e6 - Number(value.unixNs) : typeof value === "string" ? (parseDuration(value) ?? 0) : value instanceof GoInteger ? Number(value.value) : 0;
-  const units: readonly (readonly [string, number])[] = [["y", 31_536_000e9], ["mo", 2_592_000e9], ["d", 86_400e9], ["h", 3600e9], ["m", 60e9], ["s", 1e9]];
+  const ns =
+    value instanceof TimeValue
+      ? nowMs * 1e6 - Number(value.unixNs)
+      : typeof value === "string"
+        ? (parseDuration(value) ?? 0)
+        : value instanceof GoInteger
+          ? Number(value.value)
+          : 0;
+  const units: readonly (readonly [string, number])[] = [
+    ["y", 31_536_000e9],
+    ["mo", 2_592_000e9],
+    ["d", 86_400e9],
+    ["h", 3600e9],
+    ["m", 60e9],
+    ["s", 1e9],
+  ];
   const unit = units.find(([, size]) => Math.abs(ns) > size);
   return unit === undefined ? "0s" : `${Math.floor(Math.abs(ns) / unit[1])}${unit[0]}`;
 }
 
-const seconds = (value: Value): string => formatDuration(Number(kindOf(value) === "string" || (value instanceof GoInteger && value.typeName === "int64") ? wholeFor(value) : 0n) * 1e9);
-const pair = (call: (list: readonly Value[], value: Value) => Value, name: string) => both(name, takes(["any", "any"], ([list, value]: Args) => call(listOf(list, name), value ?? null)));
+const seconds = (value: Value): string =>
+  formatDuration(
+    Number(kindOf(value) === "string" || (value instanceof GoInteger && value.typeName === "int64") ? wholeFor(value) : 0n) * 1e9,
+  );
+const pair = (call: (list: readonly Value[], value: Value) => Value, name: string) =>
+  both(
+    name,
+    takes(["any", "any"], ([list, value]: Args) => call(listOf(list, name), value ?? null)),
+  );
 
 export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ["atoi", takes(["string"], ([text]: Args) => (/^[+-]?\d{1,19}$/.test(text as string) ? BigInt((text as string).replace("+", "")) : 0n))],
@@ -177,7 +212,10 @@ export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ["int", takes(["any"], ([value]: Args) => wholeFor(value))],
   ["float64", float1((value) => value)],
   ["seq", takesMany(["int"], 0, sequence)],
-  ["toDecimal", takes(["any"], ([value]: Args) => int64(/^-?[0-7]{1,21}$/.test(textFor(value)) ? BigInt(Number.parseInt(textFor(value), 8)) : 0n))],
+  [
+    "toDecimal",
+    takes(["any"], ([value]: Args) => int64(/^-?[0-7]{1,21}$/.test(textFor(value)) ? BigInt(Number.parseInt(textFor(value), 8)) : 0n)),
+  ],
   ["until", takes(["int"], ([count]: Args) => ints(steps(0, Number(count), Number(count) < 0 ? -1 : 1)))],
   ["untilStep", takes(["int", "int", "int"], (args: Args) => ints(steps(Number(args[0]), Number(args[1]), Number(args[2]))))],
   ["add1", takes(["any"], ([value]: Args) => int64(wholeFor(value) + 1n))],
@@ -211,7 +249,10 @@ export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ...both("toPrettyJson", json("  ", true)),
   ...both("toRawJson", json("", false)),
   ["ternary", takes(["any", "any", "bool"], ([yes, no, which]: Args) => (which === true ? yes : no))],
-  ...both("deepCopy", takes(["any"], ([value]: Args) => copied(value))),
+  ...both(
+    "deepCopy",
+    takes(["any"], ([value]: Args) => copied(value)),
+  ),
   ["typeOf", takes(["any"], ([value]: Args) => typeNameOf(value))],
   ["typeIs", takes(["string", "any"], ([name, value]: Args) => typeNameOf(value) === name)],
   ["typeIsLike", takes(["string", "any"], ([name, value]: Args) => [name, `*${String(name)}`].includes(typeNameOf(value)))],
@@ -225,7 +266,12 @@ export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ["set", takes(["map", "string", "any"], set)],
   ["unset", takes(["map", "string"], unset)],
   ["hasKey", takes(["map", "string"], ([map, key]: Args) => entries(map).has(key as string))],
-  ["pluck", takesMany(["string", "map"], 1, ([key, ...maps]: Args) => maps.filter((map) => entries(map).has(key as string)).map((map) => entries(map).get(key as string)))],
+  [
+    "pluck",
+    takesMany(["string", "map"], 1, ([key, ...maps]: Args) =>
+      maps.filter((map) => entries(map).has(key as string)).map((map) => entries(map).get(key as string)),
+    ),
+  ],
   ["keys", takesMany(["map"], 0, (maps: Args) => texts(maps.flatMap((map) => sortedEntries(map).map(([key]) => String(key)))))],
   ["values", takes(["map"], ([map]: Args) => sortedEntries(map).map(([, value]) => value))],
   ["pick", kept(true)],
@@ -243,17 +289,29 @@ export const SPRIG_VALUES: readonly (readonly [string, Declared])[] = [
   ...list1("reverse", (items) => items.toReversed()),
   ...list1("compact", (items) => items.filter((item) => !isEmpty(item))),
   ...list1("uniq", unique),
-  ...both("without", takesMany(["any"], 1, ([list, ...others]: Args) => listOf(list, "without").filter((item) => !has(others, item)))),
-  ...both("has", takes(["any", "any"], ([wanted, list]: Args) => (list === null ? false : has(listOf(list, "has"), wanted)))),
+  ...both(
+    "without",
+    takesMany(["any"], 1, ([list, ...others]: Args) => listOf(list, "without").filter((item) => !has(others, item))),
+  ),
+  ...both(
+    "has",
+    takes(["any", "any"], ([wanted, list]: Args) => (list === null ? false : has(listOf(list, "has"), wanted))),
+  ),
   ...both("slice", takesMany(["any"], 1, slice)),
   ...both("chunk", takes(["int", "any"], chunks)),
   ["concat", takesMany(["any"], 0, (lists: Args) => lists.flatMap((list) => [...listOf(list, "concat")]))],
   ["duration", takes(["any"], ([value]: Args) => seconds(value))],
   ["durationRound", takes(["any"], (args: Args, { nowMs }) => durationRound(args, nowMs))],
-  ["unixEpoch", takes(["any"], ([time]: Args) => (time instanceof TimeValue ? String(time.unixNs / 1_000_000_000n) : fail("sprig_unixEpoch: a time is wanted")))],
+  [
+    "unixEpoch",
+    takes(["any"], ([time]: Args) =>
+      time instanceof TimeValue ? String(time.unixNs / 1_000_000_000n) : fail("sprig_unixEpoch: a time is wanted"),
+    ),
+  ],
 ];
 
 function copied(value: Value): Value {
-  if (value instanceof GoMap) return new GoMap(new Map([...value.entries].map(([key, entry]) => [key, copied(entry)])), value.typeName, value.methods);
+  if (value instanceof GoMap)
+    return new GoMap(new Map([...value.entries].map(([key, entry]) => [key, copied(entry)])), value.typeName, value.methods);
   return Array.isArray(value) ? value.map(copied) : value;
 }

@@ -23,7 +23,10 @@ export function trimSet(text: string, cutset: string): string {
   }
   let to = text.length;
   while (to > from) {
-    const last = /[\udc00-\udfff]/.test(text[to - 1] as string) && to - 2 >= from && runes.has(text.slice(to - 2, to)) ? text.slice(to - 2, to) : (text[to - 1] as string);
+    const last =
+      /[\udc00-\udfff]/.test(text[to - 1] as string) && to - 2 >= from && runes.has(text.slice(to - 2, to))
+        ? text.slice(to - 2, to)
+        : (text[to - 1] as string);
     if (!runes.has(last)) break;
     to -= last.length;
   }
@@ -31,7 +34,8 @@ export function trimSet(text: string, cutset: string): string {
 }
 
 export const trimPrefix = (text: string, prefix: string): string => (text.startsWith(prefix) ? text.slice(prefix.length) : text);
-export const trimSuffix = (text: string, suffix: string): string => (suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text);
+export const trimSuffix = (text: string, suffix: string): string =>
+  suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text;
 
 export const toUpper = (text: string): string => mapRunes(text, (rune) => rune.toUpperCase());
 export const toLower = (text: string): string => mapRunes(text, (rune) => rune.toLowerCase());
@@ -131,11 +135,15 @@ function loop(args: readonly Value[]): Value {
   const [from, to] = (args.length === 1 ? [0n, args[0]] : args).map(loopBound) as [bigint, bigint];
   const count = to > from ? Number(to - from) : 0;
   allowItems(count);
-  return new GoSlice("<-chan int64", Array.from({ length: count }, (_, index) => int64(from + BigInt(index))));
+  return new GoSlice(
+    "<-chan int64",
+    Array.from({ length: count }, (_, index) => int64(from + BigInt(index))),
+  );
 }
 
 const text1 = (call: (text: string) => Value): Declared => takes(["string"], ([text = ""]: Texts) => call(text));
-const text2 = (call: (first: string, text: string) => Value): Declared => takes(["string", "string"], ([first = "", text = ""]: Texts) => call(first, text));
+const text2 = (call: (first: string, text: string) => Value): Declared =>
+  takes(["string", "string"], ([first = "", text = ""]: Texts) => call(first, text));
 
 export const TEXT_FUNCTIONS: Readonly<Record<string, Declared>> = {
   base64Decode: base64("base64Decode", "base64", /^[A-Za-z0-9+/]*={0,2}$/),

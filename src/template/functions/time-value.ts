@@ -84,35 +84,62 @@ export function formatTime(unixNs: bigint, layout: string): string {
 function writePart(part: string, at: Parts): string {
   const hour12 = at.hour % 12 === 0 ? 12 : at.hour % 12;
   switch (part) {
-    case "January": return MONTHS[at.month - 1] as string;
-    case "Jan": return (MONTHS[at.month - 1] as string).slice(0, 3);
-    case "Monday": return DAYS[at.weekday] as string;
-    case "Mon": return (DAYS[at.weekday] as string).slice(0, 3);
-    case "MST": return "UTC";
-    case "_2006": return `_${String(at.year).padStart(4, "0")}`;
-    case "2006": return String(at.year).padStart(4, "0");
-    case "06": return two(at.year % 100);
-    case "01": return two(at.month);
-    case "1": return String(at.month);
-    case "02": return two(at.day);
-    case "_2": return String(at.day).padStart(2, " ");
-    case "2": return String(at.day);
-    case "002": return String(at.yearDay).padStart(3, "0");
-    case "__2": return String(at.yearDay).padStart(3, " ");
-    case "15": return two(at.hour);
-    case "03": return two(hour12);
-    case "3": return String(hour12);
-    case "04": return two(at.minute);
-    case "4": return String(at.minute);
-    case "05": return two(at.second);
-    case "5": return String(at.second);
-    case "PM": return at.hour >= 12 ? "PM" : "AM";
-    case "pm": return at.hour >= 12 ? "pm" : "am";
-    default: break;
+    case "January":
+      return MONTHS[at.month - 1] as string;
+    case "Jan":
+      return (MONTHS[at.month - 1] as string).slice(0, 3);
+    case "Monday":
+      return DAYS[at.weekday] as string;
+    case "Mon":
+      return (DAYS[at.weekday] as string).slice(0, 3);
+    case "MST":
+      return "UTC";
+    case "_2006":
+      return `_${String(at.year).padStart(4, "0")}`;
+    case "2006":
+      return String(at.year).padStart(4, "0");
+    case "06":
+      return two(at.year % 100);
+    case "01":
+      return two(at.month);
+    case "1":
+      return String(at.month);
+    case "02":
+      return two(at.day);
+    case "_2":
+      return String(at.day).padStart(2, " ");
+    case "2":
+      return String(at.day);
+    case "002":
+      return String(at.yearDay).padStart(3, "0");
+    case "__2":
+      return String(at.yearDay).padStart(3, " ");
+    case "15":
+      return two(at.hour);
+    case "03":
+      return two(hour12);
+    case "3":
+      return String(hour12);
+    case "04":
+      return two(at.minute);
+    case "4":
+      return String(at.minute);
+    case "05":
+      return two(at.second);
+    case "5":
+      return String(at.second);
+    case "PM":
+      return at.hour >= 12 ? "PM" : "AM";
+    case "pm":
+      return at.hour >= 12 ? "pm" : "am";
+    default:
+      break;
   }
   if (part.startsWith("Z07")) return "Z";
   if (part.startsWith("-07")) return part.replace("-", "+").replace(/\d/g, "0");
-  const digits = String(at.nanosecond).padStart(9, "0").slice(0, part.length - 1);
+  const digits = String(at.nanosecond)
+    .padStart(9, "0")
+    .slice(0, part.length - 1);
   if (part[1] === "0") return `${part[0]}${digits.padEnd(part.length - 1, "0")}`;
   const short = digits.replace(/0+$/, "");
   return short === "" ? "" : `${part[0]}${short}`;
@@ -140,4 +167,3 @@ function methodsOf(unixNs: bigint): Methods {
     ["UTC", none(() => new TimeValue(unixNs))],
   ]);
 }
-

@@ -27,7 +27,9 @@ function isTableList(value: Value): boolean {
 
 function membersOf(value: GoMap | GoStruct): readonly Member[] {
   const all: Member[] =
-    value instanceof GoMap ? [...value.entries].map(([key, member]) => [tomlKey(key), member] as const).toSorted(([a], [b]) => compareText(a, b)) : [...value.fields];
+    value instanceof GoMap
+      ? [...value.entries].map(([key, member]) => [tomlKey(key), member] as const).toSorted(([a], [b]) => compareText(a, b))
+      : [...value.fields];
   return all.filter(([, member]) => member !== null && member !== undefined);
 }
 
@@ -92,9 +94,18 @@ function floatText(value: number): string {
   return text.includes(".") ? text : `${text}.0`;
 }
 
-const SHORT: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f" };
+const SHORT: Readonly<Record<string, string>> = {
+  "\t": "\\t",
+  "\n": "\\n",
+  "\r": "\\r",
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\f": "\\f",
+};
 
 // eslint-disable-next-line no-control-regex
-const quotedText = (text: string): string => `"${text.replace(/[\0-\x1f\x7f"\\]/g, (rune) => SHORT[rune] ?? `\\u${rune.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
+const quotedText = (text: string): string =>
+  `"${text.replace(/[\0-\x1f\x7f"\\]/g, (rune) => SHORT[rune] ?? `\\u${rune.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
 
 const keyText = (key: string): string => (/^[A-Za-z0-9_-]+$/.test(key) ? key : key === "" ? '""' : quotedText(key));

@@ -85,7 +85,11 @@ function secret([path, ...rest]: readonly string[], looking: Looking): Value {
 
 function certificate([path, ...rest]: readonly string[], looking: Looking): Value {
   if (path === undefined) return null;
-  return look(looking, { system: "vault", kind: "certificate", name: pathOf(path, "pkiCert"), options: pairsOf(rest, "pkiCert") }, CERTIFICATE);
+  return look(
+    looking,
+    { system: "vault", kind: "certificate", name: pathOf(path, "pkiCert"), options: pairsOf(rest, "pkiCert") },
+    CERTIFICATE,
+  );
 }
 
 function secrets([path = ""]: readonly string[], looking: Looking): Value {

@@ -18,7 +18,8 @@ const CONSTANTS: ReadonlyMap<string, Value> = new Map<string, Value>([
   ...["-.inf", "-.Inf", "-.INF"].map((text) => [text, -Infinity] as const),
 ]);
 const BASE60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
-const TIME = /^\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d))| \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?)?$/;
+const TIME =
+  /^\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d))| \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?)?$/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 
 /** What a plain scalar is; the text itself when it is just a text. */
@@ -51,11 +52,19 @@ export function readYaml(text: string, what: string): Value {
   allowParsed(text);
   if (text === "") return new GoMap(new Map());
   const { parseDocument, visit, isScalar } = loadYaml();
-  const document = parseDocument(text, { version: "1.1", schema: "yaml-1.1", merge: true, logLevel: "silent", uniqueKeys: true, customTags: (tags) => tags.filter(isUseful) });
+  const document = parseDocument(text, {
+    version: "1.1",
+    schema: "yaml-1.1",
+    merge: true,
+    logLevel: "silent",
+    uniqueKeys: true,
+    customTags: (tags) => tags.filter(isUseful),
+  });
   if (document.errors.length > 0) return fail(`${what}: the text is not YAML`);
   visit(document, {
     Scalar(_, node) {
-      if (isScalar(node) && node.type === "PLAIN" && node.tag === undefined && node.source !== "<<") node.value = new Plain(resolvePlain(node.source ?? ""));
+      if (isScalar(node) && node.type === "PLAIN" && node.tag === undefined && node.source !== "<<")
+        node.value = new Plain(resolvePlain(node.source ?? ""));
     },
   });
   try {

@@ -93,7 +93,8 @@ class Writer {
     const can = analyzed(text);
     if (asIs) this.#put(text);
     else if (text.includes("\n") && can.block && !isKey) this.#literal(text, indent);
-    else if (!text.includes("\n") && readsAsText(text) && can.plain && !(isKey && can.multiline)) this.#folded(text, indent, isKey, (rune) => rune);
+    else if (!text.includes("\n") && readsAsText(text) && can.plain && !(isKey && can.multiline))
+      this.#folded(text, indent, isKey, (rune) => rune);
     else if (!text.includes("\n") && readsAsText(text) && can.single && !(isKey && can.multiline)) this.#quoted("'", text, indent, isKey);
     else this.#quoted('"', text, indent, isKey);
   }
@@ -111,7 +112,8 @@ class Writer {
     const runes = [...text];
     for (const [index, rune] of runes.entries()) {
       const inside = !quoted || (index > 0 && index < runes.length - 1);
-      if (rune === " " && !isKey && !spaces && inside && this.#line.length > WIDTH && runes[index + 1] !== " ") this.#put(`\n${" ".repeat(indent)}`);
+      if (rune === " " && !isKey && !spaces && inside && this.#line.length > WIDTH && runes[index + 1] !== " ")
+        this.#put(`\n${" ".repeat(indent)}`);
       else this.#put(write(rune));
       spaces = rune === " ";
     }
@@ -208,8 +210,21 @@ function analyzed(text: string): Analysis {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  "\0": "0", "\x07": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e",
-  '"': '"', "\\": "\\", "\u0085": "N", "\u00a0": "_", "\u2028": "L", "\u2029": "P",
+  "\0": "0",
+  "\x07": "a",
+  "\b": "b",
+  "\t": "t",
+  "\n": "n",
+  "\v": "v",
+  "\f": "f",
+  "\r": "r",
+  "\x1b": "e",
+  '"': '"',
+  "\\": "\\",
+  "\u0085": "N",
+  "\u00a0": "_",
+  "\u2028": "L",
+  "\u2029": "P",
 };
 
 function escaped(rune: string): string {
@@ -218,5 +233,8 @@ function escaped(rune: string): string {
   if (short !== undefined) return `\\${short}`;
   const code = rune.codePointAt(0) as number;
   const [letter, width] = code <= 0xff ? ["x", 2] : code <= 0xffff ? ["u", 4] : ["U", 8];
-  return `\\${letter}${code.toString(16).toUpperCase().padStart(width as number, "0")}`;
+  return `\\${letter}${code
+    .toString(16)
+    .toUpperCase()
+    .padStart(width as number, "0")}`;
 }

@@ -1,7 +1,12 @@
 /** What is wrong with a template, and where. Its message holds names and types, never data. */
 import { NamedError } from "#std";
 
-export type TemplateErrorCode = "TEMPLATE_SYNTAX" | "TEMPLATE_FUNCTION_UNKNOWN" | "TEMPLATE_FUNCTION_DENIED" | "TEMPLATE_FAILED" | "TEMPLATE_TOO_LARGE";
+export type TemplateErrorCode =
+  | "TEMPLATE_SYNTAX"
+  | "TEMPLATE_FUNCTION_UNKNOWN"
+  | "TEMPLATE_FUNCTION_DENIED"
+  | "TEMPLATE_FAILED"
+  | "TEMPLATE_TOO_LARGE";
 
 export class TemplateError extends NamedError {
   /** From 1. */

@@ -28,16 +28,22 @@ export class Translation {
   }
 
   plain(value: Value): unknown {
-    if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number") return value;
+    if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number")
+      return value;
     if (typeof value === "bigint") return fromWhole(value);
     if (value instanceof GoInteger) return fromWhole(value.value);
-    if (value instanceof JsonNumber) return String(Number(value.text)) === value.text ? Number(value.text) : this.#remember(new SpelledNumber(value.text), value);
+    if (value instanceof JsonNumber)
+      return String(Number(value.text)) === value.text ? Number(value.text) : this.#remember(new SpelledNumber(value.text), value);
     if (value instanceof GoText) return value.text;
     if (value instanceof VariableItem) return value.standIn;
     const standIn = standInOf(value);
     if (standIn !== undefined) return value instanceof StandInStruct ? (value.text?.() ?? this.plain(standIn)) : this.plain(standIn);
     const items = itemsOf(value);
-    if (items !== undefined) return this.#remember(items.map((item) => this.plain(item)), value);
+    if (items !== undefined)
+      return this.#remember(
+        items.map((item) => this.plain(item)),
+        value,
+      );
     if (value instanceof GoMap) return this.#object(value.entries, value);
     return value instanceof GoStruct ? this.#object(value.fields, value) : undefined;
   }
@@ -72,4 +78,5 @@ export class Translation {
 }
 
 /** A whole number beyond 2^53 is written with all its digits. */
-const fromWhole = (value: bigint): unknown => (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : new SpelledNumber(String(value)));
+const fromWhole = (value: bigint): unknown =>
+  BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : new SpelledNumber(String(value));

@@ -5,7 +5,15 @@ import { type Declared, TooLargeError } from "../functions/declare.ts";
 import type { Looking } from "../functions/looking.ts";
 import { int64, integerOf, kindOf, textOfValue, typeNameOf } from "../functions/reflect.ts";
 import { byteLength, joined } from "../go/bytes.ts";
-import { GoText, type ParameterKind, type Rendering, TemplateError, type TemplateFunction, TemplateFunctionError, type Value } from "../go/mod.ts";
+import {
+  GoText,
+  type ParameterKind,
+  type Rendering,
+  TemplateError,
+  type TemplateFunction,
+  TemplateFunctionError,
+  type Value,
+} from "../go/mod.ts";
 import { BUILTIN_FUNCTIONS } from "./builtins.ts";
 import type { HandlebarsTemplate } from "./compile.ts";
 import { SpelledNumber, Translation } from "./plain.ts";
@@ -40,7 +48,8 @@ export function runHandlebars(template: HandlebarsTemplate, functions: ReadonlyM
   } catch (thrown) {
     throw located(thrown);
   }
-  if (text.length > RENDERED_BYTES_MAX || byteLength(text) > RENDERED_BYTES_MAX) throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
+  if (text.length > RENDERED_BYTES_MAX || byteLength(text) > RENDERED_BYTES_MAX)
+    throw new TooLargeError("what it makes is larger than a rendering may be (16 MiB)");
   return joined(text);
 }
 
@@ -49,7 +58,13 @@ interface Around {
   readonly looking: Looking;
 }
 
-function called(name: string, declared: TemplateFunction<Looking>, given: readonly unknown[], options: HelperOptions, { translation, looking }: Around): Value {
+function called(
+  name: string,
+  declared: TemplateFunction<Looking>,
+  given: readonly unknown[],
+  options: HelperOptions,
+  { translation, looking }: Around,
+): Value {
   const { line = 0, column = -1 } = options.loc?.start ?? {};
   looking.progress?.reachedPlace(line, column + 1);
   try {
@@ -64,11 +79,15 @@ function called(name: string, declared: TemplateFunction<Looking>, given: readon
   } catch (thrown) {
     if (!(thrown instanceof TemplateFunctionError)) throw thrown;
     const said = thrown.message.startsWith(`${name}: `) ? thrown.message : `${name}: ${thrown.message}`;
-    throw new TemplateError("TEMPLATE_FAILED", `Cannot render template: line ${line}, column ${column + 1}: ${said}`, { line, column: column + 1 });
+    throw new TemplateError("TEMPLATE_FAILED", `Cannot render template: line ${line}, column ${column + 1}: ${said}`, {
+      line,
+      column: column + 1,
+    });
   }
 }
 
-const kindAt = ({ parameters }: TemplateFunction<Looking>, index: number): ParameterKind => parameters?.[index] ?? parameters?.at(-1) ?? "any";
+const kindAt = ({ parameters }: TemplateFunction<Looking>, index: number): ParameterKind =>
+  parameters?.[index] ?? parameters?.at(-1) ?? "any";
 
 /** Kinder than Go: a number is a text where one is wanted, a whole number a float. */
 function suited(value: Value, kind: ParameterKind, index: number): Value {
@@ -123,7 +142,9 @@ const NAMES: Readonly<Record<ParameterKind, string>> = {
 function answer(context: unknown, { fn, inverse, data }: HelperOptions, value: unknown): unknown {
   if (fn === undefined) return value;
   if (Array.isArray(value) && value.length > 0) {
-    return value.map((item, index) => fn(item, { data: { ...data, index, first: index === 0, last: index === value.length - 1, key: index } })).join("");
+    return value
+      .map((item, index) => fn(item, { data: { ...data, index, first: index === 0, last: index === value.length - 1, key: index } }))
+      .join("");
   }
   const nothing = value === undefined || value === null || value === false || value === "" || value === 0 || Array.isArray(value);
   if (nothing || (value instanceof SpelledNumber && Number(value.spelling) === 0)) return inverse?.(context) ?? "";
@@ -136,9 +157,17 @@ function located(thrown: unknown): unknown {
   if (thrown instanceof Error && typeof lineNumber === "number") {
     const place = { line: lineNumber, column: (column ?? -1) + 1 };
     const said = messageOf(thrown).replace(/ in \[object\](?= - )|\s- \d+:\d+$/g, "");
-    return new TemplateError("TEMPLATE_FAILED", `Cannot render template: line ${place.line}, column ${place.column}: ${said.replace(/ in \[object\w*\]$/, "")}`, place);
+    return new TemplateError(
+      "TEMPLATE_FAILED",
+      `Cannot render template: line ${place.line}, column ${place.column}: ${said.replace(/ in \[object\w*\]$/, "")}`,
+      place,
+    );
   }
   const partial = /^The partial (.*) could not be found$/.exec(messageOf(thrown));
-  if (partial !== null) return new TemplateError("TEMPLATE_FAILED", `Cannot render template: there is no inline partial ${JSON.stringify(partial[1])}`, { line: 0, column: 0 });
+  if (partial !== null)
+    return new TemplateError("TEMPLATE_FAILED", `Cannot render template: there is no inline partial ${JSON.stringify(partial[1])}`, {
+      line: 0,
+      column: 0,
+    });
   return thrown;
 }

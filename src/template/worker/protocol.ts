@@ -31,6 +31,10 @@ export interface ProcessRequest {
 /** `ended`: the process is of no use any more. */
 export type ProcessReply = "ready" | (Answered & { readonly ended: boolean });
 
-export const failed = (code: string, message: string): RenderAnswer => ({ what: "failed", problem: { code, message, fix: "", line: 0, column: 0 }, used: [] });
+export const failed = (code: string, message: string): RenderAnswer => ({
+  what: "failed",
+  problem: { code, message, fix: "", line: 0, column: 0 },
+  used: [],
+});
 
 export const NO_MEMORY = failed("TEMPLATE_TOO_LARGE", "Cannot render template: it takes more memory than a rendering may have");

@@ -140,13 +140,18 @@ class ProcessRenderer implements Renderer {
       running.child.send(message, nothing);
     } catch (thrown) {
       // What a fact is, is no business of an error.
-      this.#lose(running, failed("TEMPLATE_FAILED", `Cannot render template: what is known cannot be handed over (${(thrown as Error).name})`));
+      this.#lose(
+        running,
+        failed("TEMPLATE_FAILED", `Cannot render template: what is known cannot be handed over (${(thrown as Error).name})`),
+      );
     }
   }
 
   #withAddresses(request: RenderRequest): RenderRequest {
     const { addresses } = this.#options;
-    return addresses === undefined || request.addresses !== undefined || !request.text.includes("sockaddr") ? request : { ...request, addresses: addresses() };
+    return addresses === undefined || request.addresses !== undefined || !request.text.includes("sockaddr")
+      ? request
+      : { ...request, addresses: addresses() };
   }
 
   #receive(running: Running, reply: ProcessReply): void {

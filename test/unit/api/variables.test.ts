@@ -19,7 +19,12 @@ const LOCAL = { host: "127.0.0.1:4646" };
 interface Cast {
   readonly world: World;
   readonly api: Api;
-  ask(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; json: never; text: string }>;
+  ask(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; json: never; text: string }>;
   /** The identity of task "task" of job "web", which runs. */
   readonly identity: string;
 }
@@ -40,7 +45,16 @@ async function playing(play: (cast: Cast) => Promise<void>): Promise<void> {
     ]);
     assert.ok(signed !== undefined && "JWT" in signed);
     const agent = { member: () => ({ Tags: {} }) } as unknown as AgentFacts;
-    const api = createApi({ server, cluster, localNode: null, agent, clock: CLOCK, random: world.random, region: "global", datacenter: "dc1" });
+    const api = createApi({
+      server,
+      cluster,
+      localNode: null,
+      agent,
+      clock: CLOCK,
+      random: world.random,
+      region: "global",
+      datacenter: "dc1",
+    });
     const ask: Cast["ask"] = async (method, url, body, headers = {}) => {
       const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
       const answer = await api.inject({ method: method as "GET", url, headers: { ...LOCAL, ...headers }, ...payload });
@@ -92,7 +106,12 @@ test("a page of another origin reads no variable and changes none: nobody proves
     assert.equal((await ask("PUT", "/v1/var/app", { Items: { a: "b" } })).status, 200);
     const page = { ...LOCAL, origin: "http://evil.example", "sec-fetch-site": "cross-site" };
     const from = (method: "GET" | "PUT" | "DELETE" | "OPTIONS", more: Record<string, string> = {}) =>
-      api.inject({ method, url: "/v1/var/app", headers: { ...page, ...more }, ...(method === "PUT" ? { payload: '{"Items":{"a":"c"}}' } : {}) });
+      api.inject({
+        method,
+        url: "/v1/var/app",
+        headers: { ...page, ...more },
+        ...(method === "PUT" ? { payload: '{"Items":{"a":"c"}}' } : {}),
+      });
     assert.equal((await from("GET")).headers["access-control-allow-origin"], undefined);
     for (const asked of ["GET", "PUT", "DELETE"]) {
       const first = await from("OPTIONS", { "access-control-request-method": asked });

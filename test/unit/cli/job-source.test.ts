@@ -81,17 +81,28 @@ test("job run sends which texts are sensitive, and keeps a source without values
 });
 
 test("job plan and job validate send the marks too, and the command that is shown to run it has no value", async () => {
-  const plan = recorder({ Annotations: null, FailedTGAllocs: {}, JobModifyIndex: 7, CreatedEvals: [], Diff: null, NextPeriodicLaunch: null, Warnings: "" });
+  const plan = recorder({
+    Annotations: null,
+    FailedTGAllocs: {},
+    JobModifyIndex: 7,
+    CreatedEvals: [],
+    Diff: null,
+    NextPeriodicLaunch: null,
+    Warnings: "",
+  });
   const planned = world(jobPlan, WORDS, { jobs: { plan: plan.call } });
   await jobPlan.run(planned.context);
   const [, body] = plan.calls[0] as [string, Registered];
   assert.equal(body.Sensitive?.length, 4);
-  assert.ok(planned.printed.some((line) => line.includes('-var="b=…"')), planned.printed.join("\n"));
+  assert.ok(
+    planned.printed.some((line) => line.includes('-var="b=…"')),
+    planned.printed.join("\n"),
+  );
   assert.deepEqual(holds(planned.printed), []);
   const validate = recorder({ DriverConfigValidated: true, ValidationErrors: [], Error: "", Warnings: "" });
   const validated = world(jobValidate, WORDS, { jobs: { validate: validate.call } });
   assert.equal(await jobValidate.run(validated.context), 0);
-  assert.equal((validate.calls[0]?.[2] as readonly string[]).length, 4);
+  assert.equal((validate.calls[0]?.[2] as readonly string[] | undefined)?.length, 4);
 });
 
 test("what job run -output wrote runs by -json with the same marks; so does what /v1/jobs/parse answered; their text is not kept", async () => {

@@ -8,7 +8,13 @@ import { admitted } from "../server/records.ts";
 
 const ENV = "TaskGroups[0].Tasks[0].Env";
 
-function file(parts: { readonly env?: string; readonly config?: string; readonly job?: string; readonly task?: string; readonly locals?: string }): string {
+function file(parts: {
+  readonly env?: string;
+  readonly config?: string;
+  readonly job?: string;
+  readonly task?: string;
+  readonly locals?: string;
+}): string {
   return `variable "pw" {
   type      = string
   sensitive = true
@@ -64,7 +70,7 @@ const WHOLE = [
   'join("", [for x in ["a", "b"] : x if x != var.pw])',
   '{ for k, v in var.all : k => "x${v}" }.a',
   "([local.mixed][*].pw)[0]",
-  'try(var.missing, var.pw)',
+  "try(var.missing, var.pw)",
   "strlen(var.pw)",
   'format("%s", var.pw)',
   'can(regex("x", var.pw)) ? "1" : "2"',
@@ -79,7 +85,13 @@ for (const expression of WHOLE) {
   });
 }
 
-for (const expression of ["local.mixed.host", 'true ? "a" : var.pw', '[for x in ["a", var.pw] : x][0]', 'try("a", var.pw)', "{ a = var.pw, b = 1 }.b"]) {
+for (const expression of [
+  "local.mixed.host",
+  'true ? "a" : var.pw',
+  '[for x in ["a", var.pw] : x][0]',
+  'try("a", var.pw)',
+  "{ a = var.pw, b = 1 }.b",
+]) {
   test(`Not sensitive, though a sensitive value is near: ${expression}`, () => {
     const { sensitive } = parse(file({ env: `A = ${expression}` }));
     assert.deepEqual(sensitive, []);
@@ -97,7 +109,7 @@ test("Of a text only what is computed from the value is sensitive: the rest can 
   const env = envOf(job);
   assert.equal(env["A"], "user:s3cret-word@${attr.unique.hostname}/S3CRET-WORD");
   assert.deepEqual(sensitive, [
-    'TaskGroups[0].Tasks[0].Templates[0].EmbeddedTmpl[2:13]',
+    "TaskGroups[0].Tasks[0].Templates[0].EmbeddedTmpl[2:13]",
     'TaskGroups[0].Tasks[0].Config["args"][1]',
     'TaskGroups[0].Tasks[0].Config["args"][2][0][0:11]',
     'TaskGroups[0].Tasks[0].Config["port"]',
@@ -106,7 +118,9 @@ test("Of a text only what is computed from the value is sensitive: the rest can 
     `${ENV}["B"][0:3]`,
   ]);
   // How often a text is repeated tells of what is gone through; a form that an answer beside gives it hides nothing.
-  const repeated = parse(file({ env: 'A = "%{ for x in var.all }x%{ endfor }!"\n B = true ? var.pw : 5\n C = join("", true ? [var.pw, 1] : ["a", "b"])' }));
+  const repeated = parse(
+    file({ env: 'A = "%{ for x in var.all }x%{ endfor }!"\n B = true ? var.pw : 5\n C = join("", true ? [var.pw, 1] : ["a", "b"])' }),
+  );
   assert.deepEqual(repeated.sensitive, [`${ENV}["A"][0:2]`, `${ENV}["B"]`, `${ENV}["C"]`]);
   assert.doesNotMatch(JSON.stringify(job), /\\u0000/);
 });
@@ -140,7 +154,7 @@ for (const [where, parts] of REFUSED) {
 }
 
 test("A key of a map cannot be sensitive; sensitive is true or false", () => {
-  assert.throws(() => parse(file({ env: 'A = jsonencode({ (var.pw) = 1 })' })), /A key of a map cannot be sensitive/);
+  assert.throws(() => parse(file({ env: "A = jsonencode({ (var.pw) = 1 })" })), /A key of a map cannot be sensitive/);
   assert.throws(() => parse('variable "x" {\n sensitive = "perhaps"\n default = ""\n}\njob "j" {}'), /sensitive must be true or false/);
 });
 
@@ -157,7 +171,11 @@ test("A validation looks at the value; its message does not tell it", () => {
 test("What is kept of the sources holds no value of a sensitive variable, and still is a job file", () => {
   const text = file({ env: "A = var.pw\n B = var.all.a" });
   const files = [{ name: "vars.hcl", text: 'pw    = "file-word"\nplain = "kept"\nall = {\n  a = "file-a"\n  b = "b"\n}\n' }];
-  const parsed = parse(text, { variables: ["pw=flag-word"], variableFiles: files, environment: { NOMAD_VAR_pw: "env-word", NOMAD_VAR_other: "env-other" } });
+  const parsed = parse(text, {
+    variables: ["pw=flag-word"],
+    variableFiles: files,
+    environment: { NOMAD_VAR_pw: "env-word", NOMAD_VAR_other: "env-other" },
+  });
   assert.deepEqual(parsed.sensitiveVariables, ["pw", "all"]);
   assert.deepEqual(parsed.environmentVariables, { other: "env-other" });
   const kept = JSON.stringify([parsed.shown, parsed.environmentVariables]);
@@ -213,7 +231,9 @@ test("Whatever is computed from a sensitive value is sensitive where the value c
 /** What is left of the text without its sensitive parts. */
 function hidden(text: string, sensitive: readonly string[]): string {
   const slices = sensitive.map((path) => readSlice(path)?.slice ?? { start: 0, end: text.length });
-  return slices.toSorted((left, right) => right.start - left.start).reduce((shown, { start, end }) => `${shown.slice(0, start)}•${shown.slice(end)}`, text);
+  return slices
+    .toSorted((left, right) => right.start - left.start)
+    .reduce((shown, { start, end }) => `${shown.slice(0, start)}•${shown.slice(end)}`, text);
 }
 
 test("Paths are written as they are read", () => {
@@ -228,7 +248,9 @@ test("Paths are written as they are read", () => {
 
 test("Diffs and rendered job files show neither the value nor what it is sealed to", () => {
   const sealed = (end: string) => `postgres://\${sealed.8f14e45f-ea4c-4b5c-9f0e-2b7d0a3c5e11.${"A".repeat(60)}${end}}@db`;
-  const [before, after] = ["x", "y"].map((end) => admitted({ id: "web", count: 1, environment: { ADDRESS: sealed(end), PASSWORD: sealed(end) } }));
+  const [before, after] = ["x", "y"].map((end) =>
+    admitted({ id: "web", count: 1, environment: { ADDRESS: sealed(end), PASSWORD: sealed(end) } }),
+  );
   assert.ok(before !== undefined && after !== undefined);
   const diff = diffJobs(before, after, { contextual: false });
   assert.equal(diff.Type, "Edited");

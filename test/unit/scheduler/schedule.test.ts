@@ -86,7 +86,9 @@ test("what is being restarted for a changed secret is replaced first: update and
   const world = new World();
   world.addNode(aNode("m1"));
   const jobOf = (COLOR: string) =>
-    aJob({ TaskGroups: [aGroup({ Count: 5, Tasks: [aTask({ cpu: 10, memory: 10, Env: { COLOR } })], Update: { ...UPDATE, MaxParallel: 2 } })] });
+    aJob({
+      TaskGroups: [aGroup({ Count: 5, Tasks: [aTask({ cpu: 10, memory: 10, Env: { COLOR } })], Update: { ...UPDATE, MaxParallel: 2 } })],
+    });
   const first = world.addJob(jobOf("red"));
   const options = { placementsMax: 500, newId: idsFrom(), nowNs: 0 };
   world.commit(schedule(world.snapshot(), anEvaluation(first), options).Plan as Plan);

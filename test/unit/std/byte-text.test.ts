@@ -6,7 +6,12 @@ import { testScale } from "../../scale.ts";
 
 describe("texts that hold any bytes", () => {
   test("any bytes come back as they were", () => {
-    const bytes = fc.oneof(fc.uint8Array(), fc.array(fc.constantFrom(0, 0x41, 0x80, 0xbf, 0xc2, 0xe0, 0xa0, 0xed, 0x9f, 0xf0, 0x90, 0xf4, 0x8f, 0xff)).map((list) => Uint8Array.from(list)));
+    const bytes = fc.oneof(
+      fc.uint8Array(),
+      fc
+        .array(fc.constantFrom(0, 0x41, 0x80, 0xbf, 0xc2, 0xe0, 0xa0, 0xed, 0x9f, 0xf0, 0x90, 0xf4, 0x8f, 0xff))
+        .map((list) => Uint8Array.from(list)),
+    );
     fc.assert(
       fc.property(bytes, (each) => assert.deepEqual([...bytesOf(textOf(each))], [...each])),
       { numRuns: 300 * testScale() },

@@ -25,7 +25,7 @@ describe("the edges of a rendering", () => {
   });
   test("memory is looked at now and then, and a look may end it", () => {
     let looks = 0;
-    const calls = (count: number) => requestOf('{{ add 1 2 }}'.repeat(count), "go");
+    const calls = (count: number) => requestOf("{{ add 1 2 }}".repeat(count), "go");
     renderTemplate(calls(40), new PreparedTemplates(), { checkMemory: () => void looks++ });
     assert.equal(looks, 2);
     const checkMemory = (): never => {
@@ -35,20 +35,36 @@ describe("the edges of a rendering", () => {
     assert.equal(answer.what === "failed" && answer.problem.code, "TEMPLATE_TOO_LARGE");
   });
   test("templates may be called any number of times one after the other", () => {
-    assert.equal(go('{{ define "a" }}{{ end }}{{ range loop 100000 }}{{ template "a" }}{{ end }}{{ template "a" }}{{ template "a" }}x'), "x");
+    assert.equal(
+      go('{{ define "a" }}{{ end }}{{ range loop 100000 }}{{ template "a" }}{{ end }}{{ template "a" }}{{ template "a" }}x'),
+      "x",
+    );
   });
   test("a block in a loop is no part of it", () => {
-    assert.match(problemOf('{{ range loop 2 }}{{ block "b" . }}{{ break }}{{ end }}{{ end }}', "go").message, /\{\{break\}\} outside \{\{range\}\}/);
+    assert.match(
+      problemOf('{{ range loop 2 }}{{ block "b" . }}{{ break }}{{ end }}{{ end }}', "go").message,
+      /\{\{break\}\} outside \{\{range\}\}/,
+    );
   });
 });
 
 describe("templates that are kept", () => {
-  const text = (engine: Engine, written: string) => ({ engine, text: written, leftDelimiter: "{{", rightDelimiter: "}}", errorOnMissingKey: false });
+  const text = (engine: Engine, written: string) => ({
+    engine,
+    text: written,
+    leftDelimiter: "{{",
+    rightDelimiter: "}}",
+    errorOnMissingKey: false,
+  });
   test("all that makes them what they are tells them apart", () => {
     const kept = new PreparedTemplates();
     const known: Known = [["consul", "service", "web", [{ Port: 1 }]]];
-    const ask = (more: object) => renderTemplate(requestOf('{{#each (service "web")}}{{Nope}}{{/each}}', "handlebars", known, more), kept).what;
-    assert.deepEqual([ask({}), ask({ errorOnMissingKey: true }), ask({}), ask({ deniedFunctions: ["service"] }), ask({})], ["rendered", "failed", "rendered", "failed", "rendered"]);
+    const ask = (more: object) =>
+      renderTemplate(requestOf('{{#each (service "web")}}{{Nope}}{{/each}}', "handlebars", known, more), kept).what;
+    assert.deepEqual(
+      [ask({}), ask({ errorOnMissingKey: true }), ask({}), ask({ deniedFunctions: ["service"] }), ask({})],
+      ["rendered", "failed", "rendered", "failed", "rendered"],
+    );
     const delimited = (left: string, right: string) => {
       const answer = renderTemplate(requestOf("{{ 1 }}[[ 2 ]]", "go", [], { leftDelimiter: left, rightDelimiter: right }), kept);
       return answer.what === "rendered" ? answer.text : "";
@@ -75,11 +91,15 @@ describe("templates that are kept", () => {
 });
 
 describe("values in messages", () => {
-  const says = (value: unknown, written: string, kind = "key") => problemOf(`{{ sprig_fail (${written}) }}`, "go", [["consul", kind, "a", value]]).message;
+  const says = (value: unknown, written: string, kind = "key") =>
+    problemOf(`{{ sprig_fail (${written}) }}`, "go", [["consul", kind, "a", value]]).message;
   test("go also when they are quoted, are numbers, or begin like another", () => {
     assert.doesNotMatch(says('hun"ter\n2', 'printf "%q" (key "a")'), /hun|ter/);
     assert.doesNotMatch(says([{ Port: 54321 }], 'printf "%d" (index (service "a") 0).Port', "service"), /54321/);
-    const known: Known = [["consul", "key", "a", "hunter"], ["consul", "key", "b", "hunter2x"]];
+    const known: Known = [
+      ["consul", "key", "a", "hunter"],
+      ["consul", "key", "b", "hunter2x"],
+    ];
     const { message } = problemOf('{{ $a := key "a" }}{{ sprig_fail (key "b") }}', "go", known);
     assert.match(message, /\[redacted\]$/);
   });
@@ -93,13 +113,24 @@ describe("the edges of functions", () => {
     assert.equal(rendered('{{ sprig_upper "a" }}', "go", [], { deniedFunctions: ["upper", "sprig.upper"] }), "A");
   });
   test("the environment has what is in it, and no more", () => {
-    assert.equal(rendered('{{ env "constructor" }}{{ envOrDefault "__proto__" "-" }}{{ env "A" }}', "go", [], { environment: { A: "1" } }), "-1");
+    assert.equal(
+      rendered('{{ env "constructor" }}{{ envOrDefault "__proto__" "-" }}{{ env "A" }}', "go", [], { environment: { A: "1" } }),
+      "-1",
+    );
   });
   test("things that are there and hold nothing", () => {
-    assert.deepEqual(missing('{{ safeLs "p" }}', "go", [["consul", "keys", "p", [{ Path: "p/a/b", Key: "a/b", Value: "1" }]]]), ["consul keys p"]);
+    assert.deepEqual(missing('{{ safeLs "p" }}', "go", [["consul", "keys", "p", [{ Path: "p/a/b", Key: "a/b", Value: "1" }]]]), [
+      "consul keys p",
+    ]);
     assert.deepEqual(missing('{{ secret "s" }}', "go", [["vault", "secret", "s", null]]), ["vault secret s"]);
     const variable: Known = [["nomad", "variable", "v", { Path: "v", Items: {} }]];
-    assert.equal(go('{{ with nomadVar "v" }}x{{ end }}{{ if (nomadVar "v").Metadata }}x{{ else }}none{{ end }}{{ if (nomadVar "v").Parent }}x{{ else }}none{{ end }}', variable), "nonenone");
+    assert.equal(
+      go(
+        '{{ with nomadVar "v" }}x{{ end }}{{ if (nomadVar "v").Metadata }}x{{ else }}none{{ end }}{{ if (nomadVar "v").Parent }}x{{ else }}none{{ end }}',
+        variable,
+      ),
+      "nonenone",
+    );
     assert.equal(go('{{ (index (service "web") 0).Port }}', [["consul", "service", "web", [{ Port: Number.POSITIVE_INFINITY }]]]), "0");
   });
   test("datacenters that cannot be reached are asked for only when said", () => {
@@ -115,13 +146,20 @@ describe("the edges of functions", () => {
     assert.equal(go('{{ parseJSON "-0" | toJSON }}'), "-0");
   });
   test("flags of a pattern end with their group", () => {
-    assert.equal(go('{{ regexMatch "^(?s:a.)b.c" "a\\nb\\nc" }} {{ regexMatch "^(?s:a.)b" "a\\nb" }} {{ regexMatch "(?i:a)B" "Ab" }}'), "false true false");
+    assert.equal(
+      go('{{ regexMatch "^(?s:a.)b.c" "a\\nb\\nc" }} {{ regexMatch "^(?s:a.)b" "a\\nb" }} {{ regexMatch "(?i:a)B" "Ab" }}'),
+      "false true false",
+    );
   });
   test("a folder unfolds to an empty map", () => {
     assert.equal(go('{{ explodeMap (parseJSON "{\\"a/\\":1,\\"b\\":2}") }}'), "map[a:map[] b:2]");
   });
   test("an interface's own addresses are those others reach", () => {
-    const addresses = [{ interface: "lo", address: "127.0.0.1" }, { interface: "eth0", address: "fe80::1" }, { interface: "eth0", address: "10.0.0.7" }];
+    const addresses = [
+      { interface: "lo", address: "127.0.0.1" },
+      { interface: "eth0", address: "fe80::1" },
+      { interface: "eth0", address: "10.0.0.7" },
+    ];
     const ask = (name: string) => rendered(`{{ sockaddr "GetInterfaceIPs ${name}" }}`, "go", [], { addresses });
     assert.deepEqual([ask("lo"), ask("eth0")], ["", "10.0.0.7"]);
   });

@@ -8,7 +8,11 @@ import { difference, QUESTIONS } from "../../tools/consul-template/questions.ts"
 const recorded = JSON.parse(readFileSync(join(import.meta.dirname, "functions-oracle.json"), "utf8")) as { readonly text: string }[];
 
 test("functions answer what consul-template answered, byte for byte", () => {
-  assert.deepEqual(recorded.map(({ text }) => text), [...QUESTIONS], "record them anew: node test/tools/consul-template/record.ts");
+  assert.deepEqual(
+    recorded.map(({ text }) => text),
+    [...QUESTIONS],
+    "record them anew: node test/tools/consul-template/record.ts",
+  );
   const different = recorded.map(({ text, ...answer }) => [text, difference(text, answer)]).filter(([, said]) => said !== "");
   assert.deepEqual(different, []);
 });

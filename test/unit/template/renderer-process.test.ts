@@ -11,7 +11,8 @@ import { eventually } from "../../eventually.ts";
 import { requestOf } from "./rendering.ts";
 
 const ENDLESS = "{{ range loop 100000 }}{{ range loop 100000 }}{{ end }}{{ end }}";
-const said = (answer: RenderAnswer): string => (answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what);
+const said = (answer: RenderAnswer): string =>
+  answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what;
 
 /** undefined: it is gone. */
 function about(pid: string, file: string): string | undefined {
@@ -56,28 +57,36 @@ test("nothing runs before the first request, nor after a while without one", { t
 });
 
 test("work that goes on keeps the process", { timeout: 30_000 }, async (context) => {
-  const idleMs = 1000;
-  const renderer = open(context, { idleMs });
+  const idleMs = 2000;
+  // Of each rendering, not of all of them.
+  const renderer = open(context, { idleMs, limitMs: 2000 });
   await renderer.render(requestOf("first", "go"));
   const pid = await onlyOne();
   const startedMs = performance.now();
-  while (performance.now() - startedMs < 1.5 * idleMs) await renderer.render(requestOf("x", "go"));
+  while (performance.now() - startedMs < 1.5 * idleMs) assert.equal(said(await renderer.render(requestOf("x", "go"))), "x");
   assert.deepEqual(rendering(), [pid]);
 });
 
-test("the process has nothing of the agent's: no environment, no output, no core, no folder, no right to write or run", { timeout: 30_000 }, async (context) => {
-  process.env["TEMPLATE_TEST_SECRET"] = "planted";
-  context.after(() => delete process.env["TEMPLATE_TEST_SECRET"]);
-  await open(context).render(requestOf("first", "go"));
-  const pid = await onlyOne();
-  const own = (file: string): string => about(String(pid), file) ?? "";
-  const names = own("environ").split("\0").map((each) => each.split("=")[0]).filter((name) => name !== "");
-  assert.deepEqual(names.toSorted(), ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "PATH", "PWD"]);
-  assert.match(own("limits"), /Max core file size\s+0 /);
-  assert.equal(own("oom_score_adj").trim(), "1000");
-  assert.match(own("cmdline"), /--max-old-space-size=\d+\0--permission\0--allow-fs-read=\*\0--allow-worker\0/);
-  assert.notEqual(stat(String(pid))?.[2], stat(String(process.pid))?.[2], "a process group of its own");
-});
+test(
+  "the process has nothing of the agent's: no environment, no output, no core, no folder, no right to write or run",
+  { timeout: 30_000 },
+  async (context) => {
+    process.env["TEMPLATE_TEST_SECRET"] = "planted";
+    context.after(() => delete process.env["TEMPLATE_TEST_SECRET"]);
+    await open(context).render(requestOf("first", "go"));
+    const pid = await onlyOne();
+    const own = (file: string): string => about(String(pid), file) ?? "";
+    const names = own("environ")
+      .split("\0")
+      .map((each) => each.split("=")[0])
+      .filter((name) => name !== "");
+    assert.deepEqual(names.toSorted(), ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "PATH", "PWD"]);
+    assert.match(own("limits"), /Max core file size\s+0 /);
+    assert.equal(own("oom_score_adj").trim(), "1000");
+    assert.match(own("cmdline"), /--max-old-space-size=\d+\0--permission\0--allow-fs-read=\*\0--allow-worker\0/);
+    assert.notEqual(stat(String(pid))?.[2], stat(String(process.pid))?.[2], "a process group of its own");
+  },
+);
 
 test("a process that somebody kills is replaced, and what it was at is rendered by the next", { timeout: 30_000 }, async (context) => {
   const facts = requestOf("", "go", [["consul", "key", "a", "1"]]).facts;
@@ -160,16 +169,24 @@ test("bytes that are no text, and facts that cannot be handed over", { timeout: 
 test("what the thread keeps of facts has a bound, and is sent again when it was forgotten", { timeout: 30_000 }, async (context) => {
   const renderer = open(context, { memoryMaxMegabytes: 192 });
   const small = requestOf("", "go", [["consul", "key", "small", "s"]]).facts;
-  const ask = async (facts: typeof small, text: string): Promise<string> => said(await renderer.render({ ...requestOf(text, "go"), facts }));
+  const ask = async (facts: typeof small, text: string): Promise<string> =>
+    said(await renderer.render({ ...requestOf(text, "go"), facts }));
   assert.equal(await ask(small, '{{ key "small" }}'), "s");
   // Together more than a rendering may hold, each by itself not.
   for (let index = 0; index < 12; index++) {
-    const { facts } = requestOf("", "go", [["consul", "key", "large", `${index}${"x".repeat(8_000_000)}`], ["consul", "key", `large ${index}`, "é€".repeat(4_000_000)]]);
+    const { facts } = requestOf("", "go", [
+      ["consul", "key", "large", `${index}${"x".repeat(8_000_000)}`],
+      ["consul", "key", `large ${index}`, "é€".repeat(4_000_000)],
+    ]);
     assert.equal(await ask(facts, `{{ len (key "large ${index}") }}`), "20000000");
   }
   assert.equal(await ask(small, '{{ key "small" }}'), "s");
   for (let index = 0; index < 3; index++) {
-    const many = requestOf("", "go", Array.from({ length: 2600 }, (_, each) => ["consul", "key", `${index} ${each}`, "v"] as const)).facts;
+    const many = requestOf(
+      "",
+      "go",
+      Array.from({ length: 2600 }, (_, each) => ["consul", "key", `${index} ${each}`, "v"] as const),
+    ).facts;
     assert.equal(await ask(new Map([...many, ...small]), `{{ key "${index} 7" }}{{ key "small" }}`), "vs");
   }
   assert.equal(rendering().length, 1);
@@ -190,7 +207,9 @@ test("a process that answers nothing at all is killed, not waited for", { timeou
 
 for (const when of ["starting", "rendering"]) {
   test(`an agent that is killed while its process is ${when} leaves none behind`, { timeout: 30_000 }, async (context) => {
-    const agent = spawn(process.execPath, [join(import.meta.dirname, "rendering-agent.ts"), when], { stdio: ["ignore", "pipe", "inherit"] });
+    const agent = spawn(process.execPath, [join(import.meta.dirname, "rendering-agent.ts"), when], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     context.after(() => agent.kill("SIGKILL"));
     await once(agent.stdout, "data");
     const [pid] = rendering(agent.pid);

@@ -7,7 +7,8 @@ import { requestOf } from "./rendering.ts";
 const renderer = createRenderer({ clock: createHostClock(), limitMs: 1500, addresses: () => [{ interface: "eth0", address: "10.0.0.9" }] });
 after(() => renderer.close());
 
-const said = (answer: RenderAnswer): string => (answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what);
+const said = (answer: RenderAnswer): string =>
+  answer.what === "rendered" ? answer.text : answer.what === "failed" ? answer.problem.code : answer.what;
 
 test("a template that does not end is ended, and the others are rendered", { timeout: 60_000 }, async () => {
   const endless = "{{ range loop 100000 }}{{ range loop 100000 }}{{ end }}{{ end }}";
@@ -25,14 +26,20 @@ test("one that is ended is told where it was", { timeout: 60_000 }, async () => 
     assert.match(message, new RegExp(`^Cannot render template: line ${line}, column \\d+: it took longer than 1.5 s`));
     return [code, line];
   };
-  assert.deepEqual(await placed("a\n{{ if true }}\n{{ range loop 100000 }}{{ range loop 100000 }}b{{ end }}\n{{ end }}{{ end }}", "go"), ["TEMPLATE_TIMEOUT", 3]);
-  assert.deepEqual(await placed("a\n\n{{#each (loop 9000)}}{{#each (loop 90000)}}{{/each}}{{/each}}", "handlebars"), ["TEMPLATE_TIMEOUT", 3]);
+  assert.deepEqual(await placed("a\n{{ if true }}\n{{ range loop 100000 }}{{ range loop 100000 }}b{{ end }}\n{{ end }}{{ end }}", "go"), [
+    "TEMPLATE_TIMEOUT",
+    3,
+  ]);
+  assert.deepEqual(await placed("a\n\n{{#each (loop 9000)}}{{#each (loop 90000)}}{{/each}}{{/each}}", "handlebars"), [
+    "TEMPLATE_TIMEOUT",
+    3,
+  ]);
 });
 
 test("a template that eats memory is ended, and the agent goes on", { timeout: 60_000 }, async (context) => {
   const renderer = createRenderer({ clock: createHostClock(), limitMs: 50_000, memoryMaxMegabytes: 192 });
   context.after(() => renderer.close());
-  const hungry = '{{ range $i := loop 900 }}{{ scratch.Set (print $i) (loop 100000) }}{{ end }}';
+  const hungry = "{{ range $i := loop 900 }}{{ scratch.Set (print $i) (loop 100000) }}{{ end }}";
   const answers = await Promise.all([renderer.render(requestOf(hungry, "go")), renderer.render(requestOf("after", "handlebars"))]);
   assert.deepEqual(answers.map(said), ["TEMPLATE_TOO_LARGE", "after"]);
 });
@@ -40,7 +47,11 @@ test("a template that eats memory is ended, and the agent goes on", { timeout: 6
 test("facts are those of the request, also when the thread kept others", async () => {
   const text = '{{ key "a" }}{{ keyOrDefault "b" "-" }}';
   const ask = async (a: string, b?: string) =>
-    said(await renderer.render(requestOf(text, "go", [["consul", "key", "a", a], ...(b === undefined ? [] : ([["consul", "key", "b", b]] as const))])));
+    said(
+      await renderer.render(
+        requestOf(text, "go", [["consul", "key", "a", a], ...(b === undefined ? [] : ([["consul", "key", "b", b]] as const))]),
+      ),
+    );
   assert.equal(await ask("1", "2"), "12");
   assert.equal(await ask("3", "2"), "32");
   assert.equal(await ask("3"), "waiting");

@@ -4,13 +4,26 @@ import type { Engine, Fact, RenderAnswer, RenderRequest, TemplateProblem } from 
 import { PreparedTemplates } from "../../../src/template/parsed.ts";
 import { renderTemplate } from "../../../src/template/render.ts";
 
-export type Known = readonly (readonly [system: Thing["system"], kind: string, name: string, value: unknown, options?: Readonly<Record<string, string>>])[];
+export type Known = readonly (readonly [
+  system: Thing["system"],
+  kind: string,
+  name: string,
+  value: unknown,
+  options?: Readonly<Record<string, string>>,
+])[];
 
 export const factsOf = (known: Known): ReadonlyMap<string, Fact> =>
   new Map(known.map(([system, kind, name, value, options = {}]) => [thingKey({ system, kind, name, options }), { value }]));
 
 export function requestOf(text: string, engine: Engine, known: Known = [], more: Partial<RenderRequest> = {}): RenderRequest {
-  const usual = { leftDelimiter: "{{", rightDelimiter: "}}", errorOnMissingKey: false, environment: {}, deniedFunctions: [], nowMs: 1_700_000_000_123 };
+  const usual = {
+    leftDelimiter: "{{",
+    rightDelimiter: "}}",
+    errorOnMissingKey: false,
+    environment: {},
+    deniedFunctions: [],
+    nowMs: 1_700_000_000_123,
+  };
   return { ...usual, engine, text, facts: factsOf(known), ...more };
 }
 

@@ -47,9 +47,15 @@ test("interrupted while another holds the lock, it waits no longer", async () =>
 });
 
 test("a child that ends gives the lock back, and its exit code is the command's", async () => {
-  assert.deepEqual(await playing(async () => answered(locked), (directory) => `touch ${directory}/started; exit 3`), {
-    code: 3,
-    released: [{ ID: "lock-1" }],
-    started: true,
-  });
+  assert.deepEqual(
+    await playing(
+      async () => answered(locked),
+      (directory) => `touch ${directory}/started; exit 3`,
+    ),
+    {
+      code: 3,
+      released: [{ ID: "lock-1" }],
+      started: true,
+    },
+  );
 });

@@ -31,7 +31,10 @@ describe("secret blocks", () => {
     await world.clock.advance(5 * SECOND);
     const { PASSWORD, PORT, OTHER } = newest(world)?.environment ?? {};
     assert.deepEqual([PASSWORD, PORT, OTHER], ["hunter2hunter2", "5432", "${secret.app.none}"]);
-    assert.match(JSON.stringify(world.told(A)), /Secret keys missing: \$\{secret\.app\.none\} stays as it is written: there is no such key"/);
+    assert.match(
+      JSON.stringify(world.told(A)),
+      /Secret keys missing: \$\{secret\.app\.none\} stays as it is written: there is no such key"/,
+    );
     agent.kill();
     await world.begin();
     await world.clock.advance(30 * SECOND);

@@ -127,7 +127,10 @@ test("nothing where entries were left out is a denial, and no empty list; someth
 test("who follows its leader from too far behind is asked again, not to be stale, and then believed", async (t) => {
   const { source, asked } = await stand(
     t,
-    ({ query }) => ({ body: key(query.has("stale") ? "old" : "new"), headers: { "x-consul-lastcontact": query.has("stale") ? "1001" : "0" } }),
+    ({ query }) => ({
+      body: key(query.has("stale") ? "old" : "new"),
+      headers: { "x-consul-lastcontact": query.has("stale") ? "1001" : "0" },
+    }),
     { maxStaleMs: 1000 },
   );
   assert.equal((await look(source, thing("key", "a"))).value, "new");
@@ -147,9 +150,14 @@ test("the node beside us is asked for by the agent once; where that may not know
       ? { status, body: status === 200 ? { Config: { NodeName: "here" } } : "Permission denied: lacks agent:read" }
       : { body: { Node: { Node: "here" }, Services: null } },
   );
-  await assert.rejects(look(source, thing("node")), { code: "THING_DENIED", message: /this node/, fix: /consul \{ token \}.*agent_prefix "" \{ policy = "read" \}/ });
+  await assert.rejects(look(source, thing("node")), {
+    code: "THING_DENIED",
+    message: /this node/,
+    fix: /consul \{ token \}.*agent_prefix "" \{ policy = "read" \}/,
+  });
   status = 200;
-  for (let count = 0; count < 2; count++) assert.partialDeepStrictEqual((await look(source, thing("node"))).value, { Node: { Node: "here" }, Services: [] });
+  for (let count = 0; count < 2; count++)
+    assert.partialDeepStrictEqual((await look(source, thing("node"))).value, { Node: { Node: "here" }, Services: [] });
   assert.deepEqual(
     asked.map(({ path, token }) => [path, token]),
     [
@@ -162,7 +170,9 @@ test("the node beside us is asked for by the agent once; where that may not know
 });
 
 test("a 404 without an index is no answer of Consul's, nor is what is no JSON", async (t) => {
-  const { source } = await stand(t, ({ path }) => (path.endsWith("page") ? { body: "<html>" } : { status: 404, body: "nobody", headers: { "x-consul-index": "0" } }));
+  const { source } = await stand(t, ({ path }) =>
+    path.endsWith("page") ? { body: "<html>" } : { status: 404, body: "nobody", headers: { "x-consul-index": "0" } },
+  );
   assert.equal((await look(source, thing("key", "a"))).value, undefined);
   await assert.rejects(look(source, thing("key", "page")), { code: "THING_UNREACHABLE", message: /is not Consul/ });
   const wrong = createServer((_, response) => void response.writeHead(404).end("page not found"));
@@ -272,9 +282,16 @@ test("names lead where they say: keys by their parts, services by one; of keys t
   const { source, asked } = await stand(t, ({ path }) =>
     path === "/v1/peerings"
       ? { body: [{ Name: "b", PeeringToken: "hidden" }, { Name: "a" }] }
-      : { body: [{ Key: "app/x/y", Value: null }, { Key: "app", Value: "" }, { Key: "application", Value: "eA==" }] },
+      : {
+          body: [
+            { Key: "app/x/y", Value: null },
+            { Key: "app", Value: "" },
+            { Key: "application", Value: "eA==" },
+          ],
+        },
   );
-  for (const name of ["a/./b", "./a", ".", "a/..", "a\0b", ""]) await assert.rejects(look(source, thing("key", name)), { code: "THING_INVALID" }, name);
+  for (const name of ["a/./b", "./a", ".", "a/..", "a\0b", ""])
+    await assert.rejects(look(source, thing("key", name)), { code: "THING_INVALID" }, name);
   for (const kind of ["service", "node", "leaf"]) await assert.rejects(look(source, thing(kind, "a/b")), { code: "THING_INVALID" }, kind);
   assert.equal(asked.length, 0);
   const { value } = await look(source, thing("keys", "app"));

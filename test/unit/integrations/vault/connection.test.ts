@@ -7,7 +7,16 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { checkVault, setUpVault, vaultConnection, vaultFingerprint, vaultThings, vaultTokens, type VaultAddress, type VaultConnection } from "#integrations/vault";
+import {
+  checkVault,
+  setUpVault,
+  vaultConnection,
+  vaultFingerprint,
+  vaultThings,
+  vaultTokens,
+  type VaultAddress,
+  type VaultConnection,
+} from "#integrations/vault";
 
 const OPTIONS: VaultAddress = {
   address: "",
@@ -160,7 +169,10 @@ describe("a connection to Vault", () => {
     for (const auth of [{ client_token: "", accessor: "", mfa_requirement: {} }, undefined]) {
       const { connection } = await stand(t, answering(200, JSON.stringify({ auth })));
       const tokens = vaultTokens({ connection, authPath: "jwt-nomad", createFromRole: "" });
-      await assert.rejects(tokens.exchange({ jwt: "a.b.c", kind: "task", description: {} }), { code: "TOKEN_REFUSED", message: /no token came of it/ });
+      await assert.rejects(tokens.exchange({ jwt: "a.b.c", kind: "task", description: {} }), {
+        code: "TOKEN_REFUSED",
+        message: /no token came of it/,
+      });
     }
   });
 

@@ -21,7 +21,8 @@ async function stand(t: TestContext, table: Record<string, Fields>, refuses: (pa
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const path = (request.url ?? "").slice("/v1/".length);
-      const answer = (status: number, body: unknown): void => void response.writeHead(status).end(body === undefined ? "" : JSON.stringify(body));
+      const answer = (status: number, body: unknown): void =>
+        void response.writeHead(status).end(body === undefined ? "" : JSON.stringify(body));
       if (request.method === "GET") {
         const data = path === "sys/auth" || path === "sys/mounts" ? below(`${path}/`) : table[path];
         return data === undefined ? answer(404, { errors: [] }) : answer(200, { data });
@@ -57,13 +58,20 @@ const mark = { description: "Login. Made by drover setup vault." };
 
 test("everything is made once, the role last; then there is nothing to do, and all of it but secrets is taken away", async (t) => {
   const { connection, changes, table } = await stand(t, {});
-  assert.deepEqual((await checkVault(connection, SETUP)).map(({ what }) => what), ["made", "made", "made", "made", "made"]);
+  assert.deepEqual(
+    (await checkVault(connection, SETUP)).map(({ what }) => what),
+    ["made", "made", "made", "made", "made"],
+  );
   assert.deepEqual(changes, []);
   await setUpVault(connection, SETUP);
-  assert.deepEqual(changes, [METHOD, CONFIG, "sys/mounts/secret", POLICY, ROLE].map((path) => `POST ${path}`));
+  assert.deepEqual(
+    changes,
+    [METHOD, CONFIG, "sys/mounts/secret", POLICY, ROLE].map((path) => `POST ${path}`),
+  );
   const policy = String(table[POLICY]?.["policy"]);
   const job = "{{identity.entity.aliases.acc1.metadata.nomad_namespace}}/{{identity.entity.aliases.acc1.metadata.nomad_job_id}}";
-  for (const path of [`secret/data/${job}`, `secret/data/${job}/*`]) assert.ok(policy.includes(`path "${path}" {\n  capabilities = ["read"]`), policy);
+  for (const path of [`secret/data/${job}`, `secret/data/${job}/*`])
+    assert.ok(policy.includes(`path "${path}" {\n  capabilities = ["read"]`), policy);
   // The real one says more than it was told, and its mount's version as a word.
   table["sys/mounts/secret"] = { type: "kv", options: { version: "2" } };
   table[ROLE] = { ...table[ROLE], token_ttl: 0 };
@@ -72,11 +80,14 @@ test("everything is made once, the role last; then there is nothing to do, and a
   table[POLICY] = { policy: policy.replace("/data/", "/otherwise/") };
   table[ROLE] = { ...table[ROLE], token_period: 60 };
   const changed = (await setUpVault(connection, { ...SETUP, jwksUrl: "http://other/" })).filter(({ what }) => what === "changed");
-  assert.deepEqual(changed.map(({ kind, differs }) => [kind, differs]), [
-    ["auth-config", ["jwks_url"]],
-    ["policy", ["policy"]],
-    ["role", ["token_period"]],
-  ]);
+  assert.deepEqual(
+    changed.map(({ kind, differs }) => [kind, differs]),
+    [
+      ["auth-config", ["jwks_url"]],
+      ["policy", ["policy"]],
+      ["role", ["token_period"]],
+    ],
+  );
   await tearDownVault(connection, "s.root");
   assert.deepEqual(changes.slice(-2), [`DELETE ${METHOD}`, `DELETE ${POLICY}`]);
   assert.notEqual(table["sys/mounts/secret"], undefined);
@@ -117,5 +128,8 @@ test("a KV of version 1 is given one rule for each path, for reading and listing
   const snippet = vaultSnippet("https://v:8200", { tls, namespace: "team" });
   assert.match(snippet, / {2}namespace = "team"\n {2}ca_file = "\/ca\.pem"\n {2}tls_server_name = "v\\"x"\n {2}tls_skip_verify = true\n/);
   assert.doesNotMatch(snippet, /cert_file|ca_path/);
-  assert.match(vaultSnippet("http://v", { tls: { ...tls, caFile: "", serverName: "", verify: true }, namespace: "" }), /address = "http:\/\/v"\n\n {2}jwt_auth/);
+  assert.match(
+    vaultSnippet("http://v", { tls: { ...tls, caFile: "", serverName: "", verify: true }, namespace: "" }),
+    /address = "http:\/\/v"\n\n {2}jwt_auth/,
+  );
 });

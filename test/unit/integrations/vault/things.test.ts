@@ -61,7 +61,9 @@ const read = (source: ThingSource, what: Thing, token = "s.task"): Promise<Readi
 
 test("which engine serves a path is asked once for all below it, and again when nothing is there", async (t) => {
   let there = true;
-  const { source, paths } = await stand(t, ({ path }) => (path === `${MOUNT}secretive` ? kv1 : path.startsWith(MOUNT) ? kv2 : there ? [200, { data: {} }] : [404, { errors: [] }]));
+  const { source, paths } = await stand(t, ({ path }) =>
+    path === `${MOUNT}secretive` ? kv1 : path.startsWith(MOUNT) ? kv2 : there ? [200, { data: {} }] : [404, { errors: [] }],
+  );
   await read(source, thing("secret", "secret/a"));
   await read(source, thing("secret", "secret/b/c"));
   await read(source, thing("secret", "secretive"));
@@ -130,7 +132,10 @@ test("a token that has a namespace is asked for it once; everything it does happ
       ["sys/leases/revoke", "team"],
     ],
   );
-  assert.deepEqual(asked.slice(-2).map(({ body }) => (body as { lease_id: string }).lease_id), ["db/creds/a/x", "db/creds/a/x"]);
+  assert.deepEqual(
+    asked.slice(-2).map(({ body }) => (body as { lease_id: string }).lease_id),
+    ["db/creds/a/x", "db/creds/a/x"],
+  );
   // One of the configuration's namespace bears no name of it.
   const plain = await read(source, thing("secret", "db/creds/a"));
   assert.equal(plain.lease?.id, "db/creds/a/x");
@@ -142,7 +147,13 @@ test("a refused token is told from one that is too little, also where it may not
   let [self, capabilities]: readonly Says[] = [UNKNOWN, DENIED];
   let refusal = UNKNOWN;
   const { source } = await stand(t, ({ path }) =>
-    path.startsWith(MOUNT) ? DENIED : path === "auth/token/lookup-self" ? (self ?? DENIED) : path === "sys/capabilities-self" ? (capabilities ?? DENIED) : refusal,
+    path.startsWith(MOUNT)
+      ? DENIED
+      : path === "auth/token/lookup-self"
+        ? (self ?? DENIED)
+        : path === "sys/capabilities-self"
+          ? (capabilities ?? DENIED)
+          : refusal,
   );
   const why = (what = thing("secret", "secret/a")) =>
     read(source, what).then(
@@ -151,7 +162,10 @@ test("a refused token is told from one that is too little, also where it may not
     );
   assert.equal((await why()).code, "THING_TOKEN_UNKNOWN");
   refusal = DENIED;
-  assert.match(`${(await why()).code} ${(await why()).fix}`, /^THING_DENIED .*a policy of the token's role: path "secret\/data\/a" .* of version 2: path "secret\/a"/);
+  assert.match(
+    `${(await why()).code} ${(await why()).fix}`,
+    /^THING_DENIED .*a policy of the token's role: path "secret\/data\/a" .* of version 2: path "secret\/a"/,
+  );
   refusal = UNKNOWN;
   self = [200, { data: { policies: ["default", "web"], meta: { role: "nomad-workloads" } } }];
   capabilities = [200, { data: { "secret/a": ["deny"] } }];
@@ -169,11 +183,16 @@ test("a refused token is told from one that is too little, also where it may not
 test("a lease that is gone is given back, and cannot be renewed; one whose token is gone went with it", async (t) => {
   let says: Says = [400, { errors: ["lease not found"] }];
   let self: Says = UNKNOWN;
-  const { source } = await stand(t, ({ path }) => (path === "auth/token/lookup-self" ? self : path.startsWith("sys/leases") ? says : DENIED));
+  const { source } = await stand(t, ({ path }) =>
+    path === "auth/token/lookup-self" ? self : path.startsWith("sys/leases") ? says : DENIED,
+  );
   const lease = { id: "db/creds/a/hidden", durationMs: 1, renewable: true };
   const renewing = () => source.renew(lease, "s.task");
   await source.revoke(lease.id, "s.task");
-  await assert.rejects(renewing(), (thrown: { code: string; message: string }) => thrown.code === "THING_INVALID" && !thrown.message.includes("hidden"));
+  await assert.rejects(
+    renewing(),
+    (thrown: { code: string; message: string }) => thrown.code === "THING_INVALID" && !thrown.message.includes("hidden"),
+  );
   says = [500, { errors: ["1 error occurred:\n\t* lease expired\n\n"] }];
   await source.revoke(lease.id, "s.task");
   await assert.rejects(renewing(), { code: "THING_INVALID" });
@@ -181,7 +200,10 @@ test("a lease that is gone is given back, and cannot be renewed; one whose token
   await source.revoke(lease.id, "s.task");
   await assert.rejects(renewing(), { code: "THING_TOKEN_UNKNOWN" });
   self = [200, { data: { policies: ["web"] } }];
-  await assert.rejects(source.revoke(lease.id, "s.task"), { code: "THING_DENIED", fix: /path "sys\/leases\/revoke" \{ capabilities = \["update"\] \}/ });
+  await assert.rejects(source.revoke(lease.id, "s.task"), {
+    code: "THING_DENIED",
+    fix: /path "sys\/leases\/revoke" \{ capabilities = \["update"\] \}/,
+  });
   await assert.rejects(renewing(), { code: "THING_DENIED", fix: /path "sys\/leases\/renew"/ });
   says = [503, { errors: ["Vault is sealed"] }];
   await assert.rejects(source.revoke(lease.id, "s.task"), { code: "THING_UNREACHABLE", message: /"db\/creds\/a"/ });
@@ -194,7 +216,10 @@ test("what can only be written says so; what answers a certificate's request wit
   const { source } = await stand(t, ({ path }) => (path.startsWith(MOUNT) ? DENIED : says));
   await assert.rejects(read(source, thing("secret", "pki/issue/web")), { code: "THING_INVALID", fix: /can only be written to/ });
   says = [400, { errors: ["missing client token"] }];
-  await assert.rejects(read(source, thing("secret", "secret/a"), ""), { code: "THING_DENIED", message: /the task has no token of Vault's$/ });
+  await assert.rejects(read(source, thing("secret", "secret/a"), ""), {
+    code: "THING_DENIED",
+    message: /the task has no token of Vault's$/,
+  });
   says = [200, { data: {} }];
   await assert.rejects(read(source, thing("certificate", "pki/issue/web", { a: "b" })), { code: "THING_INVALID", message: /holds none/ });
   says = [404, { errors: [] }];

@@ -15,21 +15,33 @@ const NO_DEFAULT: AdmissionContext = { ...CONTEXT, vault: { defaultIdentity: nul
 const { vault: _, ...NO_VAULT } = CONTEXT;
 
 const task = (fields: object) => ({ ID: "shop", TaskGroups: [{ Name: "front", Tasks: [{ Name: "web", Driver: "exec", ...fields }] }] });
-const template = (...templates: object[]) => task({ Templates: templates.map((each, i) => ({ EmbeddedTmpl: "x", DestPath: `local/${i}`, ...each })) });
+const template = (...templates: object[]) =>
+  task({ Templates: templates.map((each, i) => ({ EmbeddedTmpl: "x", DestPath: `local/${i}`, ...each })) });
 const admitted = (input: unknown, context = CONTEXT) => admitJob(input, context);
 const taskOf = (input: unknown, context = CONTEXT) => {
   const [first] = admitted(input, context).job.TaskGroups[0]?.Tasks ?? [];
   assert.ok(first !== undefined);
   return first;
 };
-const constraints = (input: unknown) => admitted(input).job.TaskGroups[0]?.Constraints.map((each) => `${each.LTarget} ${each.Operand} ${each.RTarget}`.trim());
+const constraints = (input: unknown) =>
+  admitted(input).job.TaskGroups[0]?.Constraints.map((each) => `${each.LTarget} ${each.Operand} ${each.RTarget}`.trim());
 
 test("a template says nothing of what is usual", () => {
   const [settled] = taskOf(template({})).Templates;
   const { ChangeMode, ChangeSignal, Perms, LeftDelim, RightDelim, Splay, Envvars, Once, Engine } = settled ?? {};
   assert.deepEqual(
     { ChangeMode, ChangeSignal, Perms, LeftDelim, RightDelim, Splay, Envvars, Once, Engine },
-    { ChangeMode: "restart", ChangeSignal: "", Perms: "0644", LeftDelim: "{{", RightDelim: "}}", Splay: 5e9, Envvars: false, Once: false, Engine: "" },
+    {
+      ChangeMode: "restart",
+      ChangeSignal: "",
+      Perms: "0644",
+      LeftDelim: "{{",
+      RightDelim: "}}",
+      Splay: 5e9,
+      Envvars: false,
+      Once: false,
+      Engine: "",
+    },
   );
   // As Go's clients write what was not said.
   const [empty] = taskOf(template({ ChangeMode: "", Perms: "", LeftDelim: "", RightDelim: "", Uid: -1, Gid: -1, VaultGrace: 0 })).Templates;
@@ -37,14 +49,19 @@ test("a template says nothing of what is usual", () => {
 });
 
 test("a signal is SIGHUP when none is named, and in capitals", () => {
-  const signals = taskOf(template({ ChangeMode: "signal" }, { ChangeMode: "signal", ChangeSignal: "sigusr1" })).Templates.map((each) => each.ChangeSignal);
+  const signals = taskOf(template({ ChangeMode: "signal" }, { ChangeMode: "signal", ChangeSignal: "sigusr1" })).Templates.map(
+    (each) => each.ChangeSignal,
+  );
   assert.deepEqual(signals, ["SIGHUP", "SIGUSR1"]);
   assert.equal(taskOf(task({ Vault: { ChangeMode: "signal" } })).Vault?.ChangeSignal, "SIGHUP");
 });
 
 test("a task with a vault block is known there by the identity the servers give, or by its own", () => {
   const [given, ...more] = taskOf(task({ Vault: {} })).Identities;
-  assert.deepEqual([given?.Name, given?.Audience, given?.TTL, given?.ExtraClaims, more], ["vault_default", ["vault.io"], 3_600e9, { a: "b" }, []]);
+  assert.deepEqual(
+    [given?.Name, given?.Audience, given?.TTL, given?.ExtraClaims, more],
+    ["vault_default", ["vault.io"], 3_600e9, { a: "b" }, []],
+  );
   const own = { Name: "vault_default", Audience: ["mine"], TTL: 60e9 };
   for (const context of [CONTEXT, NO_DEFAULT]) {
     const identities = taskOf(task({ Vault: {}, Identities: [own] }), context).Identities;
@@ -69,9 +86,10 @@ test("admitting twice changes nothing", () => {
 });
 
 test("a group runs only where there is what its tasks read and where they can be signalled", () => {
-  assert.deepEqual(constraints(template({ ChangeMode: "signal" }, { ChangeMode: "signal", ChangeSignal: "SIGUSR1" }, { ChangeSignal: "SIGUSR2" })), [
-    "${attr.os.signals} set_contains SIGHUP,SIGUSR1",
-  ]);
+  assert.deepEqual(
+    constraints(template({ ChangeMode: "signal" }, { ChangeMode: "signal", ChangeSignal: "SIGUSR1" }, { ChangeSignal: "SIGUSR2" })),
+    ["${attr.os.signals} set_contains SIGHUP,SIGUSR1"],
+  );
   assert.deepEqual(constraints(task({ Vault: { ChangeMode: "signal", ChangeSignal: "SIGINT" } })), [
     "${attr.os.signals} set_contains SIGINT",
     "${attr.vault.version} semver >= 0.6.1",
@@ -89,7 +107,8 @@ test("a group runs only where there is what its tasks read and where they can be
 });
 
 const SCRIPT = { ChangeMode: "script", ChangeScript: { Command: "/bin/true" } };
-const secret = (fields: object, more: object = { Vault: {} }) => task({ Secrets: [{ Name: "db", Provider: "vault", Path: "secret/data/db", ...fields }], ...more });
+const secret = (fields: object, more: object = { Vault: {} }) =>
+  task({ Secrets: [{ Name: "db", Provider: "vault", Path: "secret/data/db", ...fields }], ...more });
 
 for (const [what, input, context] of [
   ["each change mode", template({ ChangeMode: "noop" }, { ChangeMode: "restart" }, { ChangeMode: "signal" }, SCRIPT)],
@@ -114,9 +133,17 @@ for (const [what, input, context] of [
 
 for (const [what, input, told] of [
   ["one delimiter", template({ LeftDelim: "[[" }), /template 1: its actions begin with "\[\[" and end with "}}": give both/],
-  ["a change_script for another mode", template({ ChangeScript: { Command: "x" } }), /change_script has no effect: change_mode is "restart"/],
+  [
+    "a change_script for another mode",
+    template({ ChangeScript: { Command: "x" } }),
+    /change_script has no effect: change_mode is "restart"/,
+  ],
   ["vault_grace", template({ VaultGrace: 1e9 }), /vault_grace has no effect/],
-  ["a source outside", template({ EmbeddedTmpl: "", SourcePath: "../../x" }), /source "\.\.\/\.\.\/x" escapes.*disable_file_sandbox = true/],
+  [
+    "a source outside",
+    template({ EmbeddedTmpl: "", SourcePath: "../../x" }),
+    /source "\.\.\/\.\.\/x" escapes.*disable_file_sandbox = true/,
+  ],
   ["a vault block for nothing", task({ Vault: { Env: false, DisableFile: true } }), /gets no token, and nothing is read/],
 ] as const) {
   test(`a warning: ${what}`, () => {
@@ -130,15 +157,27 @@ for (const [what, input, told, context] of [
   ["neither source nor data", template({ EmbeddedTmpl: "" }), /template 1: has no text.*Templates\[0\]\.EmbeddedTmpl/],
   ["both source and data", template({ SourcePath: "local/x" }), /has both source and data/],
   ["no destination", template({ DestPath: "" }), /destination is missing/],
-  ["two of one destination", template({ DestPath: "local/a" }, { DestPath: "local//b/../a" }), /template 2: destination "local\/\/b\/\.\.\/a" is that of template 1 too/],
-  ["one destination, with and without a slash before it", template({ DestPath: "local/a" }, { DestPath: "//local/a" }), /destination "\/\/local\/a" is that of template 1 too/],
+  [
+    "two of one destination",
+    template({ DestPath: "local/a" }, { DestPath: "local//b/../a" }),
+    /template 2: destination "local\/\/b\/\.\.\/a" is that of template 1 too/,
+  ],
+  [
+    "one destination, with and without a slash before it",
+    template({ DestPath: "local/a" }, { DestPath: "//local/a" }),
+    /destination "\/\/local\/a" is that of template 1 too/,
+  ],
   ["the task's own folder, with a slash before it", template({ DestPath: "/secrets" }), /destination "\/secrets" is a folder/],
   ["a folder as destination", template({ DestPath: "local/conf/" }), /destination "local\/conf\/" is a folder: name a file in it/],
   ["the task's own folder as destination", template({ DestPath: "local" }), /destination "local" is a folder/],
   ["a destination outside", template({ DestPath: "../../etc/x" }), /destination "\.\.\/\.\.\/etc\/x" escapes the allocation/],
   ["another change mode", template({ ChangeMode: "reload" }), /change_mode is "reload", must be noop, restart, signal or script/],
   ["a signal for the environment", template({ ChangeMode: "signal", Envvars: true }), /change_mode is "signal" with env = true/],
-  ["no such signal", template({ ChangeMode: "signal", ChangeSignal: "SIGHPU" }), /change_signal "SIGHPU" is no signal: did you mean "SIGHUP"\?/],
+  [
+    "no such signal",
+    template({ ChangeMode: "signal", ChangeSignal: "SIGHPU" }),
+    /change_signal "SIGHPU" is no signal: did you mean "SIGHUP"\?/,
+  ],
   ["a signal's short name", template({ ChangeMode: "signal", ChangeSignal: "HUP" }), /"HUP" is no signal: did you mean "SIGHUP"\?/],
   ["a script mode without a script", template({ ChangeMode: "script" }), /change_mode "script" needs change_script/],
   ["a script without a command", template({ ChangeMode: "script", ChangeScript: {} }), /change_script has no command/],
@@ -149,7 +188,11 @@ for (const [what, input, told, context] of [
   ["a destination with a NUL in it", template({ DestPath: "local/a\0b" }), /escapes the allocation/],
   ["a negative end of a wait", template({ Wait: { Max: -1 } }), /wait is negative/],
   ["a negative beginning of a wait", template({ Wait: { Min: -1 } }), /wait is negative/],
-  ["a script of less than no time", template({ ...SCRIPT, ChangeScript: { Command: "x", Timeout: -1 } }), /change_script timeout is negative/],
+  [
+    "a script of less than no time",
+    template({ ...SCRIPT, ChangeScript: { Command: "x", Timeout: -1 } }),
+    /change_script timeout is negative/,
+  ],
   ["a secret's path of two lines", secret({ Path: "secret/data/a\nb" }), /path contains a line break or a NUL/],
   ["a negative splay", template({ Splay: -1 }), /splay is negative/],
   ["another engine", template({ Engine: "jinja" }), /engine is "jinja", must be "go" or "handlebars"/],
@@ -158,10 +201,22 @@ for (const [what, input, told, context] of [
   ["vault without an identity", task({ Vault: {} }), /vault needs an identity/, NO_DEFAULT],
   ["policies", task({ Vault: { Policies: ["db"] } }), /policies come from its role/],
   ["another cluster of Vault", task({ Vault: { Cluster: "other" } }), /vault cluster is "other"/],
-  ["a script for Vault's token", task({ Vault: { ChangeMode: "script" } }), /vault change_mode is "script", must be noop, restart or signal/],
-  ["a signal of Vault's that is none", task({ Vault: { ChangeMode: "signal", ChangeSignal: "SIGX" } }), /vault change_signal "SIGX" is no signal/],
+  [
+    "a script for Vault's token",
+    task({ Vault: { ChangeMode: "script" } }),
+    /vault change_mode is "script", must be noop, restart or signal/,
+  ],
+  [
+    "a signal of Vault's that is none",
+    task({ Vault: { ChangeMode: "signal", ChangeSignal: "SIGX" } }),
+    /vault change_signal "SIGX" is no signal/,
+  ],
   ["a secret's name", secret({ Name: "a b" }), /secret "a b": name must be letters/],
-  ["a secret twice", task({ Vault: {}, Secrets: [1, 2].map(() => ({ Name: "a", Provider: "nomad", Path: "p" })) }), /another secret of the task has the same name/],
+  [
+    "a secret twice",
+    task({ Vault: {}, Secrets: [1, 2].map(() => ({ Name: "a", Provider: "nomad", Path: "p" })) }),
+    /another secret of the task has the same name/,
+  ],
   ["a secret of nobody", secret({ Provider: "" }), /provider is missing/],
   ["a secret of a plugin", secret({ Provider: "aws" }), /provider is "aws", must be nomad or vault/],
   ["a secret of an engine that is none", secret({ Config: { engine: "kv3" } }), /engine is "kv3", must be "kv_v1" or "kv_v2"/],
@@ -185,7 +240,8 @@ for (const [what, input, told, context] of [
 }
 
 test("a secret of nobody implies nothing", () => {
-  const constraintsOf = (Provider: string) => canonicalJob(task({ Secrets: [{ Name: "a", Provider, Path: "p" }] }), CONTEXT).TaskGroups[0]?.Constraints;
+  const constraintsOf = (Provider: string) =>
+    canonicalJob(task({ Secrets: [{ Name: "a", Provider, Path: "p" }] }), CONTEXT).TaskGroups[0]?.Constraints;
   assert.deepEqual([constraintsOf("")?.length, constraintsOf("nomad")?.length], [0, 1]);
 });
 
@@ -224,7 +280,10 @@ test("what is no template is said with the line and column in it, and found in t
     (thrown: unknown) => {
       assert.ok(thrown instanceof AdmissionError, String(thrown));
       const [first = "", second = ""] = thrown.problems;
-      assert.match(first, /^Task "web" of group "front": template 1, line 2, column 11: function "kye" is not defined\. Did you mean "key"\? \(/);
+      assert.match(
+        first,
+        /^Task "web" of group "front": template 1, line 2, column 11: function "kye" is not defined\. Did you mean "key"\? \(/,
+      );
       assert.match(second, /template 2, line 1, column \d+: missing value for if/);
       const place = placeOf("TaskGroups[0].Tasks[0].Templates[0].EmbeddedTmpl@2:11");
       const { line, column } = place?.start ?? { line: 0, column: 0 };

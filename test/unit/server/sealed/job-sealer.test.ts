@@ -8,7 +8,11 @@ import { jobOf, nodeOf } from "../../../simulation/fixtures.ts";
 import type { World } from "../../../simulation/world.ts";
 import { inside } from "../inside.ts";
 
-const END = { allocationsChanged: () => undefined, servicesChanged: () => undefined, services: { collectAll: async () => undefined } as never };
+const END = {
+  allocationsChanged: () => undefined,
+  servicesChanged: () => undefined,
+  services: { collectAll: async () => undefined } as never,
+};
 const isCode = (code: string) => (thrown: unknown) => thrown instanceof NamedError && thrown.code === code;
 const SECRET = "correct-horse-battery";
 const ENV = 'TaskGroups[0].Tasks[0].Env["ADDRESS"]';
@@ -17,7 +21,11 @@ const COMMAND = 'TaskGroups[0].Tasks[0].Config["token"]';
 
 type Group = Record<string, unknown> & { readonly Tasks: [Record<string, unknown>] };
 
-function job(secret = SECRET, more: Readonly<Record<string, unknown>> = {}, shape: Partial<Parameters<typeof jobOf>[0]> = {}): Record<string, unknown> {
+function job(
+  secret = SECRET,
+  more: Readonly<Record<string, unknown>> = {},
+  shape: Partial<Parameters<typeof jobOf>[0]> = {},
+): Record<string, unknown> {
   const made = jobOf({ id: "web", count: 1, environment: { ADDRESS: `postgres://${secret}@db` }, ...shape });
   const [group] = made["TaskGroups"] as [Group];
   group.Tasks[0]["Config"] = { token: secret };
@@ -33,21 +41,24 @@ interface Cast {
 }
 
 async function playing(play: (cast: Cast) => Promise<void>): Promise<void> {
-  await inside({ server: { keyEncryption: memoryKeyEncryption(), keyring: { algorithm: "EdDSA" } }, snapshotEveryEntries: 5 }, async (world) => {
-    const node = nodeOf(world.random, { name: "n1" });
-    const connection = await world.link.connect(node, END, () => undefined);
-    await connection.register(node);
-    await play({
-      world,
-      connection,
-      stored(id = "web") {
-        const job = world.cluster.state.snapshot().job("default", id);
-        assert.ok(job !== undefined);
-        return job;
-      },
-      allocations: () => [...world.cluster.state.snapshot().allocationsByNode(node.ID)],
-    });
-  });
+  await inside(
+    { server: { keyEncryption: memoryKeyEncryption(), keyring: { algorithm: "EdDSA" } }, snapshotEveryEntries: 5 },
+    async (world) => {
+      const node = nodeOf(world.random, { name: "n1" });
+      const connection = await world.link.connect(node, END, () => undefined);
+      await connection.register(node);
+      await play({
+        world,
+        connection,
+        stored(id = "web") {
+          const job = world.cluster.state.snapshot().job("default", id);
+          assert.ok(job !== undefined);
+          return job;
+        },
+        allocations: () => [...world.cluster.state.snapshot().allocationsByNode(node.ID)],
+      });
+    },
+  );
 }
 const envOf = (of: Job) => of.TaskGroups[0]?.Tasks[0]?.Env["ADDRESS"] ?? "";
 const tokenOf = (of: Job) => String(of.TaskGroups[0]?.Tasks[0]?.Config["token"]);
@@ -106,8 +117,14 @@ test("No value stands in plain text in the log, in a snapshot, or in an event", 
     for await (const chunk of world.cluster.state.save()) chunks.push(Buffer.from(chunk).toString("latin1"));
     const disk = world.disk.entries.map((entry) => Buffer.from(entry).toString("latin1"));
     const told = [...chunks, ...disk, ...events];
-    assert.ok(told.some((each) => each.includes("sealed.")), "they hold the job");
-    assert.deepEqual(told.filter((each) => /correct-horse|another-horse/.test(each)), []);
+    assert.ok(
+      told.some((each) => each.includes("sealed.")),
+      "they hold the job",
+    );
+    assert.deepEqual(
+      told.filter((each) => /correct-horse|another-horse/.test(each)),
+      [],
+    );
   }));
 
 test("A source that tells a sensitive value, or may, is not kept; its sender is told so, and the job runs all the same", () =>
@@ -193,7 +210,14 @@ test("What was shown can be posted back; into another job, or another field, it 
 
 test("Paths where everybody could read it, that are none, or that name no text are refused; so is a job without a name", () =>
   playing(async ({ world }) => {
-    const bad = ["TaskGroups[0].Name", 'Meta["a"]', "nonsense!", 'TaskGroups[0].Tasks[0].Env["NONE"]', `${ENV}[5:9999]`, 'TaskGroups[7].Tasks[0].Env["A"]'];
+    const bad = [
+      "TaskGroups[0].Name",
+      'Meta["a"]',
+      "nonsense!",
+      'TaskGroups[0].Tasks[0].Env["NONE"]',
+      `${ENV}[5:9999]`,
+      'TaskGroups[7].Tasks[0].Env["A"]',
+    ];
     for (const path of bad) {
       const isRefused = isCode("REQUEST_INVALID");
       await assert.rejects(world.server.registerJob({ Job: job(), Sensitive: [path] }), isRefused, path);
@@ -201,7 +225,10 @@ test("Paths where everybody could read it, that are none, or that name no text a
     }
     for (const Sensitive of [[`${ENV}[11:20]`, `${ENV}[15:25]`], [`${ENV}[20:11]`]])
       await assert.rejects(world.server.registerJob({ Job: job(), Sensitive }), isCode("REQUEST_INVALID"), Sensitive.join());
-    await assert.rejects(world.server.registerJob({ Job: job(SECRET, { ID: "", Name: "" }), Sensitive: [PART] }), isCode("REQUEST_INVALID"));
+    await assert.rejects(
+      world.server.registerJob({ Job: job(SECRET, { ID: "", Name: "" }), Sensitive: [PART] }),
+      isCode("REQUEST_INVALID"),
+    );
     const valid = await world.server.validateJob({ Job: job(SECRET, { Sensitive: [PART] }) });
     assert.equal(valid.Error, "");
   }));

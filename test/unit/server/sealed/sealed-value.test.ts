@@ -27,10 +27,15 @@ test("A value comes back as it was, and is the same text each time (property)", 
 
 test("It opens for its job, its namespace and its key alone, and only whole", () => {
   const name = sealValue(KEY, OWNER, "s3cret");
-  for (const owner of [{ ...OWNER, JobID: "web2" }, { ...OWNER, Namespace: "other" }]) assert.throws(() => openValue(KEY, owner, name), unreadable);
+  for (const owner of [
+    { ...OWNER, JobID: "web2" },
+    { ...OWNER, Namespace: "other" },
+  ])
+    assert.throws(() => openValue(KEY, owner, name), unreadable);
   assert.throws(() => openValue(keyOf(KEY.id, 2), OWNER, name), unreadable);
   assert.throws(() => openValue(keyOf("00000000-ea4c-4b5c-9f0e-2b7d0a3c5e11", 1), OWNER, name), unreadable);
   const changed = name.slice(0, -4) + (name.endsWith("AAAA") ? "BBBB" : "AAAA");
-  for (const bad of [changed, name.slice(0, -1), "sealed.x.AA", "", `sealed.${KEY.id}.`]) assert.throws(() => openValue(KEY, OWNER, bad), unreadable);
+  for (const bad of [changed, name.slice(0, -1), "sealed.x.AA", "", `sealed.${KEY.id}.`])
+    assert.throws(() => openValue(KEY, OWNER, bad), unreadable);
   assert.notEqual(sealValue(KEY, { ...OWNER, JobID: "web2" }, "s3cret"), name);
 });

@@ -7,7 +7,12 @@ import { decideTurns, type GroupView, NOTHING_SEEN, type Seen, TURN_MS_MAX } fro
 
 const NOW = 1_000_000;
 const ids = (text: string) => text.split(" ").filter((each) => each !== "") as AllocationId[];
-function view(more: { readonly max?: number; readonly down?: string; readonly missing?: number; readonly held?: Readonly<Record<string, number>> }): GroupView {
+function view(more: {
+  readonly max?: number;
+  readonly down?: string;
+  readonly missing?: number;
+  readonly held?: Readonly<Record<string, number>>;
+}): GroupView {
   return {
     name: "web",
     max: more.max ?? 2,
@@ -19,14 +24,50 @@ function view(more: { readonly max?: number; readonly down?: string; readonly mi
 }
 
 const CASES: readonly (readonly [name: string, view: GroupView, asking: string, grants: string, reason: string])[] = [
-  ["the first of those who wait, as many as there is room", view({}), "c a b", "c a", '2 of 2 allocations of group "web" are being restarted'],
+  [
+    "the first of those who wait, as many as there is room",
+    view({}),
+    "c a b",
+    "c a",
+    '2 of 2 allocations of group "web" are being restarted',
+  ],
   ["nobody while all turns are held", view({ held: { x: NOW, y: NOW } }), "a", "", '2 of 2 allocations of group "web" are being restarted'],
-  ["a crashed one takes a place", view({ down: "x" }), "a b", "a", '1 is being restarted and 1 is down in group "web", where max_parallel is 2'],
+  [
+    "a crashed one takes a place",
+    view({ down: "x" }),
+    "a b",
+    "a",
+    '1 is being restarted and 1 is down in group "web", where max_parallel is 2',
+  ],
   ["so does one that is placed nowhere", view({ max: 1, missing: 1 }), "a", "", '1 is down in group "web", where max_parallel is 1'],
-  ["who is down and holds a turn counts once", view({ down: "x", held: { x: NOW } }), "a", "a", '2 of 2 allocations of group "web" are being restarted'],
-  ["who asks and is down waits for no place that it takes itself", view({ max: 1, down: "b" }), "a b", "b", '1 of 1 allocation of group "web" is being restarted'],
-  ["never more turns than max, however many of those who ask are down", view({ max: 1, down: "a b", held: {} }), "a b", "", '2 are down in group "web", where max_parallel is 1'],
-  ["a turn held for ten minutes is free again", view({ max: 1, held: { x: NOW - TURN_MS_MAX } }), "a", "a", '1 of 1 allocation of group "web" is being restarted'],
+  [
+    "who is down and holds a turn counts once",
+    view({ down: "x", held: { x: NOW } }),
+    "a",
+    "a",
+    '2 of 2 allocations of group "web" are being restarted',
+  ],
+  [
+    "who asks and is down waits for no place that it takes itself",
+    view({ max: 1, down: "b" }),
+    "a b",
+    "b",
+    '1 of 1 allocation of group "web" is being restarted',
+  ],
+  [
+    "never more turns than max, however many of those who ask are down",
+    view({ max: 1, down: "a b", held: {} }),
+    "a b",
+    "",
+    '2 are down in group "web", where max_parallel is 1',
+  ],
+  [
+    "a turn held for ten minutes is free again",
+    view({ max: 1, held: { x: NOW - TURN_MS_MAX } }),
+    "a",
+    "a",
+    '1 of 1 allocation of group "web" is being restarted',
+  ],
 ];
 for (const [name, of, asking, grants, reason] of CASES) {
   test(`Turns: ${name}`, () => {
@@ -57,7 +98,11 @@ test("What cannot be placed holds nobody up for ever; another that is missing me
 });
 
 test("Whatever happens, of those that were well before their turn never more than max_parallel are away (property)", () => {
-  const step = fc.record({ who: fc.nat(11), what: fc.constantFrom("ask", "ask", "give", "crash", "mend", "restart", "later"), ms: fc.nat(5_000) });
+  const step = fc.record({
+    who: fc.nat(11),
+    what: fc.constantFrom("ask", "ask", "give", "crash", "mend", "restart", "later"),
+    ms: fc.nat(5_000),
+  });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 120 }), (max, steps) => {
       let nowMs = NOW;

@@ -74,11 +74,22 @@ test("down is what is wanted and does not run with every main task, or is not he
     well("over", { ClientStatus: "failed" }),
     well("of-another-group", { TaskGroup: "h", ClientStatus: "pending" }),
   ];
-  assert.deepEqual(downOf({ allocations: all, deployment: "d1" }), ["pending", "unknown", "crashed", "unhealthy", "unhealthy-once", "wondering"]);
+  assert.deepEqual(downOf({ allocations: all, deployment: "d1" }), [
+    "pending",
+    "unknown",
+    "crashed",
+    "unhealthy",
+    "unhealthy-once",
+    "wondering",
+  ]);
 });
 
 test("missing is what is wanted and placed nowhere; how many a system job wants nobody counts", () => {
-  const allocations = [well("one"), well("canary", { DeploymentStatus: { Healthy: null, Canary: true } }), well("over", { ClientStatus: "lost" })];
+  const allocations = [
+    well("one"),
+    well("canary", { DeploymentStatus: { Healthy: null, Canary: true } }),
+    well("over", { ClientStatus: "lost" }),
+  ];
   assert.equal(view({ allocations })?.missing, 2);
   assert.equal(view({ allocations, job: { Type: "system" } })?.missing, 0);
   assert.equal(view({ allocations: ["1", "2", "3", "4"].map((id) => well(id)) })?.missing, 0);
@@ -86,5 +97,11 @@ test("missing is what is wanted and placed nowhere; how many a system job wants 
 
 test("turns on their way to the log are held too; one that is there has the time it got there", () => {
   const held = view({ turns: [{ AllocationID: "b", CreateTime: 7e9 }] }, { a: 5_000, b: 6_000 })?.held;
-  assert.deepEqual([...(held ?? [])], [["a", 5_000], ["b", 7_000]]);
+  assert.deepEqual(
+    [...(held ?? [])],
+    [
+      ["a", 5_000],
+      ["b", 7_000],
+    ],
+  );
 });

@@ -41,11 +41,15 @@ function stage(ids: readonly string[], max = 1) {
     for (const listener of listeners) listener({ ...CHANGE, ...change } as unknown as Change);
   };
   const cluster = {
-    state: { snapshot, watch: { subscribe: (listener: (change: Change) => void) => (listeners.add(listener), () => void listeners.delete(listener)) } },
+    state: {
+      snapshot,
+      watch: { subscribe: (listener: (change: Change) => void) => (listeners.add(listener), () => void listeners.delete(listener)) },
+    },
     propose: async (command: Command) => {
       proposed.push(command);
       const outcome = await propose(command);
-      if (outcome.ok && command.type === "turn-take") turns.set(command.AllocationID, { AllocationID: command.AllocationID, CreateTime: clock.nowNs() });
+      if (outcome.ok && command.type === "turn-take")
+        turns.set(command.AllocationID, { AllocationID: command.AllocationID, CreateTime: clock.nowNs() });
       if (outcome.ok && command.type === "turn-give") for (const id of command.AllocationIDs) turns.delete(id);
       if (outcome.ok) tell({ command });
       return outcome;
@@ -89,7 +93,11 @@ test("whoever waits is woken by a turn that ends for any reason, and by a limit 
       tell({ goneAllocations: [gone] });
     },
     "its allocation ended": ({ allocations, turns, tell }) => {
-      const over = { ...(allocations.get("a") as NonNullable<ReturnType<typeof allocations.get>>), DesiredStatus: "stop", ClientStatus: "complete" };
+      const over = {
+        ...(allocations.get("a") as NonNullable<ReturnType<typeof allocations.get>>),
+        DesiredStatus: "stop",
+        ClientStatus: "complete",
+      };
       allocations.set("a", over);
       allocations.set("c", { ...over, ID: "c", DesiredStatus: "run", ClientStatus: "running" });
       turns.delete("a");
@@ -158,7 +166,10 @@ test("given back while it is on its way to the log, a turn is given back once it
   await settled();
   const back = giveBack("a");
   await settled();
-  assert.deepEqual(proposed.map(({ type }) => type), ["turn-take"]);
+  assert.deepEqual(
+    proposed.map(({ type }) => type),
+    ["turn-take"],
+  );
   gate.resolve();
   await back;
   assert.deepEqual([proposed.map(({ type }) => type), turns.size], [["turn-take", "turn-give"], 0]);

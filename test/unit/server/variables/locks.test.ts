@@ -70,7 +70,10 @@ test("what is released, given to another or deleted is not ended again", async (
   await clock.advance(9_999);
   assert.equal(proposed.length, 0);
   await clock.advance(1);
-  assert.deepEqual(proposed.map((command) => (command as { LockID?: string }).LockID), ["two"]);
+  assert.deepEqual(
+    proposed.map((command) => (command as { LockID?: string }).LockID),
+    ["two"],
+  );
   locks.close();
 });
 

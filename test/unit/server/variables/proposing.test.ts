@@ -11,7 +11,12 @@ const REQUEST = { Namespace: "default", Path: "app", Items: { a: "b" }, Lock: { 
 const STALE: Outcome = { ok: false, code: "invalid", reason: "the root key it is sealed with is not active any more" } as Outcome;
 
 /** `outcomes`: of the proposals, in order; the last one again and again. `rotates`: each look at the active key finds another. */
-function stage(how: { readonly outcomes: readonly Outcome[]; readonly rotates: boolean; readonly stored?: Partial<SealedVariable>; readonly renews?: boolean }) {
+function stage(how: {
+  readonly outcomes: readonly Outcome[];
+  readonly rotates: boolean;
+  readonly stored?: Partial<SealedVariable>;
+  readonly renews?: boolean;
+}) {
   const proposed: Command[] = [];
   let keys = 1;
   const stored = { Namespace: "default", Path: "app", ModifyIndex: 5, Lock: null, ...how.stored } as SealedVariable;

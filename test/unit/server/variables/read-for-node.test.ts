@@ -46,7 +46,14 @@ function stage() {
   };
   const ask = (Path: string, more: Partial<VariableQuestion> = {}, node = NODE): Promise<VariableAnswer> =>
     reader.read(node, { AllocationID: "a1" as never, Task: "t", Namespace: "", Path, List: false, AfterIndex: 0, ...more });
-  return { clock, reader, touch, ask, opened: () => opened, change: (to: Partial<Allocation> | undefined) => void (allocation = to && { ...allocation, ...to }) };
+  return {
+    clock,
+    reader,
+    touch,
+    ask,
+    opened: () => opened,
+    change: (to: Partial<Allocation> | undefined) => void (allocation = to && { ...allocation, ...to }),
+  };
 }
 
 test("an allocation that has ended, is gone, or moved reads nothing, also when that happened while it waited", async () => {

@@ -9,7 +9,9 @@ import { createPathWatch } from "../../../../src/server/variables/watch.ts";
 function stage() {
   const clock = createVirtualClock();
   const listeners = new Set<(change: Change) => void>();
-  const state = { watch: { subscribe: (listener: (change: Change) => void) => (listeners.add(listener), () => void listeners.delete(listener)) } };
+  const state = {
+    watch: { subscribe: (listener: (change: Change) => void) => (listeners.add(listener), () => void listeners.delete(listener)) },
+  };
   const watch = createPathWatch(state, clock);
   const tell = (kind: "variables" | "goneVariables", Path: string, Namespace = "default") => {
     const change = { variables: [], goneVariables: [], [kind]: [{ Namespace, Path } as SealedVariable] } as unknown as Change;

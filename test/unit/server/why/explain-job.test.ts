@@ -735,7 +735,10 @@ test("what was missing and is there again, or no longer waits to be restarted, h
     ["Template re-rendered, waiting to restart: others", "Template is as the task knows it again: it is not restarted"],
   ] as const) {
     const events = [event("Started", 60), template(9, was, {}), template(7, is, {})];
-    const staged = { nodes: [n1], allocations: [allocation(n1, { ClientStatus: "running", TaskStates: { task: task("running", events) } })] };
+    const staged = {
+      nodes: [n1],
+      allocations: [allocation(n1, { ClientStatus: "running", TaskStates: { task: task("running", events) } })],
+    };
     assert.deepEqual(explainJob(snapshotOf(staged), "default", "web", factsOf(staged)).Reasons, [], was);
   }
 });
