@@ -134,6 +134,23 @@ test("processes that are killed before they render are not started for ever", { 
   assert.equal(killed.size, 2);
 });
 
+test("a process that was ended takes nothing from the one after it; one that is closed is gone", { timeout: 30_000 }, async () => {
+  const renderer = createRenderer({ clock: createHostClock(), limitMs: 300 });
+  await renderer.render(requestOf("first", "go"));
+  const seen = new Set<number>([await onlyOne()]);
+  const watch = setInterval(() => rendering().forEach((pid) => seen.add(pid)), 5);
+  try {
+    const answers = await Promise.all([ENDLESS, "after"].map((text) => renderer.render(requestOf(text, "go"))));
+    assert.deepEqual(answers.map(said), ["TEMPLATE_TIMEOUT", "after"]);
+    seen.add(await onlyOne());
+    assert.equal(seen.size, 2);
+  } finally {
+    clearInterval(watch);
+    await renderer.close();
+  }
+  assert.deepEqual(rendering(), []);
+});
+
 test("V8 giving up is that template's, and costs nobody else anything", { timeout: 30_000 }, async (context) => {
   const renderer = open(context);
   await renderer.render(requestOf("first", "go"));
@@ -173,7 +190,7 @@ test("what the thread keeps of facts has a bound, and is sent again when it was 
     said(await renderer.render({ ...requestOf(text, "go"), facts }));
   assert.equal(await ask(small, '{{ key "small" }}'), "s");
   // Together more than a rendering may hold, each by itself not.
-  for (let index = 0; index < 12; index++) {
+  for (let index = 0; index < 24; index++) {
     const { facts } = requestOf("", "go", [
       ["consul", "key", "large", `${index}${"x".repeat(8_000_000)}`],
       ["consul", "key", `large ${index}`, "é€".repeat(4_000_000)],
