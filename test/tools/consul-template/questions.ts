@@ -261,6 +261,7 @@ export const QUESTIONS: readonly string[] = [
     'service "unknown"',
     'secret "unknown"',
     'with secret "unknown" }}{{ .Data.x }}{{ end',
+    '(secret "unknown").Data.value',
     'safeLs "none"',
     'safeTree "none"',
     'nomadVarListSafe "none"',
@@ -620,7 +621,6 @@ export const QUESTIONS: readonly string[] = [
 export const KINDER: readonly string[] = [
   '{{ range service "web" }}{{ .Tags.Contains "b" }}{{ end }}',
   '{{ parseYAML "a: 1" | toJSON }}',
-  '{{ (secret "unknown").Data.value }}',
 ];
 
 const templates = new PreparedTemplates();
