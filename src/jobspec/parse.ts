@@ -28,7 +28,7 @@ export function parseJob(request: ParseRequest): ParseResult {
   const job = withinStack(decoding, body, () => decodeFile(decoding, body, request, functions));
   const uncovered = job === undefined ? undefined : decoding.uncover(job);
   if (decoding.failed || job === undefined || uncovered === undefined)
-    throw new JobFileError(inOrder(decoding.errors(), request.fileName), sources);
+    throw new JobFileError(inOrder(decoding.errors(), request.fileName), withoutDefaults(sources, request, decoding.sensitiveVariables));
   return {
     job: uncovered.job,
     warnings: decoding.warnings,
@@ -52,6 +52,20 @@ function shownTexts(request: ParseRequest, sensitive: ReadonlyMap<string, Range 
     );
   });
   return { text: nulled(request.text, defaults), variableFiles };
+}
+
+/** As it is quoted beside a mistake: columns stay, what is sensitive does not. */
+function withoutDefaults(
+  sources: ReadonlyMap<string, string>,
+  { fileName, text }: ParseRequest,
+  sensitive: ReadonlyMap<string, Range | undefined>,
+): ReadonlyMap<string, string> {
+  const hidden = [...sensitive.values()].reduce((shown, range) => {
+    if (range === undefined) return shown;
+    const value = shown.slice(range.start, range.end);
+    return `${shown.slice(0, range.start)}${value.replaceAll(/[^\r\n]/g, "*")}${shown.slice(range.end)}`;
+  }, text);
+  return new Map([...sources, [fileName, hidden]]);
 }
 
 function nulled(text: string, ranges: readonly Range[]): string {

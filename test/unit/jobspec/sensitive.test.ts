@@ -261,3 +261,16 @@ test("Diffs and rendered job files show neither the value nor what it is sealed 
   assert.match(renderJob(before), /postgres:\/\/\(sensitive\)@db/);
   assert.equal(withoutSealed("${sealed} ${NOMAD_X}"), "${sealed} ${NOMAD_X}");
 });
+
+test("A sensitive variable's own default is not quoted beside the mistake that is in it, and its place stays right", () => {
+  const text = 'variable "pw" {\n  type = number\n  sensitive = true\n  default = "hidden-word"\n}\njob "a" {}\n';
+  assert.throws(
+    () => parseJob({ text, fileName: "a.nomad.hcl", allowFileFunctions: false }),
+    (error: Error) => {
+      assert.match(error.message, /a\.nomad\.hcl:4:13: The default of variable "pw" does not fit its type/);
+      assert.match(error.message, /default = \*{13}\n/);
+      assert.doesNotMatch(error.message, /hidden-word/);
+      return true;
+    },
+  );
+});
