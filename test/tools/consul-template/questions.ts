@@ -618,10 +618,7 @@ export const QUESTIONS: readonly string[] = [
 ];
 
 /** Where ours answers and consul-template does not, on purpose. */
-export const KINDER: readonly string[] = [
-  '{{ range service "web" }}{{ .Tags.Contains "b" }}{{ end }}',
-  '{{ parseYAML "a: 1" | toJSON }}',
-];
+export const KINDER: readonly string[] = ['{{ range service "web" }}{{ .Tags.Contains "b" }}{{ end }}', '{{ parseYAML "a: 1" | toJSON }}'];
 
 const templates = new PreparedTemplates();
 
