@@ -5,12 +5,13 @@
  *   <directory>/client-id, secret-id     who the node is: plain files, so that losing the memory does not lose the name
  *   <directory>/state.db                 what it was told and how far it got
  */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Allocation, NodeId } from "#model";
 import type { ClientStore, StoredIdentity } from "#ports";
 import { messageOf, NamedError } from "#std";
+import { writeWhole } from "./write-whole.ts";
 
 const FORMAT = 1;
 
@@ -119,16 +120,4 @@ function readIdentity(directory: string): StoredIdentity | undefined {
   const id = read("client-id");
   const secret = read("secret-id");
   return id === "" || secret === "" ? undefined : { ID: id as NodeId, SecretID: secret };
-}
-
-function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, "w", 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
 }

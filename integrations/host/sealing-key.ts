@@ -3,9 +3,10 @@
  * of state.db, a disk image of it) without this file has nothing; it is not worth backing up: what it seals is fetched anew.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, NamedError } from "#std";
+import { writeWhole } from "./write-whole.ts";
 
 const KEY_BYTES = 32;
 
@@ -17,7 +18,7 @@ export function hostSealingKey(directory: string): Uint8Array {
     const found = readKey(path);
     if (found !== undefined) return found;
     const key = randomBytes(KEY_BYTES);
-    writeWhole(directory, path, `${key.toString("base64")}\n`);
+    writeWhole(path, `${key.toString("base64")}\n`);
     return key;
   } catch (thrown) {
     throw new NamedError("SEALING_KEY_UNUSABLE", `Cannot open the node's sealing key "${path}": ${messageOf(thrown)}`, {
@@ -39,24 +40,4 @@ function readKey(path: string): Uint8Array | undefined {
   if (key.length === KEY_BYTES) return key;
   renameSync(path, `${path}.unreadable`);
   return undefined;
-}
-
-/** On disk, whole, before it is used: a key that is lost takes everything it sealed with it. */
-function writeWhole(directory: string, path: string, text: string): void {
-  const temporary = `${path}.new`;
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, "wx", 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  const folder = openSync(directory, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
