@@ -21,6 +21,7 @@ export * from "./volume.ts";
 export * from "./template.ts";
 export * from "./service.ts";
 export * from "./registration.ts";
+export * from "./choose-services.ts";
 export * from "./workload-identity.ts";
 export * from "./variable.ts";
 export * from "./task.ts";

@@ -3,12 +3,11 @@
  * services (which every node hears of). In place of a token stands the task (workload.ts).
  */
 import { createHash } from "node:crypto";
-import type { ServiceRegistration, Variable, VariableMetadata } from "#model";
+import { chooseServices, type ServiceRegistration, type Variable, type VariableMetadata } from "#model";
 import { thingLabel, type Clock, type Reading, type Thing, type ThingSource, type VariableAnswer } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Servers } from "../contract.ts";
 import { orAborted } from "../or-aborted.ts";
-import { chooseServices } from "./choose-services.ts";
 import type { NomadServices } from "./nomad-services.ts";
 import { workloadOf, type Workload } from "./workload.ts";
 

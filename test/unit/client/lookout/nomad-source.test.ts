@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Namespace, ServiceRegistration } from "#model";
+import { chooseServices, type Namespace, type ServiceRegistration } from "#model";
 import type { Thing, VariableAnswer, VariableQuestion } from "#ports";
 import { NamedError } from "#std";
 import { choose } from "../../../../src/api/server/listing/choose.ts";
-import { chooseServices } from "../../../../src/client/lookout/choose-services.ts";
 import { NomadServices } from "../../../../src/client/lookout/nomad-services.ts";
 import { nomadThings } from "../../../../src/client/lookout/nomad-source.ts";
 import { workloadToken } from "../../../../src/client/lookout/workload.ts";

@@ -1,9 +1,9 @@
 /**
- * `nomadService 3 "key" "name"`: the same few of many for the same key, and other few for another; one that comes or goes moves only those that
- * had chosen it (rendezvous hashing, the one of the API's `?choose=`). Pure. nomad.md §3.2.
+ * The same few of many for the same key, and other few for another; one that comes or goes moves only those that had chosen it (rendezvous
+ * hashing). The API's `?choose=` and templates' `nomadService 3 "key" "name"` choose alike. nomad.md §3.2.
  */
 import { createHash } from "node:crypto";
-import type { ServiceRegistration } from "#model";
+import type { ServiceRegistration } from "./registration.ts";
 
 export function chooseServices(all: readonly ServiceRegistration[], count: number, key: string): readonly ServiceRegistration[] {
   return all
