@@ -25,6 +25,8 @@ export function askNode(asking: () => Promise<Asking>): NodeServices {
     checks: (allocationId) => ask("checks", allocationId),
     metadata: () => ask("metadata"),
     changeMetadata: (changes) => ask("changeMetadata", changes),
+    mesh: (allocationId) => ask("mesh", allocationId),
+    preflight: () => ask("preflight"),
     collectAllocation: (allocationId) => ask("collectAllocation", allocationId),
     collectAll: () => ask("collectAll"),
   };
@@ -47,6 +49,8 @@ export function answerForNode(services: NodeServices): Answers {
     checks: ([allocation]) => services.checks(id(allocation)),
     metadata: () => services.metadata(),
     changeMetadata: ([changes]) => services.changeMetadata(changes as Readonly<Record<string, string | null>>),
+    mesh: ([allocation]) => services.mesh(id(allocation)),
+    preflight: () => services.preflight(),
     collectAllocation: ([allocation]) => services.collectAllocation(id(allocation)),
     collectAll: () => services.collectAll(),
   };

@@ -8,10 +8,15 @@
  *   checks       how the checks of each allocation stand              checks/board.ts
  *   vaultTokens  as consulTokens, of Vault                            tokens/book.ts
  *   lookout      things that templates look at, each watched once     lookout/lookout.ts
+ *   networkBook  the network of each allocation that has its own      network/book.ts
+ *   proxyBoard   how the proxies of the mesh here stand               mesh/board.ts
  */
 import type { Allocation, AllocationId, IdentityAnswer, IdentityRequest, ServiceRegistration } from "#model";
 import type {
+  AllocationNetwork,
   CheckResult,
+  DriverNetwork,
+  ProxyReport,
   CheckStanding,
   RestartTurn,
   ServiceInstance,
@@ -140,4 +145,44 @@ export interface ThingReader {
   problems(): ReadonlyMap<string, string>;
   /** Facts or problems changed. */
   subscribe(listener: () => void): () => void;
+}
+
+/** In memory; taken from the machine when the agent takes an allocation up again. */
+export interface NetworkBook {
+  /** undefined: it has the machine's, or its own is not set up (yet). */
+  of(id: AllocationId): AllocationNetwork | undefined;
+  /** A network of a task's driver (docker0), told by its handle. */
+  ofTask(id: AllocationId, task: string): DriverNetwork | undefined;
+  set(id: AllocationId, network: AllocationNetwork): void;
+  setTask(id: AllocationId, task: string, network: DriverNetwork | undefined): void;
+  forget(id: AllocationId): void;
+  /** Called when what these answer changed: services are made known anew, the servers told. */
+  subscribe(listener: (id: AllocationId) => void): () => void;
+}
+
+/** A proxy from its bootstrap to its end. `socketPath`: host path of the socket it answers on. */
+export interface FollowedProxy {
+  readonly allocationId: AllocationId;
+  readonly task: string;
+  readonly service: string;
+  readonly kind: string;
+  readonly socketPath: string;
+  /** Listeners it must have before anybody relies on it: of a sidecar its public one, and one for each upstream. */
+  readonly listenersWanted: number;
+  /** It went stale (F35): no stream to Consul while others here have one, a certificate about to end, DRAINING: start it anew. Within 60 s of the beginning. */
+  readonly replace: (reason: string) => void;
+}
+
+export interface ProxyBoard {
+  /** From when its process runs until `forget`. Repeated: the newer one. */
+  follow(proxy: FollowedProxy): void;
+  /** What keeps a proxy from coming up before it runs: "registration: Consul refused …"; "" nothing. */
+  hindered(id: AllocationId, task: string, step: ProxyReport["Step"], problem: string): void;
+  /** Certificate present, listeners up, LIVE. */
+  ready(id: AllocationId, task: string): boolean;
+  /** Of every proxy of the allocation, with statistics if wanted. */
+  reports(id: AllocationId, statistics: boolean): Promise<readonly ProxyReport[]>;
+  forget(id: AllocationId, task?: string): void;
+  /** Called when `ready` may answer something else. */
+  subscribe(listener: (id: AllocationId) => void): () => void;
 }

@@ -10,14 +10,18 @@ import type {
   FingerprintSource,
   Link,
   Machine,
+  Mesh,
+  Networks,
   NodeServices,
   Probe,
+  Proxies,
   Random,
   ServicesChanged,
   TaskLogs,
   TaskSockets,
   ThingSource,
   TokenExchange,
+  Tunnels,
 } from "#ports";
 import type { Renderer } from "#template";
 import type { ClientSettings } from "./settings.ts";
@@ -48,6 +52,12 @@ export interface ClientNeeds {
   readonly probe?: Probe;
   /** Called with the whole registry of services first, then with every change, on each connection; left out: nobody here wants to know. */
   readonly servicesChanged?: (change: ServicesChanged) => void;
+  /** Networks of allocations; left out: there are none but the machine's. */
+  readonly networks?: Networks;
+  /** The node's Envoys, what governs them, and how they reach it; each left out: tasks of the mesh fail, and say why. */
+  readonly proxies?: Proxies;
+  readonly mesh?: Mesh;
+  readonly tunnels?: Tunnels;
   readonly taskLogs: TaskLogs;
   readonly disk: Disk;
   readonly machine: Machine;

@@ -1,3 +1,5 @@
+import type { HostNetwork } from "#model";
+
 /** What the operator decides about a node. nomad.md §5.3. The agent fills it from its configuration. */
 export interface ClientSettings {
   /** "": kept on disk, made at first start. */
@@ -39,6 +41,10 @@ export interface ClientSettings {
   /** Users a task of the checked drivers may not run as. */
   readonly deniedUsers: readonly string[];
   readonly userCheckedDrivers: readonly string[];
+  /** client { host_network }: name → what of it is on this machine. */
+  readonly hostNetworks: Readonly<Record<string, HostNetwork>>;
+  /** What resolv.conf of an allocation with a network of its own says unless the job says otherwise: nameservers it can reach. */
+  readonly nameservers: () => readonly string[];
   /** The agent's environment, and the names in it that never reach a task. */
   readonly hostEnvironment: Readonly<Record<string, string | undefined>>;
   readonly hostVariablesDenied: readonly string[];
@@ -79,6 +85,8 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
   chroot: Object.fromEntries(
     ["/bin", "/etc", "/lib", "/lib32", "/lib64", "/run/resolvconf", "/run/systemd/resolve", "/sbin", "/usr"].map((path) => [path, path]),
   ),
+  hostNetworks: {},
+  nameservers: () => [],
   deniedUsers: ["root", "Administrator"],
   userCheckedDrivers: ["exec", "qemu", "java"],
   fingerprintIntervalMs: 30_000,

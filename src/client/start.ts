@@ -18,6 +18,8 @@ import { ConnectedServers } from "./node/servers.ts";
 import { Session } from "./node/session.ts";
 import { Solitude } from "./node/solitude.ts";
 import { Surroundings } from "./node/surroundings.ts";
+import { proxyBoard } from "./mesh/board.ts";
+import { Networked } from "./network/book.ts";
 import { nativeCatalog } from "./registration/native-catalog.ts";
 import { CatalogRegistrar } from "./registration/registrar.ts";
 import { nodeServices } from "./services/node-services.ts";
@@ -71,6 +73,12 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     taskLogs: needs.taskLogs,
     disk: needs.disk,
     servers,
+    networks: needs.networks,
+    networkBook: new Networked(),
+    proxies: needs.proxies,
+    mesh: needs.mesh,
+    tunnels: needs.tunnels,
+    proxyBoard: proxyBoard(),
     registrar,
     checks,
     identities: books.identities,

@@ -1,10 +1,10 @@
 /** What every part of the room is given. One value, made in start.ts, so that a part's needs are its first parameter. */
 import type { Node } from "#model";
-import type { ClientStore, Clock, Devices, Disk, Machine, Random, TaskLogs, TaskSockets } from "#ports";
+import type { ClientStore, Clock, Devices, Disk, Machine, Mesh, Networks, Proxies, Random, TaskLogs, TaskSockets, Tunnels } from "#ports";
 import type { DriverRegistry } from "#driver";
 import type { Renderer } from "#template";
 import type { Board } from "./checks/board.ts";
-import type { IdentityBook, Lookout, Registrar, Servers, TokenBook } from "./contract.ts";
+import type { IdentityBook, Lookout, NetworkBook, ProxyBoard, Registrar, Servers, TokenBook } from "./contract.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { FactStore } from "./sealed-facts.ts";
 import type { KillPoint } from "./step.ts";
@@ -39,6 +39,14 @@ export interface ClientWorld {
   readonly killPoint: KillPoint;
   readonly report: Report;
   readonly servers: Servers;
+  /** undefined: the machine's network is the only one. */
+  readonly networks: Networks | undefined;
+  /** The network of each allocation here that has one, as it was set up or found. */
+  readonly networkBook: NetworkBook;
+  readonly proxies: Proxies | undefined;
+  readonly mesh: Mesh | undefined;
+  readonly tunnels: Tunnels | undefined;
+  readonly proxyBoard: ProxyBoard;
   readonly registrar: Registrar;
   readonly checks: Board;
   /** As it was last registered (or is about to be). */

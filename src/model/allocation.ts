@@ -10,7 +10,7 @@
 import type { AllocationId, DeploymentId, EvaluationId, JobId, Namespace, NodeId } from "./ids.ts";
 import type { Job } from "./job.ts";
 import type { AllocMetric } from "./metric.ts";
-import type { Network } from "./network.ts";
+import type { DnsConfig, Network } from "./network.ts";
 
 export type DesiredStatus = "run" | "stop" | "evict";
 export type ClientStatus = "pending" | "running" | "complete" | "failed" | "lost" | "unknown";
@@ -94,6 +94,13 @@ export interface RescheduleEvent {
   readonly Delay: number;
 }
 
+export interface AllocNetworkStatus {
+  readonly InterfaceName: string;
+  readonly Address: string;
+  readonly AddressIPv6: string;
+  readonly DNS: DnsConfig | null;
+}
+
 /** nomad.md §6.5, items 4, 7 and 8. */
 export interface AllocationStateChange {
   readonly Field: "client_status";
@@ -150,6 +157,8 @@ export interface Allocation {
   readonly ModifyIndex: number;
   /** Changes by servers only: what a node watches. */
   readonly AllocModifyIndex: number;
+  /** Its own network, as its node reports it; null or absent: the machine's, or not set up yet. nomad.md §2.9. */
+  readonly NetworkStatus?: AllocNetworkStatus | null;
   /** Unix nanoseconds. */
   readonly CreateTime: number;
   readonly ModifyTime: number;
@@ -164,6 +173,8 @@ export interface AllocationClientUpdate {
   readonly TaskStates: Readonly<Record<string, TaskState>>;
   /** Absent or null: no verdict yet, or none wanted. */
   readonly DeploymentStatus?: AllocationHealth | null;
+  /** Absent: as it was told last. */
+  readonly NetworkStatus?: AllocNetworkStatus | null;
 }
 
 /** The node has finished with it: nothing of it runs or will run. */

@@ -15,6 +15,7 @@ export * from "./field.ts";
 export * from "./ids.ts";
 export * from "./placement.ts";
 export * from "./policy.ts";
+export * from "./mesh.ts";
 export * from "./network.ts";
 export * from "./resources.ts";
 export * from "./volume.ts";

@@ -12,6 +12,17 @@ export interface NodeNetwork {
   readonly MBits: number;
 }
 
+/** client { host_network "NAME" }: addresses that ports may ask for by name. */
+export interface HostNetwork {
+  readonly Name: string;
+  readonly CIDR: string;
+  readonly Interface: string;
+  /** "22,80,8500-8600" */
+  readonly ReservedPorts: string;
+  /** Found on this machine: the port's HostIP is the first. */
+  readonly Addresses: readonly string[];
+}
+
 /** A group of alike devices of a node. nomad.md §1.9. */
 export interface NodeDevice {
   readonly Vendor: string;
@@ -107,7 +118,7 @@ export interface Node {
   readonly CgroupParent: string;
   readonly Drivers: Readonly<Record<string, DriverInfo>>;
   readonly HostVolumes: Readonly<Record<string, { readonly Name: string; readonly Path: string; readonly ReadOnly: boolean }>>;
-  readonly HostNetworks: Readonly<Record<string, unknown>>;
+  readonly HostNetworks: Readonly<Record<string, HostNetwork>>;
   /** null: not draining. */
   readonly DrainStrategy: DrainStrategy | null;
   readonly SchedulingEligibility: Eligibility;

@@ -73,6 +73,7 @@ export const Upstream = Type.Object({
   MeshGateway: block(MeshGateway, { hcl: "mesh_gateway" }),
   Config: freeMap({ hcl: "config" }),
 });
+export type Upstream = Static<typeof Upstream>;
 
 export const ExposePath = Type.Object({
   Path: text({ hcl: "path" }),
@@ -80,6 +81,7 @@ export const ExposePath = Type.Object({
   LocalPathPort: whole({ hcl: "local_path_port" }),
   ListenerPort: text({ hcl: "listener_port" }),
 });
+export type ExposePath = Static<typeof ExposePath>;
 
 export const TransparentProxy = Type.Object({
   UID: text({ hcl: "uid" }),
@@ -90,6 +92,7 @@ export const TransparentProxy = Type.Object({
   ExcludeUIDs: texts({ hcl: "exclude_uids" }),
   NoDNS: flag({ hcl: "no_dns" }),
 });
+export type TransparentProxy = Static<typeof TransparentProxy>;
 
 export const Expose = Type.Object({ Paths: blocks(ExposePath, { hcl: "path" }) });
 
@@ -101,6 +104,7 @@ export const Proxy = Type.Object({
   TransparentProxy: block(TransparentProxy, { hcl: "transparent_proxy" }),
   Config: freeMap({ hcl: "config" }),
 });
+export type Proxy = Static<typeof Proxy>;
 
 export const SidecarService = Type.Object({
   Tags: texts({ hcl: "tags" }),
@@ -109,6 +113,7 @@ export const SidecarService = Type.Object({
   DisableDefaultTCPCheck: flag({ hcl: "disable_default_tcp_check" }),
   Meta: textMap({ hcl: "meta" }),
 });
+export type SidecarService = Static<typeof SidecarService>;
 
 export const SidecarTask = Type.Object({
   Name: text({ hcl: "name" }),
@@ -125,6 +130,7 @@ export const SidecarTask = Type.Object({
   VolumeMounts: blocks(VolumeMount, { hcl: "volume_mount" }),
   Identities: blocks(Identity, { hcl: "identity" }),
 });
+export type SidecarTask = Static<typeof SidecarTask>;
 
 const GatewayTls = Type.Object({
   Enabled: flag({ hcl: "enabled" }),
@@ -178,6 +184,7 @@ export const Gateway = Type.Object({
   Terminating: block(Type.Object({ Services: blocks(LinkedService, { hcl: "service" }) }), { hcl: "terminating" }),
   Mesh: block(Type.Object({}), { hcl: "mesh" }),
 });
+export type Gateway = Static<typeof Gateway>;
 
 export const Connect = Type.Object({
   Native: flag({ hcl: "native" }),

@@ -14,6 +14,7 @@
  * - Tokens never stand in an error or a log.
  */
 import type { AllocationId, IdentityRequest } from "#model";
+import type { MeshRegistration } from "./mesh-registration.ts";
 
 /** A service of an allocation as it is to be made known: everything interpolated, its address found. */
 export interface ServiceInstance {
@@ -33,7 +34,10 @@ export interface ServiceInstance {
   readonly TaggedAddresses: Readonly<Record<string, { readonly Address: string; readonly Port: number }>>;
   readonly Weights: { readonly Passing: number; readonly Warning: number };
   readonly EnableTagOverride: boolean;
+  /** "" or Consul's: "api-gateway", "ingress-gateway", … */
   readonly Kind: string;
+  /** Its place in the mesh; left out: it has none. */
+  readonly Mesh?: MeshRegistration;
   readonly Checks: readonly CheckInstance[];
   /** Whose token it is registered with; undefined: the agent's own. Not part of what the catalog says of it. */
   readonly Identity?: IdentityRequest;

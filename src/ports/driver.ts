@@ -1,6 +1,6 @@
 /**
  * Starts, watches and ends one task's process (or container). Makers: `raw_exec`, `exec` (integrations/host), `mock`
- * (integrations/memory), later docker, containerd.
+ * (integrations/memory), `docker` (integrations/docker), later containerd.
  *
  * Contract (test/conformance/driver):
  * - A started task outlives the agent: nothing of it depends on this process once `start` has begun, and its exit status is
@@ -51,6 +51,48 @@ export interface TaskStart {
   readonly cores: readonly number[];
   /** Host directories to bind read-only into a chroot: host path → path inside. */
   readonly chroot: Readonly<Record<string, string>>;
+  /** The allocation's own network; left out: the machine's. */
+  readonly network?: TaskNetwork;
+  /** Every port of the allocation: what a driver with networks of its own publishes (docker without a group network). */
+  readonly ports?: readonly TaskPort[];
+  /** Host files and directories shown inside, beside `chroot`; a driver without isolation leaves them out. */
+  readonly mounts?: readonly TaskMount[];
+  /** Who it is, for labels and names; not part of how it runs. */
+  readonly owner?: TaskOwner;
+}
+
+export interface TaskNetwork {
+  /** Joined by the task's processes; also by what `exec` starts beside them. */
+  readonly namespacePath: string;
+  readonly hostname: string;
+  /** Host paths, shown (read-only) as /etc/hosts and /etc/resolv.conf where the task has an /etc of its own. */
+  readonly files: { readonly hosts: string; readonly resolvConf: string };
+  /** What this driver's own holder is called (NetworkHold.reference); "" when it holds none. */
+  readonly holder: string;
+}
+
+export interface TaskPort {
+  readonly label: string;
+  readonly hostIp: string;
+  readonly hostPort: number;
+  /** 0: the same as hostPort. */
+  readonly to: number;
+}
+
+export interface TaskMount {
+  readonly hostPath: string;
+  readonly taskPath: string;
+  readonly readOnly: boolean;
+}
+
+export interface TaskOwner {
+  readonly namespace: string;
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly parentJobId: string;
+  readonly group: string;
+  readonly nodeId: string;
+  readonly nodeName: string;
 }
 
 /** Enough to find the task again after a restart of the agent; stored as JSON by the client. */
@@ -63,6 +105,16 @@ export interface TaskHandle {
   readonly pid: number;
   /** Unix nanoseconds. */
   readonly startedAt: number;
+  /** A network of the driver's own (docker0): where the task is reached with address_mode "driver". */
+  readonly network?: DriverNetwork;
+}
+
+export interface DriverNetwork {
+  readonly address: string;
+  /** Services with address_mode "auto" say this address. */
+  readonly advertised: boolean;
+  /** Label → port inside. */
+  readonly ports: Readonly<Record<string, number>>;
 }
 
 export interface TaskExit {
@@ -106,6 +158,30 @@ export interface DriverCapabilities {
   readonly defaultKillSignal: string;
   /** Who a task runs as when it names no user; "" for the agent's own or the image's. */
   readonly defaultUser: string;
+  /** It can join a namespace (TaskNetwork). Absent: no; tasks of groups with a network of their own are refused. */
+  readonly joinsNetwork?: boolean;
+}
+
+/**
+ * Of a driver whose tasks can join only a namespace that the driver itself made (docker): something that holds one for the whole allocation,
+ * before its network is set up and after its last task. It carries the allocation's id as a label.
+ */
+export interface NetworkHolder {
+  /** Repeated, the same one is given back. */
+  hold(request: { readonly allocationId: string; readonly hostname: string }, signal: AbortSignal): Promise<NetworkHold>;
+  /** undefined: there is none, or it does not run any more. */
+  find(allocationId: string): Promise<NetworkHold | undefined>;
+  /** May be repeated. */
+  release(allocationId: string): Promise<void>;
+  list(): Promise<readonly string[]>;
+  /** Resolves when it has ended, whoever ended it (F40); also when the signal aborts. */
+  lost(allocationId: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface NetworkHold {
+  readonly pid: number;
+  /** What its tasks name it by. */
+  readonly reference: string;
 }
 
 export interface Driver {
@@ -135,4 +211,6 @@ export interface Driver {
   list(): Promise<readonly TaskId[]>;
   /** Ends and removes everything labelled with this id though no handle or place is known any more. */
   sweep(id: TaskId): Promise<void>;
+  /** Left out: its tasks join any namespace, or none. */
+  readonly networkHolder?: NetworkHolder;
 }

@@ -1,5 +1,8 @@
+import type { NodeNetwork } from "#model";
+
 /**
- * Another system beside the node that its description names: Consul, later Vault. Maker: `consulFingerprint` (integrations/consul).
+ * Something beside the machine and the drivers that the node's description names: Consul, Vault, its networks, its Envoy. Makers: `consulFingerprint`
+ * (integrations/consul), …
  * nomad.md §2.3.
  */
 export interface FingerprintSource {
@@ -12,4 +15,6 @@ export interface FingerprintSource {
 export interface Surrounding {
   readonly attributes: Readonly<Record<string, string>>;
   readonly links: Readonly<Record<string, string>>;
+  /** Of NodeResources.Networks, beside the machine's own. */
+  readonly networks?: readonly NodeNetwork[];
 }

@@ -17,6 +17,9 @@ import type {
   Variable,
   VariableMetadata,
 } from "#model";
+import type { Intention } from "./mesh.ts";
+import type { Finding } from "./network.ts";
+import type { ProxyStanding, ProxyStatistics } from "./proxy.ts";
 
 /** The allocations of a node changed. `Complete` true: `Changed` is the node's whole set (sent first on every connection). */
 export interface AllocationsChanged {
@@ -172,9 +175,34 @@ export interface NodeServices {
   metadata(): Promise<NodeMetadata>;
   /** null takes a key away. Kept across restarts of the agent; the node registers anew. */
   changeMetadata(changes: Readonly<Record<string, string | null>>): Promise<NodeMetadata>;
+  /** How its proxies stand, and who may talk to whom. Rejects with ALLOCATION_UNKNOWN. */
+  mesh(allocationId: AllocationId): Promise<AllocationMesh>;
+  /** What bridge networks and the mesh need of this machine, and how it stands. */
+  preflight(): Promise<readonly Finding[]>;
   /** Remove one terminal allocation's remains from the machine, or all of them. */
   collectAllocation(allocationId: AllocationId): Promise<void>;
   collectAll(): Promise<void>;
+}
+
+/** Of one allocation, as its node knows it: for `alloc status`, `alloc status -stats` and `mesh check`. */
+export interface AllocationMesh {
+  readonly Proxies: readonly ProxyReport[];
+  /** Of the services its proxies stand for; as source or as destination. */
+  readonly Intentions: readonly Intention[];
+  /** Why they are not known: "" when they are. */
+  readonly IntentionsProblem: string;
+}
+
+export interface ProxyReport {
+  readonly Task: string;
+  readonly Service: string;
+  readonly Kind: string;
+  /** null: it does not answer; `Problem` says why. */
+  readonly Standing: ProxyStanding | null;
+  readonly Statistics: ProxyStatistics | null;
+  readonly Problem: string;
+  /** Which step of coming up it is at: "registration", "bootstrap", "certificate", "listener", "ready". */
+  readonly Step: string;
 }
 
 /** What the servers may call on a connected node. */

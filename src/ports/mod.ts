@@ -31,9 +31,33 @@ export type {
   NodeMetadata,
   LogRead,
   NodeEnd,
+  AllocationMesh,
+  ProxyReport,
   NodeServices,
 } from "./link.ts";
-export type { Driver, DriverCapabilities, ExecSession, TaskExec, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "./driver.ts";
+export type {
+  Driver,
+  DriverCapabilities,
+  DriverNetwork,
+  ExecSession,
+  NetworkHold,
+  NetworkHolder,
+  TaskExec,
+  TaskExit,
+  TaskHandle,
+  TaskId,
+  TaskMount,
+  TaskNetwork,
+  TaskOwner,
+  TaskPlace,
+  TaskPort,
+  TaskStart,
+} from "./driver.ts";
+export type { AllocationNetwork, Finding, NetworkDescription, NetworkRequest, Networks, PortMapping, TrafficRedirect } from "./network.ts";
+export type { Tunnel, Tunnels, TunnelTarget } from "./tunnel.ts";
+export type { BootstrapRequest, Proxies, ProxyStanding, ProxyStatistics, ProxyTraffic } from "./proxy.ts";
+export type { Intention, Mesh, MeshEndpoint, MeshInstance, MeshService } from "./mesh.ts";
+export type { ExposedPath, MeshRegistration, ProxyRegistration, SidecarRegistration, UpstreamRegistration } from "./mesh-registration.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
 export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching } from "./disk.ts";
 export type { DeviceGroupUsage, DeviceReservation, Devices, DeviceStatistic } from "./device.ts";

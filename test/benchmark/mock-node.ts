@@ -155,6 +155,8 @@ const NO_SERVICES: NodeServices = {
   checks: refuse,
   metadata: refuse,
   changeMetadata: refuse,
+  mesh: refuse,
+  preflight: refuse,
   collectAllocation: refuse,
   collectAll: refuse,
 };

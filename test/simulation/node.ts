@@ -305,6 +305,8 @@ const NO_SERVICES: NodeServices = {
   checks: refuse,
   metadata: refuse,
   changeMetadata: refuse,
+  mesh: refuse,
+  preflight: refuse,
   collectAllocation: async () => undefined,
   collectAll: async () => undefined,
 };

@@ -124,6 +124,29 @@ export interface DnsConfig {
   readonly consul: { readonly host: string; readonly port: number } | null;
 }
 
+/** client { cni_path, cni_config_dir, bridge_network_*, host_network }: nomad.md §5.3. */
+export interface NetworkConfig {
+  /** Folders, the first that has a plugin wins. Written: "/opt/cni/bin:/usr/lib/cni"; default: both. */
+  readonly cniPaths: readonly string[];
+  readonly cniConfigDirectory: string;
+  readonly bridgeName: string;
+  readonly bridgeSubnet: string;
+  /** "" for none. */
+  readonly bridgeSubnetIPv6: string;
+  readonly bridgeHairpin: boolean;
+  /** 0: the kernel's. Drover's own: bridge_network_mtu. */
+  readonly bridgeMtu: number;
+  /** What was written; addresses are found at start. */
+  readonly hostNetworks: readonly {
+    readonly name: string;
+    readonly cidr: string;
+    readonly interface: string;
+    readonly reservedPorts: string;
+  }[];
+  /** Drover's own: client { envoy_path }; "": found on PATH. */
+  readonly envoyPath: string;
+}
+
 export interface ServerConfig {
   readonly enabled: boolean;
   readonly bootstrapExpect: number;
@@ -173,6 +196,7 @@ export interface ClientConfig {
   readonly chroot: Readonly<Record<string, string>> | null;
   readonly networkInterface: string;
   readonly dns: DnsConfig;
+  readonly network: NetworkConfig;
   readonly template: TemplateConfig;
   /** client { servers } and server_join: host:port of servers to reach over the network, when no server runs in this agent. */
   readonly servers: readonly string[];
@@ -200,7 +224,47 @@ export interface TelemetryConfig {
   readonly publishNodeMetrics: boolean;
 }
 
+/** plugin "docker" { config { … } }: nomad.md §1.13. Times in milliseconds. */
+export interface DockerConfig {
+  readonly enabled: boolean;
+  /** unix:///var/run/docker.sock, tcp://…; DOCKER_HOST where nothing was written. */
+  readonly endpoint: string;
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** auth { config, helper } */
+  readonly authFile: string;
+  readonly authHelper: string;
+  readonly extraLabels: readonly string[];
+  readonly garbage: {
+    readonly image: boolean;
+    readonly imageDelayMs: number;
+    readonly container: boolean;
+    readonly dangling: { readonly enabled: boolean; readonly periodMs: number; readonly creationGraceMs: number; readonly dryRun: boolean };
+  };
+  readonly volumes: { readonly enabled: boolean; readonly selinuxLabel: string };
+  readonly allowPrivileged: boolean;
+  /** null: the default set. */
+  readonly allowedCapabilities: readonly string[] | null;
+  readonly allowedRuntimes: readonly string[];
+  /** "": our own, made here and pulled from nowhere. */
+  readonly infraImage: string;
+  readonly infraImagePullTimeoutMs: number;
+  readonly imagePullTimeoutMs: number;
+  readonly pullActivityTimeoutMs: number;
+  readonly containerExistsAttempts: number;
+  readonly oomScoreAdjust: number;
+  /** 0: none. */
+  readonly pidsLimit: number;
+  readonly logCollectionDisabled: boolean;
+  readonly allowedModes: {
+    readonly pid: readonly string[];
+    readonly ipc: readonly string[];
+    readonly userns: readonly string[];
+    readonly uts: readonly string[];
+  };
+}
+
 export interface DriversConfig {
+  readonly docker: DockerConfig;
   readonly rawExec: { readonly enabled: boolean; readonly noCgroups: boolean; readonly deniedVariables: readonly string[] };
   readonly exec: {
     readonly pidMode: string;

@@ -12,6 +12,7 @@ import { resolveTemplate } from "./resolve-template.ts";
 import { resolveVault, vaultWarnings } from "./resolve-vault.ts";
 import { SettingReader } from "./setting-reader.ts";
 import type { Settings } from "./settings.ts";
+import { DOCKER_DEFAULTS, NETWORK_DEFAULTS } from "./network-defaults.ts";
 
 export interface Surroundings {
   readonly dev: boolean;
@@ -251,6 +252,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
     chroot: read.has(at("chroot_env")) ? read.map(at("chroot_env")) : null,
     networkInterface: read.text(at("network_interface"), ""),
     dns: resolveDns(read, read.flag(at("enabled"), around.dev), httpPort),
+    network: NETWORK_DEFAULTS,
     template: resolveTemplate(read),
     servers: [
       ...new Set(
@@ -282,6 +284,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
 function resolveDrivers(read: SettingReader, around: Surroundings): DriversConfig {
   const exec = "plugin.exec.config";
   return {
+    docker: DOCKER_DEFAULTS,
     rawExec: {
       enabled: read.flag("plugin.raw_exec.config.enabled", around.dev),
       noCgroups: read.flag("plugin.raw_exec.config.no_cgroups"),

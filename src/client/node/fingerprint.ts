@@ -89,7 +89,7 @@ export function describeNode(
     CgroupParent: measured.CgroupParent,
     Drivers: drivers,
     HostVolumes: {},
-    HostNetworks: {},
+    HostNetworks: settings.hostNetworks,
     DrainStrategy: null,
     SchedulingEligibility: "eligible",
     Status: "ready",

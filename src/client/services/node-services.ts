@@ -57,6 +57,8 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
       yield* execInTask(find(request.AllocationId), request, input, signal);
     },
     checks: async (id) => (find(id), world.checks.results(id)),
+    mesh: async (id) => ({ Proxies: await world.proxyBoard.reports(find(id).id, true), Intentions: [], IntentionsProblem: "" }),
+    preflight: async () => (await world.networks?.preflight()) ?? [],
     metadata: async () => metadata.describe(),
     // eslint-disable-next-line require-await -- refusals reject, they do not throw
     changeMetadata: async (changes) => metadata.change(changes),

@@ -408,6 +408,12 @@ export class FakeNode implements NodeServices {
   async signalAllocation(id: string, task: string, signal: string) {
     this.calls.push(`signal ${id} ${task} ${signal}`);
   }
+  async mesh() {
+    return { Proxies: [], Intentions: [], IntentionsProblem: "" };
+  }
+  async preflight() {
+    return [];
+  }
   async collectAllocation(id: string) {
     this.calls.push(`gc ${id}`);
   }

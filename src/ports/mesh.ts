@@ -1,0 +1,74 @@
+/**
+ * What governs the mesh outside this machine: intentions, configuration of gateways, certificates' authority. Maker: `consulMesh`
+ * (integrations/consul), `memoryMesh` (integrations/memory, tests). Used by the node (alloc status, mesh check) and by servers (gateways' entries).
+ *
+ * NamedErrors: MESH_UNREACHABLE (503), MESH_DENIED (403, `fix`: the rule the token needs), MESH_REFUSED (400, the system's own words).
+ */
+import type { Gateway, Namespace } from "#model";
+
+export interface Intention {
+  /** "*" for all. */
+  readonly source: string;
+  readonly destination: string;
+  readonly action: "allow" | "deny" | "permissions";
+  /** With permissions: one line for each, for people: "allow GET /public" */
+  readonly permissions: readonly string[];
+  readonly precedence: number;
+}
+
+export interface MeshInstance {
+  readonly id: string;
+  readonly node: string;
+  readonly address: string;
+  readonly port: number;
+  /** Worst of its checks. */
+  readonly status: "passing" | "warning" | "critical";
+  /** Of checks that do not pass: "name: output". */
+  readonly failing: readonly string[];
+}
+
+export interface MeshService {
+  readonly name: string;
+  /** "tcp" unless a config entry says otherwise. */
+  readonly protocol: string;
+  readonly instances: readonly MeshInstance[];
+  /** Its proxies: sidecars, or itself where it is native. */
+  readonly proxies: readonly MeshInstance[];
+}
+
+export interface Mesh {
+  /** Where proxies of this machine's agent get their configuration; undefined: the agent has no gRPC port open. */
+  endpoint(): Promise<MeshEndpoint | undefined>;
+  /** May `source` connect to `destination`, and by which intention (undefined: by the default policy)? */
+  mayConnect(
+    source: string,
+    destination: string,
+  ): Promise<{ readonly allowed: boolean; readonly because: Intention | undefined; readonly defaultAllow: boolean }>;
+  /** What names the service, as source or as destination; the more precise first. */
+  intentions(service: string): Promise<readonly Intention[]>;
+  /** undefined: nobody of that name is registered. */
+  service(name: string, datacenter?: string): Promise<MeshService | undefined>;
+  /** The authority that signs: "consul", "vault", … and whether its root is there. */
+  authority(): Promise<{ readonly provider: string; readonly trustDomain: string; readonly roots: number }>;
+  /** What an ingress or terminating gateway of a job serves, written before the job is. Only what differs is written; entries of others' making are refused by name. */
+  writeGateway(gateway: {
+    readonly service: string;
+    readonly namespace: Namespace;
+    readonly jobId: string;
+    readonly definition: Gateway;
+  }): Promise<void>;
+}
+
+export interface MeshEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** PEM; "" without TLS. */
+  readonly ca: string;
+  readonly serverName: string;
+  /** "dc1" and Consul's name of the node the agent runs on. */
+  readonly datacenter: string;
+  readonly nodeName: string;
+  /** Of the agent's HTTP API, for native services: an http(s) or unix URL. */
+  readonly httpAddress: string;
+}
