@@ -9,7 +9,7 @@ import {
   type Node,
   type NodeId,
 } from "#model";
-import type { Clock, Random } from "#ports";
+import type { Clock, Mesh, Random } from "#ports";
 import type { Cluster } from "#cluster";
 import type { AdmissionContext } from "#jobspec";
 import type { Command } from "#state";
@@ -28,6 +28,8 @@ export interface ServerContext {
   readonly random: Random;
   readonly admission: AdmissionContext;
   readonly report: Report;
+  /** What governs the mesh; left out: gateways' entries are not written, and a check of the mesh can say little. */
+  readonly mesh?: Mesh | undefined;
 }
 
 /** Proposes; rejects with a NamedError when the state refuses. Resolves with the index the command was applied at. */

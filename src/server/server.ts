@@ -3,7 +3,7 @@ import { createPlanApplier } from "#plan";
 import type { AdmissionContext } from "#jobspec";
 import type { Cluster } from "#cluster";
 import type { NodeId } from "#model";
-import type { Clock, KeyEncryption, Link, Random } from "#ports";
+import type { Clock, KeyEncryption, Link, Mesh, Random } from "#ports";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import { createTurns } from "./broker/turns.ts";
@@ -82,6 +82,8 @@ export interface ServerOptions {
   readonly oidcIssuer?: string;
   /** For workloads whose job says nothing. */
   readonly generatedIdentities?: Partial<GeneratedIdentities>;
+  /** What governs the mesh (Consul): gateways' entries are written by it. Absent: they are not. */
+  readonly mesh?: Mesh;
 }
 
 /** The Server of contract.ts, and the door nodes come in by. */
@@ -111,7 +113,7 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
   };
   const { cluster, clock, random, admission } = options;
   const report: Report = options.report ?? (() => undefined);
-  const context: ServerContext = { cluster, clock, random, admission, report };
+  const context: ServerContext = { cluster, clock, random, admission, report, mesh: options.mesh };
   const heartbeatPolicy = { ...DEFAULT_HEARTBEAT_POLICY, ...options.heartbeats };
   const garbagePolicy = { ...DEFAULT_GARBAGE_POLICY, ...options.garbage };
 
