@@ -1,0 +1,3 @@
+module drover/test/tools/http-app
+
+go 1.24
