@@ -127,7 +127,7 @@ export function mockDriver(options: MockDriverOptions): Driver {
 
   return {
     name: "mock_driver",
-    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "", joinsNetwork: true },
     exec(handle, _place, wanted) {
       const task = tasks.get(handle.id);
       if (task === undefined || task.exit !== undefined) {

@@ -2,10 +2,11 @@
  * A task as an OCI runtime configuration: pure, so that every mount, limit and right can be read and tested without a container.
  *
  * The root is the task's own directory. Into it come the host's programs and libraries read-only, the shared directory at
- * /alloc, and fresh /proc, /dev, /sys. The network and the host name are the machine's; mounts, and unless told otherwise
- * processes and IPC, are the task's own. The task is process 1.
+ * /alloc, and fresh /proc, /dev, /sys. Network and host name are the machine's, or those of the allocation (its namespace, its hosts
+ * and resolv.conf over those of /etc); mounts, and unless told otherwise processes and IPC, are the task's own. The task is process 1.
  */
 import path from "node:path";
+import type { TaskMount, TaskNetwork } from "#ports";
 import type { ChrootEntry } from "./chroot.ts";
 
 export interface BundleRequest {
@@ -31,6 +32,9 @@ export interface BundleRequest {
   readonly cores: readonly number[];
   /** The most open files a process of ours may have; a container cannot have more. */
   readonly openFilesMax: number;
+  /** undefined: the machine's. */
+  readonly network: TaskNetwork | undefined;
+  readonly mounts: readonly TaskMount[];
 }
 
 const MB = 1024 * 1024;
@@ -92,9 +96,12 @@ export function execBundle(request: BundleRequest) {
       oomScoreAdj: 0,
     },
     root: { path: request.taskDirectory, readonly: false },
+    ...(request.network === undefined ? {} : { hostname: request.network.hostname }),
     mounts: [
       ...systemMounts(request),
-      ...chrootMounts(request.chroot),
+      ...chrootMounts(request.chroot.filter((entry) => !networkFiles(request.network).some(([place]) => place === entry.inside))),
+      ...networkFiles(request.network).map(([destination, source]) => boundFile(destination, source, true)),
+      ...request.mounts.map((each) => boundFile(path.posix.normalize(each.taskPath), each.hostPath, each.readOnly)),
       {
         destination: "/alloc",
         type: "bind",
@@ -103,7 +110,12 @@ export function execBundle(request: BundleRequest) {
       },
     ],
     linux: {
-      namespaces: [{ type: "mount" }, ...(request.hostPids ? [] : [{ type: "pid" }]), ...(request.hostIpc ? [] : [{ type: "ipc" }])],
+      namespaces: [
+        { type: "mount" },
+        ...(request.hostPids ? [] : [{ type: "pid" }]),
+        ...(request.hostIpc ? [] : [{ type: "ipc" }]),
+        ...(request.network === undefined ? [] : [{ type: "network", path: request.network.namespacePath }, { type: "uts" }]),
+      ],
       // runc finds private unsafe where the old root stays reachable.
       rootfsPropagation: request.noPivotRoot ? "rslave" : "rprivate",
       cgroupsPath: request.cgroupsPath,
@@ -145,6 +157,19 @@ function chrootMounts(chroot: readonly ChrootEntry[]): OciMount[] {
       source: entry.host,
       options: ["rbind", "ro", "rprivate"],
     }));
+}
+
+/** Where the allocation's own files are seen, and which they are. */
+function networkFiles(network: TaskNetwork | undefined): readonly (readonly [string, string])[] {
+  if (network === undefined) return [];
+  return [
+    ["/etc/hosts", network.files.hosts],
+    ["/etc/resolv.conf", network.files.resolvConf],
+  ];
+}
+
+function boundFile(destination: string, source: string, readOnly: boolean): OciMount {
+  return { destination, type: "bind", source, options: ["rbind", readOnly ? "ro" : "rw", "rprivate"] };
 }
 
 function resources(request: BundleRequest) {

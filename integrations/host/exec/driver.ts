@@ -24,6 +24,7 @@ import { signalName } from "../process/signals.ts";
 import { usageMeter } from "../process/usage-meter.ts";
 import { findUser, groupsOf } from "../process/user.ts";
 import { endsWithin } from "../process/ending.ts";
+import { requireNamespace } from "../process/namespace.ts";
 import { execBundle } from "./bundle.ts";
 import { DEFAULT_CAPABILITIES, chooseCapabilities } from "./capabilities.ts";
 import { chrootEntries, findInside, makeChrootLinks } from "./chroot.ts";
@@ -182,7 +183,7 @@ export function execDriver(options: ExecOptions): Driver {
 
   return {
     name: NAME,
-    capabilities: { exec: true, isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody" },
+    capabilities: { exec: true, isolation: "chroot", defaultKillSignal: "SIGINT", defaultUser: "nobody", joinsNetwork: true },
     exec: (handle, _place, wanted) => exec(handle, wanted),
     configSchema: execConfigSchema,
     fingerprint: () => Promise.resolve(describe(missingParts(cgroups, options.searchPath))),
@@ -254,6 +255,7 @@ async function configurationOf(task: TaskStart, options: ExecOptions, cgroups: C
     options.allowedCapabilities ?? DEFAULT_CAPABILITIES,
   );
   const chroot = chrootEntries(task.chroot);
+  if (task.network !== undefined) requireNamespace(task.task, task.network);
   makeChrootLinks(task.place.taskDirectory, chroot);
   return execBundle({
     taskDirectory: task.place.taskDirectory,
@@ -275,6 +277,8 @@ async function configurationOf(task: TaskStart, options: ExecOptions, cgroups: C
     memoryMaxMB: task.memoryMaxMB,
     cores: task.cores,
     openFilesMax: openFilesMax(),
+    network: task.network,
+    mounts: task.mounts ?? [],
   });
 }
 

@@ -26,6 +26,7 @@ import { becomeUser, findUser } from "../process/user.ts";
 import { usageMeter } from "../process/usage-meter.ts";
 import { awaitExitFile } from "../process/exit-file.ts";
 import { endsWithin } from "../process/ending.ts";
+import { enterNamespace } from "../process/namespace.ts";
 import { allowedEnvironment, findCommand, rawExecConfigSchema, readRawExecConfig } from "./config.ts";
 import { place as placeInGroups, ownGroup } from "./placement.ts";
 import { endForeignSessions } from "../session/session-group.ts";
@@ -216,7 +217,7 @@ export function rawExecDriver(options: RawExecOptions): Driver {
 
   return {
     name: NAME,
-    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "" },
+    capabilities: { exec: true, isolation: "none", defaultKillSignal: "SIGINT", defaultUser: "", joinsNetwork: true },
     exec: (handle, _place, wanted) => exec(handle, wanted),
     configSchema: rawExecConfigSchema,
     fingerprint: () => Promise.resolve(describe(options.enabled)),
@@ -280,7 +281,8 @@ async function prepareLaunch(task: TaskStart, denied: readonly string[]) {
     stdoutPath: task.place.stdoutPath,
     stderrPath: task.place.stderrPath,
     oomScoreAdjust: config.oomScoreAdjust,
-    becomeUser: task.user === "" ? [] : becomeUser(await findUser(task.user)),
+    // First the network: who is another user may not enter it any more.
+    becomeUser: [...enterNamespace(task.task, task.network), ...(task.user === "" ? [] : becomeUser(await findUser(task.user)))],
     command: findCommand(config.command, task.place.taskDirectory, environment["PATH"]),
     words: config.words,
     environment,

@@ -22,6 +22,7 @@ export interface Intent {
     /** Groups the task is in, beside `cgroup`: their cgroup.procs files. */
     readonly joined: readonly string[];
     readonly workDirectory: string;
+    /** As Launch.becomeUser: the allocation's network is entered with it. */
     readonly becomeUser: readonly string[];
     readonly deniedVariables: readonly string[];
   };

@@ -7,7 +7,7 @@
  *                                preparer (setsid sh): joins the cgroup, opens the pipes, writes `pid`
  *                                  │ exec
  *                                  ▼
- *                                [setpriv: becomes the user] ── exec ──▶ entrant (sh): takes the environment ── exec ──▶ the task
+ *                                [nsenter: enters the network] [setpriv: becomes the user] ── exec ──▶ entrant (sh): takes the environment ── exec ──▶ the task
  *
  * One pid from the preparer to the task. The supervisor is not in the task's cgroup, so killing everything of the task leaves
  * the status to be written. The environment and the task's words never stand on a command line of ours, which everybody on the
@@ -103,7 +103,7 @@ export interface Launch {
   readonly stdoutPath: string;
   readonly stderrPath: string;
   readonly oomScoreAdjust: number | undefined;
-  /** Words that become the user and then run the words after them; [] to stay who we are. */
+  /** Words that enter the allocation's network, become the user, and then run the words after them; [] to stay where and who we are. */
   readonly becomeUser: readonly string[];
   readonly command: string;
   readonly words: readonly string[];

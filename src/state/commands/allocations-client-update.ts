@@ -6,6 +6,7 @@ import {
   type Allocation,
   type AllocationClientUpdate,
   type AllocationHealth,
+  type AllocNetworkStatus,
   clientTerminal,
   sameValue,
   type TaskEvent,
@@ -34,6 +35,7 @@ function accepts(allocation: Allocation, update: AllocationClientUpdate): boolea
     allocation.ClientStatus !== update.ClientStatus ||
     allocation.ClientDescription !== update.ClientDescription ||
     verdictOf(allocation, update) !== undefined ||
+    networkOf(allocation, update) !== (allocation.NetworkStatus ?? null) ||
     !sameValue(allocation.TaskStates, update.TaskStates)
   );
 }
@@ -49,9 +51,21 @@ function reported(draft: Draft, allocation: Allocation, update: AllocationClient
     ClientStatus: draft.interned.text(update.ClientStatus),
     ClientDescription: draft.interned.text(update.ClientDescription),
     TaskStates: compactStates(update.TaskStates, allocation, draft.interned),
+    ...networkStatus(allocation, networkOf(allocation, update)),
     ModifyIndex: draft.index,
     ModifyTime: draft.time,
   };
+}
+
+/** Left out: as it was told last. */
+function networkOf(allocation: Allocation, update: AllocationClientUpdate): AllocNetworkStatus | null {
+  const known = allocation.NetworkStatus ?? null;
+  return update.NetworkStatus === undefined || sameValue(update.NetworkStatus, known) ? known : update.NetworkStatus;
+}
+
+/** Most allocations never have one, and need no room for it. */
+function networkStatus(allocation: Allocation, network: AllocNetworkStatus | null): Pick<Allocation, "NetworkStatus"> {
+  return network === null && allocation.NetworkStatus === undefined ? {} : { NetworkStatus: network };
 }
 
 /** The first word counts: a node that starts again may judge again, and what a person said stands (deployment-allocation-health). */

@@ -34,6 +34,8 @@ const request: BundleRequest = {
   memoryMaxMB: 0,
   cores: [],
   openFilesMax: 20000,
+  network: undefined,
+  mounts: [],
 };
 
 test("the task is alone with its processes, its IPC and its mounts; network and host name are the machine's", () => {
