@@ -4,7 +4,7 @@ import type { Catalog, CheckStanding, OwnedService } from "#ports";
 import { NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
-import { digestOf, OWNER_META, registrationOf, type ConsulService } from "./registration.ts";
+import { ALTERED, digestOf, OWNER_META, registrationOf, serviceOfSidecar, sidecarId, type ConsulService } from "./registration.ts";
 
 export interface ConsulCatalogOptions {
   readonly connection: ConsulConnection;
@@ -26,6 +26,17 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
   assert.match(owner, /^[\w.:-]{1,128}$/, "an owner is written into a filter");
   /** The ids we know to be there; undefined: never looked. Checks do not say whose they are. */
   let known: Set<string> | undefined;
+  /** Of these, which have a sidecar of their own there. */
+  const besides = new Set<string>();
+  const isOurs = (serviceId: string): boolean => known?.has(serviceId) === true || known?.has(serviceOfSidecar(serviceId) ?? "") === true;
+  const remove = async (id: string, token: string): Promise<void> => {
+    try {
+      await connection.ask((consul, common) => consul.agent.service.deregister({ ...common, id }), token);
+    } catch (thrown) {
+      if (!(thrown instanceof ConsulProblem && thrown.status === 404))
+        throw catalogError(thrown, `deregister service "${id}"`, 'service_prefix "" { policy = "write" }');
+    }
+  };
 
   const shownChecks = async (): Promise<readonly ConsulCheckShown[]> =>
     Object.values(await connection.ask((consul, common) => consul.agent.checks({ ...common, filter: OUR_CHECKS })));
@@ -40,13 +51,25 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
       throw catalogError(thrown, "read the services of this node", LIST_RULE);
     });
     const checkIds = Map.groupBy(checks, (each) => each.ServiceID);
+    const withChecks = (service: ConsulService) => ({ service, checkIds: (checkIds.get(service.ID) ?? []).map((each) => each.CheckID) });
     const found = new Map<string, OwnedService>();
     for (const service of Object.values(services)) {
-      const ids = (checkIds.get(service.ID) ?? []).map((each) => each.CheckID);
-      found.set(service.ID, { ID: service.ID, digest: digestOf(service, ids), checkIds: ids });
+      const parent = service.Kind === "connect-proxy" ? serviceOfSidecar(service.ID) : undefined;
+      if (parent !== undefined) besides.add(parent);
+      // Left alone, it stands for its service: that is registered with it again, or taken away with it.
+      if (parent !== undefined && services[parent] === undefined) found.set(parent, { ID: parent, digest: ALTERED, checkIds: [] });
+      if (parent !== undefined) continue;
+      const beside = services[sidecarId(service.ID)];
+      const standing = { ...withChecks(service), sidecar: beside === undefined ? undefined : withChecks(beside) };
+      found.set(service.ID, {
+        ID: service.ID,
+        digest: digestOf(standing),
+        checkIds: [...standing.checkIds, ...(standing.sidecar?.checkIds ?? [])],
+      });
     }
     await assertNotHidden(connection, before, found);
     known = new Set(found.keys());
+    for (const id of besides) if (!found.has(id)) besides.delete(id);
     return found;
   };
 
@@ -64,16 +87,21 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
         throw catalogError(thrown, `register service "${instance.Name}"`, writeRule(instance.Name));
       }
       known?.add(instance.ID);
+      if (instance.Mesh?.kind === "sidecar") besides.add(instance.ID);
+      // Consul keeps the sidecar of a service that is registered again without one.
+      else if (besides.has(instance.ID)) {
+        await remove(sidecarId(instance.ID), token);
+        besides.delete(instance.ID);
+      }
     },
 
     async deregister(id, token) {
-      try {
-        await connection.ask((consul, common) => consul.agent.service.deregister({ ...common, id }), token);
-      } catch (thrown) {
-        if (!(thrown instanceof ConsulProblem && thrown.status === 404))
-          throw catalogError(thrown, `deregister service "${id}"`, 'service_prefix "" { policy = "write" }');
-      }
+      const beside = known === undefined || besides.has(id);
+      await remove(id, token);
+      // It goes with its service, but not where that was gone already.
+      if (beside) await remove(sidecarId(id), token);
       known?.delete(id);
+      besides.delete(id);
     },
 
     async reportCheck(checkId, { status, output }, token) {
@@ -94,7 +122,7 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
       });
       return new Map(
         shown
-          .filter((each) => known?.has(each.ServiceID) === true)
+          .filter((each) => isOurs(each.ServiceID))
           .map((each): [string, CheckStanding] => [each.CheckID, { status: statusOf(each.Status), output: each.Output }]),
       );
     },

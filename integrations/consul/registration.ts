@@ -5,8 +5,9 @@
  * what Consul was told (`drover-registration`), and `external-source`, by which Consul's pages show that it came from an orchestrator.
  */
 import { createHash } from "node:crypto";
-import { catalogDigest, type CheckInstance, type ServiceInstance } from "#ports";
+import { catalogDigest, type CheckInstance, type ServiceInstance, type SidecarRegistration } from "#ports";
 import { formatDuration } from "#std";
+import { aliasCheck, comparedProxy, meshWords, proxyWords, type ConsulSidecar } from "./proxy-words.ts";
 
 export const OWNER_META = "drover-owner";
 const REGISTRATION_META = "drover-registration";
@@ -25,6 +26,9 @@ export interface ConsulRegistration {
   readonly Weights: ServiceInstance["Weights"];
   readonly EnableTagOverride: boolean;
   readonly Checks: readonly ConsulCheck[];
+  readonly Connect?: { readonly Native?: true; readonly SidecarService?: ConsulSidecar };
+  /** Of gateways. */
+  readonly Proxy?: Readonly<Record<string, unknown>>;
 }
 
 export type ConsulCheck = Readonly<Record<string, unknown>> & { readonly CheckID: string };
@@ -40,42 +44,78 @@ export interface ConsulService {
   readonly Port?: number;
   readonly Weights?: ServiceInstance["Weights"];
   readonly EnableTagOverride?: boolean;
+  readonly Connect?: { readonly Native?: boolean } | null;
+  readonly Proxy?: Readonly<Record<string, unknown>> | null;
 }
+
+/** What stands there under one id: the service, and the sidecar that was registered with it. */
+export interface ConsulStanding {
+  readonly service: ConsulService;
+  readonly checkIds: readonly string[];
+  readonly sidecar?: { readonly service: ConsulService; readonly checkIds: readonly string[] } | undefined;
+}
+
+/** Consul calls it so, and lets nobody call it otherwise. */
+export const sidecarId = (serviceId: string): string => `${serviceId}${SIDECAR_SUFFIX}`;
+/** Whose sidecar is called so; undefined: nobody's. */
+export function serviceOfSidecar(id: string): string | undefined {
+  return id.endsWith(SIDECAR_SUFFIX) ? id.slice(0, -SIDECAR_SUFFIX.length) : undefined;
+}
+const SIDECAR_SUFFIX = "-sidecar-proxy";
 
 export function registrationOf(instance: ServiceInstance, owner: string): ConsulRegistration {
   const { ID, Name, Kind, Tags, Address, Port, TaggedAddresses, Weights, EnableTagOverride } = instance;
   const Checks = instance.Checks.map(checkOf);
+  const meta = (own: Readonly<Record<string, string>>) => ({ ...own, [SOURCE_META]: "nomad", [OWNER_META]: owner });
   const plain = {
     ID,
     Name,
     ...(Kind === "" ? {} : { Kind }),
     Tags,
-    Meta: { ...instance.Meta, [SOURCE_META]: "nomad", [OWNER_META]: owner },
+    Meta: meta(instance.Meta),
     Address,
     Port,
     TaggedAddresses,
     Weights,
     EnableTagOverride,
     Checks,
+    ...meshWords(instance.Mesh, (sidecar) => sidecarWords(sidecar, meta(sidecar.Meta))),
   };
-  const told = said(
-    { ...plain, Service: Name },
-    Checks.map((each) => each.CheckID),
-  );
+  const sidecar = plain.Connect?.SidecarService;
+  const idsOf = (checks: readonly ConsulCheck[]) => checks.map((each) => each.CheckID);
+  const told = said({
+    service: { ...plain, Service: Name },
+    checkIds: idsOf(Checks),
+    sidecar:
+      sidecar === undefined
+        ? undefined
+        : { service: { ...sidecar, ID: sidecarId(ID), Service: sidecar.Name, Kind: "connect-proxy" }, checkIds: idsOf(sidecar.Checks) },
+  });
   return { ...plain, Meta: { ...plain.Meta, [REGISTRATION_META]: `${catalogDigest(instance)}.${told}` } };
 }
 
-/** What was registered, as `OwnedService.digest`; "altered" when something there was changed since, or a check is missing. */
-export function digestOf(service: ConsulService, checkIds: readonly string[]): string {
-  const [digest = "", told] = (service.Meta?.[REGISTRATION_META] ?? "").split(".");
-  return told === said(service, checkIds) ? digest : "altered";
+function sidecarWords(sidecar: SidecarRegistration, Meta: Readonly<Record<string, string>>): ConsulSidecar {
+  const { Name, Tags, Address, Port, Proxy, Checks } = sidecar;
+  return { Name, Tags, Meta, Address, Port, Proxy: proxyWords(Proxy), Checks: [...Checks.map(checkOf), aliasCheck(sidecar)] };
 }
 
+/** What was registered, as `OwnedService.digest`; "altered" when something there was changed since, or a check or the sidecar is missing. */
+export function digestOf(standing: ConsulStanding): string {
+  const [digest = "", told] = (standing.service.Meta?.[REGISTRATION_META] ?? "").split(".");
+  return told === said(standing) ? digest : ALTERED;
+}
+export const ALTERED = "altered";
+
 /** Of what Consul shows again as it was told. (To tagged addresses it adds its own.) */
-function said(service: ConsulService, checkIds: readonly string[]): string {
+function said({ service, checkIds, sidecar }: ConsulStanding): string {
+  const words = [...plainly(service, checkIds), ...meshly(service, sidecar)];
+  return createHash("sha256").update(JSON.stringify(words)).digest("hex").slice(0, 16);
+}
+
+function plainly(service: ConsulService, checkIds: readonly string[]): readonly unknown[] {
   const { [REGISTRATION_META]: _own, ...meta } = service.Meta ?? {};
   const EnableTagOverride = service.EnableTagOverride ?? false;
-  const words = [
+  return [
     service.ID,
     service.Service,
     service.Kind ?? "",
@@ -88,7 +128,14 @@ function said(service: ConsulService, checkIds: readonly string[]): string {
     EnableTagOverride,
     checkIds.toSorted(),
   ];
-  return createHash("sha256").update(JSON.stringify(words)).digest("hex").slice(0, 16);
+}
+
+/** Nothing of a service without a place in the mesh: what was registered before there was one says the same as ever. */
+function meshly(service: ConsulService, sidecar: ConsulStanding["sidecar"]): readonly unknown[] {
+  const gateway = service.Kind?.endsWith("-gateway") === true && service.Proxy !== undefined ? [comparedProxy(service.Proxy)] : [];
+  const native = service.Connect?.Native === true ? ["native"] : [];
+  const beside = sidecar === undefined ? [] : [plainly(sidecar.service, sidecar.checkIds), comparedProxy(sidecar.service.Proxy)];
+  return [...gateway, ...native, ...beside];
 }
 
 /** Later than this after a script should have spoken Consul calls it critical by itself: the node is gone. */

@@ -7,8 +7,8 @@ import { checkOf, digestOf, registrationOf, type ConsulService } from "../../../
 import { aCheckInstance, aServiceInstance } from "../../../conformance/catalog.ts";
 
 /** As Consul shows what it was told. */
-function shown({ Name, ...rest }: ReturnType<typeof registrationOf>): ConsulService {
-  return { ...rest, Service: Name };
+function shown({ Name, Connect, ...rest }: ReturnType<typeof registrationOf>): ConsulService {
+  return { ...rest, Service: Name, ...(Connect?.Native === true ? { Connect: { Native: true } } : {}) };
 }
 
 const idsOf = (registration: ReturnType<typeof registrationOf>) => registration.Checks.map((each) => each.CheckID);
@@ -29,7 +29,7 @@ test("what Consul shows unchanged has the digest of what was registered, in what
         const registration = registrationOf(instance, "node-1");
         const service = shown(registration);
         const Meta = Object.fromEntries(Object.entries(service.Meta ?? {}).toReversed());
-        assert.equal(digestOf({ ...service, Meta }, idsOf(registration).toReversed()), catalogDigest(instance));
+        assert.equal(digestOf({ service: { ...service, Meta }, checkIds: idsOf(registration).toReversed() }), catalogDigest(instance));
       },
     ),
   );
@@ -52,15 +52,15 @@ describe("a service that is not what was registered", () => {
     "tag override": { EnableTagOverride: true },
   } satisfies Record<string, Partial<ConsulService>>)) {
     test(`is seen by its ${name}`, () =>
-      assert.notEqual(digestOf({ ...service, ...changes }, idsOf(registration)), catalogDigest(instance)));
+      assert.notEqual(digestOf({ service: { ...service, ...changes }, checkIds: idsOf(registration) }), catalogDigest(instance)));
   }
   test("is seen by a check that is missing, or one too many", () => {
-    assert.notEqual(digestOf(service, []), catalogDigest(instance));
-    assert.notEqual(digestOf(service, [...idsOf(registration), "another"]), catalogDigest(instance));
+    assert.notEqual(digestOf({ service, checkIds: [] }), catalogDigest(instance));
+    assert.notEqual(digestOf({ service, checkIds: [...idsOf(registration), "another"] }), catalogDigest(instance));
   });
   test("is not seen by its tags where others may set them", () => {
     const open = aServiceInstance("web", { EnableTagOverride: true });
-    assert.equal(digestOf({ ...shown(registrationOf(open, "node-1")), Tags: ["theirs"] }, []), catalogDigest(open));
+    assert.equal(digestOf({ service: { ...shown(registrationOf(open, "node-1")), Tags: ["theirs"] }, checkIds: [] }), catalogDigest(open));
   });
 });
 
