@@ -286,7 +286,7 @@ function openClient(
     machine: hostMachine({
       version: VERSION.nomad,
       allocationDirectory: client.allocationDirectory,
-      networkInterface: client.networkInterface === "" && config.dev ? loopbackInterface() : client.networkInterface,
+      networkInterface: client.networkInterface,
       cpuTotalMHz: client.cpuTotalMHz,
       memoryTotalMB: client.memoryTotalMB,
       minDynamicPort: client.dynamicPorts.min,
@@ -369,11 +369,6 @@ function hostAddresses(): readonly NodeAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.map(({ address }) => ({ interface: name, address })),
   );
-}
-
-/** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */
-function loopbackInterface(): string {
-  return Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((each) => each.internal))?.[0] ?? "";
 }
 
 function listenAddresses(config: Config): readonly ListenAddress[] {

@@ -14,8 +14,6 @@ interface AgentFlag {
   readonly refused?: string;
 }
 
-const MESH = "the mesh is not in this version yet";
-
 function vaultFlags(shape: FlagShape, names: readonly string[]): Readonly<Record<string, AgentFlag>> {
   const flag = (key: string): AgentFlag => ({ shape, path: `vault.${key}`, about: `vault { ${key} }` });
   return Object.fromEntries(names.map((name) => [`vault-${name}`, flag(name.replaceAll("-", "_"))]));
@@ -28,7 +26,13 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
     path: "",
     about: "A server and a client in one, raw_exec enabled, state in a temporary directory that is removed at the end",
   },
-  "dev-connect": { shape: "switch", path: "", about: "", refused: MESH },
+  "dev-connect": {
+    shape: "switch",
+    path: "",
+    about:
+      "As -dev-consul, for networks and the mesh: tasks have the address of the default route's interface instead of the loopback. " +
+      "Needs root on Linux; the API stays where it is",
+  },
   "dev-consul": {
     shape: "switch",
     path: "",
@@ -119,6 +123,8 @@ export interface AgentFlags {
   readonly dev: boolean;
   readonly devConsul: boolean;
   readonly devVault: boolean;
+  /** -dev-connect; devConsul is true too. */
+  readonly devConnect: boolean;
   readonly settings: Settings;
 }
 
@@ -145,6 +151,7 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
   let dev = false;
   let devConsul = false;
   let devVault = false;
+  let devConnect = false;
   for (const [name, values] of given) {
     const flag = AGENT_FLAGS[name] as AgentFlag;
     const value = convert(flag.shape, values);
@@ -153,10 +160,12 @@ export function parseAgentFlags(words: readonly string[]): AgentFlags {
     else if (name === "dev") dev ||= value === true;
     else if (name === "dev-consul") devConsul = value === true;
     else if (name === "dev-vault") devVault = value === true;
+    else if (name === "dev-connect") devConnect = value === true;
     else if (flag.path !== "") settings.set(flag.path, { value, origin: { flag: `-${name}` }, appends: flag.shape === "list" });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { configPaths: given.get("config") ?? [], dev: dev || devConsul || devVault, devConsul, devVault, settings };
+  devConsul ||= devConnect;
+  return { configPaths: given.get("config") ?? [], dev: dev || devConsul || devVault, devConsul, devVault, devConnect, settings };
 }
 
 const EXPECTED: Readonly<Record<FlagShape, string>> = {

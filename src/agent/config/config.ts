@@ -194,6 +194,7 @@ export interface ClientConfig {
   readonly environmentDenied: readonly string[] | null;
   /** Host path → path in the chroot; null: the default list. */
   readonly chroot: Readonly<Record<string, string>> | null;
+  /** "": that of the default route. */
   readonly networkInterface: string;
   readonly dns: DnsConfig;
   readonly network: NetworkConfig;

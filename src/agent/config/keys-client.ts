@@ -1,7 +1,6 @@
 /** client { … }: nomad.md §5.3. */
 import { alike, appended, block, labelled, later, quiet, refusedWhen, used, type KeyTable } from "./key.ts";
 
-const HOST_ONLY = "tasks use the machine's network";
 const NEVER_GIVEN_UP = "a system that is away is asked until it is back";
 const NO_ARTIFACTS = "artifacts are not fetched yet";
 
@@ -41,9 +40,12 @@ export const CLIENT_KEYS: KeyTable = {
   drain_on_shutdown: block({ deadline: later("duration"), ...alike("ignore_system_jobs force", later("flag")) }),
   host_volume: labelled({ path: later("text", "jobs cannot claim volumes yet"), read_only: quiet("flag") }),
   ...alike("host_volumes_dir host_volume_plugin_dir common_plugin_dir", quiet("text")),
-  host_network: labelled({ cidr: later("text", HOST_ONLY), interface: later("text", HOST_ONLY), reserved_ports: later("text", HOST_ONLY) }),
-  ...alike("cni_path cni_config_dir bridge_network_name bridge_network_subnet bridge_network_subnet_ipv6", later("text", HOST_ONLY)),
-  bridge_network_hairpin_mode: later("flag", HOST_ONLY),
+  host_network: labelled(alike("cidr interface reserved_ports", used("text"))),
+  ...alike("cni_path cni_config_dir bridge_network_name bridge_network_subnet bridge_network_subnet_ipv6", used("text")),
+  bridge_network_hairpin_mode: used("flag"),
+  // Drover's own: the bridge's MTU, and the node's own Envoy where it is not on PATH.
+  bridge_network_mtu: used("whole"),
+  envoy_path: used("text"),
   cgroup_parent: later("text"),
   template: block({
     ...alike("function_denylist function_blacklist", used("texts")),

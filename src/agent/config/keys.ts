@@ -1,5 +1,6 @@
 /** Every key an agent's configuration may hold. nomad.md §5.1, §5.4; server.* and client.* have files of their own. */
 import { CLIENT_KEYS } from "./keys-client.ts";
+import { DOCKER_KEYS } from "./keys-docker.ts";
 import { SERVER_KEYS } from "./keys-server.ts";
 import {
   alike,
@@ -175,6 +176,7 @@ function pluginKeys(label: string): KeyTable {
 
 const NO_UIDS = "tasks are not checked for their user's id in this version; refusing to run tasks that should not run";
 const DRIVER_KEYS: Readonly<Record<string, KeyTable>> = {
+  docker: DOCKER_KEYS,
   raw_exec: {
     enabled: used("flag"),
     no_cgroups: used("flag"),

@@ -26,6 +26,8 @@ export interface LoadRequest {
   /** Called for -dev without data_dir; must give the same directory at every reload. */
   readonly temporaryDirectory: () => string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** May this process make networks? Asked for -dev-connect; default: it is root, on Linux. */
+  readonly makesNetworks?: boolean;
 }
 
 /** Throws ConfigError with every mistake found. */
@@ -35,10 +37,12 @@ export function loadConfig(request: LoadRequest): Config {
   const files = flags.configPaths.flatMap((given) => filesAt(path.resolve(request.workingDirectory, given), given, disk, problems));
   const fromFiles = files.reduce((before, file) => mergeConfig(before, readOne(file, disk, problems)), NO_SETTINGS);
   const settings = mergeConfig(fromFiles, flags.settings);
+  if (flags.devConnect && !(request.makesNetworks ?? (process.platform === "linux" && process.getuid?.() === 0)))
+    problems.push("flag -dev-connect: networks of allocations are made by root on Linux only\nStart it with sudo; or with -dev-consul, which needs no networks.");
   // What could not be read would be reported as missing: first things first.
   if (problems.length > 0) throw new ConfigError(problems);
   const standings = judge(settings);
-  const resolved = resolveConfig(settings, { ...request, dev: flags.dev, devConsul: flags.devConsul, devVault: flags.devVault, files });
+  const resolved = resolveConfig(settings, { ...request, dev: flags.dev, devConsul: flags.devConsul, devVault: flags.devVault, devConnect: flags.devConnect, files });
   const faults = [...standings.problems, ...resolved.problems, ...checkDirectories(resolved.config, settings, disk)];
   if (faults.length > 0) throw new ConfigError(faults);
   return { ...resolved.config, written: writtenTree(settings), notYet: standings.notYet };

@@ -16,7 +16,9 @@ export type {
   Config,
   ConsulConfig,
   DnsConfig,
+  DockerConfig,
   DriversConfig,
+  NetworkConfig,
   ServerConfig,
   TelemetryConfig,
   TemplateConfig,
@@ -27,4 +29,6 @@ export { type NetworkAddress } from "./addresses.ts";
 export { ConfigError } from "./config-error.ts";
 export { machineConfigDisk, type ConfigDisk } from "./config-disk.ts";
 export { loadConfig, type LoadRequest } from "./load-config.ts";
+export { hostNetworksOf } from "./host-networks.ts";
+export { meshMeta } from "./mesh-meta.ts";
 export type { Settings } from "./settings.ts";

@@ -3,16 +3,17 @@
  * directories.ts.
  */
 import path from "node:path";
-import { parsePortRanges } from "#model";
 import { LOG_LEVELS, type LogLevel } from "../log.ts";
 import { type NetworkAddress, expandAddress, isLoopback, isUnspecified, preferredAddress } from "./addresses.ts";
 import type { ClientConfig, Config, DriversConfig, ServerConfig } from "./config.ts";
 import { resolveConsul, resolveDns } from "./resolve-consul.ts";
+import { meshMeta } from "./mesh-meta.ts";
+import { resolveDocker } from "./resolve-docker.ts";
+import { arePorts, networkWarnings, resolveNetworkConfig } from "./resolve-network.ts";
 import { resolveTemplate } from "./resolve-template.ts";
 import { resolveVault, vaultWarnings } from "./resolve-vault.ts";
 import { SettingReader } from "./setting-reader.ts";
 import type { Settings } from "./settings.ts";
-import { DOCKER_DEFAULTS, NETWORK_DEFAULTS } from "./network-defaults.ts";
 
 export interface Surroundings {
   readonly dev: boolean;
@@ -27,6 +28,8 @@ export interface Surroundings {
   readonly devConsul?: boolean;
   /** -dev-vault */
   readonly devVault?: boolean;
+  /** -dev-connect: the address of the default route's interface instead of the loopback, so that networks of allocations reach it. */
+  readonly devConnect?: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -39,7 +42,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
   const server = resolveServer(read, around, dataDirectory);
   const consul = resolveConsul(read, around.environment ?? {}, around.devConsul === true);
   const vault = resolveVault(read, around.environment ?? {}, around.devVault === true);
-  const client = resolveClient(read, around, dataDirectory, network.ports.http);
+  const client = resolveClient(read, settings, around, dataDirectory, network.ports.http);
   if (!server.enabled && !client.enabled) {
     read.problem(
       undefined,
@@ -81,7 +84,7 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     drivers: resolveDrivers(read, around),
     written: {},
     notYet: [],
-    warnings: [...warningsOf(read, network.bind.http), ...vaultWarnings(read, vault)],
+    warnings: [...warningsOf(read, network.bind.http), ...vaultWarnings(read, vault), ...networkWarnings(client.network, around.networkAddresses)],
   };
   return { config, problems: read.problems };
 }
@@ -210,7 +213,13 @@ function resolveServer(read: SettingReader, around: Surroundings, dataDirectory:
   };
 }
 
-function resolveClient(read: SettingReader, around: Surroundings, dataDirectory: string, httpPort: number): ClientConfig {
+function resolveClient(
+  read: SettingReader,
+  settings: Settings,
+  around: Surroundings,
+  dataDirectory: string,
+  httpPort: number,
+): ClientConfig {
   const at = (name: string) => `client.${name}`;
   const options = read.map(at("options"));
   const listed = (...names: readonly string[]): readonly string[] | null => {
@@ -242,7 +251,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
     allocationDirectory: read.directory(at("alloc_dir"), path.join(dataDirectory, "alloc")),
     nodeClass: read.text(at("node_class"), ""),
     nodePool: read.text(at("node_pool"), "default"),
-    meta: read.map(at("meta")),
+    meta: { ...meshMeta(), ...read.map(at("meta")) },
     options,
     driversAllowed: listed("driver.allowlist", "driver.whitelist"),
     driversDenied: listed("driver.denylist", "driver.blacklist") ?? [],
@@ -250,9 +259,9 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
     userCheckedDrivers: listed("user.checked_drivers"),
     environmentDenied: listed("env.denylist", "env.blacklist"),
     chroot: read.has(at("chroot_env")) ? read.map(at("chroot_env")) : null,
-    networkInterface: read.text(at("network_interface"), ""),
+    networkInterface: read.text(at("network_interface"), around.dev && around.devConnect !== true ? loopback(around) : ""),
     dns: resolveDns(read, read.flag(at("enabled"), around.dev), httpPort),
-    network: NETWORK_DEFAULTS,
+    network: resolveNetworkConfig(read, settings, around.networkAddresses),
     template: resolveTemplate(read),
     servers: [
       ...new Set(
@@ -284,7 +293,7 @@ function resolveClient(read: SettingReader, around: Surroundings, dataDirectory:
 function resolveDrivers(read: SettingReader, around: Surroundings): DriversConfig {
   const exec = "plugin.exec.config";
   return {
-    docker: DOCKER_DEFAULTS,
+    docker: resolveDocker(read, around.environment ?? {}),
     rawExec: {
       enabled: read.flag("plugin.raw_exec.config.enabled", around.dev),
       noCgroups: read.flag("plugin.raw_exec.config.no_cgroups"),
@@ -306,10 +315,7 @@ function resolveLogLevel(read: SettingReader): LogLevel {
   return level ?? "INFO";
 }
 
-/** "22,80,8500-8600": every part readable and in range. */
-function arePorts(text: string): boolean {
-  return text.split(",").every((part) => {
-    const match = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
-    return match !== null && Number(match[2] ?? match[1]) <= 65_535 && parsePortRanges(part).length > 0;
-  });
+/** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */
+function loopback(around: Surroundings): string {
+  return around.networkAddresses.find((each) => each.loopback)?.interface ?? "";
 }

@@ -2,6 +2,7 @@
  * Runs every *.txt beside it: configuration files, flags, and what the agent says of them. Sections:
  *   -- flags --        one flag a line; default: -config /etc/drover
  *   -- disk --         `path kind` a line: what else there is (`/opt/link symlink`, `/opt/ro directory read-only`)
+ *   -- user --         with it: not root
  *   -- <file> --       a file; relative names lie in /etc/drover
  *   -- says --         the problems; or, when it loads, `notYet` and `warnings`
  * `DROVER_WRITE=1` writes what came out instead of comparing.
@@ -39,7 +40,7 @@ function run(sections: ReadonlyMap<string, string>): string {
     entries[path] = { kind: kind as DiskEntry, writable: mode !== "read-only" };
   }
   for (const [name, text] of sections) {
-    if (!["flags", "disk", "says"].includes(name)) entries[name.startsWith("/") ? name : `/etc/drover/${name}`] = text;
+    if (!["flags", "disk", "user", "says"].includes(name)) entries[name.startsWith("/") ? name : `/etc/drover/${name}`] = text;
   }
   try {
     const config = loadConfig({
@@ -49,6 +50,7 @@ function run(sections: ReadonlyMap<string, string>): string {
       hostName: "host",
       networkAddresses: [{ interface: "eth0", address: "10.0.0.5", family: "IPv4", loopback: false }],
       temporaryDirectory: () => "/tmp/drover-dev",
+      makesNetworks: !sections.has("user"),
     });
     return (
       [...config.notYet.map((each) => `not yet: ${each}`), ...config.warnings.map((each) => `warning: ${each}`), "loaded"].join("\n") + "\n"

@@ -11,6 +11,7 @@ import {
   type LoadRequest,
   loadConfig,
   machineConfigDisk,
+  meshMeta,
   parseAgentFlags,
 } from "../../../../src/agent/config/mod.ts";
 import { readFile } from "../../../../src/agent/config/read-file.ts";
@@ -81,7 +82,7 @@ test("the files of a directory merge by name, later ones win, maps add up, flags
   );
   assert.deepEqual(config.files, ["/etc/d/a.hcl", "/etc/d/b.json"]);
   assert.deepEqual([config.datacenter, config.region], ["from-flag", "r"]);
-  assert.deepEqual(config.client.meta, { rack: "2", a: "1", b: "1", c: "1", d: "x=y" });
+  assert.deepEqual(config.client.meta, { ...meshMeta(), rack: "2", a: "1", b: "1", c: "1", d: "x=y" });
   assert.deepEqual([config.ports.http, config.ports.rpc, config.log.json], [5646, 5647, true]);
 });
 
