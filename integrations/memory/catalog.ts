@@ -55,7 +55,7 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
     return answer;
   }
   const remove = (id: string) => {
-    for (const check of world.services.get(id)?.instance.Checks ?? []) world.standings.delete(check.ID);
+    for (const check of checksOf(world.services.get(id)?.instance)) world.standings.delete(check.ID);
     world.services.delete(id);
   };
   return {
@@ -69,11 +69,11 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
       ask(`register ${instance.ID}`, token, () => {
         const refused = world.refusal(instance);
         if (refused !== undefined) throw refused;
-        const kept = new Set(instance.Checks.map((check) => check.ID));
-        for (const check of world.services.get(instance.ID)?.instance.Checks ?? [])
+        const kept = new Set(checksOf(instance).map((check) => check.ID));
+        for (const check of checksOf(world.services.get(instance.ID)?.instance))
           if (!kept.has(check.ID)) world.standings.delete(check.ID);
         world.services.set(instance.ID, { owner, instance: structuredClone(instance), token });
-        for (const check of instance.Checks) {
+        for (const check of checksOf(instance)) {
           if (!world.standings.has(check.ID)) world.standings.set(check.ID, { status: check.InitialStatus || "critical", output: "" });
         }
       }),
@@ -91,12 +91,18 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
       provider === "nomad"
         ? undefined
         : ask("checks", "", () => {
-            const mine = [...world.services.values()].filter((each) => each.owner === owner).flatMap((each) => each.instance.Checks);
+            const mine = [...world.services.values()].filter((each) => each.owner === owner).flatMap((each) => checksOf(each.instance));
             return new Map(mine.map((check) => [check.ID, world.standings.get(check.ID) as CheckStanding]));
           }),
   };
 }
 
 function owned(instance: ServiceInstance): OwnedService {
-  return { ID: instance.ID, digest: catalogDigest(instance), checkIds: instance.Checks.map((check) => check.ID) };
+  return { ID: instance.ID, digest: catalogDigest(instance), checkIds: checksOf(instance).map((check) => check.ID) };
+}
+
+/** With its sidecar's, which is registered and goes with it. */
+function checksOf(instance: ServiceInstance | undefined): ServiceInstance["Checks"] {
+  if (instance === undefined) return [];
+  return instance.Mesh?.kind === "sidecar" ? [...instance.Checks, ...instance.Mesh.sidecar.Checks] : instance.Checks;
 }

@@ -72,7 +72,7 @@ export class Board implements CheckBoard {
     const before = this.#entries.get(id)?.checks ?? new Map<string, Watched>();
     const checks = new Map<string, Watched>();
     for (const service of instances) {
-      for (const check of service.Checks) {
+      for (const check of checksOf(service)) {
         const kept = before.get(check.ID);
         // A service that moved to another provider is checked by somebody else.
         if (kept === undefined || kept.service.Provider !== service.Provider)
@@ -219,4 +219,9 @@ export class Board implements CheckBoard {
     }
     return pace;
   }
+}
+
+/** Its own and its sidecar's: nobody reaches the one without the other. nomad.md §2.8. */
+function checksOf({ Checks, Mesh }: ServiceInstance): readonly CheckInstance[] {
+  return Mesh?.kind === "sidecar" ? [...Checks, ...Mesh.sidecar.Checks] : Checks;
 }

@@ -9,6 +9,7 @@ import type { CheckInstance, ServiceInstance } from "#ports";
 import { interpolate, type Names } from "#task";
 import { reachedAt, type Reached } from "./address.ts";
 import { checkInstances } from "./check-instances.ts";
+import { meshPlace } from "./mesh.ts";
 
 export interface InstancesRequest {
   readonly allocation: Allocation;
@@ -64,7 +65,7 @@ function instanceOf(
   if (typeof place === "string") return { problems: [`service "${name}": ${place}`] };
   const checks = checkInstances({ service, serviceName: name, serviceId: id, allocationId: allocation.ID, task, names, reached });
   const meta = canary && Object.keys(service.CanaryMeta).length > 0 ? service.CanaryMeta : service.Meta;
-  const instance: ServiceInstance = {
+  const plain: ServiceInstance = {
     ID: id,
     Provider: service.Provider === "nomad" ? "nomad" : "consul",
     Name: name,
@@ -90,6 +91,15 @@ function instanceOf(
             Identity: service.Identity.Name,
           },
         }),
+  };
+  const { mesh, kind, taggedAddresses, problems } = meshPlace({ service, instance: plain, allocation, group, node, names, reached });
+  // Half of it would be taken for the whole: others would be led to a service without its sidecar.
+  if (problems.length > 0) return { problems: problems.map((problem) => `service "${name}": ${problem}`) };
+  const instance: ServiceInstance = {
+    ...plain,
+    Kind: kind ?? plain.Kind,
+    TaggedAddresses: taggedAddresses ?? plain.TaggedAddresses,
+    ...(mesh === undefined ? {} : { Mesh: mesh }),
   };
   return { instance, problems: checks.filter((each) => typeof each === "string").map((problem) => `service "${name}": ${problem}`) };
 }
