@@ -2,6 +2,7 @@
  * The proxies of the mesh on this node, Envoys: how one is told what to do at its start, and how it stands. Maker: `envoyProxies`
  * (integrations/envoy), `memoryProxies` (integrations/memory, tests). nomad.md §1.7.
  */
+import type { Finding } from "./network.ts";
 
 /** Everything a bootstrap document is written from; pure data. */
 export interface BootstrapRequest {
@@ -74,4 +75,8 @@ export interface Proxies {
   /** `socketPath` on the host. Rejects with NamedError PROXY_SILENT when nothing answers within the time. */
   look(socketPath: string, signal: AbortSignal): Promise<ProxyStanding>;
   statistics(socketPath: string, signal: AbortSignal): Promise<ProxyStatistics>;
+  /** New connections and requests from others are turned away politely; those under way go on. Rejects with PROXY_SILENT. */
+  drain(socketPath: string, signal: AbortSignal): Promise<void>;
+  /** Whether there is a binary, and whether it runs. Never rejects. */
+  preflight(): Promise<readonly Finding[]>;
 }
