@@ -91,6 +91,8 @@ export interface RealAgentOptions {
   readonly ready?: boolean;
   /** Of the HTTP API, where somebody must know it before the agent runs. Default: a free one. */
   readonly port?: number;
+  /** A host of the test's own that it runs on (parts/isolated-host.ts): listens on its address. Default: this machine's loopback. */
+  readonly host?: { readonly address: string; readonly through: readonly string[] };
 }
 
 const DEFAULT_CONFIG = {
@@ -106,21 +108,24 @@ export async function startRealAgent(options: RealAgentOptions = {}): Promise<Re
   const port = options.port ?? (await freePort());
   const rpcPort = await freePort();
   const serfPort = await freePort();
+  const bind = options.host?.address ?? "127.0.0.1";
   mkdirSync(configDirectory);
   mkdirSync(dataDirectory);
   writeFileSync(
     join(configDirectory, "00-test.hcl"),
-    `data_dir = ${JSON.stringify(dataDirectory)}\nbind_addr = "127.0.0.1"\nports {\n  http = ${port}\n  rpc = ${rpcPort}\n  serf = ${serfPort}\n}\n`,
+    `data_dir = ${JSON.stringify(dataDirectory)}\nbind_addr = "${bind}"\nports {\n  http = ${port}\n  rpc = ${rpcPort}\n  serf = ${serfPort}\n}\n`,
   );
   for (const [name, text] of Object.entries(options.config ?? DEFAULT_CONFIG)) writeFileSync(join(configDirectory, name), text);
 
-  const address = `http://127.0.0.1:${port}`;
+  const address = `http://${bind}:${port}`;
   let child: ChildProcess;
   let printed = "";
   let exited: Promise<number>;
 
   const start = async (environment: Readonly<Record<string, string>> = {}): Promise<void> => {
-    child = spawn(process.execPath, [options.program ?? MAIN, "agent", "-config", configDirectory, ...(options.flags ?? [])], {
+    const program = [process.execPath, options.program ?? MAIN, "agent", "-config", configDirectory, ...(options.flags ?? [])];
+    const [first = "", ...words] = [...(options.host?.through ?? []), ...program];
+    child = spawn(first, words, {
       cwd: directory.path,
       env: { ...process.env, ...options.environment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],

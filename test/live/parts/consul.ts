@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toolPath } from "../../../scripts/tool-path.ts";
 import { asker, type Asker } from "./asker.ts";
+import type { IsolatedHost } from "./isolated-host.ts";
 import { freePorts } from "./ports.ts";
 import { partProcess, withFreshPorts, type PartOwner } from "./process.ts";
 
@@ -14,6 +15,10 @@ export interface ConsulOptions {
   readonly acl?: boolean;
   /** Default "dc1". */
   readonly datacenter?: string;
+  /** A host of the test's own that it runs on; it listens on its loopback and on its address. Default: this machine's loopback. */
+  readonly host?: IsolatedHost;
+  /** Not a server, but a member of this one's: the agent of another host. With its token and its datacenter. */
+  readonly join?: RealConsul;
   /** More of Consul's agent configuration, as JSON; wins over ours key by key at the top; of `ports` over each. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -22,10 +27,14 @@ export interface RealConsul extends Asker {
   /** `host:port` of the HTTP API, as CONSUL_HTTP_ADDR and `consul { address }` take it. */
   readonly httpAddress: string;
   readonly httpPort: number;
-  /** DNS on 127.0.0.1, by UDP and TCP. */
+  /** DNS on the same host as httpAddress, by UDP and TCP. */
   readonly dnsPort: number;
   /** gRPC without TLS (xDS). */
   readonly grpcPort: number;
+  /** Where others join it. */
+  readonly serfPort: number;
+  /** Consul's name of its node. */
+  readonly nodeName: string;
   readonly datacenter: string;
   /** May do everything; stays the same over restarts and wipes. Undefined without ACLs. */
   readonly token: string | undefined;
@@ -53,16 +62,20 @@ export interface RealConsul extends Asker {
 /** Starts a Consul server and returns when it leads, knows itself and answers. */
 export async function startConsul(options: ConsulOptions = {}): Promise<RealConsul> {
   const command = toolPath("consul");
-  const part = await partProcess("consul", options.owner);
-  const token = options.acl === true ? randomUUID() : undefined;
-  const datacenter = options.datacenter ?? "dc1";
+  const { host, join: leader } = options;
+  const part = await partProcess("consul", options.owner, { through: host?.through ?? [] });
+  const token = leader === undefined ? (options.acl === true ? randomUUID() : undefined) : leader.token;
+  const datacenter = leader?.datacenter ?? options.datacenter ?? "dc1";
+  const nodeName = leader === undefined ? "consul-server" : `consul-${host?.name ?? "member"}`;
+  const address = host?.address ?? "127.0.0.1";
   const dataDirectory = join(part.folder, "data");
   const configFile = join(part.folder, "consul.json");
   let http = 0;
   let dns = 0;
   let grpc = 0;
+  let lan = 0;
 
-  const ask = asker(() => `http://127.0.0.1:${http}`, token === undefined ? {} : { "X-Consul-Token": token });
+  const ask = asker(() => `http://${address}:${http}`, token === undefined ? {} : { "X-Consul-Token": token });
   const leads = async (): Promise<boolean> =>
     (await ask.get<string>("/v1/status/leader")) !== "" && (await ask.get<unknown[]>("/v1/health/service/consul?passing")).length > 0;
   const start = async (): Promise<void> => {
@@ -73,7 +86,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RealCons
   const consul: RealConsul = {
     ...ask,
     get httpAddress() {
-      return `127.0.0.1:${http}`;
+      return `${address}:${http}`;
     },
     get httpPort() {
       return http;
@@ -87,6 +100,10 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RealCons
     get pid() {
       return part.pid;
     },
+    get serfPort() {
+      return lan;
+    },
+    nodeName,
     datacenter,
     token,
     dataDirectory,
@@ -110,13 +127,14 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RealCons
   };
   try {
     await withFreshPorts(async () => {
-      const [lan = 0, server = 0, ...rest] = await freePorts(5);
-      [http = 0, dns = 0, grpc = 0] = rest;
+      const [server = 0, ...rest] = await freePorts(5);
+      [http = 0, dns = 0, grpc = 0, lan = 0] = rest;
       const ports = { http, dns, grpc, grpc_tls: -1, serf_lan: lan, serf_wan: -1, server };
       writeFileSync(
         configFile,
         JSON.stringify({
-          ...configuration(datacenter, dataDirectory, token),
+          ...configuration({ datacenter, dataDirectory, token, nodeName, address }),
+          ...(leader !== undefined && membership(leader)),
           ...options.config,
           ports: { ...ports, ...Object(options.config?.["ports"]) },
         }),
@@ -130,15 +148,23 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RealCons
   return consul;
 }
 
-function configuration(datacenter: string, dataDirectory: string, token: string | undefined): Record<string, unknown> {
+interface Place {
+  readonly datacenter: string;
+  readonly dataDirectory: string;
+  readonly token: string | undefined;
+  readonly nodeName: string;
+  readonly address: string;
+}
+
+function configuration({ datacenter, dataDirectory, token, nodeName, address }: Place): Record<string, unknown> {
   return {
     datacenter,
     data_dir: dataDirectory,
-    node_name: "consul-server",
+    node_name: nodeName,
     server: true,
     bootstrap: true,
-    bind_addr: "127.0.0.1",
-    client_addr: "127.0.0.1",
+    bind_addr: address,
+    client_addr: [...new Set(["127.0.0.1", address])].join(" "),
     performance: { raft_multiplier: 1 },
     leave_on_terminate: false,
     skip_leave_on_interrupt: true,
@@ -153,4 +179,9 @@ function configuration(datacenter: string, dataDirectory: string, token: string 
       },
     }),
   };
+}
+
+/** Later keys win: a member is no server. */
+function membership(leader: RealConsul): Record<string, unknown> {
+  return { server: false, bootstrap: false, retry_join: [`${leader.httpAddress.split(":")[0]}:${leader.serfPort}`], retry_interval: "1s" };
 }

@@ -37,6 +37,13 @@ export interface PartProcess {
   remove(): Promise<void>;
 }
 
+export interface PartPlace {
+  /** Words before its command: a host of the test's own (isolated-host.ts). */
+  readonly through?: readonly string[];
+  /** Beside PATH and HOME. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** How it ended before it was ready, with its last words. */
 export class PartDidNotStart extends Error {}
 
@@ -44,7 +51,7 @@ const STOP_LIMIT_MS = 15_000;
 const LAST_WORDS_LENGTH = 6000;
 
 /** Makes the folder; nothing runs yet. */
-export async function partProcess(name: string, owner?: PartOwner): Promise<PartProcess> {
+export async function partProcess(name: string, owner?: PartOwner, more: PartPlace = {}): Promise<PartProcess> {
   await sweepAbandoned();
   const folder = ownFolder(name);
   const log = join(folder, "output.log");
@@ -74,9 +81,10 @@ export async function partProcess(name: string, owner?: PartOwner): Promise<Part
     async start(command, args, isReady) {
       const descriptor = openSync(log, "a");
       // What the shell of the person says of another Consul or Vault must not reach this one.
-      const started = spawn(command, args, {
+      const [first = "", ...words] = [...(more.through ?? []), command, ...args];
+      const started = spawn(first, words, {
         cwd: folder,
-        env: { PATH: process.env["PATH"], HOME: folder },
+        env: { PATH: process.env["PATH"], HOME: folder, ...more.environment },
         stdio: ["ignore", descriptor, descriptor],
       });
       closeSync(descriptor);
