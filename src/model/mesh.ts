@@ -2,7 +2,7 @@
  * How the tasks, ports and kinds of the mesh are called. A task's Kind is `<kind>:<service>`; the sidecar of service "api" is the task
  * "connect-proxy-api" on the port "connect-proxy-api". nomad.md §1.7.
  */
-import type { Connect } from "./service.ts";
+import type { Connect, Service } from "./service.ts";
 import type { Task } from "./task.ts";
 
 export type MeshKind = "connect-proxy" | "connect-native" | "connect-ingress" | "connect-terminating" | "connect-mesh" | "connect-api";
@@ -40,4 +40,10 @@ export function gatewayKindOf(connect: Connect | null): "connect-ingress" | "con
   if (gateway.Ingress !== null) return "connect-ingress";
   if (gateway.Terminating !== null) return "connect-terminating";
   return gateway.Mesh === null ? undefined : "connect-mesh";
+}
+
+/** As gatewayKindOf, of a whole service: the api gateway too. */
+export function gatewayKindOfService(service: Pick<Service, "Kind" | "Connect">): Exclude<MeshKind, "connect-proxy" | "connect-native"> | undefined {
+  const isApi = service.Kind === "api-gateway" && (service.Connect?.Gateway ?? null) !== null;
+  return gatewayKindOf(service.Connect) ?? (isApi ? "connect-api" : undefined);
 }

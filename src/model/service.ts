@@ -9,14 +9,15 @@ import {
   labelled,
   labelledMap,
   maybeDuration,
+  maybeFlag,
   maybeWhole,
   text,
   textMap,
   texts,
   whole,
 } from "./field.ts";
-import { LogConfig } from "./policy.ts";
-import { Resources } from "./resources.ts";
+import { Network } from "./network.ts";
+import { DeviceRequest, Numa } from "./resources.ts";
 import { Identity } from "./template.ts";
 import { VolumeMount } from "./volume.ts";
 
@@ -101,19 +102,39 @@ export const Proxy = Type.Object({
   LocalServicePort: whole({ hcl: "local_service_port" }),
   Expose: block(Expose, { hcl: "expose" }),
   Upstreams: blocks(Upstream, { hcl: "upstreams" }),
-  TransparentProxy: block(TransparentProxy, { hcl: "transparent_proxy" }),
+  /** Rules of the allocation's network: made once, with it. */
+  TransparentProxy: block(TransparentProxy, { hcl: "transparent_proxy", change: "destroy" }),
   Config: freeMap({ hcl: "config" }),
 });
 export type Proxy = Static<typeof Proxy>;
 
 export const SidecarService = Type.Object({
   Tags: texts({ hcl: "tags" }),
-  Port: text({ hcl: "port" }),
+  Port: text({ hcl: "port", change: "destroy" }),
   Proxy: block(Proxy, { hcl: "proxy" }),
   DisableDefaultTCPCheck: flag({ hcl: "disable_default_tcp_check" }),
   Meta: textMap({ hcl: "meta" }),
 });
 export type SidecarService = Static<typeof SidecarService>;
+
+/** What the author wants otherwise than the injected task has it; null: as it is. */
+const SidecarResources = Type.Object({
+  CPU: maybeWhole({ hcl: "cpu" }),
+  Cores: maybeWhole({ hcl: "cores" }),
+  MemoryMB: maybeWhole({ hcl: "memory" }),
+  MemoryMaxMB: maybeWhole({ hcl: "memory_max" }),
+  DiskMB: maybeWhole({ hcl: "disk" }),
+  IOPS: maybeWhole({ hcl: "iops" }),
+  Networks: blocks(Network, { hcl: "network" }),
+  Devices: labelled(DeviceRequest, { hcl: "device", label: "Name" }),
+  NUMA: block(Numa, { hcl: "numa" }),
+  SecretsMB: maybeWhole({ hcl: "secrets" }),
+});
+const SidecarLogs = Type.Object({
+  MaxFiles: maybeWhole({ hcl: "max_files" }),
+  MaxFileSizeMB: maybeWhole({ hcl: "max_file_size" }),
+  Disabled: maybeFlag({ hcl: "disabled" }),
+});
 
 export const SidecarTask = Type.Object({
   Name: text({ hcl: "name" }),
@@ -121,10 +142,10 @@ export const SidecarTask = Type.Object({
   User: text({ hcl: "user" }),
   Config: freeMap({ hcl: "config" }),
   Env: textMap({ hcl: "env" }),
-  Resources: block(Resources, { hcl: "resources" }),
+  Resources: block(SidecarResources, { hcl: "resources" }),
   Meta: textMap({ hcl: "meta" }),
   KillTimeout: maybeDuration({ hcl: "kill_timeout" }),
-  LogConfig: block(LogConfig, { hcl: "logs" }),
+  LogConfig: block(SidecarLogs, { hcl: "logs" }),
   ShutdownDelay: maybeDuration({ hcl: "shutdown_delay" }),
   KillSignal: text({ hcl: "kill_signal" }),
   VolumeMounts: blocks(VolumeMount, { hcl: "volume_mount" }),
@@ -187,10 +208,10 @@ export const Gateway = Type.Object({
 export type Gateway = Static<typeof Gateway>;
 
 export const Connect = Type.Object({
-  Native: flag({ hcl: "native" }),
+  Native: flag({ hcl: "native", change: "destroy" }),
   SidecarService: block(SidecarService, { hcl: "sidecar_service" }),
-  SidecarTask: block(SidecarTask, { hcl: "sidecar_task" }),
-  Gateway: block(Gateway, { hcl: "gateway" }),
+  SidecarTask: block(SidecarTask, { hcl: "sidecar_task", change: "destroy" }),
+  Gateway: block(Gateway, { hcl: "gateway", change: "destroy" }),
 });
 export type Connect = Static<typeof Connect>;
 
@@ -210,7 +231,8 @@ export const Service = Type.Object({
   EnableTagOverride: flag({ hcl: "enable_tag_override" }),
   Checks: blocks(Check, { hcl: "check" }),
   CheckRestart: block(CheckRestart, { hcl: "check_restart" }),
-  Connect: block(Connect, { hcl: "connect", change: "destroy" }),
+  /** Whether it is there at all is seen in the tasks; what is marked inside needs a new allocation, the rest is registered anew. */
+  Connect: block(Connect, { hcl: "connect" }),
   Meta: textMap({ hcl: "meta" }),
   CanaryMeta: textMap({ hcl: "canary_meta" }),
   TaggedAddresses: textMap({ hcl: "tagged_addresses" }),

@@ -2,10 +2,11 @@
  * Constraints, affinities, spreads: their normal form, whether they can be evaluated at all, and what a job implies without
  * saying so. nomad.md §1.11, §1.12. Operators stay as written (`is`, `==` and `=` mean the same).
  */
-import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type Task, type TaskGroup, sameValue } from "#model";
+import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type Task, type TaskGroup, isProxyTask, sameValue } from "#model";
 import { compilePattern, messageOf } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";
+import { NODE_ENVOY } from "./mesh/proxy-task.ts";
 
 const OPERATORS: ReadonlySet<string> = new Set(CONSTRAINT_OPERATORS);
 const NEEDS_VALUE = new Set(["regexp", "version", "semver", "set_contains", "set_contains_all", "set_contains_any"]);
@@ -43,7 +44,27 @@ function implied(group: TaskGroup): readonly Constraint[] {
     ...(group.Tasks.some((task) => task.Vault !== null)
       ? [{ LTarget: "${attr.vault.version}", RTarget: ">= 0.6.1", Operand: "semver" }]
       : []),
+    ...networkConstraints(group),
+    ...meshConstraints(group),
     ...secrets.map((provider) => ({ LTarget: `\${attr.plugins.secrets.${provider}.version}`, RTarget: "", Operand: "is_set" })),
+  ];
+}
+
+const CNI_PLUGINS = ["bridge", "firewall", "host-local", "loopback", "portmap"];
+
+function networkConstraints(group: TaskGroup): readonly Constraint[] {
+  if (!group.Networks.some((network) => network.Mode === "bridge")) return [];
+  return CNI_PLUGINS.map((plugin) => ({ LTarget: `\${attr.plugins.cni.version.${plugin}}`, RTarget: ">= 0.4.0", Operand: "semver" }));
+}
+
+/** Envoy is told what to do by Consul's gRPC; where no image is named it is the node's own. */
+function meshConstraints(group: TaskGroup): readonly Constraint[] {
+  const proxies = group.Tasks.filter(isProxyTask);
+  return [
+    ...(proxies.length === 0 ? [] : [{ LTarget: "${attr.consul.grpc}", RTarget: "0", Operand: ">" }]),
+    ...(proxies.some((task) => task.Config["command"] === NODE_ENVOY)
+      ? [{ LTarget: "${attr.envoy.version}", RTarget: "", Operand: "is_set" }]
+      : []),
   ];
 }
 

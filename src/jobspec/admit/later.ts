@@ -4,7 +4,7 @@
  *
  * When a feature lands, its row goes. Nothing else knows that it was missing.
  */
-import type { Job, Network, Task, TaskGroup } from "#model";
+import type { Job, Task, TaskGroup } from "#model";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";
 
@@ -24,67 +24,14 @@ const JOB_REFUSED: readonly Row<Job>[] = [
 
 const GROUP_REFUSED: readonly Row<TaskGroup>[] = [
   {
-    what: `service block "connect"`,
-    field: "Services",
-    present: (group) => group.Services.some((service) => service.Connect !== null),
-    instead: "let tasks talk to each other directly: take the block out",
-  },
-  {
-    what: "check expose",
-    field: "Services",
-    present: (group) => group.Services.some((service) => service.Checks.some((check) => check.Expose)),
-    instead: "leave it out: without a sidecar the check reaches the task itself",
-  },
-  {
-    what: "service kind",
-    field: "Services",
-    present: (group) => group.Services.some((service) => service.Kind !== ""),
-    instead: "leave it out: gateways come with the mesh",
-  },
-  {
     what: `block "volume"`,
     field: "Volumes",
     present: (group) => Object.keys(group.Volumes).length > 0,
     instead: "keep data in the allocation directory, or let a raw_exec task use a path of the host",
   },
-  ...(
-    [
-      {
-        what: "mode",
-        field: "Mode",
-        present: (network) => network.Mode !== "" && network.Mode !== "host",
-        instead: `use mode = "host", the default: tasks share the machine's network`,
-      },
-      { what: `block "dns"`, field: "DNS", present: (network) => network.DNS !== null, instead: "tasks use the machine's resolv.conf" },
-      { what: "hostname", field: "Hostname", present: (network) => network.Hostname !== "", instead: "tasks have the machine's name" },
-      {
-        what: `block "cni"`,
-        field: "CNI",
-        present: (network) => network.CNI !== null,
-        instead: "take the block out: it has no effect in host mode",
-      },
-      {
-        what: "port host_network",
-        field: "HostNetwork",
-        present: (network) => portsOf(network).some((port) => port.HostNetwork !== "default"),
-        instead: "leave it out: ports are those of the machine's address",
-      },
-    ] satisfies readonly Row<Network>[]
-  ).map((row): Row<TaskGroup> => ({
-    what: `network ${row.what}`,
-    field: "Networks",
-    present: (group) => group.Networks.some((network) => row.present(network)),
-    instead: row.instead,
-  })),
 ];
 
 const TASK_REFUSED: readonly Row<Task>[] = [
-  {
-    what: `service block "connect"`,
-    field: "Services",
-    present: (task) => task.Services.some((service) => service.Connect !== null),
-    instead: "let tasks talk to each other directly: take the block out",
-  },
   {
     what: `block "artifact"`,
     field: "Artifacts",
@@ -99,7 +46,6 @@ const TASK_REFUSED: readonly Row<Task>[] = [
   },
   { what: `block "csi_plugin"`, field: "CSIPluginConfig", present: (task) => task.CSIPluginConfig !== null, instead: "take the block out" },
   { what: `block "schedule"`, field: "Schedule", present: (task) => task.Schedule !== null, instead: "start and stop the job from cron" },
-  { what: "kind", field: "Kind", present: (task) => task.Kind !== "", instead: "leave it out: it is set for injected tasks" },
   {
     what: `resources block "numa"`,
     field: "Resources.NUMA",
@@ -122,5 +68,3 @@ function* apply<Noun>(place: Place, noun: Noun, refused: readonly Row<Noun>[]): 
     if (row.present(noun)) yield problem(place, row.field, `${row.what} is not supported by this version of Drover yet: ${row.instead}`);
   }
 }
-
-const portsOf = (network: Network) => [...network.ReservedPorts, ...network.DynamicPorts];

@@ -2,9 +2,10 @@
  * What a service has though its author says nothing: its name, a name for each check, what its checks restart, and where Consul wants to know
  * who registers it, an identity. nomad.md §1.6, §1.10.
  */
-import type { Check, Identity, Job, Service, Task, TaskGroup } from "#model";
+import { type Check, gatewayKindOfService, type Identity, isProxyTask, type Job, type Service, type Task, type TaskGroup } from "#model";
 import type { AdmissionContext, DefaultIdentity } from "../contract.ts";
 import type { Admission } from "./admission.ts";
+import { gatewayPortLabel } from "./mesh/gateways.ts";
 
 const GRACE_NS = 1e9;
 
@@ -43,6 +44,7 @@ function settleService(service: Service, owner: Owner, context: AdmissionContext
   const settled = {
     ...service,
     Name: name,
+    PortLabel: service.PortLabel || gatewayPortLabel(gatewayKindOfService(service), name),
     Provider: service.Provider || "consul",
     AddressMode: service.AddressMode || "auto",
     OnUpdate: service.OnUpdate || "require_healthy",
@@ -84,6 +86,8 @@ const CONSUL_IDENTITY = "consul_default";
 
 /** A task that says it talks to Consul is known there. */
 function withConsulIdentity(task: Task, group: TaskGroup, given: DefaultIdentity | null): Task["Identities"] {
+  // A proxy is known as the service it stands for.
+  if (isProxyTask(task)) return task.Identities;
   const asks = task.Consul !== null || group.Consul !== null;
   if (!asks || given === null || task.Identities.some((each) => each.Name === CONSUL_IDENTITY)) return task.Identities;
   return [...task.Identities, { ...(identityFrom(given) as Identity), Name: CONSUL_IDENTITY }];

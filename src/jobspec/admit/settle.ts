@@ -102,6 +102,6 @@ function settleTask(task: Task): Task {
 }
 
 /** A noun of nothing but defaults. */
-function defaultsOf(schema: TSchema): Record<string, unknown> {
+export function defaultsOf(schema: TSchema): Record<string, unknown> {
   return Object.fromEntries(fieldsOf(schema).map(([name, field]) => [name, structuredClone(noteOf(field).default)]));
 }

@@ -16,6 +16,8 @@ import { checkVault } from "./check-vault.ts";
 import { checkIdentities } from "./check-identities.ts";
 import { checkServices } from "./check-services.ts";
 import { checkLater } from "./later.ts";
+import { exposeChecks } from "./mesh/expose.ts";
+import { injectMesh } from "./mesh/inject.ts";
 import { settlePolicies } from "./policies.ts";
 import { checkPorts, checkWrittenNetworks, gatherPorts } from "./ports.ts";
 import { settleServices } from "./services.ts";
@@ -30,6 +32,8 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check networks as written", check: checkWrittenNetworks },
   { name: "gather ports", change: gatherPorts },
   { name: "settle services", change: settleServices },
+  { name: "put the mesh's tasks and ports in", change: injectMesh },
+  { name: "expose checks", change: exposeChecks },
   { name: "settle templates and what Vault is asked for", change: settleTemplates },
   { name: "normalize constraints", change: normalizeConstraints },
   { name: "imply constraints", change: implyConstraints },
