@@ -1,6 +1,6 @@
 /**
- * Consul, through the agent beside us: services made known, workloads' tokens, the things templates look at, what the
- * node says of it, where the servers are.
+ * Consul, through the agent beside us: services made known, workloads' tokens, the things templates look at, the mesh,
+ * what the node says of it, where the servers are.
  *
  * Comes in: one connection (consulConnection: `consul { … }` of the configuration). Goes out: makers of ports, plain functions.
  *
@@ -10,12 +10,14 @@
  * Never here: when to register, renew or revoke (the node's rooms decide); a job's words.
  *
  * Read next: connection.ts (the package, and direct.ts beside it for what it lacks), registration.ts (pure), catalog.ts,
- * things.ts (and kinds.ts, pure: what each kind of thing is asked for and read as), setup.ts.
+ * mesh.ts (and gateway-entry.ts,
+ * intentions.ts, mesh-endpoint.ts, pure), things.ts (and kinds.ts, pure: what each kind of thing is asked for and read as), setup.ts.
  */
 export { consulConnection, type ConsulAddress, type ConsulConnection } from "./connection.ts";
 export { consulCatalog, type ConsulCatalogOptions } from "./catalog.ts";
 export { consulTokens, type ConsulTokensOptions } from "./tokens.ts";
 export { consulThings, type ConsulThings, type ConsulThingsOptions } from "./things.ts";
+export { consulMesh, type ConsulMeshOptions } from "./mesh.ts";
 export { consulFingerprint } from "./fingerprint.ts";
 export { consulServers } from "./discovery.ts";
 export { agentSnippet, setUpConsul, tearDownConsul, wantedObjects, AGENT_RULES, type ConsulSetup, type SetupStep } from "./setup.ts";

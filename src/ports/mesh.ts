@@ -57,6 +57,8 @@ export interface Mesh {
     readonly jobId: string;
     readonly definition: Gateway;
   }): Promise<void>;
+  /** What the job wrote for a gateway of that name, when the job is forgotten; nothing that another job, or somebody else, wrote. */
+  removeGateway(gateway: { readonly service: string; readonly namespace: Namespace; readonly jobId: string }): Promise<void>;
 }
 
 export interface MeshEndpoint {

@@ -1,0 +1,248 @@
+/** ports/mesh through Consul: intentions, who is in the mesh and how well, the authority, and what gateways serve. */
+import { readFileSync } from "node:fs";
+import type { Mesh, MeshEndpoint, MeshInstance } from "#ports";
+import { messageOf, NamedError } from "#std";
+import type { ConsulConnection } from "./connection.ts";
+import type { ConsulSelf } from "./fingerprint.ts";
+import { gatewayEntry, isOfJob, stepOfEntry, type GatewayEntry, type StandingEntry } from "./gateway-entry.ts";
+import { allows, byPrecedence, deciding, intentionOf, type ConsulIntention } from "./intentions.ts";
+import { endpointOf } from "./mesh-endpoint.ts";
+import { ConsulProblem } from "./problem.ts";
+
+export interface ConsulMeshOptions {
+  readonly connection: ConsulConnection;
+  /** consul { grpc_address }; "": as the agent says. */
+  readonly grpcAddress: string;
+  /** consul { grpc_ca_file }; "": `caFile`, if there is one. */
+  readonly grpcCaFile: string;
+  /** consul { ca_file } */
+  readonly caFile: string;
+}
+
+/** A health entry, of /health/service and /health/connect. */
+interface ConsulHealth {
+  readonly Node: { readonly Node: string; readonly Address: string };
+  readonly Service: {
+    readonly ID: string;
+    readonly Kind?: string;
+    readonly Address: string;
+    readonly Port: number;
+  };
+  readonly Checks: readonly { readonly Name: string; readonly Status: string; readonly Output: string }[];
+}
+
+/** Somebody else writes the same entry at the same time: read again, at most so often. */
+const RACES_MAX = 5;
+/** No service is called so. */
+const NOBODY = "drover-asks-for-nobody";
+
+export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: ConsulMeshOptions): Mesh {
+  const { direct } = connection;
+  const get = async <T>(what: string, rule: string, path: string, query: Readonly<Record<string, string>> = {}): Promise<T> => {
+    try {
+      return await direct<T>("GET", path, { query });
+    } catch (thrown) {
+      throw meshError(thrown, what, rule);
+    }
+  };
+  const matches = async (by: "source" | "destination", name: string) => {
+    const rule = intentionRule(name);
+    const found = await get<Readonly<Record<string, readonly ConsulIntention[] | null>>>(
+      `read the intentions of service "${name}"`,
+      rule,
+      "/connect/intentions/match",
+      { by, name },
+    );
+    return (found[name] ?? []).map(intentionOf);
+  };
+  const checked = async (source: string, destination: string) => {
+    const { Allowed } = await get<{ readonly Allowed: boolean }>(
+      `ask whether "${source}" may connect to "${destination}"`,
+      intentionRule(destination),
+      "/connect/intentions/check",
+      { source, destination },
+    );
+    return Allowed;
+  };
+  const health = async (kind: "service" | "connect", name: string, datacenter: string | undefined) =>
+    (await get<readonly ConsulHealth[] | null>(
+      `read how service "${name}" stands`,
+      `service "${name}" { policy = "read" } and node_prefix "" { policy = "read" }`,
+      `/health/${kind}/${encodeURIComponent(name)}`,
+      datacenter === undefined ? {} : { dc: datacenter },
+    )) ?? [];
+
+  return {
+    async endpoint(): Promise<MeshEndpoint | undefined> {
+      const self = await get<ConsulSelf>("ask Consul's agent where its gRPC port is", 'agent_prefix "" { policy = "read" }', "/agent/self");
+      return endpointOf(self, { grpcAddress, ca: authorityFile(grpcCaFile || caFile), httpAddress: connection.address });
+    },
+
+    async mayConnect(source, destination) {
+      const [intentions, unnamed] = await Promise.all([matches("destination", destination), matches("destination", NOBODY)]);
+      const because = deciding(intentions, source, destination);
+      // What holds for everybody holds for nobody too: then only the agent could say what else would.
+      const general = deciding(unnamed, NOBODY, NOBODY);
+      const defaultAllow = general === undefined ? await checked(NOBODY, NOBODY) : await configuredDefault(get);
+      return { allowed: because === undefined ? defaultAllow : allows(because), because, defaultAllow };
+    },
+
+    async intentions(service) {
+      const [asDestination, asSource] = await Promise.all([matches("destination", service), matches("source", service)]);
+      return byPrecedence([...asDestination, ...asSource]);
+    },
+
+    async service(name, datacenter) {
+      const [all, inMesh] = await Promise.all([health("service", name, datacenter), health("connect", name, datacenter)]);
+      if (all.length === 0 && inMesh.length === 0) return undefined;
+      const chain = await get<{ readonly Chain?: { readonly Protocol?: string } }>(
+        `read the protocol of service "${name}"`,
+        `service "${name}" { policy = "read" }`,
+        `/discovery-chain/${encodeURIComponent(name)}`,
+        datacenter === undefined ? {} : { "compile-dc": datacenter },
+      );
+      return {
+        name,
+        protocol: chain.Chain?.Protocol || "tcp",
+        instances: all.map(instanceOf),
+        proxies: inMesh.map(instanceOf),
+      };
+    },
+
+    async authority() {
+      const roots = await get<{ readonly TrustDomain?: string; readonly Roots?: readonly unknown[] | null }>(
+        "read the roots of the mesh's authority",
+        'service_prefix "" { policy = "read" }',
+        "/connect/ca/roots",
+      );
+      const configuration = await get<{ readonly Provider?: string }>(
+        "read which authority signs in the mesh",
+        'operator = "read"',
+        "/connect/ca/configuration",
+      );
+      return { provider: configuration.Provider ?? "", trustDomain: roots.TrustDomain ?? "", roots: roots.Roots?.length ?? 0 };
+    },
+
+    async writeGateway(gateway) {
+      const entry = gatewayEntry(gateway);
+      if (entry === undefined) return;
+      await writeEntry(connection, entry);
+    },
+
+    async removeGateway(gateway) {
+      for (const kind of ["ingress-gateway", "terminating-gateway"] as const) {
+        const standing = await readEntry(connection, kind, gateway.service);
+        if (standing === undefined || !isOfJob(standing, gateway)) continue;
+        // Written by another job meanwhile: then it is that one's.
+        await change(`remove ${kind} "${gateway.service}"`, () =>
+          direct("DELETE", entryPath(kind, gateway.service), { query: { cas: String(standing.ModifyIndex) } }),
+        );
+      }
+    },
+  };
+}
+
+async function writeEntry(connection: ConsulConnection, entry: GatewayEntry): Promise<void> {
+  const { Kind, Name } = entry;
+  for (let race = 0; race < RACES_MAX; race++) {
+    const step = stepOfEntry(entry, await readEntry(connection, Kind, Name));
+    if (step.what === "keep") return;
+    if (step.what === "refuse") throw occupied(entry);
+    const query = { cas: String(step.casIndex) };
+    const written = await change(`write ${Kind} "${Name}"`, () => connection.direct<boolean>("PUT", "/config", { query, body: entry }));
+    if (written) return;
+  }
+  throw new NamedError("MESH_UNREACHABLE", `Cannot write ${Kind} "${Name}": somebody else writes it all the time`, {
+    statusCode: 503,
+    fix: "Register the job again.",
+  });
+}
+
+async function readEntry(connection: ConsulConnection, kind: string, name: string): Promise<StandingEntry | undefined> {
+  try {
+    return await connection.direct<StandingEntry>("GET", entryPath(kind, name));
+  } catch (thrown) {
+    if (thrown instanceof ConsulProblem && thrown.status === 404) return undefined;
+    throw meshError(thrown, `read ${kind} "${name}"`, `service "${name}" { policy = "read" }`);
+  }
+}
+
+async function change<T>(action: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    throw meshError(thrown, action, 'mesh = "write"');
+  }
+}
+
+const entryPath = (kind: string, name: string): string => `/config/${kind}/${encodeURIComponent(name)}`;
+const intentionRule = (service: string): string =>
+  service === NOBODY
+    ? 'service_prefix "" { policy = "read" intentions = "read" }'
+    : `service "${service}" { policy = "read" intentions = "read" }`;
+
+async function configuredDefault(get: <T>(what: string, rule: string, path: string) => Promise<T>): Promise<boolean> {
+  const self = await get<{
+    readonly DebugConfig?: {
+      readonly DefaultIntentionPolicy?: string;
+      readonly ACLsEnabled?: boolean;
+      readonly ACLResolverSettings?: { readonly ACLDefaultPolicy?: string };
+    };
+  }>("ask Consul's agent for the default of intentions", 'agent_prefix "" { policy = "read" }', "/agent/self");
+  const { DefaultIntentionPolicy = "", ACLsEnabled = false, ACLResolverSettings = {} } = self.DebugConfig ?? {};
+  if (DefaultIntentionPolicy !== "") return DefaultIntentionPolicy === "allow";
+  return !ACLsEnabled || ACLResolverSettings.ACLDefaultPolicy === "allow";
+}
+
+function instanceOf({ Node, Service, Checks }: ConsulHealth): MeshInstance {
+  const bad = Checks.filter((check) => check.Status !== "passing");
+  return {
+    id: Service.ID,
+    node: Node.Node,
+    address: Service.Address === "" ? Node.Address : Service.Address,
+    port: Service.Port,
+    status: bad.length === 0 ? "passing" : bad.every((check) => check.Status === "warning") ? "warning" : "critical",
+    failing: bad.map((check) => `${check.Name}: ${check.Output.trim().split("\n")[0]?.slice(0, 200) ?? ""}`),
+  };
+}
+
+function authorityFile(path: string): string {
+  if (path === "") return "";
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new NamedError("MESH_REFUSED", `Cannot read the authority of Consul's gRPC port, ${JSON.stringify(path)}: ${messageOf(thrown)}`, {
+      statusCode: 400,
+      fix: "Correct consul { grpc_ca_file } (CONSUL_GRPC_CACERT), or the file's rights.",
+    });
+  }
+}
+
+function occupied({ Kind, Name }: GatewayEntry): NamedError {
+  return new NamedError(
+    "MESH_REFUSED",
+    `Cannot write ${Kind} "${Name}": Consul has one of that name, made by somebody else, that says something else`,
+    {
+      statusCode: 400,
+      fix: `Nothing was changed. Delete it (consul config delete -kind ${Kind} -name ${Name}), make the job say what it says, or call the gateway's service otherwise.`,
+    },
+  );
+}
+
+export function meshError(thrown: unknown, action: string, rule: string): NamedError {
+  if (thrown instanceof NamedError) return thrown;
+  const problem = thrown instanceof ConsulProblem ? thrown : new ConsulProblem(0, messageOf(thrown));
+  const because = `Cannot ${action}: ${problem.message}`;
+  if (problem.status === 403 || problem.status === 401)
+    return new NamedError("MESH_DENIED", because, {
+      statusCode: 403,
+      fix: problem.tokenUnknown ? "Consul does not know the agent's token (any more): correct consul { token }." : `The agent's token for Consul needs a policy with: ${rule}`,
+    });
+  // "ACL not found"-like and other words of Consul's own come with 500 too: what it refuses of an entry it says so.
+  if (problem.status === 0 || problem.status === 429 || (problem.status >= 500 && !REFUSALS.test(problem.message)))
+    return new NamedError("MESH_UNREACHABLE", because, { statusCode: 503, fix: problem.fix ?? "It is there again when Consul answers." });
+  return new NamedError("MESH_REFUSED", because, { statusCode: 400, fix: problem.fix ?? "Correct what the message names in the job's gateway block." });
+}
+
+/** Consul answers 500 to entries it finds wrong, and to services of the wrong protocol. */
+const REFUSALS = /protocol|invalid|must |cannot |not supported|Ingress|gateway|listener|config entry/i;
