@@ -89,6 +89,11 @@ export interface Registrar {
   settled(id: AllocationId): boolean;
   /** Why it does not: per service, for people. */
   problems(id: AllocationId): readonly string[];
+  /** How one service stands that is offered under this name; undefined: none is (yet). `problem`: why it is not registered, "" when nobody knows of one. */
+  standing(
+    id: AllocationId,
+    service: string,
+  ): { readonly instance: ServiceInstance; readonly settled: boolean; readonly problem: string } | undefined;
   /** Called when what these answer may have changed. */
   subscribe(listener: (id: AllocationId) => void): () => void;
 }

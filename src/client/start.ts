@@ -106,6 +106,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const servicesChanged = (id: AllocationId) => herd.runners.get(id)?.servicesChanged();
   registrar.subscribe(servicesChanged);
   checks.subscribe(servicesChanged);
+  world.networkBook.subscribe((id) => herd.runners.get(id)?.networkChanged());
   tokens.subscribe((request) => registrar.tokenReplaced(request));
   /** Addresses and metadata of the node stand in what its allocations offer. */
   const nodeIs = (changed: Node) => {

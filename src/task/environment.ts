@@ -5,8 +5,10 @@
  * meta, the task's `env`. Values of `env` and meta are interpolated.
  */
 import { allocationIndex, type Allocation, type Node, type Task, type TaskGroup } from "#model";
+import type { AllocationNetwork } from "#ports";
 import { coreList } from "./core-list.ts";
 import { interpolate, nodeNames, type Names } from "./interpolate.ts";
+import { meshVariables } from "./mesh-variables.ts";
 import { portVariables, variableName } from "./port-variables.ts";
 
 /** Never handed from the agent's environment to a task, unless the operator lists others. */
@@ -44,6 +46,8 @@ export interface EnvironmentRequest {
   readonly hostDenied: readonly string[];
   /** Further names for `${…}`: what stands behind `secret.…` and `sealed.…`. */
   readonly further?: Names;
+  /** The allocation's own; undefined: the machine's is its. */
+  readonly network?: AllocationNetwork | undefined;
 }
 
 export interface TaskEnvironment {
@@ -65,7 +69,8 @@ export function buildEnvironment(request: EnvironmentRequest): TaskEnvironment {
     if (value !== undefined && !denied.has(name)) set(name, value);
   }
   for (const [name, value] of identityVariables(request)) set(name, value);
-  for (const [name, value] of portVariables(request.allocation)) set(name, value);
+  for (const [name, value] of portVariables(request.allocation, request.network)) set(name, value);
+  for (const [name, value] of meshVariables(request.allocation.ID, request.group, names)) set(name, value);
   for (const [key, value] of Object.entries(mergedMeta(request))) {
     const text = interpolate(value, names);
     for (const name of [key, variableName(key), key.toUpperCase(), variableName(key).toUpperCase()]) set(`NOMAD_META_${name}`, text);

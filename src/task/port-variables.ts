@@ -1,13 +1,17 @@
 /** The ports of an allocation, as its tasks see them in their environment. Pure. nomad.md §2.1. */
 import type { AllocatedPort, Allocation } from "#model";
+import type { AllocationNetwork } from "#ports";
 
-/** Ports without a network namespace of their own: the address is the host's. */
-export function portVariables(allocation: Allocation): Map<string, string> {
+type OwnNetwork = Pick<AllocationNetwork, "interface" | "address">;
+
+/** `network`: the allocation's own. PORT is the one to listen on: inside a namespace that is `to`; IP and ADDR stay the host's, ALLOC_* are inside. */
+export function portVariables(allocation: Allocation, network?: OwnNetwork): Map<string, string> {
   const variables = new Map<string, string>();
   const resources = allocation.AllocatedResources;
   const tasks = Object.keys(resources.Tasks);
   for (const port of resources.Shared.Ports) {
     plain(variables, port);
+    if (network !== undefined && network.address !== "") inside(variables, port, network);
     for (const task of tasks) crossTask(variables, task, port);
   }
   // Allocations placed from old job files hold ports per task.
@@ -31,6 +35,12 @@ function plain(variables: Map<string, string>, port: AllocatedPort): void {
   set(variables, "HOST_PORT", port.Label, String(port.Value));
   set(variables, "HOST_ADDR", port.Label, address);
   set(variables, "ALLOC_PORT", port.Label, inside);
+}
+
+function inside(variables: Map<string, string>, port: AllocatedPort, network: OwnNetwork): void {
+  set(variables, "ALLOC_INTERFACE", port.Label, network.interface);
+  set(variables, "ALLOC_IP", port.Label, network.address);
+  set(variables, "ALLOC_ADDR", port.Label, hostPort(network.address, port.To > 0 ? port.To : port.Value));
 }
 
 /** The old forms: NOMAD_ADDR_<task>_<label>. */

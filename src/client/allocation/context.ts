@@ -1,5 +1,6 @@
 /** What the steps of an allocation see. */
 import type { Allocation, AllocationId, TaskEvent } from "#model";
+import type { OwnNetwork } from "../network/own-network.ts";
 import type { ClientWorld } from "../world.ts";
 
 export interface AllocationContext {
@@ -14,6 +15,7 @@ export interface AllocationContext {
   readonly interrupted: () => boolean;
   /** Resolves when `interrupted` becomes true. */
   readonly interruption: Promise<void>;
+  readonly network: OwnNetwork;
   /** Something each task of it should say. */
   readonly tellTasks: (event: TaskEvent) => void;
 }

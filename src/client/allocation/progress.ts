@@ -7,7 +7,7 @@
  *   running   its tasks live their own machines       leaving  its files are being removed
  *   exiting   its tasks are dead, its steps exit
  */
-import type { Allocation, AllocationClientUpdate, TaskGroup, TaskState } from "#model";
+import type { Allocation, AllocationClientUpdate, AllocNetworkStatus, TaskGroup, TaskState } from "#model";
 import type { TaskHandle, TaskPlace } from "#ports";
 import { newTaskMachine, rollUp, type TaskMachine } from "#task";
 import type { HealthWatched } from "../health/health.ts";
@@ -43,6 +43,8 @@ export interface AllocationProgress {
   readonly halted: Halt | null;
   /** null: nobody asked for a word on its health yet. */
   readonly health: HealthWatched | null;
+  /** Its own network, as it was set up or found last; null: it has the machine's, or none yet. */
+  readonly network: AllocNetworkStatus | null;
   readonly tasks: Readonly<Record<string, TaskProgress>>;
 }
 
@@ -50,7 +52,7 @@ export function newProgress(group: TaskGroup, nowNs: number): AllocationProgress
   const tasks = Object.fromEntries(
     group.Tasks.map((task) => [task.Name, { machine: newTaskMachine(nowNs), handle: null, place: null } satisfies TaskProgress]),
   );
-  return { phase: "entering", acknowledged: false, unwanted: false, overAt: 0, begunAt: 0, halted: null, health: null, tasks };
+  return { phase: "entering", acknowledged: false, unwanted: false, overAt: 0, begunAt: 0, halted: null, health: null, network: null, tasks };
 }
 
 export function taskStates(progress: AllocationProgress): Record<string, TaskState> {
@@ -59,7 +61,12 @@ export function taskStates(progress: AllocationProgress): Record<string, TaskSta
 
 /** As it was stored, also by an agent that knew fewer fields. */
 export function readProgress(stored: unknown): AllocationProgress {
-  const older: Pick<AllocationProgress, "begunAt" | "halted" | "health"> = { begunAt: 0, halted: null, health: null };
+  const older: Pick<AllocationProgress, "begunAt" | "halted" | "health" | "network"> = {
+    begunAt: 0,
+    halted: null,
+    health: null,
+    network: null,
+  };
   return Object.assign(older, stored as AllocationProgress);
 }
 
@@ -80,6 +87,7 @@ export function clientUpdate(allocation: Allocation, progress: AllocationProgres
     ...(early ? { ClientStatus: "running" as const, ClientDescription: "Tasks are running" } : { ClientStatus, ClientDescription }),
     TaskStates,
     ...verdict(allocation, progress),
+    ...(progress.network === null ? {} : { NetworkStatus: progress.network }),
   };
 }
 

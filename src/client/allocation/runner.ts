@@ -5,7 +5,7 @@
  * Its tasks decide for themselves whether they run again; here is decided which may begin and which must stop for another's
  * sake (task/lifecycle).
  */
-import { serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
+import { sameValue, serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
 import { messageOf, NamedError } from "#std";
 import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type GroupWishes, type KillOrder } from "#task";
 import { join } from "node:path";
@@ -26,6 +26,7 @@ import {
 import { RunLimit } from "./run-limit.ts";
 import { AllocationTurn } from "./turn.ts";
 import { AllocationServices } from "./services.ts";
+import { networkStatus, OwnNetwork } from "../network/own-network.ts";
 import { obtainIdentities } from "./steps/identities.ts";
 import { allocationPipeline } from "./steps/list.ts";
 
@@ -56,6 +57,7 @@ export class AllocationRunner {
   readonly #limit: RunLimit;
   readonly #services: AllocationServices;
   readonly #turn: AllocationTurn;
+  readonly #network: OwnNetwork;
   #allocation: Allocation;
   #progress: AllocationProgress;
   #stopWanted = false;
@@ -79,12 +81,25 @@ export class AllocationRunner {
       servicesProblem: () => this.#services.problem(),
       attend: () => this.#world.checks.attend(this.id),
     });
+    this.#network = new OwnNetwork({
+      world: needs.world,
+      allocation: () => this.#allocation,
+      group: () => this.#group,
+      directory: this.directory,
+      tasks: () => this.#tasks,
+      interrupted: () => this.#detached || this.#stopping,
+      interruption: this.#interruption.promise,
+      changed: () => this.#changed.promise,
+      nudge: () => this.#nudge(),
+      tellTasks: (event) => this.#context.tellTasks(event),
+    });
     this.#tasks = new Map(Object.entries(needs.progress.tasks).map(([name, progress]) => [name, this.#taskRunner(name, progress)]));
     this.#context = {
       world: needs.world,
       allocation: () => this.#allocation,
       directory: this.directory,
       over: needs.over,
+      network: this.#network,
       interrupted: () => this.#detached || this.#stopping,
       interruption: this.#interruption.promise,
       tellTasks: (event) => {
@@ -96,7 +111,7 @@ export class AllocationRunner {
       directory: this.directory,
       allocation: () => this.#allocation,
       group: () => this.#group,
-      running: () => this.phase === "running" && !this.#detached,
+      running: () => this.phase === "running" && !this.#detached && this.#network.whole,
       ending: () => this.#stopping || this.#wishes().ending,
       tasks: this.#tasks,
       tellTasks: this.#context.tellTasks,
@@ -192,11 +207,23 @@ export class AllocationRunner {
     }
   }
 
+  /** Its network was set up, found or torn down, or a task has another of its driver's. */
+  networkChanged(): void {
+    if (this.#detached) return;
+    const network = this.#world.networkBook.of(this.id);
+    const told = network === undefined ? this.#progress.network : networkStatus(network, this.#group);
+    if (!sameValue(told, this.#progress.network)) {
+      this.#store({ ...this.#progress, network: told, acknowledged: false });
+      this.#needs.changed(this, true);
+    }
+    this.servicesChanged();
+  }
+
   /** The servers know the states as they were when `progress` was told. */
   acknowledge(progress: AllocationProgress): void {
     if (this.#detached) return;
     const now = this.#progress;
-    const current = now.tasks === progress.tasks && now.phase === progress.phase && now.health === progress.health;
+    const current = now.tasks === progress.tasks && now.phase === progress.phase && now.health === progress.health && now.network === progress.network;
     const judged = now.health !== null && now.health === progress.health && now.health.healthy !== null && !now.health.told;
     if (!current && !judged) return;
     this.#store({
@@ -242,6 +269,7 @@ export class AllocationRunner {
     this.#health.stop();
     this.#limit.stop();
     this.#turn.detach();
+    this.#network.detach();
     for (const task of this.#tasks.values()) task.detach();
     this.#nudge();
   }
@@ -308,6 +336,7 @@ export class AllocationRunner {
       stoppedFirst: () => stopOrder(this.#group.Tasks)[0]?.includes(name) === true,
       withdrawServices: () => this.#services.withdrawn(),
       turn: this.#turn,
+      network: this.#network,
       progress,
       save: (next) => this.#taskChanged(name, next),
     });
@@ -329,6 +358,8 @@ export class AllocationRunner {
 
   async #run(): Promise<void> {
     if (this.phase === "running") {
+      // First: what the tasks are told of it, and whether they may go on.
+      await this.#network.resume();
       resumeSteps(allocationPipeline, this.#context, (step, thrown) => {
         if (!this.#detached)
           this.#report("warn", "allocation could not be taken up again", { step: step.name, problem: messageOf(thrown) });

@@ -1,8 +1,9 @@
 /** What the steps of a task see, and what one leaves for the next. */
 import type { Allocation, Task, TaskEvent, TaskGroup } from "#model";
-import type { Driver, ExecSession, TaskExit, TaskHandle, TaskPlace } from "#ports";
+import type { Driver, ExecSession, TaskExit, TaskHandle, TaskMount, TaskPlace } from "#ports";
 import type { KillOrder, TaskEnvironment, TaskMachine } from "#task";
 import type { Turn } from "../allocation/turn.ts";
+import type { OwnNetwork } from "../network/own-network.ts";
 import type { TaskThings } from "../templates/things.ts";
 import type { Told } from "../templates/told.ts";
 import type { ClientWorld } from "../world.ts";
@@ -43,6 +44,8 @@ export interface ExecutionContext {
   readonly exec: (command: readonly string[]) => Promise<ExecSession>;
   /** Before a restart that a change elsewhere asks for. */
   readonly turn: Turn;
+  /** Of the allocation. */
+  readonly network: Pick<OwnNetwork, "ready" | "joinedBy">;
   /** What its templates and secrets look at. */
   readonly things: TaskThings;
   /** What the running process was last told of. */
@@ -63,6 +66,8 @@ export interface ExecutionContext {
   named: Promise<void>;
   config: Readonly<Record<string, unknown>>;
   user: string;
+  /** What steps show the task of the host, beside its chroot. */
+  mounts: readonly TaskMount[];
   place: TaskPlace | undefined;
   handle: TaskHandle | undefined;
   /** When its services were gone; Unix nanoseconds, 0 before. */

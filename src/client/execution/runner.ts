@@ -11,6 +11,7 @@ import type { ExecSession, TaskExec, TaskHandle, TaskPlace } from "#ports";
 import { stepTask, taskEvents, type KillOrder, type TaskInput, type TaskMachine } from "#task";
 import type { TaskProgress } from "../allocation/progress.ts";
 import type { Turn } from "../allocation/turn.ts";
+import type { OwnNetwork } from "../network/own-network.ts";
 import { readerNeeds } from "../templates/reader-needs.ts";
 import { TaskThings } from "../templates/things.ts";
 import { Told } from "../templates/told.ts";
@@ -41,6 +42,7 @@ export interface TaskRunnerNeeds {
   readonly stoppedFirst: () => boolean;
   readonly withdrawServices: () => Promise<void>;
   readonly turn: Turn;
+  readonly network: OwnNetwork;
   readonly progress: TaskProgress;
   /** Stores and tells others; false when it could not be stored. */
   readonly save: (progress: TaskProgress) => boolean;
@@ -83,6 +85,7 @@ export class TaskRunner {
       kill: (order) => this.kill(order),
       exec: (command) => this.exec({ command, tty: false }),
       turn: needs.turn,
+      network: needs.network,
       things: new TaskThings(() => needs.world.lookout.reader(readerNeeds(needs))),
       told: new Told(needs.world.secrets, needs.allocation().ID, needs.task().Name, needs.world.report),
       beside: new Map(),
@@ -94,6 +97,7 @@ export class TaskRunner {
       named: Promise.resolve(),
       config: {},
       user: "",
+      mounts: [],
       place: needs.progress.place ?? undefined,
       handle: needs.progress.handle ?? undefined,
       withdrawnAt: 0,
@@ -305,7 +309,10 @@ export class TaskRunner {
       await this.#sleep(wait);
     }
     if (this.#detached) return;
-    if (moment === "exit") this.#context.handle = undefined;
+    if (moment === "exit") {
+      this.#context.handle = undefined;
+      this.#needs.world.networkBook.setTask(this.#needs.allocation().ID, this.#needs.task().Name, undefined);
+    }
     this.#apply(done);
   }
 
@@ -326,6 +333,7 @@ export class TaskRunner {
     const { driver, place } = this.#context;
     this.#context.handle = handle;
     this.#progress = { ...this.#progress, handle };
+    this.#needs.world.networkBook.setTask(this.#needs.allocation().ID, this.#needs.task().Name, handle.network);
     this.#apply({ type: "started" }, true);
     if (driver === undefined || place === undefined || this.machine.exit !== null) return;
     const id = handle.id;

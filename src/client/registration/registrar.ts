@@ -132,6 +132,14 @@ export class CatalogRegistrar implements Registrar {
     });
   }
 
+  standing(id: AllocationId, service: string): ReturnType<Registrar["standing"]> {
+    const instance = this.#offers.get(id)?.instances.find((each) => each.Name === service);
+    if (instance === undefined) return undefined;
+    const shelf = this.#shelves.get(instance.Provider);
+    const problem = shelf === undefined ? `this agent has no ${instance.Provider === "consul" ? "Consul" : "registry"}` : shelf.problem(instance.ID);
+    return { instance, settled: shelf?.settled(instance.ID) === true, problem };
+  }
+
   subscribe(listener: (id: AllocationId) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -5,11 +5,12 @@ import { awaitPrevious } from "./await-previous.ts";
 import { directory } from "./directory.ts";
 import { identities } from "./identities.ts";
 import { logPipes } from "./log-pipes.ts";
+import { network } from "./network.ts";
 import { record } from "./record.ts";
 import { services } from "./services.ts";
 import { takeOver } from "./take-over.ts";
 
 export const allocationPipeline: Pipeline<AllocationContext> = {
   name: "allocation",
-  steps: [record, identities, awaitPrevious, directory, takeOver, logPipes, services],
+  steps: [record, identities, awaitPrevious, directory, takeOver, logPipes, network, services],
 };

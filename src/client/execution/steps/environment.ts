@@ -10,6 +10,7 @@ export const environment: Step<ExecutionContext> = {
   enter: (context) => {
     context.added = {};
     context.names = new Map();
+    context.mounts = [];
     setEnvironment(context);
   },
 };
@@ -28,6 +29,7 @@ export function setEnvironment(context: ExecutionContext): void {
     host: driver.capabilities.isolation === "image" ? {} : world.settings.hostEnvironment,
     hostDenied: world.settings.hostVariablesDenied,
     further: context.names,
+    network: world.networkBook.of(context.allocation().ID),
   });
   context.environment = { ...built, variables: { ...built.variables, ...context.added } };
 }

@@ -9,6 +9,7 @@ import { directories } from "./directories.ts";
 import { environment } from "./environment.ts";
 import { identity } from "./identity.ts";
 import { logs } from "./logs.ts";
+import { network } from "./network.ts";
 import { payload } from "./payload.ts";
 import { process } from "./process.ts";
 import { remains } from "./remains.ts";
@@ -24,6 +25,7 @@ export const taskPipeline: Pipeline<ExecutionContext> = {
   name: "task",
   steps: [
     driver,
+    network,
     environment,
     validate,
     directories,

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert";
 import { unknownExit } from "#driver";
+import type { Driver, TaskStart } from "#ports";
 import { messageOf, NamedError } from "#std";
 import { interpolate, taskEvents } from "#task";
 import type { Step } from "../../step.ts";
@@ -36,6 +37,7 @@ export const process: Step<ExecutionContext> = {
         cpuShare: cpuMHz / Math.max(1, world.node().NodeResources.Cpu.CpuShares),
         cores: given?.Cpu.ReservedCores ?? [],
         chroot: world.settings.chroot,
+        ...surroundings(context, driver),
       });
     } catch (thrown) {
       const problem = messageOf(thrown);
@@ -62,6 +64,33 @@ export const process: Step<ExecutionContext> = {
     context.ended(await driver.wait(handle, place));
   },
 };
+
+/** The network it joins, the ports of all of them, and who it is. */
+function surroundings(context: ExecutionContext, driver: Driver): Pick<TaskStart, "network" | "ports" | "mounts" | "owner"> {
+  const { world } = context;
+  const { Job, Namespace, TaskGroup, AllocatedResources } = context.allocation();
+  const node = world.node();
+  const network = context.network.joinedBy(driver);
+  return {
+    ...(network === undefined ? {} : { network }),
+    ports: AllocatedResources.Shared.Ports.map(({ Label, HostIP, Value, To }) => ({
+      label: Label,
+      hostIp: HostIP,
+      hostPort: Value,
+      to: Math.max(To, 0),
+    })),
+    mounts: context.mounts,
+    owner: {
+      namespace: Namespace,
+      jobId: Job.ID,
+      jobName: Job.Name,
+      parentJobId: Job.ParentID,
+      group: TaskGroup,
+      nodeId: node.ID,
+      nodeName: node.Name,
+    },
+  };
+}
 
 export function killTimeoutMs({ task, world }: Pick<ExecutionContext, "task" | "world">): number {
   return Math.min(task().KillTimeout / 1e6, world.settings.maxKillTimeoutMs);
