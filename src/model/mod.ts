@@ -16,6 +16,7 @@ export * from "./ids.ts";
 export * from "./placement.ts";
 export * from "./policy.ts";
 export * from "./mesh.ts";
+export * from "./mesh-check.ts";
 export * from "./network.ts";
 export * from "./resources.ts";
 export * from "./volume.ts";

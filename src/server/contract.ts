@@ -9,6 +9,7 @@ import type {
   Job,
   JobId,
   JobWhy,
+  MeshCheck,
   ScalingEvent,
   JobDiff,
   JobSubmission,
@@ -234,6 +235,8 @@ export interface Server {
   collectGarbage(): Promise<void>;
   /** The connected node's services; NamedError NODE_NOT_CONNECTED (404/500 as Nomad: "No path to node") when it is not. */
   nodeServices(id: NodeId): NodeServices;
+  /** May `source` call `destination` over the mesh, and if not, where does the call end? */
+  checkMesh(source: string, destination: string, namespace: string): Promise<MeshCheck>;
   /** Counts for GET /v1/metrics and debugging. */
   statistics(): Readonly<Record<string, number>>;
   /** How long plans, scheduling, … took: "plan.apply", "worker.invoke_scheduler_service". nomad.md §3.5. */

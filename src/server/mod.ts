@@ -14,6 +14,7 @@
  *   variables/     sealed values under paths: who may (rights.ts: pure), what is written, locks and their time, what nodes' tasks ask for
  *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
  *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
+ *   mesh/          may one service call another: every step of the call's way, from state, nodes and what governs the mesh (check.ts: pure)
  *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check
  *
  * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which

@@ -55,6 +55,8 @@ import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 import { createJobSealer } from "./sealed/job-sealer.ts";
 import { createTimings } from "./timings.ts";
 import { createRestartTurns } from "./turns/restart-turns.ts";
+import { checkMesh } from "./mesh/check.ts";
+import { gatherMesh } from "./mesh/gather.ts";
 import { explain } from "./why/explain.ts";
 import { createPlanRefusals } from "./why/plan-refusals.ts";
 import { createVariableLocks } from "./variables/locks.ts";
@@ -222,6 +224,8 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     variables,
     verifyIdentity: (token) => verifyIdentity(context, token),
     explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
+    checkMesh: async (source, destination, namespace) =>
+      checkMesh(await gatherMesh(context, (id) => sessions.services(id), { source, destination, namespace }), namespace),
     timings: timings.read,
     statistics: () => ({
       ...broker.statistics(),

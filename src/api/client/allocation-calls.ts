@@ -1,6 +1,6 @@
 /** Allocations, their files and logs, their evaluations and deployments. nomad.md §3.2. */
 import type { AllocationUsage, Deployment, Evaluation } from "#model";
-import type { CheckResult, FileInformation } from "#ports";
+import type { AllocationMesh, CheckResult, FileInformation } from "#ports";
 import {
   endpointPath,
   type AllocationDetail,
@@ -32,6 +32,8 @@ export function allocationCalls(ask: Requester) {
       ask.put<null>(endpointPath("client-allocation-signal", { id }), body, query),
     checks: (id: string, query?: QueryOptions) =>
       ask.get<Readonly<Record<string, CheckResult>>>(endpointPath("client-allocation-checks", { id }), query),
+    /** How its proxies stand, and who may talk to whom. */
+    mesh: (id: string, query?: QueryOptions) => ask.get<AllocationMesh>(endpointPath("client-allocation-mesh", { id }), query),
     collect: (id: string, query?: QueryOptions) => ask.put<null>(endpointPath("client-allocation-gc", { id }), undefined, query),
   };
 }

@@ -3,7 +3,7 @@ import type { Event } from "#model";
 import type { ExecInput } from "#ports";
 import { endpointPath, type FuzzySearchAnswer, type FuzzySearchBody, type SearchAnswer, type SearchBody } from "../contract/mod.ts";
 import { allocationCalls, deploymentCalls, evaluationCalls, fileCalls } from "./allocation-calls.ts";
-import { agentCalls, namespaceCalls, nodeCalls, nodePoolCalls, scalingCalls, statusCalls, systemCalls } from "./cluster-calls.ts";
+import { agentCalls, meshCalls, namespaceCalls, nodeCalls, nodePoolCalls, scalingCalls, statusCalls, systemCalls } from "./cluster-calls.ts";
 import { openExec } from "./exec.ts";
 import { jobCalls } from "./job-calls.ts";
 import type { ApiClientOptions } from "./options.ts";
@@ -31,6 +31,7 @@ export function createApiClient(options: ApiClientOptions = {}) {
     agent: agentCalls(ask),
     status: statusCalls(ask),
     system: systemCalls(ask),
+    mesh: meshCalls(ask),
     variables: variableCalls(ask),
     search: (body: SearchBody, query?: QueryOptions) => ask.put<SearchAnswer>(endpointPath("search", {}), body, query),
     searchFuzzy: (body: FuzzySearchBody, query?: QueryOptions) => ask.put<FuzzySearchAnswer>(endpointPath("search-fuzzy", {}), body, query),

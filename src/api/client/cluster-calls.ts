@@ -1,6 +1,6 @@
 /** Nodes, namespaces, node pools, the agent and the servers. nomad.md §3.2. */
-import type { Allocation, NamespaceRecord, ScalingPolicy, SchedulerConfiguration } from "#model";
-import type { HostUsage, NodeMetadata } from "#ports";
+import type { Allocation, MeshCheck, NamespaceRecord, ScalingPolicy, SchedulerConfiguration } from "#model";
+import type { Finding, HostUsage, NodeMetadata } from "#ports";
 import {
   endpointPath,
   type AgentHealthAnswer,
@@ -40,6 +40,9 @@ export function nodeCalls(ask: Requester) {
       ask.get<HostUsage>(endpointPath("client-stats", {}), withParameters(query, { node_id: id })),
     collect: (id: string, query?: QueryOptions) =>
       ask.put<null>(endpointPath("client-gc", {}), undefined, withParameters(query, { node_id: id })),
+    /** What networks and the mesh need of its machine, the good too. "": the agent asked. */
+    preflight: (id: string, query?: QueryOptions) =>
+      ask.get<readonly Finding[]>(endpointPath("client-preflight", {}), withParameters(query, { node_id: id })),
     /** "": the agent asked. */
     metadata: (id: string, query?: QueryOptions) =>
       ask.get<NodeMetadata>(endpointPath("client-metadata", {}), withParameters(query, { node_id: id })),
@@ -78,6 +81,14 @@ export function scalingCalls(ask: Requester) {
     policies: (how: { readonly job?: string; readonly type?: string } = {}, query?: QueryOptions) =>
       ask.get<readonly ScalingPolicyStub[]>(endpointPath("scaling-policies", {}), withParameters(query, how)),
     policy: (id: string, query?: QueryOptions) => ask.get<ScalingPolicy>(endpointPath("scaling-policy", { id }), query),
+  };
+}
+
+export function meshCalls(ask: Requester) {
+  return {
+    /** May `source` call `destination`? Every step of the way. */
+    check: (source: string, destination: string, query?: QueryOptions) =>
+      ask.get<MeshCheck>(endpointPath("mesh-check", {}), withParameters(query, { source, destination })),
   };
 }
 

@@ -90,6 +90,12 @@ export const ENDPOINTS = {
   "client-allocation-gc": { path: "/v1/client/allocation/:id/gc", methods: ["GET", "PUT"] },
   "client-allocation-exec": { path: "/v1/client/allocation/:id/exec", methods: ["GET"], socket: true },
   "client-allocation-checks": { path: "/v1/client/allocation/:id/checks", methods: ["GET"] },
+  /** Drover's own: how an allocation's proxies stand. */
+  "client-allocation-mesh": { path: "/v1/client/allocation/:id/mesh", methods: ["GET"] },
+  /** Drover's own: what networks and the mesh need of a node's machine. */
+  "client-preflight": { path: "/v1/client/preflight", methods: ["GET"] },
+  /** Drover's own: may one service call another, step by step. */
+  "mesh-check": { path: "/v1/mesh/check", methods: ["GET"] },
   "client-stats": { path: "/v1/client/stats", methods: ["GET"], crossOrigin: true },
   "client-metadata": { path: "/v1/client/metadata", methods: ["GET", "PUT"], crossOrigin: true },
   "client-gc": { path: "/v1/client/gc", methods: ["GET", "PUT"] },

@@ -5,6 +5,7 @@
 import { isParameterized, type Allocation, type Evaluation, type Job, type JobSummary, type Node } from "#model";
 import type { AllocationStub, EvaluationStub, JobStub, NodeStub } from "../contract/mod.ts";
 import { resourcesOf } from "./allocation-resources.ts";
+import { nodeNetworks } from "./node-networks.ts";
 
 export interface Texts {
   job(job: Job): string;
@@ -47,12 +48,18 @@ export function createTexts(): Texts {
     },
     allocation(of) {
       const { Job: jobOf, ...rest } = of;
-      const text = JSON.stringify({ ...rest, ...resourcesOf(of) });
+      const text = JSON.stringify({ NetworkStatus: null, ...rest, ...resourcesOf(of) });
       return jobOf === undefined || jobOf === null ? text : `${text.slice(0, -1)},"Job":${job(jobOf)}}`;
     },
     allocationStub: (of, shape) => JSON.stringify(allocationStub(of, shape)),
     nodeStub: (of, shape) => JSON.stringify(nodeStub(of, shape)),
-    node: (of) => JSON.stringify({ ...of, SecretID: "", Drain: of.DrainStrategy !== null }),
+    node: (of) =>
+      JSON.stringify({
+        ...of,
+        SecretID: "",
+        Drain: of.DrainStrategy !== null,
+        NodeResources: { ...of.NodeResources, NodeNetworks: nodeNetworks(of) },
+      }),
     evaluation: (of) => JSON.stringify(of),
   };
 }

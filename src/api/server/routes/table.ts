@@ -16,6 +16,7 @@ import * as jobScale from "./job-scale.ts";
 import * as jobStatuses from "./job-statuses.ts";
 import * as jobVersions from "./job-versions.ts";
 import * as keyring from "./keyring.ts";
+import * as mesh from "./mesh.ts";
 import * as metrics from "./metrics.ts";
 import * as nodes from "./nodes.ts";
 import * as namespaces from "./namespaces.ts";
@@ -106,6 +107,9 @@ export const HANDLERS: HandlerTable = {
   "client-allocation-gc": { GET: client.collectAllocation, PUT: client.collectAllocation },
   "client-allocation-exec": { GET: socketOnly.refusePlain },
   "client-allocation-checks": { GET: client.readChecks },
+  "client-allocation-mesh": { GET: mesh.readAllocationMesh },
+  "client-preflight": { GET: mesh.readPreflight },
+  "mesh-check": { GET: mesh.checkMesh },
   "client-metadata": { GET: client.readMetadata, PUT: client.changeMetadata },
   "client-stats": { GET: client.hostUsage },
   "client-gc": { GET: client.collectNode, PUT: client.collectNode },

@@ -1,0 +1,42 @@
+/** What a check of the mesh knows: gathered by gather.ts, decided upon by check.ts. */
+import type { Service } from "#model";
+import type { Intention, MeshService, ProxyReport } from "#ports";
+
+/** Something that could be found out, or why it could not. */
+export type Known<Value> = { readonly known: true; readonly value: Value } | { readonly known: false; readonly problem: string };
+
+export interface MeshFacts {
+  readonly source: SideFacts;
+  readonly destination: SideFacts;
+  readonly intention: Known<{
+    readonly allowed: boolean;
+    readonly because: Intention | undefined;
+    readonly defaultAllow: boolean;
+  }>;
+  readonly nowMs: number;
+}
+
+/** One of the two services. */
+export interface SideFacts {
+  readonly service: string;
+  /** Where jobs offer it. */
+  readonly definitions: readonly Definition[];
+  /** Allocations that offer it and should run. At most ALLOCATIONS_ASKED_MAX of them were asked. */
+  readonly allocations: readonly AllocationFacts[];
+  /** In the mesh's own catalog; `value` undefined: nobody of that name. */
+  readonly registered: Known<MeshService | undefined>;
+}
+
+export interface Definition {
+  readonly jobId: string;
+  readonly group: string;
+  readonly stopped: boolean;
+  readonly service: Service;
+}
+
+export interface AllocationFacts {
+  readonly id: string;
+  readonly clientStatus: string;
+  /** Of its proxy for this service; `value` undefined: it has none. */
+  readonly proxy: Known<ProxyReport | undefined>;
+}
