@@ -5,7 +5,7 @@
  * Ids are made of names alone, so that the same allocation always has the same: `_nomad-task-<allocation>-<task, or group-<group>>-<service>-<port>`.
  */
 import type { Allocation, Node, Service, TaskGroup } from "#model";
-import type { CheckInstance, ServiceInstance } from "#ports";
+import type { AllocationNetwork, CheckInstance, DriverNetwork, ServiceInstance } from "#ports";
 import { interpolate, type Names } from "#task";
 import { reachedAt, type Reached } from "./address.ts";
 import { checkInstances } from "./check-instances.ts";
@@ -17,6 +17,10 @@ export interface InstancesRequest {
   readonly node: Node;
   /** Of a task, or ("") of the group. */
   readonly names: (task: string) => Names;
+  /** The allocation's own network; left out: it has none. */
+  readonly network?: AllocationNetwork | undefined;
+  /** Of a task's driver; left out: no driver here has any. */
+  readonly driverNetwork?: (task: string) => DriverNetwork | undefined;
 }
 
 export interface Instances {
@@ -59,8 +63,10 @@ function instanceOf(
   const owner = task === "" ? `group-${group.Name}` : task;
   const id = `_nomad-task-${allocation.ID}-${owner}-${name}-${port}`;
   const canary = allocation.DeploymentStatus?.Canary === true;
+  const whose = task === "" ? service.TaskName : task;
+  const driverNetwork = whose === "" ? undefined : request.driverNetwork?.(whose);
   const reached = (mode: string, wanted: string) =>
-    reachedAt({ mode, port: wanted, explicit, allocation, task: task === "" ? service.TaskName : task, node });
+    reachedAt({ mode, port: wanted, explicit, allocation, task: whose, node, network: request.network, driverNetwork });
   const place = reached(service.AddressMode, port);
   if (typeof place === "string") return { problems: [`service "${name}": ${place}`] };
   const checks = checkInstances({ service, serviceName: name, serviceId: id, allocationId: allocation.ID, task, names, reached });

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import {
-  gatewayKindOf,
+  gatewayKindOfService,
   sidecarPortLabel,
   type AllocatedPort,
   type Allocation,
@@ -156,7 +156,7 @@ function exposedPath(
 function gatewayPlace(request: MeshRequest): MeshPlace {
   const { service, instance, allocation, names, reached } = request;
   const gateway = service.Connect?.Gateway;
-  const kind = gatewayKindOf(service.Connect);
+  const kind = gatewayKindOfService(service);
   if (gateway === undefined || gateway === null || kind === undefined) return { problems: ["its gateway is of no kind"] };
   const lanLabel = `connect-mesh-${service.Name}-lan`;
   const [lan, wan] = [allocatedPort(allocation, lanLabel), allocatedPort(allocation, interpolate(service.PortLabel, names))];
@@ -186,6 +186,7 @@ const GATEWAY_KINDS = {
   "connect-ingress": "ingress-gateway",
   "connect-terminating": "terminating-gateway",
   "connect-mesh": "mesh-gateway",
+  "connect-api": "api-gateway",
 } as const;
 
 const NO_PROXY: ProxyRegistration = {

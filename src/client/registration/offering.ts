@@ -2,7 +2,8 @@
  * What one allocation offers as things stand: its group's services while it lives, each task's while that task runs. Looks whenever
  * something changed, and tells the registrar and the check board. nomad.md §2.5, §2.8.
  */
-import type { Allocation, Node, Task, TaskGroup } from "#model";
+import { sameValue, type Allocation, type Node, type Task, type TaskGroup } from "#model";
+import type { AllocationNetwork, DriverNetwork } from "#ports";
 import { buildEnvironment, type Names } from "#task";
 import type { Followed } from "../checks/board.ts";
 import { visiblePaths } from "../execution/place.ts";
@@ -22,9 +23,17 @@ export interface OfferingNeeds {
   readonly problem: (problem: string) => void;
 }
 
+/** What instances are made of. */
+interface Facts {
+  readonly allocation: Allocation;
+  readonly node: Node;
+  readonly network: AllocationNetwork | undefined;
+  readonly ofTasks: Readonly<Record<string, DriverNetwork | undefined>>;
+}
+
 export class Offering {
   readonly #needs: OfferingNeeds;
-  #seen: { readonly allocation: Allocation; readonly node: Node; readonly all: Instances } | undefined;
+  #seen: (Facts & { readonly all: Instances }) | undefined;
   #offered = "";
   #told = "";
 
@@ -41,7 +50,7 @@ export class Offering {
     const instances = all.instances.filter((each) => (each.Task === "" ? alive : runs(each.Task)));
     const key = instances.map((each) => each.ID).join("\n");
     if (this.#seen?.all === all && this.#offered === key) return;
-    this.#seen = { allocation: allocation(), node: world.node(), all };
+    this.#seen = { ...this.#facts(), all };
     this.#offered = key;
     const { ID } = allocation();
     world.checks.follow(ID, instances, followed);
@@ -73,12 +82,25 @@ export class Offering {
     return group.Services.length > 0 || group.Tasks.some((task) => task.Services.length > 0);
   }
 
-  /** Made anew only when the allocation or the node is another. */
+  /** Made anew only when the allocation, the node or a network is another. */
   #all(): Instances {
+    const now = this.#facts();
+    const seen = this.#seen;
+    const same = seen?.allocation === now.allocation && seen.node === now.node && seen.network === now.network;
+    if (seen !== undefined && same && sameValue(seen.ofTasks, now.ofTasks)) return seen.all;
+    return serviceInstances({
+      ...now,
+      group: this.#needs.group(),
+      names: (task) => this.#names(task),
+      driverNetwork: (task) => now.ofTasks[task],
+    });
+  }
+
+  #facts(): Facts {
     const { world, allocation, group } = this.#needs;
-    const now = { allocation: allocation(), node: world.node() };
-    if (this.#seen?.allocation === now.allocation && this.#seen.node === now.node) return this.#seen.all;
-    return serviceInstances({ ...now, group: group(), names: (task) => this.#names(task) });
+    const { ID } = allocation();
+    const ofTasks = group().Tasks.map(({ Name }) => [Name, world.networkBook.ofTask(ID, Name)] as const);
+    return { allocation: allocation(), node: world.node(), network: world.networkBook.of(ID), ofTasks: Object.fromEntries(ofTasks) };
   }
 
   #names(name: string): Names {
@@ -94,6 +116,7 @@ export class Offering {
       paths: visiblePaths(directory, name, isolation),
       host: task === undefined || isolation === "image" ? {} : world.settings.hostEnvironment,
       hostDenied: world.settings.hostVariablesDenied,
+      network: world.networkBook.of(allocation().ID),
     });
     return names;
   }
