@@ -11,5 +11,7 @@ export { createSeededRandom } from "./random.ts";
 export { mockDevices } from "./mock-devices.ts";
 export { mockDriver } from "./mock-driver.ts";
 export type { MockDriverOptions, MockTask } from "./mock-driver.ts";
+export { memoryNetworks, type MemoryNetworks, type MemoryNetworksOptions } from "./networks.ts";
 export { createMemoryTokenExchange, type MemoryTokenExchange } from "./token-exchange.ts";
 export { createMemoryThings, type MemoryLease, type MemoryThings } from "./things.ts";
+export { createMemoryMesh, type MemoryMesh } from "./mesh.ts";

@@ -1,0 +1,69 @@
+/** Networks of allocations by CNI: the window's maker. */
+import assert from "node:assert";
+import type { AllocationId } from "#model";
+import type { Networks } from "#ports";
+import { NamedError } from "#std";
+import { describe, pluginVersions } from "./describe.ts";
+import { labelsIn } from "./rules.ts";
+import { readLabel } from "./label.ts";
+import { type CniNetworksOptions, networksDirectory, placeOf } from "./place.ts";
+import { preflight } from "./preflight.ts";
+import { recordsIn } from "./record.ts";
+import { setUp } from "./set-up.ts";
+import { settle } from "./settle.ts";
+import { everyLease } from "./sweep.ts";
+import { tearDown } from "./tear-down.ts";
+import { turnsByName } from "./turns.ts";
+import { findWhole } from "./whole.ts";
+
+export function cniNetworks(options: CniNetworksOptions): Networks {
+  assert.match(options.owner, /^[0-9a-f]{8}$/);
+  const place = placeOf(options);
+  const records = recordsIn(networksDirectory(options));
+  const turns = turnsByName();
+  const versions = pluginVersions();
+  const named = (id: AllocationId): AllocationId => {
+    assert.match(id, /^[A-Za-z0-9][A-Za-z0-9-]*$/, "the id of an allocation is part of names and paths");
+    return id;
+  };
+  const supported = (): void => {
+    if (process.platform === "linux" && process.getuid?.() === 0) return;
+    throw new NamedError("NETWORK_UNSUPPORTED", "Cannot make a network of an allocation's own: that takes Linux, and an agent that runs as root", { fix: "Run the agent as root on Linux, or use network mode host" });
+  };
+  /** The first makes the chains that all share: two that do it at once stumble over each other. Later ones go side by side. */
+  let first: Promise<unknown> | undefined;
+  return {
+    describe: () => describe(place, versions),
+    preflight: () => preflight(place),
+    async settle() {
+      supported();
+      return settle(place);
+    },
+    setUp(request, signal) {
+      return turns.take(named(request.id), async () => {
+        supported();
+        if (first !== undefined) {
+          await first;
+          return setUp(place, records, request, signal);
+        }
+        const begun = setUp(place, records, request, signal);
+        first = begun.then(
+          () => {},
+          () => void (first = undefined),
+        );
+        return begun;
+      });
+    },
+    find: (id) => findWhole(place, records, named(id)),
+    tearDown: (id) => turns.take(named(id), () => tearDown(place, records, id)),
+    async list() {
+      const rules = [await place.four.read(), await place.six.read()];
+      const labels = new Set([...place.ip.namespaces(), ...everyLease(place).map((lease) => lease.container), ...rules.flatMap((one) => (one === undefined ? [] : [...labelsIn(one)]))]);
+      const ours = [...labels].flatMap((name) => {
+        const label = readLabel(name);
+        return label?.owner === options.owner ? [label.id] : [];
+      });
+      return [...new Set([...records.list(), ...ours])].sort();
+    },
+  };
+}
