@@ -1,6 +1,6 @@
 /**
- * What lies on the machine though the node's memory does not know it: tasks that carry our label, log pipes, directories. A
- * memory can be lost; the machine is what is true.
+ * What lies on the machine though the node's memory does not know it: tasks that carry our label, networks and what drivers hold them
+ * with, log pipes, directories. A memory can be lost; the machine is what is true.
  *
  * Leftovers of an allocation the node knows go at once. Strangers wait until the servers have told the node's whole set: what
  * they still want is adopted (never started a second time), the rest goes.
@@ -23,6 +23,8 @@ interface Stranger extends TaskIdParts {
 export class Leftovers {
   readonly #world: ClientWorld;
   readonly #strangers = new Map<AllocationId, Stranger[]>();
+  /** Of allocations nobody knows: they go after the tasks in them. */
+  readonly #strangeNetworks = new Set<AllocationId>();
   #settled = false;
 
   constructor(world: ClientWorld) {
@@ -43,17 +45,41 @@ export class Leftovers {
         }
       }
     }
+    await this.#searchNetworks(known);
+  }
+
+  /** Those of what is over are gone once it is; after a kill in between they are not. */
+  async #searchNetworks(known: ReadonlyMap<AllocationId, AllocationProgress>): Promise<void> {
+    const { networks, drivers, report } = this.#world;
+    const mended = await networks?.settle().catch((thrown: unknown) => this.#failed("settle", "networks", thrown));
+    for (const each of mended ?? []) report({ level: "info", message: `networks: ${each}`, fields: {} });
+    const found = new Set((await networks?.list().catch((thrown: unknown) => this.#failed("list", "networks", thrown))) as AllocationId[]);
+    for (const { name, networkHolder } of drivers.all) {
+      const held = await networkHolder?.list().catch((thrown: unknown) => this.#failed("list", `networks of ${name}`, thrown));
+      for (const id of held ?? []) found.add(id as AllocationId);
+    }
+    for (const id of found) {
+      const phase = known.get(id)?.phase;
+      if (phase === undefined) this.#strangeNetworks.add(id);
+      else if (phase === "over" || phase === "leaving") await this.#sweepNetwork(id);
+    }
   }
 
   /** The allocation's tasks as they are found on the machine; undefined when nothing of it is there. */
   async adopt(allocation: Allocation, group: TaskGroup): Promise<AllocationProgress | undefined> {
     const strangers = this.#strangers.get(allocation.ID);
-    if (strangers === undefined) return undefined;
+    if (strangers === undefined) {
+      // Set up again, the same network is given back.
+      this.#strangeNetworks.delete(allocation.ID);
+      return undefined;
+    }
     this.#strangers.delete(allocation.ID);
     if (serverTerminal(allocation)) {
       for (const stranger of strangers) await this.#sweepOne(stranger);
+      await this.#sweepNetwork(allocation.ID);
       return undefined;
     }
+    this.#strangeNetworks.delete(allocation.ID);
     const directory = join(this.#world.settings.allocationDirectory, allocation.ID);
     await this.#world.disk.makeAllocation(directory);
     const fresh = newProgress(group, this.#world.clock.nowNs());
@@ -81,13 +107,14 @@ export class Leftovers {
     const strangers = this.#strangers.get(allocationId) ?? [];
     this.#strangers.delete(allocationId);
     for (const stranger of strangers) await this.#sweepOne(stranger);
+    if (this.#strangeNetworks.has(allocationId)) await this.#sweepNetwork(allocationId);
   }
 
   /** The servers have told everything: strangers nobody wants go, with their pipes and directories. Once per life of the agent. */
   async settle(wanted: ReadonlySet<AllocationId>): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
-    for (const id of this.#strangers.keys()) if (!wanted.has(id)) await this.sweep(id);
+    for (const id of new Set([...this.#strangers.keys(), ...this.#strangeNetworks])) if (!wanted.has(id)) await this.sweep(id);
     const { taskLogs, disk, settings } = this.#world;
     for (const id of await taskLogs.list().catch((thrown: unknown) => this.#failed("list", "log keeper", thrown))) {
       if (!wanted.has(id.slice(0, id.indexOf(".")) as AllocationId)) await taskLogs.close(id);
@@ -132,6 +159,15 @@ export class Leftovers {
       fields: { task_id: stranger.id, driver: stranger.driver.name },
     });
     await stranger.driver.sweep(stranger.id).catch((thrown: unknown) => this.#failed("sweep", stranger.id, thrown));
+  }
+
+  async #sweepNetwork(id: AllocationId): Promise<void> {
+    this.#strangeNetworks.delete(id);
+    const { networks, drivers, report } = this.#world;
+    report({ level: "info", message: "leftover of a network swept", fields: { alloc_id: id } });
+    await networks?.tearDown(id).catch((thrown: unknown) => this.#failed("remove", `network of ${id}`, thrown));
+    for (const { networkHolder } of drivers.all)
+      await networkHolder?.release(id).catch((thrown: unknown) => this.#failed("release", `network of ${id}`, thrown));
   }
 
   #failed(what: string, of: string, thrown: unknown): readonly string[] {

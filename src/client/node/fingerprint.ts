@@ -23,12 +23,16 @@ export async function fingerprint({ machine, drivers, devices, settings, identit
   ]);
   const described = Object.fromEntries(drivers.map((driver, index) => [driver.name, infos[index] as DriverInfo]));
   const node = describeNode(measured, described, settings, identity);
-  const { attributes, links } = surrounding();
+  const { attributes, links, networks = [] } = surrounding();
   return {
     ...node,
     Attributes: { ...attributes, ...node.Attributes },
     Links: { ...links, ...node.Links },
-    NodeResources: { ...node.NodeResources, Devices: [...node.NodeResources.Devices, ...groups] },
+    NodeResources: {
+      ...node.NodeResources,
+      Networks: [...node.NodeResources.Networks, ...networks],
+      Devices: [...node.NodeResources.Devices, ...groups],
+    },
   };
 }
 

@@ -6,6 +6,7 @@
  *
  * A restart of the other system is not worth telling anybody: only what is gone for longer leaves the description.
  */
+import type { NodeNetwork } from "#model";
 import type { Clock, FingerprintSource, Surrounding, Timer } from "#ports";
 
 /** While a source is silent. */
@@ -55,11 +56,13 @@ export class Surroundings {
   describe(): Surrounding {
     const attributes: Record<string, string> = {};
     const links: Record<string, string> = {};
+    const networks: NodeNetwork[] = [];
     for (const { said } of this.#heard.values()) {
       Object.assign(attributes, said.attributes);
       Object.assign(links, said.links);
+      networks.push(...(said.networks ?? []));
     }
-    return { attributes, links };
+    return { attributes, links, networks };
   }
 
   close(): void {
