@@ -3,6 +3,7 @@ import { launchesChildren } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
 import { jobNotFound } from "../errors.ts";
+import { removeGateways } from "./mesh-gateways.ts";
 
 export interface DeregisterOptions {
   /** Forget the job too; without it a stopped job stays until it is garbage. */
@@ -30,5 +31,6 @@ export async function deregisterJob(
     NoShutdownDelay: options.NoShutdownDelay,
     Evaluation: evaluation,
   });
+  if (options.Purge) removeGateways(context, job);
   return { EvalID: evaluation?.ID ?? "", EvalCreateIndex: evaluation === null ? 0 : index, JobModifyIndex: index, Index: index };
 }

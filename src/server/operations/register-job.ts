@@ -1,7 +1,7 @@
 /**
  * A job comes in: admitted, recorded with the evaluation that will look at it, answered.
  *
- *   request ──► admit ──► may register, here? ──► job-register (job + evaluation, one entry) ──► response
+ *   request ──► admit ──► may register, here? ──► entries of its gateways ──► job-register (job + evaluation, one entry) ──► response
  *
  * `EnforceIndex` is decided when the command is applied, where there is only one order of things: of any number of
  * registrations that saw the same index exactly one wins (F24), and a refused one changes nothing.
@@ -12,6 +12,7 @@ import { refused, badRequest, jobIndexConflict, registrationClosed } from "../er
 import { evaluationFor, type ServerContext } from "../context.ts";
 import type { RegisterRequest, RegisterResponse } from "../contract.ts";
 import { admissionHere, obstaclesTo } from "./admit-here.ts";
+import { writeGateways } from "./mesh-gateways.ts";
 
 const RACES_MAX = 10;
 
@@ -23,6 +24,8 @@ export async function registerJob(context: ServerContext, request: RegisterReque
   if (priority < 0 || priority > context.admission.priorityMax) {
     throw badRequest(`Cannot register job "${job.ID}": EvalPriority is ${priority}, must be 1 to ${context.admission.priorityMax}`);
   }
+  assertIndex(context, request, job);
+  const untold = await writeGateways(context, job);
   // Launched later by something else: registering them starts nothing.
   const evaluation = launchesChildren(job)
     ? null
@@ -47,7 +50,7 @@ export async function registerJob(context: ServerContext, request: RegisterReque
         EvalID: evaluation?.ID ?? "",
         EvalCreateIndex: evaluation === null ? 0 : outcome.index,
         JobModifyIndex: stored?.JobModifyIndex ?? outcome.index,
-        Warnings: warningText([...warnings, ...dropped, ...(request.Warnings ?? [])]),
+        Warnings: warningText([...warnings, ...dropped, ...untold, ...(request.Warnings ?? [])]),
         Index: outcome.index,
       };
     }
@@ -55,6 +58,13 @@ export async function registerJob(context: ServerContext, request: RegisterReque
     if (asked !== null) throw jobIndexConflict(asked, stored?.JobModifyIndex);
     if (race === RACES_MAX) throw refused(outcome);
   }
+}
+
+/** Decided for good when the command is applied; here, so that nothing is written elsewhere for a job that is refused anyway. */
+function assertIndex({ cluster }: ServerContext, request: RegisterRequest, job: Job): void {
+  if (request.EnforceIndex !== true) return;
+  const [asked, standing] = [request.JobModifyIndex ?? 0, cluster.state.snapshot().job(job.Namespace, job.ID)?.JobModifyIndex];
+  if (asked !== (standing ?? 0)) throw jobIndexConflict(asked, standing);
 }
 
 /** Admission, that the job is meant for the namespace and region it was sent to, and that this cluster would have it. */

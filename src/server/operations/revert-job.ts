@@ -3,6 +3,8 @@ import { launchesChildren } from "#model";
 import { type ServerContext, commit, evaluationFor } from "../context.ts";
 import type { RegisterResponse } from "../contract.ts";
 import { badRequest, jobNotFound, jobVersionNotFound, priorVersionConflict, registrationClosed } from "../errors.ts";
+import { writeGateways } from "./mesh-gateways.ts";
+import { warningText } from "./register-job.ts";
 
 export async function revertJob(
   context: ServerContext,
@@ -22,6 +24,7 @@ export async function revertJob(
   const wanted = snapshot.jobVersion(namespace, id, version);
   if (wanted === undefined) throw jobVersionNotFound(namespace, id, version);
 
+  const untold = await writeGateways(context, wanted);
   const evaluation = launchesChildren(wanted) ? null : evaluationFor(context, wanted, "job-register");
   const index = await commit(context, {
     type: "job-register",
@@ -36,7 +39,7 @@ export async function revertJob(
     EvalID: evaluation?.ID ?? "",
     EvalCreateIndex: evaluation === null ? 0 : index,
     JobModifyIndex: context.cluster.state.snapshot().job(namespace, id)?.JobModifyIndex ?? index,
-    Warnings: "",
+    Warnings: warningText(untold),
     Index: index,
   };
 }

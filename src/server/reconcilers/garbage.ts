@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Timer } from "#ports";
 import type { Command, Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
+import { removeGateways } from "../operations/mesh-gateways.ts";
 import { parts } from "../parts.ts";
 import { pastOf } from "../why/past.ts";
 import { findGarbage, type Garbage, type GarbageCutoffs, type Remains } from "./garbage-rules.ts";
@@ -112,6 +113,7 @@ async function reap(context: ServerContext, snapshot: Snapshot, garbage: Garbage
     if (dead.length === 0) continue;
     const Jobs = dead.map(({ job: { Namespace, ID } }) => ({ Namespace, ID }));
     await commit(context, reapCommand({ Jobs, Past: dead.flatMap((each) => tell(snapshot, each)) }));
+    for (const { job } of dead) removeGateways(context, job);
     mute.push(...dead);
   }
   for (const Allocations of parts(

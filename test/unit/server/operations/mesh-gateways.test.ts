@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMemoryMesh } from "#integrations/memory";
+import { NamedError } from "#std";
+import { jobOf } from "../../../simulation/fixtures.ts";
+import { inside } from "../inside.ts";
+
+/** A job whose only service is an ingress gateway to `target`. */
+function gatewayJob(id: string, target: string, more: object = {}): unknown {
+  const job = jobOf({ id, count: 1 }) as unknown as { TaskGroups: readonly object[] };
+  const Services = [
+    {
+      Name: "front",
+      PortLabel: "8080",
+      Connect: { Gateway: { Proxy: {}, Ingress: { Listeners: [{ Port: 8080, Protocol: "tcp", Services: [{ Name: target }] }] } } },
+    },
+  ];
+  return { ...job, ...more, TaskGroups: job.TaskGroups.map((group) => ({ ...group, Networks: [{ Mode: "bridge" }], Services })) };
+}
+
+const targets = (definition: { Ingress: { Listeners: { Services: { Name: string }[] }[] } | null } | undefined) =>
+  definition?.Ingress?.Listeners.flatMap(({ Services }) => Services.map(({ Name }) => Name));
+
+test("what a gateway serves is written before its job is registered, only when it differs, and taken away when the job is purged", () => {
+  const mesh = createMemoryMesh();
+  return inside({ server: { mesh } }, async ({ server, cluster }) => {
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["api"]);
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    assert.deepEqual(mesh.written, ["write front"]);
+    await server.registerJob({ Job: gatewayJob("edge", "web") });
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["web"]);
+    const version = cluster.state.snapshot().job("default", "edge")?.Version ?? 0;
+    await server.revertJob("default", "edge", version - 1, { EnforcePriorVersion: null });
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["api"], "a version that comes back brings its own");
+    await server.deregisterJob("default", "edge", { Purge: false, EvalPriority: 0, NoShutdownDelay: false });
+    assert.equal(mesh.entries.has("front"), true, "a stopped job may come back");
+    await server.deregisterJob("default", "edge", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
+    await new Promise(setImmediate);
+    assert.equal(mesh.entries.has("front"), false);
+  });
+});
+
+test("a gateway that another job runs too keeps what it serves", () => {
+  const mesh = createMemoryMesh();
+  return inside({ server: { mesh } }, async ({ server }) => {
+    await server.registerJob({ Job: gatewayJob("other", "api") });
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    await server.deregisterJob("default", "edge", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
+    await new Promise(setImmediate);
+    assert.equal(mesh.entries.has("front"), true);
+  });
+});
+
+test("nothing is registered when the mesh cannot be written, and nothing is written for a job that is refused", () => {
+  const mesh = createMemoryMesh();
+  const code = (wanted: string) => (thrown: unknown) => thrown instanceof NamedError && thrown.code === wanted;
+  return inside({ server: { mesh } }, async ({ server, cluster }) => {
+    mesh.away = true;
+    await assert.rejects(server.registerJob({ Job: gatewayJob("edge", "api") }), code("MESH_UNREACHABLE"));
+    mesh.away = false;
+    mesh.lacks = 'mesh = "write"';
+    await assert.rejects(server.registerJob({ Job: gatewayJob("edge", "api") }), code("MESH_DENIED"));
+    mesh.lacks = "";
+    assert.equal(cluster.state.snapshot().job("default", "edge"), undefined);
+    await assert.rejects(
+      server.registerJob({ Job: gatewayJob("edge", "api"), EnforceIndex: true, JobModifyIndex: 7 }),
+      code("JOB_INDEX_CONFLICT"),
+    );
+    assert.deepEqual(mesh.written, []);
+    await server.planJob({ Job: gatewayJob("edge", "api"), Diff: true });
+    assert.deepEqual(mesh.written, [], "a plan writes nothing");
+  });
+});
+
+test("a server without Consul says that it wrote nothing", () =>
+  inside({}, async ({ server }) => {
+    const { Warnings } = await server.registerJob({ Job: gatewayJob("edge", "api") });
+    assert.match(Warnings, /gateway "front": this server knows no Consul/);
+  }));
