@@ -1,13 +1,14 @@
 /** `drover alloc status`: nomad.md §4.4. */
 import type { AllocationDetail } from "#api/contract";
-import type { Allocation, AllocationUsage, Evaluation, Task, TaskState } from "#model";
+import { isProxyTask, type Allocation, type AllocationUsage, type Evaluation, type Task, type TaskState } from "#model";
 import { tellNoUi, UI_FLAG } from "../accepted-flags.ts";
-import { formatDuration, NamedError } from "#std";
+import { formatDuration, messageOf, NamedError } from "#std";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
 import { deadlineText } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
+import { allocationMeshSections } from "../render/mesh.ts";
 import { renderMetric } from "../render/metric.ts";
 import { ago, bytes, fromNow, localRfc3339, timestamp } from "../render/time.ts";
 import { resolveAllocation } from "../resolve.ts";
@@ -39,7 +40,7 @@ export const allocStatus: Command = {
     const { Ports: ports } = allocation.AllocatedResources.Shared;
     if (ports.length > 0) {
       terminal.print(
-        `\n${terminal.colours.bold("Allocation Addresses:")}\n${table([
+        `\n${terminal.colours.bold(`Allocation Addresses${networkMode(allocation)}:`)}\n${table([
           ["Label", "Dynamic", "Address"],
           ...ports.map((port) => [
             `*${port.Label}`,
@@ -51,6 +52,7 @@ export const allocStatus: Command = {
     }
     const checks = await serviceChecks(context, allocation);
     if (checks !== "") terminal.print(`\n${terminal.colours.bold("Nomad Service Checks:")}\n${checks}`);
+    for (const [title, text] of await meshSections(context, allocation)) terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
     if (flags.flag("short")) {
       terminal.print(`\n${terminal.colours.bold("Tasks")}\n${shortTasks(allocation)}`);
       return 0;
@@ -85,6 +87,24 @@ async function serviceChecks({ api }: Context, allocation: AllocationDetail): Pr
     ]);
   } catch {
     return "";
+  }
+}
+
+/** ` (mode = "bridge")`; "" where its ports are the machine's own. */
+function networkMode(allocation: AllocationDetail): string {
+  const mode = groupOf(allocation)?.Networks[0]?.Mode ?? "";
+  return mode === "" || mode === "host" ? "" : ` (mode = ${JSON.stringify(mode)})`;
+}
+
+/** How its proxies stand; nothing without any. */
+async function meshSections({ api, flags, nowMs }: Context, allocation: AllocationDetail): Promise<readonly (readonly [string, string])[]> {
+  const over = allocation.ClientStatus !== "running" && allocation.ClientStatus !== "pending";
+  if (over || groupOf(allocation)?.Tasks.some(isProxyTask) !== true) return [];
+  try {
+    const { value } = await api.allocations.mesh(allocation.ID);
+    return allocationMeshSections(value, { nowMs: nowMs(), stats: flags.flag("stats") });
+  } catch (error) {
+    return [["Mesh", `N/A: ${messageOf(error)}`]];
   }
 }
 

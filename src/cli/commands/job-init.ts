@@ -13,6 +13,7 @@ export const JOB_TEMPLATES = {
   periodic: "work that the clock starts",
   parameterized: "work that is started with what to do",
   system: "one on every node",
+  connect: "two services that talk over the mesh",
 } as const;
 
 export const jobInit: Command = {
@@ -21,7 +22,7 @@ export const jobInit: Command = {
   connects: false,
   flags: {
     short: { kind: "boolean", about: "Without the explanations" },
-    connect: { kind: "boolean", about: "A Connect example (comes with service mesh: refused)" },
+    connect: { kind: "boolean", about: "An example of two services in the mesh" },
     template: { kind: "text", value: "name", about: "Which example" },
     "list-templates": { kind: "boolean", about: "Name the examples" },
   },
@@ -30,9 +31,7 @@ export const jobInit: Command = {
       for (const [name, about] of Object.entries(JOB_TEMPLATES)) terminal.print(`${name.padEnd(13)} ${about}`);
       return 0;
     }
-    if (flags.flag("connect"))
-      throw new NamedError("JOB_TEMPLATE_UNKNOWN", "Cannot write a Connect example: service mesh is not in this version of Drover yet");
-    const name = flags.text("template") ?? (flags.flag("short") ? "short" : "example");
+    const name = flags.text("template") ?? (flags.flag("connect") ? "connect" : flags.flag("short") ? "short" : "example");
     if (!Object.hasOwn(JOB_TEMPLATES, name))
       throw new NamedError(
         "JOB_TEMPLATE_UNKNOWN",

@@ -8,6 +8,7 @@ import { UsageError } from "../flags.ts";
 import { PAGE_FLAGS, pageQuery, tellNextPage } from "../paging.ts";
 import { allocationTable } from "../render/allocations.ts";
 import { keyValues, table } from "../render/columns.ts";
+import { preflightLine } from "../render/mesh.ts";
 import { nodeTable, paintNodeStatus } from "../render/node-table.ts";
 import {
   allocatedResources,
@@ -91,7 +92,7 @@ async function showNode(context: Context, id: string): Promise<number> {
   const verbose = flags.flag("verbose");
   const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
 
-  terminal.print(keyValues(facts(context, node, host)));
+  terminal.print(keyValues(facts(context, node, host, await meshLine(context, node))));
   if (!flags.flag("short")) {
     if (verbose && Object.keys(node.HostVolumes).length > 0) section("Host Volumes", hostVolumeTable(node));
     if (verbose && Object.keys(node.HostNetworks).length > 0) section("Host Networks", hostNetworkTable(node));
@@ -115,7 +116,7 @@ async function showNode(context: Context, id: string): Promise<number> {
   return 0;
 }
 
-function facts(context: Context, node: NodeDetail, host: HostUsage | undefined): [string, string][] {
+function facts(context: Context, node: NodeDetail, host: HostUsage | undefined, mesh: string | undefined): [string, string][] {
   const verbose = context.flags.flag("verbose");
   const pairs: [string, string][] = [
     ["ID", verbose ? node.ID : node.ID.slice(0, 8)],
@@ -139,6 +140,7 @@ function facts(context: Context, node: NodeDetail, host: HostUsage | undefined):
     ["Host Networks", Object.keys(node.HostNetworks).join(",")],
     ["Driver Status", driverList(node)],
   );
+  if (mesh !== undefined) pairs.push(["Mesh", mesh]);
   return pairs;
 }
 
@@ -159,6 +161,16 @@ async function allocationsUsage(context: Context, allocations: readonly Allocati
     memoryBytes += usage?.ResourceUsage.MemoryStats.Usage ?? usage?.ResourceUsage.MemoryStats.RSS ?? 0;
   }
   return { cpuMHz, memoryBytes };
+}
+
+/** What its machine lacks for networks and the mesh; undefined when the node is gone, silent, or says nothing of it. */
+async function meshLine(context: Context, node: NodeDetail): Promise<string | undefined> {
+  if (node.Status !== "ready") return undefined;
+  try {
+    return preflightLine((await context.api.nodes.preflight(node.ID)).value, node.ID.slice(0, 8));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined when the node is gone or silent. */

@@ -3,6 +3,7 @@
  *
  *   begin ── cluster/*.json        who is there, how they are, how they are set (secrets blanked by the agent)
  *     ├─ every -interval ── state/NNNN/*.json      jobs, nodes, allocations, evaluations, deployments, metrics
+ *     ├─ mesh/*.json         what each node lacks for networks and the mesh, how proxies stand
  *     ├─ at the beginning and the end ── consul/N/*.json, vault/N/*.json   where one is named
  *     ├─ meanwhile ── monitor.log, events.json, profile/*.json (with enable_debug)
  *   end (-duration, or Ctrl-C) ── index.json       what was asked, and what could not be had
@@ -27,6 +28,9 @@ import { vaultOf, vaultTokenOf } from "../vault-address.ts";
 const PARTIAL = 2;
 /** Of the log and of the events each: what comes later is left out, and said to be. */
 const STREAM_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Nodes, and allocations with proxies, that are asked how they stand. */
+const MESH_ASKED_MAX = 50;
 
 const CLUSTER = {
   "agent-self": "/v1/agent/self",
@@ -114,7 +118,7 @@ export const operatorDebug: Command = {
     const capture = new Capture(context);
     const stack = await openStack(context, capture);
     try {
-      await Promise.all([capture.all("cluster", CLUSTER), stack.take(0)]);
+      await Promise.all([capture.all("cluster", CLUSTER), takeMesh(context, capture), stack.take(0)]);
       await gather(context, capture, { durationMs, intervalMs });
       await stack.take(1);
     } finally {
@@ -177,6 +181,21 @@ async function openStack({ flags, environment }: Context, capture: Capture): Pro
     },
     close: () => opened.forEach((each) => each.close()),
   };
+}
+
+/** What each node's machine lacks, and how the proxies of its allocations stand. */
+async function takeMesh({ api }: Context, capture: Capture): Promise<void> {
+  await capture.part("mesh", async () => {
+    const [{ value: nodes }, { value: allocations }] = await Promise.all([api.nodes.list(), api.allocations.list({ namespace: "*" })]);
+    const ready = nodes.filter((each) => each.Status === "ready").slice(0, MESH_ASKED_MAX);
+    const proxied = allocations
+      .filter((each) => each.ClientStatus === "running" && Object.keys(each.TaskStates ?? {}).some((task) => task.startsWith("connect-")))
+      .slice(0, MESH_ASKED_MAX);
+    await Promise.all([
+      ...ready.map((each) => capture.json(`mesh/node-${each.ID}.json`, async () => (await api.nodes.preflight(each.ID)).value)),
+      ...proxied.map((each) => capture.json(`mesh/allocation-${each.ID}.json`, async () => (await api.allocations.mesh(each.ID)).value)),
+    ]);
+  });
 }
 
 async function gather(

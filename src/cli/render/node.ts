@@ -57,15 +57,9 @@ export function hostVolumeTable(node: NodeDetail): string {
 }
 
 export function hostNetworkTable(node: NodeDetail): string {
-  const text = (of: unknown, key: string) => String((of as Record<string, unknown> | null)?.[key] ?? "");
   return table([
     ["Name", "CIDR", "Interface", "ReservedPorts"],
-    ...byName(node.HostNetworks).map(([name, network]) => [
-      name,
-      text(network, "CIDR"),
-      text(network, "Interface"),
-      text(network, "ReservedPorts"),
-    ]),
+    ...byName(node.HostNetworks).map(([name, network]) => [name, network.CIDR, network.Interface, network.ReservedPorts]),
   ]);
 }
 
