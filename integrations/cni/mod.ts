@@ -14,4 +14,5 @@
  */
 export { cniNetworks } from "./networks.ts";
 export type { CniNetworksOptions } from "./place.ts";
+export { gatewayOf } from "./conflist.ts";
 export type { BridgeSettings } from "./conflist.ts";

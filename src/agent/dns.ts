@@ -1,11 +1,15 @@
 /**
  * The node's DNS in an agent: started where the configuration says, fed by the client, asked by tasks and by the machine. An address that is taken
  * is no reason for an agent not to start: it says so and goes on without.
+ *
+ * Allocations with a network of their own reach nothing of the machine's loopback: for them it answers on the bridge's own address too, at port 53,
+ * since a resolv.conf has no ports. Where that is taken they are given the machine's nameservers.
  */
 import { ServiceDirectory, startDns, type DnsServer } from "#client";
+import { gatewayOf } from "#integrations/cni";
 import { hostDnsEndpoint } from "#integrations/host";
 import type { Node } from "#model";
-import type { Random, ServicesChanged } from "#ports";
+import type { Networks, Random, ServicesChanged } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { DnsConfig } from "./config/mod.ts";
 import type { AgentLog } from "./log.ts";
@@ -15,10 +19,15 @@ export interface AgentDns {
   readonly accept: (change: ServicesChanged) => void;
   /** host:port; "": it does not answer. */
   readonly address: string;
+  /** Answers at port 53 of this address too, from now on; false: it cannot, and the log says why. May be repeated. */
+  answerAt(host: string): Promise<boolean>;
+  /** What an allocation with a network of its own can ask: addresses of `answerAt`; none: the machine's own nameservers. */
+  nameservers(): readonly string[];
   close(): Promise<void>;
 }
 
 const CONSUL_DNS_PORT = 8600;
+const DNS_PORT = 53;
 
 /** Undefined: not wanted. */
 export async function openDns(needs: {
@@ -31,27 +40,59 @@ export async function openDns(needs: {
   const { config, log, random } = needs;
   if (!config.enabled) return undefined;
   const directory = new ServiceDirectory();
-  let server: DnsServer | undefined;
-  try {
-    server = await startDns({
-      endpoint: hostDnsEndpoint(),
-      directory,
-      random,
-      report: reporter(log, "dns"),
-      domain: config.domain,
-      address: { host: config.address, port: config.port },
-      consul: () => config.consul ?? consulDns(needs.node()),
-    });
-  } catch (error) {
-    log.write("WARN", "dns", "names of services are not answered here", {
-      problem: messageOf(error),
-      ...(error instanceof NamedError && error.fix !== undefined ? { fix: error.fix } : {}),
-    });
-  }
+  const opened: DnsServer[] = [];
+  /** undefined: it cannot. */
+  const open = async (address: { readonly host: string; readonly port: number }, lacking: string): Promise<DnsServer | undefined> => {
+    try {
+      const server = await startDns({
+        endpoint: hostDnsEndpoint(),
+        directory,
+        random,
+        report: reporter(log, "dns"),
+        domain: config.domain,
+        address,
+        consul: () => config.consul ?? consulDns(needs.node()),
+      });
+      opened.push(server);
+      return server;
+    } catch (error) {
+      log.write("WARN", "dns", lacking, {
+        problem: messageOf(error),
+        ...(error instanceof NamedError && error.fix !== undefined ? { fix: error.fix } : {}),
+      });
+      return undefined;
+    }
+  };
+  const server = await open({ host: config.address, port: config.port }, "names of services are not answered here");
+  const answered = new Set<string>();
   return {
     accept: (change) => directory.accept(change),
     address: server === undefined ? "" : `${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
-    close: async () => server?.close(),
+    answerAt: async (host) => {
+      const everywhere = server?.port === DNS_PORT && (server.host === "0.0.0.0" || server.host === "::" || server.host === host);
+      const lacking = "names of services are not answered inside allocations with a network of their own; they ask the machine's nameservers";
+      if (answered.has(host) || everywhere || (await open({ host, port: DNS_PORT }, lacking)) !== undefined) answered.add(host);
+      return answered.has(host);
+    },
+    nameservers: () => [...answered],
+    close: async () => {
+      await Promise.all(opened.map((each) => each.close()));
+    },
+  };
+}
+
+/**
+ * These networks, and with them names: once the bridge stands, the node's DNS answers on it. `subnets`: the bridge's, "10.1.0.0/16"; "" for none.
+ */
+export function namesOnBridge(networks: Networks, dns: Pick<AgentDns, "answerAt"> | undefined, subnets: readonly string[]): Networks {
+  if (dns === undefined) return networks;
+  return {
+    ...networks,
+    settle: async () => {
+      const mended = await networks.settle();
+      for (const subnet of subnets) if (subnet !== "") await dns.answerAt(gatewayOf(subnet).address);
+      return mended;
+    },
   };
 }
 

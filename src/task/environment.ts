@@ -82,13 +82,15 @@ export function buildEnvironment(request: EnvironmentRequest): TaskEnvironment {
   return { variables: Object.fromEntries(variables), names };
 }
 
-function* identityVariables({ allocation, group, task, node, region, paths }: EnvironmentRequest): Generator<[string, string]> {
+function* identityVariables({ allocation, group, task, node, region, paths, network }: EnvironmentRequest): Generator<[string, string]> {
   const job = allocation.Job;
   const given = task === undefined ? undefined : allocation.AllocatedResources.Tasks[task.Name];
   yield ["NOMAD_ALLOC_DIR", paths.shared];
   // Drover's own: where names of services are answered on this node, host:port.
   const dns = node.Attributes["unique.drover.dns.address"];
-  if (dns !== undefined) yield ["DROVER_DNS_ADDR", dns];
+  // Nobody answers on the loopback of a network of its own: resolv.conf names who does.
+  const reached = network === undefined || !/^(127\.|\[::1\])/.test(dns ?? "");
+  if (dns !== undefined && reached) yield ["DROVER_DNS_ADDR", dns];
   if (task !== undefined) {
     yield ["NOMAD_TASK_DIR", paths.local];
     yield ["NOMAD_SECRETS_DIR", paths.secrets];

@@ -7,7 +7,7 @@
  */
 import { serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
 import { parseTaskId, taskId, type TaskIdParts } from "#driver";
-import { messageOf } from "#std";
+import { messageOf, NamedError } from "#std";
 import type { Driver, TaskId } from "#ports";
 import { newTaskMachine, type TaskMachine } from "#task";
 import { join } from "node:path";
@@ -50,10 +50,8 @@ export class Leftovers {
 
   /** Those of what is over are gone once it is; after a kill in between they are not. */
   async #searchNetworks(known: ReadonlyMap<AllocationId, AllocationProgress>): Promise<void> {
-    const { networks, drivers, report } = this.#world;
-    const mended = await networks?.settle().catch((thrown: unknown) => this.#failed("settle", "networks", thrown));
-    for (const each of mended ?? []) report({ level: "info", message: `networks: ${each}`, fields: {} });
-    const found = new Set((await networks?.list().catch((thrown: unknown) => this.#failed("list", "networks", thrown))) as AllocationId[]);
+    const { drivers } = this.#world;
+    const found = new Set(await this.#settleNetworks());
     for (const { name, networkHolder } of drivers.all) {
       const held = await networkHolder?.list().catch((thrown: unknown) => this.#failed("list", `networks of ${name}`, thrown));
       for (const id of held ?? []) found.add(id as AllocationId);
@@ -63,6 +61,22 @@ export class Leftovers {
       if (phase === undefined) this.#strangeNetworks.add(id);
       else if (phase === "over" || phase === "leaving") await this.#sweepNetwork(id);
     }
+  }
+
+  /** Those found. An agent that cannot make any has none. */
+  async #settleNetworks(): Promise<readonly AllocationId[]> {
+    const { networks, report } = this.#world;
+    if (networks === undefined) return [];
+    try {
+      for (const each of await networks.settle()) report({ level: "info", message: `networks: ${each}`, fields: {} });
+    } catch (thrown) {
+      if (thrown instanceof NamedError && thrown.code === "NETWORK_UNSUPPORTED") {
+        report({ level: "info", message: "allocations have no networks of their own here", fields: { problem: thrown.message } });
+        return [];
+      }
+      this.#failed("settle", "networks", thrown);
+    }
+    return (await networks.list().catch((thrown: unknown) => this.#failed("list", "networks", thrown))) as readonly AllocationId[];
   }
 
   /** The allocation's tasks as they are found on the machine; undefined when nothing of it is there. */
