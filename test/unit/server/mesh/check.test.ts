@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { admitJob } from "#jobspec";
+import type { MeshCheck, Service } from "#model";
+import type { MeshService, ProxyReport, ProxyStanding } from "#ports";
+import { checkMesh } from "../../../../src/server/mesh/check.ts";
+import type { AllocationFacts, MeshFacts, SideFacts } from "../../../../src/server/mesh/facts.ts";
+
+const NOW_MS = Date.UTC(2026, 0, 2);
+const DOMAIN = "11111111-2222-3333-4444-555555555555.consul";
+
+function service(name: string, connect: object | null): Service {
+  const { job } = admitJob(
+    {
+      ID: "j",
+      Name: "j",
+      Type: "service",
+      Datacenters: ["dc1"],
+      TaskGroups: [
+        {
+          Name: "g",
+          Networks: [{ Mode: "bridge" }],
+          Services: [{ Name: name, PortLabel: "9001", Provider: "consul" }],
+          Tasks: [{ Name: "t", Driver: "exec", Config: { command: "true" } }],
+        },
+      ],
+    },
+    { defaultNamespace: "default", defaultRegion: "global", priorityDefault: 50, priorityMax: 100, countMax: 100 },
+  );
+  return { ...(job.TaskGroups[0]?.Services[0] as Service), Connect: connect as Service["Connect"] };
+}
+
+const sidecar = (proxy: object) => ({
+  Native: false,
+  SidecarTask: null,
+  Gateway: null,
+  SidecarService: { Tags: [], Port: "", Meta: {}, DisableDefaultTCPCheck: false, Proxy: { Upstreams: [], TransparentProxy: null, ...proxy } },
+});
+const upstream = (name: string, more: object = {}) => ({
+  DestinationName: name,
+  DestinationType: "service",
+  DestinationPeer: "",
+  Datacenter: "",
+  LocalBindAddress: "",
+  LocalBindPort: 8080,
+  LocalBindSocketPath: "",
+  ...more,
+});
+
+function standing(name: string, more: Partial<ProxyStanding> = {}): ProxyStanding {
+  return {
+    state: "LIVE",
+    certificate: { uri: `spiffe://${DOMAIN}/ns/default/dc/dc1/svc/${name}`, expiresAtMs: NOW_MS + 72 * 3_600_000, authority: "Consul CA" },
+    listeners: [],
+    upstreams: [],
+    stream: { connected: true, updates: 3, lastUpdateAtMs: NOW_MS, rejected: 0 },
+    startedAtMs: NOW_MS - 1000,
+    ...more,
+  };
+}
+function report(name: string, more: Partial<ProxyReport> = {}): ProxyReport {
+  return {
+    Task: `connect-proxy-${name}`,
+    Service: name,
+    Kind: `connect-proxy:${name}`,
+    Standing: standing(name),
+    Statistics: null,
+    Problem: "",
+    Step: "ready",
+    ...more,
+  };
+}
+const allocation = (id: string, proxy: ProxyReport | undefined): AllocationFacts => ({
+  id,
+  clientStatus: "running",
+  proxy: { known: true, value: proxy },
+});
+function registered(name: string, more: Partial<MeshService> = {}): MeshService {
+  const one = { id: `${name}-1`, node: "n", address: "10.0.0.1", port: 9001, status: "passing" as const, failing: [] };
+  return { name, protocol: "tcp", instances: [one], proxies: [{ ...one, id: `${name}-1-sidecar-proxy` }], ...more };
+}
+function side(name: string, connect: object | null, proxies: readonly AllocationFacts[], more: Partial<SideFacts> = {}): SideFacts {
+  return {
+    service: name,
+    definitions: [{ jobId: `job-${name}`, group: "g", stopped: false, service: service(name, connect) }],
+    allocations: proxies,
+    registered: { known: true, value: registered(name) },
+    ...more,
+  };
+}
+
+/** web → api, and all is well. */
+function well(): MeshFacts {
+  const seen = standing("web", { upstreams: [{ cluster: `api.default.dc1.internal.${DOMAIN}`, healthy: 2, total: 2 }] });
+  return {
+    source: side("web", sidecar({ Upstreams: [upstream("api")] }), [allocation("aaaaaaaa-1", report("web", { Standing: seen }))]),
+    destination: side("api", sidecar({}), [allocation("bbbbbbbb-1", report("api")), allocation("cccccccc-1", report("api"))]),
+    intention: { known: true, value: { allowed: true, because: undefined, defaultAllow: true } },
+    nowMs: NOW_MS,
+  };
+}
+const textOf = (check: MeshCheck, step: string) => check.Steps.find((each) => each.Step === step);
+
+/** The only step that is not good. */
+function fault(facts: MeshFacts): [step: string, text: string, fix: string] {
+  const bad = checkMesh(facts, "default").Steps.filter((each) => each.Standing !== "good");
+  assert.equal(bad.length, 1, JSON.stringify(bad, null, 2));
+  const [{ Step, Text, Fix }] = bad as [MeshCheck["Steps"][number]];
+  return [Step, Text, Fix];
+}
+
+test("two services with proxies that are up, an upstream and no rule against it: reachable, in the order a call travels", () => {
+  const check = checkMesh(well(), "default");
+  assert.equal(check.Verdict, "reachable");
+  assert.deepEqual(
+    check.Steps.map((each) => each.Step),
+    ["source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks"],
+  );
+  assert.ok(check.Steps.every((each) => each.Standing === "good" && each.Fix === "" && each.Text !== ""));
+  assert.equal(textOf(check, "upstream")?.Text, '"api" is its upstream at 127.0.0.1:8080');
+});
+
+test("an intention that denies is named, with the command that allows", () => {
+  const because = { source: "*", destination: "api", action: "deny" as const, permissions: [], precedence: 8 };
+  const facts = { ...well(), intention: { known: true as const, value: { allowed: false, because, defaultAllow: true } } };
+  assert.deepEqual(fault(facts), ["intention", "denied by intention * => api (deny)", "consul intention create -replace -allow web api"]);
+  const byDefault = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false } } };
+  assert.deepEqual(fault(byDefault), ["intention", "denied by default (deny)", "consul intention create -allow web api"]);
+  assert.equal(checkMesh(facts, "default").Verdict, "unreachable");
+});
+
+test("what cannot be asked is unknown, not failed", () => {
+  const facts = { ...well(), intention: { known: false as const, problem: "connection refused" } };
+  const check = checkMesh(facts, "default");
+  assert.deepEqual([check.Verdict, textOf(check, "intention")?.Standing], ["unknown", "unknown"]);
+  assert.match(textOf(check, "intention")?.Text ?? "", /connection refused/);
+});
+
+test("a service without connect, without upstream, without a running allocation, without any job: each is said with its job", () => {
+  const facts = well();
+  const [step, text, fix] = fault({ ...facts, source: { ...facts.source, definitions: side("web", sidecar({}), []).definitions } });
+  assert.deepEqual([step, text], ["upstream", 'no upstream of it names "api"']);
+  assert.match(fix, /destination_name = "api".*job "job-web"/);
+
+  const plain = { ...facts, destination: { ...facts.destination, definitions: side("api", null, []).definitions } };
+  assert.match(fault(plain)[1], /"api" is not in the mesh: its service block has no connect/);
+
+  const stopped = { ...facts.destination, allocations: [], definitions: facts.destination.definitions.map((each) => ({ ...each, stopped: true })) };
+  const check = checkMesh({ ...facts, destination: stopped }, "default");
+  assert.deepEqual([textOf(check, "destination")?.Text, textOf(check, "destination")?.Fix], [
+    '"api" is not running: job "job-api" is stopped',
+    "drover job start job-api",
+  ]);
+
+  const nobody: SideFacts = { service: "api", definitions: [], allocations: [], registered: { known: true, value: undefined } };
+  assert.equal(textOf(checkMesh({ ...facts, destination: nobody }, "default"), "destination")?.Text, 'nobody offers "api"');
+});
+
+test("transparent_proxy, native and gateways know their way without an upstream", () => {
+  const facts = well();
+  const through = (connect: object) => {
+    const definitions = side("web", connect, []).definitions;
+    return textOf(checkMesh({ ...facts, source: { ...facts.source, definitions } }, "default"), "upstream");
+  };
+  assert.equal(through(sidecar({ TransparentProxy: { UID: "" } }))?.Text, "transparent_proxy: api.virtual.consul leads to it");
+  assert.equal(through({ Native: true, SidecarService: null, SidecarTask: null, Gateway: null })?.Standing, "good");
+  const ingress = (name: string) => ({
+    Native: false,
+    SidecarService: null,
+    SidecarTask: null,
+    Gateway: { Proxy: null, Terminating: null, Mesh: null, Ingress: { TLS: null, Listeners: [{ Port: 8080, Protocol: "http", Services: [{ Name: name }] }] } },
+  });
+  assert.equal(through(ingress("api"))?.Text, 'its gateway listens for "api" on port 8080');
+  assert.equal(through(ingress("*"))?.Standing, "good");
+  assert.equal(through(ingress("other"))?.Standing, "failed");
+});
+
+test("a source's proxy must be ready everywhere, of a destination's one is enough", () => {
+  const facts = well();
+  const waiting = allocation("dddddddd-1", report("web", { Standing: null, Step: "certificate", Problem: "no certificate after 12 s" }));
+  const source = { ...facts.source, allocations: [...facts.source.allocations, waiting] };
+  assert.deepEqual(fault({ ...facts, source }), [
+    "source-proxy",
+    "proxy of allocation dddddddd is not ready (certificate): no certificate after 12 s",
+    "drover alloc status dddddddd",
+  ]);
+  const destination = { ...facts.destination, allocations: [...facts.destination.allocations, allocation("eeeeeeee-1", undefined)] };
+  const check = checkMesh({ ...facts, destination }, "default");
+  assert.equal(check.Verdict, "reachable");
+  assert.match(textOf(check, "destination-proxy")?.Text ?? "", /^2 of 3 proxies are ready; proxy of allocation eeeeeeee is not there/);
+});
+
+test("certificates that are over, missing or of another mesh are said", () => {
+  const facts = well();
+  const withCertificate = (certificate: ProxyStanding["certificate"]) => ({
+    ...facts,
+    destination: { ...facts.destination, allocations: [allocation("bbbbbbbb-1", report("api", { Standing: standing("api", { certificate }) }))] },
+  });
+  assert.match(fault(withCertificate(null))[1], /proxy of allocation bbbbbbbb has no certificate/);
+  const uri = `spiffe://${DOMAIN}/ns/default/dc/dc1/svc/api`;
+  assert.match(fault(withCertificate({ uri, expiresAtMs: NOW_MS - 1, authority: "" }))[1], /certificate of allocation bbbbbbbb has expired/);
+  const foreign = { uri: "spiffe://other.consul/svc/api", expiresAtMs: NOW_MS + 1000, authority: "" };
+  assert.match(fault(withCertificate(foreign))[1], /different meshes: .*other\.consul/);
+});
+
+test("a source's Envoy that sees no healthy endpoint is where the call ends", () => {
+  const facts = well();
+  const seeing = (upstreams: ProxyStanding["upstreams"]) => ({
+    ...facts,
+    source: { ...facts.source, allocations: [allocation("aaaaaaaa-1", report("web", { Standing: standing("web", { upstreams }) }))] },
+  });
+  const cluster = `api.default.dc1.internal.${DOMAIN}`;
+  assert.match(fault(seeing([{ cluster, healthy: 0, total: 2 }]))[1], /sees 2 endpoints, none of them healthy, of "api"/);
+  assert.match(fault(seeing([{ cluster, healthy: 0, total: 0 }]))[1], /sees no endpoint of "api"/);
+  assert.match(fault(seeing([{ cluster: `apiary.default.dc1.internal.${DOMAIN}`, healthy: 1, total: 1 }]))[1], /knows no cluster "api"/);
+  assert.equal(checkMesh(seeing([{ cluster: `v2.${cluster}`, healthy: 1, total: 1 }]), "default").Verdict, "reachable");
+});
+
+test("a destination that fails its checks everywhere is said with the check's words; one well instance is enough", () => {
+  const facts = well();
+  const [one] = registered("api").instances;
+  const ill = { ...(one as MeshService["instances"][number]), status: "critical" as const, failing: ["http: 503 Service Unavailable"] };
+  const withInstances = (instances: MeshService["instances"]) => ({
+    ...facts,
+    destination: { ...facts.destination, registered: { known: true as const, value: registered("api", { instances }) } },
+  });
+  assert.deepEqual(fault(withInstances([ill])).slice(0, 2), ["checks", 'every instance of "api" is critical: http: 503 Service Unavailable']);
+  assert.equal(checkMesh(withInstances([ill, one as MeshService["instances"][number]]), "default").Verdict, "reachable");
+});
+
+test("a destination that somebody else runs is judged by the catalog alone", () => {
+  const facts = well();
+  const foreign: SideFacts = { service: "api", definitions: [], allocations: [], registered: { known: true, value: registered("api") } };
+  assert.equal(checkMesh({ ...facts, destination: foreign }, "default").Verdict, "reachable");
+  const bare: SideFacts = { ...foreign, registered: { known: true, value: registered("api", { proxies: [] }) } };
+  assert.deepEqual(fault({ ...facts, destination: bare }).slice(0, 2), ["destination-proxy", '"api" has no proxy in the mesh']);
+});
