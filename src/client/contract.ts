@@ -185,6 +185,8 @@ export interface ProxyBoard {
   hindered(id: AllocationId, task: string, step: ProxyReport["Step"], problem: string): void;
   /** Certificate present, listeners up, LIVE. */
   ready(id: AllocationId, task: string): boolean;
+  /** What is known of it without asking it; undefined: nothing. */
+  standing(id: AllocationId, task: string): { readonly step: ProxyReport["Step"]; readonly problem: string } | undefined;
   /** Of every proxy of the allocation, with statistics if wanted. */
   reports(id: AllocationId, statistics: boolean): Promise<readonly ProxyReport[]>;
   forget(id: AllocationId, task?: string): void;

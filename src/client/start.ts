@@ -18,7 +18,8 @@ import { ConnectedServers } from "./node/servers.ts";
 import { Session } from "./node/session.ts";
 import { Solitude } from "./node/solitude.ts";
 import { Surroundings } from "./node/surroundings.ts";
-import { proxyBoard } from "./mesh/board.ts";
+import { consulTakes } from "./mesh/consul-takes.ts";
+import { MeshBoard } from "./mesh/board.ts";
 import { Networked } from "./network/book.ts";
 import { networkFingerprint } from "./network/fingerprint.ts";
 import { nativeCatalog } from "./registration/native-catalog.ts";
@@ -61,6 +62,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const catalogs = [registry, ...(needs.catalogs ?? [])];
   const registrar = new CatalogRegistrar({ catalogs, tokens, clock, random, report });
   const checks = new Board({ catalogs, probe: needs.probe ?? BLIND, tokens, clock, random });
+  const proxies = new MeshBoard({ proxies: needs.proxies, clock, random, report, consulAnswers: consulTakes(needs.mesh, needs.probe ?? BLIND, clock) });
   const world: ClientWorld = {
     settings,
     store,
@@ -79,7 +81,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     proxies: needs.proxies,
     mesh: needs.mesh,
     tunnels: needs.tunnels,
-    proxyBoard: proxyBoard(),
+    proxyBoard: proxies,
     registrar,
     checks,
     identities: books.identities,
@@ -182,6 +184,8 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       ...statistics(herd),
       ...registrar.statistics(),
       allocations_with_checks: checks.size,
+      proxies: proxies.size,
+      proxies_ready: proxies.readyCount,
       ...books.statistics(),
       allocations_taking_turns: [...herd.runners.values()].filter((runner) => runner.takesTurn).length,
       waiting_for_servers: servers.waiting,
@@ -199,6 +203,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       }
       registrar.close();
       checks.close();
+      proxies.close();
       session.close();
       reporter.close();
       herd.detach();

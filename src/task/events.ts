@@ -164,6 +164,11 @@ export function template(time: number, message: string, details: Readonly<Record
   return event("Template", time, message, { Message: message, Details: { message, ...details } });
 }
 
+/** What a proxy, or a task that needs one, waits for. */
+export function mesh(time: number, message: string, details: Readonly<Record<string, string>> = {}): TaskEvent {
+  return event("Mesh", time, message, { Message: message, Details: { message, ...details } });
+}
+
 /** `change_script` went wrong; `fails`: and the task with it. */
 export function scriptFailed(time: number, command: string, args: readonly string[], problem: string, fails: boolean): TaskEvent {
   const message = `Template failed to run script ${command} with arguments ${JSON.stringify(args)} on change: ${problem}`;

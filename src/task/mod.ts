@@ -21,6 +21,7 @@ export type { Cause, GroupMember, GroupWishes, Role } from "./lifecycle.ts";
 export { rollUp } from "./roll-up.ts";
 export { buildEnvironment, HOST_VARIABLES_DENIED } from "./environment.ts";
 export type { EnvironmentRequest, TaskEnvironment } from "./environment.ts";
+export { proxyAddresses, type HostPort, type ProxyAddresses } from "./mesh-variables.ts";
 export { interpolate, interpolateDeep, nodeNames } from "./interpolate.ts";
 export type { Names } from "./interpolate.ts";
 export * as taskEvents from "./events.ts";

@@ -2,6 +2,7 @@
 import type { Pipeline } from "../../step.ts";
 import type { ExecutionContext } from "../context.ts";
 import { apiSocket } from "./api-socket.ts";
+import { connectNative } from "./connect-native.ts";
 import { consulToken } from "./consul-token.ts";
 import { devices } from "./devices.ts";
 import { driver } from "./driver.ts";
@@ -9,9 +10,13 @@ import { directories } from "./directories.ts";
 import { environment } from "./environment.ts";
 import { identity } from "./identity.ts";
 import { logs } from "./logs.ts";
+import { meshDrain } from "./mesh-drain.ts";
+import { meshReady } from "./mesh-ready.ts";
 import { network } from "./network.ts";
 import { payload } from "./payload.ts";
 import { process } from "./process.ts";
+import { proxyBootstrap } from "./proxy-bootstrap.ts";
+import { proxyFollow } from "./proxy-follow.ts";
 import { remains } from "./remains.ts";
 import { secrets } from "./secrets.ts";
 import { secret } from "./secret.ts";
@@ -32,16 +37,21 @@ export const taskPipeline: Pipeline<ExecutionContext> = {
     secrets,
     identity,
     consulToken,
+    connectNative,
     vaultToken,
     logs,
     payload,
     devices,
     apiSocket,
     secret,
+    proxyBootstrap,
     template,
+    meshReady,
     remains,
     process,
+    proxyFollow,
     shutdownDelay,
+    meshDrain,
     services,
   ],
 };
