@@ -2,9 +2,13 @@
 
 const BLOCK_BYTES = 512;
 
-export function tarOf(files: readonly { readonly name: string; readonly content: Buffer }[], modifiedMs: number): Buffer {
-  const blocks = files.flatMap(({ name, content }) => [
-    header(name, content.length, modifiedMs),
+/** `mode` is 0600 where none is said. */
+export function tarOf(
+  files: readonly { readonly name: string; readonly content: Buffer; readonly mode?: number }[],
+  modifiedMs: number,
+): Buffer {
+  const blocks = files.flatMap(({ name, content, mode = 0o600 }) => [
+    header(name, content.length, modifiedMs, mode),
     content,
     Buffer.alloc((BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES),
   ]);
@@ -12,11 +16,11 @@ export function tarOf(files: readonly { readonly name: string; readonly content:
 }
 
 /** Name, mode, owner, size, time, checksum, type, magic: numbers in octal text. */
-function header(name: string, size: number, modifiedMs: number): Buffer {
+function header(name: string, size: number, modifiedMs: number, mode: number): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, "0");
   block.write(name, 0, 100, "utf8");
-  block.write(`${octal(0o600, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0`, 100, "latin1");
+  block.write(`${octal(mode, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0`, 100, "latin1");
   block.write(`${octal(size, 11)}\0${octal(Math.floor(modifiedMs / 1000), 11)}\0`, 124, "latin1");
   block.write("        0", 148, "latin1");
   block.write("ustar\u000000", 257, "latin1");
