@@ -39,7 +39,7 @@ export function iptablesOf(searchPath: string, family: 4 | 6, namespace?: string
         words = restored.stderr.trim();
       }
       throw new NamedError("NETWORK_PLUGIN_FAILED", `Cannot change the packet rules${namespace === undefined ? "" : ` of "${namespace}"`}: ${name}-restore: ${words}`, {
-        fix: "drover node preflight says what this machine lacks",
+        fix: "drover check mesh says what this machine lacks",
       });
     },
   };

@@ -52,7 +52,7 @@ function failureOf(call: PluginCall, stdout: string, stderr: string): NamedError
     return new NamedError("NETWORK_SUBNET_EXHAUSTED", `Cannot connect "${call.container}": ${words}`, { fix: "Widen the subnet (client { bridge_network_subnet }), or run fewer allocations with a network of their own on this node" });
   }
   return new NamedError("NETWORK_PLUGIN_FAILED", `Cannot ${call.verb === "ADD" ? "connect" : "disconnect"} "${call.container}": CNI plugin "${call.plugin}": ${words}`, {
-    ...(/iptables|executable file not found/.test(words) ? { fix: "drover node preflight says what this machine lacks" } : {}),
+    ...(/iptables|executable file not found/.test(words) ? { fix: "drover check mesh says what this machine lacks" } : {}),
   });
 }
 

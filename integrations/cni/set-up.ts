@@ -74,7 +74,7 @@ function confOf(place: Place, mode: string): NetworkConf | null {
   const conf = name === "" ? undefined : place.network(name);
   if (conf !== undefined) return conf;
   throw new NamedError("NETWORK_UNKNOWN", `Cannot set up network "${mode}": no file in ${place.options.configDirectory} describes a network of this name`, {
-    fix: `Put a CNI configuration whose name is "${name}" there, as NAME.conflist; drover node preflight names files that cannot be read`,
+    fix: `Put a CNI configuration whose name is "${name}" there, as NAME.conflist; drover check mesh names files that cannot be read`,
   });
 }
 
