@@ -92,10 +92,14 @@ export function wantedObjects({ jwksUrl, jwksCa, namespaces }: ConsulSetup): rea
     },
     ...tasks,
     rule("services", '"nomad_service" in value', "service", "${value.nomad_service}"),
+    // More than the rights of its name, for a service that needs them: a terminating gateway writes for those behind it. No such role: nothing.
+    rule("services with a role", '"nomad_service" in value', "role", serviceRole("${value.nomad_service}")),
     rule("tasks", '"nomad_service" not in value', "role", taskRole("${value.nomad_namespace}")),
   ];
 }
 
+/** Made by operators only: what a service of that name may besides. */
+const serviceRole = (service: string): string => `nomad-service-${service}`;
 const taskRole = (namespace: string): string => `nomad-tasks-${namespace}`;
 
 const TASK_RULES = `key_prefix "" {
@@ -111,7 +115,10 @@ node_prefix "" {
 }
 `;
 
-/** For consul { token } of agents, when ACLs are on: to register, to look around, and to find each other. */
+/**
+ * For consul { token } of agents, when ACLs are on: to register, to look around, and to find each other. Whoever may write a service may also
+ * read its intentions, its chain and its authority's roots.
+ */
 export const AGENT_RULES = `agent_prefix "" {
   policy = "read"
 }
@@ -123,6 +130,10 @@ node_prefix "" {
 service_prefix "" {
   policy = "write"
 }
+
+# Only where agents are servers: what gateways of jobs serve is written, and who signs in the mesh is read.
+mesh     = "write"
+operator = "read"
 `;
 
 /** consul { … } of every agent's configuration, to reach Consul the way it was reached here. */
@@ -244,7 +255,10 @@ function pathOf(kind: Kind, found: Found): string {
 }
 
 const isOurs = (found: Found): boolean => found.Description?.includes(MARK) === true;
-const ruleName = (rule: Found): string => (rule["BindType"] === "service" ? "services" : "tasks");
+const ruleName = (rule: Found): string => {
+  if (rule["BindType"] === "service") return "services";
+  return rule["BindName"] === serviceRole("${value.nomad_service}") ? "services with a role" : "tasks";
+};
 
 /** What is there may say more (ids, indexes, defaults), never something else. Who made it, and how it describes itself, does not matter. */
 function says(found: unknown, wanted: unknown): boolean {

@@ -8,7 +8,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { AllocationId } from "#model";
-import { catalogDigest, type Catalog, type CheckInstance, type ServiceInstance } from "#ports";
+import {
+  catalogDigest,
+  type Catalog,
+  type CheckInstance,
+  type ProxyRegistration,
+  type ServiceInstance,
+  type SidecarRegistration,
+  type UpstreamRegistration,
+} from "#ports";
 import { NamedError } from "#std";
 import { eventually } from "../eventually.ts";
 
@@ -85,6 +93,67 @@ export function aCheckInstance(service: string, more: Partial<CheckInstance> = {
   };
 }
 
+/** `service` with a sidecar of its own. */
+export function withSidecar(service: ServiceInstance, changes: Partial<SidecarRegistration> = {}, proxy: Partial<ProxyRegistration> = {}) {
+  const ID = `${service.ID}-sidecar-proxy`;
+  const sidecar: SidecarRegistration = {
+    ID,
+    Name: `${service.Name}-sidecar-proxy`,
+    Address: "127.0.0.1",
+    Port: 20_101,
+    Tags: service.Tags,
+    Meta: service.Meta,
+    Proxy: { ...aProxy(), DestinationServiceName: service.Name, DestinationServiceID: service.ID, LocalServicePort: service.Port, ...proxy },
+    Checks: [
+      aCheckInstance(service.Name, {
+        ID: `_nomad-check-${service.Name}-listening`,
+        ServiceID: ID,
+        Type: "tcp",
+        Address: "127.0.0.1",
+        Port: 20_101,
+        Command: "",
+        Task: "",
+      }),
+    ],
+    AliasService: service.ID,
+    ...changes,
+  };
+  return { ...service, Mesh: { kind: "sidecar", sidecar } } as const satisfies ServiceInstance;
+}
+
+export function aProxy(changes: Partial<ProxyRegistration> = {}): ProxyRegistration {
+  return {
+    DestinationServiceName: "",
+    DestinationServiceID: "",
+    LocalServiceAddress: "127.0.0.1",
+    LocalServicePort: 0,
+    Mode: "",
+    TransparentProxyOutboundPort: 0,
+    Config: { bind_address: "0.0.0.0", bind_port: 20_101 },
+    Upstreams: [],
+    ExposePaths: [],
+    ...changes,
+  };
+}
+
+export function anUpstream(changes: Partial<UpstreamRegistration> = {}): UpstreamRegistration {
+  return {
+    DestinationType: "service",
+    DestinationName: "api",
+    DestinationNamespace: "",
+    DestinationPeer: "",
+    DestinationPartition: "",
+    Datacenter: "",
+    LocalBindAddress: "",
+    LocalBindPort: 8080,
+    LocalBindSocketPath: "",
+    LocalBindSocketMode: "",
+    MeshGatewayMode: "",
+    Config: {},
+    ...changes,
+  };
+}
+
 export function catalogConformance(maker: CatalogMaker): void {
   const [HERE, THERE] = maker.owners ?? ["11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"];
   const service = (name: string, more: Partial<ServiceInstance> = {}) => aServiceInstance(name, { Provider: maker.provider, ...more });
@@ -158,6 +227,87 @@ export function catalogConformance(maker: CatalogMaker): void {
     });
 
     if (maker.provider === "consul") {
+      test("a service stands with its place in the mesh as it was said, whatever of it changes, and goes with all of it", async () => {
+        const catalog = under.catalog(HERE);
+        const plain = service("web");
+        for (const next of [
+          withSidecar(plain),
+          withSidecar(plain, { Port: 20_102, Tags: ["other"], Meta: { own: "meta" } }),
+          withSidecar(plain, { Checks: [] }),
+          withSidecar(plain, {}, { Upstreams: [anUpstream(), anUpstream({ DestinationName: "db", LocalBindPort: 8081, Datacenter: "dc2" })] }),
+          withSidecar(
+            plain,
+            {},
+            {
+              Upstreams: [
+                anUpstream({ MeshGatewayMode: "local", Config: { protocol: "http", connect_timeout_ms: 1500, limits: { max_connections: 3 } } }),
+                anUpstream({ DestinationName: "q", DestinationType: "prepared_query", LocalBindAddress: "127.0.0.2", LocalBindPort: 8082 }),
+                anUpstream({ DestinationName: "s", LocalBindPort: 0, LocalBindSocketPath: "/tmp/s.sock", LocalBindSocketMode: "0600" }),
+                anUpstream({ DestinationName: "p", DestinationPeer: "cloud", LocalBindPort: 8083 }),
+              ],
+            },
+          ),
+          withSidecar(plain, {}, { Mode: "transparent", TransparentProxyOutboundPort: 15_001 }),
+          withSidecar(plain, {}, { Mode: "transparent" }),
+          withSidecar(
+            plain,
+            {},
+            {
+              Config: { b: [1, "two", { three: null }], a: { z: 1.5, y: false, x: "" }, envoy_stats_tags: ["a=b"], big: 12_345_678_901 },
+              ExposePaths: [{ Path: "/health", Protocol: "http", LocalPathPort: 9001, ListenerPort: 21_500 }],
+            },
+          ),
+          { ...plain, Mesh: { kind: "native" } as const },
+          plain,
+          withSidecar(plain),
+        ] satisfies ServiceInstance[]) {
+          await catalog.register(next, "");
+          assert.deepEqual(await owned(catalog), { [next.ID]: catalogDigest(next) }, JSON.stringify(next.Mesh));
+          await catalog.register(next, "");
+          assert.deepEqual(await owned(under.catalog(HERE)), { [next.ID]: catalogDigest(next) }, "also to the agent's next life");
+        }
+        await catalog.deregister(plain.ID, "");
+        assert.deepEqual(await owned(catalog), {});
+        assert.equal((await catalog.checks())?.size, 0);
+      });
+
+      test("the checks of a sidecar are its service's, and what is said of it is seen", async () => {
+        const catalog = under.catalog(HERE);
+        const web = withSidecar(service("web", { Checks: [aCheckInstance("web", { InitialStatus: "passing" })] }));
+        await catalog.register(web, "");
+        const listening = "_nomad-check-web-listening";
+        assert.ok((await catalog.owned()).get(web.ID)?.checkIds.includes(listening));
+        assert.equal((await catalog.checks())?.get("_nomad-check-web")?.status, "passing");
+        assert.equal((await catalog.checks())?.get(listening)?.status, "critical", "nobody listens there");
+        await removeAll(catalog);
+        assert.equal((await catalog.checks())?.has(listening), false);
+      });
+
+      for (const Kind of ["ingress-gateway", "terminating-gateway", "mesh-gateway", "api-gateway"]) {
+        test(`a gateway stands as what it is: ${Kind}`, async () => {
+          const catalog = under.catalog(HERE);
+          const proxy = aProxy({
+            LocalServiceAddress: "",
+            Config: {
+              connect_timeout_ms: 5000,
+              envoy_gateway_no_default_bind: true,
+              envoy_gateway_bind_addresses: { default: { address: "0.0.0.0", port: 8443 } },
+            },
+          });
+          const places = {
+            lan: { Address: "127.0.0.1", Port: 20_001 },
+            wan: { Address: "192.0.2.7", Port: 443 },
+          };
+          const gateway = service("edge", { Kind, TaggedAddresses: places, Mesh: { kind: "gateway", proxy } });
+          await catalog.register(gateway, "");
+          assert.deepEqual(await owned(catalog), { [gateway.ID]: catalogDigest(gateway) });
+          const other = { ...gateway, Mesh: { kind: "gateway", proxy: { ...proxy, Config: { connect_timeout_ms: 1 } } } as const };
+          await catalog.register(other, "");
+          assert.deepEqual(await owned(catalog), { [gateway.ID]: catalogDigest(other) });
+          await removeAll(catalog);
+        });
+      }
+
       test("its checks begin as they say, take what is reported, and keep it over the same registration again", async () => {
         const catalog = under.catalog(HERE);
         const silent = aCheckInstance("web", { ID: "_nomad-check-silent" });
