@@ -27,3 +27,4 @@ export { hostProbe } from "./probe.ts";
 export { hostDnsEndpoint } from "./dns-endpoint.ts";
 export { hostClientStore } from "./client-store.ts";
 export { hostSealingKey } from "./sealing-key.ts";
+export { hostTunnels } from "./tunnels.ts";

@@ -1,5 +1,6 @@
 /** What the steps of an allocation see. */
 import type { Allocation, AllocationId, TaskEvent } from "#model";
+import type { AllocationSockets } from "../mesh/sockets.ts";
 import type { OwnNetwork } from "../network/own-network.ts";
 import type { ClientWorld } from "../world.ts";
 
@@ -16,6 +17,8 @@ export interface AllocationContext {
   /** Resolves when `interrupted` becomes true. */
   readonly interruption: Promise<void>;
   readonly network: OwnNetwork;
+  /** Its ways to Consul. */
+  readonly sockets: AllocationSockets;
   /** Something each task of it should say. */
   readonly tellTasks: (event: TaskEvent) => void;
 }

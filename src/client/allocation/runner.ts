@@ -11,6 +11,7 @@ import { groupWishes, roleOf, rollUp, stopOrder, taskEvents, type Cause, type Gr
 import { join } from "node:path";
 import { TaskRunner } from "../execution/runner.ts";
 import { HealthWatch } from "../health/watch.ts";
+import { AllocationSockets } from "../mesh/sockets.ts";
 import { enterSteps, resumeSteps, unwindSteps } from "../step.ts";
 import type { ClientWorld } from "../world.ts";
 import type { AllocationContext } from "./context.ts";
@@ -100,6 +101,7 @@ export class AllocationRunner {
       directory: this.directory,
       over: needs.over,
       network: this.#network,
+      sockets: new AllocationSockets(needs.world),
       interrupted: () => this.#detached || this.#stopping,
       interruption: this.#interruption.promise,
       tellTasks: (event) => {
@@ -269,6 +271,7 @@ export class AllocationRunner {
     this.#health.stop();
     this.#limit.stop();
     this.#turn.detach();
+    void this.#context.sockets.close();
     this.#network.detach();
     for (const task of this.#tasks.values()) task.detach();
     this.#nudge();

@@ -2,6 +2,7 @@
 import type { Pipeline } from "../../step.ts";
 import type { AllocationContext } from "../context.ts";
 import { awaitPrevious } from "./await-previous.ts";
+import { consulSockets } from "./consul-sockets.ts";
 import { directory } from "./directory.ts";
 import { identities } from "./identities.ts";
 import { logPipes } from "./log-pipes.ts";
@@ -12,5 +13,5 @@ import { takeOver } from "./take-over.ts";
 
 export const allocationPipeline: Pipeline<AllocationContext> = {
   name: "allocation",
-  steps: [record, identities, awaitPrevious, directory, takeOver, logPipes, network, services],
+  steps: [record, identities, awaitPrevious, directory, takeOver, logPipes, network, consulSockets, services],
 };

@@ -1,0 +1,92 @@
+/**
+ * The sockets in one allocation's shared directory that lead to Consul: proxies get their configuration over one, services that speak for themselves
+ * ask over the other. Nobody waits for Consul here: a connection made while it is not known where that is ends at once, and its maker tries again.
+ */
+import { join } from "node:path";
+import type { TaskGroup } from "#model";
+import type { Clock, Mesh, MeshEndpoint, Timer, Tunnel, Tunnels, TunnelTarget } from "#ports";
+import { ownMode } from "../network/request.ts";
+import { GRPC_SOCKET, HTTP_SOCKET, socketsWanted } from "./proxy-of.ts";
+
+export interface AllocationSocketsNeeds {
+  readonly tunnels: Tunnels | undefined;
+  readonly mesh: Pick<Mesh, "endpoint"> | undefined;
+  readonly clock: Clock;
+}
+
+const UNKNOWN_MS = 1_000;
+const KNOWN_MS = 15_000;
+
+export class AllocationSockets {
+  readonly #needs: AllocationSocketsNeeds;
+  #tunnels: Tunnel[] = [];
+  #endpoint: MeshEndpoint | undefined;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(needs: AllocationSocketsNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Those its group wants; none on the machine's own network, where Consul is reached as it is. Repeated: in place of those before. Rejects with TUNNEL_FAILED. */
+  async open(group: TaskGroup, sharedDirectory: string): Promise<void> {
+    const { tunnels } = this.#needs;
+    await this.close();
+    this.#closed = false;
+    const wanted = socketsWanted(group);
+    if (tunnels === undefined || ownMode(group) === undefined || (!wanted.grpc && !wanted.http)) return;
+    await this.#look();
+    if (wanted.grpc) await this.#add(tunnels.open(join(sharedDirectory, GRPC_SOCKET), () => grpcTarget(this.#endpoint)));
+    if (wanted.http) await this.#add(tunnels.open(join(sharedDirectory, HTTP_SOCKET), () => httpTarget(this.#endpoint)));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    const open = this.#tunnels;
+    this.#tunnels = [];
+    await Promise.all(open.map((each) => each.close()));
+  }
+
+  async #add(opening: Promise<Tunnel>): Promise<void> {
+    const tunnel = await opening;
+    if (this.#closed) await tunnel.close();
+    else this.#tunnels.push(tunnel);
+  }
+
+  /** Waits no longer than a moment; goes on by itself. Consul may move, or come later. */
+  #look(): Promise<void> {
+    const { mesh, clock } = this.#needs;
+    const asked = Promise.withResolvers<void>();
+    const patience = clock.after(UNKNOWN_MS, asked.resolve);
+    const again = (ms: number): void => {
+      if (!this.#closed) this.#timer = clock.after(ms, () => void this.#look());
+    };
+    (mesh?.endpoint() ?? Promise.resolve(undefined))
+      .then(
+        (endpoint) => {
+          // What was known stays known: it may be away for a moment only.
+          if (endpoint !== undefined) this.#endpoint = endpoint;
+          again(endpoint === undefined ? UNKNOWN_MS : KNOWN_MS);
+        },
+        () => again(UNKNOWN_MS),
+      )
+      .finally(() => {
+        patience.cancel();
+        asked.resolve();
+      });
+    return asked.promise;
+  }
+}
+
+function grpcTarget(endpoint: MeshEndpoint | undefined): TunnelTarget | undefined {
+  return endpoint === undefined ? undefined : { host: endpoint.host, port: endpoint.port };
+}
+
+export function httpTarget(endpoint: Pick<MeshEndpoint, "httpAddress"> | undefined): TunnelTarget | undefined {
+  const url = URL.parse(endpoint?.httpAddress ?? "");
+  if (url === null) return undefined;
+  if (url.protocol === "unix:") return { path: url.pathname };
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port };
+}
