@@ -148,7 +148,7 @@ export function driverConformance(maker: DriverMaker): void {
     const driver = world.open();
     const other = `${ID}0`;
     const handle = await driver.start(taskStart(world, ID, maker.configs.runs));
-    await driver.start(taskStart(world, other, maker.configs.runs));
+    await driver.start(taskStart(world, other, maker.configs.runs, { task: "other" }));
     assert.deepEqual((await world.open().list()).toSorted(), [ID, other].toSorted());
     await world.open().sweep(other);
     await world.open().sweep("no such task");
