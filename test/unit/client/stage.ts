@@ -28,6 +28,8 @@ import type {
   Link,
   LinkConnection,
   Machine,
+  NetworkHolder,
+  Networks,
   NodeEnd,
   Probe,
   StoredIdentity,
@@ -107,6 +109,11 @@ export interface Surroundings {
   readonly vaultTokenExchange?: TokenExchange;
   readonly thingSources?: readonly ThingSource[];
   readonly renderer?: () => Renderer;
+  readonly networks?: Networks;
+  /** Of the driver: its tasks join only what this holds. */
+  readonly networkHolder?: NetworkHolder;
+  /** The driver's tasks cannot join any. */
+  readonly alone?: boolean;
 }
 
 export interface Stage {
@@ -188,7 +195,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
     server,
     reports,
     agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
-      const { vaultTokenExchange, thingSources = [], renderer } = more;
+      const { vaultTokenExchange, thingSources = [], renderer, networks, networkHolder, alone = false } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -206,7 +213,8 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
       };
       const client = await startClient({
         link: guard({ connect }),
-        drivers: [guard(createDriver("mock", machine, clock))],
+        drivers: [guard(drivenBy(createDriver("mock", machine, clock), networkHolder && guard(networkHolder), alone))],
+        ...(networks === undefined ? {} : { networks: guard(networks) }),
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
         ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
@@ -339,6 +347,11 @@ function endProcess(of: FakeProcess, exit: Partial<TaskExit>): void {
   if (of.exit !== undefined) return;
   of.exit = { exitCode: 0, signal: 0, oomKilled: false, error: "", finishedAt: 0, ...exit };
   of.ended.resolve(of.exit);
+}
+
+function drivenBy(driver: Driver, networkHolder: NetworkHolder | undefined, alone: boolean): Driver {
+  const capabilities = { ...driver.capabilities, joinsNetwork: !alone };
+  return { ...driver, capabilities, ...(networkHolder === undefined ? {} : { networkHolder }) };
 }
 
 function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock): Driver {
