@@ -296,18 +296,19 @@ describe("after the agent was away", () => {
       const networks = memoryNetworks();
       const holder = holders();
       const live = { networks, networkHolder: holder };
-      await stage.agent({ ...live, dieAt });
+      const first = await stage.agent({ ...live, dieAt });
       stage.server.put(bridged("a"));
       await stage.clock.advance(5 * SECOND);
+      first.kill();
       const second = await stage.agent({ ...live, dieAt });
       await stage.clock.advance(5 * SECOND);
       stop(stage, A);
       await stage.clock.advance(5 * SECOND);
+      stage.server.forget(A);
+      await stage.clock.advance(5 * SECOND);
       second.kill();
       await stage.agent(live);
       await stage.clock.advance(30 * SECOND);
-      stage.server.forget(A);
-      await stage.clock.advance(5 * SECOND);
       assert.deepEqual([await networks.list(), await holder.list(), [...stage.machine.processes.keys()]], [[], [], []], dieAt);
     }
   });
