@@ -5,6 +5,8 @@ import { NamedError } from "#std";
 import type { AllocationRunner } from "../allocation/runner.ts";
 import type { Collector } from "../garbage/collector.ts";
 import type { Herd } from "../herd.ts";
+import { meshPreflight } from "../mesh/preflight.ts";
+import { meshReport } from "../mesh/report.ts";
 import type { ClientWorld } from "../world.ts";
 import { execInTask } from "./exec.ts";
 import { readLogs } from "./read-logs.ts";
@@ -57,8 +59,12 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
       yield* execInTask(find(request.AllocationId), request, input, signal);
     },
     checks: async (id) => (find(id), world.checks.results(id)),
-    mesh: async (id) => ({ Proxies: await world.proxyBoard.reports(find(id).id, true), Intentions: [], IntentionsProblem: "" }),
-    preflight: async () => (await world.networks?.preflight()) ?? [],
+    mesh: async (id) => await meshReport(world, find(id).id),
+    preflight: async () => {
+      const consulVersion = world.node().Attributes["consul.version"] ?? "";
+      const found = await Promise.all([world.networks?.preflight() ?? [], meshPreflight({ ...world, consulVersion })]);
+      return found.flat();
+    },
     metadata: async () => metadata.describe(),
     // eslint-disable-next-line require-await -- refusals reject, they do not throw
     changeMetadata: async (changes) => metadata.change(changes),
