@@ -1,6 +1,6 @@
 /** Can the services be made known, found and checked as they are written? nomad.md §1.6. */
 import { type Check, type Job, sameValue, type Service, type TaskGroup } from "#model";
-import { formatDuration } from "#std";
+import { formatDuration, nearest } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, joined, problem, taskPlace } from "./finding.ts";
 
@@ -10,6 +10,8 @@ const ON_UPDATE = ["require_healthy", "ignore_warnings", "ignore"];
 const CHECK_TYPES = ["http", "tcp", "grpc", "script"];
 const NATIVE_CHECK_TYPES = ["http", "tcp"];
 const INITIAL = ["", "passing", "warning", "critical"];
+/** Consul's. */
+const KINDS = ["api-gateway", "connect-proxy", "ingress-gateway", "mesh-gateway", "terminating-gateway"];
 const SECOND_NS = 1e9;
 const NOTES_MAX = 255;
 const METHODS = /^[A-Z]+$/;
@@ -118,6 +120,9 @@ function* checkWords(at: Place, service: Service, task: string, { group }: Look)
     yield problem(at, "TaskName", `task is ${JSON.stringify(TaskName)}, but the service is in task ${JSON.stringify(task)}: leave it out`);
   if (task === "" && TaskName !== "" && !group.Tasks.some((each) => each.Name === TaskName))
     yield problem(at, "TaskName", `task ${JSON.stringify(TaskName)} is not in the group`);
+  if (service.Kind !== "" && !KINDS.includes(service.Kind))
+    yield problem(at, "Kind", `kind is ${JSON.stringify(service.Kind)}, must be one of ${KINDS.join(", ")}${nearKind(service.Kind)}`);
+  if (service.Kind !== "" && service.Provider === "nomad") yield problem(at, "Kind", `kind is for provider "consul"`);
   if (!["", "default"].includes(service.Cluster))
     yield problem(at, "Cluster", `cluster is ${JSON.stringify(service.Cluster)}, and there is one Consul: leave it out`);
   for (const side of ["Passing", "Warning"] as const) {
@@ -217,4 +222,9 @@ function* checkNative(check: Check, say: Say): Iterable<Finding> {
     [check.Expose, "Expose", "expose"],
   ];
   for (const [present, field, what] of refused) if (present) yield say(field, `${what} is for provider "consul"`);
+}
+
+function nearKind(kind: string): string {
+  const near = nearest(kind, KINDS);
+  return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
 }

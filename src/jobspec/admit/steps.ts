@@ -9,6 +9,7 @@ import { checkBatch } from "./check-batch.ts";
 import { checkGroupNames, checkJobNames } from "./check-names.ts";
 import { checkOldDisconnect, checkPolicies } from "./check-policies.ts";
 import { checkCounts, checkOversubscription, checkSizes } from "./check-sizes.ts";
+import { checkNetworks } from "./check-network.ts";
 import { checkTasks } from "./check-tasks.ts";
 import { checkPlacement, implyConstraints, normalizeConstraints } from "./constraints.ts";
 import { checkTemplates } from "./check-templates.ts";
@@ -16,6 +17,7 @@ import { checkVault } from "./check-vault.ts";
 import { checkIdentities } from "./check-identities.ts";
 import { checkServices } from "./check-services.ts";
 import { checkLater } from "./later.ts";
+import { checkMesh } from "./mesh/check-connect.ts";
 import { exposeChecks } from "./mesh/expose.ts";
 import { injectMesh } from "./mesh/inject.ts";
 import { settlePolicies } from "./policies.ts";
@@ -46,6 +48,8 @@ export const ADMISSION_STEPS: readonly Step[] = [
   { name: "check batch jobs", check: checkBatch },
   { name: "check what tasks are and do", check: checkTasks },
   { name: "check ports", check: checkPorts },
+  { name: "check networks", check: checkNetworks },
+  { name: "check the mesh", check: checkMesh },
   { name: "check services", check: checkServices },
   { name: "check templates", check: checkTemplates(checkTemplate) },
   { name: "check vault and secrets", check: checkVault },

@@ -16,7 +16,12 @@ import { type ProxyTaskRequest, proxyTask } from "./proxy-task.ts";
 
 /** Step. */
 export function injectMesh({ job }: Admission): Job {
-  return { ...job, TaskGroups: job.TaskGroups.map((group) => group.Services.reduce((now, _, index) => withService(now, index), group)) };
+  return { ...job, TaskGroups: job.TaskGroups.map(withMesh) };
+}
+
+function withMesh(group: TaskGroup): TaskGroup {
+  const marked = { ...group, Tasks: group.Tasks.map(markNative) };
+  return group.Services.reduce((now, _, index) => withService(now, index), marked);
 }
 
 function withService(group: TaskGroup, index: number): TaskGroup {
@@ -52,6 +57,12 @@ function withService(group: TaskGroup, index: number): TaskGroup {
     user: "",
   });
   return gatewayPorts(service, kind).reduce(withPort, replaced(injected, index, withGatewayProxy(service, kind, isHostNetwork)));
+}
+
+/** A task's own service that speaks for itself. */
+function markNative(task: Task): Task {
+  const native = task.Services.find((service) => service.Connect?.Native === true && service.Provider === "consul");
+  return native === undefined || task.Kind !== "" ? task : { ...task, Kind: `connect-native:${native.Name}` };
 }
 
 function withTask(group: TaskGroup, request: ProxyTaskRequest): TaskGroup {

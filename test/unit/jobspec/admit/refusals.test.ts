@@ -265,13 +265,8 @@ for (const [what, input, said] of MISTAKES) {
 
 const LATER: readonly (readonly [block: string, input: unknown])[] = [
   ['block "multiregion"', job({ Multiregion: {} })],
-  ['service block "connect"', group({ Services: [{ Name: "web", Connect: {} }] })],
-  ['service block "connect"', task({ Services: [{ Name: "web", Connect: {} }] })],
-  ["service kind", group({ Services: [{ Name: "web", Kind: "api-gateway" }] })],
   ['block "volume"', group({ Volumes: { data: { Type: "host" } } })],
   ['block "volume_mount"', task({ VolumeMounts: [{ Volume: "data" }] })],
-  ["network mode", network({ Mode: "bridge" })],
-  ['network block "dns"', network({ DNS: { Servers: ["1.1.1.1"] } })],
   ['block "artifact"', task({ Artifacts: [{ GetterSource: "http://x" }] })],
   ['block "csi_plugin"', task({ CSIPluginConfig: { ID: "x" } })],
   ['block "schedule"', task({ Schedule: {} })],
