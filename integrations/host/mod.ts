@@ -28,3 +28,4 @@ export { hostDnsEndpoint } from "./dns-endpoint.ts";
 export { hostClientStore } from "./client-store.ts";
 export { hostSealingKey } from "./sealing-key.ts";
 export { hostTunnels } from "./tunnels.ts";
+export { ownerLabel } from "./process/label.ts";

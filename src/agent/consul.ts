@@ -6,12 +6,13 @@ import {
   consulCatalog,
   consulConnection,
   consulFingerprint,
+  consulMesh,
   consulServers,
   consulThings,
   consulTokens,
   type ConsulConnection,
 } from "#integrations/consul";
-import type { Catalog, Clock, FingerprintSource, Random, ThingSource, TokenExchange } from "#ports";
+import type { Catalog, Clock, FingerprintSource, Mesh, Random, ThingSource, TokenExchange } from "#ports";
 import type { Config, ConsulConfig, TemplateConfig } from "./config/mod.ts";
 import { agentServices, keepRegistered, type AgentPresence, type ConsulRegistration } from "./consul-registration.ts";
 import type { AgentLog } from "./log.ts";
@@ -25,6 +26,8 @@ export interface AgentConsul {
   readonly tokens: TokenExchange | undefined;
   /** What templates look at. */
   readonly things: ThingSource;
+  /** Who may talk to whom, and where proxies are told what to do. */
+  readonly mesh: Mesh;
   /** host:port of servers' node links (4647), as the catalog says now. */
   readonly servers: () => Promise<readonly string[]>;
   /** Last of all. */
@@ -42,6 +45,7 @@ export function openConsul(consul: ConsulConfig, template: TemplateConfig): Agen
       ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } })
       : undefined,
     things: consulThings({ connection, waitMs: template.blockQueryWaitMs, maxStaleMs: template.maxStaleMs }),
+    mesh: consulMesh({ connection, grpcAddress: consul.grpcAddress, grpcCaFile: consul.grpcCaFile, caFile: consul.tls.caFile }),
     servers: consulServers(connection, consul.serverServiceName),
     close: () => connection.close(),
   };

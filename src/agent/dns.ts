@@ -6,10 +6,9 @@
  * since a resolv.conf has no ports. Where that is taken they are given the machine's nameservers.
  */
 import { ServiceDirectory, startDns, type DnsServer } from "#client";
-import { gatewayOf } from "#integrations/cni";
 import { hostDnsEndpoint } from "#integrations/host";
 import type { Node } from "#model";
-import type { Networks, Random, ServicesChanged } from "#ports";
+import type { Random, ServicesChanged } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { DnsConfig } from "./config/mod.ts";
 import type { AgentLog } from "./log.ts";
@@ -77,21 +76,6 @@ export async function openDns(needs: {
     nameservers: () => [...answered],
     close: async () => {
       await Promise.all(opened.map((each) => each.close()));
-    },
-  };
-}
-
-/**
- * These networks, and with them names: once the bridge stands, the node's DNS answers on it. `subnets`: the bridge's, "10.1.0.0/16"; "" for none.
- */
-export function namesOnBridge(networks: Networks, dns: Pick<AgentDns, "answerAt"> | undefined, subnets: readonly string[]): Networks {
-  if (dns === undefined) return networks;
-  return {
-    ...networks,
-    settle: async () => {
-      const mended = await networks.settle();
-      for (const subnet of subnets) if (subnet !== "") await dns.answerAt(gatewayOf(subnet).address);
-      return mended;
     },
   };
 }

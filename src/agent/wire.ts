@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createApi, type Api, type ListenAddress } from "#api/server";
-import { startClient, CLIENT_DEFAULTS, type Client } from "#client";
+import { startClient, networkFingerprint, CLIENT_DEFAULTS, type Client } from "#client";
 import { openRecordedLog, startCluster, type Cluster } from "#cluster";
 import {
   createHostClock,
@@ -18,18 +18,22 @@ import {
   hostMachine,
   hostProbe,
   hostSealingKey,
+  hostTunnels,
   keptTaskLogs,
   openSnapshotStore,
   openSqliteLog,
+  ownerLabel,
   rawExecDriver,
 } from "#integrations/host";
+import { dockerDriver } from "#integrations/docker";
+import { envoyFingerprint, envoyProxies } from "#integrations/envoy";
 import { createMemoryLink, mockDevices, mockDriver } from "#integrations/memory";
 import type { Clock, Driver, FingerprintSource, Link, NodeServices, Random, TaskSockets, ThingSource } from "#ports";
 import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import { createRenderer, type NodeAddress } from "#template";
-import type { Config } from "./config/mod.ts";
+import { hostNetworksOf, meshMeta, type Config } from "./config/mod.ts";
 import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
 import { type AgentDns, openDns, resolvConfFor } from "./dns.ts";
@@ -37,6 +41,7 @@ import { agentFacts, SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { killPointFrom } from "./kill-point.ts";
 import { openNodeLink, openServedLink, type NodeLink } from "./link.ts";
 import { reporter, type AgentLog } from "./log.ts";
+import { agentNetworks } from "./networks.ts";
 import { releaseParts } from "./release.ts";
 import { openVault, type AgentVault } from "./vault.ts";
 
@@ -78,7 +83,7 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
     // The lock on the data directory first (the log's), then the port, then tasks: a second agent touches nothing.
     const cluster = config.server.enabled ? await openCluster(parts) : undefined;
     if (cluster !== undefined) opened.push(() => cluster.close());
-    const server = cluster === undefined ? undefined : await openServer(parts, cluster);
+    const server = cluster === undefined ? undefined : await openServer(parts, cluster, consul);
     if (server !== undefined) opened.push(() => server.close());
 
     const nodeLink = config.client.enabled && server === undefined ? await openNodeLink({ ...parts, consul }) : undefined;
@@ -155,7 +160,7 @@ async function openCluster({ config, clock, random, log }: Parts): Promise<Clust
   }
 }
 
-function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Promise<RunningServer> {
+function openServer({ config, clock, random, log }: Parts, cluster: Cluster, consul: AgentConsul | undefined): Promise<RunningServer> {
   const { server } = config;
   return startServer({
     cluster,
@@ -175,6 +180,7 @@ function openServer({ config, clock, random, log }: Parts, cluster: Cluster): Pr
       ...(config.vault === null ? {} : { vault: { defaultIdentity: config.vault.defaultIdentity } }),
       templateFunctionsDenied: config.client.template.functionsDenied,
     },
+    ...(consul === undefined ? {} : { mesh: consul.mesh }),
     workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
     garbage: {
       intervalMs: server.jobIntervalMs,
@@ -267,19 +273,27 @@ function openClient(
   const store = hostClientStore(client.stateDirectory);
   // Consul is told whose services these are: a node's first life has its name before it starts.
   const nodeId = store.identity()?.ID ?? random.uuid();
+  const owner = ownerLabel(client.stateDirectory);
+  const searchPath = environment["PATH"];
+  const networks = agentNetworks(config, owner, dns);
+  const proxies = envoyProxies({ searchPath: searchPath ?? "", envoyPath: client.network.envoyPath, clock });
   return startClient({
     link,
     taskSockets,
     probe: hostProbe(),
     ...(dns === undefined ? {} : { servicesChanged: dns.accept }),
-    fingerprintSources: present([consul?.fingerprint, vault?.fingerprint]),
+    fingerprintSources: present([consul?.fingerprint, vault?.fingerprint, networkFingerprint(networks), envoyFingerprint(proxies)]),
     thingSources: present([consul?.things, vault?.things]),
     ...(consul === undefined ? {} : { catalogs: [consul.catalog(nodeId)] }),
     ...(consul?.tokens === undefined ? {} : { tokenExchange: consul.tokens }),
     ...(vault === undefined ? {} : { vaultTokenExchange: vault.tokens }),
     renderer: () => createRenderer({ workerUrl: templateProcess, clock, addresses: hostAddresses }),
     sealingKey: hostSealingKey(client.stateDirectory),
-    drivers: drivers(config, client.stateDirectory),
+    networks,
+    proxies,
+    tunnels: hostTunnels(),
+    ...(consul === undefined ? {} : { mesh: consul.mesh }),
+    drivers: drivers(config, owner, log),
     devices: client.options["device.mock"] === undefined ? [] : [mockDevices(client.options["device.mock"], clock)],
     taskLogs: keptTaskLogs({ stateDirectory: client.stateDirectory, ...(keeper === undefined ? {} : { entry: [keeper] }) }),
     disk: hostDisk(),
@@ -305,7 +319,9 @@ function openClient(
       region: config.region,
       nodePool: client.nodePool,
       nodeClass: client.nodeClass,
-      meta: client.meta,
+      meta: { ...meshMeta(), ...client.meta },
+      hostNetworks: hostNetworksOf(config),
+      nameservers: () => dns?.nameservers() ?? [],
       attributes: {
         "unique.advertise.address": httpAddress.replace(/:\d+$/, ""),
         "drover.version": VERSION.drover,
@@ -348,8 +364,9 @@ function resolvConf(stateDirectory: string, dns: AgentDns | undefined): Readonly
   return { [file]: place };
 }
 
-function drivers(config: Config, stateDirectory: string): readonly Driver[] {
-  const { exec, rawExec } = config.drivers;
+function drivers(config: Config, owner: string, log: AgentLog): readonly Driver[] {
+  const { docker, exec, rawExec } = config.drivers;
+  const { stateDirectory } = config.client;
   const all: readonly Driver[] = [
     rawExecDriver({
       stateDirectory: join(stateDirectory, "raw_exec"),
@@ -358,6 +375,7 @@ function drivers(config: Config, stateDirectory: string): readonly Driver[] {
       deniedEnvironment: rawExec.deniedVariables,
     }),
     execDriver({ stateDirectory: join(stateDirectory, "exec"), ...exec }),
+    ...(docker.enabled ? [dockerDriver({ owner, stateDirectory: join(stateDirectory, "docker"), config: docker, report: reporter(log, "docker") })] : []),
     ...(config.dev ? [mockDriver({ clock: createHostClock() })] : []),
   ];
   const { driversAllowed, driversDenied } = config.client;

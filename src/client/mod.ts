@@ -29,5 +29,6 @@ export type { ClientSettings } from "./settings.ts";
 export type { Report } from "./world.ts";
 export type { KillPoint } from "./step.ts";
 export { clientKillPoints } from "./kill-points.ts";
+export { networkFingerprint } from "./network/fingerprint.ts";
 export { ServiceDirectory } from "./dns/directory.ts";
 export { startDns, type DnsServer, type DnsServerNeeds } from "./dns/server.ts";
