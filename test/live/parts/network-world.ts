@@ -27,7 +27,7 @@ export interface NetworkWorldOptions {
 
 const ALIAS = "drover-test-";
 
-/** What is made last is removed first: start this before what runs in it. */
+/** Removed with the owner, and with it ends everything that runs on its hosts. */
 export async function startNetworkWorld(owner: PartOwner, options: NetworkWorldOptions = {}): Promise<NetworkWorld> {
   await sweepAbandonedBridges();
   const number = Math.floor(Math.random() * 0x10000);
