@@ -14,6 +14,7 @@ export const JOB_TEMPLATES = {
   parameterized: "work that is started with what to do",
   system: "one on every node",
   connect: "two services that talk over the mesh",
+  "connect-short": "the same without the words",
 } as const;
 
 export const jobInit: Command = {
@@ -31,7 +32,8 @@ export const jobInit: Command = {
       for (const [name, about] of Object.entries(JOB_TEMPLATES)) terminal.print(`${name.padEnd(13)} ${about}`);
       return 0;
     }
-    const name = flags.text("template") ?? (flags.flag("connect") ? "connect" : flags.flag("short") ? "short" : "example");
+    const short = flags.flag("short");
+    const name = flags.text("template") ?? (flags.flag("connect") ? (short ? "connect-short" : "connect") : short ? "short" : "example");
     if (!Object.hasOwn(JOB_TEMPLATES, name))
       throw new NamedError(
         "JOB_TEMPLATE_UNKNOWN",
