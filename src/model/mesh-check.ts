@@ -1,7 +1,7 @@
 /** GET /v1/mesh/check: may one service call another, and if not, where does the call end? In the order a call travels. */
 
 export interface MeshStep {
-  /** "source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks" */
+  /** "consul", "source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks" */
   readonly Step: string;
   readonly Standing: "good" | "failed" | "unknown";
   /** One line, for people. */

@@ -12,16 +12,14 @@ export function meshCheckText(check: MeshCheck, colours: Palette): string {
     `  ${marks[step.Standing]} ${step.Step}: ${step.Text}`,
     ...(step.Fix === "" || step.Standing === "good" ? [] : [`      ${colours.grey(`fix: ${step.Fix}`)}`]),
   ]);
-  const names = `${JSON.stringify(check.Source)} ${VERDICTS[check.Verdict]} ${JSON.stringify(check.Destination)}`;
-  const verdict = check.Verdict === "reachable" ? colours.green(names) : check.Verdict === "unreachable" ? colours.red(names) : colours.yellow(names);
+  const [source, destination] = [JSON.stringify(check.Source), JSON.stringify(check.Destination)];
+  const verdict = {
+    reachable: colours.green(`${source} can call ${destination}`),
+    unreachable: colours.red(`${source} cannot call ${destination}`),
+    unknown: colours.yellow(`Whether ${source} can call ${destination} could not be seen to the end`),
+  }[check.Verdict];
   return `${colours.bold(`${check.Source} => ${check.Destination}`)}\n${lines.join("\n")}\n\n${verdict}`;
 }
-
-const VERDICTS: Readonly<Record<MeshCheck["Verdict"], string>> = {
-  reachable: "can call",
-  unreachable: "cannot call",
-  unknown: "may be able to call: not every step could be seen, of",
-};
 
 /** A line for each thing, and how to mend what is not good. */
 export function preflightText(findings: readonly Finding[], colours: Palette): string {

@@ -1,7 +1,7 @@
 /**
  * May one service of the mesh call another? Pure: facts → steps, in the order a call travels:
  *
- *   source runs ─► its proxy is up ─► it knows a way (upstream) ─► the intention allows it ─► destination is there ─► its proxy is up
+ *   Consul answers ─► source runs ─► its proxy is up ─► it knows a way (upstream) ─► the intention allows it ─► destination is there ─► its proxy is up
  *     ─► certificates of both hold ─► the source's proxy sees endpoints ─► the destination's checks pass
  *
  * Every step is said, also after one that failed: a person mends them in one go.
@@ -13,6 +13,7 @@ import type { AllocationFacts, MeshFacts, SideFacts } from "./facts.ts";
 type Finding = Omit<MeshStep, "Step">;
 
 const STEPS: readonly (readonly [step: string, find: (facts: MeshFacts) => Finding])[] = [
+  ["consul", answers],
   ["source", ({ source }) => runs(source)],
   ["source-proxy", ({ source }) => proxyUp(source, "every")],
   ["upstream", knowsWay],
@@ -42,6 +43,17 @@ const unknown = (Text: string, Fix: string): Finding => ({ Standing: "unknown", 
 
 const LOOK = "drover alloc status";
 
+/** Said once, with what is wrong; steps that need it only say that it could not be asked. */
+function answers({ authority }: MeshFacts): Finding {
+  if (!authority.known) {
+    const fix = /consul block/.test(authority.problem) ? "Add consul { } to the servers' configuration." : "Does Consul run, and do the servers reach it?";
+    return unknown(`Consul could not be asked: ${authority.problem}`, fix);
+  }
+  const { provider, trustDomain, roots } = authority.value;
+  if (roots === 0) return failed("Consul's mesh is off: it has no certificate authority", "Write connect { enabled = true } into the configuration of Consul's servers.");
+  return good(`Consul answers; ${provider === "" ? "it" : provider} signs certificates for ${trustDomain}`);
+}
+
 function runs(side: SideFacts): Finding {
   const name = JSON.stringify(side.service);
   const jobs = [...new Set(side.definitions.map((each) => each.jobId))];
@@ -52,7 +64,7 @@ function runs(side: SideFacts): Finding {
     return good(`${name} is registered by somebody else: ${count(instances.length, "instance")}`);
   if (jobs.length === 0) {
     if (!side.registered.known)
-      return unknown(`no job offers ${name}, and the mesh could not be asked: ${side.registered.problem}`, "Is the name right? Is Consul reachable?");
+      return unknown(`no job offers ${name}, and Consul could not be asked whether somebody else does`, "Is the name right, and the namespace (-namespace)?");
     return failed(`nobody offers ${name}`, 'Is the name right, and the namespace (-namespace)? It is the name in service { name = "…" }.');
   }
   const first = jobs[0] as string;
@@ -82,7 +94,7 @@ function proxyUp(side: SideFacts, wanted: "every" | "one"): Finding {
 
 /** Of a service no job of ours offers: all there is to know is in the catalog. */
 function foreignProxy(side: SideFacts): Finding {
-  if (!side.registered.known) return unknown(`its proxy could not be looked up: ${side.registered.problem}`, "Is Consul reachable?");
+  if (!side.registered.known) return unknown("Consul could not be asked for its proxy", "");
   const proxies = side.registered.value?.proxies ?? [];
   if (proxies.length === 0) return failed(`${JSON.stringify(side.service)} has no proxy in the mesh`, "Register it with a sidecar, or behind a terminating gateway.");
   const up = proxies.filter((each) => each.status !== "critical");
@@ -118,7 +130,7 @@ function knowsWay({ source, destination }: MeshFacts): Finding {
 }
 
 function allowed({ intention, source, destination }: MeshFacts): Finding {
-  if (!intention.known) return unknown(`whether an intention allows it could not be asked: ${intention.problem}`, "Is Consul reachable from the servers?");
+  if (!intention.known) return unknown(`Consul could not be asked whether an intention allows it${reasonOf(intention.problem)}`, "");
   const { allowed: may, because, defaultAllow } = intention.value;
   const rule = because === undefined ? `by default (${defaultAllow ? "allow" : "deny"})` : `by intention ${because.source} => ${because.destination} (${because.action})`;
   const only = because?.permissions ?? [];
@@ -167,7 +179,7 @@ function seesEndpoints({ source, destination }: MeshFacts): Finding {
 
 function checksPass({ destination }: MeshFacts): Finding {
   const name = JSON.stringify(destination.service);
-  if (!destination.registered.known) return unknown(`the checks of ${name} could not be looked up: ${destination.registered.problem}`, "Is Consul reachable from the servers?");
+  if (!destination.registered.known) return unknown(`Consul could not be asked for the checks of ${name}${reasonOf(destination.registered.problem)}`, "");
   const service = destination.registered.value;
   if (service === undefined || service.instances.length === 0)
     return failed(`${name} is not registered in Consul`, `Is provider = "consul" in its service block? ${LOOK} says how registering goes.`);
@@ -176,6 +188,9 @@ function checksPass({ destination }: MeshFacts): Finding {
   if (well.length === 0) return failed(`every instance of ${name} is critical: ${bad?.failing[0] ?? "no check passes"}`, `drover service info ${destination.service}; drover alloc checks`);
   return good(`${well.length} of ${count(service.instances.length, "instance")} of ${name} ${well.length === 1 ? "passes its" : "pass their"} checks`);
 }
+
+/** What the first step says of all is not said again. */
+const reasonOf = (problem: string): string => (/consul block/.test(problem) ? "" : `: ${problem}`);
 
 function isReady(report: ProxyReport | undefined): boolean {
   return report !== undefined && report.Standing?.state === "LIVE" && report.Step === "ready";

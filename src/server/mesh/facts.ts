@@ -13,6 +13,8 @@ export interface MeshFacts {
     readonly because: Intention | undefined;
     readonly defaultAllow: boolean;
   }>;
+  /** Who signs the mesh's certificates; that it is known also says that Consul answers. */
+  readonly authority: Known<{ readonly provider: string; readonly trustDomain: string; readonly roots: number }>;
   readonly nowMs: number;
 }
 

@@ -19,14 +19,15 @@ export async function gatherMesh(
 ): Promise<MeshFacts> {
   const { mesh, clock } = context;
   const side = (service: string) => gatherSide(context, servicesOf, service, asked.namespace);
-  const [source, destination, intention] = await Promise.all([
+  const [source, destination, authority, intention] = await Promise.all([
     side(asked.source),
     side(asked.destination),
+    mesh === undefined ? ({ known: false, problem: NO_MESH } as const) : known(clock, () => mesh.authority()),
     mesh === undefined
       ? ({ known: false, problem: NO_MESH } as const)
       : known(clock, () => mesh.mayConnect(asked.source, asked.destination)),
   ]);
-  return { source, destination, intention, nowMs: clock.nowMs() };
+  return { source, destination, intention, authority, nowMs: clock.nowMs() };
 }
 
 async function gatherSide(

@@ -14,6 +14,8 @@ export function createMask(known: { readonly port: number; readonly directory: s
       .filter((line) => !/^ +\S+: Allocation "[0-9a-f-]+" status changed: /.test(line))
       // How far a deployment is each time somebody looks is chance too.
       .filter((line) => !/^ +\S+: (Group "[^"]*": \d|Deployment status ")/.test(line))
+      // What a machine lacks for networks and the mesh is the machine's.
+      .filter((line) => !/^Mesh +=/.test(line))
       .map((line) => maskLine(line, idToken))
       .join("\n")
       .replaceAll(String(known.port), "#####")

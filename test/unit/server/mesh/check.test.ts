@@ -96,6 +96,7 @@ function well(): MeshFacts {
     source: side("web", sidecar({ Upstreams: [upstream("api")] }), [allocation("aaaaaaaa-1", report("web", { Standing: seen }))]),
     destination: side("api", sidecar({}), [allocation("bbbbbbbb-1", report("api")), allocation("cccccccc-1", report("api"))]),
     intention: { known: true, value: { allowed: true, because: undefined, defaultAllow: true } },
+    authority: { known: true, value: { provider: "consul", trustDomain: DOMAIN, roots: 1 } },
     nowMs: NOW_MS,
   };
 }
@@ -114,7 +115,7 @@ test("two services with proxies that are up, an upstream and no rule against it:
   assert.equal(check.Verdict, "reachable");
   assert.deepEqual(
     check.Steps.map((each) => each.Step),
-    ["source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks"],
+    ["consul", "source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks"],
   );
   assert.ok(check.Steps.every((each) => each.Standing === "good" && each.Fix === "" && each.Text !== ""));
   assert.equal(textOf(check, "upstream")?.Text, '"api" is its upstream at 127.0.0.1:8080');
@@ -134,6 +135,18 @@ test("what cannot be asked is unknown, not failed", () => {
   const check = checkMesh(facts, "default");
   assert.deepEqual([check.Verdict, textOf(check, "intention")?.Standing], ["unknown", "unknown"]);
   assert.match(textOf(check, "intention")?.Text ?? "", /connection refused/);
+});
+
+test("a Consul without a certificate authority, and servers without Consul, are said first and once", () => {
+  const authority = { known: true as const, value: { provider: "", trustDomain: "", roots: 0 } };
+  assert.deepEqual(fault({ ...well(), authority }).slice(0, 2), ["consul", "Consul's mesh is off: it has no certificate authority"]);
+  const none = { known: false as const, problem: "the servers know no Consul: their configuration has no consul block" };
+  const nobody = (name: string): SideFacts => ({ service: name, definitions: [], allocations: [], registered: none });
+  const facts = { source: nobody("web"), destination: nobody("api"), intention: none, authority: none, nowMs: NOW_MS };
+  const check = checkMesh(facts, "default");
+  assert.equal(check.Verdict, "unknown");
+  assert.equal(check.Steps.filter((each) => each.Text.includes("no consul block")).length, 1);
+  assert.equal(check.Steps[0]?.Fix, "Add consul { } to the servers' configuration.");
 });
 
 test("a service without connect, without upstream, without a running allocation, without any job: each is said with its job", () => {

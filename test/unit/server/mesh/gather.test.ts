@@ -48,6 +48,7 @@ test("both services are looked up in the jobs of the namespace, in groups and ta
       return { Proxies: [report("other"), report(node === "n1" ? "web" : "api")] } as unknown as AllocationMesh;
     });
   const mesh = {
+    authority: async () => ({ provider: "consul", trustDomain: "d.consul", roots: 1 }),
     mayConnect: async (source: string, destination: string) => ({ allowed: source === "web" && destination === "api", because: undefined, defaultAllow: true }),
     service: async (name: string) => (name === "web" ? undefined : ({ name } as never)),
   };
@@ -56,6 +57,7 @@ test("both services are looked up in the jobs of the namespace, in groups and ta
   assert.deepEqual([facts.source.definitions.map((each) => each.jobId), facts.destination.definitions.map((each) => each.jobId)], [["one"], ["two"]]);
   assert.deepEqual(facts.source.allocations, [{ id: "a1", clientStatus: "running", proxy: { known: true, value: report("web") } }]);
   assert.deepEqual(facts.source.registered, { known: true, value: undefined });
+  assert.deepEqual(facts.authority, { known: true, value: { provider: "consul", trustDomain: "d.consul", roots: 1 } });
   assert.deepEqual(facts.intention, { known: true, value: { allowed: true, because: undefined, defaultAllow: true } });
 });
 
@@ -70,8 +72,9 @@ test("a node that is gone, one that never answers, and a server without Consul a
   );
   assert.deepEqual(gone.source.allocations[0]?.proxy, { known: false, problem: "No path to node" });
   assert.ok(!gone.intention.known && /no consul block/.test(gone.intention.problem));
+  const never = () => new Promise<never>(() => undefined);
   const silent = await gatherMesh(
-    contextOf(jobs, [allocation("a1", "one", "n1")], { mayConnect: () => new Promise(() => undefined), service: () => new Promise(() => undefined) }, true),
+    contextOf(jobs, [allocation("a1", "one", "n1")], { mayConnect: never, service: never, authority: never }, true),
     () => answering(() => new Promise(() => undefined)),
     { source: "web", destination: "api", namespace: "default" },
   );
