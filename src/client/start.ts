@@ -21,7 +21,6 @@ import { Surroundings } from "./node/surroundings.ts";
 import { consulTakes } from "./mesh/consul-takes.ts";
 import { MeshBoard } from "./mesh/board.ts";
 import { Networked } from "./network/book.ts";
-import { networkFingerprint } from "./network/fingerprint.ts";
 import { nativeCatalog } from "./registration/native-catalog.ts";
 import { CatalogRegistrar } from "./registration/registrar.ts";
 import { nodeServices } from "./services/node-services.ts";
@@ -38,7 +37,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const devices = needs.devices ?? [];
   const metadata = new Metadata(store, settings.meta);
   const surroundings: Surroundings = new Surroundings({
-    sources: [...(needs.fingerprintSources ?? []), ...(needs.networks === undefined ? [] : [networkFingerprint(needs.networks)])],
+    sources: needs.fingerprintSources ?? [],
     clock,
     intervalMs: settings.fingerprintIntervalMs,
   });

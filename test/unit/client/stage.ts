@@ -25,6 +25,7 @@ import type {
   Driver,
   ExecSession,
   FileInformation,
+  FingerprintSource,
   Link,
   LinkConnection,
   Machine,
@@ -110,6 +111,7 @@ export interface Surroundings {
   readonly thingSources?: readonly ThingSource[];
   readonly renderer?: () => Renderer;
   readonly networks?: Networks;
+  readonly fingerprintSources?: readonly FingerprintSource[];
   /** Of the driver: its tasks join only what this holds. */
   readonly networkHolder?: NetworkHolder;
   /** The driver's tasks cannot join any. */
@@ -195,7 +197,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
     server,
     reports,
     agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
-      const { vaultTokenExchange, thingSources = [], renderer, networks, networkHolder, alone = false } = more;
+      const { vaultTokenExchange, thingSources = [], renderer, networks, networkHolder, alone = false, fingerprintSources = [] } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -220,6 +222,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
         ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
         ...(vaultTokenExchange === undefined ? {} : { vaultTokenExchange: guard(vaultTokenExchange) }),
         thingSources: thingSources.map(guard),
+        fingerprintSources: fingerprintSources.map(guard),
         ...(renderer === undefined ? {} : { renderer: () => guard(renderer()) }),
         sealingKey: SEALING_KEY,
         catalogs: catalogs.map(guard),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Value } from "typebox/value";
-import { clientKillPoints } from "#client";
+import { clientKillPoints, networkFingerprint } from "#client";
 import { memoryNetworks, type MemoryNetworks } from "#integrations/memory";
 import type { Allocation, AllocationId } from "#model";
 import type { NetworkHold, NetworkHolder } from "#ports";
@@ -317,7 +317,7 @@ describe("after the agent was away", () => {
 test("the node says which networks it has", async () => {
   const stage = createStage();
   const networks: MemoryNetworks = memoryNetworks({ networks: ["storage"], attributes: { "plugins.cni.version.bridge": "1.1.1" } });
-  const { client } = await stage.agent({ networks });
+  const { client } = await stage.agent({ networks, fingerprintSources: [networkFingerprint(networks)] });
   assert.deepEqual(client.node().NodeResources.Networks.map((each) => each.Mode), ["bridge", "cni/storage"]);
   assert.equal(client.node().Attributes["plugins.cni.version.bridge"], "1.1.1");
 });
