@@ -62,7 +62,7 @@ export class Surroundings {
       Object.assign(links, said.links);
       networks.push(...(said.networks ?? []));
     }
-    return { attributes, links, networks };
+    return { attributes, links, ...(networks.length === 0 ? {} : { networks }) };
   }
 
   close(): void {
