@@ -20,6 +20,7 @@ export interface BridgeSettings {
   readonly subnet: string;
   /** "": none. */
   readonly subnetIPv6: string;
+  /** Also for allocations without ports of the machine; those with one always reach themselves by it. */
   readonly hairpin: boolean;
   /** 0: the kernel's. */
   readonly mtu: number;

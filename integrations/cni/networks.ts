@@ -13,14 +13,18 @@ import { setUp } from "./set-up.ts";
 import { settle } from "./settle.ts";
 import { everyLease } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
-import { turnsByName } from "./turns.ts";
+import { lanes, turnsByName } from "./turns.ts";
 import { findWhole } from "./whole.ts";
+
+/** More of them only wait for each other's packet rules: measured. */
+const AT_ONCE = 4;
 
 export function cniNetworks(options: CniNetworksOptions): Networks {
   assert.match(options.owner, /^[0-9a-f]{8}$/);
   const place = placeOf(options);
   const records = recordsIn(networksDirectory(options));
   const turns = turnsByName();
+  const busy = lanes(AT_ONCE);
   const versions = pluginVersions();
   const named = (id: AllocationId): AllocationId => {
     assert.match(id, /^[A-Za-z0-9][A-Za-z0-9-]*$/, "the id of an allocation is part of names and paths");
@@ -44,7 +48,7 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
         supported();
         if (first !== undefined) {
           await first;
-          return setUp(place, records, request, signal);
+          return busy.enter(() => setUp(place, records, request, signal));
         }
         const begun = setUp(place, records, request, signal);
         first = begun.then(
@@ -55,7 +59,7 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
       });
     },
     find: (id) => findWhole(place, records, named(id)),
-    tearDown: (id) => turns.take(named(id), () => tearDown(place, records, id)),
+    tearDown: (id) => turns.take(named(id), () => busy.enter(() => tearDown(place, records, id))),
     async list() {
       const rules = [await place.four.read(), await place.six.read()];
       const labels = new Set([...place.ip.namespaces(), ...everyLease(place).map((lease) => lease.container), ...rules.flatMap((one) => (one === undefined ? [] : [...labelsIn(one)]))]);

@@ -9,7 +9,7 @@ import type { AllocationId, DnsConfig } from "#model";
 import type { AllocationNetwork, NetworkRequest } from "#ports";
 import { NamedError } from "#std";
 import { addChain, type ChainCall } from "./chain.ts";
-import { type NetworkConf, subnetHolds } from "./conflist.ts";
+import { bridgeConf, type NetworkConf, subnetHolds } from "./conflist.ts";
 import { dnsOf, hostsText, readResolvConf, resolvConfText } from "./host-files.ts";
 import { identityOf } from "./ip.ts";
 import { labelOf, masqueradeChainOf, namespacePath, readLabel } from "./label.ts";
@@ -61,15 +61,16 @@ function recordOf(place: Place, request: NetworkRequest): NetworkRecord {
     dns: request.dns,
     arguments: request.arguments,
     redirect: request.redirect,
-    conf: confOf(place, request.mode),
+    conf: confOf(place, request),
     answer: null,
     connection: null,
   };
 }
 
-function confOf(place: Place, mode: string): NetworkConf | null {
+function confOf(place: Place, { mode, ports }: NetworkRequest): NetworkConf | null {
   if (mode === "none") return null;
-  if (mode === "bridge") return place.bridge;
+  // Who has a port of the machine also reaches it by the machine's address: its packets go out where they came in.
+  if (mode === "bridge") return ports.length === 0 ? place.bridge : bridgeConf({ ...place.options.bridge, hairpin: true });
   const name = mode.startsWith("cni/") ? mode.slice("cni/".length) : "";
   const conf = name === "" ? undefined : place.network(name);
   if (conf !== undefined) return conf;
