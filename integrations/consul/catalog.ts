@@ -4,7 +4,7 @@ import type { Catalog, CheckStanding, OwnedService } from "#ports";
 import { NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
-import { ALTERED, digestOf, OWNER_META, registrationOf, serviceOfSidecar, sidecarId, type ConsulService } from "./registration.ts";
+import { ALTERED, digestOf, OWNER_META, registrationsOf, serviceOfSidecar, sidecarId, type ConsulRegistration, type ConsulService } from "./registration.ts";
 
 export interface ConsulCatalogOptions {
   readonly connection: ConsulConnection;
@@ -35,6 +35,16 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
     } catch (thrown) {
       if (!(thrown instanceof ConsulProblem && thrown.status === 404))
         throw catalogError(thrown, `deregister service "${id}"`, 'service_prefix "" { policy = "write" }');
+    }
+  };
+
+  const put = async (body: ConsulRegistration, token: string): Promise<void> => {
+    // Consul keeps the status of a check that was there before.
+    const query = { "replace-existing-checks": "true" };
+    try {
+      await connection.direct("PUT", "/agent/service/register", { query, body, token });
+    } catch (thrown) {
+      throw catalogError(thrown, `register service "${body.Name}"`, writeRule(body.Name));
     }
   };
 
@@ -78,28 +88,20 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
     owned,
 
     async register(instance, token) {
-      const body = registrationOf(instance, owner);
-      // Consul keeps the status of a check that was there before.
-      const query = { "replace-existing-checks": "true" };
-      try {
-        await connection.direct("PUT", "/agent/service/register", { query, body, token });
-      } catch (thrown) {
-        throw catalogError(thrown, `register service "${instance.Name}"`, writeRule(instance.Name));
-      }
+      const { service, sidecar } = registrationsOf(instance, owner);
+      await put(service, token);
       known?.add(instance.ID);
-      if (instance.Mesh?.kind === "sidecar") besides.add(instance.ID);
-      // Consul keeps the sidecar of a service that is registered again without one.
-      else if (besides.has(instance.ID)) {
-        await remove(sidecarId(instance.ID), token);
-        besides.delete(instance.ID);
-      }
+      if (sidecar !== undefined) {
+        besides.add(instance.ID);
+        await put(sidecar, token);
+        // Consul keeps the sidecar of a service that is registered again without one.
+      } else if (besides.delete(instance.ID)) await remove(sidecarId(instance.ID), token);
     },
 
     async deregister(id, token) {
-      const beside = known === undefined || besides.has(id);
+      // Nobody is led to a proxy whose service is gone.
+      if (known === undefined || besides.has(id)) await remove(sidecarId(id), token);
       await remove(id, token);
-      // It goes with its service, but not where that was gone already.
-      if (beside) await remove(sidecarId(id), token);
       known?.delete(id);
       besides.delete(id);
     },

@@ -1,39 +1,18 @@
 /**
  * A service's place in the mesh in Consul's words, and what of it is compared with what stands there. Pure. nomad.md §1.7.
  *
- * A sidecar goes in the same request as its service (Connect.SidecarService): both stand or neither, and Consul takes it away with its service.
+ * A sidecar is registered by itself, after its service. In one request with it (Connect.SidecarService) Consul 1.21 adds checks of its own to
+ * it whenever its agent is started again, and they are critical at first: everybody in the mesh would lose sight of it.
  */
 import type { MeshRegistration, ProxyRegistration, SidecarRegistration, UpstreamRegistration } from "#ports";
 import type { ConsulCheck } from "./registration.ts";
 
 type Words = Readonly<Record<string, unknown>>;
 
-/** `Connect.SidecarService` of a registration. */
-export interface ConsulSidecar {
-  readonly Name: string;
-  readonly Tags: readonly string[];
-  readonly Meta: Readonly<Record<string, string>>;
-  readonly Address: string;
-  readonly Port: number;
-  readonly Proxy: Words;
-  readonly Checks: readonly ConsulCheck[];
-}
-
 /** What the registration of the service itself says of it: Connect, or (gateways, which are proxies themselves) Proxy. */
-export function meshWords(
-  mesh: MeshRegistration | undefined,
-  sidecar: (registration: SidecarRegistration) => ConsulSidecar,
-): { readonly Connect?: { readonly Native?: true; readonly SidecarService?: ConsulSidecar }; readonly Proxy?: Words } {
-  switch (mesh?.kind) {
-    case "native":
-      return { Connect: { Native: true } };
-    case "sidecar":
-      return { Connect: { SidecarService: sidecar(mesh.sidecar) } };
-    case "gateway":
-      return { Proxy: proxyWords(mesh.proxy) };
-    default:
-      return {};
-  }
+export function meshWords(mesh: MeshRegistration | undefined): { readonly Connect?: { readonly Native: true }; readonly Proxy?: Words } {
+  if (mesh?.kind === "native") return { Connect: { Native: true } };
+  return mesh?.kind === "gateway" ? { Proxy: proxyWords(mesh.proxy) } : {};
 }
 
 export function proxyWords(proxy: ProxyRegistration): Words {

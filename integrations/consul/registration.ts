@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { catalogDigest, type CheckInstance, type ServiceInstance, type SidecarRegistration } from "#ports";
 import { formatDuration } from "#std";
-import { aliasCheck, comparedProxy, meshWords, proxyWords, type ConsulSidecar } from "./proxy-words.ts";
+import { aliasCheck, comparedProxy, meshWords, proxyWords } from "./proxy-words.ts";
 
 export const OWNER_META = "drover-owner";
 const REGISTRATION_META = "drover-registration";
@@ -26,8 +26,8 @@ export interface ConsulRegistration {
   readonly Weights: ServiceInstance["Weights"];
   readonly EnableTagOverride: boolean;
   readonly Checks: readonly ConsulCheck[];
-  readonly Connect?: { readonly Native?: true; readonly SidecarService?: ConsulSidecar };
-  /** Of gateways. */
+  readonly Connect?: { readonly Native: true };
+  /** Of sidecars and gateways. */
   readonly Proxy?: Readonly<Record<string, unknown>>;
 }
 
@@ -55,7 +55,7 @@ export interface ConsulStanding {
   readonly sidecar?: { readonly service: ConsulService; readonly checkIds: readonly string[] } | undefined;
 }
 
-/** Consul calls it so, and lets nobody call it otherwise. */
+/** As Consul itself calls one that is registered in one request with its service. */
 export const sidecarId = (serviceId: string): string => `${serviceId}${SIDECAR_SUFFIX}`;
 /** Whose sidecar is called so; undefined: nobody's. */
 export function serviceOfSidecar(id: string): string | undefined {
@@ -63,40 +63,57 @@ export function serviceOfSidecar(id: string): string | undefined {
 }
 const SIDECAR_SUFFIX = "-sidecar-proxy";
 
-export function registrationOf(instance: ServiceInstance, owner: string): ConsulRegistration {
+/** The service, and its sidecar if it has one: in this order, so that no proxy stands without what it leads to. */
+export function registrationsOf(
+  instance: ServiceInstance,
+  owner: string,
+): { readonly service: ConsulRegistration; readonly sidecar?: ConsulRegistration } {
   const { ID, Name, Kind, Tags, Address, Port, TaggedAddresses, Weights, EnableTagOverride } = instance;
-  const Checks = instance.Checks.map(checkOf);
-  const meta = (own: Readonly<Record<string, string>>) => ({ ...own, [SOURCE_META]: "nomad", [OWNER_META]: owner });
-  const plain = {
+  const service = {
     ID,
     Name,
     ...(Kind === "" ? {} : { Kind }),
     Tags,
-    Meta: meta(instance.Meta),
+    Meta: { ...instance.Meta, [SOURCE_META]: "nomad", [OWNER_META]: owner },
     Address,
     Port,
     TaggedAddresses,
     Weights,
     EnableTagOverride,
-    Checks,
-    ...meshWords(instance.Mesh, (sidecar) => sidecarWords(sidecar, meta(sidecar.Meta))),
+    Checks: instance.Checks.map(checkOf),
+    ...meshWords(instance.Mesh),
   };
-  const sidecar = plain.Connect?.SidecarService;
-  const idsOf = (checks: readonly ConsulCheck[]) => checks.map((each) => each.CheckID);
-  const told = said({
-    service: { ...plain, Service: Name },
-    checkIds: idsOf(Checks),
-    sidecar:
-      sidecar === undefined
-        ? undefined
-        : { service: { ...sidecar, ID: sidecarId(ID), Service: sidecar.Name, Kind: "connect-proxy" }, checkIds: idsOf(sidecar.Checks) },
-  });
-  return { ...plain, Meta: { ...plain.Meta, [REGISTRATION_META]: `${catalogDigest(instance)}.${told}` } };
+  const sidecar = instance.Mesh?.kind === "sidecar" ? sidecarRegistration(instance.Mesh.sidecar, owner) : undefined;
+  const told = said({ ...standingAs(service), sidecar: sidecar === undefined ? undefined : standingAs(sidecar) });
+  const signed = { ...service, Meta: { ...service.Meta, [REGISTRATION_META]: `${catalogDigest(instance)}.${told}` } };
+  return sidecar === undefined ? { service: signed } : { service: signed, sidecar };
 }
 
-function sidecarWords(sidecar: SidecarRegistration, Meta: Readonly<Record<string, string>>): ConsulSidecar {
-  const { Name, Tags, Address, Port, Proxy, Checks } = sidecar;
-  return { Name, Tags, Meta, Address, Port, Proxy: proxyWords(Proxy), Checks: [...Checks.map(checkOf), aliasCheck(sidecar)] };
+function sidecarRegistration(sidecar: SidecarRegistration, owner: string): ConsulRegistration {
+  const { ID, Name, Tags, Address, Port } = sidecar;
+  return {
+    ID,
+    Name,
+    Kind: "connect-proxy",
+    Tags,
+    // Whoever looks at the service looks at what is registered of it; its own words are no other's.
+    Meta: { ...withoutRegistration(sidecar.Meta), [SOURCE_META]: "nomad", [OWNER_META]: owner },
+    Address,
+    Port,
+    TaggedAddresses: {},
+    Weights: { Passing: 1, Warning: 1 },
+    EnableTagOverride: false,
+    Checks: [...sidecar.Checks.map(checkOf), aliasCheck(sidecar)],
+    Proxy: proxyWords(sidecar.Proxy),
+  };
+}
+
+function withoutRegistration({ [REGISTRATION_META]: _own, ...meta }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return meta;
+}
+
+function standingAs({ Name, Checks, ...words }: ConsulRegistration): { readonly service: ConsulService; readonly checkIds: readonly string[] } {
+  return { service: { ...words, Service: Name }, checkIds: Checks.map((each) => each.CheckID) };
 }
 
 /** What was registered, as `OwnedService.digest`; "altered" when something there was changed since, or a check or the sidecar is missing. */
@@ -113,7 +130,7 @@ function said({ service, checkIds, sidecar }: ConsulStanding): string {
 }
 
 function plainly(service: ConsulService, checkIds: readonly string[]): readonly unknown[] {
-  const { [REGISTRATION_META]: _own, ...meta } = service.Meta ?? {};
+  const meta = withoutRegistration(service.Meta ?? {});
   const EnableTagOverride = service.EnableTagOverride ?? false;
   return [
     service.ID,

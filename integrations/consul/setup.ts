@@ -131,9 +131,8 @@ service_prefix "" {
   policy = "write"
 }
 
-# Only where agents are servers: what gateways of jobs serve is written, and who signs in the mesh is read.
-mesh     = "write"
-operator = "read"
+# Only where agents are servers: what gateways of jobs serve is written.
+mesh = "write"
 `;
 
 /** consul { … } of every agent's configuration, to reach Consul the way it was reached here. */

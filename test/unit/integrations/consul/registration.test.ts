@@ -3,12 +3,14 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { CheckInstance } from "#ports";
 import { catalogDigest } from "#ports";
-import { checkOf, digestOf, registrationOf, type ConsulService } from "../../../../integrations/consul/registration.ts";
+import { checkOf, digestOf, registrationsOf, type ConsulService } from "../../../../integrations/consul/registration.ts";
 import { aCheckInstance, aServiceInstance } from "../../../conformance/catalog.ts";
 
+const registrationOf = (...request: Parameters<typeof registrationsOf>) => registrationsOf(...request).service;
+
 /** As Consul shows what it was told. */
-function shown({ Name, Connect, ...rest }: ReturnType<typeof registrationOf>): ConsulService {
-  return { ...rest, Service: Name, ...(Connect?.Native === true ? { Connect: { Native: true } } : {}) };
+function shown({ Name, ...rest }: ReturnType<typeof registrationOf>): ConsulService {
+  return { ...rest, Service: Name };
 }
 
 const idsOf = (registration: ReturnType<typeof registrationOf>) => registration.Checks.map((each) => each.CheckID);
