@@ -73,13 +73,16 @@ describe("a connection to Consul", () => {
         [
           ["PUT", "the-workloads", "Basic dXNlcjpwYXNz"],
           ["PUT", "the-workloads", "Basic dXNlcjpwYXNz"],
+          ["PUT", "the-workloads", "Basic dXNlcjpwYXNz"],
           ["GET", "the-agents-own", "Basic dXNlcjpwYXNz"],
           ["GET", "the-agents-own", "Basic dXNlcjpwYXNz"],
         ],
       );
       assert.equal(seen[0]?.url, "/v1/agent/service/register?replace-existing-checks=true");
       assert.equal(Number(seen[0]?.headers["content-length"]), Buffer.byteLength(seen[0]?.body ?? ""));
-      assert.equal(seen[1]?.url, "/v1/agent/service/deregister/_nomad-x%20y");
+      // It has not looked: the service may have a sidecar.
+      assert.equal(seen[1]?.url, "/v1/agent/service/deregister/_nomad-x%20y-sidecar-proxy");
+      assert.equal(seen[2]?.url, "/v1/agent/service/deregister/_nomad-x%20y");
       assert.ok(seen.every((each) => !/the-workloads|the-agents-own/.test(each.url)));
     });
   }
