@@ -5,7 +5,7 @@
 import { request } from "node:http";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../real-agent.ts";
+import { controlGroupsOf, run } from "../real-agent.ts";
 import type { Asker } from "./asker.ts";
 import type { IsolatedHost } from "./isolated-host.ts";
 
@@ -16,6 +16,8 @@ export interface HostStateOptions {
   readonly words?: readonly string[];
   /** Asked for services, checks, sessions, tokens and config entries, with a token that may see all. */
   readonly consul?: Asker;
+  /** Of the agent that runs there: of the machine's control groups, those of its drivers count. Without it: those that mention `words`. */
+  readonly dataDirectory?: string;
   /** Docker's socket: containers, volumes and networks are asked for. */
   readonly docker?: string;
 }
@@ -49,7 +51,7 @@ export async function hostState(options: HostStateOptions = {}): Promise<HostSta
     "CNI file": leases.filter((file) => !/\/(lock|last_reserved_ip\.\d+)$/.test(file)).filter(counts),
     mount: mounts.map((line) => line.split(" ").slice(0, 3).join(" ")).filter(counts),
     process: await processes(options.host, counts),
-    cgroup: groups().filter(counts),
+    cgroup: options.dataDirectory === undefined ? groups().filter(counts) : controlGroupsOf(options.dataDirectory),
     ...(options.consul !== undefined && (await consulState(options.consul))),
     ...(options.docker !== undefined && (await dockerState(options.docker))),
   };

@@ -1,5 +1,5 @@
 /**
- * A host of the test's own on this machine: its own network (interfaces, routes, firewall, ports), mounts (/run/netns, /var/lib/cni, /sys) and
+ * A host of the test's own on this machine: its own network (interfaces, routes, firewall, ports), mounts (/run/netns, /run/cni, /var/lib/cni, /sys) and
  * name; processes and files are the machine's. What runs in it may make the bridge "nomad" and write firewall rules without anybody else
  * seeing them, and all of it is gone with its last process. Needs root.
  */
@@ -48,8 +48,9 @@ mount -t sysfs sysfs /sys
 mount --rbind "$cgroups" /sys/fs/cgroup
 umount -l "$cgroups"
 rmdir "$cgroups"
-mkdir -p /run/netns /var/lib/cni
+mkdir -p /run/netns /run/cni /var/lib/cni
 mount -t tmpfs -o mode=755 tmpfs /run/netns
+mount -t tmpfs -o mode=700 tmpfs /run/cni
 mount -t tmpfs -o mode=700 tmpfs /var/lib/cni
 ip link set lo up
 echo "$FORWARDING" >/proc/sys/net/ipv4/ip_forward
