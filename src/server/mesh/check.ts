@@ -59,6 +59,9 @@ function runs(side: SideFacts): Finding {
   const jobs = [...new Set(side.definitions.map((each) => each.jobId))];
   const running = side.allocations.filter((each) => each.clientStatus === "running");
   if (running.length > 0) return good(`${name} runs: ${count(running.length, "allocation")} of job ${quoted(jobs)}`);
+  const [coming] = side.allocations;
+  if (coming !== undefined)
+    return failed(`${name} does not run yet: allocation ${short(coming.id)} of job ${quoted(jobs)} is ${coming.clientStatus}`, `${LOOK} ${short(coming.id)} says what it waits for`);
   const instances = side.registered.known ? (side.registered.value?.instances ?? []) : [];
   if (jobs.length === 0 && instances.length > 0)
     return good(`${name} is registered by somebody else: ${count(instances.length, "instance")}`);

@@ -165,6 +165,12 @@ test("a service without connect, without upstream, without a running allocation,
     "drover job start job-api",
   ]);
 
+  const pending = { ...facts.destination, allocations: facts.destination.allocations.map((each) => ({ ...each, clientStatus: "pending" })) };
+  assert.equal(
+    textOf(checkMesh({ ...facts, destination: pending }, "default"), "destination")?.Text,
+    '"api" does not run yet: allocation bbbbbbbb of job "job-api" is pending',
+  );
+
   const nobody: SideFacts = { service: "api", definitions: [], allocations: [], registered: { known: true, value: undefined } };
   assert.equal(textOf(checkMesh({ ...facts, destination: nobody }, "default"), "destination")?.Text, 'nobody offers "api"');
 });
