@@ -3,18 +3,20 @@ import { readdirSync, statSync } from "node:fs";
 import type { NetworkDescription } from "#ports";
 import { findProgram, run } from "./command.ts";
 import { readConfigDirectory } from "./config-directory.ts";
-import { gatewayOf, pluginsOf } from "./conflist.ts";
+import { gatewayOf, type NetworkConf } from "./conflist.ts";
 import type { Place } from "./place.ts";
+import { lackingPlugins } from "./plugin.ts";
 
 export async function describe(place: Place, versions: PluginVersions): Promise<NetworkDescription> {
   const { bridge, cniPaths, configDirectory } = place.options;
   const configured = [...readConfigDirectory(configDirectory).networks.values()];
-  const has = (plugins: readonly string[]): boolean => plugins.every((plugin) => findProgram(plugin, cniPaths) !== undefined);
+  const possible = process.platform === "linux" && process.getuid?.() === 0;
+  const can = (conf: NetworkConf): boolean => possible && lackingPlugins(place, conf).length === 0;
   const found = await versions.all(cniPaths, place.searchPath);
   return {
     networks: [
-      ...(process.getuid?.() === 0 && has(pluginsOf(place.bridge)) ? [{ Mode: "bridge", Device: bridge.name, CIDR: "", IP: gatewayOf(bridge.subnet).address, MBits: 0 }] : []),
-      ...configured.filter((conf) => has(pluginsOf(conf))).map((conf) => ({ Mode: `cni/${conf.name}`, Device: "", CIDR: "", IP: "", MBits: 0 })),
+      ...(can(place.bridge) ? [{ Mode: "bridge", Device: bridge.name, CIDR: "", IP: gatewayOf(bridge.subnet).address, MBits: 0 }] : []),
+      ...configured.filter(can).map((conf) => ({ Mode: `cni/${conf.name}`, Device: "", CIDR: "", IP: "", MBits: 0 })),
     ],
     attributes: {
       ...Object.fromEntries([...found].map(([plugin, version]) => [`plugins.cni.version.${plugin}`, version])),

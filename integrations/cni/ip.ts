@@ -29,6 +29,8 @@ export interface Ip {
   gateway(label: string): Promise<string>;
   /** Of a bridge of the host: the indexes of what is plugged into it; undefined: there is no such bridge. */
   plugged(bridge: string): Promise<ReadonlySet<number> | undefined>;
+  /** Puts the machine's end of a pair into a bridge. false: there is no such end. */
+  plug(index: number, bridge: string): Promise<boolean>;
   hostRoutes(): Promise<readonly { readonly dst: string; readonly dev: string }[]>;
   run(words: readonly string[]): Promise<Ran>;
 }
@@ -96,6 +98,14 @@ export function ipOf(searchPath: string): Ip {
     plugged: async (bridge) => {
       const found = await links(["-j", "link", "show", "master", bridge]);
       return found === undefined ? undefined : new Set(found.map((link) => link.ifindex));
+    },
+    plug: async (index, bridge) => {
+      const end = (await links(["-j", "link", "show"]))?.find((link) => link.ifindex === index)?.ifname;
+      if (end === undefined) return false;
+      const plugged = await ip(["link", "set", end, "master", bridge]);
+      // Whoever has a port of the machine reaches it by the machine's address.
+      await ip(["link", "set", end, "type", "bridge_slave", "hairpin", "on"]);
+      return plugged.exitCode === 0 && (await ip(["link", "set", end, "up"])).exitCode === 0;
     },
     hostRoutes: async () => {
       const ran = await ip(["-4", "-j", "route", "show"]);

@@ -1,6 +1,8 @@
 /** Runs one CNI plugin: its environment, its answer, its error in its own words. */
 import { NamedError } from "#std";
 import { findProgram, run } from "./command.ts";
+import { type NetworkConf, pluginsOf } from "./conflist.ts";
+import type { Place } from "./place.ts";
 
 export interface PluginCall {
   readonly verb: "ADD" | "DEL";
@@ -17,14 +19,20 @@ export interface PluginPlaces {
   readonly searchPath: string;
 }
 
+export function lackingPlugins(place: Place, conf: NetworkConf): readonly string[] {
+  return pluginsOf(conf).filter((plugin) => findProgram(plugin, place.options.cniPaths) === undefined);
+}
+
+export function pluginsMissing(plugins: readonly string[], cniPaths: readonly string[]): NamedError {
+  return new NamedError("NETWORK_PLUGIN_MISSING", `Cannot run CNI plugin "${plugins.join('", "')}": not in ${cniPaths.join(", ")}`, { fix: `${GET_PLUGINS}; or name their folder in client { cni_path }` });
+}
+
 export const GET_PLUGINS = "apt install containernetworking-plugins, or unpack a release of github.com/containernetworking/plugins into /opt/cni/bin";
 
 /** The plugin's answer; undefined for DEL. NETWORK_PLUGIN_MISSING, NETWORK_PLUGIN_FAILED, NETWORK_SUBNET_EXHAUSTED. */
 export async function runPlugin(places: PluginPlaces, call: PluginCall): Promise<unknown> {
   const program = findProgram(call.plugin, places.cniPaths);
-  if (program === undefined) {
-    throw new NamedError("NETWORK_PLUGIN_MISSING", `Cannot run CNI plugin "${call.plugin}": it is not in ${places.cniPaths.join(", ")}`, { fix: `${GET_PLUGINS}; or name its folder in client { cni_path }` });
-  }
+  if (program === undefined) throw pluginsMissing([call.plugin], places.cniPaths);
   const ran = await run(program, [], {
     input: call.input,
     environment: {

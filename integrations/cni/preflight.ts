@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import type { Finding } from "#ports";
 import { findProgram, run } from "./command.ts";
 import { readConfigDirectory } from "./config-directory.ts";
-import { ADMIN_CHAIN, pluginsOf, subnetsOverlap } from "./conflist.ts";
+import { ADMIN_CHAIN, subnetsOverlap } from "./conflist.ts";
 import type { Place } from "./place.ts";
-import { GET_PLUGINS } from "./plugin.ts";
+import { GET_PLUGINS, lackingPlugins } from "./plugin.ts";
 import { forwardsTo, type Rules } from "./rules.ts";
 
 export interface Seen {
@@ -124,7 +124,7 @@ async function look(place: Place): Promise<Seen> {
     programs: { ip: there("ip"), iptables: there("iptables"), "iptables-restore": there("iptables-restore"), nsenter: there("nsenter") },
     cniPaths,
     pathsThere: cniPaths.filter((folder) => findProgram(".", [folder]) !== undefined),
-    pluginsMissing: pluginsOf(place.bridge).filter((plugin) => findProgram(plugin, cniPaths) === undefined),
+    pluginsMissing: lackingPlugins(place, place.bridge),
     bridge: { name: bridge.name, subnet: bridge.subnet },
     bridgePossible: bridgePossible(),
     forwarding: read("/proc/sys/net/ipv4/ip_forward"),

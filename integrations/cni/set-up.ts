@@ -19,7 +19,8 @@ import type { NetworkRecord, Records } from "./record.ts";
 import { redirectText } from "./redirect.ts";
 import { answerOf, type Connection, INTERFACE, readResult } from "./result.ts";
 import { holdersOfPort, masqueradeText } from "./rules.ts";
-import { settleLeases } from "./settle.ts";
+import { lackingPlugins, pluginsMissing } from "./plugin.ts";
+import { settleGround, settleLeases } from "./settle.ts";
 import { sweepLabels, sweepRules } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
 import { findWhole, networkOf } from "./whole.ts";
@@ -38,6 +39,11 @@ export async function setUp(place: Place, records: Records, request: NetworkRequ
   if (known !== undefined && sameRequest(known, record)) {
     const found = await findWhole(place, records, id);
     if (found !== undefined) return found;
+  }
+  if (record.conf !== null) {
+    const lacking = lackingPlugins(place, record.conf);
+    if (lacking.length > 0) throw pluginsMissing(lacking, place.options.cniPaths);
+    if (record.mode === "bridge") await settleGround(place);
   }
   const connected = await connectedAlready(place, label, record, known);
   try {
@@ -94,9 +100,11 @@ async function connectedAlready(place: Place, label: string, record: NetworkReco
     return lasting ? (known.connection as Connection) : undefined;
   }
   const ofBridge = inside.addresses.some((one) => subnetHolds(place.options.bridge.subnet, one.split("/")[0] as string));
-  const plugged = await place.ip.plugged(place.options.bridge.name);
   const gateway = await place.ip.gateway(label);
-  if (!ofBridge || plugged?.has(inside.peer) !== true || gateway === "") return undefined;
+  if (!ofBridge || gateway === "" || inside.peer === 0) return undefined;
+  // Somebody removed the bridge and it was made again: the cable is plugged in where it was.
+  const { name } = place.options.bridge;
+  if ((await place.ip.plugged(name))?.has(inside.peer) !== true && !(await place.ip.plug(inside.peer, name))) return undefined;
   return readResult(answerOf(place.bridge, namespacePath(label), { addresses: inside.addresses, gateway, bridge: place.options.bridge.name }));
 }
 

@@ -5,6 +5,7 @@ import { ADMIN_CHAIN, gatewayOf, subnetHolds } from "./conflist.ts";
 import { readLabel } from "./label.ts";
 import { leasePlacesOf, readLeases, writeLease } from "./leases.ts";
 import type { Place } from "./place.ts";
+import { lackingPlugins } from "./plugin.ts";
 import { INTERFACE } from "./result.ts";
 import { admissionText } from "./rules.ts";
 import { deadLabels, sweepLabels } from "./sweep.ts";
@@ -12,11 +13,16 @@ import { deadLabels, sweepLabels } from "./sweep.ts";
 const FORWARD_FOUR = "/proc/sys/net/ipv4/ip_forward";
 const FORWARD_SIX = "/proc/sys/net/ipv6/conf/all/forwarding";
 
+/** A machine without the plugins is left as it is: no network of ours will stand on it. */
 export async function settle(place: Place): Promise<readonly string[]> {
-  const mended: string[] = [];
-  mended.push(...forward(FORWARD_FOUR), ...(place.options.bridge.subnetIPv6 === "" ? [] : forward(FORWARD_SIX)));
-  mended.push(...(await settleBridge(place)), ...(await settleAdmission(place)), ...(await settleLeases(place)));
-  return mended;
+  if (lackingPlugins(place, place.bridge).length > 0) return [];
+  return [...(await settleGround(place)), ...(await settleLeases(place))];
+}
+
+/** What every bridge network stands on. Quick when all is well: asked before each is set up, since firewalls flush and people tidy. */
+export async function settleGround(place: Place): Promise<readonly string[]> {
+  const forwarding = [...forward(FORWARD_FOUR), ...(place.options.bridge.subnetIPv6 === "" ? [] : forward(FORWARD_SIX))];
+  return [...forwarding, ...(await settleBridge(place)), ...(await settleAdmission(place))];
 }
 
 function forward(file: string): string[] {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import path from "node:path";
 import { test } from "node:test";
 import { NamedError } from "#std";
+import { eventually } from "../eventually.ts";
 import { testScale } from "../scale.ts";
 import { allocation, aPort, aRequest, NEVER, networksConformance } from "./networks.ts";
 import { aMachine, BRIDGE, dial, HOST_ADDRESS, insideOwnMachine, leasesOf, type Machine, OUTSIDE, PLUGINS, sh, traces, writeOperatorsNetworks } from "./networks-machine.ts";
@@ -115,6 +116,8 @@ if (insideOwnMachine(import.meta.filename)) {
       ["rules of forwarding", () => sh("iptables -F; iptables -P FORWARD DROP")],
       ["leases", () => rmSync("/run/cni", { recursive: true })],
       ["files", () => rmSync(one.files.hosts)],
+      ["the bridge itself", () => sh(`ip link del ${BRIDGE.name}`)],
+      ["the admin chain", () => sh("iptables -F NOMAD-ADMIN; iptables -F CNI-FORWARD")],
       ["what was remembered", () => rmSync(machine.options.stateDirectory, { recursive: true })],
     ];
     for (const [what, lose] of losses) {
@@ -122,7 +125,6 @@ if (insideOwnMachine(import.meta.filename)) {
       const networks = machine.again();
       assert.equal(await networks.find(allocation(1)), undefined, `${what}: not missed`);
       assert.deepEqual(await networks.list(), [allocation(1)]);
-      await networks.settle();
       assert.deepEqual(await networks.setUp(request, NEVER), one, what);
       assert.equal(statSync(one.namespacePath).ino, namespace, `${what}: another namespace`);
       assert.equal(await dial(`/run/netns/${OUTSIDE}`, HOST_ADDRESS, 28_104), "one", what);
@@ -172,6 +174,33 @@ if (insideOwnMachine(import.meta.filename)) {
     assert.equal(await dial("", "127.0.0.1", 28_107), "living", "of one id, only ours is taken down");
     await other.tearDown(allocation(2));
     await other.tearDown(allocation(3));
+    assert.deepEqual(traces(), []);
+  });
+
+  check("set up no more wanted half-way, and a name without a namespace behind it: nothing is left, and the next is whole", async (machine) => {
+    await machine.networks.settle();
+    const folder = path.join(machine.directory, "telling");
+    mkdirSync(folder);
+    for (const plugin of ["loopback", "bridge", "firewall", "portmap"]) {
+      const told = path.join(machine.directory, `told-${plugin}`);
+      writeFileSync(path.join(folder, plugin), `#!/bin/sh\ntouch ${told}\n${realPlugin(plugin)}\n`, { mode: 0o755 });
+      const wanted = new AbortController();
+      const networks = machine.again({ cniPaths: [folder, ...PLUGINS] });
+      const set = networks.setUp(aRequest(1, { ports: [aPort(28_111)] }), wanted.signal);
+      await Promise.all([
+        assert.rejects(set, /no more wanted/),
+        eventually(plugin, () => existsSync(told)).then(() => wanted.abort(new Error("no more wanted"))),
+      ]);
+      assert.deepEqual([traces(), await networks.list()], [[], []], plugin);
+      rmSync(path.join(folder, plugin));
+    }
+    const one = await machine.networks.setUp(aRequest(1), NEVER);
+    sh(`umount ${one.namespacePath}`);
+    assert.equal(await machine.networks.find(allocation(1)), undefined);
+    const two = await machine.networks.setUp(aRequest(1), NEVER);
+    assert.deepEqual(await machine.networks.find(allocation(1)), two);
+    sh(`umount ${two.namespacePath}`);
+    await machine.networks.tearDown(allocation(1));
     assert.deepEqual(traces(), []);
   });
 
