@@ -185,6 +185,7 @@ export function dockerDriver(options: DockerOptions): Driver {
           return { exitCode: 0, signal: 0, oomKilled: false, error: "exit status unknown: docker has no such container any more", finishedAt: Date.now() * 1e6 };
         }
         if (!isAlive(found.State)) {
+          follower?.finish();
           if (follower !== undefined) await caughtUp(follower);
           return exitOf(found.State);
         }

@@ -24,7 +24,8 @@ export function exitOf(state: ContainerState): TaskExit {
     // A child may be killed for memory and the task go on and end well.
     oomKilled: state.OOMKilled === true && exitCode !== 0,
     error: state.Status === "dead" ? "exit status unknown: docker could not end the container as it should" : "",
-    finishedAt: nanoseconds(state.FinishedAt),
+    // Docker notes the begin of a quick one after its end.
+    finishedAt: Math.max(nanoseconds(state.FinishedAt), nanoseconds(state.StartedAt)),
   };
 }
 
