@@ -1,17 +1,21 @@
 /** The drivers' contract, kept with a real docker. */
 import { after, before } from "node:test";
 import { driverConformance } from "./driver.ts";
+import { startDockerDaemon, type DockerDaemon } from "./docker-daemon.ts";
 import { TEST_IMAGE, dockerWorld, importBusybox } from "./docker-world.ts";
 import { shellCommands } from "./shell-commands.ts";
 
 if (process.env["DROVER_SKIP_LIVE"] !== "1") {
-  const endpoint = process.env["DROVER_TEST_DOCKER"] ?? "";
+  let daemon: DockerDaemon | undefined;
   const shell = (text: string) => ({ image: TEST_IMAGE, command: "sh", args: ["-c", text] });
-  before(() => importBusybox(endpoint));
-  after(() => {});
+  before(async () => {
+    daemon = await startDockerDaemon();
+    await importBusybox(daemon.endpoint);
+  });
+  after(() => daemon?.remove());
   driverConformance({
     name: "docker",
-    world: () => dockerWorld(endpoint),
+    world: () => dockerWorld(daemon?.endpoint ?? ""),
     configs: {
       exits: (code) => shell(`exit ${code}`),
       runs: shell("echo ready; while :; do sleep 0.05; done"),
