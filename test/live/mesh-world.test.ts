@@ -9,6 +9,9 @@ import { eventually } from "./real-agent.ts";
 const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 180_000 };
 
 const api = (more = ""): string => `job "api" {
+  update {
+    min_healthy_time = "0s"
+  }
   ${more}
   group "api" {
     network {
@@ -37,6 +40,9 @@ const api = (more = ""): string => `job "api" {
 `;
 
 const web = (more = ""): string => `job "web" {
+  update {
+    min_healthy_time = "0s"
+  }
   ${more}
   group "web" {
     network {
@@ -95,7 +101,6 @@ for (const [how, options] of VARIANTS) {
       await world.submit(web(on(last.host.name)));
       const [allocation] = await world.running("web");
       await world.running("api");
-      mark("running");
       const { AllocatedResources } = await world.agent.get<{
         AllocatedResources: { Shared: { Ports: { Label: string; Value: number; HostIP: string }[] } };
       }>(`/v1/allocation/${allocation?.ID}`);
@@ -111,11 +116,8 @@ for (const [how, options] of VARIANTS) {
         throw new Error(`${String(error)}\n${world.lastWords()}`);
       });
       assert.equal(answer, "web <- api");
-      mark("answered");
       await world.purge("web");
-      mark("purged web");
       await world.purge("api");
-      mark("purged api");
     };
     await round();
     // The bridge and its own rules stay for the next.
