@@ -14,7 +14,12 @@ export interface ChainCall {
 }
 
 /** The last answer. `from`: plugins to leave out, with the answer they gave. Stops between plugins when aborted. */
-export async function addChain(place: Place, call: ChainCall, signal: AbortSignal, begin?: { readonly after: string; readonly answer: unknown }): Promise<unknown> {
+export async function addChain(
+  place: Place,
+  call: ChainCall,
+  signal: AbortSignal,
+  begin?: { readonly after: string; readonly answer: unknown },
+): Promise<unknown> {
   let previous: unknown = begin?.answer;
   const skipped = begin === undefined ? 0 : call.conf.plugins.findIndex((plugin) => plugin.type === begin.after) + 1;
   for (const plugin of call.conf.plugins.slice(skipped)) {

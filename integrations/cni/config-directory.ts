@@ -16,7 +16,9 @@ export function readConfigDirectory(directory: string): ConfigDirectory {
   const unreadable: { file: string; problem: string }[] = [];
   let names: string[] = [];
   try {
-    names = readdirSync(directory).filter((name) => /\.(conflist|conf|json)$/.test(name)).sort();
+    names = readdirSync(directory)
+      .filter((name) => /\.(conflist|conf|json)$/.test(name))
+      .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") unreadable.push({ file: directory, problem: messageOf(error) });
   }
@@ -43,11 +45,14 @@ export function readNetworkConf(text: string): NetworkConf | string {
   }
   if (typeof read !== "object" || read === null || Array.isArray(read)) return "no JSON object";
   const { cniVersion = "0.2.0", name, plugins, ...rest } = read as Record<string, unknown>;
-  if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) return "no `name`, or one with other signs than letters, digits and _ . -";
+  if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name))
+    return "no `name`, or one with other signs than letters, digits and _ . -";
   if (typeof cniVersion !== "string") return "`cniVersion` is no text";
   const chain: unknown = plugins === undefined ? [rest] : plugins;
   if (!Array.isArray(chain) || chain.length === 0) return "`plugins` is no list, or an empty one";
-  const mute = chain.findIndex((plugin) => typeof (plugin as { type?: unknown } | null)?.type !== "string" || !/^[A-Za-z0-9_.-]+$/.test((plugin as PluginConf).type));
+  const mute = chain.findIndex(
+    (plugin) => typeof (plugin as { type?: unknown } | null)?.type !== "string" || !/^[A-Za-z0-9_.-]+$/.test((plugin as PluginConf).type),
+  );
   if (mute !== -1) return `plugin ${mute + 1} has no \`type\``;
   return { cniVersion, name, plugins: chain as PluginConf[] };
 }

@@ -53,7 +53,10 @@ export function readPluginVersion(about: string): string | undefined {
   const own = /plugin v?(\d+\.\d+\.\d+[-+.\w]*)/.exec(about)?.[1];
   if (own !== undefined) return own;
   const protocols = /protocol versions supported: ([\d., ]+)/.exec(about)?.[1]?.split(",") ?? [];
-  return protocols.map((one) => one.trim()).filter((one) => /^\d+\.\d+\.\d+$/.test(one)).at(-1);
+  return protocols
+    .map((one) => one.trim())
+    .filter((one) => /^\d+\.\d+\.\d+$/.test(one))
+    .at(-1);
 }
 
 async function ask(program: string, searchPath: string): Promise<string | undefined> {
@@ -72,7 +75,9 @@ function keyOf(program: string): string {
 
 function filesIn(folder: string): readonly string[] {
   try {
-    return readdirSync(folder).filter((name) => /^[A-Za-z0-9_-]+$/.test(name)).sort();
+    return readdirSync(folder)
+      .filter((name) => /^[A-Za-z0-9_-]+$/.test(name))
+      .sort();
   } catch {
     return [];
   }

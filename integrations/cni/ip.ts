@@ -51,13 +51,17 @@ export function ipOf(searchPath: string): Ip {
     if (ran.exitCode === 0) return ran;
     const missing = ran.exitCode === -1 && ran.stderr.includes("ENOENT");
     throw new NamedError("NETWORK_UNSUPPORTED", `Cannot ${action}: ip ${words.join(" ")}: ${ran.stderr.trim()}`, {
-      fix: missing ? "apt install iproute2" : "The agent must run as root on Linux, with the right to make network namespaces (CAP_SYS_ADMIN, CAP_NET_ADMIN)",
+      fix: missing
+        ? "apt install iproute2"
+        : "The agent must run as root on Linux, with the right to make network namespaces (CAP_SYS_ADMIN, CAP_NET_ADMIN)",
     });
   };
   const has = (label: string): boolean => identityOf(namespacePath(label)) !== undefined;
   const links = async (words: readonly string[]): Promise<readonly Link[] | undefined> => {
     const ran = await ip(words);
-    return ran.exitCode === 0 ? ((JSON.parse(ran.stdout === "" ? "[]" : ran.stdout) as Link[]).filter((link) => link.ifname !== undefined)) : undefined;
+    return ran.exitCode === 0
+      ? (JSON.parse(ran.stdout === "" ? "[]" : ran.stdout) as Link[]).filter((link) => link.ifname !== undefined)
+      : undefined;
   };
   return {
     has,
@@ -73,7 +77,8 @@ export function ipOf(searchPath: string): Ip {
     attach: async (label, pid) => void (await mustRun(`name the namespace of process ${pid}`, ["netns", "attach", label, String(pid)])),
     remove: async (label) => {
       const ran = await ip(["netns", "del", label]);
-      if (ran.exitCode !== 0 && has(label)) throw new NamedError("NETWORK_UNSUPPORTED", `Cannot remove namespace "${label}": ${ran.stderr.trim()}`);
+      if (ran.exitCode !== 0 && has(label))
+        throw new NamedError("NETWORK_UNSUPPORTED", `Cannot remove namespace "${label}": ${ran.stderr.trim()}`);
     },
     removeInterfaces: async (label) => {
       for (const link of (await links(["-n", label, "-j", "addr", "show"])) ?? []) {

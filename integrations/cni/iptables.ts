@@ -38,9 +38,13 @@ export function iptablesOf(searchPath: string, family: 4 | 6, namespace?: string
         if (restored.exitCode === 0) return true;
         words = restored.stderr.trim();
       }
-      throw new NamedError("NETWORK_PLUGIN_FAILED", `Cannot change the packet rules${namespace === undefined ? "" : ` of "${namespace}"`}: ${name}-restore: ${words}`, {
-        fix: "drover check mesh says what this machine lacks",
-      });
+      throw new NamedError(
+        "NETWORK_PLUGIN_FAILED",
+        `Cannot change the packet rules${namespace === undefined ? "" : ` of "${namespace}"`}: ${name}-restore: ${words}`,
+        {
+          fix: "drover check mesh says what this machine lacks",
+        },
+      );
     },
   };
 }

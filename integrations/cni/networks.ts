@@ -32,7 +32,11 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
   };
   const supported = (): void => {
     if (process.platform === "linux" && process.getuid?.() === 0) return;
-    throw new NamedError("NETWORK_UNSUPPORTED", "Cannot make a network of an allocation's own: that takes Linux, and an agent that runs as root", { fix: "Run the agent as root on Linux, or use network mode host" });
+    throw new NamedError(
+      "NETWORK_UNSUPPORTED",
+      "Cannot make a network of an allocation's own: that takes Linux, and an agent that runs as root",
+      { fix: "Run the agent as root on Linux, or use network mode host" },
+    );
   };
   /** The first makes the chains that all share: two that do it at once stumble over each other. Later ones go side by side. */
   let first: Promise<unknown> | undefined;
@@ -62,7 +66,11 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
     tearDown: (id) => turns.take(named(id), () => busy.enter(() => tearDown(place, records, id))),
     async list() {
       const rules = [await place.four.read(), await place.six.read()];
-      const labels = new Set([...place.ip.namespaces(), ...everyLease(place).map((lease) => lease.container), ...rules.flatMap((one) => (one === undefined ? [] : [...labelsIn(one)]))]);
+      const labels = new Set([
+        ...place.ip.namespaces(),
+        ...everyLease(place).map((lease) => lease.container),
+        ...rules.flatMap((one) => (one === undefined ? [] : [...labelsIn(one)])),
+      ]);
       const ours = [...labels].flatMap((name) => {
         const label = readLabel(name);
         return label?.owner === options.owner ? [label.id] : [];

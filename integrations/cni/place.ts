@@ -37,7 +37,9 @@ export interface Place {
 }
 
 export function placeOf(options: CniNetworksOptions): Place {
-  const searchPath = options.searchPath ?? [process.env["PATH"] ?? "", "/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].filter((one) => one !== "").join(":");
+  const searchPath =
+    options.searchPath ??
+    [process.env["PATH"] ?? "", "/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].filter((one) => one !== "").join(":");
   const bridge = bridgeConf(options.bridge);
   const configured = (): ReadonlyMap<string, NetworkConf> => readConfigDirectory(options.configDirectory).networks;
   return {

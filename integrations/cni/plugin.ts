@@ -24,10 +24,13 @@ export function lackingPlugins(place: Place, conf: NetworkConf): readonly string
 }
 
 export function pluginsMissing(plugins: readonly string[], cniPaths: readonly string[]): NamedError {
-  return new NamedError("NETWORK_PLUGIN_MISSING", `Cannot run CNI plugin "${plugins.join('", "')}": not in ${cniPaths.join(", ")}`, { fix: `${GET_PLUGINS}; or name their folder in client { cni_path }` });
+  return new NamedError("NETWORK_PLUGIN_MISSING", `Cannot run CNI plugin "${plugins.join('", "')}": not in ${cniPaths.join(", ")}`, {
+    fix: `${GET_PLUGINS}; or name their folder in client { cni_path }`,
+  });
 }
 
-export const GET_PLUGINS = "apt install containernetworking-plugins, or unpack a release of github.com/containernetworking/plugins into /opt/cni/bin";
+export const GET_PLUGINS =
+  "apt install containernetworking-plugins, or unpack a release of github.com/containernetworking/plugins into /opt/cni/bin";
 
 /** The plugin's answer; undefined for DEL. NETWORK_PLUGIN_MISSING, NETWORK_PLUGIN_FAILED, NETWORK_SUBNET_EXHAUSTED. */
 export async function runPlugin(places: PluginPlaces, call: PluginCall): Promise<unknown> {
@@ -50,18 +53,26 @@ export async function runPlugin(places: PluginPlaces, call: PluginCall): Promise
   try {
     return JSON.parse(ran.stdout);
   } catch {
-    throw new NamedError("NETWORK_PLUGIN_FAILED", `Cannot connect "${call.container}": CNI plugin "${call.plugin}" answered what is no JSON: ${ran.stdout.slice(0, 200)}`);
+    throw new NamedError(
+      "NETWORK_PLUGIN_FAILED",
+      `Cannot connect "${call.container}": CNI plugin "${call.plugin}" answered what is no JSON: ${ran.stdout.slice(0, 200)}`,
+    );
   }
 }
 
 function failureOf(call: PluginCall, stdout: string, stderr: string): NamedError {
   const words = wordsOf(stdout) ?? (stderr.trim() === "" ? "it said nothing" : stderr.trim().slice(-500));
   if (/no IP addresses available/.test(words)) {
-    return new NamedError("NETWORK_SUBNET_EXHAUSTED", `Cannot connect "${call.container}": ${words}`, { fix: "Widen the subnet (client { bridge_network_subnet }), or run fewer allocations with a network of their own on this node" });
+    return new NamedError("NETWORK_SUBNET_EXHAUSTED", `Cannot connect "${call.container}": ${words}`, {
+      fix: "Widen the subnet (client { bridge_network_subnet }), or run fewer allocations with a network of their own on this node",
+    });
   }
-  return new NamedError("NETWORK_PLUGIN_FAILED", `Cannot ${call.verb === "ADD" ? "connect" : "disconnect"} "${call.container}": CNI plugin "${call.plugin}": ${words}`, {
-    ...(/iptables|executable file not found/.test(words) ? { fix: "drover check mesh says what this machine lacks" } : {}),
-  });
+  const lacks = /iptables|executable file not found/.test(words);
+  return new NamedError(
+    "NETWORK_PLUGIN_FAILED",
+    `Cannot ${call.verb === "ADD" ? "connect" : "disconnect"} "${call.container}": CNI plugin "${call.plugin}": ${words}`,
+    lacks ? { fix: "drover check mesh says what this machine lacks" } : {},
+  );
 }
 
 function wordsOf(stdout: string): string | undefined {

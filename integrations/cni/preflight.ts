@@ -44,22 +44,36 @@ export function findings(seen: Seen): readonly Finding[] {
     tools(seen),
     seen.bridgePossible
       ? good("bridge-module", "The kernel can make bridges")
-      : missing("bridge-module", "The kernel's module bridge is not loaded, and it cannot be said that it can be", "modprobe bridge && echo bridge > /etc/modules-load.d/bridge.conf"),
+      : missing(
+          "bridge-module",
+          "The kernel's module bridge is not loaded, and it cannot be said that it can be",
+          "modprobe bridge && echo bridge > /etc/modules-load.d/bridge.conf",
+        ),
     seen.forwarding === "1"
       ? good("ip-forward", "The kernel forwards packets")
-      : missing("ip-forward", "net.ipv4.ip_forward is 0: no packet leaves or reaches an allocation's network", "sysctl -w net.ipv4.ip_forward=1 && echo net.ipv4.ip_forward=1 > /etc/sysctl.d/90-drover.conf"),
+      : missing(
+          "ip-forward",
+          "net.ipv4.ip_forward is 0: no packet leaves or reaches an allocation's network",
+          "sysctl -w net.ipv4.ip_forward=1 && echo net.ipv4.ip_forward=1 > /etc/sysctl.d/90-drover.conf",
+        ),
     bridgeRules(seen),
     forwardPolicy(seen),
     ...otherFirewalls(seen),
     overlap(seen, name, subnet),
-    ...seen.unreadable.map((one) => warning("cni-config", `${one.file} cannot be read: ${one.problem}`, "Mend or remove the file; its network is not offered until then")),
+    ...seen.unreadable.map((one) =>
+      warning("cni-config", `${one.file} cannot be read: ${one.problem}`, "Mend or remove the file; its network is not offered until then"),
+    ),
   ];
 }
 
 function plugins(seen: Seen): Finding {
   if (seen.pluginsMissing.length === 0) return good("cni-plugins", `CNI plugins are in ${seen.pathsThere.join(", ")}`);
   const where = seen.pathsThere.length === 0 ? `none of ${seen.cniPaths.join(", ")} is a folder` : `not in ${seen.cniPaths.join(", ")}`;
-  return missing("cni-plugins", `CNI plugins ${seen.pluginsMissing.join(", ")} are missing: ${where}`, `${GET_PLUGINS}; or set client { cni_path } to their folder`);
+  return missing(
+    "cni-plugins",
+    `CNI plugins ${seen.pluginsMissing.join(", ")} are missing: ${where}`,
+    `${GET_PLUGINS}; or set client { cni_path } to their folder`,
+  );
 }
 
 function tools(seen: Seen): Finding {
@@ -84,10 +98,13 @@ function bridgeRules(seen: Seen): Finding {
 function forwardPolicy(seen: Seen): Finding {
   const { name, subnet } = seen.bridge;
   const policy = seen.rules?.chains.find((chain) => chain.table === "filter" && chain.name === "FORWARD")?.policy ?? "ACCEPT";
-  const refuses = seen.rules?.rules.find((rule) => rule.table === "filter" && rule.chain === "FORWARD" && /^-j (DROP|REJECT)/.test(rule.text));
+  const refuses = seen.rules?.rules.find(
+    (rule) => rule.table === "filter" && rule.chain === "FORWARD" && /^-j (DROP|REJECT)/.test(rule.text),
+  );
   if (policy === "ACCEPT" && refuses === undefined) return good("firewall", "The packet rules forward what nobody forbids");
   const rules = seen.rules as Rules;
-  if (forwardsTo(rules, { chain: ADMIN_CHAIN, bridge: name })) return good("firewall", `The packet rules let traffic of bridge "${name}" through`);
+  if (forwardsTo(rules, { chain: ADMIN_CHAIN, bridge: name }))
+    return good("firewall", `The packet rules let traffic of bridge "${name}" through`);
   const what = policy === "ACCEPT" ? "A rule of chain FORWARD refuses everything" : `The policy of chain FORWARD is ${policy}`;
   return warning(
     "firewall",
@@ -100,16 +117,34 @@ function otherFirewalls(seen: Seen): readonly Finding[] {
   const { name } = seen.bridge;
   return [
     ...(seen.firewalld
-      ? [warning("firewalld", `firewalld is active: it refuses traffic of bridge "${name}" unless its zone trusts it, and a reload of it removes packet rules`, `firewall-cmd --permanent --zone=trusted --add-interface=${name} && firewall-cmd --reload`)]
+      ? [
+          warning(
+            "firewalld",
+            `firewalld is active: it refuses traffic of bridge "${name}" unless its zone trusts it, and a reload of it removes packet rules`,
+            `firewall-cmd --permanent --zone=trusted --add-interface=${name} && firewall-cmd --reload`,
+          ),
+        ]
       : []),
-    ...(seen.ufw ? [warning("ufw", `ufw is active: it refuses forwarded traffic of bridge "${name}" unless it is told otherwise`, `ufw route allow in on ${name} && ufw route allow out on ${name} && ufw allow in on ${name}`)] : []),
+    ...(seen.ufw
+      ? [
+          warning(
+            "ufw",
+            `ufw is active: it refuses forwarded traffic of bridge "${name}" unless it is told otherwise`,
+            `ufw route allow in on ${name} && ufw route allow out on ${name} && ufw allow in on ${name}`,
+          ),
+        ]
+      : []),
   ];
 }
 
 function overlap(seen: Seen, name: string, subnet: string): Finding {
   const clash = seen.routes.find((route) => route.dev !== name && route.dst !== "default" && subnetsOverlap(route.dst, subnet));
   if (clash === undefined) return good("subnet", `${subnet} is nobody else's on this machine`);
-  return warning("subnet", `The bridge's subnet ${subnet} overlaps the route ${clash.dst} of ${clash.dev}: one of both is not reached`, `Choose another: client { bridge_network_subnet = "10.244.0.0/20" }`);
+  return warning(
+    "subnet",
+    `The bridge's subnet ${subnet} overlaps the route ${clash.dst} of ${clash.dev}: one of both is not reached`,
+    `Choose another: client { bridge_network_subnet = "10.244.0.0/20" }`,
+  );
 }
 
 async function look(place: Place): Promise<Seen> {
@@ -117,7 +152,8 @@ async function look(place: Place): Promise<Seen> {
   const folders = place.searchPath.split(":");
   const there = (program: string): boolean => findProgram(program, folders) !== undefined;
   const environment = { PATH: place.searchPath, LC_ALL: "C" };
-  const says = async (program: string, words: readonly string[], pattern: RegExp): Promise<boolean> => there(program) && pattern.test((await run(program, words, { environment, timeoutMs: 5_000 })).stdout);
+  const says = async (program: string, words: readonly string[], pattern: RegExp): Promise<boolean> =>
+    there(program) && pattern.test((await run(program, words, { environment, timeoutMs: 5_000 })).stdout);
   return {
     linux: process.platform === "linux",
     root: process.getuid?.() === 0,
@@ -139,7 +175,12 @@ async function look(place: Place): Promise<Seen> {
 
 /** Loaded, built in, or a file that can be loaded. */
 function bridgePossible(): boolean {
-  if (read("/proc/modules").split("\n").some((line) => line.startsWith("bridge "))) return true;
+  if (
+    read("/proc/modules")
+      .split("\n")
+      .some((line) => line.startsWith("bridge "))
+  )
+    return true;
   if (read("/sys/module/bridge/uevent") !== "" || read("/proc/sys/net/bridge/bridge-nf-call-iptables") !== "") return true;
   const release = read("/proc/sys/kernel/osrelease");
   return ["modules.builtin", "modules.dep"].some((file) => /\/bridge\.ko/.test(read(`/lib/modules/${release}/${file}`)));

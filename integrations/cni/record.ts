@@ -31,7 +31,10 @@ export interface Records {
 
 export function recordsIn(directory: string): Records {
   const folder = (id: AllocationId): string => path.join(directory, id);
-  const files = (id: AllocationId): AllocationNetwork["files"] => ({ hosts: path.join(folder(id), "hosts"), resolvConf: path.join(folder(id), "resolv.conf") });
+  const files = (id: AllocationId): AllocationNetwork["files"] => ({
+    hosts: path.join(folder(id), "hosts"),
+    resolvConf: path.join(folder(id), "resolv.conf"),
+  });
   const place = (id: AllocationId): void => void mkdirSync(folder(id), { recursive: true, mode: 0o755 });
   return {
     files,

@@ -38,6 +38,9 @@ export function redirectText(rules: Rules, redirect: TrafficRedirect, family: 4 
 export function redirectWhole(rules: Rules, redirect: TrafficRedirect): boolean {
   const has = (chain: string, end: string): boolean => rules.rules.some((rule) => rule.chain === chain && rule.text.endsWith(end));
   return (
-    has("OUTPUT", `-j ${OUT}`) && has("PREROUTING", `-j ${IN}`) && has(OUT, `--to-ports ${redirect.outboundPort}`) && has(IN, `--to-ports ${redirect.inboundPort}`)
+    has("OUTPUT", `-j ${OUT}`) &&
+    has("PREROUTING", `-j ${IN}`) &&
+    has(OUT, `--to-ports ${redirect.outboundPort}`) &&
+    has(IN, `--to-ports ${redirect.inboundPort}`)
   );
 }

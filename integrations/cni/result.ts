@@ -16,7 +16,12 @@ interface Result {
   /** Of 0.1.0 and 0.2.0. */
   readonly ip4?: { readonly ip?: string; readonly gateway?: string };
   readonly ip6?: { readonly ip?: string; readonly gateway?: string };
-  readonly dns?: { readonly nameservers?: readonly string[]; readonly domain?: string; readonly search?: readonly string[]; readonly options?: readonly string[] };
+  readonly dns?: {
+    readonly nameservers?: readonly string[];
+    readonly domain?: string;
+    readonly search?: readonly string[];
+    readonly options?: readonly string[];
+  };
 }
 
 export const INTERFACE = "eth0";
@@ -24,7 +29,8 @@ export const INTERFACE = "eth0";
 export function readResult(answer: unknown): Connection {
   const result = (answer ?? {}) as Result;
   const interfaces = result.interfaces ?? [];
-  const listed = result.ips ?? [result.ip4, result.ip6].flatMap((ip) => (ip === undefined ? [] : [{ address: ip.ip ?? "", gateway: ip.gateway ?? "" }]));
+  const listed =
+    result.ips ?? [result.ip4, result.ip6].flatMap((ip) => (ip === undefined ? [] : [{ address: ip.ip ?? "", gateway: ip.gateway ?? "" }]));
   // Addresses of the loopback, of the host's end and of none are not the allocation's.
   const inside = listed.filter((ip) => {
     if (!("interface" in ip) || ip.interface === undefined) return true;
@@ -44,6 +50,12 @@ export function readResult(answer: unknown): Connection {
   };
 }
 
+/** The machine's ends of pairs, as the plugin `bridge` names them. */
+export function hostEndsOf(answer: unknown): readonly string[] {
+  const { interfaces = [] } = (answer ?? {}) as Result;
+  return interfaces.flatMap(({ name = "", sandbox = "" }) => (sandbox === "" && /^veth[0-9a-f]{8}$/.test(name) ? [name] : []));
+}
+
 function readDns(dns: Result["dns"]): DnsConfig | null {
   const Servers = [...(dns?.nameservers ?? [])];
   const domain = dns?.domain ?? "";
@@ -53,10 +65,14 @@ function readDns(dns: Result["dns"]): DnsConfig | null {
 }
 
 /** An answer for the plugins after `bridge`, made of what is seen in the namespace: when the answer itself was lost. */
-export function answerOf(conf: { readonly cniVersion: string }, sandbox: string, seen: { readonly addresses: readonly string[]; readonly gateway: string; readonly bridge: string }): unknown {
+export function answerOf(
+  conf: { readonly cniVersion: string },
+  sandbox: string,
+  seen: { readonly addresses: readonly string[]; readonly gateway: string; readonly bridge: string; readonly ends?: readonly string[] },
+): unknown {
   return {
     cniVersion: conf.cniVersion,
-    interfaces: [{ name: seen.bridge }, { name: INTERFACE, sandbox }],
+    interfaces: [{ name: seen.bridge }, { name: INTERFACE, sandbox }, ...(seen.ends ?? []).map((name) => ({ name }))],
     ips: seen.addresses.map((address) => ({
       version: address.includes(":") ? "6" : "4",
       interface: 1,

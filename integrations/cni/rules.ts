@@ -126,7 +126,11 @@ export function holdersOfPort(rules: Rules, port: { readonly hostPort: number; r
 /** Are a label's rules whole: masqueraded, let through, each port led to it? */
 export function rulesWhole(
   rules: Rules,
-  want: { readonly label: string; readonly address: string; readonly ports: readonly { readonly hostPort: number; readonly to: number; readonly hostIp: string }[] },
+  want: {
+    readonly label: string;
+    readonly address: string;
+    readonly ports: readonly { readonly hostPort: number; readonly to: number; readonly hostIp: string }[];
+  },
 ): boolean {
   const own = rules.rules.filter((rule) => labelIn(rule) === want.label);
   const chains = new Set(own.map((rule) => /(?:^| )-j (\S+)/.exec(rule.text)?.[1] ?? ""));
@@ -136,18 +140,30 @@ export function rulesWhole(
   const led = want.ports.every((port) =>
     ["tcp", "udp"].every((protocol) =>
       rules.rules.some(
-        (rule) => chains.has(rule.chain) && rule.text.includes(`-p ${protocol} `) && rule.text.includes(`--dport ${port.hostPort} `) && rule.text.endsWith(`--to-destination ${want.address}:${port.to}`),
+        (rule) =>
+          chains.has(rule.chain) &&
+          rule.text.includes(`-p ${protocol} `) &&
+          rule.text.includes(`--dport ${port.hostPort} `) &&
+          rule.text.endsWith(`--to-destination ${want.address}:${port.to}`),
       ),
     ),
   );
   const reached =
     want.ports.length === 0 ||
-    ["PREROUTING", "OUTPUT"].every((chain) => rules.rules.some((rule) => rule.chain === chain && rule.text.endsWith("-j CNI-HOSTPORT-DNAT")));
+    ["PREROUTING", "OUTPUT"].every((chain) =>
+      rules.rules.some((rule) => rule.chain === chain && rule.text.endsWith("-j CNI-HOSTPORT-DNAT")),
+    );
   return masqueraded && passed && entered && led && reached;
 }
 
 /** The masquerading that the plugin `bridge` writes once, written again when something flushed the rules. */
-export function masqueradeText(want: { readonly network: string; readonly label: string; readonly chain: string; readonly address: string; readonly subnet: string }): string {
+export function masqueradeText(want: {
+  readonly network: string;
+  readonly label: string;
+  readonly chain: string;
+  readonly address: string;
+  readonly subnet: string;
+}): string {
   const comment = `-m comment --comment "name: \\"${want.network}\\" id: \\"${want.label}\\""`;
   const multicast = want.address.includes(":") ? "ff00::/8" : "224.0.0.0/4";
   return restoreText(
@@ -166,7 +182,10 @@ export function masqueradeText(want: { readonly network: string; readonly label:
 }
 
 /** The admin chain's rule that lets new connections reach a bridge though the machine's policy is DROP (docker's): undefined when it is there. */
-export function admissionText(rules: Rules, want: { readonly chain: string; readonly bridge: string; readonly subnet: string }): string | undefined {
+export function admissionText(
+  rules: Rules,
+  want: { readonly chain: string; readonly bridge: string; readonly subnet: string },
+): string | undefined {
   const rule = `-d ${want.subnet} -o ${want.bridge} -j ACCEPT`;
   if (rules.rules.some((one) => one.chain === want.chain && sameWords(one.text, rule))) return undefined;
   const known = rules.chains.some((one) => one.table === "filter" && one.name === want.chain);
@@ -175,10 +194,14 @@ export function admissionText(rules: Rules, want: { readonly chain: string; read
 
 /** Is a packet for this bridge let through, whatever the policy? Its jump stands in FORWARD, before what drops everything. */
 export function forwardsTo(rules: Rules, want: { readonly chain: string; readonly bridge: string }): boolean {
-  const admitted = rules.rules.some((one) => one.chain === want.chain && one.text.includes(`-o ${want.bridge} `) && one.text.endsWith("-j ACCEPT"));
+  const admitted = rules.rules.some(
+    (one) => one.chain === want.chain && one.text.includes(`-o ${want.bridge} `) && one.text.endsWith("-j ACCEPT"),
+  );
   const jump = rules.rules.some((one) => one.chain === "FORWARD" && one.text.endsWith(`-j ${FIREWALL_CHAIN}`));
   const inner = rules.rules.some((one) => one.chain === FIREWALL_CHAIN && one.text.endsWith(`-j ${want.chain}`));
-  const direct = rules.rules.some((one) => one.chain === "FORWARD" && one.text.includes(`-o ${want.bridge} `) && one.text.endsWith("-j ACCEPT"));
+  const direct = rules.rules.some(
+    (one) => one.chain === "FORWARD" && one.text.includes(`-o ${want.bridge} `) && one.text.endsWith("-j ACCEPT"),
+  );
   return direct || (admitted && jump && inner);
 }
 

@@ -17,7 +17,7 @@ import { leasePlacesOf, readLeases, writeLease } from "./leases.ts";
 import type { Place } from "./place.ts";
 import type { NetworkRecord, Records } from "./record.ts";
 import { redirectText } from "./redirect.ts";
-import { answerOf, type Connection, INTERFACE, readResult } from "./result.ts";
+import { answerOf, type Connection, hostEndsOf, INTERFACE, readResult } from "./result.ts";
 import { holdersOfPort, masqueradeText } from "./rules.ts";
 import { lackingPlugins, pluginsMissing } from "./plugin.ts";
 import { settleGround, settleLeases } from "./settle.ts";
@@ -47,7 +47,10 @@ export async function setUp(place: Place, records: Records, request: NetworkRequ
   }
   const connected = await connectedAlready(place, label, record, known);
   try {
-    const connection = connected === undefined ? await connect(place, records, request, record, signal) : await mend(place, records, id, record, connected, signal);
+    const connection =
+      connected === undefined
+        ? await connect(place, records, request, record, signal)
+        : await mend(place, records, id, record, connected, signal);
     if (record.redirect !== null) await redirect(place, label, record, connection);
     writeFiles(place, records, id, record, connection);
     return networkOf(place, records, id, record, connection);
@@ -80,23 +83,36 @@ function confOf(place: Place, { mode, ports }: NetworkRequest): NetworkConf | nu
   const name = mode.startsWith("cni/") ? mode.slice("cni/".length) : "";
   const conf = name === "" ? undefined : place.network(name);
   if (conf !== undefined) return conf;
-  throw new NamedError("NETWORK_UNKNOWN", `Cannot set up network "${mode}": no file in ${place.options.configDirectory} describes a network of this name`, {
-    fix: `Put a CNI configuration whose name is "${name}" there, as NAME.conflist; drover check mesh names files that cannot be read`,
-  });
+  throw new NamedError(
+    "NETWORK_UNKNOWN",
+    `Cannot set up network "${mode}": no file in ${place.options.configDirectory} describes a network of this name`,
+    {
+      fix: `Put a CNI configuration whose name is "${name}" there, as NAME.conflist; drover check mesh names files that cannot be read`,
+    },
+  );
 }
 
 function sameRequest(one: NetworkRecord, other: NetworkRecord): boolean {
-  const asked = ({ mode, hostname, ports, dns, redirect: redirected }: NetworkRecord): string => JSON.stringify([mode, hostname, ports, dns, redirected]);
+  const asked = ({ mode, hostname, ports, dns, redirect: redirected }: NetworkRecord): string =>
+    JSON.stringify([mode, hostname, ports, dns, redirected]);
   return asked(one) === asked(other);
 }
 
 /** Its interface has an address, a way out, and its other end in the bridge: whatever else was lost can be mended around it. */
-async function connectedAlready(place: Place, label: string, record: NetworkRecord, known: NetworkRecord | undefined): Promise<Connection | undefined> {
+async function connectedAlready(
+  place: Place,
+  label: string,
+  record: NetworkRecord,
+  known: NetworkRecord | undefined,
+): Promise<Connection | undefined> {
   if (record.conf === null) return place.ip.has(label) && (known === undefined || known.mode === "none") ? NOT_CONNECTED : undefined;
   const inside = (await place.ip.interfaces(label))?.find((one) => one.name === (known?.connection?.interface ?? INTERFACE));
   if (inside === undefined || inside.addresses.length === 0) return undefined;
   if (record.mode !== "bridge") {
-    const lasting = known?.mode === record.mode && known.connection !== null && inside.addresses.some((one) => one.startsWith(`${known.connection?.address}/`));
+    const lasting =
+      known?.mode === record.mode &&
+      known.connection !== null &&
+      inside.addresses.some((one) => one.startsWith(`${known.connection?.address}/`));
     return lasting ? (known.connection as Connection) : undefined;
   }
   const ofBridge = inside.addresses.some((one) => subnetHolds(place.options.bridge.subnet, one.split("/")[0] as string));
@@ -105,10 +121,18 @@ async function connectedAlready(place: Place, label: string, record: NetworkReco
   // Somebody removed the bridge and it was made again: the cable is plugged in where it was.
   const { name } = place.options.bridge;
   if ((await place.ip.plugged(name))?.has(inside.peer) !== true && !(await place.ip.plug(inside.peer, name))) return undefined;
-  return readResult(answerOf(place.bridge, namespacePath(label), { addresses: inside.addresses, gateway, bridge: place.options.bridge.name }));
+  return readResult(
+    answerOf(place.bridge, namespacePath(label), { addresses: inside.addresses, gateway, bridge: place.options.bridge.name }),
+  );
 }
 
-async function connect(place: Place, records: Records, request: NetworkRequest, record: NetworkRecord, signal: AbortSignal): Promise<Connection> {
+async function connect(
+  place: Place,
+  records: Records,
+  request: NetworkRequest,
+  record: NetworkRecord,
+  signal: AbortSignal,
+): Promise<Connection> {
   const { id } = request;
   const label = labelOf(place.options.owner, id);
   // Parts of an attempt that was cut off: what a plugin left half-made it would not take for its own.
@@ -124,7 +148,8 @@ async function connect(place: Place, records: Records, request: NetworkRequest, 
   await freePorts(place, label, request);
   const call: ChainCall = { label, conf: record.conf, ports: request.ports, arguments: request.arguments };
   // Leases lie in a folder that a reboot, or a tidy person, empties: an address that somebody lives at is never given out.
-  if (record.mode === "bridge" && leasePlacesOf(place.bridge).some((one) => readLeases(one.directory).length === 0)) await settleLeases(place);
+  if (record.mode === "bridge" && leasePlacesOf(place.bridge).some((one) => readLeases(one.directory).length === 0))
+    await settleLeases(place);
   const answer = await addChain(place, call, signal).catch(async (error: unknown) => {
     if (!(error instanceof NamedError) || error.code !== "NETWORK_SUBNET_EXHAUSTED") throw error;
     // Perhaps the dead hold addresses: they are freed, and it is tried once more.
@@ -139,12 +164,20 @@ async function connect(place: Place, records: Records, request: NetworkRequest, 
 }
 
 /** Lease, masquerading and ports again, for an interface that lives. */
-async function mend(place: Place, records: Records, id: AllocationId, record: NetworkRecord, connection: Connection, signal: AbortSignal): Promise<Connection> {
+async function mend(
+  place: Place,
+  records: Records,
+  id: AllocationId,
+  record: NetworkRecord,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<Connection> {
   const label = labelOf(place.options.owner, id);
   const before = records.read(id);
   if (record.mode === "bridge") {
     const addresses = [connection.address, connection.addressIPv6].filter((one) => one !== "");
-    for (const { directory } of leasePlacesOf(place.bridge)) for (const address of addresses) writeLease(directory, address, label, INTERFACE);
+    for (const { directory } of leasePlacesOf(place.bridge))
+      for (const address of addresses) writeLease(directory, address, label, INTERFACE);
     await sweepRules(place, new Set([label]), { networks: [], addresses });
     await freePorts(place, label, { ports: record.ports });
     const { subnet, subnetIPv6, name } = place.options.bridge;
@@ -153,11 +186,18 @@ async function mend(place: Place, records: Records, id: AllocationId, record: Ne
       addresses: addresses.map((address) => `${address}/${length(address.includes(":") ? subnetIPv6 : subnet)}`),
       gateway: connection.gateway,
       bridge: name,
+      ends: hostEndsOf(before?.answer),
     });
     const chain = masqueradeChainOf(place.bridge.name, label);
     await place.four.change(() => masqueradeText({ network: place.bridge.name, label, chain, address: connection.address, subnet }));
-    if (connection.addressIPv6 !== "") await place.six.change(() => masqueradeText({ network: place.bridge.name, label, chain, address: connection.addressIPv6, subnet: subnetIPv6 }));
-    await addChain(place, { label, conf: place.bridge, ports: record.ports, arguments: record.arguments }, signal, { after: "bridge", answer });
+    if (connection.addressIPv6 !== "")
+      await place.six.change(() =>
+        masqueradeText({ network: place.bridge.name, label, chain, address: connection.addressIPv6, subnet: subnetIPv6 }),
+      );
+    await addChain(place, { label, conf: place.bridge, ports: record.ports, arguments: record.arguments }, signal, {
+      after: "bridge",
+      answer,
+    });
     records.write(id, { ...record, answer, connection });
   } else {
     records.write(id, { ...record, answer: before?.answer ?? null, connection });
@@ -176,9 +216,13 @@ async function freePorts(place: Place, label: string, request: Pick<NetworkReque
       if (holder === label) continue;
       if (readLabel(holder) !== undefined && !place.ip.namespaces().includes(holder)) dead.add(holder);
       else {
-        throw new NamedError("NETWORK_PORT_TAKEN", `Cannot map port "${port.label}": port ${port.hostPort} of this machine is led to "${holder}" by its packet rules`, {
-          fix: `iptables -t nat -S CNI-HOSTPORT-DNAT shows who; stop it, or reserve the port: client { reserved { reserved_ports = "${port.hostPort}" } }`,
-        });
+        throw new NamedError(
+          "NETWORK_PORT_TAKEN",
+          `Cannot map port "${port.label}": port ${port.hostPort} of this machine is led to "${holder}" by its packet rules`,
+          {
+            fix: `iptables -t nat -S CNI-HOSTPORT-DNAT shows who; stop it, or reserve the port: client { reserved { reserved_ports = "${port.hostPort}" } }`,
+          },
+        );
       }
     }
   }
@@ -192,7 +236,12 @@ async function redirect(place: Place, label: string, record: NetworkRecord, conn
   for (const family of [4, 6] as const) {
     if (family === 6 && connection.addressIPv6 === "") continue;
     const done = await place.within(namespacePath(label), family).change((rules) => redirectText(rules, wanted, family, servers));
-    if (!done) throw new NamedError("NETWORK_UNSUPPORTED", `Cannot send the traffic of "${label}" through its sidecar: iptables cannot be read inside of it`, { fix: "apt install iptables util-linux" });
+    if (!done)
+      throw new NamedError(
+        "NETWORK_UNSUPPORTED",
+        `Cannot send the traffic of "${label}" through its sidecar: iptables cannot be read inside of it`,
+        { fix: "apt install iptables util-linux" },
+      );
   }
 }
 
@@ -217,6 +266,8 @@ function hostDns(): DnsConfig {
 function writeFiles(place: Place, records: Records, id: AllocationId, record: NetworkRecord, connection: Connection): void {
   records.writeFiles(id, {
     hosts: hostsText(record.hostname, [connection.address, connection.addressIPv6]),
-    resolvConf: resolvConfText(record.mode === "none" && record.dns === null ? { Servers: [], Searches: [], Options: [] } : serversOf(place, record, connection)),
+    resolvConf: resolvConfText(
+      record.mode === "none" && record.dns === null ? { Servers: [], Searches: [], Options: [] } : serversOf(place, record, connection),
+    ),
   });
 }

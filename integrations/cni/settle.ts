@@ -31,7 +31,9 @@ function forward(file: string): string[] {
     writeFileSync(file, "1");
     return [`Forwarding of packets was off: ${file.slice("/proc/sys/".length).replaceAll("/", ".")} is 1 now`];
   } catch (error) {
-    throw new NamedError("NETWORK_UNSUPPORTED", `Cannot turn on forwarding of packets: ${messageOf(error)}`, { fix: "sysctl -w net.ipv4.ip_forward=1" });
+    throw new NamedError("NETWORK_UNSUPPORTED", `Cannot turn on forwarding of packets: ${messageOf(error)}`, {
+      fix: "sysctl -w net.ipv4.ip_forward=1",
+    });
   }
 }
 
@@ -43,21 +45,38 @@ async function settleBridge(place: Place): Promise<string[]> {
     const made = await place.ip.run(["link", "add", bridge.name, "type", "bridge"]);
     // Another agent that shares it may have been first.
     if (made.exitCode !== 0 && !made.stderr.includes("File exists")) {
-      throw new NamedError("NETWORK_UNSUPPORTED", `Cannot make bridge "${bridge.name}": ${made.stderr.trim()}`, { fix: "modprobe bridge; the agent must run as root" });
+      throw new NamedError("NETWORK_UNSUPPORTED", `Cannot make bridge "${bridge.name}": ${made.stderr.trim()}`, {
+        fix: "modprobe bridge; the agent must run as root",
+      });
     }
     if (bridge.mtu !== 0) await place.ip.run(["link", "set", bridge.name, "mtu", String(bridge.mtu)]);
     mended.push(`Bridge "${bridge.name}" was made`);
   }
   // Its own address, said: else it takes that of whatever is plugged in, and changes with it.
-  const shown = JSON.parse((await place.ip.run(["-j", "link", "show", bridge.name])).stdout || "[]") as { address?: string; flags?: string[] }[];
+  const shown = JSON.parse((await place.ip.run(["-j", "link", "show", bridge.name])).stdout || "[]") as {
+    address?: string;
+    flags?: string[];
+  }[];
   if (mended.length > 0 && shown[0]?.address !== undefined) await place.ip.run(["link", "set", bridge.name, "address", shown[0].address]);
   for (const subnet of [bridge.subnet, bridge.subnetIPv6].filter((one) => one !== "")) {
     const gateway = gatewayOf(subnet);
     const family = subnet.includes(":") ? ["-6"] : ["-4"];
-    const added = await place.ip.run([...family, "addr", "add", `${gateway.address}/${gateway.length}`, ...(subnet.includes(":") ? [] : ["brd", "+"]), "dev", bridge.name, ...(subnet.includes(":") ? ["nodad"] : [])]);
+    const added = await place.ip.run([
+      ...family,
+      "addr",
+      "add",
+      `${gateway.address}/${gateway.length}`,
+      ...(subnet.includes(":") ? [] : ["brd", "+"]),
+      "dev",
+      bridge.name,
+      ...(subnet.includes(":") ? ["nodad"] : []),
+    ]);
     if (added.exitCode === 0) mended.push(`Bridge "${bridge.name}" has the address ${gateway.address}/${gateway.length}`);
     else if (!/File exists|already assigned/.test(added.stderr)) {
-      throw new NamedError("NETWORK_UNSUPPORTED", `Cannot give bridge "${bridge.name}" the address ${gateway.address}: ${added.stderr.trim()}`);
+      throw new NamedError(
+        "NETWORK_UNSUPPORTED",
+        `Cannot give bridge "${bridge.name}" the address ${gateway.address}: ${added.stderr.trim()}`,
+      );
     }
   }
   if (shown[0]?.flags?.includes("UP") !== true) await place.ip.run(["link", "set", bridge.name, "up"]);
@@ -68,7 +87,10 @@ async function settleBridge(place: Place): Promise<string[]> {
 async function settleAdmission(place: Place): Promise<string[]> {
   const { bridge } = place.options;
   let added = false;
-  for (const [tables, subnet] of [[place.four, bridge.subnet], [place.six, bridge.subnetIPv6]] as const) {
+  for (const [tables, subnet] of [
+    [place.four, bridge.subnet],
+    [place.six, bridge.subnetIPv6],
+  ] as const) {
     if (subnet === "") continue;
     await tables.change((rules) => {
       const text = admissionText(rules, { chain: ADMIN_CHAIN, bridge: bridge.name, subnet });
@@ -101,6 +123,7 @@ export async function settleLeases(place: Place): Promise<string[]> {
       }
     }
   }
-  if (written > 0) mended.push(`${written} lost lease${written === 1 ? "" : "s"} of living allocations ${written === 1 ? "was" : "were"} written again`);
+  if (written > 0)
+    mended.push(`${written} lost lease${written === 1 ? "" : "s"} of living allocations ${written === 1 ? "was" : "were"} written again`);
   return mended;
 }

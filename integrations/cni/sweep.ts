@@ -10,23 +10,35 @@ export function everyLease(place: Place): readonly Lease[] {
 }
 
 /** Rules first: an address is free when nothing speaks of it any more. */
-export async function sweepLabels(place: Place, labels: ReadonlySet<string>, known: { readonly networks: readonly string[]; readonly addresses: readonly string[] }): Promise<void> {
+export async function sweepLabels(
+  place: Place,
+  labels: ReadonlySet<string>,
+  known: { readonly networks: readonly string[]; readonly addresses: readonly string[] },
+): Promise<void> {
   await sweepRules(place, labels, known);
   for (const lease of everyLease(place)) if (labels.has(lease.container)) freeLease(lease);
 }
 
-export async function sweepRules(place: Place, labels: ReadonlySet<string>, known: { readonly networks: readonly string[]; readonly addresses: readonly string[] }): Promise<void> {
+export async function sweepRules(
+  place: Place,
+  labels: ReadonlySet<string>,
+  known: { readonly networks: readonly string[]; readonly addresses: readonly string[] },
+): Promise<void> {
   const leases = everyLease(place);
   const leased = leases.filter((lease) => labels.has(lease.container)).map((lease) => lease.address);
   // The firewall's rules name addresses only: never those that somebody else has meanwhile.
   const others = new Set(leases.filter((lease) => !labels.has(lease.container)).map((lease) => lease.address));
   const networks = new Set([place.bridge.name, ...known.networks]);
   const chains = new Set([...labels].flatMap((label) => [...networks].flatMap((network) => chainsOf(network, label))));
-  const decide = (family: 4 | 6) => (rules: Rules): string | undefined => {
-    const named = [...labels].flatMap((label) => addressesIn(rules, label));
-    const addresses = [...known.addresses, ...leased, ...named].filter((address) => isIPv4(address) === (family === 4) && !others.has(address));
-    return sweepOf(rules, { labels, chains, addresses: new Set(addresses) });
-  };
+  const decide =
+    (family: 4 | 6) =>
+    (rules: Rules): string | undefined => {
+      const named = [...labels].flatMap((label) => addressesIn(rules, label));
+      const addresses = [...known.addresses, ...leased, ...named].filter(
+        (address) => isIPv4(address) === (family === 4) && !others.has(address),
+      );
+      return sweepOf(rules, { labels, chains, addresses: new Set(addresses) });
+    };
   await place.four.change(decide(4));
   await place.six.change(decide(6));
 }

@@ -8,6 +8,7 @@ import { deleteChain } from "./chain.ts";
 import { labelOf } from "./label.ts";
 import type { Place } from "./place.ts";
 import type { Records } from "./record.ts";
+import { hostEndsOf } from "./result.ts";
 import { sweepLabels } from "./sweep.ts";
 
 export async function tearDown(place: Place, records: Records, id: AllocationId): Promise<void> {
@@ -18,11 +19,19 @@ export async function tearDown(place: Place, records: Records, id: AllocationId)
   if (record !== undefined && conf !== null && record.mode !== "bridge") {
     failure = await deleteChain(place, { label, conf, ports: record.ports, arguments: record.arguments }, record.answer);
   }
-  const inside = place.ip.has(label) ? ((await place.ip.interfaces(label)) ?? []).flatMap((one) => (one.name === "lo" ? [] : one.addresses)) : [];
+  const inside = place.ip.has(label)
+    ? ((await place.ip.interfaces(label)) ?? []).flatMap((one) => (one.name === "lo" ? [] : one.addresses))
+    : [];
   if (place.ip.has(label)) await place.ip.removeInterfaces(label);
+  // The name was lost, and a process may hold the namespace still: the machine's end of its cable is known by what the plugins answered.
+  else for (const end of hostEndsOf(record?.answer)) await place.ip.run(["link", "del", end]);
   await sweepLabels(place, new Set([label]), {
     networks: conf === null ? [] : [conf.name],
-    addresses: [record?.connection?.address ?? "", record?.connection?.addressIPv6 ?? "", ...inside.map((one) => one.split("/")[0] as string)].filter((one) => one !== ""),
+    addresses: [
+      record?.connection?.address ?? "",
+      record?.connection?.addressIPv6 ?? "",
+      ...inside.map((one) => one.split("/")[0] as string),
+    ].filter((one) => one !== ""),
   });
   if (place.ip.namespaces().includes(label)) await place.ip.remove(label);
   // An operator's plugin that fails may hold what we cannot see: it is remembered, and asked again; but one that never connected anything, or is not there any more.

@@ -32,13 +32,21 @@ export async function findWhole(place: Place, records: Records, id: AllocationId
 
 async function bridgeWhole(place: Place, label: string, record: NetworkRecord, connection: Connection, peer: number): Promise<boolean> {
   if ((await place.ip.plugged(place.options.bridge.name))?.has(peer) !== true) return false;
-  const leased = leasePlacesOf(place.bridge).every(({ directory }) => readLeases(directory).some((lease) => lease.address === connection.address && lease.container === label));
+  const leased = leasePlacesOf(place.bridge).every(({ directory }) =>
+    readLeases(directory).some((lease) => lease.address === connection.address && lease.container === label),
+  );
   if (!leased) return false;
   const rules = await place.four.read();
   return rules !== undefined && rulesWhole(rules, { label, address: connection.address, ports: record.ports });
 }
 
-export function networkOf(place: Place, records: Records, id: AllocationId, record: NetworkRecord, connection: Connection): AllocationNetwork {
+export function networkOf(
+  place: Place,
+  records: Records,
+  id: AllocationId,
+  record: NetworkRecord,
+  connection: Connection,
+): AllocationNetwork {
   return {
     namespacePath: namespacePath(labelOf(place.options.owner, id)),
     interface: connection.interface,

@@ -46,10 +46,15 @@ export function memoryNetworks(options: MemoryNetworksOptions = {}): MemoryNetwo
     if (!known) throw new NamedError("NETWORK_UNKNOWN", `Cannot set up network "${request.mode}": there is none of this name`);
     for (const [id, other] of standing) {
       const clash = request.ports.find((port) =>
-        other.request.ports.some((one) => one.hostPort === port.hostPort && (one.hostIp === port.hostIp || one.hostIp === "" || port.hostIp === "")),
+        other.request.ports.some(
+          (one) => one.hostPort === port.hostPort && (one.hostIp === port.hostIp || one.hostIp === "" || port.hostIp === ""),
+        ),
       );
       if (id !== request.id && clash !== undefined) {
-        throw new NamedError("NETWORK_PORT_TAKEN", `Cannot map port "${clash.label}": port ${clash.hostPort} of this machine is led to "${id}"`);
+        throw new NamedError(
+          "NETWORK_PORT_TAKEN",
+          `Cannot map port "${clash.label}": port ${clash.hostPort} of this machine is led to "${id}"`,
+        );
       }
     }
   };

@@ -8,7 +8,20 @@ import { NamedError } from "#std";
 import { eventually } from "../eventually.ts";
 import { testScale } from "../scale.ts";
 import { allocation, aPort, aRequest, NEVER, networksConformance } from "./networks.ts";
-import { aMachine, BRIDGE, dial, HOST_ADDRESS, insideOwnMachine, leasesOf, type Machine, OUTSIDE, PLUGINS, sh, traces, writeOperatorsNetworks } from "./networks-machine.ts";
+import {
+  aMachine,
+  BRIDGE,
+  dial,
+  HOST_ADDRESS,
+  insideOwnMachine,
+  leasesOf,
+  type Machine,
+  OUTSIDE,
+  PLUGINS,
+  sh,
+  traces,
+  writeOperatorsNetworks,
+} from "./networks-machine.ts";
 
 if (insideOwnMachine(import.meta.filename)) {
   networksConformance({
@@ -38,32 +51,41 @@ if (insideOwnMachine(import.meta.filename)) {
   };
   const labelOf = (number: number, owner = "aaaa0001"): string => `drover-${owner}-${allocation(number)}`;
 
-  check("a port is reached by localhost, by the machine's address, from another machine, another allocation and the allocation itself", async (machine) => {
-    sh("echo 0 > /proc/sys/net/ipv4/ip_forward; iptables -P FORWARD DROP");
-    const mended = await machine.networks.settle();
-    assert.ok(mended.some((line) => line.includes("ip_forward is 1 now")), mended.join("\n"));
-    const one = await machine.networks.setUp(aRequest(1, { ports: [aPort(28_101)] }), NEVER);
-    const two = await machine.networks.setUp(aRequest(2), NEVER);
-    await machine.serve(one.namespacePath, 8080, "one");
-    const reached = await Promise.all([
-      dial("", "127.0.0.1", 28_101),
-      dial("", HOST_ADDRESS, 28_101),
-      dial(`/run/netns/${OUTSIDE}`, HOST_ADDRESS, 28_101),
-      dial(two.namespacePath, HOST_ADDRESS, 28_101),
-      dial(two.namespacePath, one.address, 8080),
-      dial(one.namespacePath, HOST_ADDRESS, 28_101),
-      dial(one.namespacePath, one.address, 8080),
-      dial(one.namespacePath, "127.0.0.1", 8080),
-    ]);
-    assert.deepEqual(reached, Array.from({ length: 8 }, () => "one"));
-    // And out: what it dials sees the machine, not an address it could not answer.
-    await machine.serve(`/run/netns/${OUTSIDE}`, 9090, "outside");
-    assert.equal(await dial(one.namespacePath, "198.51.100.2", 9090), "outside");
-    await machine.networks.tearDown(allocation(1));
-    await machine.networks.tearDown(allocation(2));
-    assert.equal(await dial("", "127.0.0.1", 28_101), "");
-    assert.deepEqual(traces(), []);
-  });
+  check(
+    "a port is reached by localhost, by the machine's address, from another machine, another allocation and the allocation itself",
+    async (machine) => {
+      sh("echo 0 > /proc/sys/net/ipv4/ip_forward; iptables -P FORWARD DROP");
+      const mended = await machine.networks.settle();
+      assert.ok(
+        mended.some((line) => line.includes("ip_forward is 1 now")),
+        mended.join("\n"),
+      );
+      const one = await machine.networks.setUp(aRequest(1, { ports: [aPort(28_101)] }), NEVER);
+      const two = await machine.networks.setUp(aRequest(2), NEVER);
+      await machine.serve(one.namespacePath, 8080, "one");
+      const reached = await Promise.all([
+        dial("", "127.0.0.1", 28_101),
+        dial("", HOST_ADDRESS, 28_101),
+        dial(`/run/netns/${OUTSIDE}`, HOST_ADDRESS, 28_101),
+        dial(two.namespacePath, HOST_ADDRESS, 28_101),
+        dial(two.namespacePath, one.address, 8080),
+        dial(one.namespacePath, HOST_ADDRESS, 28_101),
+        dial(one.namespacePath, one.address, 8080),
+        dial(one.namespacePath, "127.0.0.1", 8080),
+      ]);
+      assert.deepEqual(
+        reached,
+        Array.from({ length: 8 }, () => "one"),
+      );
+      // And out: what it dials sees the machine, not an address it could not answer.
+      await machine.serve(`/run/netns/${OUTSIDE}`, 9090, "outside");
+      assert.equal(await dial(one.namespacePath, "198.51.100.2", 9090), "outside");
+      await machine.networks.tearDown(allocation(1));
+      await machine.networks.tearDown(allocation(2));
+      assert.equal(await dial("", "127.0.0.1", 28_101), "");
+      assert.deepEqual(traces(), []);
+    },
+  );
 
   check("a port of one address of the machine is not one of the others", async (machine) => {
     await machine.networks.settle();
@@ -83,9 +105,19 @@ if (insideOwnMachine(import.meta.filename)) {
       mkdirSync(folder);
       // The real plugin, and then the death of who ran it; address management is run by the plugin bridge, which lives on for a moment.
       const victim = plugin === "host-local" ? "$(cut -d' ' -f4 /proc/$PPID/stat)" : "$PPID";
-      writeFileSync(path.join(folder, plugin), `#!/bin/sh\n${realPlugin(plugin)}; code=$?\nkill -9 ${victim}\nexit $code\n`, { mode: 0o755 });
+      writeFileSync(path.join(folder, plugin), `#!/bin/sh\n${realPlugin(plugin)}; code=$?\nkill -9 ${victim}\nexit $code\n`, {
+        mode: 0o755,
+      });
       for (const afterwards of ["finish", "take down"]) {
-        const child = spawnSync(process.execPath, [path.join(import.meta.dirname, "networks-killed.ts"), JSON.stringify({ ...machine.options, cniPaths: [folder, ...PLUGINS] }), JSON.stringify(request)], { encoding: "utf8" });
+        const child = spawnSync(
+          process.execPath,
+          [
+            path.join(import.meta.dirname, "networks-killed.ts"),
+            JSON.stringify({ ...machine.options, cniPaths: [folder, ...PLUGINS] }),
+            JSON.stringify(request),
+          ],
+          { encoding: "utf8" },
+        );
         assert.equal(child.signal, "SIGKILL", `${plugin}: ${child.stderr}`);
         const networks = machine.again();
         assert.deepEqual(await networks.list(), [allocation(1)], `${plugin}: not found by its label`);
@@ -177,32 +209,35 @@ if (insideOwnMachine(import.meta.filename)) {
     assert.deepEqual(traces(), []);
   });
 
-  check("set up no more wanted half-way, and a name without a namespace behind it: nothing is left, and the next is whole", async (machine) => {
-    await machine.networks.settle();
-    const folder = path.join(machine.directory, "telling");
-    mkdirSync(folder);
-    for (const plugin of ["loopback", "bridge", "firewall", "portmap"]) {
-      const told = path.join(machine.directory, `told-${plugin}`);
-      writeFileSync(path.join(folder, plugin), `#!/bin/sh\ntouch ${told}\n${realPlugin(plugin)}\n`, { mode: 0o755 });
-      const wanted = new AbortController();
-      const networks = machine.again({ cniPaths: [folder, ...PLUGINS] });
-      const set = networks.setUp(aRequest(1, { ports: [aPort(28_111)] }), wanted.signal);
-      await Promise.all([
-        assert.rejects(set, /no more wanted/),
-        eventually(plugin, () => existsSync(told)).then(() => wanted.abort(new Error("no more wanted"))),
-      ]);
-      assert.deepEqual([traces(), await networks.list()], [[], []], plugin);
-      rmSync(path.join(folder, plugin));
-    }
-    const one = await machine.networks.setUp(aRequest(1), NEVER);
-    sh(`umount ${one.namespacePath}`);
-    assert.equal(await machine.networks.find(allocation(1)), undefined);
-    const two = await machine.networks.setUp(aRequest(1), NEVER);
-    assert.deepEqual(await machine.networks.find(allocation(1)), two);
-    sh(`umount ${two.namespacePath}`);
-    await machine.networks.tearDown(allocation(1));
-    assert.deepEqual(traces(), []);
-  });
+  check(
+    "set up no more wanted half-way, and a name without a namespace behind it: nothing is left, and the next is whole",
+    async (machine) => {
+      await machine.networks.settle();
+      const folder = path.join(machine.directory, "telling");
+      mkdirSync(folder);
+      for (const plugin of ["loopback", "bridge", "firewall", "portmap"]) {
+        const told = path.join(machine.directory, `told-${plugin}`);
+        writeFileSync(path.join(folder, plugin), `#!/bin/sh\ntouch ${told}\n${realPlugin(plugin)}\n`, { mode: 0o755 });
+        const wanted = new AbortController();
+        const networks = machine.again({ cniPaths: [folder, ...PLUGINS] });
+        const set = networks.setUp(aRequest(1, { ports: [aPort(28_111)] }), wanted.signal);
+        await Promise.all([
+          assert.rejects(set, /no more wanted/),
+          eventually(plugin, () => existsSync(told)).then(() => wanted.abort(new Error("no more wanted"))),
+        ]);
+        assert.deepEqual([traces(), await networks.list()], [[], []], plugin);
+        rmSync(path.join(folder, plugin));
+      }
+      const one = await machine.networks.setUp(aRequest(1), NEVER);
+      sh(`umount ${one.namespacePath}`);
+      assert.equal(await machine.networks.find(allocation(1)), undefined);
+      const two = await machine.networks.setUp(aRequest(1), NEVER);
+      assert.deepEqual(await machine.networks.find(allocation(1)), two);
+      sh(`umount ${two.namespacePath}`);
+      await machine.networks.tearDown(allocation(1));
+      assert.deepEqual(traces(), []);
+    },
+  );
 
   check("a driver's own holder gives the namespace; its successor gives another, with nothing left of the first", async (machine) => {
     await machine.networks.settle();
@@ -225,6 +260,13 @@ if (insideOwnMachine(import.meta.filename)) {
       assert.equal(await dial("", "127.0.0.1", 28_108), "two");
       await machine.networks.tearDown(allocation(1));
       assert.deepEqual(traces(), [], "though a process holds the namespace still");
+      // The same, with its name lost before, and what was answered mended once.
+      await machine.networks.setUp(request, NEVER);
+      sh("iptables -t nat -F");
+      await machine.networks.setUp(request, NEVER);
+      sh(`umount ${one.namespacePath}`);
+      await machine.networks.tearDown(allocation(1));
+      assert.deepEqual(traces(), [], "though a process holds a namespace that has no name");
     } finally {
       first.kill("SIGKILL");
       second.kill("SIGKILL");
@@ -233,11 +275,25 @@ if (insideOwnMachine(import.meta.filename)) {
 
   check("redirected traffic goes through the proxy, but for the proxy's own, excluded users, ports and networks", async (machine) => {
     await machine.networks.settle();
-    const redirect = { proxyUserId: 101, outboundPort: 15_001, inboundPort: 20_000, excludeInboundPorts: [7070], excludeOutboundPorts: [9091], excludeOutboundCidrs: ["198.51.100.3/32"], excludeUserIds: [202] };
+    const redirect = {
+      proxyUserId: 101,
+      outboundPort: 15_001,
+      inboundPort: 20_000,
+      excludeInboundPorts: [7070],
+      excludeOutboundPorts: [9091],
+      excludeOutboundCidrs: ["198.51.100.3/32"],
+      excludeUserIds: [202],
+    };
     sh(`ip -n ${OUTSIDE} addr add 198.51.100.3/24 dev eth0`);
     const request = aRequest(1, { redirect });
     const one = await machine.networks.setUp(request, NEVER);
-    for (const [port, words] of [[15_001, "proxy out"], [20_000, "proxy in"], [7070, "excluded in"], [8080, "app"]] as const) await machine.serve(one.namespacePath, port, words);
+    for (const [port, words] of [
+      [15_001, "proxy out"],
+      [20_000, "proxy in"],
+      [7070, "excluded in"],
+      [8080, "app"],
+    ] as const)
+      await machine.serve(one.namespacePath, port, words);
     for (const port of [9090, 9091]) await machine.serve(`/run/netns/${OUTSIDE}`, port, "outside");
     const said = async () => ({
       app: await dial(one.namespacePath, "198.51.100.2", 9090, 1000),
@@ -249,7 +305,16 @@ if (insideOwnMachine(import.meta.filename)) {
       comesIn: await dial("", one.address, 8080),
       comesInExcluded: await dial("", one.address, 7070),
     });
-    const wanted = { app: "proxy out", proxy: "outside", excludedUser: "outside", excludedPort: "outside", excludedNetwork: "outside", loopback: "app", comesIn: "proxy in", comesInExcluded: "excluded in" };
+    const wanted = {
+      app: "proxy out",
+      proxy: "outside",
+      excludedUser: "outside",
+      excludedPort: "outside",
+      excludedNetwork: "outside",
+      loopback: "app",
+      comesIn: "proxy in",
+      comesInExcluded: "excluded in",
+    };
     assert.deepEqual(await said(), wanted);
     sh(`nsenter --net=${one.namespacePath} iptables -t nat -F`);
     assert.equal(await machine.again().find(allocation(1)), undefined);
@@ -260,21 +325,39 @@ if (insideOwnMachine(import.meta.filename)) {
   });
 
   check("an operator's networks are asked for by their names, in files of each kind; what cannot be read is said", async (machine) => {
-    const plain = { cniVersion: "0.4.0", type: "bridge", bridge: "dtplain", isGateway: true, ipam: { type: "host-local", dataDir: "/run/operators", subnet: "10.214.0.0/24" } };
+    const plain = {
+      cniVersion: "0.4.0",
+      type: "bridge",
+      bridge: "dtplain",
+      isGateway: true,
+      ipam: { type: "host-local", dataDir: "/run/operators", subnet: "10.214.0.0/24" },
+    };
     writeFileSync(path.join(machine.options.configDirectory, "20-plain.conf"), JSON.stringify({ ...plain, name: "plain" }));
     writeFileSync(path.join(machine.options.configDirectory, "30-json.json"), JSON.stringify({ ...plain, name: "json" }));
     writeFileSync(path.join(machine.options.configDirectory, "40-broken.conflist"), "{");
-    writeFileSync(path.join(machine.options.configDirectory, "50-lacking.conf"), JSON.stringify({ ...plain, name: "lacking", type: "no-such-plugin" }));
+    writeFileSync(
+      path.join(machine.options.configDirectory, "50-lacking.conf"),
+      JSON.stringify({ ...plain, name: "lacking", type: "no-such-plugin" }),
+    );
     const { networks } = machine;
-    assert.deepEqual((await networks.describe()).networks.map((one) => one.Mode), ["bridge", "cni/mine", "cni/plain", "cni/json"]);
-    assert.match((await networks.preflight()).find((one) => one.what === "cni-config")?.problem ?? "", /40-broken\.conflist cannot be read: no JSON/);
+    assert.deepEqual(
+      (await networks.describe()).networks.map((one) => one.Mode),
+      ["bridge", "cni/mine", "cni/plain", "cni/json"],
+    );
+    assert.match(
+      (await networks.preflight()).find((one) => one.what === "cni-config")?.problem ?? "",
+      /40-broken\.conflist cannot be read: no JSON/,
+    );
     const one = await networks.setUp(aRequest(1, { mode: "cni/mine", ports: [aPort(28_109)] }), NEVER);
     const two = await networks.setUp(aRequest(2, { mode: "cni/plain" }), NEVER);
     const three = await networks.setUp(aRequest(3, { mode: "cni/json" }), NEVER);
     assert.match(`${one.address} ${two.address} ${three.address}`, /^10\.212\.0\.\d+ 10\.214\.0\.\d+ 10\.214\.0\.\d+$/);
     await machine.serve(one.namespacePath, 8080, "one");
     assert.equal(await dial("", "127.0.0.1", 28_109), "one");
-    await assert.rejects(networks.setUp(aRequest(4, { mode: "cni/lacking" }), NEVER), (error) => error instanceof NamedError && error.code === "NETWORK_PLUGIN_MISSING");
+    await assert.rejects(
+      networks.setUp(aRequest(4, { mode: "cni/lacking" }), NEVER),
+      (error) => error instanceof NamedError && error.code === "NETWORK_PLUGIN_MISSING",
+    );
     // The operator's file goes; what it made is still taken down.
     rmSync(machine.options.configDirectory, { recursive: true });
     for (const number of [1, 2, 3]) await machine.again().tearDown(allocation(number));
@@ -288,35 +371,45 @@ if (insideOwnMachine(import.meta.filename)) {
     assert.match(readFileSync(one.files.hosts, "utf8"), new RegExp(`^${one.address.replaceAll(".", "\\.")} web$`, "m"));
     assert.match(readFileSync(one.files.resolvConf, "utf8"), /^nameserver 192\.0\.2\.53$/m);
     assert.equal(statSync(one.files.resolvConf).mode & 0o777, 0o644);
-    const two = await machine.networks.setUp(aRequest(2, { dns: { Servers: ["192.0.2.1"], Searches: ["a.example", "b.example"], Options: ["ndots:2"] } }), NEVER);
-    assert.equal(readFileSync(two.files.resolvConf, "utf8").split("\n").slice(1).join("\n"), "nameserver 192.0.2.1\nsearch a.example b.example\noptions ndots:2\n");
+    const two = await machine.networks.setUp(
+      aRequest(2, { dns: { Servers: ["192.0.2.1"], Searches: ["a.example", "b.example"], Options: ["ndots:2"] } }),
+      NEVER,
+    );
+    assert.equal(
+      readFileSync(two.files.resolvConf, "utf8").split("\n").slice(1).join("\n"),
+      "nameserver 192.0.2.1\nsearch a.example b.example\noptions ndots:2\n",
+    );
     await machine.networks.tearDown(allocation(1));
     assert.equal(existsSync(one.files.hosts), false);
   });
 
-  check("two protocols: an allocation has an address of each, and both are taken down", async (machine) => {
-    await machine.networks.settle();
-    const one = await machine.networks.setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER);
-    assert.equal(one.addressIPv6.startsWith("fd00:d0:"), true, one.addressIPv6);
-    rmSync("/run/cni", { recursive: true });
-    await machine.again().settle();
-    assert.deepEqual(await machine.again().setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER), one);
-    sh("ip6tables -t nat -F; iptables -t nat -F");
-    assert.deepEqual(await machine.again().setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER), one);
-    assert.match(sh("ip6tables-save"), /MASQUERADE/);
-    await machine.again().tearDown(allocation(1));
-    assert.deepEqual(traces(), []);
-    assert.doesNotMatch(sh("ip6tables-save"), /drover-|fd00:d0:0?:?[^/]*\/128/);
-  }, { bridge: { ...BRIDGE, subnetIPv6: "fd00:d0::/64" } });
+  check(
+    "two protocols: an allocation has an address of each, and both are taken down",
+    async (machine) => {
+      await machine.networks.settle();
+      const one = await machine.networks.setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER);
+      assert.equal(one.addressIPv6.startsWith("fd00:d0:"), true, one.addressIPv6);
+      rmSync("/run/cni", { recursive: true });
+      await machine.again().settle();
+      assert.deepEqual(await machine.again().setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER), one);
+      sh("ip6tables -t nat -F; iptables -t nat -F");
+      assert.deepEqual(await machine.again().setUp(aRequest(1, { ports: [aPort(28_110)] }), NEVER), one);
+      assert.match(sh("ip6tables-save"), /MASQUERADE/);
+      await machine.again().tearDown(allocation(1));
+      assert.deepEqual(traces(), []);
+      assert.doesNotMatch(sh("ip6tables-save"), /drover-|fd00:d0:0?:?[^/]*\/128/);
+    },
+    { bridge: { ...BRIDGE, subnetIPv6: "fd00:d0::/64" } },
+  );
 
   check("what a machine lacks is found, and the command that is named mends it", async (machine) => {
     const finding = async (what: string) => (await machine.networks.preflight()).find((one) => one.what === what);
     sh("echo 0 > /proc/sys/net/ipv4/ip_forward; iptables -P FORWARD DROP");
     assert.equal((await finding("ip-forward"))?.standing, "missing");
-    sh(((await finding("ip-forward"))?.fix as string).split(" && ")[0] as string);
+    sh(String((await finding("ip-forward"))?.fix).split(" && ")[0] as string);
     assert.equal((await finding("ip-forward"))?.standing, "good");
     assert.equal((await finding("firewall"))?.standing, "warning");
-    sh((await finding("firewall"))?.fix as string);
+    sh(String((await finding("firewall"))?.fix));
     assert.equal((await finding("firewall"))?.standing, "good");
     sh("iptables -F FORWARD");
     await machine.networks.settle();
@@ -327,7 +420,10 @@ if (insideOwnMachine(import.meta.filename)) {
     const said = await bare.preflight();
     assert.match(said.find((one) => one.what === "cni-plugins")?.problem ?? "", /bridge, host-local, firewall, portmap/);
     assert.match(said.find((one) => one.what === "subnet")?.problem ?? "", /overlaps the route 198\.51\.100\.0\/24/);
-    await assert.rejects(bare.setUp(aRequest(2), NEVER), (error) => error instanceof NamedError && error.code === "NETWORK_PLUGIN_MISSING" && error.fix !== undefined);
+    await assert.rejects(
+      bare.setUp(aRequest(2), NEVER),
+      (error) => error instanceof NamedError && error.code === "NETWORK_PLUGIN_MISSING" && error.fix !== undefined,
+    );
     assert.deepEqual(await bare.list(), [allocation(1)]);
   });
 
@@ -336,10 +432,13 @@ if (insideOwnMachine(import.meta.filename)) {
     await machine.networks.settle();
     const numbers = Array.from({ length: 10 * testScale() }, (_, index) => index + 1);
     const given = await Promise.all(
-      [machine.networks, other].flatMap((networks, agent) => numbers.map((number) => networks.setUp(aRequest(number, { ports: [aPort(28_200 + agent * 200 + number)] }), NEVER))),
+      [machine.networks, other].flatMap((networks, agent) =>
+        numbers.map((number) => networks.setUp(aRequest(number, { ports: [aPort(28_200 + agent * 200 + number)] }), NEVER)),
+      ),
     );
     assert.equal(new Set(given.map((one) => one.address)).size, 2 * numbers.length);
-    for (const networks of [machine.networks, other]) for (const number of numbers) assert.notEqual(await networks.find(allocation(number)), undefined);
+    for (const networks of [machine.networks, other])
+      for (const number of numbers) assert.notEqual(await networks.find(allocation(number)), undefined);
     await Promise.all([machine.networks, other].flatMap((networks) => numbers.map((number) => networks.tearDown(allocation(number)))));
     assert.deepEqual(traces(), []);
   });

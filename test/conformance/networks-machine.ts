@@ -25,14 +25,15 @@ export function insideOwnMachine(file: string): boolean {
     prepare();
     return true;
   }
-  const skip = process.env["DROVER_SKIP_LIVE"] === "1" ? "DROVER_SKIP_LIVE=1" : process.getuid?.() === 0 ? false : "network namespaces take root";
+  const skip =
+    process.env["DROVER_SKIP_LIVE"] === "1" ? "DROVER_SKIP_LIVE=1" : process.getuid?.() === 0 ? false : "network namespaces take root";
   test(`networks on a real machine keep their promises: ${path.basename(file)}`, { skip, timeout: 300_000 }, () => {
     assert.ok(
       PLUGINS.some((folder) => existsSync(path.join(folder, "bridge"))),
       "CNI plugins are missing: npm run tools says how to get them, DROVER_SKIP_LIVE=1 leaves this out",
     );
     const { NODE_TEST_CONTEXT: _parent, ...environment } = process.env;
-    const script = "mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec \"$@\"";
+    const script = 'mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec "$@"';
     const ran = spawnSync("unshare", ["--net", "--mount", "sh", "-c", script, "sh", process.execPath, "--test-reporter=spec", file], {
       encoding: "utf8",
       env: { ...environment, [INSIDE]: "1" },
@@ -81,7 +82,11 @@ export function writeOperatorsNetworks(directory: string): void {
     ipMasq: true,
     ipam: { type: "host-local", dataDir: "/run/operators", subnet, routes: [{ dst: "0.0.0.0/0" }] },
   });
-  const list = { cniVersion: "1.0.0", name: "mine", plugins: [bridge("dtmine", "10.212.0.0/24"), { type: "portmap", capabilities: { portMappings: true }, snat: true }] };
+  const list = {
+    cniVersion: "1.0.0",
+    name: "mine",
+    plugins: [bridge("dtmine", "10.212.0.0/24"), { type: "portmap", capabilities: { portMappings: true }, snat: true }],
+  };
   writeFileSync(path.join(directory, "10-mine.conflist"), JSON.stringify(list));
 }
 
@@ -116,7 +121,8 @@ export function aMachine(more: Partial<CniNetworksOptions> = {}): Machine {
       for (const server of servers) server.kill("SIGKILL");
       rmSync(directory, { recursive: true, force: true });
       for (const bridge of [options.bridge.name, "dtmine", "dtplain"]) spawnSync("ip", ["link", "del", bridge]);
-      for (const tables of ["iptables", "ip6tables"]) sh(`${tables} -F; ${tables} -X; ${tables} -P FORWARD ACCEPT; ${tables} -t nat -F; ${tables} -t nat -X`);
+      for (const tables of ["iptables", "ip6tables"])
+        sh(`${tables} -F; ${tables} -X; ${tables} -P FORWARD ACCEPT; ${tables} -t nat -F; ${tables} -t nat -X`);
       for (const name of readdirSync("/run/netns").filter((one) => one.startsWith("drover-"))) spawnSync("ip", ["netns", "del", name]);
       rmSync("/run/cni", { recursive: true, force: true });
       rmSync("/run/operators", { recursive: true, force: true });
@@ -147,12 +153,16 @@ export async function dial(namespace: string, address: string, port: number, use
 /** Everything of allocations on this machine, but for what is shared and stays: bridges, base chains, locks. */
 export function traces(): readonly string[] {
   const rules = ["iptables-save", "ip6tables-save"].flatMap((command) => sh(command).split("\n"));
-  const leases = ["/run/cni", "/run/operators"].flatMap((folder) => (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : []));
+  const leases = ["/run/cni", "/run/operators"].flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [],
+  );
   return [
     ...rules.filter((line) => /drover-|CNI-(DN-|SN-)?[0-9a-f]{16}|(CNI-FORWARD.*\/32)/.test(line)),
     ...leases.filter((name) => /\d+\.\d+\.\d+\.\d+$/.test(name)),
     ...(existsSync("/run/netns") ? readdirSync("/run/netns").filter((name) => name.startsWith("drover-")) : []),
-    ...sh("ip -o link").split("\n").filter((line) => /veth/.test(line) && !line.includes("cable")),
+    ...sh("ip -o link")
+      .split("\n")
+      .filter((line) => /veth/.test(line) && !line.includes("cable")),
   ];
 }
 

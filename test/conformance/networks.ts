@@ -33,7 +33,17 @@ export function allocation(number: number): AllocationId {
 }
 
 export function aRequest(number: number, more: Partial<NetworkRequest> = {}): NetworkRequest {
-  return { id: allocation(number), mode: "bridge", ports: [], hostname: "", dns: null, arguments: {}, redirect: null, holderPid: 0, ...more };
+  return {
+    id: allocation(number),
+    mode: "bridge",
+    ports: [],
+    hostname: "",
+    dns: null,
+    arguments: {},
+    redirect: null,
+    holderPid: 0,
+    ...more,
+  };
 }
 
 export function aPort(hostPort: number, to = 8080, hostIp = ""): NetworkRequest["ports"][number] {
@@ -140,7 +150,8 @@ export function networksConformance(maker: NetworksMaker): void {
         ["bridge", "cni/mine"],
       );
       assert.equal(attributes["nomad.bridge.hairpin_mode"], "false");
-      for (const finding of await networks.preflight()) assert.equal(finding.fix === "", finding.standing === "good", JSON.stringify(finding));
+      for (const finding of await networks.preflight())
+        assert.equal(finding.fix === "", finding.standing === "good", JSON.stringify(finding));
     });
   });
 }

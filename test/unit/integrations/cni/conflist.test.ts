@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bridgeConf, gatewayOf, pluginArguments, pluginInput, pluginsOf, portMappings, subnetHolds, subnetsOverlap } from "../../../../integrations/cni/conflist.ts";
+import {
+  bridgeConf,
+  gatewayOf,
+  pluginArguments,
+  pluginInput,
+  pluginsOf,
+  portMappings,
+  subnetHolds,
+  subnetsOverlap,
+} from "../../../../integrations/cni/conflist.ts";
 import { readNetworkConf } from "../../../../integrations/cni/config-directory.ts";
 import { answerOf, readResult } from "../../../../integrations/cni/result.ts";
 import { readPluginVersion } from "../../../../integrations/cni/describe.ts";
@@ -24,7 +33,11 @@ test("the bridge network is the chain that jobs of Nomad know", () => {
     hairpinMode: false,
     ipam: { type: "host-local", dataDir: "/run/cni", ranges: [[{ subnet: "172.26.64.0/20" }]], routes: [{ dst: "0.0.0.0/0" }] },
   });
-  const both = bridgeConf({ ...BRIDGE, subnetIPv6: "fd00::/64", mtu: 1400, hairpin: true }).plugins[1] as { mtu?: number; hairpinMode?: boolean; ipam?: unknown };
+  const both = bridgeConf({ ...BRIDGE, subnetIPv6: "fd00::/64", mtu: 1400, hairpin: true }).plugins[1] as {
+    mtu?: number;
+    hairpinMode?: boolean;
+    ipam?: unknown;
+  };
   assert.deepEqual([both.mtu, both.hairpinMode], [1400, true]);
   assert.match(JSON.stringify(both.ipam), /fd00::\/64.*"dst":"::\/0"/);
 });
@@ -62,8 +75,16 @@ test("addresses are counted within their subnets", () => {
 });
 
 test("an operator's file is a list of plugins or one plugin, and what is wrong with it is said", () => {
-  assert.deepEqual(readNetworkConf('{"cniVersion":"0.4.0","name":"one","type":"macvlan","master":"eth0"}'), { cniVersion: "0.4.0", name: "one", plugins: [{ type: "macvlan", master: "eth0" }] });
-  assert.deepEqual(readNetworkConf('{"name":"two","plugins":[{"type":"ptp"}]}'), { cniVersion: "0.2.0", name: "two", plugins: [{ type: "ptp" }] });
+  assert.deepEqual(readNetworkConf('{"cniVersion":"0.4.0","name":"one","type":"macvlan","master":"eth0"}'), {
+    cniVersion: "0.4.0",
+    name: "one",
+    plugins: [{ type: "macvlan", master: "eth0" }],
+  });
+  assert.deepEqual(readNetworkConf('{"name":"two","plugins":[{"type":"ptp"}]}'), {
+    cniVersion: "0.2.0",
+    name: "two",
+    plugins: [{ type: "ptp" }],
+  });
   const wrong: readonly (readonly [string, RegExp])[] = [
     ["{", /no JSON/],
     ["[]", /no JSON object/],
@@ -87,10 +108,26 @@ test("an answer of any version is read: the allocation's address, not the host's
     ],
     dns: { nameservers: ["192.0.2.1"], domain: "example" },
   };
-  assert.deepEqual(readResult(answer), { interface: "eth0", address: "172.26.64.9", addressIPv6: "fd00::9", gateway: "172.26.64.1", dns: { Servers: ["192.0.2.1"], Searches: ["example"], Options: [] } });
-  assert.deepEqual(readResult({ cniVersion: "0.2.0", ip4: { ip: "10.0.0.2/24", gateway: "10.0.0.1" } }), { interface: "eth0", address: "10.0.0.2", addressIPv6: "", gateway: "10.0.0.1", dns: null });
+  assert.deepEqual(readResult(answer), {
+    interface: "eth0",
+    address: "172.26.64.9",
+    addressIPv6: "fd00::9",
+    gateway: "172.26.64.1",
+    dns: { Servers: ["192.0.2.1"], Searches: ["example"], Options: [] },
+  });
+  assert.deepEqual(readResult({ cniVersion: "0.2.0", ip4: { ip: "10.0.0.2/24", gateway: "10.0.0.1" } }), {
+    interface: "eth0",
+    address: "10.0.0.2",
+    addressIPv6: "",
+    gateway: "10.0.0.1",
+    dns: null,
+  });
   assert.deepEqual(readResult({}), { interface: "eth0", address: "", addressIPv6: "", gateway: "", dns: null });
-  const made = answerOf({ cniVersion: "0.4.0" }, "/run/netns/x", { addresses: ["10.0.0.2/24", "fd00::2/64"], gateway: "10.0.0.1", bridge: "nomad" });
+  const made = answerOf({ cniVersion: "0.4.0" }, "/run/netns/x", {
+    addresses: ["10.0.0.2/24", "fd00::2/64"],
+    gateway: "10.0.0.1",
+    bridge: "nomad",
+  });
   assert.deepEqual(readResult(made), { interface: "eth0", address: "10.0.0.2", addressIPv6: "fd00::2", gateway: "10.0.0.1", dns: null });
 });
 

@@ -5,7 +5,15 @@ import { redirectText, redirectWhole } from "../../../../integrations/cni/redire
 import { readRules } from "../../../../integrations/cni/rules.ts";
 import { lanes, turnsByName } from "../../../../integrations/cni/turns.ts";
 
-const REDIRECT = { proxyUserId: 101, outboundPort: 15_001, inboundPort: 20_000, excludeInboundPorts: [8081], excludeOutboundPorts: [5432], excludeOutboundCidrs: ["10.0.0.0/8", "fd00::/8"], excludeUserIds: [0, 101] };
+const REDIRECT = {
+  proxyUserId: 101,
+  outboundPort: 15_001,
+  inboundPort: 20_000,
+  excludeInboundPorts: [8081],
+  excludeOutboundPorts: [5432],
+  excludeOutboundCidrs: ["10.0.0.0/8", "fd00::/8"],
+  excludeUserIds: [0, 101],
+};
 
 test("who is excluded is let go before the rest is sent to the proxy", () => {
   assert.deepEqual(redirectText(readRules(""), REDIRECT, 4, ["172.26.64.1", "fd00::53"]).split("\n"), [
@@ -61,17 +69,22 @@ test("one at a time for each name, in the order of coming; so many altogether", 
   const said: string[] = [];
   let inside = 0;
   let most = 0;
-  const work = (word: string, fails = false) => async () => {
-    said.push(`${word} in`);
-    most = Math.max(most, ++inside);
-    await new Promise((resolve) => setImmediate(resolve));
-    inside--;
-    said.push(`${word} out`);
-    if (fails) throw new Error(word);
-  };
+  const work =
+    (word: string, fails = false) =>
+    async () => {
+      said.push(`${word} in`);
+      most = Math.max(most, ++inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside--;
+      said.push(`${word} out`);
+      if (fails) throw new Error(word);
+    };
   const results = await Promise.allSettled([turns.take("a", work("1", true)), turns.take("a", work("2"))]);
   assert.deepEqual(said, ["1 in", "1 out", "2 in", "2 out"]);
-  assert.deepEqual(results.map((one) => one.status), ["rejected", "fulfilled"]);
+  assert.deepEqual(
+    results.map((one) => one.status),
+    ["rejected", "fulfilled"],
+  );
   most = 0;
   await Promise.allSettled(Array.from({ length: 9 }, (_, index) => narrow.enter(work(String(index), index % 3 === 0))));
   assert.equal(most, 2);
