@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { consulTokens } from "#integrations/consul";
-import type { TokenExchange } from "#ports";
+import { consulCatalog, consulTokens } from "#integrations/consul";
+import { catalogDigest, type TokenExchange } from "#ports";
+import { anUpstream, aServiceInstance, withSidecar } from "../conformance/catalog.ts";
 import { connectionTo, suiteOwner } from "./parts/consul-window.ts";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
 import { workloadKeys, type WorkloadKeys } from "./parts/workload-keys.ts";
@@ -53,11 +54,11 @@ describe("a Consul with access control", () => {
     assert.deepEqual(await acl(), untouched);
     const made = await setup(consul, "-y", `-jwks-url=${keys.jwksUrl}`);
     assert.equal(made.code, 0, made.stderr);
-    assert.equal(made.stdout.match(/^Made /gm)?.length, 5);
+    assert.equal(made.stdout.match(/^Made /gm)?.length, 6);
     assert.match(made.stdout, /service_identity \{\n +aud = \["consul.io"\]/);
     const after = await acl();
     const again = await setup(consul, "-y", `-jwks-url=${keys.jwksUrl}`);
-    assert.equal(again.stdout.match(/^Already there: /gm)?.length, 5);
+    assert.equal(again.stdout.match(/^Already there: /gm)?.length, 6);
     assert.doesNotMatch(again.stdout, /^(Made|Changed) /m);
     assert.deepEqual(await acl(), after);
     const elsewhere = await workloadKeys(owner);
@@ -65,7 +66,7 @@ describe("a Consul with access control", () => {
     assert.match(moved.stdout, /^Changed auth-method/m);
     await consul.put("/v1/acl/role", { Name: "nomad-tasks-made-by-hand" });
     const destroyed = await setup(consul, "-y", "-destroy");
-    assert.equal(destroyed.stdout.match(/^Removed /gm)?.length, 5);
+    assert.equal(destroyed.stdout.match(/^Removed /gm)?.length, 6);
     const role = await consul.get<{ ID: string }>("/v1/acl/role/name/nomad-tasks-made-by-hand");
     await consul.api(`/v1/acl/role/${role.ID}`, { method: "DELETE" });
     assert.deepEqual(await acl(), untouched);
@@ -109,6 +110,40 @@ describe("a Consul with access control", () => {
     assert.equal(writes.status, 403);
     await tokens.revoke(task.SecretID);
     assert.equal((await consul.get<unknown[]>("/v1/acl/tokens")).length, base);
+  });
+
+  test("that token registers its service with a sidecar, and reads what a proxy needs; nobody else's; with the role of its name it may more", async () => {
+    assert.equal((await setup(consul, "-y", `-jwks-url=${keys.jwksUrl}`)).code, 0);
+    const exchange = () => tokens.exchange({ ...service, jwt: keys.sign({ ...CLAIMS, nomad_service: "web" }) });
+    const may = async (path: string, secret: string): Promise<number> =>
+      (await consul.api(path, { headers: { "X-Consul-Token": secret } })).status;
+    const { SecretID } = await exchange();
+    const catalog = consulCatalog({ connection: connectionTo(consul, owner), owner: "node-1" });
+    const web = withSidecar(aServiceInstance("web"), {}, { Upstreams: [anUpstream()] });
+    await catalog.register(web, SecretID);
+    assert.equal((await catalog.owned()).get(web.ID)?.digest, catalogDigest(web));
+    await assert.rejects(catalog.register(withSidecar(aServiceInstance("api")), SecretID), { code: "CATALOG_DENIED" });
+    await assert.rejects(catalog.register({ ...web, ...withSidecar(web, { Name: "api-sidecar-proxy" }) }, SecretID), { code: "CATALOG_DENIED" });
+    await catalog.register(web, SecretID);
+    for (const path of ["/v1/discovery-chain/api", "/v1/health/connect/api", "/v1/agent/connect/ca/leaf/web", "/v1/catalog/nodes"])
+      assert.equal(await may(path, SecretID), 200, path);
+    assert.equal(await may("/v1/agent/connect/ca/leaf/billing", SecretID), 403);
+    await catalog.deregister(web.ID, SecretID);
+    assert.deepEqual([...(await catalog.owned()).keys()], []);
+
+    await consul.put("/v1/acl/policy", { Name: "billing", Rules: 'service "billing" { policy = "write" }' });
+    await consul.put("/v1/acl/role", { Name: "nomad-service-web", Policies: [{ Name: "billing" }] });
+    const more = await exchange();
+    assert.equal(await may("/v1/agent/connect/ca/leaf/billing", more.SecretID), 200);
+    assert.equal(await may("/v1/agent/connect/ca/leaf/web", more.SecretID), 200);
+    for (const each of [SecretID, more.SecretID]) await tokens.revoke(each);
+    for (const [kind, name] of [
+      ["role", "nomad-service-web"],
+      ["policy", "billing"],
+    ] as const) {
+      const { ID } = await consul.get<{ ID: string }>(`/v1/acl/${kind}/name/${name}`);
+      await consul.api(`/v1/acl/${kind}/${ID}`, { method: "DELETE" });
+    }
   });
 
   test("a login that is refused for good is told from one to try again, and no identity is shown", async () => {

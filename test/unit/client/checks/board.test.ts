@@ -5,7 +5,7 @@ import { createMemoryCatalog, createSeededRandom } from "#integrations/memory";
 import { NamedError } from "#std";
 import { Board, type Followed } from "../../../../src/client/checks/board.ts";
 import { mockSession } from "../../../../integrations/memory/mock-session.ts";
-import { aCheckInstance, aServiceInstance } from "../../../conformance/catalog.ts";
+import { aCheckInstance, aServiceInstance, withSidecar } from "../../../conformance/catalog.ts";
 import { createSimulatedClock } from "../../../simulation/clock.ts";
 import { allocationId } from "../stage.ts";
 
@@ -297,4 +297,25 @@ describe("checks that a catalog runs", () => {
     await here.clock.advance(7 * SECOND);
     assert.equal(here.restarts.length, 1);
   });
+});
+
+test("the checks of a service's sidecar are its own: it is not well before both are (nomad.md §2.8)", async () => {
+  const here = scene();
+  const web = withSidecar(aServiceInstance("web", { Checks: [aCheckInstance("web", { Type: "http", InitialStatus: "passing" })] }));
+  await here.follow(web);
+  await here.clock.advance(11 * SECOND);
+  const known = () => here.board.of(A).map((check) => [check.service, check.standing?.status]);
+  const listening = here.board.of(A)[1]?.checkId ?? "";
+  assert.deepEqual(known(), [
+    ["web", "passing"],
+    ["web", "critical"],
+  ]);
+  here.catalog.standings.set(listening, { status: "passing", output: "" });
+  await here.clock.advance(11 * SECOND);
+  assert.deepEqual(known(), [
+    ["web", "passing"],
+    ["web", "passing"],
+  ]);
+  await here.follow({ ...web, Mesh: { kind: "native" } });
+  assert.equal(here.board.of(A).length, 1);
 });
