@@ -31,6 +31,7 @@ export * from "./group.ts";
 export * from "./job.ts";
 export * from "./change.ts";
 export * from "./node.ts";
+export * from "./host-port.ts";
 export * from "./metric.ts";
 export * from "./allocation.ts";
 export * from "./holding.ts";

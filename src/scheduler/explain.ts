@@ -2,7 +2,7 @@
  * Tells why: how many nodes were looked at, what excluded how many, what the rest lacked, and where the group came closest to
  * fitting. nomad.md §6.2 item 4, §6.9. Counts are of nodes, not of tries. A static port that is taken names who has it (F13).
  */
-import type { AllocMetric, Job, NearestFit, Node, NodeScore, PlannedAllocation, TaskGroup } from "#model";
+import { type AllocMetric, type Job, type NearestFit, type Node, type NodeScore, type PlannedAllocation, sameAddress, type TaskGroup } from "#model";
 import type { Ask } from "./feasible/ask.ts";
 import { poolOf } from "./feasible/availability.ts";
 import type { Shortfall } from "./feasible/fits.ts";
@@ -103,7 +103,7 @@ export function nearestFit(explained: ExplainedInput, exhausted: readonly Exhaus
   if (best === undefined) return null;
   const { node, shortfall } = best;
   const fit = { NodeID: node.ID, NodeName: node.Name, Dimension: shortfall.dimension, Wanted: shortfall.wanted, Free: shortfall.free };
-  return shortfall.port === undefined ? fit : { ...fit, HeldBy: holderOf(explained.pass, node, shortfall.port) };
+  return shortfall.port === undefined ? fit : { ...fit, HeldBy: holderOf(explained.pass, node, shortfall.port, shortfall.address ?? "") };
 }
 
 function lackOn(slot: number, { ask, pass: { ledger } }: ExplainedInput, shortfall: Shortfall): number {
@@ -119,9 +119,10 @@ function lackOn(slot: number, { ask, pass: { ledger } }: ExplainedInput, shortfa
 }
 
 /** Who is wanted there, before who only has not ended yet. */
-function holderOf(pass: Pass, node: Node, port: number): NonNullable<NearestFit["HeldBy"]> | null {
+function holderOf(pass: Pass, node: Node, port: number, address: string): NonNullable<NearestFit["HeldBy"]> | null {
   const here = pass.placements.filter((placement) => placement.NodeID === node.ID);
-  const holds = ({ AllocatedResources }: PlannedAllocation) => AllocatedResources.Shared.Ports.some((each) => each.Value === port);
+  const holds = ({ AllocatedResources }: PlannedAllocation) =>
+    AllocatedResources.Shared.Ports.some((each) => each.Value === port && sameAddress(each.HostIP, address));
   const holders = [...here, ...pass.ledger.holders(node.ID)].filter(holds);
   const holder = holders.find((each) => each.DesiredStatus === "run") ?? holders[0];
   if (holder === undefined) return null;

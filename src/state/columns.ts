@@ -13,6 +13,8 @@ import {
   holdingOf,
   type Node,
   parsePortRanges,
+  portsReservedByAddress,
+  sameAddress,
 } from "#model";
 import { type Columns, deviceKey } from "./contract.ts";
 import type { AllocationChange } from "./draft.ts";
@@ -27,6 +29,7 @@ export interface ColumnChanges {
   readonly allocations: Iterable<AllocationChange>;
 }
 
+const NO_USERS: readonly string[] = [];
 const NONE: ReadonlySet<never> = new Set<never>();
 
 /** What is held, and how often: an allocation that has to go may still hold what the next one has been given. */
@@ -59,20 +62,24 @@ export class ColumnStore implements Columns {
   version = new Uint32Array(FIRST_CAPACITY);
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
-  /** Per slot: port → how many allocations use it (more than one with IgnoreCollision). */
-  #ports: Map<number, number>[] = [];
+  /** Per slot: port → the address of each that uses it, "" for all of them (twice the same with IgnoreCollision). */
+  #ports: Map<number, readonly string[]>[] = [];
   /** Per slot; most hold none of either, and share that. */
   #cores: (Counted<number> | undefined)[] = [];
   #devices: (Counted<string> | undefined)[] = [];
   /** Per slot: ports the node keeps for itself. */
   #reserved: ReadonlySet<number>[] = [];
+  /** Per slot: address → ports kept there alone. */
+  #reservedAt: ReadonlyMap<string, ReadonlySet<number>>[] = [];
 
   slotOf(nodeId: string): number | undefined {
     return this.#slots.get(nodeId);
   }
 
-  portInUse(slot: number, port: number): boolean {
-    return this.#ports[slot]?.has(port) === true || this.#reserved[slot]?.has(port) === true;
+  portInUse(slot: number, port: number, address = ""): boolean {
+    if (this.#reserved[slot]?.has(port) === true || this.#reservedAt[slot]?.get(address)?.has(port) === true) return true;
+    const users = this.#ports[slot]?.get(port);
+    return users !== undefined && (address === "" || users.some((each) => sameAddress(each, address)));
   }
 
   coresUsed(slot: number): ReadonlySet<number> {
@@ -126,7 +133,7 @@ export class ColumnStore implements Columns {
     this.cpuUsed[slot] = (this.cpuUsed[slot] as number) + sign * cpu;
     this.memoryUsed[slot] = (this.memoryUsed[slot] as number) + sign * memory;
     this.diskUsed[slot] = (this.diskUsed[slot] as number) + sign * disk;
-    for (const port of hostPorts(allocation.AllocatedResources)) this.#countPort(slot, port, sign);
+    for (const [port, address] of hostPorts(allocation.AllocatedResources)) this.#countPort(slot, port, address, sign);
     for (const name in allocation.AllocatedResources.Tasks) {
       const task = allocation.AllocatedResources.Tasks[name] as AllocatedTaskResources;
       for (const core of task.Cpu.ReservedCores) (this.#cores[slot] ??= new Counted()).add(core, sign);
@@ -138,12 +145,13 @@ export class ColumnStore implements Columns {
     for (const id of DeviceIDs) (this.#devices[slot] ??= new Counted()).add(deviceKey(Vendor, Type, Name, id), sign);
   }
 
-  #countPort(slot: number, port: number, sign: 1 | -1): void {
-    const ports = this.#ports[slot] as Map<number, number>;
-    const count = (ports.get(port) ?? 0) + sign;
-    if (count <= 0) ports.delete(port);
-    else ports.set(port, count);
-    const counted = sign === 1 ? count === 1 : count === 0;
+  #countPort(slot: number, port: number, address: string, sign: 1 | -1): void {
+    const ports = this.#ports[slot] as Map<number, readonly string[]>;
+    const before = ports.get(port) ?? NO_USERS;
+    const after = sign === 1 ? [...before, address] : before.toSpliced(before.indexOf(address), 1);
+    if (after.length === 0) ports.delete(port);
+    else ports.set(port, after);
+    const counted = sign === 1 ? before.length === 0 : after.length === 0;
     if (counted && this.#isDynamic(slot, port) && this.#reserved[slot]?.has(port) !== true) {
       this.portsUsed[slot] = (this.portsUsed[slot] as number) + sign;
     }
@@ -163,6 +171,7 @@ export class ColumnStore implements Columns {
     this.diskTotal[slot] = has.Disk.DiskMB - keeps.Disk.DiskMB;
     const reserved = new Set(parsePortRanges(keeps.Networks.ReservedHostPorts));
     this.#reserved[slot] = reserved;
+    this.#reservedAt[slot] = portsReservedByAddress(node);
     let dynamic = 0;
     for (const port of reserved) if (this.#isDynamic(slot, port)) dynamic++;
     for (const port of this.#ports[slot]?.keys() ?? []) if (!reserved.has(port) && this.#isDynamic(slot, port)) dynamic++;
@@ -193,6 +202,7 @@ export class ColumnStore implements Columns {
     this.#cores[slot] = undefined;
     this.#devices[slot] = undefined;
     this.#reserved[slot] = new Set();
+    this.#reservedAt[slot] = new Map();
     for (const column of [this.cpuTotal, this.memoryTotal, this.diskTotal, this.cpuUsed, this.memoryUsed, this.diskUsed, this.portsUsed]) {
       column[slot] = 0;
     }
@@ -230,15 +240,14 @@ function holds(allocation: Allocation | undefined): boolean {
   return allocation !== undefined && !clientTerminal(allocation);
 }
 
-/** Every port of the host an allocation was given, once. */
-export function hostPorts(resources: AllocatedResources): Iterable<number> {
-  const given = resources.Shared.Ports;
-  let ports: Set<number> | undefined;
-  for (const port of given) if (port.Value > 0) (ports ??= new Set()).add(port.Value);
+/** Every port of the host an allocation was given, with its address, once. */
+function* hostPorts(resources: AllocatedResources): Generator<readonly [port: number, address: string]> {
+  const seen = new Set<string>();
+  const isNew = (port: number, address: string) => port > 0 && seen.size < seen.add(`${port} ${address}`).size;
+  for (const { Value, HostIP } of resources.Shared.Ports) if (isNew(Value, HostIP)) yield [Value, HostIP];
   for (const name in resources.Tasks) {
-    for (const network of resources.Tasks[name]?.Networks ?? []) {
-      for (const port of [...network.ReservedPorts, ...network.DynamicPorts]) if (port.Value > 0) (ports ??= new Set()).add(port.Value);
+    for (const { ReservedPorts, DynamicPorts, IP } of resources.Tasks[name]?.Networks ?? []) {
+      for (const { Value } of [...ReservedPorts, ...DynamicPorts]) if (isNew(Value, IP)) yield [Value, IP];
     }
   }
-  return ports ?? [];
 }

@@ -445,8 +445,8 @@ export interface Columns {
   readonly cpuUsed: Float64Array;
   readonly memoryUsed: Float64Array;
   readonly diskUsed: Float64Array;
-  /** Host ports in use by allocations or reserved on the node. */
-  portInUse(slot: number, port: number): boolean;
+  /** Host ports in use by allocations or reserved on the node, at that address; left out or "": at any. */
+  portInUse(slot: number, port: number, address?: string): boolean;
   /** CPU ids that allocations have reserved. */
   coresUsed(slot: number): ReadonlySet<number>;
   /** `<vendor>/<type>/<name>/<instance id>` of devices in use; `deviceKey`. */

@@ -10,7 +10,7 @@ import { type AllocatedResources, type AllocatedTaskResources, holdingOf, type N
 import type { Draw } from "../seed.ts";
 import { dealDevices, type Dealt, deviceRequests, isUndealt, NO_DEVICE, type Undealt } from "./devices/request.ts";
 import { type Claim, claimOf, type Ledger, type Shortfall } from "./fits.ts";
-import { grantNetworks, NO_DYNAMIC_PORT, staticPorts } from "./ports.ts";
+import { grantNetworks, hasStaticPorts, NO_DYNAMIC_PORT, staticPorts } from "./ports.ts";
 
 export interface Ask {
   /** Why it does not fit on the slot now; undefined when it does. Dynamic ports are only looked for by `grant`. */
@@ -30,9 +30,12 @@ export function askOf(group: TaskGroup, ledger: Ledger, draw: Draw, oversubscrip
   const cores = group.Tasks.reduce((sum, task) => sum + (task.Resources?.Cores ?? 0), 0);
   const requests = deviceRequests(group);
   const shared = resourcesOf(group, oversubscription, 0);
-  const claim: Claim = { ...claimOf(shared), ports: staticPorts(group) };
+  const claim = claimOf(shared);
+  const isFixed = hasStaticPorts(group);
   const isPlain = cores === 0 && requests.length === 0;
   const nodeAt = (slot: number) => ledger.columns.nodes[slot] as Node;
+  // At which address a static port is wanted, the node says.
+  const claimAt = (slot: number): Claim => (isFixed ? { ...claim, ports: staticPorts(nodeAt(slot), group) } : claim);
   const cpuByCore = new Map<number, number>();
   const cpuAt = (slot: number): number => {
     if (cores === 0) return claim.cpu;
@@ -45,8 +48,8 @@ export function askOf(group: TaskGroup, ledger: Ledger, draw: Draw, oversubscrip
     dealDevices(requests, nodeAt(slot).NodeResources.Devices, (key) => ledger.deviceIsFree(slot, key));
 
   const shortfall = (slot: number): Shortfall | undefined => {
-    if (isPlain) return ledger.shortfall(slot, claim);
-    const collision = ledger.collision(slot, claim.ports);
+    if (isPlain) return ledger.shortfall(slot, claimAt(slot));
+    const collision = ledger.collision(slot, claimAt(slot).ports);
     if (collision !== undefined) return collision;
     if (requests.length > 0) {
       const dealt = deal(slot);

@@ -11,13 +11,14 @@
  * A named thing of a stopped allocation comes free only if nobody else holds it and the node does not keep it for itself.
  */
 import assert from "node:assert/strict";
-import { clientTerminal, deviceKey, holdingOf, parsePortRanges } from "#model";
+import { clientTerminal, deviceKey, holdingOf, parsePortRanges, portsReservedByAddress, sameAddress } from "#model";
 import type { AllocatedPort, AllocatedResources, Allocation, Holding, Node } from "#model";
 import type { Columns, Snapshot } from "#state";
+import { HostPorts } from "./host-ports.ts";
 
 /** What one allocation takes of a node. */
 export interface Claim extends Holding {
-  readonly ports: readonly Pick<AllocatedPort, "Label" | "Value" | "IgnoreCollision">[];
+  readonly ports: readonly Pick<AllocatedPort, "Label" | "Value" | "HostIP" | "IgnoreCollision">[];
   /** CPU ids. */
   readonly cores: readonly number[];
   /** As `deviceKey` names them. */
@@ -30,8 +31,9 @@ export interface Shortfall {
   readonly dimension: string;
   readonly wanted: number;
   readonly free: number;
-  /** Set when it is a static port that is taken. */
+  /** Set when it is a static port that is taken, at that address ("": any). */
   readonly port?: number;
+  readonly address?: string;
 }
 
 const NONE: readonly never[] = Object.freeze([]);
@@ -58,7 +60,7 @@ export class Ledger {
   readonly diskUsed: Float64Array;
   readonly #snapshot: Snapshot;
   readonly #released = new Set<string>();
-  readonly #ports = new Named<number>();
+  readonly #ports = new HostPorts();
   readonly #cores = new Named<number>();
   readonly #devices = new Named<string>();
 
@@ -88,9 +90,9 @@ export class Ledger {
 
   /** The first static port that is taken. Ports that may collide never are. */
   collision(slot: number, ports: Claim["ports"]): Shortfall | undefined {
-    for (const { Label, Value, IgnoreCollision } of ports) {
-      if (IgnoreCollision || this.portIsFree(slot, Value)) continue;
-      return { dimension: `network: reserved port collision ${Label}=${Value}`, wanted: 1, free: 0, port: Value };
+    for (const { Label, Value, HostIP, IgnoreCollision } of ports) {
+      if (IgnoreCollision || this.portIsFree(slot, Value, HostIP)) continue;
+      return { dimension: `network: reserved port collision ${Label}=${Value}`, wanted: 1, free: 0, port: Value, address: HostIP };
     }
     return undefined;
   }
@@ -110,7 +112,7 @@ export class Ledger {
   /** Notes a placement. */
   take(slot: number, claim: Claim): void {
     this.#count(slot, claim, 1);
-    for (const port of claim.ports) this.#ports.take(slot, port.Value);
+    for (const port of claim.ports) this.#ports.take(slot, port);
     for (const core of claim.cores) this.#cores.take(slot, core);
     for (const device of claim.devices) this.#devices.take(slot, device);
   }
@@ -136,7 +138,7 @@ export class Ledger {
     assert(slot !== undefined, "a released allocation has a slot");
     const claim = claimOf(allocation.AllocatedResources);
     this.#count(slot, claim, 1);
-    for (const port of claim.ports) this.#ports.keep(slot, port.Value);
+    for (const port of claim.ports) this.#ports.keep(slot, port);
     for (const core of claim.cores) this.#cores.keep(slot, core);
     for (const device of claim.devices) this.#devices.keep(slot, device);
   }
@@ -146,8 +148,9 @@ export class Ledger {
     return this.#released.has(id);
   }
 
-  portIsFree(slot: number, port: number): boolean {
-    return this.#ports.isFree(slot, port, this.columns.portInUse(slot, port));
+  /** At that address; "": at all of them, and what a pass frees at one of them is not looked at. */
+  portIsFree(slot: number, port: number, address: string): boolean {
+    return this.#ports.isFree(slot, port, address, this.columns.portInUse(slot, port, address));
   }
 
   deviceIsFree(slot: number, key: string): boolean {
@@ -182,16 +185,22 @@ export class Ledger {
   /** Named things of a claim, but for those somebody else on the node holds too. */
   #free(slot: number, claim: Claim): void {
     const node = this.#nodeAt(slot);
-    const ports = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
+    const reserved = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
+    const reservedAt = portsReservedByAddress(node);
+    const ports: Claim["ports"][number][] = [];
     const cores = new Set<number>();
     const devices = new Set<string>();
     for (const other of this.holders(node.ID)) {
       const held = claimOf(other.AllocatedResources);
-      for (const port of held.ports) ports.add(port.Value);
+      ports.push(...held.ports);
       for (const core of held.cores) cores.add(core);
       for (const device of held.devices) devices.add(device);
     }
-    for (const port of claim.ports) if (!ports.has(port.Value)) this.#ports.free(slot, port.Value);
+    for (const port of claim.ports) {
+      const isKept = reserved.has(port.Value) || reservedAt.get(port.HostIP)?.has(port.Value) === true;
+      const isHeld = ports.some((other) => other.Value === port.Value && sameAddress(other.HostIP, port.HostIP));
+      if (!isKept && !isHeld) this.#ports.free(slot, port);
+    }
     for (const core of claim.cores) if (!cores.has(core)) this.#cores.free(slot, core);
     for (const device of claim.devices) if (!devices.has(device)) this.#devices.free(slot, device);
   }

@@ -1,11 +1,12 @@
 /**
  * Gives a group its ports on one node: static ones as asked, dynamic ones from the node's range [MinDynamicPort, MaxDynamicPort)
- * that nothing uses. nomad.md §6.3 "Ports/network". The caller has already seen that the static ones are free (Ledger.shortfall).
+ * that nothing uses at the address in question: the node's own, or that of the host network the port names. nomad.md §6.3
+ * "Ports/network". The caller has already seen that the static ones are free (Ledger.shortfall).
  */
-import type { AllocatedPort, Network, Node, TaskGroup } from "#model";
+import { type AllocatedPort, hostAddress, mainNetwork, type Network, type Node, type TaskGroup } from "#model";
 import type { Draw } from "../seed.ts";
 import type { Claim, Ledger } from "./fits.ts";
-import { portsOf } from "./network.ts";
+import { hostNetworkName, portsOf } from "./network.ts";
 
 export const NO_DYNAMIC_PORT = "network: dynamic port selection failed";
 
@@ -17,37 +18,44 @@ export interface GrantedNetworks {
   readonly Ports: readonly AllocatedPort[];
 }
 
-/** The static ports of the group, as a claim counts them. */
-export function staticPorts(group: TaskGroup): Claim["ports"] {
-  return group.Networks.flatMap((network) => network.ReservedPorts);
+export function hasStaticPorts(group: TaskGroup): boolean {
+  return group.Networks.some((network) => network.ReservedPorts.length > 0);
+}
+
+/** The static ports of the group on that node, as a claim counts them. */
+export function staticPorts(node: Node, group: TaskGroup): Claim["ports"] {
+  return group.Networks.flatMap((network) =>
+    network.ReservedPorts.map((port) => ({ ...port, HostIP: hostAddress(node, hostNetworkName(node, port)) })),
+  );
 }
 
 /** Undefined when the dynamic range has too few free ports. */
 export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: TaskGroup, draw: Draw): GrantedNetworks | undefined {
-  const address = node.NodeResources.Networks.find((each) => each.IP !== "");
-  const chosen = new Set(staticPorts(group).map((port) => port.Value));
+  const main = mainNetwork(node);
+  const chosen = new Map<string, Set<number>>();
+  const choose = (address: string, value: number) => chosen.set(address, (chosen.get(address) ?? new Set()).add(value));
+  for (const { HostIP, Value } of staticPorts(node, group)) choose(HostIP, Value);
   const Ports: AllocatedPort[] = [];
   const Networks: Network[] = [];
   for (const network of group.Networks) {
     const values = new Map<string, number>();
     for (const port of portsOf(network)) {
-      const value = port.Value > 0 ? port.Value : pickPort(ledger, slot, node, chosen, draw);
+      const HostIP = hostAddress(node, hostNetworkName(node, port));
+      const value = port.Value > 0 ? port.Value : pickPort(ledger, slot, node, { address: HostIP, chosen: chosen.get(HostIP) }, draw);
       if (value === undefined) return undefined;
-      chosen.add(value);
+      choose(HostIP, value);
       values.set(port.Label, value);
-      Ports.push({
-        Label: port.Label,
-        Value: value,
-        To: port.To === -1 ? value : port.To,
-        HostIP: address?.IP ?? "",
-        IgnoreCollision: port.IgnoreCollision,
-      });
+      Ports.push({ Label: port.Label, Value: value, To: port.To === -1 ? value : port.To, HostIP, IgnoreCollision: port.IgnoreCollision });
     }
-    const given = (port: Network["DynamicPorts"][number]) => ({ ...port, Value: values.get(port.Label) ?? port.Value });
+    const given = (port: Network["DynamicPorts"][number]) => ({
+      ...port,
+      Value: values.get(port.Label) ?? port.Value,
+      HostNetwork: hostNetworkName(node, port),
+    });
     Networks.push({
       ...network,
-      Device: address?.Device ?? "",
-      IP: address?.IP ?? "",
+      Device: main?.Device ?? "",
+      IP: main?.IP ?? "",
       ReservedPorts: network.ReservedPorts.map(given),
       DynamicPorts: network.DynamicPorts.map(given),
     });
@@ -55,9 +63,15 @@ export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: T
   return { Networks, Ports };
 }
 
-function pickPort(ledger: Ledger, slot: number, node: Node, chosen: ReadonlySet<number>, draw: Draw): number | undefined {
+interface Where {
+  readonly address: string;
+  /** Given out there just now. */
+  readonly chosen: ReadonlySet<number> | undefined;
+}
+
+function pickPort(ledger: Ledger, slot: number, node: Node, { address, chosen }: Where, draw: Draw): number | undefined {
   const { MinDynamicPort: first, MaxDynamicPort: end } = node.NodeResources;
-  const isFree = (port: number) => !chosen.has(port) && ledger.portIsFree(slot, port);
+  const isFree = (port: number) => chosen?.has(port) !== true && ledger.portIsFree(slot, port, address);
   if (end <= first) return undefined;
   for (let probe = 0; probe < PROBES_MAX; probe++) {
     const port = first + draw.below(end - first);

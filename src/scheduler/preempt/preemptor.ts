@@ -10,7 +10,17 @@
  *
  * Whether it fits is asked of the ledger itself (F6): candidates are released on it one by one, and held again before anyone else looks.
  */
-import { type Allocation, clientTerminal, type Holding, holdingOf, type Job, type NodeDevice, type SchedulerConfiguration } from "#model";
+import {
+  type AllocatedPort,
+  type Allocation,
+  clientTerminal,
+  type Holding,
+  holdingOf,
+  type Job,
+  type NodeDevice,
+  sameAddress,
+  type SchedulerConfiguration,
+} from "#model";
 import type { Ask } from "../feasible/ask.ts";
 import { keyOf, NO_DEVICE } from "../feasible/devices/request.ts";
 import { claimOf, type Ledger } from "../feasible/fits.ts";
@@ -80,7 +90,9 @@ export function victimsOn<T>(slot: number, input: PreemptorInput, look: (victims
       const left = candidates.filter((allocation) => !released.has(allocation));
       if (left.length === 0) return undefined;
       if (shortfall.port !== undefined) {
-        const holders = left.filter((each) => each.AllocatedResources.Shared.Ports.some((port) => port.Value === shortfall.port));
+        const { port, address = "" } = shortfall;
+        const inTheWay = ({ Value, HostIP }: AllocatedPort) => Value === port && sameAddress(HostIP, address);
+        const holders = left.filter((each) => each.AllocatedResources.Shared.Ports.some(inTheWay));
         if (holders.length === 0) return undefined;
         holders.forEach(release);
       } else if (shortfall.dimension === NO_DEVICE) {

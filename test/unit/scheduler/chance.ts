@@ -1,5 +1,5 @@
 /** Random small clusters and jobs from a seed: cheap enough for tens of thousands. A failure prints the seed. */
-import type { Constraint, DeviceRequest, Job, Node, NodeDevice, Spread, Task, TaskGroup } from "#model";
+import type { Constraint, DeviceRequest, HostNetwork, Job, Network, Node, NodeDevice, Spread, Task, TaskGroup } from "#model";
 import { createSeededRandom } from "#integrations/memory";
 import { aGroup, aJob, aNetwork, aNode, aTask } from "./nouns.ts";
 
@@ -33,8 +33,25 @@ export function anyNode(chance: Chance, name: string): Node {
     NodePool: chance.once(8) ? "gpu" : "default",
     drivers: chance.once(8) ? [] : ["raw_exec"],
     reservedPorts: chance.once(3) ? "8080,20001" : "",
+    HostNetworks: chance.once(3) ? {} : { public: anyHostNetwork(chance) },
+    bridge: !chance.once(4),
     dynamicPorts: [20_000, 20_000 + chance.below(6)],
   });
+}
+
+/** With an address of its own, with the node's, or (down) with none. */
+function anyHostNetwork(chance: Chance): HostNetwork {
+  const Addresses = chance.pick([["203.0.113.1"], ["203.0.113.1"], ["10.0.0.1"], []]);
+  return { Name: "public", CIDR: "", Interface: "", ReservedPorts: chance.once(3) ? "8080,20002" : "", Addresses };
+}
+
+/** Now and then on the other network of the host, or in a network of their own. */
+function anyNetwork(chance: Chance): Network {
+  const network = aNetwork(chance.pick([{ http: 8080 }, { a: 0 }, { http: 8080, a: 0, b: 0 }]), {
+    Mode: chance.once(3) ? "bridge" : "host",
+  });
+  const elsewhere = <P extends object>(port: P): P => (chance.once(3) ? { ...port, HostNetwork: "public" } : port);
+  return { ...network, ReservedPorts: network.ReservedPorts.map(elsewhere), DynamicPorts: network.DynamicPorts.map(elsewhere) };
 }
 
 function anyDevices(chance: Chance): readonly NodeDevice[] {
@@ -87,13 +104,12 @@ function anyTask(chance: Chance): Task {
 }
 
 export function anyGroup(chance: Chance, name: string): TaskGroup {
-  const ports = [{ http: 8080 }, { a: 0 }, { http: 8080, a: 0, b: 0 }];
   return aGroup({
     Name: name,
     Count: chance.below(6),
     disk: 10 + chance.below(60),
     Tasks: [anyTask(chance)],
-    Networks: chance.once(3) ? [aNetwork(chance.pick(ports))] : [],
+    Networks: chance.once(3) ? [anyNetwork(chance)] : [],
     Constraints: chance.once(3) ? [chance.pick(CONSTRAINTS)] : [],
     Affinities: chance.once(4) ? [{ LTarget: "${meta.rack}", Operand: "=", RTarget: "r1", Weight: 50 - chance.below(100) }] : [],
     Spreads: chance.once(4) ? [{ Attribute: "${meta.rack}", Weight: 50, SpreadTarget: chance.pick(TARGETS) }] : [],

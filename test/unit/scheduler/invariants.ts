@@ -33,9 +33,15 @@ function assertNotOvercommitted(node: Node, held: readonly Allocation[]): void {
   assert(sum((each) => each.cpu) <= has.Cpu.CpuShares, `${node.Name}: cpu`);
   assert(sum((each) => each.memory) <= has.Memory.MemoryMB, `${node.Name}: memory`);
   assert(sum((each) => each.disk) <= has.Disk.DiskMB, `${node.Name}: disk`);
-  const ports = held.flatMap((allocation) => allocation.AllocatedResources.Shared.Ports.map((port) => port.Value));
+  const given = held.flatMap((allocation) => allocation.AllocatedResources.Shared.Ports);
+  const ports = given.map((port) => port.Value);
+  const places = given.map((port) => `${port.HostIP}:${port.Value}`);
   const cores = held.flatMap((allocation) => Object.values(allocation.AllocatedResources.Tasks).flatMap((task) => task.Cpu.ReservedCores));
-  assert.equal(new Set(ports).size, ports.length, `${node.Name}: a port twice`);
+  assert.equal(new Set(places).size, places.length, `${node.Name}: a port twice at one address`);
+  for (const { HostIP, Value } of given) {
+    const kept = Object.values(node.HostNetworks).some((each) => each.Addresses.includes(HostIP) && parsePortRanges(each.ReservedPorts).includes(Value));
+    assert(!kept, `${node.Name}: ${Value} is kept by a host network`);
+  }
   assert.equal(new Set(cores).size, cores.length, `${node.Name}: a core twice`);
   const devices = held.flatMap((allocation) => claimOf(allocation.AllocatedResources).devices);
   assert.equal(new Set(devices).size, devices.length, `${node.Name}: a device twice`);

@@ -39,7 +39,7 @@ test("a port the node reserves never comes free", () => {
   const ledger = new Ledger(world.snapshot());
   const [allocation] = world.allocations.values();
   ledger.release(allocation as Allocation);
-  assert.equal(ledger.portIsFree(0, 80), false);
+  assert.equal(ledger.portIsFree(0, 80, "10.0.0.1"), false);
 });
 
 test("what is given back and held again is as before, and giving back twice counts once", () => {
@@ -48,7 +48,7 @@ test("what is given back and held again is as before, and giving back twice coun
   place(world, { TaskGroups: [aGroup({ cpu: 300, memory: 200, disk: 50, Networks: [aNetwork({ http: 80 })] })] });
   const allocation = [...world.allocations.values()][0] as Allocation;
   const ledger = new Ledger(world.snapshot());
-  const now = () => [ledger.cpuUsed[0], ledger.memoryUsed[0], ledger.diskUsed[0], ledger.portIsFree(0, 80)];
+  const now = () => [ledger.cpuUsed[0], ledger.memoryUsed[0], ledger.diskUsed[0], ledger.portIsFree(0, 80, "10.0.0.1")];
   assert.deepEqual(now(), [300, 200, 50, false]);
   ledger.release(allocation);
   ledger.release(allocation);

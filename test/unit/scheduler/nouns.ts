@@ -80,6 +80,7 @@ export interface NodeShape {
   readonly disk?: number;
   readonly cores?: number;
   readonly reservedPorts?: string;
+  readonly bridge?: boolean;
   readonly dynamicPorts?: readonly [first: number, end: number];
   readonly drivers?: readonly string[];
   readonly devices?: readonly NodeDevice[];
@@ -92,6 +93,7 @@ export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShap
     disk = 10_000,
     cores = 4,
     reservedPorts = "",
+    bridge = false,
     dynamicPorts = [20_000, 32_000],
     drivers = ["raw_exec"],
     devices = [],
@@ -111,7 +113,10 @@ export function aNode(name: string, fields: Partial<Omit<Node, "ID">> & NodeShap
       Cpu: { CpuShares: cpu, TotalCpuCores: cores, ReservableCpuCores: [...Array(cores).keys()] },
       Memory: { MemoryMB: memory },
       Disk: { DiskMB: disk },
-      Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1000 }],
+      Networks: [
+        { Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1000 },
+        ...(bridge ? [{ Mode: "bridge", Device: "nomad", CIDR: "", IP: "", MBits: 0 }] : []),
+      ],
       Devices: devices,
       MinDynamicPort: dynamicPorts[0],
       MaxDynamicPort: dynamicPorts[1],

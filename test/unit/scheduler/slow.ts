@@ -66,6 +66,15 @@ function filterReason(node: Node, job: Job, group: TaskGroup, present: readonly 
   for (const each of group.Constraints) if (!holds(node, each)) return text(each);
   for (const task of group.Tasks) for (const each of task.Constraints) if (!holds(node, each)) return text(each);
   if (devicesFor(node, group, new Set()) === undefined) return "missing devices";
+  for (const network of group.Networks) {
+    if (network.Mode === "bridge" && !node.NodeResources.Networks.some((each) => each.Mode === "bridge")) return "missing network";
+    for (const { Label, HostNetwork } of [...network.ReservedPorts, ...network.DynamicPorts]) {
+      if (HostNetwork === "default") continue;
+      const found = node.HostNetworks[HostNetwork];
+      if (found === undefined) return `missing host network "${HostNetwork}" for port "${Label}"`;
+      if (found.Addresses.length === 0) return `no addresses available for "${HostNetwork}" network`;
+    }
+  }
   const own = present.filter((each) => each.JobID === job.ID);
   for (const each of job.Constraints) {
     const reason = distinctReason(node, each, own, snapshot);
@@ -135,10 +144,18 @@ function valueOf(node: Node, target: string): string | undefined {
 
 function lacking(node: Node, group: TaskGroup, present: readonly Present[]): string {
   const here = present.filter((each) => each.NodeID === node.ID);
-  const taken = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
-  for (const each of here) for (const port of each.AllocatedResources.Shared.Ports) taken.add(port.Value);
+  const isTaken = (port: number, address: string): boolean => {
+    if (parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts).includes(port)) return true;
+    for (const { Addresses, ReservedPorts } of Object.values(node.HostNetworks))
+      if (Addresses.includes(address) && parsePortRanges(ReservedPorts).includes(port)) return true;
+    for (const each of here)
+      for (const { Value, HostIP } of each.AllocatedResources.Shared.Ports) if (Value === port && HostIP === address) return true;
+    return false;
+  };
+  const addressOf = (name: string) => (name === "default" ? "10.0.0.1" : (node.HostNetworks[name]?.Addresses[0] ?? ""));
   const statics = group.Networks.flatMap((network) => network.ReservedPorts);
-  for (const port of statics) if (taken.has(port.Value)) return `network: reserved port collision ${port.Label}=${port.Value}`;
+  for (const { Label, Value, HostNetwork } of statics)
+    if (isTaken(Value, addressOf(HostNetwork))) return `network: reserved port collision ${Label}=${Value}`;
   const devicesTaken = new Set<string>();
   for (const each of here) {
     for (const task of Object.values(each.AllocatedResources.Tasks)) {
@@ -157,11 +174,15 @@ function lacking(node: Node, group: TaskGroup, present: readonly Present[]): str
   if (used.cpu + want.cpu > has.cpu) return "cpu";
   if (used.memory + want.memory > has.memory) return "memory";
   if (used.disk + want.disk > has.disk) return "disk";
-  let free = 0;
-  for (let port = node.NodeResources.MinDynamicPort; port < node.NodeResources.MaxDynamicPort; port++) {
-    if (!taken.has(port) && !statics.some((each) => each.Value === port)) free++;
+  const dynamic = group.Networks.flatMap((network) => network.DynamicPorts).map((port) => addressOf(port.HostNetwork));
+  for (const address of new Set(dynamic)) {
+    let free = 0;
+    for (let port = node.NodeResources.MinDynamicPort; port < node.NodeResources.MaxDynamicPort; port++) {
+      if (!isTaken(port, address) && !statics.some((each) => each.Value === port && addressOf(each.HostNetwork) === address)) free++;
+    }
+    if (free < dynamic.filter((each) => each === address).length) return "network: dynamic port selection failed";
   }
-  return free >= group.Networks.flatMap((network) => network.DynamicPorts).length ? "" : "network: dynamic port selection failed";
+  return "";
 }
 
 /** cpu, memory and disk of a node that allocations may have. */

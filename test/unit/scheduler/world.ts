@@ -154,13 +154,14 @@ function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly 
   const claims = holding.map((held) => held.map((allocation) => claimOf(allocation.AllocatedResources)));
   const cores = claims.map((held) => new Set(held.flatMap((claim) => claim.cores)));
   const devices = claims.map((held) => new Set(held.flatMap((claim) => claim.devices)));
-  const ports = nodes.map(
-    (node, slot) =>
-      new Set([
-        ...parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts),
-        ...(holding[slot] ?? []).flatMap((allocation) => allocation.AllocatedResources.Shared.Ports.map((port) => port.Value)),
-      ]),
-  );
+  // Each with its address, "" for all of them.
+  const ports = nodes.map((node, slot) => [
+    ...parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts).map((port) => [port, ""] as const),
+    ...Object.values(node.HostNetworks).flatMap(({ Addresses, ReservedPorts }) =>
+      Addresses.flatMap((address) => parsePortRanges(ReservedPorts).map((port) => [port, address] as const)),
+    ),
+    ...(holding[slot] ?? []).flatMap((each) => each.AllocatedResources.Shared.Ports.map(({ Value, HostIP }) => [Value, HostIP] as const)),
+  ]);
   const total = (of: (node: Node) => number) => Float64Array.from(nodes, of);
   const used = (of: (holding: ReturnType<typeof holdingOf>) => number) =>
     Float64Array.from(holding, (held) => held.reduce((sum, allocation) => sum + of(holdingOf(allocation.AllocatedResources)), 0));
@@ -174,8 +175,9 @@ function columnsOf(nodes: readonly Node[], byNode: ReadonlyMap<string, readonly 
     cpuUsed: used((each) => each.cpu),
     memoryUsed: used((each) => each.memory),
     diskUsed: used((each) => each.disk),
-    portInUse: (slot, port) => ports[slot]?.has(port) === true,
-    portsUsed: Uint32Array.from(ports, (each) => each.size),
+    portInUse: (slot, port, address = "") =>
+      ports[slot]?.some(([each, at]) => each === port && (at === address || at === "" || address === "")) === true,
+    portsUsed: Uint32Array.from(ports, (each) => new Set(each.map(([port]) => port)).size),
     coresUsed: (slot) => cores[slot] ?? new Set(),
     devicesUsed: (slot) => devices[slot] ?? new Set(),
     version: new Uint32Array(nodes.length),
