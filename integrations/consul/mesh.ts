@@ -48,7 +48,7 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: Cons
   const matches = async (by: "source" | "destination", name: string) => {
     const rule = intentionRule(name);
     const found = await get<Readonly<Record<string, readonly ConsulIntention[] | null>>>(
-      `read the intentions of service "${name}"`,
+      name === NOBODY ? "read what holds where no intention is" : `read the intentions of service "${name}"`,
       rule,
       "/connect/intentions/match",
       { by, name },
@@ -78,8 +78,17 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: Cons
       return endpointOf(self, { grpcAddress, ca: authorityFile(grpcCaFile || caFile), httpAddress: connection.address });
     },
 
+    async proxyDefaults() {
+      const entry = (await readEntry(connection, "proxy-defaults", "global")) as
+        | (StandingEntry & { readonly Config?: Readonly<Record<string, unknown>> | null })
+        | undefined;
+      return entry?.Config ?? {};
+    },
+
     async mayConnect(source, destination) {
-      const [intentions, unnamed] = await Promise.all([matches("destination", destination), matches("destination", NOBODY)]);
+      // One after the other: who may not read is told of the service that was asked for.
+      const intentions = await matches("destination", destination);
+      const unnamed = await matches("destination", NOBODY);
       const because = deciding(intentions, source, destination);
       // What holds for everybody holds for nobody too: then only the agent could say what else would.
       const general = deciding(unnamed, NOBODY, NOBODY);
@@ -155,9 +164,9 @@ async function writeEntry(connection: ConsulConnection, entry: GatewayEntry): Pr
   });
 }
 
-async function readEntry(connection: ConsulConnection, kind: string, name: string): Promise<StandingEntry | undefined> {
+async function readEntry<Entry = StandingEntry>(connection: ConsulConnection, kind: string, name: string): Promise<Entry | undefined> {
   try {
-    return await connection.direct<StandingEntry>("GET", entryPath(kind, name));
+    return await connection.direct<Entry>("GET", entryPath(kind, name));
   } catch (thrown) {
     if (thrown instanceof ConsulProblem && thrown.status === 404) return undefined;
     throw meshError(thrown, `read ${kind} "${name}"`, `service "${name}" { policy = "read" }`);
@@ -168,7 +177,7 @@ async function change<T>(action: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (thrown) {
-    throw meshError(thrown, action, 'mesh = "write"');
+    throw meshError(thrown, action, 'mesh = "write"', true);
   }
 }
 
@@ -226,7 +235,8 @@ function occupied({ Kind, Name }: GatewayEntry): NamedError {
   );
 }
 
-export function meshError(thrown: unknown, action: string, rule: string): NamedError {
+/** `writing`: Consul answers 500 to what it refuses of an entry, in words of its own. */
+export function meshError(thrown: unknown, action: string, rule: string, writing = false): NamedError {
   if (thrown instanceof NamedError) return thrown;
   const problem = thrown instanceof ConsulProblem ? thrown : new ConsulProblem(0, messageOf(thrown));
   const because = `Cannot ${action}: ${problem.message}`;
@@ -235,11 +245,10 @@ export function meshError(thrown: unknown, action: string, rule: string): NamedE
       statusCode: 403,
       fix: problem.tokenUnknown ? "Consul does not know the agent's token (any more): correct consul { token }." : `The agent's token for Consul needs a policy with: ${rule}`,
     });
-  // "ACL not found"-like and other words of Consul's own come with 500 too: what it refuses of an entry it says so.
-  if (problem.status === 0 || problem.status === 429 || (problem.status >= 500 && !REFUSALS.test(problem.message)))
+  if (problem.passes && !(writing && problem.status === 500 && !PASSING.test(problem.message)))
     return new NamedError("MESH_UNREACHABLE", because, { statusCode: 503, fix: problem.fix ?? "It is there again when Consul answers." });
   return new NamedError("MESH_REFUSED", because, { statusCode: 400, fix: problem.fix ?? "Correct what the message names in the job's gateway block." });
 }
 
-/** Consul answers 500 to entries it finds wrong, and to services of the wrong protocol. */
-const REFUSALS = /protocol|invalid|must |cannot |not supported|Ingress|gateway|listener|config entry/i;
+/** What a Consul says that is well again in a while. */
+const PASSING = /leader|rpc error|timed? ?out|timeout|connection|no path to datacenter|EOF|unavailable|leadership lost|shutting down|raft|rate limit/i;

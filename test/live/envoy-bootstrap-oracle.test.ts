@@ -8,10 +8,12 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { consulMesh } from "#integrations/consul";
 import { envoyProxies } from "#integrations/envoy";
 import { createHostClock } from "#integrations/host";
 import type { BootstrapRequest } from "#ports";
 import { toolPath } from "../../scripts/tool-path.ts";
+import { connectionTo } from "./parts/consul-window.ts";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
 
 let consul: RealConsul;
@@ -146,6 +148,21 @@ for (const [name, difference] of Object.entries(CASES)) {
     assert.deepEqual(sorted(withoutDifferences(JSON.parse(text) as Json, request)), sorted(await theirs(request)));
   });
 }
+
+test("what holds for every proxy is Consul's to say, and a proxy's own wins", async (t) => {
+  await consul.put("/v1/config", {
+    Kind: "proxy-defaults",
+    Name: "global",
+    Config: { envoy_prometheus_bind_addr: "0.0.0.0:9102", envoy_stats_tags: ["of=all"], envoy_stats_flush_interval: "7s" },
+  });
+  t.after(() => consul.api("/v1/config/proxy-defaults/global", { method: "DELETE" }));
+  const connection = connectionTo(consul, t);
+  const defaults = await consulMesh({ connection, grpcAddress: "", grpcCaFile: "", caFile: "" }).proxyDefaults?.();
+  const config = { envoy_stats_tags: ["of=me"] };
+  const ours = JSON.parse(proxies.bootstrap({ ...REQUEST, config: { ...defaults, ...config } })) as Json;
+  assert.equal(ours["stats_flush_interval"], "7s");
+  assert.deepEqual(sorted(withoutDifferences(ours, REQUEST)), sorted(await theirs({ ...REQUEST, config })));
+});
 
 test("Envoy itself takes each of them", async () => {
   for (const [name, difference] of Object.entries(CASES)) {

@@ -7,7 +7,7 @@
  */
 import assert from "node:assert";
 import { join } from "node:path";
-import type { MeshEndpoint, ProxyReport, ServiceInstance } from "#ports";
+import type { Mesh, MeshEndpoint, ProxyReport, ServiceInstance } from "#ports";
 import { messageOf, NamedError } from "#std";
 import { proxyAddresses, taskEvents } from "#task";
 import { identityKey } from "../../identity/wanted.ts";
@@ -99,7 +99,7 @@ async function place(context: ExecutionContext, beside: Beside, proxy: ProxyTask
   if (registration === undefined) throw new NamedError("PROXY_UNKNOWN", `Cannot start a proxy: service "${instance.Name}" has none`);
   const addresses = proxyAddresses(context.allocation().ID, context.group(), (each) => each === proxy.service);
   if (addresses === undefined) throw new NamedError("PROXY_UNKNOWN", `Cannot start a proxy: the group has no service "${proxy.name}"`);
-  const endpoint = await untilReachable(context, beside);
+  const { endpoint, defaults } = await untilReachable(context, beside);
   const token = instance.Identity === undefined ? "" : await acquireToken(context, "Consul", world.consulTokens, instance.Identity, beside.signal);
   if (beside.over) return;
   const paths = visiblePaths(context.allocationDirectory, context.task().Name, driver.capabilities.isolation);
@@ -118,13 +118,19 @@ async function place(context: ExecutionContext, beside: Beside, proxy: ProxyTask
     grpcServerName: endpoint.tls ? endpoint.serverName : "",
     ...addresses,
     socketPath: `${paths.secrets}/${SOCKET_NAME}`,
-    config: registration.proxy.Config,
+    config: { ...defaults, ...registration.proxy.Config },
     envoyVersion: (await proxies.binary())?.version ?? "",
   });
   await beside.perform(() => placeSecret(context, BOOTSTRAP_FILE, text));
 }
 
-async function untilReachable(context: ExecutionContext, beside: Beside): Promise<MeshEndpoint> {
+interface Reached {
+  readonly endpoint: MeshEndpoint;
+  /** Of every proxy. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
+async function untilReachable(context: ExecutionContext, beside: Beside): Promise<Reached> {
   const { world } = context;
   const { mesh } = world;
   if (mesh === undefined) throw new NamedError("MESH_UNSUPPORTED", "Cannot start a proxy: this agent has no Consul", { fix: "Add consul { } to its configuration." });
@@ -134,7 +140,7 @@ async function untilReachable(context: ExecutionContext, beside: Beside): Promis
       let problem = 'the Consul agent has no gRPC port open (ports { grpc = 8502 }, or "grpc_tls")';
       try {
         const endpoint = await orAborted(mesh.endpoint(), beside.signal);
-        if (endpoint !== undefined) return endpoint;
+        if (endpoint !== undefined) return { endpoint, defaults: await orAborted(defaultsOf(mesh), beside.signal) };
       } catch (thrown) {
         if (beside.over) throw thrown;
         problem = messageOf(thrown);
@@ -145,6 +151,16 @@ async function untilReachable(context: ExecutionContext, beside: Beside): Promis
     }
   } finally {
     teller.stop();
+  }
+}
+
+/** Whoever may not read them has none; who cannot reach Consul waits. */
+async function defaultsOf(mesh: Mesh): Promise<Reached["defaults"]> {
+  try {
+    return (await mesh.proxyDefaults?.()) ?? {};
+  } catch (thrown) {
+    if (thrown instanceof NamedError && thrown.code === "MESH_UNREACHABLE") throw thrown;
+    return {};
   }
 }
 
