@@ -5,9 +5,9 @@ import { after, describe, test, type TestContext } from "node:test";
 import { AGENT_RULES, consulCatalog, consulMesh, type ConsulConnection } from "#integrations/consul";
 import { catalogDigest, type Catalog, type Mesh, type ServiceInstance } from "#ports";
 import { NamedError } from "#std";
+import { registrationsOf } from "../../integrations/consul/registration.ts";
 import { toolPath } from "../../scripts/tool-path.ts";
 import { anUpstream, aProxy, aServiceInstance, withSidecar } from "../conformance/catalog.ts";
-import { registrationsOf } from "../../integrations/consul/registration.ts";
 import { DEFAULT, ingressTo, terminatingTo } from "../conformance/mesh.ts";
 import { eventually } from "../eventually.ts";
 import { connectionTo, suiteOwner } from "./parts/consul-window.ts";
@@ -196,6 +196,20 @@ describe("a Consul that denies by default", () => {
     }
     await catalog.deregister(shop.ID, "");
     assert.deepEqual(await said(catalog), {});
+  });
+
+  test("refuses an entry in its own words: a listener of another protocol than its service, a service twice", async () => {
+    const consul = await consulHere();
+    const mesh = meshOf(connectionTo(consul, owner));
+    const gateway = { service: "wrong", namespace: DEFAULT, jobId: "gateways" };
+    const refused = (words: RegExp) => (thrown: unknown) =>
+      thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && words.test(thrown.message) && thrown.statusCode === 400;
+    const ingress = ingressTo("plain");
+    const [listener] = ingress.Ingress?.Listeners ?? [];
+    assert.ok(listener !== undefined);
+    const Listeners = [{ ...listener, Protocol: "http" }];
+    await assert.rejects(mesh.writeGateway({ ...gateway, definition: { ...ingress, Ingress: { TLS: null, Listeners } } }), refused(/protocol "tcp"/));
+    await assert.rejects(mesh.writeGateway({ ...gateway, definition: terminatingTo("twice", "twice") }), refused(/more than once/));
   });
 
   test("is named with the rule that is missing", async () => {
