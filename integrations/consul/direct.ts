@@ -4,6 +4,7 @@
  *   registration           it knows no Weights, EnableTagOverride, Kind, and of TaggedAddresses only lan and wan
  *   a check's result       it sends the output in the URL
  *   ACL                    only the calls of Consul before 1.4: no login, tokens, policies, roles, auth methods, binding rules
+ *   the mesh               no config entries, intentions, discovery chain, authority's roots
  *   waiting for a change   it hides the answer's head (the index), and ends no request it was told to leave (look.ts)
  *
  * Nothing else goes round the package.
