@@ -86,13 +86,30 @@ function allExcluded(metric: AllocMetric, group: TaskGroup | undefined): Pick<Fo
   return { key: `excluded: ${reason}`, sentence: `${exclusion(reason, nodes, rest, group)}` };
 }
 
+const BRIDGE_FIX = `apt install containernetworking-plugins there (bridge networks need them), then see "drover check mesh"`;
+
 /** Constraints nobody wrote: they follow from what the group asks for (jobspec/admit/constraints.ts). */
-const IMPLIED = [
+const IMPLIED: readonly { readonly reason: string; readonly what: string; readonly fix: string }[] = [
   {
     reason: "${attr.consul.version} semver >= 1.8.0",
     what: "the Consul (1.8 or newer)",
     fix: `start Consul beside the agent and give the agent a consul block, it is found within seconds (the agent's log says what Consul refuses); or register services with provider = "nomad"`,
   },
+  {
+    reason: "${attr.consul.grpc} > 0",
+    what: "a Consul whose gRPC port is open",
+    fix: `Envoy is told there what to do: give Consul's agents ports { grpc = 8502 } and connect { enabled = true }, then "drover check mesh" says what else is missing`,
+  },
+  {
+    reason: "${attr.envoy.version} is_set",
+    what: "the Envoy",
+    fix: `put envoy on the node's PATH (or client { envoy_path = "…" }), or name an image in sidecar_task { driver = "docker" }; "drover check mesh" says what else is missing`,
+  },
+  ...["bridge", "firewall", "host-local", "loopback", "portmap"].map((plugin) => ({
+    reason: `\${attr.plugins.cni.version.${plugin}} semver >= 0.4.0`,
+    what: `bridge networking (the CNI plugin ${quoted(plugin)}, 0.4.0 or newer)`,
+    fix: BRIDGE_FIX,
+  })),
   {
     reason: "${attr.vault.version} semver >= 0.6.1",
     what: "the Vault or OpenBao",
@@ -103,12 +120,20 @@ const IMPLIED = [
     what: 'the registry of provider "nomad"',
     fix: 'it is on unless switched off or older: see "drover node status -verbose", or register services with provider = "consul"',
   },
-] as const;
+];
 
 function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup | undefined): string {
   if (reason === "missing drivers") {
     const drivers = [...new Set((group?.Tasks ?? []).map((task) => task.Driver))].map(quoted).join(", ");
     return `Driver ${drivers} is missing or unhealthy on ${nodes}${rest}: see "drover node status -verbose", or use another driver`;
+  }
+  if (reason === "missing network") return missingNetwork(nodes, rest, group);
+  const hostNetwork = /^missing host network "(.*)" for port "(.*)"$/.exec(reason) ?? /^no addresses available for "(.*)" network$/.exec(reason);
+  if (hostNetwork !== null) {
+    const [, name = "", port] = hostNetwork;
+    return port === undefined
+      ? `Host network ${quoted(name)} has no address on ${nodes}${rest}: bring its interface up, or correct client { host_network ${quoted(name)} { … } } there`
+      : `Port ${quoted(port)} is wanted on host network ${quoted(name)}, which ${nodes} do not have${rest}: add client { host_network ${quoted(name)} { cidr = "…" } } there, or leave host_network out`;
   }
   if (reason === "distinct_hosts")
     return `Constraint distinct_hosts excludes ${nodes}, which have one of it already${rest}: add nodes, or lower count`;
@@ -120,6 +145,16 @@ function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup
     return `${capital(reason)} excludes ${nodes}${rest}: see "drover node status -verbose" for what they have`;
   }
   return `Constraint ${quoted(reason)} excludes ${nodes}${rest}: loosen it, or add a node that meets it`;
+}
+
+/** The node has no network of the mode the group asks for. */
+function missingNetwork(nodes: string, rest: string, group: TaskGroup | undefined): string {
+  const mode = group?.Networks.map((network) => network.Mode).find((each) => each !== "" && each !== "host" && each !== "none") ?? "bridge";
+  const needed = `that group ${quoted(group?.Name ?? "")} needs`;
+  if (mode.startsWith("cni/"))
+    return `No network ${quoted(mode)} ${needed} on ${nodes}${rest}: put its file (${mode.slice("cni/".length)}.conflist) into cni_config_dir there, it is found within seconds`;
+  const what = nodes.startsWith("all ") || nodes === "the only node" ? `No node has the ${mode} network ${needed}` : `The ${mode} network ${needed} is missing on ${nodes}`;
+  return `${what}${rest}: ${BRIDGE_FIX}`;
 }
 
 function noRoom(metric: AllocMetric): Pick<Found, "sentence" | "key"> {

@@ -185,6 +185,36 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     },
   ],
   [
+    "no CNI plugins",
+    "blocked",
+    `No node has bridge networking (the CNI plugin "bridge", 0.4.0 or newer) that group "group" needs (constraint "\${attr.plugins.cni.version.bridge} semver >= 0.4.0"): apt install containernetworking-plugins there (bridge networks need them), then see "drover check mesh"`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.plugins.cni.version.bridge} semver >= 0.4.0": 3 } })) },
+  ],
+  [
+    "no bridge",
+    "blocked",
+    `No node has the bridge network that group "group" needs: apt install containernetworking-plugins there (bridge networks need them), then see "drover check mesh"`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "missing network": 3 } })) },
+  ],
+  [
+    "no Envoy",
+    "blocked",
+    `No node has the Envoy that group "group" needs (constraint "\${attr.envoy.version} is_set"): put envoy on the node's PATH (or client { envoy_path = "…" }), or name an image in sidecar_task { driver = "docker" }; "drover check mesh" says what else is missing`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.envoy.version} is_set": 3 } })) },
+  ],
+  [
+    "no host network",
+    "blocked",
+    `Port "http" is wanted on host network "public", which all 3 nodes do not have: add client { host_network "public" { cidr = "…" } } there, or leave host_network out`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { 'missing host network "public" for port "http"': 3 } })) },
+  ],
+  [
+    "a host network that is down",
+    "blocked",
+    `Host network "public" has no address on all 3 nodes: bring its interface up, or correct client { host_network "public" { … } } there`,
+    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { 'no addresses available for "public" network': 3 } })) },
+  ],
+  [
     "a missing driver",
     "blocked",
     `Driver "mock_driver" is missing or unhealthy on all 3 nodes: see "drover node status -verbose", or use another driver`,
