@@ -8,7 +8,6 @@ import type { Method } from "./endpoints.ts";
 export type Awaited =
   | "services and identity"
   | "secrets and variables"
-  | "networks and mesh"
   | "cluster and access"
   | "volumes"
   | "web UI"
@@ -124,7 +123,6 @@ export const LATER_METHODS: readonly LaterEndpoint[] = [
 const AWAITED_ISSUES: Readonly<Record<Exclude<Awaited, "enterprise">, string>> = {
   "services and identity": "Services and identity",
   "secrets and variables": "KV and secrets in templates",
-  "networks and mesh": "Bridge networking, Docker and the mesh",
   "cluster and access": "From one machine to a cluster",
   volumes: "Volumes",
   "web UI": "The web UI",

@@ -2,6 +2,7 @@
 import type { NodeDetail } from "#api/contract";
 import type { Allocation, AllocationUsage } from "#model";
 import type { HostUsage } from "#ports";
+import { messageOf } from "#std";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { UsageError } from "../flags.ts";
@@ -88,11 +89,11 @@ async function showNode(context: Context, id: string): Promise<number> {
     return 0;
   }
   const { value: allocations } = await api.nodes.allocations(id);
-  const host = await hostUsage(context, node);
+  const [host, mesh] = await Promise.all([hostUsage(context, node), meshLine(context, node)]);
   const verbose = flags.flag("verbose");
   const section = (title: string, text: string) => terminal.print(`\n${terminal.colours.bold(title)}\n${text}`);
 
-  terminal.print(keyValues(facts(context, node, host, await meshLine(context, node))));
+  terminal.print(keyValues(facts(context, node, host, mesh)));
   if (!flags.flag("short")) {
     if (verbose && Object.keys(node.HostVolumes).length > 0) section("Host Volumes", hostVolumeTable(node));
     if (verbose && Object.keys(node.HostNetworks).length > 0) section("Host Networks", hostNetworkTable(node));
@@ -163,13 +164,16 @@ async function allocationsUsage(context: Context, allocations: readonly Allocati
   return { cpuMHz, memoryBytes };
 }
 
-/** What its machine lacks for networks and the mesh; undefined when the node is gone, silent, or says nothing of it. */
+/** A Consul that hangs keeps nobody from the rest of what a node is. */
+const PREFLIGHT_LIMIT_MS = 3_000;
+
+/** What its machine lacks for networks and the mesh; undefined when the node is gone, or says nothing of it. */
 async function meshLine(context: Context, node: NodeDetail): Promise<string | undefined> {
   if (node.Status !== "ready") return undefined;
   try {
-    return preflightLine((await context.api.nodes.preflight(node.ID)).value, node.ID.slice(0, 8));
-  } catch {
-    return undefined;
+    return preflightLine((await context.api.nodes.preflight(node.ID, { timeoutMs: PREFLIGHT_LIMIT_MS })).value, node.ID.slice(0, 8));
+  } catch (error) {
+    return `N/A: ${messageOf(error)}`;
   }
 }
 

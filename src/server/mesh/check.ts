@@ -8,7 +8,7 @@
  */
 import type { MeshCheck, MeshStep, Upstream } from "#model";
 import type { ProxyReport } from "#ports";
-import type { AllocationFacts, MeshFacts, SideFacts } from "./facts.ts";
+import type { AllocationFacts, Definition, MeshFacts, SideFacts } from "./facts.ts";
 
 type Finding = Omit<MeshStep, "Step">;
 
@@ -105,25 +105,30 @@ function foreignProxy(side: SideFacts): Finding {
   return failed(`its proxy is critical: ${proxies[0]?.failing[0] ?? "no check passes"}`, "It is run by somebody else: look there.");
 }
 
-/** The way the source is told to go: an upstream, transparent_proxy, a gateway's listener, or its own knowledge (native). */
+/** The way the source is told to go. Where several jobs offer the service, each must know one. */
 function knowsWay({ source, destination }: MeshFacts): Finding {
-  const [definition] = source.definitions;
-  const name = JSON.stringify(destination.service);
-  if (definition === undefined) return unknown(`what ${JSON.stringify(source.service)} may call is not said in a job here`, "");
+  if (source.definitions.length === 0) return unknown(`what ${JSON.stringify(source.service)} may call is not said in a job here`, "");
+  const ways = source.definitions.filter((each) => !each.stopped || source.definitions.every(({ stopped }) => stopped)).map((each) => wayOf(each, destination.service));
+  return ways.find((way) => way.Standing !== "good") ?? (ways[0] as Finding);
+}
+
+/** An upstream, transparent_proxy, a gateway's listener, or its own knowledge (native). */
+function wayOf(definition: Definition, destination: string): Finding {
   const connect = definition.service.Connect;
+  const name = JSON.stringify(destination);
   if (connect?.Native === true) return good(`it finds ${name} itself (native)`);
   const gateway = connect?.Gateway ?? null;
   if (gateway !== null) {
-    const listener = gateway.Ingress?.Listeners.find((each) => each.Services.some(({ Name }) => Name === destination.service || Name === "*"));
-    const linked = gateway.Terminating?.Services.some((each) => each.Name === destination.service || each.Name === "*") === true;
+    const listener = gateway.Ingress?.Listeners.find((each) => each.Services.some(({ Name }) => Name === destination || Name === "*"));
+    const linked = gateway.Terminating?.Services.some((each) => each.Name === destination || each.Name === "*") === true;
     if (listener !== undefined) return good(`its gateway listens for ${name} on port ${listener.Port}`);
     if (linked || gateway.Mesh !== null) return good(`its gateway passes on to ${name}`);
     return failed(`no listener of the gateway names ${name}`, `Add service { name = ${name} } to a listener of job ${JSON.stringify(definition.jobId)} and run it.`);
   }
   const proxy = connect?.SidecarService?.Proxy ?? null;
-  const upstream = proxy?.Upstreams.find((each) => each.DestinationName === destination.service);
+  const upstream = proxy?.Upstreams.find((each) => each.DestinationName === destination);
   if (upstream !== undefined) return good(`${name} is its upstream at ${upstreamPlace(upstream)}${elsewhere(upstream)}`);
-  if ((proxy?.TransparentProxy ?? null) !== null) return good(`transparent_proxy: ${destination.service}.virtual.consul leads to it`);
+  if ((proxy?.TransparentProxy ?? null) !== null) return good(`transparent_proxy: ${destination}.virtual.consul leads to it`);
   const query = proxy?.Upstreams.find((each) => each.DestinationType === "prepared_query");
   if (query !== undefined) return unknown(`whether the prepared query ${JSON.stringify(query.DestinationName)} finds ${name} is Consul's to say`, "");
   return failed(

@@ -194,6 +194,16 @@ test("transparent_proxy, native and gateways know their way without an upstream"
   assert.equal(through(ingress("other"))?.Standing, "failed");
 });
 
+test("where two jobs offer the source, both must know the way; one that is stopped counts only when all are", () => {
+  const facts = well();
+  const [knowing] = facts.source.definitions;
+  const [blind] = side("web", sidecar({}), []).definitions;
+  assert.ok(knowing !== undefined && blind !== undefined);
+  const of = (stopped: boolean) => ({ ...facts, source: { ...facts.source, definitions: [knowing, { ...blind, jobId: "other", stopped }] } });
+  assert.match(fault(of(false))[2], /job "other"/);
+  assert.equal(checkMesh(of(true), "default").Verdict, "reachable");
+});
+
 test("a source's proxy must be ready everywhere, of a destination's one is enough", () => {
   const facts = well();
   const waiting = allocation("dddddddd-1", report("web", { Standing: null, Step: "certificate", Problem: "no certificate after 12 s" }));
