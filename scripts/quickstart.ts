@@ -115,7 +115,9 @@ Ctrl-C stops everything and leaves nothing behind.`);
 
 function startAgent(): void {
   // In a session of its own, so that Ctrl-C reaches this script first and the agent is stopped in order.
-  const child = spawn(process.execPath, [MAIN, "agent", "-dev", "-config", config, "-data-dir", join(own, "data")], {
+  // With networks of jobs: addresses that are reached from within them, so not the loopback.
+  const mode = stack?.mesh.lacks.length === 0 ? "-dev-connect" : "-dev";
+  const child = spawn(process.execPath, [MAIN, "agent", mode, "-config", config, "-data-dir", join(own, "data")], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
@@ -153,9 +155,12 @@ async function stop(exitCode = 0): Promise<never> {
 /** Gets what is missing first: building Consul takes a few minutes, once. Undefined: told to stop meanwhile, and nothing of it runs. */
 async function openStack(): Promise<Stack | undefined> {
   say("Starting Consul (ACLs on) and OpenBao ...");
-  const got = await tools();
+  const got = await tools("consul", "bao");
   if (stopped.signal.aborted) return undefined;
   if (!got) fail("Consul and OpenBao could not be got; without them: npm run quickstart");
+  // What the mesh needs beside them; what cannot be got is said later, with what it would give.
+  if (process.platform === "linux" && process.getuid?.() === 0) await tools("envoy", "cni");
+  if (stopped.signal.aborted) return undefined;
   const { startStack } = await import("./stack.ts");
   try {
     return await startStack(own, address, stopped.signal);
@@ -165,10 +170,10 @@ async function openStack(): Promise<Stack | undefined> {
 }
 
 /** Are they there? */
-function tools(): Promise<boolean> {
+function tools(...names: readonly string[]): Promise<boolean> {
   return new Promise((resolve) => {
     // A session of its own: all that it starts is told to stop together.
-    const child = spawn("sh", [join(ROOT, "scripts", "tools.sh"), "consul", "bao"], {
+    const child = spawn("sh", [join(ROOT, "scripts", "tools.sh"), ...names], {
       stdio: ["ignore", "inherit", "inherit"],
       detached: true,
     });
@@ -180,7 +185,7 @@ function tools(): Promise<boolean> {
   });
 }
 
-async function showStack({ consul, openbao, trustAgent }: Stack): Promise<void> {
+async function showStack({ consul, openbao, mesh, trustAgent }: Stack): Promise<void> {
   await trustAgent();
   say(`\n$ drover job run ${SERVICE_EXAMPLE}`);
   if ((await command(["job", "run", SERVICE_EXAMPLE])) !== 0) await stop(1);
@@ -192,10 +197,16 @@ async function showStack({ consul, openbao, trustAgent }: Stack): Promise<void> 
     const found = (await response.json()) as { Service: { Address: string; Port: number } }[];
     return found.length === 3 ? found.map(({ Service }) => `${Service.Address}:${Service.Port}`) : undefined;
   });
+  const meshed =
+    mesh.lacks.length === 0
+      ? `Mesh      on: services with \`connect { sidecar_service {} }\` talk over mTLS, once an intention lets them
+            (examples/05-mesh; consul intention create web api)`
+      : `Mesh      off: ${mesh.lacks.join("\n                 ")}`;
   say(`\nConsul answers web.service.consul with ${instances.join(", ")}: dig @127.0.0.1 -p ${consul.dnsPort} web.service.consul SRV
 
   Consul    ${consul.address}
   OpenBao   ${openbao.address}, which is Vault to who asks
+  ${meshed}
   Lessons   examples/02-consul-service, examples/03-template-kv-secret, examples/04-dynamic-credentials: each has a README.md
 
 An operator's tokens, for \`consul\`, \`bao\` and the lessons in another terminal (no task needs them):

@@ -1,6 +1,7 @@
 /**
- * The systems beside a dev agent, for `npm run quickstart -- --stack` and the lessons: Consul with its ACLs on, and OpenBao. Both are wired to Drover by
- * workload identities: they trust the keys the agent publishes, nobody is given a token in a file.
+ * The systems beside a dev agent, for `npm run quickstart -- --stack` and the lessons: Consul with its ACLs and its mesh on, and OpenBao. Both are wired
+ * to Drover by workload identities: they trust the keys the agent publishes, nobody is given a token in a file. Where the machine has what the
+ * mesh needs beside Consul (root, CNI plugins, Envoy), the agent is told where it is; where not, `mesh.lacks` says what is missing.
  *
  * Everything lives below one folder and ends with the process that started it.
  */
@@ -12,7 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consulConnection, setUpConsul, AGENT_RULES } from "#integrations/consul";
 import { setUpVault, vaultConnection, VAULT_AUDIENCE } from "#integrations/vault";
-import { toolPath } from "./tool-path.ts";
+import { cniFolder, toolPath } from "./tool-path.ts";
 
 const READY_LIMIT_MS = 60_000;
 const CONSUL_PORTS = { http: 8500, dns: 8600, grpc: 8502, serf_lan: 8301, server: 8300 } as const;
@@ -22,8 +23,10 @@ const AUDIENCE = "consul.io";
 export interface Stack {
   /** For the agent's configuration. */
   readonly configuration: string;
-  readonly consul: { readonly address: string; readonly dnsPort: number; readonly token: string };
+  readonly consul: { readonly address: string; readonly dnsPort: number; readonly grpcPort: number; readonly token: string };
   readonly openbao: { readonly address: string; readonly token: string };
+  /** Empty: services can talk through sidecars here. Else a line for each thing that is missing, with how to get it. */
+  readonly mesh: { readonly lacks: readonly string[] };
   /** Both read the agent's keys when they are set up, so this comes when the agent answers. */
   trustAgent(): Promise<void>;
   /** Resolves when both have ended. */
@@ -45,12 +48,14 @@ export async function startStack(folder: string, agentAddress: string, stopped: 
     const consul = await startConsul(folder, started);
     stopped.throwIfAborted();
     const openbao = await startOpenBao(folder, started);
-    const configuration = configurationOf(consul, await agentToken(consul), openbao.address);
+    const mesh = { lacks: meshLacks() };
+    const configuration = configurationOf(consul, await agentToken(consul), openbao.address, mesh.lacks.length === 0);
     stopped.throwIfAborted();
     return {
       configuration,
       consul,
       openbao,
+      mesh,
       async trustAgent() {
         const jwksUrl = `${agentAddress}/.well-known/jwks.json`;
         await Promise.all([trustInConsul(consul, jwksUrl), trustInOpenBao(openbao, jwksUrl)]);
@@ -68,12 +73,32 @@ export async function startStack(folder: string, agentAddress: string, stopped: 
 
 const NO_TLS = { auth: "", tls: { caFile: "", certFile: "", keyFile: "", verify: true }, timeoutMs: 10_000 };
 
-function configurationOf({ address, dnsPort }: Stack["consul"], token: string, openbaoAddress: string): string {
+/** In the order a person would mend them. */
+function meshLacks(): string[] {
+  const found = (tool: () => string): boolean => {
+    try {
+      return tool() !== "";
+    } catch {
+      return false;
+    }
+  };
+  return [
+    ...(process.platform === "linux" && process.getuid?.() === 0
+      ? []
+      : ["networks of jobs are made by root, on Linux: sudo npm run quickstart -- --stack"]),
+    ...(found(cniFolder) ? [] : ["the CNI plugins are not there: sudo npm run tools cni"]),
+    ...(found(() => toolPath("iptables")) ? [] : ["iptables is not there: sudo npm run tools cni"]),
+    ...(found(() => toolPath("envoy")) ? [] : ["Envoy is not there: npm run tools envoy"]),
+  ];
+}
+
+function configurationOf({ address, dnsPort, grpcPort }: Stack["consul"], token: string, openbaoAddress: string, mesh: boolean): string {
   const identityFor = (audience: string): string => `{\n    aud = ["${audience}"]\n    ttl = "1h"\n  }`;
   const identity = identityFor(AUDIENCE);
   return `consul {
-  address = "${address}"
-  token   = "${token}"
+  address      = "${address}"
+  grpc_address = "127.0.0.1:${grpcPort}"
+  token        = "${token}"
 
   service_identity ${identity}
 
@@ -87,7 +112,7 @@ vault {
   default_identity ${identityFor(VAULT_AUDIENCE)}
 }
 
-client {
+client {${mesh ? `\n  cni_path   = ${JSON.stringify(cniFolder())}\n  envoy_path = ${JSON.stringify(toolPath("envoy"))}\n` : ""}
   dns {
     consul = "127.0.0.1:${dnsPort}"
   }
@@ -128,7 +153,7 @@ async function startConsul(folder: string, started: ChildProcess[]): Promise<Sta
     const response = await fetch(`${address}/v1/status/leader`, { signal: AbortSignal.timeout(2_000) });
     return response.ok && ((await response.json()) as string) !== "";
   });
-  return { address, dnsPort: ports["dns"] as number, token };
+  return { address, dnsPort: ports["dns"] as number, grpcPort: ports["grpc"] as number, token };
 }
 
 /** What `drover setup consul` tells a person to do by hand: a policy of the rules it shows, a token of it. */
