@@ -749,7 +749,7 @@ test("each cause has its own first line, with what would help", () => {
     // One sentence: what follows the colon goes on in it.
     assert.ok(why.Summary.endsWith(`: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`), `${what}: ${why.Summary}`);
     assert.ok((why.Reasons[0]?.Since ?? 0) > 0, what);
-    assert.match(sentence, /^(It|Its|Task|Constraint|Deployment|Driver|Every|No|None|Nothing|Placed|Planned|Static|Waits) /);
+    assert.match(sentence, /^(It|Its|Task|Constraint|Deployment|Driver|Every|Host|No|None|Nothing|Placed|Planned|Port|Static|The|Waits) /);
   }
 });
 
