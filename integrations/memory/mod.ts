@@ -15,3 +15,4 @@ export { memoryNetworks, type MemoryNetworks, type MemoryNetworksOptions } from 
 export { createMemoryTokenExchange, type MemoryTokenExchange } from "./token-exchange.ts";
 export { createMemoryThings, type MemoryLease, type MemoryThings } from "./things.ts";
 export { createMemoryMesh, type MemoryMesh } from "./mesh.ts";
+export { createMemoryProxies, WELL_PROXY, type MemoryProxies } from "./proxies.ts";

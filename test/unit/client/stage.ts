@@ -29,10 +29,12 @@ import type {
   Link,
   LinkConnection,
   Machine,
+  Mesh,
   NetworkHolder,
   Networks,
   NodeEnd,
   Probe,
+  Proxies,
   StoredIdentity,
   TaskExec,
   TaskExit,
@@ -111,6 +113,8 @@ export interface Surroundings {
   readonly thingSources?: readonly ThingSource[];
   readonly renderer?: () => Renderer;
   readonly networks?: Networks;
+  readonly proxies?: Proxies;
+  readonly mesh?: Mesh;
   readonly fingerprintSources?: readonly FingerprintSource[];
   /** Of the driver: its tasks join only what this holds. */
   readonly networkHolder?: NetworkHolder;
@@ -197,7 +201,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
     server,
     reports,
     agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
-      const { vaultTokenExchange, thingSources = [], renderer, networks, networkHolder, alone = false, fingerprintSources = [] } = more;
+      const { vaultTokenExchange, thingSources = [], renderer, networks, proxies, mesh, networkHolder, alone = false, fingerprintSources = [] } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -217,6 +221,8 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
         link: guard({ connect }),
         drivers: [guard(drivenBy(createDriver("mock", machine, clock), networkHolder && guard(networkHolder), alone))],
         ...(networks === undefined ? {} : { networks: guard(networks) }),
+        ...(proxies === undefined ? {} : { proxies: guard(proxies) }),
+        ...(mesh === undefined ? {} : { mesh: guard(mesh) }),
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),
         ...(tokenExchange === undefined ? {} : { tokenExchange: guard(tokenExchange) }),
