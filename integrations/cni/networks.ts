@@ -9,7 +9,8 @@ import { readLabel } from "./label.ts";
 import { type CniNetworksOptions, networksDirectory, placeOf } from "./place.ts";
 import { preflight } from "./preflight.ts";
 import { recordsIn } from "./record.ts";
-import { setUp } from "./set-up.ts";
+import { lackingPlugins } from "./plugin.ts";
+import { mendStanding, setUp } from "./set-up.ts";
 import { settle } from "./settle.ts";
 import { everyLease } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
@@ -45,7 +46,21 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
     preflight: () => preflight(place),
     async settle() {
       supported();
-      return settle(place);
+      // A machine without the plugins is left as it is: no network of ours will stand on it.
+      if (lackingPlugins(place, place.bridge).length > 0) return [];
+      const mended = [...(await settle(place))];
+      await Promise.all(
+        records.list().map((id) =>
+          turns.take(id, () =>
+            busy.enter(async () => {
+              // What cannot be mended is found not to be whole by whoever asks for it.
+              if (await mendStanding(place, records, id).catch(() => false))
+                mended.push(`The network of allocation ${id} had lost rules, its lease or files: they are there again`);
+            }),
+          ),
+        ),
+      );
+      return mended;
     },
     setUp(request, signal) {
       return turns.take(named(request.id), async () => {

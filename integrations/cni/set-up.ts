@@ -25,6 +25,7 @@ import { sweepLabels, sweepRules } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
 import { findWhole, networkOf } from "./whole.ts";
 
+const NEVER = new AbortController().signal;
 const NOT_CONNECTED: Connection = { interface: "", address: "", addressIPv6: "", gateway: "", dns: null };
 
 export async function setUp(place: Place, records: Records, request: NetworkRequest, signal: AbortSignal): Promise<AllocationNetwork> {
@@ -51,8 +52,7 @@ export async function setUp(place: Place, records: Records, request: NetworkRequ
       connected === undefined
         ? await connect(place, records, request, record, signal)
         : await mend(place, records, id, record, connected, signal);
-    if (record.redirect !== null) await redirect(place, label, record, connection);
-    writeFiles(place, records, id, record, connection);
+    await finish(place, records, id, record, connection);
     return networkOf(place, records, id, record, connection);
   } catch (error) {
     // A network that somebody uses is not taken from them because it could not be mended.
@@ -60,6 +60,23 @@ export async function setUp(place: Place, records: Records, request: NetworkRequ
     if (connected === undefined) await tearDown(place, records, id).catch(() => {});
     throw error;
   }
+}
+
+/** What stands and lost its rules, its lease or its files gets them back, with its tasks in it. false: nothing was to do, or too little stands. */
+export async function mendStanding(place: Place, records: Records, id: AllocationId): Promise<boolean> {
+  const record = records.read(id);
+  const label = labelOf(place.options.owner, id);
+  if (record === undefined || record.connection === null || !place.ip.has(label)) return false;
+  if ((await findWhole(place, records, id)) !== undefined) return false;
+  const connected = await connectedAlready(place, label, record, record);
+  if (connected === undefined) return false;
+  await finish(place, records, id, record, await mend(place, records, id, record, connected, NEVER));
+  return true;
+}
+
+async function finish(place: Place, records: Records, id: AllocationId, record: NetworkRecord, connection: Connection): Promise<void> {
+  if (record.redirect !== null) await redirect(place, labelOf(place.options.owner, id), record, connection);
+  writeFiles(place, records, id, record, connection);
 }
 
 function recordOf(place: Place, request: NetworkRequest): NetworkRecord {

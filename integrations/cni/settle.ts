@@ -5,7 +5,6 @@ import { ADMIN_CHAIN, gatewayOf, subnetHolds } from "./conflist.ts";
 import { readLabel } from "./label.ts";
 import { leasePlacesOf, readLeases, writeLease } from "./leases.ts";
 import type { Place } from "./place.ts";
-import { lackingPlugins } from "./plugin.ts";
 import { INTERFACE } from "./result.ts";
 import { admissionText } from "./rules.ts";
 import { deadLabels, sweepLabels } from "./sweep.ts";
@@ -13,9 +12,7 @@ import { deadLabels, sweepLabels } from "./sweep.ts";
 const FORWARD_FOUR = "/proc/sys/net/ipv4/ip_forward";
 const FORWARD_SIX = "/proc/sys/net/ipv6/conf/all/forwarding";
 
-/** A machine without the plugins is left as it is: no network of ours will stand on it. */
 export async function settle(place: Place): Promise<readonly string[]> {
-  if (lackingPlugins(place, place.bridge).length > 0) return [];
   return [...(await settleGround(place)), ...(await settleLeases(place))];
 }
 
