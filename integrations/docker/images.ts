@@ -98,12 +98,10 @@ export function openImages(options: ImagesOptions): Images {
   }
 
   async function load(task: TaskStart, file: string, image: ImageName): Promise<void> {
-    const tar = path.resolve(task.place.taskDirectory, "local", file);
-    const inTask = endOf(tar);
-    const other = endOf(path.resolve(task.place.taskDirectory, file));
     const root = endOf(task.place.taskDirectory);
-    const found = [inTask, other].find((each) => isBeneath(each, root) && isFile(each));
-    if (![inTask, other].some((each) => isBeneath(each, root))) {
+    const places = ["local", "."].map((each) => endOf(path.resolve(task.place.taskDirectory, each, file)));
+    const found = places.find((each) => isBeneath(each, root) && isFile(each));
+    if (found === undefined && places.some((each) => !isBeneath(each, root))) {
       throw invalid(task.task, `load "${file}" leads out of the task's directory`);
     }
     if (found === undefined) throw startFailed(task.task, `load "${file}": there is no such file in the task's directory`);

@@ -19,7 +19,6 @@ export interface HolderOptions {
   readonly settings: DockerSettings;
 }
 
-const MB = 1024 * 1024;
 const AGAIN_MS = 500;
 
 /** Pure. `--network none`: NET puts the interfaces in. Ended by SIGKILL, as PID 1 hears nothing else. */
@@ -38,9 +37,6 @@ export function holderRequest(
       NetworkMode: "none",
       CapDrop: ["ALL"],
       ReadonlyRootfs: true,
-      Memory: 16 * MB,
-      OomScoreAdj: -998,
-      PidsLimit: 8,
       RestartPolicy: { Name: "no" },
       LogConfig: { Type: "none", Config: {} },
     },

@@ -1,6 +1,6 @@
 /** A dockerd of a test's own: own folders, own socket, no rules of the firewall, no bridge. Ended by its pid, with its containerd and mounts. */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import Docker from "dockerode";
 import { DOCKER_PROGRAMS, toolPath } from "../../scripts/tool-path.ts";
@@ -36,11 +36,22 @@ export async function startDockerDaemon(options: { readonly liveRestore?: boolea
       () => false,
     );
   };
+  /** Only one of ours: the number may be another's by now. */
+  const containerdPid = (): number | undefined => {
+    try {
+      const pid = Number(readFileSync(at("exec/containerd/containerd.pid"), "utf8"));
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder) ? pid : undefined;
+    } catch {
+      return undefined;
+    }
+  };
   const daemon: DockerDaemon = {
     endpoint,
     docker,
     async start() {
       rmSync(at("pid"), { force: true });
+      // A containerd that went with its dockerd may stay a zombie, which dockerd would take for a living one.
+      if (containerdPid() === undefined) rmSync(at("exec/containerd/containerd.pid"), { force: true });
       const log = openSync(at("log"), "a");
       const words = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "-H", endpoint];
       const rules = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--containerd-namespace", name, "--containerd-plugins-namespace", `${name}-p`];
@@ -68,12 +79,8 @@ export async function startDockerDaemon(options: { readonly liveRestore?: boolea
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) await daemon.start();
       for (const each of await docker.listContainers({ all: true })) await docker.getContainer(each.Id).remove({ force: true }).catch(() => {});
       await daemon.stop();
-      const containerd = at("exec/containerd/containerd.pid");
-      if (existsSync(containerd)) {
-        const pid = Number(readFileSync(containerd, "utf8"));
-        // Only the one of ours: the number may be another's by now.
-        if (existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder)) process.kill(pid, "SIGKILL");
-      }
+      const containerd = containerdPid();
+      if (containerd !== undefined) process.kill(containerd, "SIGKILL");
       for (const mount of mountsBelow(folder)) execFileSync("umount", ["-l", mount]);
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
