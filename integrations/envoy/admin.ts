@@ -13,25 +13,21 @@ const ANSWER_WAIT_MS = 5_000;
 
 /** The text of a 200 (and of a 503: Envoy answers so while it is not LIVE). Rejects with NamedError PROXY_SILENT. */
 export async function askAdmin(socketPath: string, path: string, signal: AbortSignal, method: "GET" | "POST" = "GET"): Promise<string> {
-  const reached = reach(socketPath);
+  let reached: ReturnType<typeof reach> | undefined;
   try {
+    reached = reach(socketPath);
     return await ask(reached.path, path, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WAIT_MS)]), method);
   } catch (thrown) {
     throw new NamedError("PROXY_SILENT", `Cannot ask the proxy for ${path}: ${reasonOf(thrown)}`, { statusCode: 503 });
   } finally {
-    reached.close();
+    reached?.close();
   }
 }
 
 function reach(socketPath: string): { readonly path: string; close(): void } {
   if (Buffer.byteLength(socketPath) <= PATH_BYTES_MAX) return { path: socketPath, close: () => undefined };
-  try {
-    const directory = openSync(dirname(socketPath), constants.O_RDONLY | constants.O_DIRECTORY);
-    return { path: `/proc/self/fd/${directory}/${basename(socketPath)}`, close: () => closeSync(directory) };
-  } catch {
-    // As the short way would say it: nothing is there.
-    return { path: socketPath, close: () => undefined };
-  }
+  const directory = openSync(dirname(socketPath), constants.O_RDONLY | constants.O_DIRECTORY);
+  return { path: `/proc/self/fd/${directory}/${basename(socketPath)}`, close: () => closeSync(directory) };
 }
 
 function ask(socketPath: string, path: string, signal: AbortSignal, method: string): Promise<string> {
