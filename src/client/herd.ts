@@ -98,6 +98,11 @@ export class Herd {
     await this.#runners.get(id)?.whenOver;
   }
 
+  /** Resolves when of each it is known how its network stands: from then on they offer what they offer. */
+  async networksKnown(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.networkKnown));
+  }
+
   /** Removes an ended allocation's remains. */
   async remove(runner: AllocationRunner): Promise<void> {
     await runner.remove();

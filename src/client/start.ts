@@ -133,7 +133,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   herd.begin();
   registrar.start();
   // A node that lost its memory knows what lives here only when the servers have said it.
-  if (store.lost === undefined) registrar.known();
+  if (store.lost === undefined) void herd.networksKnown().then(() => registrar.known());
   collector.start();
 
   solitude.look();
@@ -143,7 +143,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     allocationsChanged: (change) =>
       void herd.accept(change).then(() => {
         solitude.look();
-        if (change.Complete) registrar.known();
+        if (change.Complete) void herd.networksKnown().then(() => registrar.known());
       }),
     servicesChanged: (change) => {
       needs.servicesChanged?.(change);

@@ -70,12 +70,15 @@ const server = (name: string, Driver = "exec") => ({
       ].join("; "),
     ],
   },
+  // Process 1 of a namespace hears no signal it has no handler for.
+  KillTimeout: 3e8,
   Resources: { CPU: 20, MemoryMB: 20 },
 });
 const idle = (name: string, Driver: string) => ({
   Name: name,
   Driver,
   Config: { command: "/bin/sleep", args: ["1000000"] },
+  KillTimeout: 3e8,
   Resources: { CPU: 20, MemoryMB: 20 },
 });
 

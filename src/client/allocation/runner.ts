@@ -116,6 +116,7 @@ export class AllocationRunner {
       running: () => this.phase === "running" && !this.#detached && this.#network.whole,
       ending: () => this.#stopping || this.#wishes().ending,
       tasks: this.#tasks,
+      network: this.#network,
       tellTasks: this.#context.tellTasks,
     });
     this.#health = new HealthWatch({
@@ -164,9 +165,15 @@ export class AllocationRunner {
     return this.#turn.active;
   }
 
+  /** Resolves when it is known how its network stands, so that what it offers can be said. */
+  get networkKnown(): Promise<void> {
+    return this.#network.known;
+  }
+
   /** Goes on from wherever it is. */
   start(): void {
     if (this.isOver) this.#overPromise.resolve();
+    if (this.phase !== "running") this.#network.nothingToLookAt();
     this.#turn.resume(this.isOver);
     void this.#run().catch((thrown: unknown) => this.#report("error", "allocation runner broke", { problem: messageOf(thrown) }));
   }

@@ -7,6 +7,7 @@ import { roleOf, taskEvents } from "#task";
 import type { TaskRunner } from "../execution/runner.ts";
 import { servicesProblem } from "../health/health.ts";
 import { Offering } from "../registration/offering.ts";
+import type { OwnNetwork } from "../network/own-network.ts";
 import type { ClientWorld } from "../world.ts";
 
 export interface AllocationServicesNeeds {
@@ -19,6 +20,7 @@ export interface AllocationServicesNeeds {
   /** It is to end: its tasks stop, or have. */
   readonly ending: () => boolean;
   readonly tasks: ReadonlyMap<string, TaskRunner>;
+  readonly network: Pick<OwnNetwork, "looked" | "whole">;
   readonly tellTasks: (event: TaskEvent) => void;
 }
 
@@ -47,13 +49,14 @@ export class AllocationServices {
         startedAtNs: (name) => this.#startedAtNs(name),
         restart: (name, reason) => this.#restart(name, reason),
       },
+      networked: () => needs.network.whole,
       problem: (problem) => this.#impossible(problem),
     });
   }
 
   /** Something changed. */
   look(): void {
-    this.#offering.look();
+    if (this.#needs.network.looked) this.#offering.look();
   }
 
   /** Resolves when nothing stands in a catalog that is not offered now, or after a while. */

@@ -61,6 +61,9 @@ export class TaskRunner {
   constructor(needs: TaskRunnerNeeds) {
     this.#needs = needs;
     this.#progress = needs.progress;
+    // Known before it is found again: what it offers is not to be said with another address in between.
+    const network = needs.progress.handle?.network;
+    if (network !== undefined) needs.world.networkBook.setTask(needs.allocation().ID, needs.task().Name, network);
     this.#context = {
       world: needs.world,
       allocation: needs.allocation,

@@ -62,6 +62,8 @@ export class OwnNetwork {
   #closed = false;
   #opened = Promise.withResolvers<void>();
   #failure: NamedError | undefined;
+  readonly #known = Promise.withResolvers<void>();
+  #looked = false;
   #watched = new AbortController();
 
   constructor(needs: OwnNetworkNeeds) {
@@ -79,21 +81,41 @@ export class OwnNetwork {
     return !this.wanted || (!this.#closed && this.#needs.world.networkBook.of(this.#id) !== undefined);
   }
 
+  /** It is known how it stands: before that nothing is offered, and nothing taken back (the agent was away, and services are as they were). */
+  get looked(): boolean {
+    return this.#looked || !this.wanted;
+  }
+
+  /** Resolves when `looked`, or when there is nothing to look at. */
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
   /** Before its tasks. Rejects with a NamedError whose message says the fix too; interrupted, it resolves with nothing set up. */
   async enter(): Promise<void> {
+    this.#settled();
     if (this.wanted) await this.#setUp(TRIES_FIRST);
   }
 
   /** After its tasks, and again when its remains are removed. */
   async exit(): Promise<void> {
+    this.#settled();
     if (!this.wanted) return;
     this.#watched.abort();
     await this.#clear();
   }
 
+  /** Its tasks do not run (yet, or any more): it is set up or taken down by steps. */
+  nothingToLookAt(): void {
+    this.#known.resolve();
+  }
+
   /** The agent was away. Resolves when it is known how the network stands, at the latest with the first look. */
   async resume(): Promise<void> {
-    if (!this.wanted) return;
+    if (!this.wanted) {
+      this.#settled();
+      return;
+    }
     try {
       await this.#look();
     } catch (thrown) {
@@ -156,8 +178,14 @@ export class OwnNetwork {
     }
   }
 
+  #settled(): void {
+    this.#looked = true;
+    this.#known.resolve();
+  }
+
   /** Its tasks are started anew, on a new network. */
   #renew(reason: string): void {
+    this.#settled();
     this.#watched.abort();
     this.#close();
     this.#report("warn", "the allocation's network is set up anew, and its tasks with it", { reason });
@@ -243,6 +271,7 @@ export class OwnNetwork {
 
   #taken(network: AllocationNetwork, holder: Driver | undefined, hold: NetworkHold | undefined): void {
     const { world } = this.#needs;
+    this.#settled();
     this.#hold = holder === undefined || hold === undefined ? undefined : { driver: holder.name, reference: hold.reference };
     world.networkBook.set(this.#id, network);
     if (this.#hold === undefined || holder?.networkHolder === undefined) return;

@@ -19,9 +19,13 @@ export interface OfferingNeeds {
   readonly living: () => boolean;
   readonly runs: (task: string) => boolean;
   readonly followed: Followed;
+  /** Its network is there. While it is not, it offers nothing, and that is no fault of its services. */
+  readonly networked: () => boolean;
   /** What cannot be offered at all, and why; when that changes. */
   readonly problem: (problem: string) => void;
 }
+
+const NOTHING: Instances = { instances: [], problems: [] };
 
 /** What instances are made of. */
 interface Facts {
@@ -84,10 +88,11 @@ export class Offering {
 
   /** Made anew only when the allocation, the node or a network is another. */
   #all(): Instances {
+    if (!this.#needs.networked()) return NOTHING;
     const now = this.#facts();
     const seen = this.#seen;
-    const same = seen?.allocation === now.allocation && seen.node === now.node && seen.network === now.network;
-    if (seen !== undefined && same && sameValue(seen.ofTasks, now.ofTasks)) return seen.all;
+    const same = seen !== undefined && seen.all !== NOTHING && seen.allocation === now.allocation && seen.node === now.node && seen.network === now.network;
+    if (same && sameValue(seen.ofTasks, now.ofTasks)) return seen.all;
     return serviceInstances({
       ...now,
       group: this.#needs.group(),

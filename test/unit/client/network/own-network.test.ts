@@ -255,18 +255,24 @@ describe("after the agent was away", () => {
     assert.equal(stage.told(A)?.ClientStatus, "running");
   });
 
-  test("what cannot be looked at yet is looked at again; the task meanwhile runs on", async () => {
+  test("what cannot be looked at yet is looked at again; the task meanwhile runs on, and its services stay known as they are", async () => {
     const stage = createStage();
     const networks = memoryNetworks();
     const first = await stage.agent({ networks });
-    stage.server.put(bridged("a"));
+    stage.server.put(bridged("a", { group: { Services: [aService({ AddressMode: "alloc" })] } }));
     await stage.clock.advance(SECOND);
+    const known = () => [...stage.server.services.values()].map((each) => `${each.Address}:${each.Port} ${each.CreateIndex}`);
+    const [before] = known();
+    assert.match(before ?? "", /^10\.99\.0\.2:8080/);
     first.kill();
     let blind = true;
     await stage.agent({ networks: { ...networks, find: (id) => (blind ? Promise.reject(new Error("EAGAIN")) : networks.find(id)) } });
-    await stage.clock.advance(5 * SECOND);
-    blind = false;
-    await stage.clock.advance(20 * SECOND);
+    for (let seconds = 0; seconds < 25; seconds++) {
+      blind &&= seconds < 5;
+      await stage.clock.advance(SECOND);
+      assert.deepEqual(known(), [before], `after ${seconds} s`);
+    }
+    assert.ok(!stage.events(A).includes("Task hook failed"));
     assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`]);
     stage.machine.end(`${A}.main.0`, 1);
     await stage.clock.advance(20 * SECOND);
