@@ -22,6 +22,8 @@ const result = await build({
   },
   outdir: OUTPUT,
   bundle: true,
+  // Of ssh2, which dockerode brings: native, optional, and asked for in a try.
+  external: ["cpu-features", "*.node"],
   splitting: true,
   format: "esm",
   platform: "node",
