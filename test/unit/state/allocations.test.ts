@@ -361,3 +361,19 @@ test("A version of a purged namesake is not placed for the new job", () => {
   const outcome = hand.plan(plan(hand.job("a"), { Placements: [placement("a2", "a", "n1", { JobVersion: 0 })] }));
   assert.equal(outcome.ok ? "" : outcome.code, "missing");
 });
+
+test("What a node says of an allocation's network stands until it says another; leaving it out changes nothing", () => {
+  const hand = placed();
+  const network = { InterfaceName: "eth0", Address: "10.1.0.2", AddressIPv6: "", DNS: null };
+  hand.report("a1", "running");
+  assert.equal("NetworkStatus" in hand.allocation("a1"), false, "most have none");
+  hand.report("a1", "running", { NetworkStatus: network });
+  const { ModifyIndex } = hand.allocation("a1");
+  assert.deepEqual(hand.allocation("a1").NetworkStatus, network);
+  hand.report("a1", "running", { NetworkStatus: { ...network } });
+  hand.report("a1", "running");
+  assert.equal(hand.allocation("a1").ModifyIndex, ModifyIndex, "nothing new was said");
+  hand.report("a1", "running", { NetworkStatus: { ...network, Address: "10.1.0.3" } });
+  hand.report("a1", "complete");
+  assert.equal(hand.allocation("a1").NetworkStatus?.Address, "10.1.0.3");
+});

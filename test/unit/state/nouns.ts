@@ -3,6 +3,7 @@ import type {
   AllocatedResources,
   Allocation,
   AllocationId,
+  AllocNetworkStatus,
   Deployment,
   DeploymentGroup,
   DeploymentId,
@@ -305,7 +306,7 @@ export class Hand {
   report(
     id: string,
     status: Allocation["ClientStatus"],
-    with_: { NodeID?: string; TaskStates?: Record<string, TaskState>; Healthy?: boolean } = {},
+    with_: { NodeID?: string; TaskStates?: Record<string, TaskState>; Healthy?: boolean; NetworkStatus?: AllocNetworkStatus | null } = {},
   ): Outcome {
     const stored = this.state.snapshot().allocation(id);
     return this.write({
@@ -317,6 +318,7 @@ export class Hand {
           ClientStatus: status,
           ClientDescription: "",
           TaskStates: with_.TaskStates ?? {},
+          ...(with_.NetworkStatus === undefined ? {} : { NetworkStatus: with_.NetworkStatus }),
           ...(with_.Healthy === undefined ? {} : { DeploymentStatus: { Healthy: with_.Healthy, Timestamp: "2026-01-02T03:04:05Z" } }),
         },
       ],
