@@ -2,10 +2,11 @@
  * What an Envoy of the mesh is told at its start: where Consul is, whom it stands for, and how it is looked at. Everything else Consul tells it by
  * itself. It means what `consul connect envoy -bootstrap` writes for the same proxy; what differs (and the test that compares both lists it):
  *
- *   drover_listener     a unix socket of the agent's to the admin API, since the agent is not in the proxy's network
+ *   admin on a unix socket  for the agent, which is not in the proxy's network, and from the first moment: listeners answer only when Consul has
+ *                        spoken. People find it where they expect it, at its address (drover_listener)
  *   retry_back_off      the stream to Consul is tried again after 5 s at most, not 30 (F34)
  *   connection_keepalive a Consul that went silent is noticed within 40 s (F35)
- *   sni, subject names  the server's certificate must hold the name it is known by, not only be signed by the right authority
+ *   sni                 the server hears the name it is asked for by (what its certificate holds is not looked at, as with Consul's own)
  *
  * Pure but for the templates. nomad.md §1.7.
  */
@@ -25,7 +26,7 @@ const PATH_BYTES_MAX = 107;
 export function bootstrapText(templates: Templates, request: BootstrapRequest): string {
   const { service, namespace, partition, datacenter, admin, ready } = request;
   const config = readConfig(request.config);
-  const adminValues = { "admin.host": admin.host, "admin.port": admin.port };
+  const own = pipe(request.socketPath, 0o600);
   const listener = (name: string, address: Json, match: JsonObject, rewrite: string, statPrefix: string): JsonObject =>
     templates.fill("admin-listener", { name, address, match, rewrite, statPrefix });
   const exact = (path: string): JsonObject => ({ path });
@@ -46,17 +47,17 @@ export function bootstrapText(templates: Templates, request: BootstrapRequest): 
       ? []
       : [listener("envoy_metrics_listener", socket(config.stats), { prefix: "/stats" }, "/stats", "envoy_metrics")]),
     listener("envoy_ready_listener", socket(ready), exact("/ready"), "/ready", "envoy_ready"),
-    listener(OWN_LISTENER, pipe(request.socketPath, 0o600), { prefix: "/" }, "/", "drover"),
+    listener(OWN_LISTENER, socket(admin), { prefix: "/" }, "/", "drover"),
   ];
   const written = templates.fill("bootstrap", {
-    ...adminValues,
+    own,
     service,
     proxyId: request.proxyId,
     namespace,
     partition,
     token: request.token,
     consul: consulCluster(templates, request),
-    self: templates.fill("self-cluster", adminValues),
+    self: templates.fill("self-cluster", { own: pipe(request.socketPath) }),
     statsTags: statsTags(config.statsTags, { service, namespace, partition, datacenter }),
   });
   const fixed = written["static_resources"] as { readonly clusters: readonly Json[] };
