@@ -10,7 +10,8 @@
  *
  * Never here: the state, the scheduler, a clock, a disk except through a caller's file functions. HCL itself knows no job words.
  *
- * Read next: contract.ts, parse.ts; admit/steps.ts (admission as one list), admit/later.ts (what is not there yet); diff/diff-noun.ts;
+ * Read next: contract.ts, parse.ts; admit/steps.ts (admission as one list), admit/mesh/inject.ts (what a service in the mesh gets without
+ * being told), admit/later.ts (what is not there yet); diff/diff-noun.ts;
  * render/render-noun.ts, which is decode/decode-noun.ts the other way round.
  */
 export type * from "./contract.ts";
