@@ -14,7 +14,9 @@ export interface EndpointSettings {
 /** undefined: it has no gRPC port open, and nobody said where one is. */
 export function endpointOf(self: ConsulSelf, settings: EndpointSettings): MeshEndpoint | undefined {
   const said = readGrpcAddress(settings.grpcAddress);
-  const ports = { plain: portOf(self.xDS?.Ports?.Plaintext, self.xDS?.Port, self.DebugConfig?.GRPCPort), tls: portOf(self.xDS?.Ports?.TLS) };
+  const named = self.xDS?.Ports;
+  // `Port` is all that agents before 1.14 say. Newer ones put either there, the TLS one too where it is the only one.
+  const ports = named === undefined ? { plain: portOf(self.xDS?.Port, self.DebugConfig?.GRPCPort), tls: 0 } : { plain: portOf(named.Plaintext), tls: portOf(named.TLS) };
   // An authority named is a wish for TLS; without one nobody could tell whose certificate it is.
   const tls = said?.tls ?? (said === undefined ? (settings.ca !== "" && ports.tls > 0) || ports.plain === 0 : settings.ca !== "" && said.port !== ports.plain);
   const port = said?.port ?? (tls ? ports.tls : ports.plain);

@@ -19,6 +19,9 @@ test("proxies get their configuration where the agent says: encrypted where an a
   assert.equal(at(self(8502, -1), { ca: "PEM" }), "plain 127.0.0.1 8502");
   assert.equal(at(self(-1, 8503)), "tls 127.0.0.1 8503 as localhost");
   assert.equal(at(self(-1, -1)), "nowhere");
+  const onlyTls: ConsulSelf = { xDS: { Port: 8503, Ports: { Plaintext: -1, TLS: 8503 } } };
+  assert.equal(at(onlyTls, { ca: "PEM" }), "tls 127.0.0.1 8503 as localhost", "what it says for older clients is its TLS port then");
+  assert.equal(at(onlyTls, { grpcAddress: "127.0.0.1:8503", ca: "PEM" }), "tls 127.0.0.1 8503 as localhost");
   assert.equal(at({ xDS: { Port: 8502 } }), "plain 127.0.0.1 8502", "as agents before 1.14 say it");
   assert.equal(at({ DebugConfig: { GRPCPort: 8502 } }), "plain 127.0.0.1 8502");
   const { datacenter, nodeName, httpAddress, ca } = endpointOf(self(8502, -1), { grpcAddress: "", ca: "PEM", httpAddress: "unix:///run/c.sock" }) ?? assert.fail();
