@@ -2,6 +2,10 @@
 import type { Node, NodeId } from "#model";
 import type { Random } from "#ports";
 
+/** A host network every node has beside its own address. */
+export const SECOND_NETWORK = "second";
+const CNI_PLUGINS = ["bridge", "firewall", "host-local", "loopback", "portmap"];
+
 export interface NodeShape {
   readonly name: string;
   readonly cpuMHz?: number;
@@ -29,6 +33,7 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
       "kernel.name": "linux",
       "cpu.arch": "amd64",
       "driver.mock_driver": "1",
+      ...Object.fromEntries(CNI_PLUGINS.map((plugin) => [`plugins.cni.version.${plugin}`, "1.1.1"])),
       "unique.hostname": shape.name,
       ...shape.attributes,
     },
@@ -36,7 +41,10 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
       Cpu: { CpuShares: shape.cpuMHz ?? 4_000, TotalCpuCores: 4, ReservableCpuCores: [0, 1, 2, 3] },
       Memory: { MemoryMB: shape.memoryMB ?? 8_192 },
       Disk: { DiskMB: shape.diskMB ?? 100_000 },
-      Networks: [{ Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1_000 }],
+      Networks: [
+        { Mode: "host", Device: "eth0", CIDR: "10.0.0.1/32", IP: "10.0.0.1", MBits: 1_000 },
+        { Mode: "bridge", Device: "nomad", CIDR: "", IP: "", MBits: 0 },
+      ],
       Devices: devicesOf(shape),
       MinDynamicPort: 20_000,
       MaxDynamicPort: 32_000,
@@ -49,7 +57,9 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
       mock_driver: { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: "2026-01-01T00:00:00Z" },
     },
     HostVolumes: {},
-    HostNetworks: {},
+    HostNetworks: {
+      [SECOND_NETWORK]: { Name: SECOND_NETWORK, CIDR: "", Interface: "eth1", ReservedPorts: "23", Addresses: ["10.1.0.1"] },
+    },
     DrainStrategy: null,
     SchedulingEligibility: "eligible",
     Status: "initializing",
@@ -85,6 +95,10 @@ export interface JobShape {
   readonly environment?: Readonly<Record<string, string>>;
   readonly staticPort?: number;
   readonly dynamicPorts?: number;
+  /** Its ports are on the nodes' second address. */
+  readonly secondNetwork?: boolean;
+  /** Its allocations have networks of their own. */
+  readonly bridge?: boolean;
   readonly constraints?: readonly ConstraintShape[];
   /** One more. */
   readonly alsoTrue?: ConstraintShape | undefined;
@@ -126,9 +140,11 @@ export function behaviourOf(job: {
 }
 
 export function jobOf(shape: JobShape): Record<string, unknown> {
-  const dynamic = Array.from({ length: shape.dynamicPorts ?? 0 }, (_, index) => ({ Label: `p${index}` }));
-  const reserved = shape.staticPort === undefined ? [] : [{ Label: "static", Value: shape.staticPort }];
-  const ported = dynamic.length + reserved.length > 0;
+  const place = shape.secondNetwork === true ? { HostNetwork: SECOND_NETWORK } : {};
+  const dynamic = Array.from({ length: shape.dynamicPorts ?? 0 }, (_, index) => ({ Label: `p${index}`, ...place }));
+  const reserved = shape.staticPort === undefined ? [] : [{ Label: "static", Value: shape.staticPort, ...place }];
+  const ported = dynamic.length + reserved.length > 0 || shape.bridge === true;
+  const mode = shape.bridge === true ? { Mode: "bridge" } : {};
   return {
     ID: shape.id,
     Name: shape.id,
@@ -152,7 +168,7 @@ export function jobOf(shape: JobShape): Record<string, unknown> {
         RestartPolicy: { Attempts: 0, Mode: "fail", Interval: 30 * 60 * 1e9, Delay: 1e9 },
         EphemeralDisk: { SizeMB: shape.diskMB ?? 10, ...(shape.sticky === true ? { Sticky: true, Migrate: true } : {}) },
         ...(shape.maxRunMs === undefined ? {} : { MaxRunDuration: shape.maxRunMs * 1e6 }),
-        Networks: ported ? [{ DynamicPorts: dynamic, ReservedPorts: reserved }] : [],
+        Networks: ported ? [{ ...mode, DynamicPorts: dynamic, ReservedPorts: reserved }] : [],
         Tasks: [
           {
             Name: "task",

@@ -25,9 +25,11 @@ function checkNode(snapshot: Snapshot, nodeId: string): void {
   if (node === undefined) return;
   const live = [...snapshot.allocationsByNode(nodeId)].filter((allocation) => !terminal(allocation));
   const held = { cpu: 0, memory: 0, disk: 0 };
-  const ports = new Map<number, string>();
+  const ports = new Map<string, string>();
   const given = new Map<string, string>();
-  for (const port of parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts)) ports.set(port, "the node itself");
+  const kept = new Set(parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts));
+  for (const { Addresses, ReservedPorts } of Object.values(node.HostNetworks))
+    for (const address of Addresses) for (const port of parsePortRanges(ReservedPorts)) ports.set(`${address}:${port}`, "the host network");
   for (const allocation of live) {
     const { cpu, memory, disk } = holdingOf(allocation.AllocatedResources);
     held.cpu += cpu;
@@ -37,9 +39,11 @@ function checkNode(snapshot: Snapshot, nodeId: string): void {
       assert.ok(!given.has(key), `${key} of ${node.Name} is given to ${allocation.Name} and ${given.get(key)}`);
       given.set(key, allocation.Name);
     }
-    for (const port of allocation.AllocatedResources.Shared.Ports) {
-      assert.ok(!ports.has(port.Value), `port ${port.Value} of ${node.Name} is given to ${allocation.Name} and ${ports.get(port.Value)}`);
-      ports.set(port.Value, allocation.Name);
+    for (const { Value, HostIP } of allocation.AllocatedResources.Shared.Ports) {
+      const place = `${HostIP}:${Value}`;
+      assert.ok(!kept.has(Value), `port ${place} of ${node.Name} is given to ${allocation.Name} and the node itself`);
+      assert.ok(!ports.has(place), `port ${place} of ${node.Name} is given to ${allocation.Name} and ${ports.get(place)}`);
+      ports.set(place, allocation.Name);
     }
   }
   const has = capacityOf(node);

@@ -60,7 +60,9 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Al
   if (perNode && live.some((allocation) => allocation.NodeID === node.ID)) return false;
   if (unavailable(node) !== undefined || unsuitable(node, job) !== undefined) return false;
   const free = capacityOf(node);
-  const ports = (job.TaskGroups[0]?.Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts.map(({ Value }) => Value));
+  const ports = (job.TaskGroups[0]?.Networks ?? []).flatMap(({ ReservedPorts }) =>
+    ReservedPorts.map(({ Value, HostNetwork }) => `${node.HostNetworks[HostNetwork]?.Addresses[0] ?? "10.0.0.1"}:${Value}`),
+  );
   let cores = node.NodeResources.Cpu.ReservableCpuCores.length;
   let devices = instancesOf(node);
   for (const allocation of snapshot.allocationsByNode(node.ID)) {
@@ -69,7 +71,7 @@ function fitsOneMore(snapshot: Snapshot, node: Node, job: Job, live: readonly Al
     free.cpu -= cpu;
     free.memory -= memory;
     free.disk -= disk;
-    for (const { Value } of allocation.AllocatedResources.Shared.Ports) if (ports.includes(Value)) return false;
+    for (const { Value, HostIP } of allocation.AllocatedResources.Shared.Ports) if (ports.includes(`${HostIP}:${Value}`)) return false;
     for (const key of coresAndDevices(allocation))
       if (key.startsWith("core")) cores--;
       else devices--;

@@ -49,11 +49,18 @@ function roomyShape(random: Random, shape: JobShape): Partial<JobShape> {
   if (shape.parameterized === true) return { memoryMB: 30, cpu: 20, maxRunMs: 20_000 };
   return {
     dynamicPorts: random.integer(3),
-    ...oneOf(random, [{ staticPort: 8_000 + Number(shape.id.slice(4)) }, large, small, { nodePool: "all" }, { devices: 1 }, {}, {}, {}]),
+    ...oneOf(random, [ownPort(shape), large, small, { nodePool: "all" }, { devices: 1 }, {}, {}, {}]),
     ...(random.integer(5) === 0 ? { spread: "${node.datacenter}" } : {}),
+    ...(random.integer(4) === 0 ? { bridge: true } : {}),
     ...(random.integer(6) === 0 ? { cores: 1 } : {}),
     ...(random.integer(6) === 0 ? { sticky: true } : {}),
   };
+}
+
+/** Two jobs share a number, each at an address of its own. */
+function ownPort({ id }: JobShape): Partial<JobShape> {
+  const number = Number(id.slice(4));
+  return { staticPort: 8_000 + Math.floor(number / 2), secondNetwork: number % 2 === 1 };
 }
 
 /** The next version of a job: other work, or only what can be changed where it runs, as its count and its constraints. */
