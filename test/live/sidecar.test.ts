@@ -157,7 +157,7 @@ function readWhole(path: string): string {
   }
 }
 
-test("two services talk through injected sidecars, whatever dies and comes back", { timeout: 240_000 }, async (t) => {
+test("two services talk through injected sidecars, whatever dies and comes back", { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 240_000 }, async (t) => {
   const { host, agent, consul } = await startWorld(t);
   const file = join(agent.configDirectory, "mesh.nomad.hcl.txt");
   writeFileSync(file, jobOf());
