@@ -24,7 +24,7 @@ export function agentNetworks(config: Config, owner: string, dns: AgentDns | und
   });
 }
 
-/** `standing`: called once the bridge has its address: what listens on it may begin. */
+/** `standing`: called once the bridge has its address: what listens on it may begin. Settled again, the machine is looked at again. */
 export function whenWanted(networks: Networks, standing: () => Promise<void>): Networks {
   let prepared: Promise<readonly string[]> | undefined;
   const prepare = (): Promise<readonly string[]> => {
@@ -42,7 +42,13 @@ export function whenWanted(networks: Networks, standing: () => Promise<void>): N
   };
   return {
     ...networks,
-    settle: async () => ((await networks.list()).length === 0 ? [] : await prepare()),
+    settle: async () => {
+      if (prepared !== undefined) {
+        await prepared;
+        return await networks.settle();
+      }
+      return (await networks.list()).length === 0 ? [] : await prepare();
+    },
     setUp: async (request, signal) => {
       await prepare();
       return await networks.setUp(request, signal);

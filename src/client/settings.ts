@@ -50,6 +50,8 @@ export interface ClientSettings {
   readonly hostVariablesDenied: readonly string[];
   /** How often machine and drivers are looked at again. */
   readonly fingerprintIntervalMs: number;
+  /** How often what the networks of allocations stand on is looked at, and mended. */
+  readonly networkIntervalMs: number;
   /** No command is run in a task for anybody who asks over the API. */
   readonly remoteExecDisabled: boolean;
   /** What the operator says of templates; times in milliseconds. */
@@ -90,6 +92,7 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
   deniedUsers: ["root", "Administrator"],
   userCheckedDrivers: ["exec", "qemu", "java"],
   fingerprintIntervalMs: 30_000,
+  networkIntervalMs: 60_000,
   remoteExecDisabled: false,
   // Nomad waits 5 s: one watch for each thing needs no such mercy with the systems behind it, and a burst of writes is over in a moment.
   template: {

@@ -21,6 +21,7 @@ import { Surroundings } from "./node/surroundings.ts";
 import { consulTakes } from "./mesh/consul-takes.ts";
 import { MeshBoard } from "./mesh/board.ts";
 import { Networked } from "./network/book.ts";
+import { Settling } from "./network/settling.ts";
 import { nativeCatalog } from "./registration/native-catalog.ts";
 import { CatalogRegistrar } from "./registration/registrar.ts";
 import { nodeServices } from "./services/node-services.ts";
@@ -135,6 +136,16 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   // A node that lost its memory knows what lives here only when the servers have said it.
   if (store.lost === undefined) void herd.networksKnown().then(() => registrar.known());
   collector.start();
+  const withNetwork = () => [...herd.runners].flatMap(([id, runner]) => (world.networkBook.of(id) === undefined ? [] : [runner]));
+  const settling = new Settling({
+    clock,
+    networks: needs.networks,
+    intervalMs: settings.networkIntervalMs,
+    wanted: () => withNetwork().length > 0,
+    settled: async () => void (await Promise.all(withNetwork().map((runner) => runner.lookAtNetwork()))),
+    report,
+  });
+  settling.start();
 
   solitude.look();
 
@@ -193,6 +204,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       watch.close();
       surroundings.close();
       collector.close();
+      settling.close();
       solitude.close();
       if (stopTasks) {
         const stopped = await stopEverything(herd);

@@ -216,6 +216,15 @@ export class AllocationRunner {
     }
   }
 
+  /** The machine was settled a moment ago: does its network stand? */
+  async lookAtNetwork(): Promise<void> {
+    if (this.#detached || this.phase !== "running") return;
+    await this.#network.lookAgain().catch((thrown: unknown) => {
+      const fields = { alloc_id: this.id, problem: messageOf(thrown) };
+      this.#world.report({ level: "warn", message: "the allocation's network could not be looked at", fields });
+    });
+  }
+
   /** Its network was set up, found or torn down, or a task has another of its driver's. */
   networkChanged(): void {
     if (this.#detached) return;

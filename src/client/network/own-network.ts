@@ -2,7 +2,7 @@
  * The network of one allocation, from before its tasks to after them. The machine is the truth: after a restart of the agent it is looked at,
  * and what is not whole is made anew, its tasks with it.
  *
- *            enter                                     lost (its holder ended), not whole when the agent comes back
+ *            enter                  lost (its holder ended), not whole when the agent comes back or looks twice (settling.ts)
  *   (none) ────────► set up ──► whole ◄───────────────────────────────────────────────────────────────┐
  *                      │          │                                                                    │
  *                      │ hopeless └──► tasks are sent out: each stops, and waits at `ready` ──► torn down, set up
@@ -64,6 +64,7 @@ export class OwnNetwork {
   #failure: NamedError | undefined;
   readonly #known = Promise.withResolvers<void>();
   #looked = false;
+  #missed = false;
   #watched = new AbortController();
 
   constructor(needs: OwnNetworkNeeds) {
@@ -121,7 +122,21 @@ export class OwnNetwork {
     } catch (thrown) {
       this.#report("warn", "the allocation's network could not be looked at, trying again", { problem: messageOf(thrown) });
       this.#close();
-      void this.#lookAgain();
+      void this.#lookUntilKnown();
+    }
+  }
+
+  /**
+   * While its tasks run: is it still whole? What is not, twice in a row, was neither mended by settling nor is just being mended. Rejects when it
+   * cannot be looked at.
+   */
+  async lookAgain(): Promise<void> {
+    if (!this.wanted || this.#closed || this.#needs.interrupted() || this.#needs.world.networkBook.of(this.#id) === undefined) return;
+    if ((await this.#networks().find(this.#id)) !== undefined) this.#missed = false;
+    else if (!this.#missed) this.#missed = true;
+    else if (!this.#closed && !this.#needs.interrupted()) {
+      this.#missed = false;
+      this.#renew("it is not whole any more");
     }
   }
 
@@ -164,7 +179,7 @@ export class OwnNetwork {
     this.#renew(found === undefined ? "its network is gone from the machine" : `what ${holder?.name} held its network with is gone`);
   }
 
-  async #lookAgain(): Promise<void> {
+  async #lookUntilKnown(): Promise<void> {
     for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
       await this.#rest(waitMs);
       if (this.#needs.interrupted()) return;

@@ -1,0 +1,41 @@
+/** When the machine is touched for networks, and when it is looked at again. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memoryNetworks } from "#integrations/memory";
+import type { AllocationId } from "#model";
+import type { NetworkRequest } from "#ports";
+import { whenWanted } from "../../../src/agent/networks.ts";
+
+const request = (id: string): NetworkRequest => ({
+  id: id as AllocationId,
+  mode: "bridge",
+  ports: [],
+  hostname: "",
+  dns: null,
+  arguments: {},
+  redirect: null,
+  holderPid: 0,
+});
+
+function counted() {
+  const memory = memoryNetworks();
+  const seen = { settled: 0, stands: 0 };
+  const networks = whenWanted({ ...memory, settle: async () => [`mended ${++seen.settled}`] }, async () => void seen.stands++);
+  return { networks, seen };
+}
+
+test("the machine is left as it is until an allocation wants a network", async () => {
+  const { networks, seen } = counted();
+  assert.deepEqual(await networks.settle(), []);
+  assert.deepEqual(seen, { settled: 0, stands: 0 });
+  await Promise.all([networks.setUp(request("a"), new AbortController().signal), networks.setUp(request("b"), new AbortController().signal)]);
+  assert.deepEqual(seen, { settled: 1, stands: 1 });
+});
+
+test("a firewall may be flushed at any time: settled again, the machine is looked at again, and says what was mended then (F38)", async () => {
+  const { networks, seen } = counted();
+  await networks.setUp(request("a"), new AbortController().signal);
+  assert.deepEqual(await networks.settle(), ["mended 2"]);
+  assert.deepEqual(await networks.settle(), ["mended 3"]);
+  assert.equal(seen.stands, 1);
+});
