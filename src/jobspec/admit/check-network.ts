@@ -22,7 +22,6 @@ export function* checkNetworks({ job }: Admission): Iterable<Finding> {
       yield* checkHostname(place, field("Hostname"), network);
       yield* checkDns(place, field("DNS"), network);
       yield* checkArguments(place, field("CNI"), network);
-      yield* checkInside(place, n, network);
     }
     yield* checkDrivers(job, g, group);
   }
@@ -80,27 +79,6 @@ function* checkArguments(place: Place, field: string, { CNI, Mode: mode }: Netwo
     if (!/^[A-Za-z0-9_.-]+$/.test(key)) yield problem(place, at, `cni args ${JSON.stringify(key)}: no name for an argument`);
     // CNI_ARGS is one text, K=V;K=V: another argument would begin there.
     if (/[;\0]/.test(value)) yield problem(place, at, `cni args ${JSON.stringify(key)}: the value contains ";", which separates arguments`);
-  }
-}
-
-/** What listens inside listens once: two ports of the host may lead there only from different networks of the host. */
-function* checkInside(place: Place, n: number, network: Network): Iterable<Finding> {
-  if (!isOwnNetwork(network.Mode)) return;
-  const taken = new Map<string, string>();
-  for (const list of ["ReservedPorts", "DynamicPorts"] as const) {
-    for (const port of network[list]) {
-      const inside = insidePort(port);
-      if (inside === undefined) continue;
-      const key = `${port.HostNetwork} ${inside}`;
-      const other = taken.get(key);
-      if (other !== undefined)
-        yield problem(
-          place,
-          `Networks[${n}].${list}[${JSON.stringify(port.Label)}].To`,
-          `port ${JSON.stringify(port.Label)} leads to ${inside} inside, as port ${other} does: give it another \`to\``,
-        );
-      taken.set(key, JSON.stringify(port.Label));
-    }
   }
 }
 
