@@ -51,10 +51,12 @@ function* checkBind(at: Place, field: (name: string) => string, said: string, up
 
 /** All sidecars of a group share one network with its tasks: every place in it is one listener's. */
 export function* checkBinds(place: Place, group: TaskGroup): Iterable<Finding> {
+  // A port may lead to an upstream that listens on every address: that is a way in. One on the loopback it cannot reach.
+  const led = new Map<number, string>();
   const inside = new Map<number, string>();
   for (const port of group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts])) {
     const number = insidePort(port);
-    if (number !== undefined) inside.set(number, `port ${JSON.stringify(port.Label)} leads there`);
+    if (number !== undefined) led.set(number, `port ${JSON.stringify(port.Label)} leads there`);
   }
   for (const service of group.Services) {
     if (/^\d+$/.test(service.PortLabel)) inside.set(Number(service.PortLabel), `service ${JSON.stringify(service.Name)} listens there`);
@@ -71,8 +73,9 @@ export function* checkBinds(place: Place, group: TaskGroup): Iterable<Finding> {
       const other = taken.get(key);
       if (other !== undefined) yield problem(at, field, `${name} is bound to ${key}, as ${other} is: give it a place of its own`);
       taken.set(key, name);
-      const holder = inside.get(port);
-      if (holder !== undefined && port !== 0 && (address === "" || address === LOOPBACK || address === "0.0.0.0"))
+      const isLoopback = address === "" || address === LOOPBACK;
+      const holder = inside.get(port) ?? (isLoopback ? led.get(port) : undefined);
+      if (holder !== undefined && port !== 0 && (isLoopback || address === "0.0.0.0"))
         yield problem(at, field, `${name} is bound to ${key}, and ${holder}: use another local_bind_port`);
     }
   }

@@ -7,7 +7,7 @@
  *
  * A task that is there already (an admitted job sent again) is kept as it is; what the author wants otherwise is put on top again.
  */
-import { LogConfig, Resources, type SidecarTask, Task, type TaskGroup } from "#model";
+import { LogConfig, Resources, type RestartPolicy, type SidecarTask, Task, type TaskGroup } from "#model";
 import { defaultsOf } from "../settle.ts";
 
 const SECOND_NS = 1e9;
@@ -71,6 +71,12 @@ export function proxyTask(group: TaskGroup, request: ProxyTaskRequest, existing:
   };
 }
 
+/**
+ * A sidecar's own, not its group's: while it is away its application is cut off, and a proxy that ends again and again is no reason to take the
+ * application down with it (F37).
+ */
+const SIDECAR_RESTART: RestartPolicy = { Attempts: 10, Interval: 60 * SECOND_NS, Delay: SECOND_NS, Mode: "delay", RenderTemplates: false };
+
 function freshTask(group: TaskGroup, request: ProxyTaskRequest, driver: string): Task {
   return {
     ...(defaultsOf(Task) as unknown as Task),
@@ -88,7 +94,7 @@ function freshTask(group: TaskGroup, request: ProxyTaskRequest, driver: string):
       IOPS: 0,
     },
     LogConfig: { MaxFiles: LOG_FILES, MaxFileSizeMB: LOG_FILE_MB, Disabled: false },
-    RestartPolicy: group.RestartPolicy === null ? null : { ...group.RestartPolicy },
+    RestartPolicy: request.isSidecar ? { ...SIDECAR_RESTART } : group.RestartPolicy === null ? null : { ...group.RestartPolicy },
     ShutdownDelay: 5 * SECOND_NS,
     KillTimeout: 5 * SECOND_NS,
   };

@@ -52,6 +52,16 @@ test("a service with a sidecar gets the node's Envoy as a task before and beside
   assert.deepEqual(warnings, []);
 });
 
+test("a sidecar's restarts are its own: soon, and never its application's end; a gateway's are its group's", () => {
+  const RestartPolicy = { Attempts: 1, Interval: 100 * SECOND, Delay: 9 * SECOND, Mode: "fail" };
+  const { job } = admit(served({ SidecarService: {} }, {}, { RestartPolicy }));
+  const restart = taskOf(job, "connect-proxy-api").RestartPolicy;
+  assert.deepEqual([restart?.Attempts, restart?.Interval, restart?.Delay, restart?.Mode], [10, 60 * SECOND, SECOND, "delay"]);
+  assert.equal(taskOf(job, "web").RestartPolicy?.Mode, "fail");
+  const gateway = admit(group({ Services: [{ Name: "way", PortLabel: "9001", Connect: { Gateway: { Mesh: {} } } }], Tasks: [], RestartPolicy })).job;
+  assert.equal(taskOf(gateway, "connect-mesh-way").RestartPolicy?.Delay, 9 * SECOND);
+});
+
 test("what the group needs of a node for it is implied", () => {
   const implied = (input: unknown) => only(admit(input).job).Constraints.map(({ LTarget, Operand, RTarget }) => `${LTarget} ${Operand} ${RTarget}`);
   const bridge = ["bridge", "firewall", "host-local", "loopback", "portmap"].map((each) => `\${attr.plugins.cni.version.${each}} semver >= 0.4.0`);
