@@ -19,6 +19,10 @@ import { freePorts } from "./ports.ts";
 export interface MeshWorldOptions {
   /** 1 (default) or 2: the second has a member of the first one's Consul and a node of its server. */
   readonly hosts?: 1 | 2;
+  /** Of a network that is there already: these of its hosts, in place of new ones. */
+  readonly on?: { readonly network: NetworkWorld; readonly hosts: readonly IsolatedHost[] };
+  /** Consul's (default "dc1"). */
+  readonly datacenter?: string;
   /** Consul denies by default; jobs come in by their identities. */
   readonly acl?: boolean;
   /** Consul's HTTP API and gRPC want TLS of every agent; the test itself asks over HTTP. */
@@ -49,6 +53,8 @@ export interface MeshWorld {
   /** Registers a job in HCL and gives its id. Throws with what the server said. */
   submit(hcl: string): Promise<string>;
   allocations(job: string): Promise<readonly MeshAllocation[]>;
+  /** Where a port of it is reached from the test: "10.121.7.11:23456". */
+  address(allocation: MeshAllocation, label: string): Promise<string>;
   /** Waits until so many of the job's allocations run and its deployment, if it has one, is over; gives those that run. */
   running(job: string, count?: number, timeoutMs?: number): Promise<readonly MeshAllocation[]>;
   /** Stops and forgets it, and waits until every allocation has ended. */
@@ -69,19 +75,21 @@ export interface MeshAllocation {
 }
 
 export async function startMeshWorld(t: TestContext, options: MeshWorldOptions = {}): Promise<MeshWorld> {
-  const network = await startNetworkWorld(t, { hosts: options.hosts ?? 1 });
+  const network = options.on?.network ?? (await startNetworkWorld(t, { hosts: options.hosts ?? 1 }));
+  const places = options.on?.hosts ?? network.hosts;
   const folder = ownFolder("mesh");
   t.after(() => removeRemains(folder));
   const authority = options.tls === true ? makeAuthority(folder) : undefined;
   const [rpc = 0] = await freePorts(1);
   const hosts: MeshHost[] = [];
-  for (const host of network.hosts) {
+  for (const host of places) {
     const first = hosts[0];
     const tlsPorts = authority === undefined ? undefined : await freePorts(2);
     const consul = await startConsul({
       owner: t,
       host,
       acl: options.acl === true,
+      ...(options.datacenter !== undefined && { datacenter: options.datacenter }),
       ...(first !== undefined && { join: first.consul }),
       config: { ...consulTls(host, authority, tlsPorts), ...options.consul },
     });
@@ -90,7 +98,7 @@ export async function startMeshWorld(t: TestContext, options: MeshWorldOptions =
       host,
       ready: false,
       config: {
-        "10-roles.hcl": rolesOf(host, rpc, first?.agent === undefined ? "" : (network.hosts[0] as IsolatedHost).address, options.client ?? ""),
+        "10-roles.hcl": rolesOf(host, rpc, first?.agent === undefined ? "" : (places[0] as IsolatedHost).address, options.client ?? ""),
         "20-consul.hcl": consulOf(consul, agentToken, options.acl === true, authority, tlsPorts),
         ...options.config,
       },
@@ -196,7 +204,7 @@ async function trust(consul: RealConsul, jwksUrl: string): Promise<void> {
   }
 }
 
-function jobsOf(agent: RealAgent, consul: RealConsul): Pick<MeshWorld, "submit" | "allocations" | "running" | "purge" | "intend"> {
+function jobsOf(agent: RealAgent, consul: RealConsul): Pick<MeshWorld, "submit" | "allocations" | "address" | "running" | "purge" | "intend"> {
   const post = async <T>(path: string, body: unknown): Promise<T> => {
     const response = await agent.request(path, { method: "POST", body: JSON.stringify(body) });
     const text = await response.text();
@@ -206,6 +214,14 @@ function jobsOf(agent: RealAgent, consul: RealConsul): Pick<MeshWorld, "submit" 
   const allocations: MeshWorld["allocations"] = (job) => agent.get(`/v1/job/${job}/allocations?all=true`);
   return {
     allocations,
+    async address({ ID }, label) {
+      const { AllocatedResources } = await agent.get<{
+        AllocatedResources: { Shared: { Ports: { Label: string; Value: number; HostIP: string }[] } };
+      }>(`/v1/allocation/${ID}`);
+      const port = AllocatedResources.Shared.Ports.find(({ Label }) => Label === label);
+      assert.ok(port, `allocation ${ID} has no port ${label}`);
+      return `${port.HostIP}:${port.Value}`;
+    },
     async submit(hcl) {
       const job = await post<{ ID: string }>("/v1/jobs/parse", { JobHCL: hcl, Canonicalize: true });
       await post("/v1/jobs", { Job: job });
