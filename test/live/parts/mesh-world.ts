@@ -71,7 +71,14 @@ export interface MeshAllocation {
   readonly NodeName: string;
   readonly ClientStatus: string;
   readonly TaskGroup: string;
-  readonly TaskStates: Readonly<Record<string, { readonly State: string; readonly Failed: boolean; readonly Events: readonly object[] }>> | null;
+  readonly TaskStates: Readonly<Record<string, TaskState>> | null;
+}
+
+interface TaskState {
+  readonly State: string;
+  readonly Failed: boolean;
+  readonly Restarts: number;
+  readonly Events: readonly object[];
 }
 
 export async function startMeshWorld(t: TestContext, options: MeshWorldOptions = {}): Promise<MeshWorld> {
