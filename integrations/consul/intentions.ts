@@ -3,6 +3,8 @@ import type { Intention } from "#ports";
 
 /** GET /v1/connect/intentions/match */
 export interface ConsulIntention {
+  /** Of those that `consul intention create` made; "" of others. */
+  readonly ID?: string;
   readonly SourceName: string;
   readonly SourcePeer?: string;
   readonly DestinationName: string;
@@ -22,7 +24,7 @@ interface ConsulPermission {
   } | null;
 }
 
-export function intentionOf({ SourceName, SourcePeer, DestinationName, Action, Permissions, Precedence }: ConsulIntention): Intention {
+export function intentionOf({ ID = "", SourceName, SourcePeer, DestinationName, Action, Permissions, Precedence }: ConsulIntention): Intention {
   const permissions = (Permissions ?? []).map(permissionText);
   return {
     source: SourcePeer === undefined || SourcePeer === "" ? SourceName : `${SourceName} (peer ${SourcePeer})`,
@@ -30,6 +32,7 @@ export function intentionOf({ SourceName, SourcePeer, DestinationName, Action, P
     action: permissions.length > 0 ? "permissions" : Action === "allow" ? "allow" : "deny",
     permissions,
     precedence: Precedence,
+    ...(ID === "" && { declared: true as const }),
   };
 }
 

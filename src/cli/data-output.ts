@@ -13,8 +13,8 @@ export function printData(terminal: Terminal, data: unknown, template: string | 
 }
 
 /**
- * The part of Go's template language that command lines use: `{{.Path.To.Field}}`, `{{range .Path}}…{{else}}…{{end}}`, if, with, `{{.}}`,
- * quoted text, and `{{- -}}`, which take the space beside them away. Anything else is refused by name. The whole language comes with
+ * The part of Go's template language that command lines use: `{{.Path.To.Field}}`, `{{range .Path}}…{{else}}…{{end}}`, if (also `if eq .Path "text"`
+ * and ne), with, `{{.}}`, quoted text, and `{{- -}}`, which take the space beside them away. Anything else is refused by name. The whole language comes with
  * task templates.
  */
 export function renderTemplate(template: string, data: unknown): string {
@@ -53,7 +53,7 @@ function readPieces(
       continue;
     }
     if (part === "end" || part === "else") return { pieces, ended: part };
-    const block = /^(range|if|with)\s+(\S+)$/.exec(part);
+    const block = /^(range|if|with)\s+(\S+)$/.exec(part) ?? /^(if)\s+((?:eq|ne)\s+\S+\s+(?:"(?:[^"\\]|\\.)*"|\S+))$/.exec(part);
     if (block === null) {
       pieces.push({ kind: "value", path: part });
       continue;
@@ -75,13 +75,21 @@ function renderPieces(pieces: readonly Piece[], dot: unknown): string {
   return pieces
     .map((piece) => {
       if (piece.kind === "text") return piece.text;
-      const value = resolvePath(piece.path, dot);
+      const value = resolveValue(piece.path, dot);
       if (piece.kind === "value") return print(value);
       if (isEmpty(value)) return renderPieces(piece.otherwise, dot);
       const dots = piece.kind === "range" ? Object.values(value as object) : [piece.kind === "with" ? value : dot];
       return dots.map((each) => renderPieces(piece.body, each)).join("");
     })
     .join("");
+}
+
+/** A path, or two that are compared. */
+function resolveValue(words: string, dot: unknown): unknown {
+  const compared = /^(eq|ne)\s+(\S+)\s+(.+)$/s.exec(words);
+  if (compared === null) return resolvePath(words, dot);
+  const [left, right] = [compared[2] as string, compared[3] as string].map((each) => (/^(-?\d+|true|false)$/.test(each) ? JSON.parse(each) : resolvePath(each, dot)));
+  return (left === right) === (compared[1] === "eq");
 }
 
 function resolvePath(path: string, dot: unknown): unknown {

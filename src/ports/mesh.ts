@@ -14,6 +14,8 @@ export interface Intention {
   /** With permissions: one line for each, for people: "allow GET /public" */
   readonly permissions: readonly string[];
   readonly precedence: number;
+  /** Made as a config entry, in the UI or the like: `consul intention create -replace` cannot change it (Consul 1.21). */
+  readonly declared?: true;
 }
 
 export interface MeshInstance {

@@ -7,7 +7,7 @@
  * Every step is said, also after one that failed: a person mends them in one go.
  */
 import type { MeshCheck, MeshStep, Upstream } from "#model";
-import type { ProxyReport } from "#ports";
+import type { Intention, ProxyReport } from "#ports";
 import type { AllocationFacts, Definition, MeshFacts, SideFacts } from "./facts.ts";
 
 type Finding = Omit<MeshStep, "Step">;
@@ -144,8 +144,14 @@ function allowed({ intention, source, destination }: MeshFacts): Finding {
   const only = because?.permissions ?? [];
   if (only.length > 0) return good(`some calls are allowed ${rule}: ${only.join("; ")}`);
   if (may) return good(`allowed ${rule}`);
-  const create = `consul intention create${because === undefined ? "" : " -replace"} -allow ${source.service} ${destination.service}`;
-  return failed(`denied ${rule}`, create);
+  return failed(`denied ${rule}`, allowing(source.service, destination.service, because));
+}
+
+/** A command that works whatever is there: Consul's own refuses to touch what it did not make. */
+function allowing(source: string, destination: string, because: Intention | undefined): string {
+  if (because?.declared !== true) return `consul intention create${because === undefined ? "" : " -replace"} -allow ${source} ${destination}`;
+  const path = `/v1/connect/intentions/exact?source=${source}&destination=${destination}`;
+  return `curl -X PUT -H "X-Consul-Token: $CONSUL_HTTP_TOKEN" -d '{"SourceType":"consul","Action":"allow"}' "\${CONSUL_HTTP_ADDR:-localhost:8500}${path}" (or write it where that intention is written)`;
 }
 
 function certificatesHold({ source, destination, nowMs }: MeshFacts): Finding {

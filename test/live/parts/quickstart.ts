@@ -13,6 +13,7 @@ import {
   temporaryDirectory,
   type CommandResult,
 } from "../real-agent.ts";
+import type { IsolatedHost } from "./isolated-host.ts";
 import type { PartOwner } from "./process.ts";
 
 export interface Quickstart {
@@ -22,19 +23,30 @@ export interface Quickstart {
   said(): string;
   /** Of the agent's HTTP API; fails unless it answers with 200. */
   get<T>(path: string): Promise<T>;
-  /** Blocks of a lesson that are fenced as `sh stack`. */
-  blocksOf(readme: string): readonly string[];
+  /** Blocks of a lesson that are fenced as `sh stack`, or with another word. */
+  blocksOf(readme: string, fence?: string): readonly string[];
   /** Runs lines in a shell that stops at the first that fails; fails with all they said. */
   type(lines: string, environment?: NodeJS.ProcessEnv): Promise<CommandResult>;
 }
 
+export interface QuickstartPlace {
+  /** Where it runs, and where its commands are typed. Default: this machine. */
+  readonly host?: IsolatedHost;
+  /** Of the quickstart itself. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Returns when the whole stack stands. Its owner is told to end it as Ctrl-C does, which fails if anything is left. */
-export async function startQuickstart(owner: PartOwner): Promise<Quickstart> {
+export async function startQuickstart(owner: PartOwner, place: QuickstartPlace = {}): Promise<Quickstart> {
   const own = temporaryDirectory("quickstart");
   const port = await freePort();
-  const child = spawn("sh", [join(REPOSITORY, "scripts", "quickstart.sh"), `-port=${port}`, "--stack"], {
+  const there = (...words: string[]): [string, string[]] => {
+    const [first = "", ...rest] = [...(place.host?.through ?? []), ...words];
+    return [first, rest];
+  };
+  const child = spawn(...there("sh", join(REPOSITORY, "scripts", "quickstart.sh"), `-port=${port}`, "--stack"), {
     cwd: "/",
-    env: { ...process.env, TMPDIR: own.path },
+    env: { ...process.env, ...place.environment, TMPDIR: own.path },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
@@ -68,18 +80,20 @@ export async function startQuickstart(owner: PartOwner): Promise<Quickstart> {
     folder,
     said: () => said,
     async get<T>(path: string) {
+      if (place.host !== undefined) {
+        return JSON.parse(await place.host.must("curl", "-sS", "--fail-with-body", "-m", "5", `http://127.0.0.1:${port}${path}`)) as T;
+      }
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
       assert.equal(response.status, 200, path);
       return (await response.json()) as T;
     },
-    blocksOf(readme) {
-      const blocks = [...readFileSync(readme, "utf8").matchAll(/^```sh stack\n([^]*?)^```$/gm)].map((match) => match[1] as string);
+    blocksOf(readme, fence = "stack") {
+      const blocks = [...readFileSync(readme, "utf8").matchAll(new RegExp(`^\`\`\`sh ${fence}\\n([^]*?)^\`\`\`$`, "gm"))].map((match) => match[1] as string);
       assert.ok(blocks.length > 0, readme);
       return blocks;
     },
     async type(lines, environment = {}) {
-      const result = await run("sh", ["-ec", `${exported.join("\n")}\n${lines}`], {
-        cwd: REPOSITORY,
+      const result = await run(...there("sh", "-ec", `cd ${REPOSITORY}\n${exported.join("\n")}\n${lines}`), {
         env: { ...process.env, ...environment },
         timeoutMs: 60_000,
       });

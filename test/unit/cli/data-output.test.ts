@@ -13,6 +13,13 @@ test("renderTemplate() reads paths, ranges and conditions", () => {
   assert.equal(renderTemplate("{{with .Meta}}{{.x}}{{end}}", data[0]), "1");
 });
 
+test("renderTemplate() compares in an if", () => {
+  const template = '{{range .}}{{if eq .Status "running"}}{{.ID}}{{else}}no {{end}}{{if ne .ID "a"}}{{.ID}}{{end}}{{end}}';
+  assert.equal(renderTemplate(template, data), "ano b");
+  assert.equal(renderTemplate('{{if eq .Name "two words"}}yes{{end}}{{if eq .Count 2}}!{{end}}{{if eq .Up true}}?{{end}}', { Name: "two words", Count: 2, Up: true }), "yes!?");
+  assert.throws(() => renderTemplate("{{if lt .ID 2}}x{{end}}", data[0]), /is not understood here|without/);
+});
+
 test("renderTemplate() refuses what it does not understand by name", () => {
   assert.throws(() => renderTemplate("{{ printf `%s` .ID }}", data), /is not understood here/);
   assert.throws(() => renderTemplate("{{end}}", data), /without/);

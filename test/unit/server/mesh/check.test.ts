@@ -125,6 +125,9 @@ test("an intention that denies is named, with the command that allows", () => {
   const because = { source: "*", destination: "api", action: "deny" as const, permissions: [], precedence: 8 };
   const facts = { ...well(), intention: { known: true as const, value: { allowed: false, because, defaultAllow: true } } };
   assert.deepEqual(fault(facts), ["intention", "denied by intention * => api (deny)", "consul intention create -replace -allow web api"]);
+  // What was not made by `consul intention create` it refuses to change.
+  const declared = { ...well(), intention: { known: true as const, value: { allowed: false, because: { ...because, declared: true as const }, defaultAllow: true } } };
+  assert.match(fault(declared)[2] ?? "", /^curl -X PUT .*intentions\/exact\?source=web&destination=api/);
   const byDefault = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false } } };
   assert.deepEqual(fault(byDefault), ["intention", "denied by default (deny)", "consul intention create -allow web api"]);
   assert.equal(checkMesh(facts, "default").Verdict, "unreachable");

@@ -1,0 +1,81 @@
+# A container and a plain program in one group: they share its network, and its sidecar.
+variable "image" {
+  type        = string
+  default     = "busybox:1.37"
+  description = "Any image with sh, wget and httpd."
+}
+
+job "mixed" {
+  datacenters = ["dc1"]
+
+  update {
+    min_healthy_time = "1s"
+  }
+
+  group "mixed" {
+    network {
+      mode = "bridge"
+    }
+
+    # As the dashboard of mesh.nomad.hcl is: the same name, so the same intention lets it call the api.
+    service {
+      name = "dashboard"
+      port = "9002"
+
+      connect {
+        sidecar_service {
+          proxy {
+            upstreams {
+              destination_name = "api"
+              local_bind_port  = 8080
+            }
+          }
+        }
+      }
+    }
+
+    # Serves what the api told it.
+    task "container" {
+      driver = "docker"
+
+      config {
+        image   = var.image
+        command = "sh"
+        args = ["-c", <<-EOT
+          until wget -q -T 2 -O /local/index.html "http://$NOMAD_UPSTREAM_ADDR_api/"; do sleep 1; done
+          sed 's/^/the container has /' /local/index.html
+          exec httpd -f -p 127.0.0.1:9002 -h /local
+        EOT
+        ]
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+
+    # Asks the api, and the container at 127.0.0.1. In a folder tree of its own (exec), with what every Linux has.
+    task "program" {
+      driver = "exec"
+
+      config {
+        command = "bash"
+        args = ["-c", <<-EOT
+          ask() { (exec 3<>"/dev/tcp/$${1%:*}/$${1#*:}" && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && tail -n 1 <&3) 2>/dev/null; }
+          until said=$(ask "$NOMAD_UPSTREAM_ADDR_api" | grep answer); do sleep 0.2; done
+          echo "the program has $said (from the api)"
+          until said=$(ask 127.0.0.1:9002 | grep answer); do sleep 0.2; done
+          echo "the program has $said (from the container)"
+          exec sleep infinity
+        EOT
+        ]
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+  }
+}
