@@ -8,6 +8,7 @@ import { gatewayEntry, isOfJob, stepOfEntry, type GatewayEntry, type StandingEnt
 import { allows, byPrecedence, deciding, intentionOf, type ConsulIntention } from "./intentions.ts";
 import { endpointOf } from "./mesh-endpoint.ts";
 import { ConsulProblem } from "./problem.ts";
+import { speaks } from "./speaks.ts";
 
 export interface ConsulMeshOptions {
   readonly connection: ConsulConnection;
@@ -77,6 +78,8 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: Cons
       const self = await get<ConsulSelf>("ask Consul's agent where its gRPC port is", 'agent_prefix "" { policy = "read" }', "/agent/self");
       return endpointOf(self, { grpcAddress, ca: authorityFile(grpcCaFile || caFile), httpAddress: connection.address });
     },
+
+    speaks,
 
     async proxyDefaults() {
       const entry = (await readEntry(connection, "proxy-defaults", "global")) as

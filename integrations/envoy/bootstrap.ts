@@ -5,7 +5,7 @@
  *   admin on a unix socket  for the agent, which is not in the proxy's network, and from the first moment: listeners answer only when Consul has
  *                        spoken. People find it where they expect it, at its address (drover_listener)
  *   retry_back_off      the stream to Consul is tried again after 5 s at most, not 30 (F34)
- *   connection_keepalive a Consul that went silent is noticed within 40 s (F35)
+ *   connection_keepalive a Consul that went silent is noticed within 15 s (F35)
  *   sni                 the server hears the name it is asked for by (what its certificate holds is not looked at, as with Consul's own)
  *
  * Pure but for the templates. nomad.md §1.7.

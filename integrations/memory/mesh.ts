@@ -42,6 +42,7 @@ export function createMemoryMesh(): MemoryMesh {
     away: false,
     lacks: "",
     endpoint: () => ask(() => mesh.at),
+    speaks: (endpoint) => Promise.resolve(!mesh.away && endpoint.port === mesh.at?.port),
     mayConnect: (source, destination) =>
       ask(() => {
         const because = inOrder(mesh.rules).find((each) => names(each.source, source) && names(each.destination, destination));

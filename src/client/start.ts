@@ -62,7 +62,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const catalogs = [registry, ...(needs.catalogs ?? [])];
   const registrar = new CatalogRegistrar({ catalogs, tokens, clock, random, report });
   const checks = new Board({ catalogs, probe: needs.probe ?? BLIND, tokens, clock, random });
-  const proxies = new MeshBoard({ proxies: needs.proxies, clock, random, report, consulAnswers: consulTakes(needs.mesh, needs.probe ?? BLIND, clock) });
+  const proxies = new MeshBoard({ proxies: needs.proxies, clock, random, report, consulAnswers: consulTakes(needs.mesh, clock) });
   const world: ClientWorld = {
     settings,
     store,

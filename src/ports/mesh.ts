@@ -41,6 +41,8 @@ export interface MeshService {
 export interface Mesh {
   /** Where proxies of this machine's agent get their configuration; undefined: the agent has no gRPC port open. */
   endpoint(): Promise<MeshEndpoint | undefined>;
+  /** Is there somebody who speaks, not only takes connections? Never rejects; silence until the signal aborts is a no. */
+  speaks(endpoint: MeshEndpoint, signal: AbortSignal): Promise<boolean>;
   /** What holds for every proxy unless its own says otherwise, as `proxy { config }` has it: envoy_prometheus_bind_addr, … Left out: nothing does. */
   proxyDefaults?(): Promise<Readonly<Record<string, unknown>>>;
   /** May `source` connect to `destination`, and by which intention (undefined: by the default policy)? */

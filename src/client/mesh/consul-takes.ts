@@ -1,17 +1,15 @@
-/** Does somebody take connections where proxies talk to Consul? */
-import type { Clock, Mesh, Probe } from "#ports";
+/** Would a proxy get its configuration now: does somebody speak where proxies talk to Consul? */
+import type { Clock, Mesh } from "#ports";
 
 const WAIT_MS = 3_000;
 
-export function consulTakes(mesh: Pick<Mesh, "endpoint"> | undefined, probe: Pick<Probe, "tcp">, clock: Clock): () => Promise<boolean> {
+export function consulTakes(mesh: Pick<Mesh, "endpoint" | "speaks"> | undefined, clock: Clock): () => Promise<boolean> {
   return async () => {
     const ended = new AbortController();
     const timer = clock.after(WAIT_MS, () => ended.abort());
     try {
       const endpoint = await mesh?.endpoint();
-      if (endpoint === undefined) return false;
-      const { host, port } = endpoint;
-      return (await probe.tcp({ address: host, port, timeoutMs: WAIT_MS }, ended.signal)).passing;
+      return endpoint !== undefined && (await (mesh as Pick<Mesh, "speaks">).speaks(endpoint, ended.signal));
     } catch {
       return false;
     } finally {

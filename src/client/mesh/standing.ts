@@ -44,7 +44,8 @@ export interface Judgement {
 }
 
 export const SILENT_MAX_MS = 20_000;
-export const STRANDED_MAX_MS = 30_000;
+/** With what comes before it (a silence that the proxy notices, our own look) less than a minute (F35). */
+export const STRANDED_MAX_MS = 25_000;
 const DRAINING_MAX_MS = 15_000;
 /** From its first configuration to the rest of it. */
 const LACKING_MAX_MS = 40_000;
