@@ -91,7 +91,10 @@ export function readStanding({ server, certificates, listeners, clusters, stats 
   };
 }
 
-/** The one that ends first; each filter chain has its own copy, and while it is replaced they differ. */
+/**
+ * Of each service it speaks for (a terminating gateway: of several) the newest, and of those the one that ends first. What it had before stays loaded as
+ * long as an old connection does, which may be longer than it was good for: that says nothing of new ones.
+ */
 function ownCertificate({ certificates = [] }: Certificates): ProxyStanding["certificate"] {
   const own = certificates
     .flatMap((each) => each.cert_chain?.slice(0, 1) ?? [])
@@ -100,7 +103,8 @@ function ownCertificate({ certificates = [] }: Certificates): ProxyStanding["cer
       const expiresAtMs = Date.parse(leaf.expiration_time ?? "");
       return uri === undefined || Number.isNaN(expiresAtMs) ? [] : [{ uri, expiresAtMs, authority: URL.parse(uri)?.host ?? "" }];
     });
-  return own.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs)[0] ?? null;
+  const newest = new Map(own.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map((each) => [URL.parse(each.uri)?.pathname, each]));
+  return [...newest.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs)[0] ?? null;
 }
 
 function addressOf(address: Address | undefined): string {

@@ -130,9 +130,20 @@ test("what Envoy leaves out is nothing, and its own parts are not counted among 
   );
   assert.deepEqual(standing.listeners, [{ name: "public_listener:0.0.0.0:1", address: "[::]:1" }]);
   assert.deepEqual(standing.upstreams, [{ cluster: "db.x", healthy: 1, total: 3 }]);
-  assert.equal(standing.certificate?.expiresAtMs, Date.parse("2026-11-24T14:29:08Z"));
+  assert.equal(standing.certificate?.expiresAtMs, Date.parse("2026-11-25T14:29:08Z"));
   assert.deepEqual(standing.stream, { connected: true, updates: 3, lastUpdateAtMs: 0, rejected: 0 });
   assert.equal(standing.startedAtMs, 5_000);
+});
+
+test("a certificate that was exchanged counts no more, though an old connection keeps it loaded; of several services the one that ends first does", () => {
+  const chain = (service: string, expiration_time: string) => ({
+    cert_chain: [{ subject_alt_names: [{ uri: `spiffe://d.consul/ns/default/dc/dc1/svc/${service}` }], expiration_time }],
+  });
+  const [old, soon, late] = ["2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z"] as const;
+  const read = (...certificates: object[]) =>
+    readStanding({ server: {}, certificates: { certificates }, listeners: {}, clusters: {}, stats: readStats('{"stats":[]}') }, 0).certificate;
+  assert.equal(read(chain("web", late), chain("web", old))?.expiresAtMs, Date.parse(late));
+  assert.equal(read(chain("web", late), chain("db", old), chain("db", soon))?.expiresAtMs, Date.parse(soon));
 });
 
 test("traffic is told apart: from others, and to each upstream", () => {
