@@ -76,7 +76,7 @@ describe("a service with a sidecar", () => {
     assert.deepEqual([same.Tags, same.Meta], [["blue"], { team: "a" }]);
     assert.deepEqual(
       same.Checks.map((check) => [check.Type, check.Address, check.Port, check.ServiceID, check.IntervalNs, check.OnUpdate]),
-      [["tcp", "192.0.2.5", 21_001, same.ID, 10e9, "require_healthy"]],
+      [["tcp", "192.0.2.5", 21_001, same.ID, 1e9, "require_healthy"]],
     );
     assert.deepEqual(sidecar({ Connect: sidecarOf({ DisableDefaultTCPCheck: true }) }).Checks, []);
   });
