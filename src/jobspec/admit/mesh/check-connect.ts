@@ -11,16 +11,19 @@ import { isHostNetwork, isOwnNetwork } from "../check-network.ts";
 import { type Finding, type Place, groupPlace, joined, problem, taskPlace, warning } from "../finding.ts";
 import { checkGateway } from "./check-gateways.ts";
 import { checkBinds, checkUpstreams } from "./check-upstreams.ts";
+import { offersService } from "./offers.ts";
 import { localPort } from "./expose.ts";
 
 export function* checkMesh({ job, context }: Admission): Iterable<Finding> {
+  const { knownServices } = context;
+  const known = knownServices === undefined ? undefined : (name: string) => offersService(job, name) || knownServices(job.Namespace, name);
   for (const [g, group] of job.TaskGroups.entries()) {
     const place = groupPlace(job, g);
     for (const [s, service] of group.Services.entries()) {
       const at = servicePlace(place, s, service);
       yield* checkExpose(at, service, group);
       if (service.Connect !== null) yield* checkConnect(at, service, service.Connect, group);
-      yield* checkUpstreams(at, service, context.knownServices);
+      yield* checkUpstreams(at, service, known);
     }
     yield* checkBinds(place, group);
     yield* checkTransparent(place, group);

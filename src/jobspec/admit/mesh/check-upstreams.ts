@@ -8,7 +8,7 @@ const TYPES = ["", "service", "prepared_query"];
 const MESH_GATEWAY_MODES = ["", "none", "local", "remote"];
 const LOOPBACK = "127.0.0.1";
 
-/** `known`: does any job of the cluster offer the service; left out: nobody can say. */
+/** `known`: does any job of the namespace offer the service; left out: nobody can say. */
 export function* checkUpstreams(at: Place, service: Service, known: ((name: string) => boolean) | undefined): Iterable<Finding> {
   const proxy = service.Connect?.SidecarService?.Proxy ?? null;
   if (proxy === null) return;
@@ -32,7 +32,7 @@ export function* checkUpstreams(at: Place, service: Service, known: ((name: stri
     const isHere = upstream.Datacenter === "" && upstream.DestinationPeer === "" && upstream.DestinationType !== "prepared_query";
     if (name === service.Name && isHere) yield warning(at, field("DestinationName"), `${said} is the service itself`);
     else if (isHere && name !== "" && !name.includes("${") && known?.(name) === false)
-      yield warning(at, field("DestinationName"), `${said}: no job offers such a service yet; calls fail until one does, or Consul knows it from elsewhere`);
+      yield warning(at, field("DestinationName"), `${said}: no job of the namespace offers such a service; calls fail until one does, unless Consul knows it from elsewhere. Is the name right?`);
   }
 }
 

@@ -13,13 +13,17 @@ import { defaultsOf } from "../settle.ts";
 const SECOND_NS = 1e9;
 const CPU_MHZ = 250;
 const MEMORY_MB = 128;
+const DRAIN_SECONDS = "3";
 const LOG_FILES = 2;
 const LOG_FILE_MB = 2;
 
 /** Known on each node that has an Envoy; jobspec/admit/constraints.ts asks for it. */
 export const NODE_ENVOY = "${attr.unique.envoy.path}";
 
-/** Envoy's flags; the same wherever it comes from. */
+/**
+ * Envoy's flags; the same wherever it comes from. Connections that were let in under other rules (an intention, a certificate) are told to close
+ * at their next answer, and are cut after DRAIN_SECONDS: Envoy's own ten minutes would let somebody who was denied talk on for as long.
+ */
 const ARGUMENTS: readonly string[] = [
   "-c",
   "${NOMAD_SECRETS_DIR}/envoy_bootstrap.json",
@@ -28,6 +32,10 @@ const ARGUMENTS: readonly string[] = [
   "--concurrency",
   "${meta.connect.proxy_concurrency}",
   "--disable-hot-restart",
+  "--drain-time-s",
+  DRAIN_SECONDS,
+  "--drain-strategy",
+  "immediate",
 ];
 
 export interface ProxyTaskRequest {

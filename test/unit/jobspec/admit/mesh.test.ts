@@ -43,6 +43,10 @@ test("a service with a sidecar gets the node's Envoy as a task before and beside
     "--concurrency",
     "${meta.connect.proxy_concurrency}",
     "--disable-hot-restart",
+    "--drain-time-s",
+    "3",
+    "--drain-strategy",
+    "immediate",
   ]);
   assert.deepEqual(proxy.Lifecycle, { Hook: "prestart", Sidecar: true });
   assert.deepEqual([proxy.Resources?.CPU, proxy.Resources?.MemoryMB], [250, 128]);
@@ -103,7 +107,7 @@ test("the sidecar runs where its author says: an image makes it docker's, anothe
   assert.equal(docker.Config["image"], "${meta.connect.sidecar_image}");
   assert.deepEqual(proxyOf({ Driver: "raw_exec", Config: { command: "/usr/bin/myproxy" } }).Config, { command: "/usr/bin/myproxy" });
   const envoy = proxyOf({ Config: { command: "/opt/bin/envoy" } });
-  assert.deepEqual([envoy.Config["command"], (envoy.Config["args"] as string[]).length], ["/opt/bin/envoy", 7]);
+  assert.deepEqual([envoy.Config["command"], (envoy.Config["args"] as string[]).length], ["/opt/bin/envoy", 11]);
 });
 
 test("a transparent proxy runs as the user whose traffic is let through", () => {
@@ -227,6 +231,17 @@ test("what is only registered anew leaves allocations alone; what is made with t
   assert.equal(change(of({}, { Resources: { CPU: 300 } })), "destroy");
   assert.equal(change(admit(group({ Services: [api({ SidecarService: {} })], Networks: [{ Mode: "bridge", Hostname: "x" }] })).job), "destroy");
   assert.equal(change(admit(group({ Services: [{ Name: "api", PortLabel: "9001" }] })).job), "destroy");
+});
+
+test("a port may lead to an upstream that listens on every address, and to none on the loopback", () => {
+  const withUpstream = (bind: object) =>
+    served(
+      { SidecarService: { Proxy: { Upstreams: [{ DestinationName: "db", LocalBindPort: 5432, ...bind }] } } },
+      {},
+      { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "db", To: 5432 }] }] },
+    );
+  assert.doesNotThrow(() => admit(withUpstream({ LocalBindAddress: "0.0.0.0" })));
+  for (const bind of [{}, { LocalBindAddress: "127.0.0.1" }]) assert.throws(() => admit(withUpstream(bind)), /port "db" leads there/);
 });
 
 test("the plan's diff shows the blocks as they are written", () => {
