@@ -28,6 +28,8 @@ const STEADY_MS = 10_000;
 const WATCHFUL_MS = 2_000;
 const REPLACE_GAP_MS = 2_000;
 const LOOK_WAIT_MS = 6_000;
+/** A person, or a server that checks the mesh, waits for it. */
+const REPORT_WAIT_MS = 3_000;
 const ANSWERS_KEPT_MS = 2_000;
 
 interface Entry {
@@ -171,11 +173,11 @@ export class MeshBoard implements ProxyBoard {
     entry.timer = clock.after(this.#pauseMs(entry, judged.ready && judged.problem === "" && well), () => void this.#look(entry));
   }
 
-  async #ask({ proxy, ended }: Entry): Promise<{ readonly standing?: ProxyStanding; readonly problem: string }> {
+  async #ask({ proxy, ended }: Entry, waitMs = LOOK_WAIT_MS): Promise<{ readonly standing?: ProxyStanding; readonly problem: string }> {
     const { proxies, clock } = this.#needs;
     if (proxies === undefined) return { problem: "this agent has no proxies" };
     const timed = new AbortController();
-    const timer = clock.after(LOOK_WAIT_MS, () => timed.abort(new Error("it did not answer in time")));
+    const timer = clock.after(waitMs, () => timed.abort(new Error("it did not answer in time")));
     try {
       return { standing: await proxies.look(proxy.socketPath, AbortSignal.any([ended.signal, timed.signal])), problem: "" };
     } catch (thrown) {
@@ -217,16 +219,20 @@ export class MeshBoard implements ProxyBoard {
   }
 
   async #reportOf(entry: Entry, statistics: boolean): Promise<ProxyReport> {
-    const { proxies } = this.#needs;
+    const { proxies, clock } = this.#needs;
     const { proxy, ended } = entry;
-    const now = await this.#ask(entry);
+    const now = await this.#ask(entry, REPORT_WAIT_MS);
     let counted: ProxyStatistics | null = null;
     let problem = now.standing === undefined ? now.problem : entry.problem;
     if (statistics && proxies !== undefined && now.standing !== undefined) {
+      const timed = new AbortController();
+      const timer = clock.after(REPORT_WAIT_MS, () => timed.abort(new Error("it did not say in time what it carried")));
       try {
-        counted = await proxies.statistics(proxy.socketPath, ended.signal);
+        counted = await proxies.statistics(proxy.socketPath, AbortSignal.any([ended.signal, timed.signal]));
       } catch (thrown) {
         problem = messageOf(thrown);
+      } finally {
+        timer.cancel();
       }
     }
     return {

@@ -5,7 +5,8 @@ import { messageOf } from "#std";
 import { orAborted } from "../or-aborted.ts";
 import type { ClientWorld } from "../world.ts";
 
-const INTENTIONS_WAIT_MS = 5_000;
+/** A person waits, and the proxies' own words must not come too late for a Consul that says nothing. */
+const INTENTIONS_WAIT_MS = 2_500;
 
 export async function meshReport(world: Pick<ClientWorld, "proxyBoard" | "mesh" | "clock">, id: AllocationId): Promise<AllocationMesh> {
   const Proxies = await world.proxyBoard.reports(id, true);

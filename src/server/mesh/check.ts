@@ -8,7 +8,7 @@
  */
 import type { MeshCheck, MeshStep, Upstream } from "#model";
 import type { Intention, ProxyReport } from "#ports";
-import type { AllocationFacts, Definition, MeshFacts, SideFacts } from "./facts.ts";
+import type { AllocationFacts, Definition, Elsewhere, MeshFacts, SideFacts } from "./facts.ts";
 
 type Finding = Omit<MeshStep, "Step">;
 
@@ -42,6 +42,7 @@ const failed = (Text: string, Fix: string): Finding => ({ Standing: "failed", Te
 const unknown = (Text: string, Fix: string): Finding => ({ Standing: "unknown", Text, Fix });
 
 const LOOK = "drover alloc status";
+const ASK_THERE = "Ask there: drover mesh check.";
 
 /** Said once, with what is wrong; steps that need it only say that it could not be asked. */
 function answers({ authority }: MeshFacts): Finding {
@@ -56,6 +57,8 @@ function answers({ authority }: MeshFacts): Finding {
 
 function runs(side: SideFacts): Finding {
   const name = JSON.stringify(side.service);
+  const place = placeOf(side.elsewhere);
+  if (side.elsewhere !== undefined && side.elsewhere.peer !== "") return unknown(`whether ${name} runs at${place} is known there`, ASK_THERE);
   const jobs = [...new Set(side.definitions.map((each) => each.jobId))];
   const running = side.allocations.filter((each) => each.clientStatus === "running");
   if (running.length > 0) return good(`${name} runs: ${count(running.length, "allocation")} of job ${quoted(jobs)}`);
@@ -64,11 +67,14 @@ function runs(side: SideFacts): Finding {
     return failed(`${name} does not run yet: allocation ${short(coming.id)} of job ${quoted(jobs)} is ${coming.clientStatus}`, `${LOOK} ${short(coming.id)} says what it waits for`);
   const instances = side.registered.known ? (side.registered.value?.instances ?? []) : [];
   if (jobs.length === 0 && instances.length > 0)
-    return good(`${name} is registered by somebody else: ${count(instances.length, "instance")}`);
+    return good(`${name} is registered by somebody else${place === "" ? "" : ` in${place}`}: ${count(instances.length, "instance")}`);
   if (jobs.length === 0) {
     if (!side.registered.known)
-      return unknown(`no job offers ${name}, and Consul could not be asked whether somebody else does`, "Is the name right, and the namespace (-namespace)?");
-    return failed(`nobody offers ${name}`, 'Is the name right, and the namespace (-namespace)? It is the name in service { name = "…" }.');
+      return unknown(
+        `no job${place === "" ? "" : ` in${place}`} offers ${name}, and Consul could not be asked whether somebody else does`,
+        "Is the name right, and the namespace (-namespace)?",
+      );
+    return failed(`nobody${place === "" ? "" : ` in${place}`} offers ${name}`, 'Is the name right, and the namespace (-namespace)? It is the name in service { name = "…" }.');
   }
   const first = jobs[0] as string;
   if (side.definitions.every((each) => each.stopped)) return failed(`${name} is not running: job ${quoted(jobs)} is stopped`, `drover job start ${first}`);
@@ -97,7 +103,7 @@ function proxyUp(side: SideFacts, wanted: "every" | "one"): Finding {
 
 /** Of a service no job of ours offers: all there is to know is in the catalog. */
 function foreignProxy(side: SideFacts): Finding {
-  if (!side.registered.known) return unknown("Consul could not be asked for its proxy", "");
+  if (!side.registered.known) return unknown(`Consul could not be asked for its proxy${reasonOf(side.registered.problem)}`, "");
   const proxies = side.registered.value?.proxies ?? [];
   if (proxies.length === 0) return failed(`${JSON.stringify(side.service)} has no proxy in the mesh`, "Register it with a sidecar, or behind a terminating gateway.");
   const up = proxies.filter((each) => each.status !== "critical");
@@ -142,9 +148,13 @@ function allowed({ intention, source, destination }: MeshFacts): Finding {
   const { allowed: may, because, defaultAllow } = intention.value;
   const rule = because === undefined ? `by default (${defaultAllow ? "allow" : "deny"})` : `by intention ${because.source} => ${because.destination} (${because.action})`;
   const only = because?.permissions ?? [];
-  if (only.length > 0) return good(`some calls are allowed ${rule}: ${only.join("; ")}`);
+  const there = destination.elsewhere;
+  if (there !== undefined && (there.peer !== "" || because === undefined))
+    return unknown(`whether it is allowed is for${placeOf(there)} to say; here it is ${may ? "allowed" : "denied"} ${rule}`, `Ask there: consul intention check ${source.service} ${destination.service}`);
+  if (only.length > 0 && may) return good(`some calls are allowed ${rule}: ${only.join("; ")}`);
   if (may) return good(`allowed ${rule}`);
-  return failed(`denied ${rule}`, allowing(source.service, destination.service, because));
+  const which = only.length > 0 ? `: ${only.join("; ")}` : "";
+  return failed(`denied ${rule}${which}`, allowing(source.service, destination.service, because));
 }
 
 /** A command that works whatever is there: Consul's own refuses to touch what it did not make. */
@@ -193,14 +203,22 @@ function seesEndpoints({ source, destination }: MeshFacts): Finding {
 
 function checksPass({ destination }: MeshFacts): Finding {
   const name = JSON.stringify(destination.service);
+  if (destination.elsewhere !== undefined && destination.elsewhere.peer !== "")
+    return unknown(`how the checks of ${name} go is known at${placeOf(destination.elsewhere)}; its endpoints above are what it says of them`, ASK_THERE);
   if (!destination.registered.known) return unknown(`Consul could not be asked for the checks of ${name}${reasonOf(destination.registered.problem)}`, "");
   const service = destination.registered.value;
   if (service === undefined || service.instances.length === 0)
-    return failed(`${name} is not registered in Consul`, `Is provider = "consul" in its service block? ${LOOK} says how registering goes.`);
+    return failed(`${name} is not registered in Consul${destination.elsewhere === undefined ? "" : ` of${placeOf(destination.elsewhere)}`}`, `Is provider = "consul" in its service block? ${LOOK} says how registering goes.`);
   const well = service.instances.filter((each) => each.status !== "critical");
   const [bad] = service.instances.filter((each) => each.status === "critical");
   if (well.length === 0) return failed(`every instance of ${name} is critical: ${bad?.failing[0] ?? "no check passes"}`, `drover service info ${destination.service}; drover alloc checks`);
   return good(`${well.length} of ${count(service.instances.length, "instance")} of ${name} ${well.length === 1 ? "passes its" : "pass their"} checks`);
+}
+
+/** " datacenter "dc2""; "": here. */
+function placeOf(elsewhere: Elsewhere | undefined): string {
+  if (elsewhere === undefined) return "";
+  return elsewhere.peer === "" ? ` datacenter ${JSON.stringify(elsewhere.datacenter)}` : ` peer ${JSON.stringify(elsewhere.peer)}`;
 }
 
 /** What the first step says of all is not said again. */
@@ -214,6 +232,7 @@ function proxyProblem({ proxy }: AllocationFacts): string {
   if (!proxy.known) return `could not be asked: ${proxy.problem}`;
   if (proxy.value === undefined) return "is not there";
   const { Problem, Step, Standing } = proxy.value;
+  if (Standing === null && Step === "ready") return `does not answer: ${Problem}`;
   if (Problem !== "") return `is not ready (${Step}): ${Problem}`;
   return `is not ready: ${Standing === null ? `it is at its ${Step}` : Standing.state === "LIVE" ? `it is at its ${Step}` : `it is ${Standing.state}`}`;
 }

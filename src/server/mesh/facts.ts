@@ -27,6 +27,14 @@ export interface SideFacts {
   readonly allocations: readonly AllocationFacts[];
   /** In the mesh's own catalog; `value` undefined: nobody of that name. */
   readonly registered: Known<MeshService | undefined>;
+  /** Of a destination that the source's upstream seeks somewhere else: only what is there counts. */
+  readonly elsewhere?: Elsewhere;
+}
+
+/** One of the two is "". */
+export interface Elsewhere {
+  readonly datacenter: string;
+  readonly peer: string;
 }
 
 export interface Definition {

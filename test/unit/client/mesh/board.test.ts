@@ -135,3 +135,30 @@ test("what keeps a proxy from coming up is reported before it runs, and gone wit
   board.forget(ID);
   assert.deepEqual(await board.reports(ID, true), []);
 });
+
+test("who asks for a report of a proxy that hangs hears so within three seconds, soon enough for who waits for all of an allocation", async () => {
+  const clock = createVirtualClock();
+  let hangs = false;
+  const never = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
+  const board = new MeshBoard({
+    proxies: { look: (_path, signal) => (hangs ? never(signal) : Promise.resolve(WELL)), statistics: (_path, signal) => never(signal) },
+    clock,
+    random: createSeededRandom(1),
+    report: () => undefined,
+    consulAnswers: () => Promise.resolve(true),
+  });
+  board.follow({ allocationId: ID, task: "a", service: "a", kind: "connect-proxy", socketPath: "a", listenersWanted: 1, replace: () => undefined });
+  await clock.advance(250);
+  for (const [how, problem] of [
+    [false, "it did not say in time what it carried"],
+    [true, "it did not answer in time"],
+  ] as const) {
+    hangs = how;
+    const reported = board.reports(ID, true);
+    await clock.advance(3_000);
+    const [report] = await reported;
+    assert.deepEqual([report?.Problem, report?.Standing === null, report?.Step], [problem, how, "ready"]);
+  }
+  board.close();
+});

@@ -133,6 +133,52 @@ test("an intention that denies is named, with the command that allows", () => {
   assert.equal(checkMesh(facts, "default").Verdict, "unreachable");
 });
 
+test("permissions of which none allows anything are a denial", () => {
+  const of = (...permissions: string[]) => {
+    const because = { source: "web", destination: "api", action: "permissions" as const, permissions, precedence: 9 };
+    return { ...well(), intention: { known: true as const, value: { allowed: permissions.some((each) => each.startsWith("allow")), because, defaultAllow: true } } };
+  };
+  assert.deepEqual(fault(of("deny /*")).slice(0, 2), ["intention", "denied by intention web => api (permissions): deny /*"]);
+  const some = checkMesh(of("allow GET /public*", "deny *"), "default");
+  assert.equal(textOf(some, "intention")?.Text, "some calls are allowed by intention web => api (permissions): allow GET /public*; deny *");
+});
+
+test("a proxy that was ready and says nothing any more does not answer", () => {
+  const facts = well();
+  const silent = allocation("bbbbbbbb-1", report("api", { Standing: null, Problem: "it did not answer in time" }));
+  assert.deepEqual(fault({ ...facts, destination: { ...facts.destination, allocations: [silent] } }).slice(0, 2), [
+    "destination-proxy",
+    "proxy of allocation bbbbbbbb does not answer: it did not answer in time",
+  ]);
+});
+
+test("of a destination in another datacenter or at a peer only what can be known here is said", () => {
+  const facts = well();
+  const abroad = (elsewhere: NonNullable<SideFacts["elsewhere"]>, more: Partial<SideFacts> = {}) => ({
+    ...facts,
+    destination: { service: "api", definitions: [], allocations: [], registered: { known: true as const, value: registered("api") }, elsewhere, ...more },
+  });
+  const dc2 = checkMesh(abroad({ datacenter: "dc2", peer: "" }), "default");
+  assert.equal(dc2.Verdict, "unknown");
+  assert.equal(textOf(dc2, "destination")?.Text, '"api" is registered by somebody else in datacenter "dc2": 1 instance');
+  assert.deepEqual(textOf(dc2, "intention"), {
+    Step: "intention",
+    Standing: "unknown",
+    Text: 'whether it is allowed is for datacenter "dc2" to say; here it is allowed by default (allow)',
+    Fix: "Ask there: consul intention check web api",
+  });
+  // Intentions are written once for all datacenters that are joined.
+  const because = { source: "web", destination: "api", action: "deny" as const, permissions: [], precedence: 9 };
+  const intention = { known: true as const, value: { allowed: false, because, defaultAllow: true } };
+  assert.equal(checkMesh({ ...abroad({ datacenter: "dc2", peer: "" }), intention }, "default").Verdict, "unreachable");
+  const missing = checkMesh(abroad({ datacenter: "dc2", peer: "" }, { registered: { known: true, value: undefined } }), "default");
+  assert.equal(textOf(missing, "destination")?.Text, 'nobody in datacenter "dc2" offers "api"');
+
+  const peer = checkMesh({ ...abroad({ datacenter: "", peer: "east" }, { registered: { known: false, problem: "" } }), intention }, "default");
+  const unknown = peer.Steps.filter((each) => each.Standing === "unknown").map((each) => each.Step);
+  assert.deepEqual([peer.Verdict, unknown], ["unknown", ["intention", "destination", "destination-proxy", "checks"]]);
+});
+
 test("what cannot be asked is unknown, not failed", () => {
   const facts = { ...well(), intention: { known: false as const, problem: "connection refused" } };
   const check = checkMesh(facts, "default");

@@ -11,7 +11,13 @@ const allocation = (ID: string, JobID: string, NodeID: string, more: object = {}
   ({ ID, JobID, NodeID, Namespace: "default", TaskGroup: "g", DesiredStatus: "run", ClientStatus: "running", ...more }) as unknown as Allocation;
 
 /** Timers go off at once when `late`: whoever has not answered by then is too late. */
-function contextOf(jobs: readonly Job[], allocations: readonly Allocation[], mesh?: Partial<Mesh>, late = false): ServerContext {
+function contextOf(
+  jobs: readonly Job[],
+  allocations: readonly Allocation[],
+  mesh?: Partial<Mesh>,
+  late = false,
+  datacenterOf: (node: string) => string = () => "dc1",
+): ServerContext {
   const clock = {
     nowMs: () => 7,
     after: (_delayMs: number, task: () => void) => {
@@ -20,6 +26,7 @@ function contextOf(jobs: readonly Job[], allocations: readonly Allocation[], mes
     },
   } as unknown as Clock;
   const snapshot = {
+    node: (id: string) => ({ Attributes: { "consul.datacenter": datacenterOf(id) } }),
     jobs: (namespace: string) => jobs.filter((each) => namespace === "*" || each.Namespace === namespace),
     allocationsByJob: (namespace: string, id: string) => allocations.filter((each) => each.Namespace === namespace && each.JobID === id),
   };
@@ -78,6 +85,33 @@ test("a node that is gone, one that never answers, and a server without Consul a
     () => answering(() => new Promise(() => undefined)),
     { source: "web", destination: "api", namespace: "default" },
   );
-  assert.deepEqual(silent.source.allocations[0]?.proxy, { known: false, problem: "no answer within 5 s" });
+  assert.deepEqual(silent.source.allocations[0]?.proxy, { known: false, problem: "no answer within 10 s" });
   assert.deepEqual(silent.intention, { known: false, problem: "no answer within 5 s" });
+});
+
+test("a destination is sought where the source's upstream seeks it: in another datacenter only nodes of that one count, at a peer none", async () => {
+  const asked: unknown[] = [];
+  const gathered = async (upstream: object) => {
+    const Connect = { SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", Datacenter: "", DestinationPeer: "", ...upstream }] } } };
+    const jobs = [job("one", "default", { Services: [{ Name: "web", Connect }] }), job("two", "default", { Services: [{ Name: "api" }] })];
+    const allocations = [allocation("b1", "two", "n1"), allocation("b2", "two", "n2")];
+    const mesh = {
+      authority: async () => ({ provider: "consul", trustDomain: "d.consul", roots: 1 }),
+      mayConnect: async () => ({ allowed: true, because: undefined, defaultAllow: true }),
+      service: async (name: string, datacenter?: string) => {
+        asked.push([name, datacenter]);
+        return undefined;
+      },
+    };
+    const context = contextOf(jobs, allocations, mesh, false, (node) => (node === "n2" ? "dc2" : "dc1"));
+    const services = () => answering(async () => ({ Proxies: [] }) as unknown as AllocationMesh);
+    const { destination } = await gatherMesh(context, services, { source: "web", destination: "api", namespace: "default" });
+    return [destination.allocations.map((each) => each.id), destination.definitions.length, destination.elsewhere];
+  };
+  assert.deepEqual(await gathered({}), [["b1", "b2"], 1, undefined]);
+  assert.deepEqual(await gathered({ Datacenter: "dc2" }), [["b2"], 1, { datacenter: "dc2", peer: "" }]);
+  assert.deepEqual(await gathered({ Datacenter: "dc3" }), [[], 0, { datacenter: "dc3", peer: "" }]);
+  assert.deepEqual(asked.splice(0), [["web", undefined], ["api", undefined], ["web", undefined], ["api", "dc2"], ["web", undefined], ["api", "dc3"]]);
+  assert.deepEqual(await gathered({ DestinationPeer: "east" }), [[], 0, { datacenter: "", peer: "east" }]);
+  assert.deepEqual(asked, [["web", undefined]]);
 });
