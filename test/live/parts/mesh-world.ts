@@ -33,6 +33,8 @@ export interface MeshWorldOptions {
   readonly client?: string;
   /** More files of the configuration directory, for each of them. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Somebody stands between an agent and its Consul: where the agent is to find it instead. `gateway`: this machine, as the hosts see it. Not with `tls`. */
+  readonly between?: (consul: RealConsul, host: IsolatedHost, gateway: string) => Promise<{ readonly http?: string; readonly grpc?: string }>;
   /** Of the agents. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -100,13 +102,14 @@ export async function startMeshWorld(t: TestContext, options: MeshWorldOptions =
       ...(first !== undefined && { join: first.consul }),
       config: { ...consulTls(host, authority, tlsPorts), ...options.consul },
     });
+    const between = (await options.between?.(consul, host, network.gateway)) ?? {};
     const agentToken = options.acl === true ? await makeAgentToken(consul, host.name) : "";
     const agent = await startRealAgent({
       host,
       ready: false,
       config: {
         "10-roles.hcl": rolesOf(host, rpc, first?.agent === undefined ? "" : (places[0] as IsolatedHost).address, options.client ?? ""),
-        "20-consul.hcl": consulOf(consul, agentToken, options.acl === true, authority, tlsPorts),
+        "20-consul.hcl": consulOf(consul, agentToken, options.acl === true, authority, tlsPorts, between),
         ...options.config,
       },
       ...(options.environment !== undefined && { environment: options.environment }),
@@ -170,12 +173,13 @@ function consulOf(
   identities: boolean,
   authority: Authority | undefined,
   ports: readonly number[] | undefined,
+  { http = `127.0.0.1:${consul.httpPort}`, grpc: plain = `127.0.0.1:${consul.grpcPort}` }: { readonly http?: string; readonly grpc?: string },
 ): string {
   const identity = `{\n    aud = ["consul.io"]\n    ttl = "1h"\n  }`;
   const [https = 0, grpc = 0] = ports ?? [];
   const where =
     authority === undefined
-      ? `address = "http://127.0.0.1:${consul.httpPort}"\n  grpc_address = "127.0.0.1:${consul.grpcPort}"`
+      ? `address = "http://${http}"\n  grpc_address = "${plain}"`
       : `address = "https://127.0.0.1:${https}"\n  ca_file = "${authority.certificate}"\n  grpc_address = "127.0.0.1:${grpc}"\n  grpc_ca_file = "${authority.certificate}"`;
   return `consul {
   ${where}

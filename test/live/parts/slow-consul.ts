@@ -17,8 +17,21 @@ export interface SlowConsul {
   remove(): Promise<void>;
 }
 
+/** What it stands before, and where, if not Consul's HTTP API on this machine's loopback. */
+export interface SlowPlace {
+  /** Its own address. */
+  readonly listen?: string;
+  /** Consul's. */
+  readonly host?: string;
+  readonly port?: number;
+}
+
 /** A TCP proxy to Consul's HTTP API. Goes with its Consul. */
-export async function slowConsul(consul: Pick<RealConsul, "httpPort" | "beforeRemove">, delayMs = 0): Promise<SlowConsul> {
+export async function slowConsul(
+  consul: Pick<RealConsul, "httpPort" | "beforeRemove">,
+  delayMs = 0,
+  { listen = "127.0.0.1", host = "127.0.0.1", port: to }: SlowPlace = {},
+): Promise<SlowConsul> {
   const [port = 0] = await freePorts(1);
   const open = new Set<Socket>();
   let delay = delayMs;
@@ -27,7 +40,7 @@ export async function slowConsul(consul: Pick<RealConsul, "httpPort" | "beforeRe
 
   const pass = (client: Socket): void => {
     opened++;
-    const upstream = connect(consul.httpPort, "127.0.0.1");
+    const upstream = connect(to ?? consul.httpPort, host);
     const both = [client, upstream];
     for (const socket of both) {
       open.add(socket);
@@ -63,14 +76,14 @@ export async function slowConsul(consul: Pick<RealConsul, "httpPort" | "beforeRe
     const listening = createServer({ allowHalfOpen: true }, pass);
     await new Promise<void>((resolve, reject) => {
       listening.once("error", reject);
-      listening.listen(port, "127.0.0.1", resolve);
+      listening.listen(port, listen, resolve);
     });
     server = listening;
   };
   await heal();
   consul.beforeRemove(cut);
   return {
-    address: `127.0.0.1:${port}`,
+    address: `${listen}:${port}`,
     port,
     setDelay: (value) => void (delay = value),
     cut,
