@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Gateway } from "#model";
+import type { GatewayOfJob } from "#ports";
 
 type Words = Readonly<Record<string, unknown>>;
 type Ingress = NonNullable<Gateway["Ingress"]>;
@@ -25,13 +26,6 @@ export interface StandingEntry extends Words {
 const SOURCE_META = "external-source";
 const NAMESPACE_META = "drover-namespace";
 const JOB_META = "drover-job";
-
-export interface GatewayOfJob {
-  readonly service: string;
-  readonly namespace: string;
-  readonly jobId: string;
-  readonly definition: Gateway;
-}
 
 /** undefined: a mesh gateway, which has none. */
 export function gatewayEntry(gateway: GatewayOfJob): GatewayEntry | undefined {

@@ -138,6 +138,14 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: Cons
       await writeEntry(connection, entry);
     },
 
+    async planGateway(gateway) {
+      const entry = gatewayEntry(gateway);
+      if (entry === undefined) return "none";
+      const step = stepOfEntry(entry, await readEntry(connection, entry.Kind, entry.Name));
+      if (step.what === "refuse") throw occupied(entry);
+      return step.what === "keep" ? "none" : step.casIndex === 0 ? "create" : "change";
+    },
+
     async removeGateway(gateway) {
       for (const kind of ["ingress-gateway", "terminating-gateway"] as const) {
         const standing = await readEntry(connection, kind, gateway.service);

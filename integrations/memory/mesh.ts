@@ -1,6 +1,6 @@
 /** A mesh in this process, for tests: who stands in it, who may talk to whom, what gateways serve; it can be away and deny. */
 import type { Gateway } from "#model";
-import type { Intention, Mesh, MeshEndpoint, MeshService } from "#ports";
+import type { GatewayOfJob, Intention, Mesh, MeshEndpoint, MeshService } from "#ports";
 import { NamedError } from "#std";
 
 export interface MemoryMesh extends Mesh {
@@ -30,6 +30,15 @@ export function createMemoryMesh(): MemoryMesh {
       });
     return perform();
   }
+  const stepOf = ({ service, namespace, jobId, definition }: GatewayOfJob): "none" | "create" | "change" => {
+    const standing = mesh.entries.get(service);
+    if (definition.Ingress === null && definition.Terminating === null) return "none";
+    if (standing === undefined) return "create";
+    const same = JSON.stringify(standing.definition) === JSON.stringify(definition);
+    if (standing.jobId === "" && !same)
+      throw new NamedError("MESH_REFUSED", `Cannot write gateway "${service}": one of that name was made by somebody else`, { statusCode: 400 });
+    return same && (standing.jobId === "" || (standing.jobId === jobId && standing.namespace === namespace)) ? "none" : "change";
+  };
   const inOrder = (found: readonly Intention[]) => found.toSorted((left, right) => right.precedence - left.precedence);
   const names = (said: string, name: string) => said === name || said === "*";
   const mesh: MemoryMesh = {
@@ -54,16 +63,11 @@ export function createMemoryMesh(): MemoryMesh {
       ask(() => inOrder(mesh.rules.filter((each) => names(each.source, service) || names(each.destination, service)))),
     service: (name) => ask(() => mesh.services.get(name)),
     authority: () => ask(() => ({ provider: "consul", trustDomain: "11111111-2222-3333-4444-555555555555.consul", roots: 1 })),
-    writeGateway: ({ service, namespace, jobId, definition }) =>
+    planGateway: (gateway) => ask(() => stepOf(gateway)),
+    writeGateway: (gateway) =>
       ask(() => {
-        if (definition.Mesh !== null) return;
-        const standing = mesh.entries.get(service);
-        const same = JSON.stringify(standing?.definition) === JSON.stringify(definition);
-        if (standing?.jobId === "" && !same)
-          throw new NamedError("MESH_REFUSED", `Cannot write gateway "${service}": one of that name was made by somebody else`, {
-            statusCode: 400,
-          });
-        if (same && (standing?.jobId === "" || (standing?.jobId === jobId && standing.namespace === namespace))) return;
+        if (stepOf(gateway) === "none") return;
+        const { service, namespace, jobId, definition } = gateway;
         mesh.entries.set(service, { namespace, jobId, definition: structuredClone(definition) });
         mesh.written.push(`write ${service}`);
       }),

@@ -57,14 +57,19 @@ export interface Mesh {
   /** The authority that signs: "consul", "vault", … and whether its root is there. */
   authority(): Promise<{ readonly provider: string; readonly trustDomain: string; readonly roots: number }>;
   /** What an ingress or terminating gateway of a job serves, written before the job is. Only what differs is written; entries of others' making are refused by name. */
-  writeGateway(gateway: {
-    readonly service: string;
-    readonly namespace: Namespace;
-    readonly jobId: string;
-    readonly definition: Gateway;
-  }): Promise<void>;
+  writeGateway(gateway: GatewayOfJob): Promise<void>;
+  /** What writeGateway would do, without doing it; rejects as it would. "none": a gateway of this kind has no entry, or the one that stands is as wanted. */
+  planGateway?(gateway: GatewayOfJob): Promise<"none" | "create" | "change">;
   /** What the job wrote for a gateway of that name, when the job is forgotten; nothing that another job, or somebody else, wrote. */
   removeGateway(gateway: { readonly service: string; readonly namespace: Namespace; readonly jobId: string }): Promise<void>;
+}
+
+export interface GatewayOfJob {
+  /** The gateway's own, under whose name the entry is. */
+  readonly service: string;
+  readonly namespace: Namespace;
+  readonly jobId: string;
+  readonly definition: Gateway;
 }
 
 export interface MeshEndpoint {

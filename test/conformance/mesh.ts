@@ -140,8 +140,11 @@ export function meshConformance(maker: MeshMaker): void {
     test("writes what a gateway serves once, again when it is something else, and takes away what that job wrote", async () => {
       const { mesh } = under;
       const edge = { service: "edge", namespace: DEFAULT, jobId: "shop" };
+      const planned = (...services: string[]) => mesh.planGateway?.({ ...edge, definition: ingressTo(...services) });
+      assert.equal(await planned("api"), "create");
       await mesh.writeGateway({ ...edge, definition: ingressTo("api") });
       const before = await under.stamp();
+      assert.deepEqual([await planned("api"), await planned("api", "db")], ["none", "change"]);
       await mesh.writeGateway({ ...edge, definition: ingressTo("api") });
       assert.equal(await under.stamp(), before);
       assert.deepEqual(await under.serves("edge"), ["api"]);
@@ -171,12 +174,9 @@ export function meshConformance(maker: MeshMaker): void {
       const { mesh } = under;
       await under.foreign("theirs", "api");
       const mine = { service: "theirs", namespace: DEFAULT, jobId: "shop" };
-      await assert.rejects(mesh.writeGateway({ ...mine, definition: ingressTo("db") }), (thrown: unknown) => {
-        assert.ok(thrown instanceof NamedError);
-        assert.equal(thrown.code, "MESH_REFUSED");
-        assert.match(thrown.message, /"theirs"/);
-        return true;
-      });
+      const refused = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && /"theirs"/.test(thrown.message);
+      await assert.rejects(mesh.writeGateway({ ...mine, definition: ingressTo("db") }), refused);
+      await assert.rejects(Promise.resolve(mesh.planGateway?.({ ...mine, definition: ingressTo("db") })), refused);
       const before = await under.stamp();
       const same = ingressTo("api");
       const [listener] = same.Ingress?.Listeners ?? [];

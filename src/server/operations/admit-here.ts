@@ -6,6 +6,7 @@ import { isParameterized, type Job, type NamespaceRecord } from "#model";
 import type { AdmissionContext } from "#jobspec";
 import type { Snapshot } from "#state";
 import type { ServerContext } from "../context.ts";
+import { gatewaysTaken } from "./mesh-gateways.ts";
 
 /** Admission with what this cluster's settings say at the moment. */
 export function admissionHere({ admission, cluster }: ServerContext): AdmissionContext {
@@ -25,6 +26,7 @@ export function obstaclesTo(snapshot: Snapshot, job: Job): readonly string[] {
     ...(namespace === undefined ? [`nonexistent namespace ${JSON.stringify(job.Namespace)}`] : forbidden(namespace, job)),
     ...(snapshot.nodePool(job.NodePool) === undefined ? [`nonexistent node pool ${JSON.stringify(job.NodePool)}`] : []),
     ...(stored === undefined ? [] : conversions(stored, job)),
+    ...gatewaysTaken(snapshot, job),
   ];
 }
 

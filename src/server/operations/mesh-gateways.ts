@@ -5,9 +5,11 @@
  *   ingress, terminating    an entry each, under the service's name
  *   mesh, api               none: the first needs none, the second is its operator's to write
  */
+import { isDeepStrictEqual } from "node:util";
 import { gatewayKindOf, type Gateway, type Job } from "#model";
 import type { Mesh } from "#ports";
-import { messageOf } from "#std";
+import type { Snapshot } from "#state";
+import { messageOf, NamedError } from "#std";
 import type { ServerContext } from "../context.ts";
 
 interface JobGateway {
@@ -16,11 +18,66 @@ interface JobGateway {
 }
 
 /** Rejects with the Mesh's NamedErrors. Resolves with what the author should know. */
-export async function writeGateways({ mesh }: Pick<ServerContext, "mesh">, job: Job): Promise<readonly string[]> {
+export async function writeGateways({ mesh, cluster }: Pick<ServerContext, "mesh" | "cluster">, job: Job): Promise<readonly string[]> {
   const gateways = gatewaysOf(job);
   if (mesh === undefined) return gateways.map(({ service }) => `gateway ${JSON.stringify(service)}: this server knows no Consul, what it serves was not written there`);
   for (const gateway of gateways) await mesh.writeGateway({ ...gateway, namespace: job.Namespace, jobId: job.ID });
-  return [];
+  return otherwise(cluster.state.snapshot(), job).map(
+    ({ service, other }) => `gateway ${JSON.stringify(service)}: ${whose(other)} runs it too and says it serves something else; what this job says holds now`,
+  );
+}
+
+/** What registering the job would do to the entries, and what would be in its way: a sentence each, never an error. */
+export async function planGateways({ mesh, cluster }: Pick<ServerContext, "mesh" | "cluster">, job: Job): Promise<readonly string[]> {
+  const others = otherwise(cluster.state.snapshot(), job);
+  const said = await Promise.all(
+    gatewaysOf(job).map(async ({ service, definition }): Promise<readonly string[]> => {
+      const name = `gateway ${JSON.stringify(service)}`;
+      if (mesh === undefined) return [`${name}: this server knows no Consul, what it serves would not be written there`];
+      try {
+        const step = await mesh.planGateway?.({ service, definition, namespace: job.Namespace, jobId: job.ID });
+        const kind = definition.Ingress === null ? "terminating-gateway" : "ingress-gateway";
+        const other = others.find((each) => each.service === service)?.other;
+        const against = other === undefined ? "" : `, against what ${whose(other)} says`;
+        if (step === "create") return [`${name}: Consul's entry ${kind} ${JSON.stringify(service)} would be written`];
+        return step === "change" ? [`${name}: Consul's entry ${kind} ${JSON.stringify(service)} would be changed${against}`] : [];
+      } catch (thrown) {
+        const refused = thrown instanceof NamedError && thrown.code !== "MESH_UNREACHABLE";
+        return [`${name}: ${refused ? "the job would be refused" : "what would become of its entry cannot be said"}: ${messageOf(thrown)}`];
+      }
+    }),
+  );
+  return said.flat();
+}
+
+/** A gateway can serve one thing only: a job that comes to one which another job runs has to say the same. One that ran it already may change it. */
+export function gatewaysTaken(snapshot: Snapshot, job: Job): readonly string[] {
+  const stored = snapshot.job(job.Namespace, job.ID);
+  const had = new Set(stored === undefined || stored.Stop ? [] : gatewaysOf(stored).map(({ service }) => service));
+  return otherwise(snapshot, job)
+    .filter(({ service }) => !had.has(service))
+    .map(
+      ({ service, other }) =>
+        `gateway ${JSON.stringify(service)} is run by ${whose(other)}, which says it serves something else: say the same, or call the service otherwise`,
+    );
+}
+
+/** Gateways of the job that another one, which is not stopped, runs too and says other things of. */
+function otherwise(snapshot: Snapshot, job: Job): readonly { readonly service: string; readonly other: Job }[] {
+  const gateways = gatewaysOf(job);
+  return gateways.flatMap(({ service, definition }) => {
+    const other = othersOf(snapshot, job).find((each) =>
+      gatewaysOf(each).some((theirs) => theirs.service === service && !isDeepStrictEqual(served(theirs.definition), served(definition))),
+    );
+    return other === undefined ? [] : [{ service, other }];
+  });
+}
+
+const served = ({ Ingress, Terminating }: Gateway) => ({ Ingress, Terminating });
+const whose = ({ ID, Namespace }: Job): string => `job ${JSON.stringify(ID)}${Namespace === "default" ? "" : ` of namespace ${JSON.stringify(Namespace)}`}`;
+
+function othersOf(snapshot: Snapshot, job: Job): readonly Job[] {
+  return [...snapshot.jobs("*")].filter((each) => !each.Stop && (each.ID !== job.ID || each.Namespace !== job.Namespace));
 }
 
 /** In the background: a job is gone when it is gone, whether Consul answers or not. */
@@ -28,10 +85,7 @@ export function removeGateways({ mesh, report, cluster }: Pick<ServerContext, "m
   const gateways = mesh === undefined ? [] : gatewaysOf(job);
   if (mesh === undefined || gateways.length === 0) return;
   // Another job may run the same gateway: what it serves is that one's too.
-  const others = [...cluster.state.snapshot().jobs("*")].filter(
-    (each) => !each.Stop && (each.ID !== job.ID || each.Namespace !== job.Namespace),
-  );
-  const used = new Set(others.flatMap((each) => gatewaysOf(each).map(({ service }) => service)));
+  const used = new Set(othersOf(cluster.state.snapshot(), job).flatMap((each) => gatewaysOf(each).map(({ service }) => service)));
   for (const { service } of gateways) if (!used.has(service)) void removeOne(mesh, report, job, service);
 }
 

@@ -8,6 +8,7 @@ import { schedule } from "#scheduler";
 import type { Snapshot } from "#state";
 import type { ServerContext } from "../context.ts";
 import type { JobPlanResponse } from "../contract.ts";
+import { planGateways } from "./mesh-gateways.ts";
 import { ticksAfter } from "../reconcilers/periodic-rules.ts";
 import { admitRequested, warningText } from "./register-job.ts";
 
@@ -20,6 +21,7 @@ export interface PlanRequest {
 
 export async function planJob(context: ServerContext, request: PlanRequest): Promise<JobPlanResponse> {
   const { job: wanted, warnings } = admitRequested(context, request);
+  const gateways = await planGateways(context, wanted);
   const snapshot = context.cluster.state.snapshot();
   const stored = snapshot.job(wanted.Namespace, wanted.ID);
   const result = dryRun(context, snapshot, asRegistered(wanted, stored, snapshot.index + 1));
@@ -32,7 +34,7 @@ export async function planJob(context: ServerContext, request: PlanRequest): Pro
     CreatedEvals: result.Created,
     Diff: diff === null ? null : annotateDiff(diff, annotations?.DesiredTGUpdates ?? {}),
     NextPeriodicLaunch: nextLaunch(wanted, context.clock.nowMs()),
-    Warnings: warningText(warnings),
+    Warnings: warningText([...warnings, ...gateways]),
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Value } from "typebox/value";
+import type { Namespace } from "#model";
 import { Gateway } from "../../../../src/model/service.ts";
 import { gatewayEntry, isOfJob, stepOfEntry, type StandingEntry } from "../../../../integrations/consul/gateway-entry.ts";
 
@@ -22,7 +23,7 @@ const INGRESS: Gateway = {
     Listeners: [{ Port: 8443, Protocol: "http", Services: [SERVICE] }],
   },
 };
-const job = { service: "edge", namespace: "default", jobId: "shop" };
+const job = { service: "edge", namespace: "default" as Namespace, jobId: "shop" };
 const wanted = gatewayEntry({ ...job, definition: INGRESS }) ?? assert.fail();
 /** As Consul answers it. */
 const shown = (changes: Partial<StandingEntry> = {}): StandingEntry => ({
@@ -83,7 +84,7 @@ describe("an entry", () => {
   test("is taken away by the job that wrote it only", () => {
     assert.equal(isOfJob(shown(), job), true);
     assert.equal(isOfJob(shown(), { ...job, jobId: "other" }), false);
-    assert.equal(isOfJob(shown(), { ...job, namespace: "other" }), false);
+    assert.equal(isOfJob(shown(), { ...job, namespace: "other" as Namespace }), false);
     assert.equal(isOfJob(shown({ Meta: null }), job), false);
   });
 });

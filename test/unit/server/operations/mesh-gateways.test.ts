@@ -18,6 +18,9 @@ function gatewayJob(id: string, target: string, more: object = {}): unknown {
   return { ...job, ...more, TaskGroups: job.TaskGroups.map((group) => ({ ...group, Networks: [{ Mode: "bridge" }], Services })) };
 }
 
+/** Among the warnings: of gateways' entries. */
+const SAYS = /gateway "front": /;
+
 const targets = (definition: { Ingress: { Listeners: { Services: { Name: string }[] }[] } | null } | undefined) =>
   definition?.Ingress?.Listeners.flatMap(({ Services }) => Services.map(({ Name }) => Name));
 
@@ -49,6 +52,46 @@ test("a gateway that another job runs too keeps what it serves", () => {
     await server.deregisterJob("default", "edge", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
     await new Promise(setImmediate);
     assert.equal(mesh.entries.has("front"), true);
+  });
+});
+
+test("a job that comes to a gateway which another one runs has to say the same, whichever asks; one that ran it already may change it, and is told", () => {
+  const mesh = createMemoryMesh();
+  const taken = (thrown: unknown) => thrown instanceof Error && /gateway "front" is run by job "edge"/.test(thrown.message);
+  return inside({ server: { mesh } }, async ({ server }) => {
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    await assert.rejects(server.registerJob({ Job: gatewayJob("second", "web") }), taken);
+    await assert.rejects(server.planJob({ Job: gatewayJob("second", "web"), Diff: false }), taken);
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["api"]);
+    assert.doesNotMatch((await server.registerJob({ Job: gatewayJob("second", "api") })).Warnings, SAYS);
+    const { Warnings } = await server.registerJob({ Job: gatewayJob("second", "web") });
+    assert.match(Warnings, /gateway "front": job "edge" runs it too and says it serves something else/);
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["web"]);
+    await server.deregisterJob("default", "second", { Purge: false, EvalPriority: 0, NoShutdownDelay: false });
+    assert.doesNotMatch((await server.registerJob({ Job: gatewayJob("edge", "db") })).Warnings, SAYS, "a job that stopped says nothing");
+  });
+});
+
+test("a plan says what would become of a gateway's entry, and what would be in its way, and writes nothing", () => {
+  const mesh = createMemoryMesh();
+  return inside({ server: { mesh } }, async ({ server }) => {
+    const planned = async (target: string) => (await server.planJob({ Job: gatewayJob("edge", target), Diff: false })).Warnings;
+    assert.match(await planned("api"), /gateway "front": Consul's entry ingress-gateway "front" would be written/);
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    const before = [...mesh.written];
+    assert.doesNotMatch(await planned("api"), SAYS);
+    assert.match(await planned("web"), /ingress-gateway "front" would be changed/);
+    mesh.away = true;
+    assert.match(await planned("web"), /gateway "front": what would become of its entry cannot be said: Cannot reach the mesh/);
+    mesh.away = false;
+    mesh.lacks = 'mesh = "write"';
+    assert.match(await planned("web"), /gateway "front": the job would be refused: /);
+    mesh.lacks = "";
+    const theirs = mesh.entries.get("front");
+    assert.ok(theirs);
+    mesh.entries.set("front", { ...theirs, jobId: "" });
+    assert.match(await planned("web"), /the job would be refused: Cannot write gateway "front": one of that name was made by somebody else/);
+    assert.deepEqual(mesh.written, before);
   });
 });
 
