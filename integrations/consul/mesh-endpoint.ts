@@ -30,7 +30,6 @@ export function endpointOf(self: ConsulSelf, settings: EndpointSettings): MeshEn
     serverName: tls ? (isAddress(host) ? "localhost" : host) : "",
     datacenter: self.Config?.Datacenter ?? "",
     nodeName: self.Config?.NodeName ?? "",
-    httpAddress: settings.httpAddress,
   };
 }
 

@@ -1,6 +1,6 @@
 /** ports/mesh through Consul: intentions, who is in the mesh and how well, the authority, and what gateways serve. */
 import { readFileSync } from "node:fs";
-import type { Mesh, MeshEndpoint, MeshInstance } from "#ports";
+import type { Mesh, MeshEndpoint, MeshHttpTls, MeshInstance } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import type { ConsulSelf } from "./fingerprint.ts";
@@ -18,6 +18,8 @@ export interface ConsulMeshOptions {
   readonly grpcCaFile: string;
   /** consul { ca_file } */
   readonly caFile: string;
+  /** What tasks may have of consul { ca_file, cert_file, key_file, verify_ssl }; left out: nothing (share_ssl = false). */
+  readonly shared?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly verify: boolean };
 }
 
 /** A health entry, of /health/service and /health/connect. */
@@ -37,7 +39,7 @@ const RACES_MAX = 5;
 /** No service is called so. */
 const NOBODY = "drover-asks-for-nobody";
 
-export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: ConsulMeshOptions): Mesh {
+export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile, shared }: ConsulMeshOptions): Mesh {
   const { direct } = connection;
   const get = async <T>(what: string, rule: string, path: string, query: Readonly<Record<string, string>> = {}): Promise<T> => {
     try {
@@ -74,9 +76,13 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile }: Cons
     )) ?? [];
 
   return {
+    httpAddress: connection.address,
+
+    httpTls: () => (shared === undefined || !connection.address.startsWith("https:") ? undefined : tlsOf(shared)),
+
     async endpoint(): Promise<MeshEndpoint | undefined> {
       const self = await get<ConsulSelf>("ask Consul's agent where its gRPC port is", 'agent_prefix "" { policy = "read" }', "/agent/self");
-      return endpointOf(self, { grpcAddress, ca: authorityFile(grpcCaFile || caFile), httpAddress: connection.address });
+      return endpointOf(self, { grpcAddress, ca: authority(grpcCaFile || caFile), httpAddress: connection.address });
     },
 
     speaks,
@@ -223,14 +229,28 @@ function instanceOf({ Node, Service, Checks }: ConsulHealth): MeshInstance {
   };
 }
 
-function authorityFile(path: string): string {
+function authority(path: string): string {
+  return fileOf(path, "the authority of Consul's gRPC port", "consul { grpc_ca_file } (CONSUL_GRPC_CACERT)");
+}
+
+function tlsOf({ caFile, certFile, keyFile, verify }: NonNullable<ConsulMeshOptions["shared"]>): MeshHttpTls {
+  const what = "what tasks are given for Consul's TLS";
+  return {
+    ca: fileOf(caFile, what, "consul { ca_file }"),
+    certificate: fileOf(certFile, what, "consul { cert_file }"),
+    key: fileOf(keyFile, what, "consul { key_file }"),
+    verify,
+  };
+}
+
+function fileOf(path: string, what: string, setting: string): string {
   if (path === "") return "";
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
-    throw new NamedError("MESH_REFUSED", `Cannot read the authority of Consul's gRPC port, ${JSON.stringify(path)}: ${messageOf(thrown)}`, {
+    throw new NamedError("MESH_REFUSED", `Cannot read ${what}, ${JSON.stringify(path)}: ${messageOf(thrown)}`, {
       statusCode: 400,
-      fix: "Correct consul { grpc_ca_file } (CONSUL_GRPC_CACERT), or the file's rights.",
+      fix: `Correct ${setting}, or the file's rights.`,
     });
   }
 }

@@ -1,9 +1,11 @@
 /** A mesh in this process, for tests: who stands in it, who may talk to whom, what gateways serve; it can be away and deny. */
 import type { Gateway } from "#model";
-import type { GatewayOfJob, Intention, Mesh, MeshEndpoint, MeshService } from "#ports";
+import type { GatewayOfJob, Intention, Mesh, MeshEndpoint, MeshHttpTls, MeshService } from "#ports";
 import { NamedError } from "#std";
 
 export interface MemoryMesh extends Mesh {
+  httpAddress: string;
+  tls: MeshHttpTls | undefined;
   readonly services: Map<string, MeshService>;
   /** Higher precedence decides. */
   readonly rules: Intention[];
@@ -50,6 +52,9 @@ export function createMemoryMesh(): MemoryMesh {
     at: undefined,
     away: false,
     lacks: "",
+    httpAddress: "http://127.0.0.1:8500",
+    tls: undefined,
+    httpTls: () => mesh.tls,
     endpoint: () => ask(() => mesh.at),
     speaks: (endpoint) => Promise.resolve(!mesh.away && endpoint.port === mesh.at?.port),
     mayConnect: (source, destination) =>

@@ -45,7 +45,13 @@ export function openConsul(consul: ConsulConfig, template: TemplateConfig): Agen
       ? consulTokens({ connection, methods: { service: consul.serviceAuthMethod, task: consul.taskAuthMethod } })
       : undefined,
     things: consulThings({ connection, waitMs: template.blockQueryWaitMs, maxStaleMs: template.maxStaleMs }),
-    mesh: consulMesh({ connection, grpcAddress: consul.grpcAddress, grpcCaFile: consul.grpcCaFile, caFile: consul.tls.caFile }),
+    mesh: consulMesh({
+      connection,
+      grpcAddress: consul.grpcAddress,
+      grpcCaFile: consul.grpcCaFile,
+      caFile: consul.tls.caFile,
+      ...(consul.shareTls ? { shared: consul.tls } : {}),
+    }),
     servers: consulServers(connection, consul.serverServiceName),
     close: () => connection.close(),
   };

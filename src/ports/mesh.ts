@@ -39,6 +39,10 @@ export interface MeshService {
 }
 
 export interface Mesh {
+  /** Of the agent's HTTP API, for services that speak for themselves: an http(s) or unix URL. */
+  readonly httpAddress: string;
+  /** What that API is trusted by, and who they are to it; undefined: it speaks no TLS, or nobody shares it. Throws NamedError MESH_REFUSED (a file cannot be read). */
+  httpTls(): MeshHttpTls | undefined;
   /** Where proxies of this machine's agent get their configuration; undefined: the agent has no gRPC port open. */
   endpoint(): Promise<MeshEndpoint | undefined>;
   /** Is there somebody who speaks, not only takes connections? Never rejects; silence until the signal aborts is a no. */
@@ -82,6 +86,13 @@ export interface MeshEndpoint {
   /** "dc1" and Consul's name of the node the agent runs on. */
   readonly datacenter: string;
   readonly nodeName: string;
-  /** Of the agent's HTTP API, for native services: an http(s) or unix URL. */
-  readonly httpAddress: string;
+}
+
+/** PEM; "": none. */
+export interface MeshHttpTls {
+  readonly ca: string;
+  readonly certificate: string;
+  /** A secret. */
+  readonly key: string;
+  readonly verify: boolean;
 }

@@ -18,6 +18,7 @@ const CONFIG: ConsulConfig = {
   token: new Concealed(""),
   auth: new Concealed(""),
   tls: { caFile: "", certFile: "", keyFile: "", verify: true },
+  shareTls: true,
   timeoutMs: 5000,
   tags: ["west"],
   autoAdvertise: true,

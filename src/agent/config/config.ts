@@ -49,6 +49,8 @@ export interface ConsulConfig {
   /** user:password of HTTP basic authentication; "" for none. */
   readonly auth: Concealed;
   readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly verify: boolean };
+  /** Tasks that speak for themselves in the mesh are given it. */
+  readonly shareTls: boolean;
   readonly timeoutMs: number;
   readonly tags: readonly string[];
   readonly autoAdvertise: boolean;

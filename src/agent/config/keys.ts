@@ -83,7 +83,7 @@ export const AGENT_KEYS: KeyTable = {
         "server_rpc_check_name client_http_check_name service_auth_method task_auth_method grpc_address grpc_ca_file",
       used("text"),
     ),
-    ...alike("ssl verify_ssl auto_advertise server_auto_join client_auto_join checks_use_advertise", used("flag")),
+    ...alike("ssl share_ssl verify_ssl auto_advertise server_auto_join client_auto_join checks_use_advertise", used("flag")),
     ...alike(
       "server_failures_before_critical server_failures_before_warning client_failures_before_critical client_failures_before_warning",
       used("whole"),
@@ -94,7 +94,7 @@ export const AGENT_KEYS: KeyTable = {
       value === "default" || value === "" ? null : "one Consul is used by an agent in this version: name it default, or leave the name out",
     ),
     namespace: later("text", "Consul's namespaces are its Enterprise's"),
-    ...alike("share_ssl allow_unauthenticated", quiet("flag")),
+    allow_unauthenticated: quiet("flag"),
     ...alike("service_identity task_identity", block(identityKeys(used))),
   }),
   vault: block({

@@ -46,6 +46,7 @@ export function resolveConsul(
       keyFile: text("key_file", environment["CONSUL_CLIENT_KEY"] ?? ""),
       verify: read.flag(at("verify_ssl"), !isFalse(environment["CONSUL_HTTP_SSL_VERIFY"])),
     },
+    shareTls: read.flag(at("share_ssl"), true),
     timeoutMs: read.within(at("timeout"), 5_000, 100, 600_000),
     tags: read.list(at("tags")),
     autoAdvertise: read.flag(at("auto_advertise"), true),

@@ -10,7 +10,7 @@ import { GRPC_SOCKET, HTTP_SOCKET, socketsWanted } from "./proxy-of.ts";
 
 export interface AllocationSocketsNeeds {
   readonly tunnels: Tunnels | undefined;
-  readonly mesh: Pick<Mesh, "endpoint"> | undefined;
+  readonly mesh: Pick<Mesh, "endpoint" | "httpAddress"> | undefined;
   readonly clock: Clock;
 }
 
@@ -35,9 +35,10 @@ export class AllocationSockets {
     this.#closed = false;
     const wanted = socketsWanted(group);
     if (tunnels === undefined || ownMode(group) === undefined || (!wanted.grpc && !wanted.http)) return;
+    if (wanted.http) await this.#add(tunnels.open(join(sharedDirectory, HTTP_SOCKET), () => httpTarget(this.#needs.mesh?.httpAddress)));
+    if (!wanted.grpc) return;
     await this.#look();
-    if (wanted.grpc) await this.#add(tunnels.open(join(sharedDirectory, GRPC_SOCKET), () => grpcTarget(this.#endpoint)));
-    if (wanted.http) await this.#add(tunnels.open(join(sharedDirectory, HTTP_SOCKET), () => httpTarget(this.#endpoint)));
+    await this.#add(tunnels.open(join(sharedDirectory, GRPC_SOCKET), () => grpcTarget(this.#endpoint)));
   }
 
   async close(): Promise<void> {
@@ -83,8 +84,8 @@ function grpcTarget(endpoint: MeshEndpoint | undefined): TunnelTarget | undefine
   return endpoint === undefined ? undefined : { host: endpoint.host, port: endpoint.port };
 }
 
-export function httpTarget(endpoint: Pick<MeshEndpoint, "httpAddress"> | undefined): TunnelTarget | undefined {
-  const url = URL.parse(endpoint?.httpAddress ?? "");
+export function httpTarget(address = ""): TunnelTarget | undefined {
+  const url = URL.parse(address);
   if (url === null) return undefined;
   if (url.protocol === "unix:") return { path: url.pathname };
   const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);

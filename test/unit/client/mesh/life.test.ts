@@ -30,7 +30,6 @@ function world(): World {
     serverName: "",
     datacenter: "dc1",
     nodeName: "here",
-    httpAddress: "http://127.0.0.1:8500",
   };
   const start = () => stage.agent({ catalogs: [catalog.as("here")], proxies, mesh });
   return { stage, catalog, proxies, mesh, start };
