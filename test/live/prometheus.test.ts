@@ -1,16 +1,15 @@
 /**
  * Prometheus with the files of lesson 2 finds every copy, by the agent's API (nomad_sd) and by the real Consul (consul_sd), and scrapes it.
- * Debian builds its Prometheus without both discoveries: test/tools/prometheus-sd runs Prometheus' own before it and hands on what they found.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
-import { toolPath } from "../../scripts/tool-path.ts";
 import { startConsul } from "./parts/consul.ts";
 import { freePorts } from "./parts/ports.ts";
-import { partProcess, withFreshPorts } from "./parts/process.ts";
-import { eventually, REPOSITORY, run, startRealAgent, temporaryDirectory, type RealAgent } from "./real-agent.ts";
+import { withFreshPorts } from "./parts/process.ts";
+import { buildDiscovery, startPrometheus, type Target } from "./parts/prometheus.ts";
+import { eventually, REPOSITORY, startRealAgent, temporaryDirectory, type RealAgent } from "./real-agent.ts";
 
 const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
 const LESSON = join(REPOSITORY, "examples", "02-consul-service");
@@ -30,20 +29,12 @@ telemetry {
 }
 `;
 const scratch = temporaryDirectory("prometheus-sd");
-const discovery = join(scratch.path, "prometheus-sd");
+let discovery = "";
 
 before(async () => {
-  if (SKIP) return;
-  const cwd = join(REPOSITORY, "test", "tools", "prometheus-sd");
-  const built = await run("go", ["build", "-o", discovery, "."], { cwd, timeoutMs: 240_000 });
-  assert.equal(built.code, 0, `go build: ${built.stderr}`);
+  if (!SKIP) discovery = await buildDiscovery(scratch.path);
 });
 after(() => scratch.remove());
-
-interface Target {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly health: string;
-}
 
 async function startAgent(t: TestContext, more = ""): Promise<RealAgent> {
   const agent = await startRealAgent({ config: { "agent.hcl": AGENT + more } });
@@ -53,40 +44,13 @@ async function startAgent(t: TestContext, more = ""): Promise<RealAgent> {
 
 /** Follows a file of the lesson, at the addresses of this test; returns what Prometheus scrapes of one of its jobs. */
 async function follow(t: TestContext, file: string, place: { readonly from: string; readonly to: string }) {
-  const finder = await partProcess("prometheus-sd", t);
-  const [config, targets] = [join(finder.folder, "found.yml"), join(finder.folder, "targets.json")];
   const text = readFileSync(join(LESSON, file), "utf8");
   assert.ok(text.includes(place.from));
-  writeFileSync(config, text.replaceAll(place.from, place.to).replaceAll(/: 5s$/gm, ": 1s"));
-  await finder.start(discovery, ["-config", config, "-out", targets], async () => existsSync(targets));
-
-  const prometheus = await partProcess("prometheus", t);
-  const own = join(prometheus.folder, "prometheus.yml");
-  writeFileSync(
-    own,
-    `global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: found\n    file_sd_configs:\n      - files: ["${targets}"]\n        refresh_interval: 1s\n`,
-  );
-  let address = "";
-  await withFreshPorts(async () => {
+  const config = text.replaceAll(place.from, place.to).replaceAll(/: 5s$/gm, ": 1s");
+  return await withFreshPorts(async () => {
     const [port = 0] = await freePorts(1);
-    address = `http://127.0.0.1:${port}`;
-    const flags = {
-      "config.file": own,
-      "storage.tsdb.path": join(prometheus.folder, "data"),
-      "web.listen-address": `127.0.0.1:${port}`,
-      "web.console.templates": prometheus.folder,
-      "web.console.libraries": prometheus.folder,
-    };
-    await prometheus.start(
-      toolPath("prometheus"),
-      Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
-      async () => (await fetch(`${address}/-/ready`)).ok,
-    );
+    return (await startPrometheus(t, { config, discovery, listen: `127.0.0.1:${port}` })).targets;
   });
-  return async (job: string): Promise<readonly Target[]> => {
-    const answer = (await (await fetch(`${address}/api/v1/targets`)).json()) as { data: { activeTargets: Target[] } };
-    return answer.data.activeTargets.filter((target) => target.labels["job"] === job);
-  };
 }
 
 async function allUp(targets: (job: string) => Promise<readonly Target[]>, job: string, count: number): Promise<readonly Target[]> {

@@ -127,7 +127,7 @@ export async function partProcess(name: string, owner?: PartOwner, more: PartPla
 }
 
 /** Runs `start` again with other ports when one of them was taken by another between looking and listening. */
-export async function withFreshPorts(start: () => Promise<void>): Promise<void> {
+export async function withFreshPorts<Started>(start: () => Promise<Started>): Promise<Started> {
   for (let tries = 1; ; tries++) {
     try {
       return await start();
