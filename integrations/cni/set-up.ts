@@ -10,6 +10,7 @@ import type { AllocationNetwork, NetworkRequest } from "#ports";
 import { NamedError } from "#std";
 import { addChain, type ChainCall } from "./chain.ts";
 import { bridgeConf, type NetworkConf, subnetHolds } from "./conflist.ts";
+import { isTakenFrom, listeners, processOf } from "./listeners.ts";
 import { dnsOf, hostsText, readResolvConf, resolvConfText } from "./host-files.ts";
 import { identityOf } from "./ip.ts";
 import { labelOf, masqueradeChainOf, namespacePath, readLabel } from "./label.ts";
@@ -163,6 +164,7 @@ async function connect(
     return NOT_CONNECTED;
   }
   await freePorts(place, label, request);
+  refuseTaken(request);
   const call: ChainCall = { label, conf: record.conf, ports: request.ports, arguments: request.arguments };
   // Leases lie in a folder that a reboot, or a tidy person, empties: an address that somebody lives at is never given out.
   if (record.mode === "bridge" && leasePlacesOf(place.bridge).some((one) => readLeases(one.directory).length === 0))
@@ -244,6 +246,22 @@ async function freePorts(place: Place, label: string, request: Pick<NetworkReque
     }
   }
   if (dead.size > 0) await sweepLabels(place, dead, { networks: [], addresses: [] });
+}
+
+/** Of a new network only: one that stands keeps the ports it has. */
+function refuseTaken({ ports }: Pick<NetworkRequest, "ports">): void {
+  if (ports.length === 0) return;
+  const all = listeners();
+  for (const port of ports) {
+    const holder = all.find((each) => isTakenFrom(each, port));
+    if (holder === undefined) continue;
+    const address = holder.address.includes(":") ? `[${holder.address}]` : holder.address;
+    throw new NamedError(
+      "NETWORK_PORT_TAKEN",
+      `Cannot map port "${port.label}": ${processOf(holder)} of this machine listens on ${address}:${port.hostPort}, and would hear nothing any more`,
+      { fix: `Stop it, use another port, or keep jobs away from this one: client { reserved { reserved_ports = "${port.hostPort}" } }` },
+    );
+  }
 }
 
 async function redirect(place: Place, label: string, record: NetworkRecord, connection: Connection): Promise<void> {

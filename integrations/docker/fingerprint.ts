@@ -24,7 +24,11 @@ export async function dockerLook(daemon: Daemon, settings: DockerSettings, befor
     return { answered: true, info: { Attributes, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime } };
   } catch (thrown) {
     const problem = thrown instanceof NamedError ? thrown : unreachable(daemon.endpoint, thrown);
-    const HealthDescription = `${problem.message}${problem.fix === undefined ? "" : `. ${problem.fix}`}`;
+    // A row of a table: what to do about a docker that is not there anybody knows, and docs/docker.md says.
+    const isAbsent = (thrown as { readonly code?: unknown } | null)?.code === "ENOENT" && before === undefined;
+    const HealthDescription = isAbsent
+      ? `no docker at ${daemon.endpoint}`
+      : `${problem.message}${problem.fix === undefined ? "" : `. ${problem.fix}`}`;
     // Docker that was here and is away now keeps its tasks: the node goes on saying that it has docker.
     const Attributes = before?.Attributes ?? {};
     return { answered: false, info: { Attributes, Detected: before !== undefined, Healthy: false, HealthDescription, UpdateTime } };

@@ -21,7 +21,12 @@ export function isAway(thrown: unknown): boolean {
 export function dockerWords(thrown: unknown): string {
   const json = (thrown as Thrown | null)?.json as { message?: unknown } | null | undefined;
   const text = typeof json?.message === "string" ? json.message : messageOf(thrown);
-  return text.replaceAll(/\s+/g, " ").trim().slice(0, 500);
+  // The client library's own words before docker's.
+  return text
+    .replace(/^\(HTTP code \d+\) [\w ]+ - /, "")
+    .replaceAll(/\s+/g, " ")
+    .trim()
+    .slice(0, 500);
 }
 
 /** Why docker is not to be had here, and what to do. */

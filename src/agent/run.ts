@@ -41,6 +41,7 @@ export async function runAgent(words: readonly string[]): Promise<number> {
       data_dir: config.dataDirectory,
     });
     speakOnce(config, log);
+    void speakOfNetworks(config, agent, log);
     await stopped;
     log.write("INFO", "agent", config.dev ? "stopping, with every task" : "stopping; tasks run on");
     await agent.close({ stopTasks: config.dev });
@@ -99,6 +100,26 @@ function speakOnce(config: Config, log: AgentLog): void {
   for (const warning of config.warnings) log.write("WARN", "agent", warning);
   if (config.notYet.length > 0)
     log.write("WARN", "agent", "these keys have no effect in this version yet", { keys: config.notYet.join("; ") });
+}
+
+/** What networks and the mesh lack here: what was configured and is not there is told at once, the rest in one line. Of no weight for the start. */
+async function speakOfNetworks(config: Config, agent: RunningAgent, log: AgentLog): Promise<void> {
+  const findings = await agent.client?.services.preflight().catch(() => []);
+  const missing = (findings ?? []).filter((each) => each.standing === "missing");
+  const wanted = new Set([
+    ...(hasKey(config.written["client"], "cni_path") ? ["cni-plugins"] : []),
+    ...(config.client.network.envoyPath === "" ? [] : ["envoy"]),
+  ]);
+  for (const each of missing.filter(({ what }) => wanted.has(what))) log.write("WARN", "agent", each.problem, { fix: each.fix });
+  const others = missing.filter(({ what }) => !wanted.has(what)).map(({ what }) => what);
+  if (others.length > 0)
+    log.write("INFO", "agent", 'networks of allocations and the mesh lack something here: "drover check mesh" says what to do', {
+      missing: others.join(","),
+    });
+}
+
+function hasKey(tree: unknown, name: string): boolean {
+  return typeof tree === "object" && tree !== null && Object.hasOwn(tree, name);
 }
 
 function banner(config: Config, agent: RunningAgent): string {

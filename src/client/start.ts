@@ -1,5 +1,5 @@
 /** Wires the room: memory, machine, allocations, connection. The order matters: nothing is told before it is known. */
-import type { AllocationId, Node } from "#model";
+import type { Allocation, AllocationId, Node } from "#model";
 import type { NodeEnd, Probe } from "#ports";
 import { driverRegistry } from "#driver";
 import type { AllocationRunner } from "./allocation/runner.ts";
@@ -130,7 +130,10 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
   const living = new Set([...herd.runners].filter(([, runner]) => !runner.isOver).map(([id]) => id));
   books.restore(living);
   forgetStrangers(store, { has: (id) => herd.runners.has(id as AllocationId) });
-  await leftovers.search(new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])));
+  await leftovers.search(
+    new Map([...herd.runners].map(([id, runner]): [AllocationId, typeof runner.progress] => [id, runner.progress])),
+    new Set([...herd.runners].flatMap(([, runner]) => driversOf(runner.allocation))),
+  );
   herd.begin();
   registrar.start();
   // A node that lost its memory knows what lives here only when the servers have said it.
@@ -237,6 +240,11 @@ async function stopEverything(herd: Herd): Promise<readonly AllocationRunner[]> 
   for (const runner of runners) runner.stop();
   await Promise.all(runners.map((runner) => runner.whenOver));
   return runners;
+}
+
+/** Of the tasks that an allocation may have left here. */
+function driversOf({ Job: job, TaskGroup: group }: Allocation): readonly string[] {
+  return (job?.TaskGroups.find(({ Name }) => Name === group)?.Tasks ?? []).map(({ Driver }) => Driver);
 }
 
 function statistics(herd: Herd): Readonly<Record<string, number>> {

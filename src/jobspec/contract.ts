@@ -69,8 +69,8 @@ export interface AdmissionContext {
   readonly consul?: { readonly serviceIdentity: DefaultIdentity | null; readonly taskIdentity: DefaultIdentity | null };
   /** vault { … } of the servers' configuration; absent: none, tasks with a `vault` block are refused. */
   readonly vault?: { readonly defaultIdentity: DefaultIdentity | null };
-  /** Does a job of the cluster offer a service of that name? Absent: nobody can say, and upstreams are not looked up. */
-  readonly knownServices?: (name: string) => boolean;
+  /** Does a job of the namespace offer a service of that name? Absent: nobody can say, and upstreams are not looked up. */
+  readonly knownServices?: (namespace: string, name: string) => boolean;
   /** function_denylist of templates. Absent: Nomad's. */
   readonly templateFunctionsDenied?: readonly string[];
 }

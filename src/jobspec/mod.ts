@@ -16,6 +16,7 @@
  */
 export type * from "./contract.ts";
 export { admitJob, canonicalJob } from "./admit/admit.ts";
+export { offersService } from "./admit/mesh/offers.ts";
 export { AdmissionError } from "./admit/admission-error.ts";
 export { diffJobs } from "./diff/diff-jobs.ts";
 export { annotateDiff } from "./diff/annotate.ts";

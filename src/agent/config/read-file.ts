@@ -66,7 +66,10 @@ class Reader {
 
   /** An empty `consul { }` asks for Consul with everything left as it is. */
   #present(path: string, range: Range): void {
-    if (path === "consul") this.settings.set("consul.enabled", { value: true, origin: this.#origin(range), appends: false });
+    const mark = (at: string) => this.settings.set(at, { value: true, origin: this.#origin(range), appends: false });
+    if (path === "consul") mark("consul.enabled");
+    // An empty one is no less written.
+    if (path.startsWith("client.host_network.")) mark(`${path}.written`);
   }
 
   #known(table: KeyTable, name: string, range: Range, path: string): Key | undefined {
@@ -103,7 +106,10 @@ class Reader {
     if (key.shape === "labelled") {
       // HCL1 lets the label stand as a block of its own: plugin { raw_exec { … } }
       if (label === undefined) this.#labels(key, block.body, path);
-      else this.body(key.keys(label.text), block.body, joined(path, label.text));
+      else {
+        this.#present(joined(path, label.text), block.headRange);
+        this.body(key.keys(label.text), block.body, joined(path, label.text));
+      }
       return;
     }
     if (label !== undefined && !(key.shape === "block" && path === "consul"))
@@ -117,10 +123,21 @@ class Reader {
 
   #labels(key: LabelledKey, body: Body, path: string): void {
     for (const attribute of body.attributes) {
-      for (const inner of this.#bodies(attribute.expression, joined(path, attribute.name)))
+      // Its own keys stand where its name belongs: the label was forgotten.
+      if (jsonBody(attribute.expression) === undefined && Object.hasOwn(key.keys(attribute.name), attribute.name)) {
+        const block = path.split(".").at(-1) ?? path;
+        this.#mistake(attribute.nameRange, `Block "${block}" has no name`, `Write ${block} "NAME" { … }.`);
+        return;
+      }
+      for (const inner of this.#bodies(attribute.expression, joined(path, attribute.name))) {
+        this.#present(joined(path, attribute.name), attribute.nameRange);
         this.body(key.keys(attribute.name), inner, joined(path, attribute.name));
+      }
     }
-    for (const block of body.blocks) this.body(key.keys(block.type), block.body, joined(path, block.type));
+    for (const block of body.blocks) {
+      this.#present(joined(path, block.type), block.typeRange);
+      this.body(key.keys(block.type), block.body, joined(path, block.type));
+    }
   }
 
   /** The bodies written as one map, or as a list of maps. */

@@ -82,7 +82,7 @@ function hostNetwork(
   addresses: readonly NetworkAddress[],
 ): NetworkConfig["hostNetworks"][number] {
   const at = (key: string) => `client.host_network.${name}.${key}`;
-  const place = ["cidr", "interface", "reserved_ports"].map(at).find((key) => read.has(key));
+  const place = ["cidr", "interface", "reserved_ports", "written"].map(at).find((key) => read.has(key));
   const expanded = (key: string): string => {
     const found = expandAddress(read.text(at(key), ""), addresses);
     if (typeof found === "string") return found;
@@ -94,7 +94,7 @@ function hostNetwork(
   if (!/^[A-Za-z0-9_-]+$/.test(name))
     read.problem(place, `${quoted}: the name must be letters, digits, "_" and "-"`, "Ports ask for it by this name.");
   if (name === "default") read.problem(place, `${quoted}: this is what the node's own address is called`, "Choose another name.");
-  if (!read.has(at("cidr")) && !read.has(at("interface")))
+  if (read.text(at("cidr"), "") === "" && read.text(at("interface"), "") === "")
     read.problem(place, `${quoted} names no addresses`, 'Say which: cidr = "10.0.0.0/8" or interface = "eth0".');
   if (network.cidr !== "" && parseCidr(network.cidr) === undefined)
     read.problem(at("cidr"), `${quoted}: cidr is ${JSON.stringify(network.cidr)}, must be a network`, 'For example "10.0.0.0/8".');

@@ -245,6 +245,7 @@ function resolveClient(
       'For example "22,80,8500-8600".',
     );
   }
+  checkInterface(read, at("network_interface"), around);
   return {
     enabled: read.flag(at("enabled"), around.dev),
     stateDirectory: read.directory(at("state_dir"), path.join(dataDirectory, "client")),
@@ -313,6 +314,14 @@ function resolveLogLevel(read: SettingReader): LogLevel {
   const level = LOG_LEVELS.find((each) => each === given || (given === "ERR" && each === "ERROR"));
   if (level === undefined) read.problem("log_level", `log_level is ${JSON.stringify(given)}, must be ${LOG_LEVELS.join(", ")}`, "");
   return level ?? "INFO";
+}
+
+/** Ports of a node whose interface is a mistyped one would have no address. Where none is known at all (no permission) nothing is said. */
+function checkInterface(read: SettingReader, at: string, around: Surroundings): void {
+  const name = read.text(at, "");
+  const known = [...new Set(around.networkAddresses.map((each) => each.interface))];
+  if (name === "" || known.length === 0 || known.includes(name)) return;
+  read.problem(at, `network_interface is ${JSON.stringify(name)}: this machine has no such interface with an address`, `Those with one: ${known.join(", ")}.`);
 }
 
 /** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */

@@ -25,16 +25,18 @@ export class Leftovers {
   readonly #strangers = new Map<AllocationId, Stranger[]>();
   /** Of allocations nobody knows: they go after the tasks in them. */
   readonly #strangeNetworks = new Set<AllocationId>();
+  #drivers: ReadonlySet<string> = new Set();
   #settled = false;
 
   constructor(world: ClientWorld) {
     this.#world = world;
   }
 
-  /** At start, before anything runs: sweeps what known allocations left behind and remembers strangers. */
-  async search(known: ReadonlyMap<AllocationId, AllocationProgress>): Promise<void> {
+  /** At start, before anything runs: sweeps what known allocations left behind and remembers strangers. `drivers`: those of the known ones' tasks. */
+  async search(known: ReadonlyMap<AllocationId, AllocationProgress>, drivers: ReadonlySet<string>): Promise<void> {
+    this.#drivers = drivers;
     for (const driver of this.#world.drivers.all) {
-      for (const id of await driver.list().catch((thrown: unknown) => this.#failed("list", driver.name, thrown))) {
+      for (const id of await driver.list().catch((thrown: unknown) => this.#unlisted(driver.name, driver.name, thrown))) {
         const parts = parseTaskId(id);
         if (parts === undefined) continue;
         const progress = known.get(parts.allocationId);
@@ -53,7 +55,7 @@ export class Leftovers {
     const { drivers } = this.#world;
     const found = new Set(await this.#settleNetworks());
     for (const { name, networkHolder } of drivers.all) {
-      const held = await networkHolder?.list().catch((thrown: unknown) => this.#failed("list", `networks of ${name}`, thrown));
+      const held = await networkHolder?.list().catch((thrown: unknown) => this.#unlisted(name, `networks of ${name}`, thrown));
       for (const id of held ?? []) found.add(id as AllocationId);
     }
     for (const id of found) {
@@ -182,6 +184,13 @@ export class Leftovers {
     await networks?.tearDown(id).catch((thrown: unknown) => this.#failed("remove", `network of ${id}`, thrown));
     for (const { networkHolder } of drivers.all)
       await networkHolder?.release(id).catch((thrown: unknown) => this.#failed("release", `network of ${id}`, thrown));
+  }
+
+  /** A driver that no task here has need of may be no more than a program that is not installed. */
+  #unlisted(driver: string, of: string, thrown: unknown): readonly string[] {
+    if (this.#drivers.has(driver)) return this.#failed("list", of, thrown);
+    this.#world.report({ level: "debug", message: `leftovers: "${of}" not listed, no task here needs it`, fields: { problem: messageOf(thrown) } });
+    return [];
   }
 
   #failed(what: string, of: string, thrown: unknown): readonly string[] {

@@ -3,7 +3,7 @@
  * what the job was before. Asked by register, plan and validate alike. nomad.md §1.2, §1.12, §7.
  */
 import { isParameterized, type Job, type NamespaceRecord } from "#model";
-import type { AdmissionContext } from "#jobspec";
+import { type AdmissionContext, offersService } from "#jobspec";
 import type { Snapshot } from "#state";
 import type { ServerContext } from "../context.ts";
 import { gatewaysTaken } from "./mesh-gateways.ts";
@@ -15,6 +15,10 @@ export function admissionHere({ admission, cluster }: ServerContext): AdmissionC
   return {
     ...admission,
     memoryOversubscription: (pool) => snapshot.nodePool(pool)?.SchedulerConfiguration?.MemoryOversubscriptionEnabled ?? everywhere,
+    knownServices: (namespace, name) => {
+      for (const job of snapshot.jobs(namespace)) if (!job.Stop && offersService(job, name)) return true;
+      return false;
+    },
   };
 }
 

@@ -16,7 +16,7 @@ export function blockedBy(metric: AllocMetric, job: Job, group: TaskGroup | unde
     DimensionExhausted: metric.DimensionExhausted,
     NearestFit: metric.NearestFit ?? null,
   };
-  const found = metric.NodesExhausted > 0 ? noRoom(metric) : allExcluded(metric, group);
+  const found = metric.NodesExhausted > 0 ? noRoom(metric) : allExcluded(metric, job, group, snapshot);
   return { ...found, details };
 }
 
@@ -67,7 +67,7 @@ function noNode(metric: AllocMetric, job: Job, snapshot: Snapshot): Found {
   return tell("mixed", `No node may be used: of ${nodes} ${told}; bring one back, or add one`);
 }
 
-function allExcluded(metric: AllocMetric, group: TaskGroup | undefined): Pick<Found, "sentence" | "key"> {
+function allExcluded(metric: AllocMetric, job: Job, group: TaskGroup | undefined, snapshot: Snapshot): Pick<Found, "sentence" | "key"> {
   const [top, ...others] = Object.entries(metric.ConstraintFiltered).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
   const total = metric.NodesEvaluated;
   if (top === undefined) return { key: "excluded", sentence: `None of ${counted(total, "node")} is fit for it` };
@@ -83,7 +83,8 @@ function allExcluded(metric: AllocMetric, group: TaskGroup | undefined): Pick<Fo
         : `Constraint ${quoted(reason)} excludes ${nodes}, which lack ${needed}${rest}`;
     return { key: `excluded: ${reason}`, sentence: `${told}: ${lack.fix}` };
   }
-  return { key: `excluded: ${reason}`, sentence: `${exclusion(reason, nodes, rest, group)}` };
+  if (reason === "missing drivers") return { key: `excluded: ${reason}`, sentence: missingDrivers(nodes, rest, job, group, snapshot) };
+  return { key: `excluded: ${reason}`, sentence: exclusion(reason, nodes, rest, group) };
 }
 
 const BRIDGE_FIX = `apt install containernetworking-plugins there (bridge networks need them), then see "drover check mesh"`;
@@ -123,17 +124,13 @@ const IMPLIED: readonly { readonly reason: string; readonly what: string; readon
 ];
 
 function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup | undefined): string {
-  if (reason === "missing drivers") {
-    const drivers = [...new Set((group?.Tasks ?? []).map((task) => task.Driver))].map(quoted).join(", ");
-    return `Driver ${drivers} is missing or unhealthy on ${nodes}${rest}: see "drover node status -verbose", or use another driver`;
-  }
   if (reason === "missing network") return missingNetwork(nodes, rest, group);
   const hostNetwork = /^missing host network "(.*)" for port "(.*)"$/.exec(reason) ?? /^no addresses available for "(.*)" network$/.exec(reason);
   if (hostNetwork !== null) {
     const [, name = "", port] = hostNetwork;
     return port === undefined
       ? `Host network ${quoted(name)} has no address on ${nodes}${rest}: bring its interface up, or correct client { host_network ${quoted(name)} { … } } there`
-      : `Port ${quoted(port)} is wanted on host network ${quoted(name)}, which ${nodes} do not have${rest}: add client { host_network ${quoted(name)} { cidr = "…" } } there, or leave host_network out`;
+      : `Port ${quoted(port)} is wanted on host network ${quoted(name)}, which ${nodes} ${nodes === "the only node" ? "does" : "do"} not have${rest}: add client { host_network ${quoted(name)} { cidr = "…" } } there, or leave host_network out`;
   }
   if (reason === "distinct_hosts")
     return `Constraint distinct_hosts excludes ${nodes}, which have one of it already${rest}: add nodes, or lower count`;
@@ -145,6 +142,20 @@ function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup
     return `${capital(reason)} excludes ${nodes}${rest}: see "drover node status -verbose" for what they have`;
   }
   return `Constraint ${quoted(reason)} excludes ${nodes}${rest}: loosen it, or add a node that meets it`;
+}
+
+/** Those that lack somewhere, with what the nodes themselves say of them. */
+function missingDrivers(nodes: string, rest: string, job: Job, group: TaskGroup | undefined, snapshot: Snapshot): string {
+  const wanted = [...new Set((group?.Tasks ?? []).map((task) => task.Driver))];
+  const asked = [...snapshot.nodes()].filter((node) => inPool(job, node) && node.Status === "ready");
+  const lacks = wanted.map((driver) => ({ driver, of: asked.filter((node) => node.Drivers[driver]?.Healthy !== true) }));
+  const lacking = lacks.filter(({ of }) => of.length > 0);
+  const names = (lacking.length === 0 ? wanted : lacking.map(({ driver }) => driver)).map(quoted).join(", ");
+  const told = new Set(lacking.flatMap(({ driver, of }) => of.map((node) => node.Drivers[driver]?.HealthDescription ?? "")));
+  told.delete("");
+  const [first] = told;
+  const said = first === undefined ? "" : ` (${first.replace(/\.$/, "")}${told.size > 1 ? ", …" : ""})`;
+  return `Driver ${names} is missing or unhealthy on ${nodes}${said}${rest}: mend it there (see "drover node status -verbose"), or use another driver`;
 }
 
 /** The node has no network of the mode the group asks for. */

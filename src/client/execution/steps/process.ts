@@ -40,7 +40,9 @@ export const process: Step<ExecutionContext> = {
         ...surroundings(context, driver),
       });
     } catch (thrown) {
-      const problem = messageOf(thrown);
+      // An event has one text.
+      const fix = thrown instanceof NamedError ? (thrown.fix ?? "").replace(/\.$/, "") : "";
+      const problem = `${messageOf(thrown)}${fix === "" ? "" : ` (${fix})`}`;
       const hopeless = thrown instanceof NamedError && thrown.code === "DRIVER_TASK_INVALID";
       throw new EnterFailure(taskEvents.driverFailure(world.clock.nowNs(), problem), { problem, hopeless });
     }

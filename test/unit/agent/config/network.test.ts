@@ -105,3 +105,12 @@ test("docker's settings: the block, then the options of old, then the environmen
   });
   assert.deepEqual([block.allowedModes.pid, block.allowedRuntimes], [["host"], ["runc", "nv"]]);
 });
+
+test("a host network that says nothing, or has no name, is told of; so is an interface that is not there", () => {
+  assert.throws(() => load('host_network "x" {}'), /a\.hcl:4:1: host_network "x" names no addresses[^]*interface = "eth0"/);
+  assert.throws(() => load('host_network {\n interface = "eth1"\n}'), /a\.hcl:5:2: Block "host_network" has no name[^]*host_network "NAME"/);
+  assert.throws(() => load('network_interface = "eth9"'), /a\.hcl:4:21: network_interface is "eth9"[^]*lo, eth0, eth1/);
+  assert.equal(load('network_interface = "eth1"').client.networkInterface, "eth1");
+  const named = load('host_network "x" {\n interface = "eth1"\n}');
+  assert.deepEqual(named.written["client"], { enabled: true, host_network: { x: { interface: "eth1" } } });
+});
