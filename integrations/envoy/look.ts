@@ -35,6 +35,7 @@ interface ServerInformation {
 }
 interface Certificate {
   readonly subject_alt_names?: readonly { readonly uri?: string }[];
+  readonly valid_from?: string;
   readonly expiration_time?: string;
 }
 interface Certificates {
@@ -101,7 +102,9 @@ function ownCertificate({ certificates = [] }: Certificates): ProxyStanding["cer
     .flatMap((leaf) => {
       const uri = leaf.subject_alt_names?.find((name) => name.uri?.startsWith("spiffe://") === true)?.uri;
       const expiresAtMs = Date.parse(leaf.expiration_time ?? "");
-      return uri === undefined || Number.isNaN(expiresAtMs) ? [] : [{ uri, expiresAtMs, authority: URL.parse(uri)?.host ?? "" }];
+      const issuedAtMs = Date.parse(leaf.valid_from ?? "");
+      if (uri === undefined || Number.isNaN(expiresAtMs)) return [];
+      return [{ uri, expiresAtMs, authority: URL.parse(uri)?.host ?? "", ...(Number.isNaN(issuedAtMs) ? {} : { issuedAtMs }) }];
     });
   const newest = new Map(own.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map((each) => [URL.parse(each.uri)?.pathname, each]));
   return [...newest.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs)[0] ?? null;

@@ -50,6 +50,8 @@ const DRAINING_MAX_MS = 15_000;
 /** From its first configuration to the rest of it. */
 const LACKING_MAX_MS = 40_000;
 const CERTIFICATE_LEFT_MIN_MS = 10 * 60_000;
+/** Consul has the next one made after nine tenths of a certificate's life at the latest, however short that is. */
+const CERTIFICATE_LEFT_MIN_SHARE = 0.05;
 /** What an upstream's listener waits for may not come for long (a peer that is away): the others serve. */
 const UPSTREAMS_WAIT_MS = 20_000;
 
@@ -99,10 +101,12 @@ export function judge(
 function wrong(memory: Memory, standing: ProxyStanding, lack: Lack | undefined, atMs: number): string {
   if (long(memory.strandedMs, atMs, STRANDED_MAX_MS)) return `it has had no stream to Consul for ${STRANDED_MAX_MS / 1e3} s, though Consul answers`;
   if (long(memory.drainingMs, atMs, DRAINING_MAX_MS)) return "it turns connections away (DRAINING), and nobody asked it to";
-  const left = standing.certificate === null ? Number.POSITIVE_INFINITY : standing.certificate.expiresAtMs - atMs;
+  const { expiresAtMs = Number.POSITIVE_INFINITY, issuedAtMs = Number.NEGATIVE_INFINITY } = standing.certificate ?? {};
+  const left = expiresAtMs - atMs;
   if (left <= 0) return "its certificate has expired";
+  const overdue = left < Math.min(CERTIFICATE_LEFT_MIN_MS, (expiresAtMs - issuedAtMs) * CERTIFICATE_LEFT_MIN_SHARE);
   // One that has just begun gets a new one with its first configuration.
-  if (left < CERTIFICATE_LEFT_MIN_MS && atMs - memory.followedAtMs > STRANDED_MAX_MS)
+  if (overdue && atMs - memory.followedAtMs > STRANDED_MAX_MS)
     return `its certificate ends in ${Math.ceil(left / 60_000)} min, and no other came`;
   if (lack?.essential === true && long(memory.lackingMs, atMs, LACKING_MAX_MS)) return `for ${LACKING_MAX_MS / 1e3} s ${lack.problem}`;
   return "";

@@ -74,6 +74,15 @@ test("what goes wrong for long is replaced, within a minute of its beginning", (
   }
 });
 
+test("a certificate that lives an hour only is no reason while Consul may still make the next: that comes after nine tenths of its life at the latest", () => {
+  const endsAt = (expiresAtMs: number) => ({
+    atMs: 100_000,
+    standing: { ...WELL, certificate: { uri: "spiffe://x", authority: "x", issuedAtMs: expiresAtMs - 3_600_000, expiresAtMs } },
+  });
+  assert.equal(after([{}, endsAt(400_000)]).replace, "");
+  assert.match(after([{}, endsAt(220_000)]).replace, /ends in 2 min/);
+});
+
 test("a certificate that ends and is not renewed is a reason", () => {
   const soon = { ...WELL, certificate: { uri: "spiffe://x", authority: "x", expiresAtMs: 400_000 } };
   assert.equal(after([{ standing: soon }]).replace, "", "it has just begun, and gets another");
