@@ -72,7 +72,7 @@ say(
     .join(", ")}.`,
 );
 for (const [name, driver] of drivers) {
-  if (!driver.Detected) say(`Not here: ${name} (${driver.HealthDescription}). What needs only raw_exec works all the same.`);
+  if (!driver.Detected) say(`Not here: ${name} (${driver.HealthDescription.replace(/\.$/, "")}). Jobs for the other drivers run all the same.`);
 }
 
 say(`\n$ drover job run ${EXAMPLE}`);
@@ -199,15 +199,15 @@ async function showStack({ consul, openbao, mesh, trustAgent }: Stack): Promise<
   });
   const meshed =
     mesh.lacks.length === 0
-      ? `Mesh      on: services with \`connect { sidecar_service {} }\` talk over mTLS, once an intention lets them
-            (examples/05-mesh; consul intention create web api)`
+      ? `Mesh      on: services with \`connect { sidecar_service {} }\` talk over mTLS, once an intention lets them (examples/05-mesh)`
       : `Mesh      off: ${mesh.lacks.join("\n                 ")}`;
   say(`\nConsul answers web.service.consul with ${instances.join(", ")}: dig @127.0.0.1 -p ${consul.dnsPort} web.service.consul SRV
 
   Consul    ${consul.address}
   OpenBao   ${openbao.address}, which is Vault to who asks
   ${meshed}
-  Lessons   examples/02-consul-service, examples/03-template-kv-secret, examples/04-dynamic-credentials: each has a README.md
+  Lessons   examples/02-consul-service, examples/03-template-kv-secret, examples/04-dynamic-credentials${mesh.lacks.length === 0 ? ", examples/05-mesh" : ""}:
+            each has a README.md
 
 An operator's tokens, for \`consul\`, \`bao\` and the lessons in another terminal (no task needs them):
 

@@ -38,7 +38,9 @@ job "mesh" {
         # It listens on 127.0.0.1 alone, in the clear: nobody gets there but through its sidecar.
         args = ["-e", <<-EOT
           require("node:http")
-            .createServer((request, response) => response.end("the api's answer, from allocation " + process.env.NOMAD_SHORT_ALLOC_ID + "\n"))
+            .createServer((request, response) => {
+              response.end(request.url === "/health" ? "well\n" : "the api's answer, from allocation " + process.env.NOMAD_SHORT_ALLOC_ID + "\n");
+            })
             .listen(9001, "127.0.0.1", () => console.log("listening"));
           process.on("SIGINT", () => process.exit(0));
         EOT

@@ -62,10 +62,10 @@ job "mixed" {
       config {
         command = "bash"
         args = ["-c", <<-EOT
-          ask() { (exec 3<>"/dev/tcp/$${1%:*}/$${1#*:}" && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && tail -n 1 <&3) 2>/dev/null; }
-          until said=$(ask "$NOMAD_UPSTREAM_ADDR_api" | grep answer); do sleep 0.2; done
+          ask() { (exec 3<>"/dev/tcp/$1/$2" && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && tail -n 1 <&3) 2>/dev/null; }
+          until said=$(ask "$NOMAD_UPSTREAM_IP_api" "$NOMAD_UPSTREAM_PORT_api" | grep answer); do sleep 0.2; done
           echo "the program has $said (from the api)"
-          until said=$(ask 127.0.0.1:9002 | grep answer); do sleep 0.2; done
+          until said=$(ask 127.0.0.1 9002 | grep answer); do sleep 0.2; done
           echo "the program has $said (from the container)"
           exec sleep infinity
         EOT
