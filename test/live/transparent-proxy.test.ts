@@ -99,7 +99,7 @@ test("a task calls a service by its virtual name through sidecars nobody configu
     };
     for (const port of [9_001, 9_002]) assert.equal(await outsider(`http://${ofApi.address}:${port}/`), "refused");
     for (const label of ["http", "beside"]) {
-      const mapped = `http://${await world.address(api, label)}/`;
+      const mapped: string = `http://${await world.address(api, label)}/`;
       assert.equal(await outsider(mapped), "refused", label);
       await assert.rejects(fetch(mapped, { signal: AbortSignal.timeout(2_000) }), label);
     }
