@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answers, ask, isTurnedAway } from "./parts/ask.ts";
 import { startHttpApp } from "./parts/http-app.ts";
+import { difference, hostState } from "./parts/host-state.ts";
 import { gatewayGroup, jobOf, meshJob, upstreamTo } from "./parts/mesh-jobs.ts";
 import { startMeshWorld, type MeshWorld } from "./parts/mesh-world.ts";
 import { startTwoDatacenters } from "./parts/two-datacenters.ts";
@@ -17,6 +18,10 @@ const entry = async (world: MeshWorld, kind: string, name: string): Promise<Read
 
 const http = (world: MeshWorld, ...services: readonly string[]) =>
   Promise.all(services.map((Name) => world.consul.put("/v1/config", { Kind: "service-defaults", Name, Protocol: "http" })));
+
+/** What the first network of a host brings and the next one finds: the bridge and the tables' own chains. */
+const OF_THE_BRIDGE =
+  /^left: (interface nomad:|address nomad |(IPv6 )?firewall rule (filter|nat) (:[A-Z-]+|-A (CNI-FORWARD|NOMAD-ADMIN|FORWARD|OUTPUT|PREROUTING|POSTROUTING|CNI-HOSTPORT-MASQ|CNI-HOSTPORT-SETMARK) ((?!CNI-[0-9a-f]{20}).)*$))/;
 
 test("ways into the mesh by tcp, by host and through an api gateway's routes, and a way out of it; what they serve comes and goes with their jobs", LIVE, async (t) => {
   const world = await startMeshWorld(t, { acl: true });
@@ -62,6 +67,7 @@ test("ways into the mesh by tcp, by host and through an api gateway's routes, an
     ["edge", "plain"],
     ["edge", "red"],
     ["edge", "blue"],
+    ["front", "red"],
     ["portal", "plain"],
     ["portal", "red"],
     ["portal", "blue"],
@@ -69,6 +75,8 @@ test("ways into the mesh by tcp, by host and through an api gateway's routes, an
   ] as const)
     await world.intend(source, destination, "allow");
 
+  const state = () => hostState({ host: world.host, consul, dataDirectory: world.agent.dataDirectory });
+  const before = await state();
   await world.submit(
     meshJob("colours", [
       { name: "plain" },
@@ -77,11 +85,13 @@ test("ways into the mesh by tcp, by host and through an api gateway's routes, an
     ]),
   );
   await world.submit(INGRESS);
+  await world.submit(ON_HOST);
   await world.submit(jobOf("egress", gatewayGroup("egress", 'proxy {}\nterminating {\n  service {\n    name = "billing"\n  }\n}')));
   await world.submit(API);
   const [edge] = await world.running("edge", 1, 90_000);
   const [portal] = await world.running("portal", 1, 90_000);
   await world.running("egress", 1, 90_000);
+  await world.running("front", 1, 90_000);
   await world.running("colours", 3, 90_000);
   assert.ok(edge && portal);
 
@@ -91,6 +101,7 @@ test("ways into the mesh by tcp, by host and through an api gateway's routes, an
   await answers(world, "blue", web, "/", "blue.ingress.consul:8081");
   await answers(world, "red <- billing", web, "/upstream", "red.example.com");
   assert.equal((await ask(web, "/", "nobody.example.com")).status, 404);
+  await answers(world, "red", `${world.host.address}:18080`, "/", "red.ingress.dc1.consul");
   await world.intend("edge", "plain", "deny");
   await eventually("the intention to cut", () => isTurnedAway(tcp));
 
@@ -102,12 +113,18 @@ test("ways into the mesh by tcp, by host and through an api gateway's routes, an
   const written = await entry(world, "ingress-gateway", "edge");
   assert.deepEqual(written?.["Meta"], { "external-source": "nomad", "drover-namespace": "default", "drover-job": "edge" });
   assert.equal(((await entry(world, "terminating-gateway", "egress"))?.["Services"] as object[]).length, 1);
-  await Promise.all([world.purge("edge"), world.purge("egress"), world.purge("portal")]);
+  await Promise.all(["edge", "front", "egress", "portal", "colours"].map((job) => world.purge(job)));
   await eventually("the entries to go with their jobs", async () => {
     const left = await Promise.all([entry(world, "ingress-gateway", "edge"), entry(world, "terminating-gateway", "egress")]);
     return left.every((each) => each === undefined);
   });
   assert.notEqual(await entry(world, "api-gateway", "portal"), undefined, "what its operator wrote is not the job's");
+  await world.agent.request("/v1/system/gc", { method: "PUT" });
+  await eventually("nothing to be left", async () => {
+    const left = difference(before, await state()).filter((line) => !OF_THE_BRIDGE.test(line) && !line.includes("/log-keeper/"));
+    if (left.length > 0) throw new Error(left.join("\n"));
+    return true;
+  });
 });
 
 const INGRESS = jobOf(
@@ -136,6 +153,24 @@ const INGRESS = jobOf(
             }
           }`,
     { port: "tcp", ports: 'port "tcp" {\n        to = 8080\n      }\n      port "web" {\n        to = 8081\n      }' },
+  ),
+);
+
+/** On the machine's own network, as the way into a cluster often is. */
+const ON_HOST = jobOf(
+  "front",
+  gatewayGroup(
+    "front",
+    `ingress {
+            listener {
+              port     = 18080
+              protocol = "http"
+              service {
+                name = "*"
+              }
+            }
+          }`,
+    { mode: "host", port: "inbound", ports: 'port "inbound" {\n        static = 18080\n      }' },
   ),
 );
 
