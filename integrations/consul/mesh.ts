@@ -22,6 +22,14 @@ export interface ConsulMeshOptions {
   readonly shared?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly verify: boolean };
 }
 
+interface ConsulCheck {
+  readonly Name: string;
+  readonly Status: string;
+  readonly Output: string;
+  /** Of a maintenance the reason, which has no output. */
+  readonly Notes?: string;
+}
+
 /** A health entry, of /health/service and /health/connect. */
 interface ConsulHealth {
   readonly Node: { readonly Node: string; readonly Address: string };
@@ -31,7 +39,7 @@ interface ConsulHealth {
     readonly Address: string;
     readonly Port: number;
   };
-  readonly Checks: readonly { readonly Name: string; readonly Status: string; readonly Output: string }[];
+  readonly Checks: readonly ConsulCheck[];
 }
 
 /** Somebody else writes the same entry at the same time: read again, at most so often. */
@@ -225,8 +233,13 @@ function instanceOf({ Node, Service, Checks }: ConsulHealth): MeshInstance {
     address: Service.Address === "" ? Node.Address : Service.Address,
     port: Service.Port,
     status: bad.length === 0 ? "passing" : bad.every((check) => check.Status === "warning") ? "warning" : "critical",
-    failing: bad.map((check) => `${check.Name}: ${check.Output.trim().split("\n")[0]?.slice(0, 200) ?? ""}`),
+    failing: bad.map(failureOf),
   };
+}
+
+function failureOf({ Name, Output, Notes = "" }: ConsulCheck): string {
+  const [first = ""] = (Output.trim() || Notes.trim()).split("\n");
+  return first === "" ? Name : `${Name}: ${first.slice(0, 200)}`;
 }
 
 function authority(path: string): string {
