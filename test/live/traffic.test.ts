@@ -10,11 +10,18 @@ import { eventually } from "./real-agent.ts";
 const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 240_000 };
 const WITHIN_MS = 5_000;
 const AT_ONCE = 16;
+/** Of the API's own Envoys: `proxy { config { … } }`. */
+const PATIENCE_MS = 2_000;
 
 /** Its versions, as subsets of one service; their Envoys speak HTTP since service-defaults say so. */
 const API = meshJob(
   "api",
-  ["one", "two"].map((name) => ({ name, serviceName: "api", service: `meta {\n        version = "${name}"\n      }` })),
+  ["one", "two"].map((name) => ({
+    name,
+    serviceName: "api",
+    service: `meta {\n        version = "${name}"\n      }`,
+    proxy: `config {\n              local_request_timeout_ms = ${PATIENCE_MS}\n            }`,
+  })),
 );
 
 /** Its upstream's listener is the way in for the test: what it says is said by Envoys alone. */
@@ -240,6 +247,14 @@ test("traffic goes as Consul's entries say: intentions, permissions, routes, sha
     const found = await counted(40, async () => (await ask()).text, 4);
     assert.equal(Object.keys(found).length, 1, JSON.stringify(found));
     await forget("service-defaults", "web");
+  });
+
+  await t.test("what the job says of a proxy's configuration is Envoy's: it waits no longer than that for its service", async () => {
+    const began = performance.now();
+    const { status } = await ask({ path: `/slow/${PATIENCE_MS * 2}` });
+    assert.equal(status, 504);
+    assert.ok(performance.now() - began < PATIENCE_MS * 2);
+    assert.equal((await ask({ path: `/slow/${PATIENCE_MS / 10}` })).status, 200);
   });
 
   await t.test("what Envoy was asked is in the sidecar's log, since proxy-defaults want it", async () => {
