@@ -2,7 +2,7 @@
 variable "image" {
   type        = string
   default     = "busybox:1.37"
-  description = "Any image with sh, wget and httpd."
+  description = "Any image with sh, nc and httpd."
 }
 
 job "mixed" {
@@ -42,8 +42,10 @@ job "mixed" {
         image   = var.image
         command = "sh"
         args = ["-c", <<-EOT
-          until wget -q -T 2 -O /local/index.html "http://$NOMAD_UPSTREAM_ADDR_api/"; do sleep 1; done
-          sed 's/^/the container has /' /local/index.html
+          ask() { printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 2 "$1" "$2" | tail -n 1; }
+          until said=$(ask "$NOMAD_UPSTREAM_IP_api" "$NOMAD_UPSTREAM_PORT_api" | grep answer); do sleep 0.2; done
+          echo "the container has $said"
+          echo "$said" >/local/index.html
           exec httpd -f -p 127.0.0.1:9002 -h /local
         EOT
         ]

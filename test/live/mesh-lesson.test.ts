@@ -128,7 +128,7 @@ test("a container and a program share the network and the sidecar of their group
 });
 
 test("stopped, nothing is left of it on the host: no network, no rule, no process", { skip }, async () => {
-  await type(blocks[5] as string);
+  await quickstart.type(blocks[5] as string);
   await quickstart.type("drover system gc");
   await eventually(
     "nothing to be left",
