@@ -1,13 +1,13 @@
 /**
- * Asks an Envoy over the unix socket of its bootstrap. A path longer than a socket's may be is reached through its directory, opened: an allocation's
- * directory lies as deep as the operator wants.
+ * Asks an Envoy over the unix socket of its bootstrap. That lies where the task may write: it is opened first, no link is followed, and what was opened
+ * is what is asked, or a task could have us ask others of the machine's sockets. So a path may be as long as the operator wants, too.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { request } from "node:http";
-import { basename, dirname } from "node:path";
 import { messageOf, NamedError } from "#std";
 
-const PATH_BYTES_MAX = 107;
+/** Linux's O_PATH, which node does not name: a socket can be opened in no other way. */
+const O_PATH = 0o10000000;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const ANSWER_WAIT_MS = 5_000;
 
@@ -25,9 +25,12 @@ export async function askAdmin(socketPath: string, path: string, signal: AbortSi
 }
 
 function reach(socketPath: string): { readonly path: string; close(): void } {
-  if (Buffer.byteLength(socketPath) <= PATH_BYTES_MAX) return { path: socketPath, close: () => undefined };
-  const directory = openSync(dirname(socketPath), constants.O_RDONLY | constants.O_DIRECTORY);
-  return { path: `/proc/self/fd/${directory}/${basename(socketPath)}`, close: () => closeSync(directory) };
+  if (process.platform !== "linux") return { path: socketPath, close: () => undefined };
+  const socket = openSync(socketPath, O_PATH | constants.O_NOFOLLOW);
+  const close = (): void => closeSync(socket);
+  if (fstatSync(socket).isSocket()) return { path: `/proc/self/fd/${socket}`, close };
+  close();
+  throw new Error("what lies at its place is no socket");
 }
 
 function ask(socketPath: string, path: string, signal: AbortSignal, method: string): Promise<string> {

@@ -10,6 +10,7 @@
  *
  * Pure but for the templates. nomad.md §1.7.
  */
+import { isIP } from "node:net";
 import type { BootstrapRequest } from "#ports";
 import { invalid, readConfig, type Endpoint } from "./config.ts";
 import { statsTags } from "./stats-tags.ts";
@@ -74,10 +75,13 @@ export function bootstrapText(templates: Templates, request: BootstrapRequest): 
 
 function consulCluster(templates: Templates, { grpc, grpcCa, grpcServerName }: BootstrapRequest): JsonObject {
   const address = "path" in grpc ? pipe(grpc.path) : socket(grpc);
-  const cluster = templates.fill("consul-cluster", { address });
+  // A name ("localhost") is none of Envoy's addresses: it is to be looked up.
+  const named = "host" in grpc && isIP(grpc.host) === 0;
+  const plain = templates.fill("consul-cluster", { address, type: named ? "STRICT_DNS" : "STATIC" });
+  const cluster = named ? { ...plain, dns_lookup_family: "V4_PREFERRED" } : plain;
   if (grpcCa === "") return cluster;
-  const named = grpcServerName === "" ? "transport-tls-unnamed" : "transport-tls";
-  return { ...cluster, transport_socket: templates.fill(named, { authority: grpcCa, serverName: grpcServerName }) };
+  const transport = grpcServerName === "" ? "transport-tls-unnamed" : "transport-tls";
+  return { ...cluster, transport_socket: templates.fill(transport, { authority: grpcCa, serverName: grpcServerName }) };
 }
 
 function socket({ host, port }: Endpoint): JsonObject {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -98,6 +99,46 @@ test("a proxy that does not answer says how", async () => {
   const silent = (thrown: unknown): boolean => thrown instanceof NamedError && thrown.code === "PROXY_SILENT" && /not there yet/.test(thrown.message);
   await assert.rejects(proxies.look("/nowhere/envoy.sock", AbortSignal.timeout(1_000)), silent);
   await assert.rejects(proxies.look(`/nowhere/${"x".repeat(150)}/envoy.sock`, AbortSignal.timeout(1_000)), silent);
+});
+
+test("a proxy's socket is asked through no link, however deep it lies", { skip: process.platform !== "linux" }, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "envoy-"));
+  const asked: string[] = [];
+  const server = createServer((question, answer) => {
+    asked.push(question.url ?? "");
+    answer.end("{}");
+  });
+  try {
+    const path = join(directory, "other.sock");
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    symlinkSync(path, join(directory, "envoy.sock"));
+    writeFileSync(join(directory, "file.sock"), "");
+    const look = (at: string): Promise<unknown> => proxies.look(at, AbortSignal.timeout(2_000));
+    await assert.rejects(look(join(directory, "envoy.sock")), /no socket/);
+    await assert.rejects(look(join(directory, "file.sock")), /no socket/);
+    assert.deepEqual(asked, []);
+    await look(path);
+    assert.equal(asked.length, 5);
+    const deep = join(directory, "x".repeat(150));
+    mkdirSync(deep);
+    symlinkSync(directory, join(deep, "up"));
+    await look(join(deep, "up", "other.sock"));
+    assert.equal(asked.length, 10);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("Consul's address may be a name on the machine's own network: Envoy is told to look it up", () => {
+  const cluster = (grpc: BootstrapRequest["grpc"]) => {
+    const written = JSON.parse(proxies.bootstrap({ ...REQUEST, grpc })) as { static_resources: { clusters: { type: string; dns_lookup_family?: string }[] } };
+    const { type, dns_lookup_family } = written.static_resources.clusters[0] ?? assert.fail();
+    return [type, dns_lookup_family];
+  };
+  assert.deepEqual(cluster({ host: "localhost", port: 8502 }), ["STRICT_DNS", "V4_PREFERRED"]);
+  for (const grpc of [{ host: "127.0.0.1", port: 8502 }, { host: "::1", port: 8502 }, { path: "/c.sock" }]) assert.deepEqual(cluster(grpc), ["STATIC", undefined]);
 });
 
 test("what Envoy leaves out is nothing, and its own parts are not counted among those of the service", () => {
