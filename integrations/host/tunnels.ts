@@ -13,6 +13,8 @@ import { messageOf, NamedError } from "#std";
 import type { Tunnel, Tunnels, TunnelTarget } from "#ports";
 
 const CONNECT_WAIT_MS = 5_000;
+/** A proxy has one. Whoever of an allocation opens connections without end takes none of the agent's files from the others. */
+const CONNECTIONS_MAX = 256;
 
 export function hostTunnels(): Tunnels {
   return {
@@ -35,11 +37,10 @@ async function open(socketPath: string, target: () => TunnelTarget | undefined):
     const fresh = `.${name}.${randomBytes(6).toString("hex")}`;
     const connections = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (inner) => lead(inner, target, connections));
+    server.maxConnections = CONNECTIONS_MAX;
     await listening(server, at(fresh));
-    chmodSync(at(fresh), 0o666);
-    renameSync(at(fresh), at(name));
-    const own = lstatSync(at(name)).ino;
     server.on("error", () => undefined);
+    const own = placed(server, at(fresh), at(name));
     let closing: Promise<void> | undefined;
     return {
       get connections() {
@@ -49,6 +50,20 @@ async function open(socketPath: string, target: () => TunnelTarget | undefined):
     };
   } finally {
     closeSync(directory);
+  }
+}
+
+/** Its number in the file system. Nothing is left of it where it cannot be moved (a directory lies there). */
+function placed(server: Server, fresh: string, path: string): number {
+  try {
+    chmodSync(fresh, 0o666);
+    const { ino } = lstatSync(fresh);
+    renameSync(fresh, path);
+    return ino;
+  } catch (thrown) {
+    // Removes the file as well.
+    server.close();
+    throw thrown;
   }
 }
 

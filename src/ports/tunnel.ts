@@ -3,7 +3,8 @@
  * network namespace reaches nothing else of the host's. Maker: `hostTunnels` (integrations/host). nomad.md §2.5.
  *
  * Contract (test/conformance/tunnels): bytes go both ways unchanged, half-closed ends stay half-closed, slow readers slow the writer; a socket left by
- * a killed agent is replaced; a target that cannot be reached closes the connection and nothing else; `close` ends the listener, its connections and its file.
+ * a killed agent is replaced; a target that cannot be reached closes the connection and nothing else; `close` ends the listener, its connections and its file;
+ * connections beyond some hundred are ended at once.
  */
 export interface Tunnels {
   /**

@@ -1,7 +1,7 @@
 /** What every maker of Tunnels promises: a suite to run over each. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -132,6 +132,29 @@ export function tunnelsConformance(maker: string, make: () => Tunnels): void {
     assert.equal(await textOf(await connect(path)), "");
     target = await serve((socket) => socket.end("moved"));
     assert.equal(await textOf(await connect(path)), "moved");
+    await tunnel.close();
+  });
+
+  named("where a directory lies in its place nothing is left behind", async ({ directory, tunnels }) => {
+    mkdirSync(join(directory, "a.sock"));
+    const opening = tunnels.open(join(directory, "a.sock"), () => undefined);
+    await assert.rejects(opening, (thrown: unknown) => thrown instanceof NamedError && thrown.code === "TUNNEL_FAILED");
+    assert.deepEqual(readdirSync(directory), ["a.sock"]);
+  });
+
+  named("whoever opens connections without end is let have some hundred", async ({ directory, tunnels, serve, connect }) => {
+    const target = await serve((socket) => socket.resume());
+    const path = join(directory, "a.sock");
+    const tunnel = await tunnels.open(path, () => target);
+    let ended = 0;
+    for (let made = 0; made < 300; made++) {
+      const socket = await connect(path);
+      socket.resume();
+      socket.once("close", () => ended++);
+      socket.once("end", () => socket.destroy());
+    }
+    await eventually("those beyond the limit to end", () => ended >= 44);
+    assert.ok(tunnel.connections <= 256, `${tunnel.connections}`);
     await tunnel.close();
   });
 

@@ -22,7 +22,8 @@ export class AllocationSockets {
   #tunnels: Tunnel[] = [];
   #endpoint: MeshEndpoint | undefined;
   #timer: Timer | undefined;
-  #closed = false;
+  /** Of what is open: everything that was begun in another is over. */
+  #life = 0;
 
   constructor(needs: AllocationSocketsNeeds) {
     this.#needs = needs;
@@ -30,38 +31,40 @@ export class AllocationSockets {
 
   /** Those its group wants; none on the machine's own network, where Consul is reached as it is. Repeated: in place of those before. Rejects with TUNNEL_FAILED. */
   async open(group: TaskGroup, sharedDirectory: string): Promise<void> {
-    const { tunnels } = this.#needs;
-    await this.close();
-    this.#closed = false;
+    const ended = this.close();
+    const life = this.#life;
+    await ended;
     const wanted = socketsWanted(group);
-    if (tunnels === undefined || ownMode(group) === undefined || (!wanted.grpc && !wanted.http)) return;
-    if (wanted.http) await this.#add(tunnels.open(join(sharedDirectory, HTTP_SOCKET), () => httpTarget(this.#needs.mesh?.httpAddress)));
-    if (!wanted.grpc) return;
-    await this.#look();
-    await this.#add(tunnels.open(join(sharedDirectory, GRPC_SOCKET), () => grpcTarget(this.#endpoint)));
+    if (ownMode(group) === undefined) return;
+    if (wanted.http) await this.#open(life, join(sharedDirectory, HTTP_SOCKET), () => httpTarget(this.#needs.mesh?.httpAddress));
+    if (wanted.grpc) await this.#look(life);
+    if (wanted.grpc) await this.#open(life, join(sharedDirectory, GRPC_SOCKET), () => grpcTarget(this.#endpoint));
   }
 
+  /** What is being opened meanwhile ends as soon as it is. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#life++;
     this.#timer?.cancel();
     const open = this.#tunnels;
     this.#tunnels = [];
     await Promise.all(open.map((each) => each.close()));
   }
 
-  async #add(opening: Promise<Tunnel>): Promise<void> {
-    const tunnel = await opening;
-    if (this.#closed) await tunnel.close();
-    else this.#tunnels.push(tunnel);
+  async #open(life: number, path: string, target: () => TunnelTarget | undefined): Promise<void> {
+    if (life !== this.#life) return;
+    const tunnel = await this.#needs.tunnels?.open(path, target);
+    if (tunnel === undefined) return;
+    if (life === this.#life) this.#tunnels.push(tunnel);
+    else await tunnel.close();
   }
 
   /** Waits no longer than a moment; goes on by itself. Consul may move, or come later. */
-  #look(): Promise<void> {
+  #look(life: number): Promise<void> {
     const { mesh, clock } = this.#needs;
     const asked = Promise.withResolvers<void>();
     const patience = clock.after(UNKNOWN_MS, asked.resolve);
     const again = (ms: number): void => {
-      if (!this.#closed) this.#timer = clock.after(ms, () => void this.#look());
+      if (life === this.#life) this.#timer = clock.after(ms, () => void this.#look(life));
     };
     (mesh?.endpoint() ?? Promise.resolve(undefined))
       .then(
