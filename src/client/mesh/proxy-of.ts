@@ -40,14 +40,16 @@ export function registrationOf(
 
 const GATEWAYS = ["ingress-gateway", "terminating-gateway", "mesh-gateway", "api-gateway"] as const;
 
-/** Of a sidecar: its public one, one for each upstream, and one for all that leaves where that is redirected. Of gateways nobody knows. */
+/** Of a sidecar: its public one, one for each upstream, and one for all that leaves where that is redirected. Of gateways, and where its author wrote them, nobody knows. */
 export function listenersWanted(kind: BootstrapRequest["kind"], proxy: ProxyRegistration): number {
-  if (kind !== "connect-proxy") return 0;
+  if (kind !== "connect-proxy" || isSaid(proxy.Config["envoy_public_listener_json"])) return 0;
   const bound = proxy.Upstreams.filter((each) => each.LocalBindPort !== 0 || each.LocalBindSocketPath !== "");
   // A peer's may be away, and with it the listener.
   const near = bound.filter((each) => each.DestinationPeer === "");
   return 1 + near.length + (proxy.Mode === "transparent" ? 1 : 0);
 }
+
+const isSaid = (value: unknown): boolean => value !== undefined && value !== null && value !== "";
 
 /** Tasks of the group that are proxies. */
 export function proxyTasks(group: TaskGroup): readonly Task[] {

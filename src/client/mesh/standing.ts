@@ -126,8 +126,9 @@ function lacking({ kind, listenersWanted }: Pick<FollowedProxy, "kind" | "listen
     return { step: "certificate", problem: "it has had no configuration from Consul", essential: true };
   }
   if (standing.certificate === null) return { step: "certificate", problem: "it has no certificate", essential: true };
-  const { listeners } = standing;
-  if (!listeners.some((each) => each.name.startsWith("public_listener")))
+  // Its author's own have no address in their name.
+  const listeners = standing.listeners.filter((each) => each.name.includes(":") && !each.name.startsWith("exposed_path_"));
+  if (listenersWanted > 0 && !listeners.some((each) => each.name.startsWith("public_listener")))
     return { step: "listener", problem: "it has no listener for its service", essential: true };
   if (listeners.length >= listenersWanted) return undefined;
   const problem = `it has ${listeners.length} of ${listenersWanted} listeners (${listeners.map((each) => each.name.split(":")[0]).join(", ")})`;

@@ -101,6 +101,8 @@ async function place(context: ExecutionContext, beside: Beside, proxy: ProxyTask
   if (addresses === undefined) throw new NamedError("PROXY_UNKNOWN", `Cannot start a proxy: the group has no service "${proxy.name}"`);
   const { endpoint, defaults } = await untilReachable(context, beside);
   const token = instance.Identity === undefined ? "" : await acquireToken(context, "Consul", world.consulTokens, instance.Identity, beside.signal);
+  const envoyVersion = (await proxies.binary())?.version ?? "";
+  // From here to the file nothing is waited for: no secret is written where none are kept any more (F43).
   if (beside.over) return;
   const paths = visiblePaths(context.allocationDirectory, context.task().Name, driver.capabilities.isolation);
   const own = ownMode(context.group()) !== undefined;
@@ -119,7 +121,7 @@ async function place(context: ExecutionContext, beside: Beside, proxy: ProxyTask
     ...addresses,
     socketPath: `${paths.secrets}/${SOCKET_NAME}`,
     config: { ...defaults, ...registration.proxy.Config },
-    envoyVersion: (await proxies.binary())?.version ?? "",
+    envoyVersion,
   });
   await beside.perform(() => placeSecret(context, BOOTSTRAP_FILE, text));
 }

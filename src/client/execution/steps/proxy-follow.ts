@@ -22,15 +22,21 @@ function follow(context: ExecutionContext): void {
   const proxy = proxyOf(context.task(), context.group(), environment.names);
   if (proxy === undefined) return;
   const id = context.allocation().ID;
-  const instance = world.registrar.standing(id, proxy.name)?.instance;
-  const registration = instance === undefined ? undefined : registrationOf(instance);
+  // Asked each time: an agent that comes back follows its proxies before it offers their services.
+  const registration = (): ReturnType<typeof registrationOf> => {
+    const instance = world.registrar.standing(id, proxy.name)?.instance;
+    return instance === undefined ? undefined : registrationOf(instance);
+  };
   world.proxyBoard.follow({
     allocationId: id,
     task: context.task().Name,
     service: proxy.name,
-    kind: registration?.kind ?? KINDS[proxy.kind],
+    kind: KINDS[proxy.kind],
     socketPath: socketOnHost(context),
-    listenersWanted: registration === undefined ? 0 : listenersWanted(registration.kind, registration.proxy),
+    get listenersWanted() {
+      const known = registration();
+      return known === undefined ? 1 : listenersWanted(known.kind, known.proxy);
+    },
     replace: (reason) => context.restart(reason),
   });
 }

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { createMemoryCatalog, createMemoryMesh, createMemoryProxies, WELL_PROXY, type MemoryCatalog, type MemoryMesh, type MemoryProxies } from "#integrations/memory";
-import type { Allocation, Connect, Task } from "#model";
-import { Connect as ConnectSchema, SidecarService } from "../../../../src/model/service.ts";
+import type { Allocation, Connect, Proxy, Task } from "#model";
+import { Connect as ConnectSchema, Proxy as ProxySchema, SidecarService, TransparentProxy } from "../../../../src/model/service.ts";
 import { aPort, aService } from "../registration/nouns.ts";
 import { allocationId, anAllocation, createStage, SECOND, type Agent, type Stage } from "../stage.ts";
 
@@ -153,3 +153,45 @@ test("a stop withdraws the service, lets others hear of it, turns connections aw
   assert.deepEqual(said, ["main drained:1 services:0", "connect-proxy-web drained:1 services:0"]);
   assert.ok(stoppedAt > 0);
 });
+
+test("nothing secret is written for a proxy whose end came while its configuration was made (F43)", async () => {
+  const { stage, proxies, start } = world();
+  const held = Promise.withResolvers<undefined>();
+  proxies.binary = () => held.promise;
+  await start();
+  stage.server.put(meshed("a"));
+  await stage.clock.advance(5 * SECOND);
+  stage.server.put({ ...meshed("a"), DesiredStatus: "stop" } as Allocation);
+  await stage.clock.advance(30 * SECOND);
+  held.resolve(undefined);
+  await stage.clock.advance(5 * SECOND);
+  assert.deepEqual([stage.machine.strays, [...stage.machine.written.keys()].filter((path) => path.endsWith("envoy_bootstrap.json"))], [[], []]);
+});
+
+test("after the agent was away a proxy is measured by what its service says, known later than it is followed", async () => {
+  const { stage, catalog, proxies, start } = world();
+  proxies.otherwise = { ...WELL_PROXY, certificate: null };
+  const agent = await start();
+  stage.server.put(transparent("a"));
+  await stage.clock.advance(5 * SECOND);
+  assert.equal(began(stage, "a", "connect-proxy-web"), true);
+  agent.kill();
+  catalog.away = true;
+  // One of two: the one for what leaves is not up.
+  proxies.otherwise = WELL_PROXY;
+  const again = await start();
+  await stage.clock.advance(5 * SECOND);
+  assert.equal(began(stage, "a", "main"), false);
+  const [report] = (await again.client.services.mesh(allocationId("a"))).Proxies;
+  assert.deepEqual([report?.Step, report?.Problem], ["listener", "it has 1 of 2 listeners (public_listener)"]);
+});
+
+function transparent(letter: string): Allocation {
+  const allocation = meshed(letter);
+  const [group] = allocation.Job.TaskGroups;
+  const [service] = group?.Services ?? [];
+  assert.ok(group && service?.Connect?.SidecarService);
+  const Proxy = { ...(Value.Create(ProxySchema) as Proxy), TransparentProxy: Value.Create(TransparentProxy) as TransparentProxy };
+  const Connect = { ...service.Connect, SidecarService: { ...service.Connect.SidecarService, Proxy } };
+  return { ...allocation, Job: { ...allocation.Job, TaskGroups: [{ ...group, Services: [{ ...service, Connect }] }] } };
+}

@@ -41,6 +41,14 @@ test("a proxy is ready when it is LIVE, has its certificate and every listener",
   assert.deepEqual([early.ready, early.step, early.problem, early.replace], [false, "bootstrap", "nobody listens", ""]);
 });
 
+test("an exposed path's listener, or one of its author's, stands for no upstream's; where its author writes the public one nobody knows its name", () => {
+  const [own] = WELL.listeners;
+  const others = [{ name: "exposed_path_health:0.0.0.0:9102", address: "0.0.0.0:9102" }, { name: "mine", address: "0.0.0.0:1" }];
+  const judged = after([{ standing: { ...WELL, listeners: [own ?? assert.fail(), ...others] } }]);
+  assert.deepEqual([judged.ready, judged.step, judged.problem], [false, "listener", "it has 1 of 2 listeners (public_listener)"]);
+  assert.equal(after([{ standing: { ...WELL, listeners: others } }], { ...SIDECAR, listenersWanted: 0 }).ready, true);
+});
+
 test("an upstream whose listener does not come is waited for, not for ever", () => {
   const standing = { ...WELL, listeners: WELL.listeners.slice(0, 1) };
   assert.equal(after([{ standing }, { standing, atMs: 15_000 }]).ready, false);
