@@ -67,7 +67,7 @@ export function resolveConsul(
     taskAuthMethod: text("task_auth_method", "nomad-workloads"),
     serviceIdentity: resolveIdentity(read, at("service_identity"), { dev, audience: CONSUL_AUDIENCE }),
     taskIdentity: resolveIdentity(read, at("task_identity"), { dev, audience: CONSUL_AUDIENCE }),
-    grpcAddress: text("grpc_address", environment["CONSUL_GRPC_ADDR"] ?? ""),
+    grpcAddress: grpcAddress(read, at("grpc_address"), environment["CONSUL_GRPC_ADDR"] ?? ""),
     grpcCaFile: text("grpc_ca_file", environment["CONSUL_GRPC_CACERT"] ?? ""),
   };
 }
@@ -89,6 +89,13 @@ export function resolveDns(read: SettingReader, clientEnabled: boolean, httpPort
     domain,
     consul: match === null ? null : { host: match[1] ?? (match[2] as string), port: Number(match[3]) },
   };
+}
+
+function grpcAddress(read: SettingReader, at: string, otherwise: string): string {
+  const said = read.text(at, otherwise);
+  if (said !== "" && !/^((https?|grpcs?):\/\/)?(\[[0-9a-f:.]+\]|[^:/[\]]+):[0-9]{1,5}$/i.test(said))
+    read.problem(at, `consul.grpc_address is ${JSON.stringify(said)}, must be host:port, with https:// before it for TLS`, 'For example "127.0.0.1:8502".');
+  return said;
 }
 
 /** As Consul's own command line reads them. */
