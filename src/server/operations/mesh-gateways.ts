@@ -84,18 +84,28 @@ function othersOf(snapshot: Snapshot, job: Job): readonly Job[] {
 export function removeGateways({ mesh, report, cluster }: Pick<ServerContext, "mesh" | "report" | "cluster">, job: Job): void {
   const gateways = mesh === undefined ? [] : gatewaysOf(job);
   if (mesh === undefined || gateways.length === 0) return;
-  // Another job may run the same gateway: what it serves is that one's too.
-  const used = new Set(othersOf(cluster.state.snapshot(), job).flatMap((each) => gatewaysOf(each).map(({ service }) => service)));
-  for (const { service } of gateways) if (!used.has(service)) void removeOne(mesh, report, job, service);
+  const others = othersOf(cluster.state.snapshot(), job);
+  for (const { service } of gateways) {
+    // Another job may run the same gateway: what that one says holds from now on, and goes with it.
+    const heir = others.flatMap((each) => gatewaysOf(each).map((gateway) => ({ ...gateway, job: each }))).find((each) => each.service === service);
+    void settleOne(mesh, report, job, service, heir);
+  }
 }
 
-async function removeOne(mesh: Mesh, report: ServerContext["report"], job: Job, service: string): Promise<void> {
+async function settleOne(
+  mesh: Mesh,
+  report: ServerContext["report"],
+  job: Job,
+  service: string,
+  heir: (JobGateway & { readonly job: Job }) | undefined,
+): Promise<void> {
   try {
-    await mesh.removeGateway({ service, namespace: job.Namespace, jobId: job.ID });
+    if (heir === undefined) await mesh.removeGateway({ service, namespace: job.Namespace, jobId: job.ID });
+    else await mesh.writeGateway({ service, definition: heir.definition, namespace: heir.job.Namespace, jobId: heir.job.ID });
   } catch (thrown) {
     report({
       level: "warn",
-      message: "entry of a gateway stays in Consul",
+      message: heir === undefined ? "entry of a gateway stays in Consul" : "entry of a gateway stays as a job that is gone wrote it",
       fields: { job_id: job.ID, namespace: job.Namespace, service, error: messageOf(thrown) },
     });
   }

@@ -49,9 +49,13 @@ test("a gateway that another job runs too keeps what it serves", () => {
   return inside({ server: { mesh } }, async ({ server }) => {
     await server.registerJob({ Job: gatewayJob("other", "api") });
     await server.registerJob({ Job: gatewayJob("edge", "api") });
+    assert.equal(mesh.entries.get("front")?.jobId, "edge");
     await server.deregisterJob("default", "edge", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
     await new Promise(setImmediate);
-    assert.equal(mesh.entries.has("front"), true);
+    assert.deepEqual([mesh.entries.get("front")?.jobId, targets(mesh.entries.get("front")?.definition)], ["other", ["api"]]);
+    await server.deregisterJob("default", "other", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
+    await new Promise(setImmediate);
+    assert.equal(mesh.entries.has("front"), false, "it goes with the last of them, whoever wrote it last");
   });
 });
 
