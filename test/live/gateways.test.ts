@@ -185,7 +185,9 @@ const API = jobOf(
 
 test("services of two datacenters talk through the mesh gateways of both, and only so", LIVE, async (t) => {
   const [near, far] = await startTwoDatacenters(t);
-  const gateway = jobOf("between", gatewayGroup("between", "proxy {}\nmesh {}"));
+  // As Nomad's own example has it.
+  const ports = 'port "mesh_wan" {\n        host_network = "public"\n      }';
+  const gateway = jobOf("between", gatewayGroup("between", "mesh {}\nproxy {}", { port: "mesh_wan", ports }));
   const through = 'datacenter = "dc2"\nmesh_gateway {\n  mode = "local"\n}';
   await Promise.all([
     far.submit(meshJob("api", [{ name: "api" }])),

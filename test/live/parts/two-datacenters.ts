@@ -12,9 +12,10 @@ export async function startTwoDatacenters(t: TestContext): Promise<readonly [Mes
   const [near, far] = network.hosts as readonly [IsolatedHost, IsolatedHost];
   const [wan = 0] = await freePorts(1);
   const consul = { primary_datacenter: "dc1", ports: { serf_wan: wan } };
-  const first = await startMeshWorld(t, { on: { network, hosts: [near] }, datacenter: "dc1", consul });
+  const client = 'host_network "public" {\n    interface = "eth0"\n  }';
+  const first = await startMeshWorld(t, { on: { network, hosts: [near] }, datacenter: "dc1", consul, client });
   const joined = { ...consul, retry_join_wan: [`${near.address}:${wan}`], retry_interval_wan: "1s" };
-  const second = await startMeshWorld(t, { on: { network, hosts: [far] }, datacenter: "dc2", consul: joined });
+  const second = await startMeshWorld(t, { on: { network, hosts: [far] }, datacenter: "dc2", consul: joined, client });
   const roots = async (world: MeshWorld): Promise<string> => {
     const { ActiveRootID } = await world.consul.get<{ ActiveRootID: string }>("/v1/connect/ca/roots");
     return ActiveRootID;
