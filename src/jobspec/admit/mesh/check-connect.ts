@@ -151,6 +151,13 @@ function* checkTransparent(place: Place, group: TaskGroup): Iterable<Finding> {
       yield problem(at, field, `transparent_proxy is there twice in the group, first in service ${JSON.stringify(all[0]?.service.Name)}: all its traffic goes one way`);
     if (group.Networks[0] !== undefined && group.Networks[0].Mode !== "bridge" && !isHostNetwork(group.Networks[0].Mode))
       yield warning(at, field, `transparent_proxy is made for network mode "bridge"`);
+    const asked = group.Networks[0]?.DNS?.Servers ?? [];
+    if (asked.length > 0)
+      yield warning(
+        at,
+        field,
+        `transparent_proxy calls services by names such as "api.virtual.consul", and the group asks ${asked.join(", ")} for names: leave dns { servers } out, or name servers that answer for .consul`,
+      );
     yield* checkRules(at, field, proxy, group);
   }
 }
