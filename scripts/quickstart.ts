@@ -72,7 +72,8 @@ say(
     .join(", ")}.`,
 );
 for (const [name, driver] of drivers) {
-  if (!driver.Detected) say(`Not here: ${name} (${driver.HealthDescription.replace(/\.$/, "")}). Jobs for the other drivers run all the same.`);
+  if (!driver.Detected)
+    say(`Not here: ${name} (${driver.HealthDescription.replace(/\.$/, "")}). Jobs for the other drivers run all the same.`);
 }
 
 say(`\n$ drover job run ${EXAMPLE}`);

@@ -88,7 +88,9 @@ function renderPieces(pieces: readonly Piece[], dot: unknown): string {
 function resolveValue(words: string, dot: unknown): unknown {
   const compared = /^(eq|ne)\s+(\S+)\s+(.+)$/s.exec(words);
   if (compared === null) return resolvePath(words, dot);
-  const [left, right] = [compared[2] as string, compared[3] as string].map((each) => (/^(-?\d+|true|false)$/.test(each) ? JSON.parse(each) : resolvePath(each, dot)));
+  const [left, right] = [compared[2] as string, compared[3] as string].map((each) =>
+    /^(-?\d+|true|false)$/.test(each) ? JSON.parse(each) : resolvePath(each, dot),
+  );
   return (left === right) === (compared[1] === "eq");
 }
 

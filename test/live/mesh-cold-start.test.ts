@@ -68,7 +68,11 @@ interface Seen extends MeshAllocation {
 /** Of one allocation, from its events and what its proxy says of itself: until everything is there. */
 async function momentsOf(world: MeshWorld, id: string, over: () => boolean): Promise<Moments> {
   const moments: Moments = {};
-  const passed: Record<string, readonly Share[]> = { certificate: ["bootstrap"], listener: ["bootstrap", "certificate"], ready: ["bootstrap", "certificate", "listener"] };
+  const passed: Record<string, readonly Share[]> = {
+    certificate: ["bootstrap"],
+    listener: ["bootstrap", "certificate"],
+    ready: ["bootstrap", "certificate", "listener"],
+  };
   while (moments.listener === undefined && !over()) {
     const response = await world.agent.request(`/v1/client/allocation/${id}/mesh`);
     const { Proxies } = response.ok ? ((await response.json()) as { Proxies: { Step: string }[] }) : { Proxies: [] };
@@ -99,10 +103,14 @@ async function start(world: MeshWorld, index: number): Promise<Start> {
   assert.ok(port !== undefined);
   let answered = false;
   const following = Promise.all(allocations.map((each) => momentsOf(world, each.ID, () => answered)));
-  const said = await eventually("an answer through both sidecars", async () => {
-    const response = await fetch(`http://${port.HostIP}:${port.Value}/upstream`, { signal: AbortSignal.timeout(2_000) });
-    return response.status === 200 && (await response.text());
-  }, 30_000).finally(() => (answered = true));
+  const said = await eventually(
+    "an answer through both sidecars",
+    async () => {
+      const response = await fetch(`http://${port.HostIP}:${port.Value}/upstream`, { signal: AbortSignal.timeout(2_000) });
+      return response.status === 200 && (await response.text());
+    },
+    30_000,
+  ).finally(() => (answered = true));
   const endedMs = Date.now();
   assert.equal(said, "web <- api");
   const moments = await following;
@@ -149,7 +157,8 @@ test(`${COUNT} cold starts of a pair: each answers through both sidecars within 
   for (let index = 1; index <= COUNT; index++) starts.push(await round(index));
   await settled();
   const totals = starts.map(({ totalMs }) => totalMs);
-  const share = (name: Share) => `${name} ${middle(starts.map(({ shares }) => shares[name]))}/${Math.max(...starts.map(({ shares }) => shares[name]))}`;
+  const share = (name: Share) =>
+    `${name} ${middle(starts.map(({ shares }) => shares[name]))}/${Math.max(...starts.map(({ shares }) => shares[name]))}`;
   t.diagnostic(`the very first ${first.totalMs} ms; of ${COUNT} then: median ${middle(totals)} ms, slowest ${Math.max(...totals)} ms`);
   t.diagnostic(`shares (median/slowest, ms): ${SHARES.map(share).join(" · ")}`);
   for (const { totalMs, shares } of starts) assert.ok(totalMs <= SLOWEST_MS, `${totalMs} ms: ${JSON.stringify(shares)}`);

@@ -46,9 +46,17 @@ if (skip === false) {
     // The first network and port make the bridge and its chains of rules, and the first container the holder's image; both stay.
     const file = join(quickstart.folder, "first.nomad.hcl");
     const task = (name: string, driver: string, config: string) => `task "${name}" {\n driver = "${driver}"\n config {\n ${config}\n }\n }`;
-    const tasks = [task("program", "raw_exec", 'command = "true"'), task("container", "docker", 'image = "busybox:1.37"\n command = "true"')];
-    writeFileSync(file, `job "first" {\n type = "batch"\n group "first" {\n network {\n mode = "bridge"\n port "any" {\n to = 9\n }\n }\n ${tasks.join("\n")}\n }\n}`);
-    await quickstart.type(`drover job run ${file}\nuntil drover job status first | grep -q 'dead'; do sleep 0.2; done\ndrover job stop -purge first\ndrover system gc`);
+    const tasks = [
+      task("program", "raw_exec", 'command = "true"'),
+      task("container", "docker", 'image = "busybox:1.37"\n command = "true"'),
+    ];
+    writeFileSync(
+      file,
+      `job "first" {\n type = "batch"\n group "first" {\n network {\n mode = "bridge"\n port "any" {\n to = 9\n }\n }\n ${tasks.join("\n")}\n }\n}`,
+    );
+    await quickstart.type(
+      `drover job run ${file}\nuntil drover job status first | grep -q 'dead'; do sleep 0.2; done\ndrover job stop -purge first\ndrover system gc`,
+    );
     base = await settledState();
   });
 }
@@ -68,7 +76,10 @@ test("one job file, one command: both stand with certificates, and the check say
   assert.equal(blocks.length, 6);
   assert.match((await type(blocks[0] as string)).stdout, /✓ envoy: [^]*✓ consul-grpc: /);
   const { stdout } = await type(blocks[1] as string);
-  assert.match(stdout, /^The dashboard has no answer$[^]*✗ intention: denied by default \(deny\)\n +fix: consul intention create -allow dashboard api$/m);
+  assert.match(
+    stdout,
+    /^The dashboard has no answer$[^]*✗ intention: denied by default \(deny\)\n +fix: consul intention create -allow dashboard api$/m,
+  );
   assert.match(stdout, /✓ source-proxy: [^]*✓ destination-proxy: [^]*"dashboard" cannot call "api"/);
 });
 
@@ -90,8 +101,12 @@ test(`an intention that denies cuts within ${CUT_MS / 1e3} s, one that allows re
   const write = (action: string) =>
     `printf 'Kind="service-intentions"\\nName="api"\\nSources=[{Name="dashboard" Action="${action}"}]' | consul config write - >/dev/null`;
   const measure = async (action: string, until: string) => {
-    const { stdout } = await type(`${write(action)}\nbegan=$(date +%s%N)\n${until} curl --silent --fail "http://$address/" >/dev/null; do sleep 0.02; done
-expr '(' $(date +%s%N) - $began ')' / 1000000`.replaceAll("'('", "\\(").replaceAll("')'", "\\)"));
+    const { stdout } = await type(
+      `${write(action)}\nbegan=$(date +%s%N)\n${until} curl --silent --fail "http://$address/" >/dev/null; do sleep 0.02; done
+expr '(' $(date +%s%N) - $began ')' / 1000000`
+        .replaceAll("'('", "\\(")
+        .replaceAll("')'", "\\)"),
+    );
     return Number(stdout.trim());
   };
   for (let round = 0; round < 3; round++) {

@@ -88,7 +88,9 @@ export async function startQuickstart(owner: PartOwner, place: QuickstartPlace =
       return (await response.json()) as T;
     },
     blocksOf(readme, fence = "stack") {
-      const blocks = [...readFileSync(readme, "utf8").matchAll(new RegExp(`^\`\`\`sh ${fence}\\n([^]*?)^\`\`\`$`, "gm"))].map((match) => match[1] as string);
+      const blocks = [...readFileSync(readme, "utf8").matchAll(new RegExp(`^\`\`\`sh ${fence}\\n([^]*?)^\`\`\`$`, "gm"))].map(
+        (match) => match[1] as string,
+      );
       assert.ok(blocks.length > 0, readme);
       return blocks;
     },
