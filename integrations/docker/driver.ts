@@ -13,6 +13,7 @@ import type { ContainerInfo, ContainerInspectInfo } from "dockerode";
 import type { DriverInfo } from "#model";
 import type { Driver, TaskExit, TaskHandle, TaskId, TaskPlace, TaskStart } from "#ports";
 import { NamedError, messageOf } from "#std";
+import { containerEnd } from "./container-end.ts";
 import { containerNetwork } from "./container-network.ts";
 import { openDaemon } from "./daemon.ts";
 import { dockerSession, endForeignSessions } from "./exec-session.ts";
@@ -176,7 +177,6 @@ export function dockerDriver(options: DockerOptions): Driver {
   }
 
   async function wait(handle: TaskHandle, place: TaskPlace): Promise<TaskExit> {
-    const container = docker.getContainer(containerIn(handle));
     const follower = follow(handle, place);
     for (;;) {
       try {
@@ -189,7 +189,7 @@ export function dockerDriver(options: DockerOptions): Driver {
           if (follower !== undefined) await caughtUp(follower);
           return exitOf(found.State);
         }
-        await container.wait();
+        await containerEnd(docker, containerIn(handle));
       } catch (thrown) {
         if (isAway(thrown)) await sleep(AWAY_MS);
         else if (!isMissing(thrown)) {
@@ -201,7 +201,6 @@ export function dockerDriver(options: DockerOptions): Driver {
   }
 
   async function stop(handle: TaskHandle, how: { readonly signal: string; readonly timeoutMs: number }): Promise<void> {
-    const container = docker.getContainer(containerIn(handle));
     const running = async () => {
       const found = await daemon.answered(() => inspect(containerIn(handle)));
       return found !== undefined && isAlive(found.State);
@@ -213,13 +212,13 @@ export function dockerDriver(options: DockerOptions): Driver {
       const timer = setTimeout(() => {
         ending.abort();
       }, how.timeoutMs);
-      await container.wait({ abortSignal: ending.signal }).catch(() => undefined);
+      await containerEnd(docker, containerIn(handle), ending.signal).catch(() => undefined);
       clearTimeout(timer);
     }
     while (await running()) {
       await daemon.answered(() => kill(containerIn(handle), "SIGKILL"));
       const ending = AbortSignal.timeout(2000);
-      await container.wait({ abortSignal: ending }).catch(() => undefined);
+      await containerEnd(docker, containerIn(handle), ending).catch(() => undefined);
     }
   }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerCreateOptions, ContainerInfo } from "dockerode";
 import type { NetworkHold, NetworkHolder } from "#ports";
 import { NamedError } from "#std";
+import { containerEnd } from "./container-end.ts";
 import type { Daemon } from "./daemon.ts";
 import { readImageName } from "./image-name.ts";
 import { LABEL_ALLOCATION, LABEL_HOLDER, LABEL_OWNER, type DockerSettings } from "./options.ts";
@@ -114,7 +115,7 @@ export function networkHolder({ daemon, owner, settings }: HolderOptions): Netwo
           const found = await all(allocationId);
           const running = found.find((each) => each.State === "running");
           if (running === undefined) return;
-          await docker.getContainer(running.Id).wait({ abortSignal: signal });
+          await containerEnd(docker, running.Id, signal);
         } catch (thrown) {
           if (signal.aborted) return;
           // Docker restarts; with live-restore the container goes on.
