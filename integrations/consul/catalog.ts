@@ -4,6 +4,7 @@ import type { Catalog, CheckStanding, OwnedService } from "#ports";
 import { NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
+import { aliasId } from "./proxy-words.ts";
 import { ALTERED, digestOf, OWNER_META, registrationsOf, serviceOfSidecar, sidecarId, type ConsulRegistration, type ConsulService } from "./registration.ts";
 
 export interface ConsulCatalogOptions {
@@ -28,6 +29,11 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
   let known: Set<string> | undefined;
   /** Of these, which have a sidecar of their own there. */
   const besides = new Set<string>();
+  /**
+   * Of these, whose sidecar is held down by its alias check alone. Consul (1.21) reads every check as critical when it starts, and one that is registered again
+   * in that moment is put back to that after it was looked at; for an alias the next look is a minute away.
+   */
+  const stuck = new Set<string>();
   const isOurs = (serviceId: string): boolean => known?.has(serviceId) === true || known?.has(serviceOfSidecar(serviceId) ?? "") === true;
   const remove = async (id: string, token: string): Promise<void> => {
     try {
@@ -35,6 +41,14 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
     } catch (thrown) {
       if (!(thrown instanceof ConsulProblem && thrown.status === 404))
         throw catalogError(thrown, `deregister service "${id}"`, 'service_prefix "" { policy = "write" }');
+    }
+  };
+
+  const removeCheck = async (id: string, token: string): Promise<void> => {
+    try {
+      await connection.direct("PUT", `/agent/check/deregister/${encodeURIComponent(id)}`, { token });
+    } catch (thrown) {
+      if (!(thrown instanceof ConsulProblem && thrown.status === 404)) throw catalogError(thrown, `deregister check "${id}"`, 'service_prefix "" { policy = "write" }');
     }
   };
 
@@ -71,9 +85,11 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
       if (parent !== undefined) continue;
       const beside = services[sidecarId(service.ID)];
       const standing = { ...withChecks(service), sidecar: beside === undefined ? undefined : withChecks(beside) };
+      if (isStuck(service.ID, checkIds)) stuck.add(service.ID);
+      else stuck.delete(service.ID);
       found.set(service.ID, {
         ID: service.ID,
-        digest: digestOf(standing),
+        digest: stuck.has(service.ID) ? ALTERED : digestOf(standing),
         checkIds: [...standing.checkIds, ...(standing.sidecar?.checkIds ?? [])],
       });
     }
@@ -93,6 +109,8 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
       known?.add(instance.ID);
       if (sidecar !== undefined) {
         besides.add(instance.ID);
+        // Registered over itself it would keep its status.
+        if (stuck.delete(instance.ID)) await removeCheck(aliasId(sidecarId(instance.ID)), token);
         await put(sidecar, token);
         // Consul keeps the sidecar of a service that is registered again without one.
       } else if (besides.delete(instance.ID)) await remove(sidecarId(instance.ID), token);
@@ -129,6 +147,13 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
       );
     },
   };
+}
+
+/** All is well with the service, and its sidecar is said to be no better than one that is not. */
+function isStuck(serviceId: string, checks: ReadonlyMap<string, readonly ConsulCheckShown[]>): boolean {
+  const alias = aliasId(sidecarId(serviceId));
+  const held = checks.get(sidecarId(serviceId))?.some((each) => each.CheckID === alias && each.Status === "critical") === true;
+  return held && (checks.get(serviceId) ?? []).every((each) => each.Status === "passing");
 }
 
 const LIST_RULE = 'service_prefix "" { policy = "read" }';

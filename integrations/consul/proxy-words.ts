@@ -34,9 +34,11 @@ function upstreamWords(upstream: UpstreamRegistration): Words {
   return spoken({ ...same, MeshGateway: spoken({ Mode: MeshGatewayMode }) });
 }
 
+export const aliasId = (sidecarId: string): string => `${sidecarId}-alias`;
+
 /** Aliases its service: it is no better than that. */
 export function aliasCheck(sidecar: SidecarRegistration): ConsulCheck {
-  return { CheckID: `${sidecar.ID}-alias`, Name: "Connect Sidecar Aliasing", AliasService: sidecar.AliasService };
+  return { CheckID: aliasId(sidecar.ID), Name: "Connect Sidecar Aliasing", AliasService: sidecar.AliasService };
 }
 
 /** As GET /v1/agent/services shows `Proxy`, or as it was told: the same for both, whatever Consul adds of its own. */

@@ -69,6 +69,27 @@ describe("a sidecar in Consul", () => {
     assert.deepEqual(await idsIn(consul), []);
   });
 
+  test("that is held down by its alias check alone is seen, and registered again it is well at once", async () => {
+    const consul = await consulHere();
+    const catalog = consulCatalog({ connection: connectionTo(consul, owner), owner: OWNER });
+    const web = withSidecar(aServiceInstance("web", { Checks: [] }), { Checks: [] });
+    const { sidecar } = registrationsOf(web, OWNER);
+    const [alias] = sidecar?.Checks ?? assert.fail();
+    assert.ok(alias);
+    const status = async () => (await consul.get<Record<string, { Status: string } | undefined>>("/v1/agent/checks"))[alias.CheckID]?.Status;
+    await catalog.register(web, "");
+    await eventually("the alias to pass", async () => (await status()) === "passing", LIMIT_MS);
+    assert.equal((await said(catalog))[web.ID], catalogDigest(web));
+    // What Consul makes of it when it is registered while Consul starts: critical, with a minute to the next look.
+    await consul.put("/v1/agent/service/register?replace-existing-checks=true", { ...sidecar, Checks: [{ ...alias, AliasService: "nobody" }] });
+    await eventually("the alias not to pass", async () => (await status()) === "critical", LIMIT_MS);
+    assert.equal((await said(catalog))[web.ID], "altered");
+    await catalog.register(web, "");
+    await eventually("the alias to pass again", async () => (await status()) === "passing", 5_000);
+    assert.equal((await said(catalog))[web.ID], catalogDigest(web));
+    await catalog.deregister(web.ID, "");
+  });
+
   test("that outlived its service is known as that service's, and goes with it, also after the agent's next start", async () => {
     const consul = await consulHere();
     const make = () => consulCatalog({ connection: connectionTo(consul, owner), owner: OWNER });
