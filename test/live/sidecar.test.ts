@@ -196,7 +196,7 @@ test("two services talk through injected sidecars, whatever dies and comes back"
       assert.equal((await host.must("stat", "-c", "%a %U", join(secrets, name))).trim(), "600 nobody");
   });
 
-  await story("a proxy that is killed comes back, and its application does not hear of it", async () => {
+  await story("a proxy that is killed comes back, and its application does not hear of it (F37)", async () => {
     process.kill(await envoyPid(host, api), "SIGKILL");
     await eventually("the proxy to be gone", async () => !(await ask()).endsWith("from-db"), 5_000);
     await talks("through the new proxy", 60_000);
