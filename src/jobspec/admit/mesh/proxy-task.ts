@@ -13,7 +13,7 @@ import { defaultsOf } from "../settle.ts";
 const SECOND_NS = 1e9;
 const CPU_MHZ = 250;
 const MEMORY_MB = 128;
-const DRAIN_SECONDS = "3";
+const DRAIN_SECONDS = "2";
 const LOG_FILES = 2;
 const LOG_FILE_MB = 2;
 

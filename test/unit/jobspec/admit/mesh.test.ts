@@ -44,7 +44,7 @@ test("a service with a sidecar gets the node's Envoy as a task before and beside
     "${meta.connect.proxy_concurrency}",
     "--disable-hot-restart",
     "--drain-time-s",
-    "3",
+    "2",
     "--drain-strategy",
     "immediate",
   ]);
