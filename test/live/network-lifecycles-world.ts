@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AGENT_RULES, consulConnection, setUpConsul } from "#integrations/consul";
 import { cniFolder, toolPath } from "../../scripts/tool-path.ts";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
@@ -108,6 +108,7 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
     assert.ok(answer.ok || answer.status === 404, `${path}: ${answer.status} ${answer.ok ? "" : await answer.clone().text()}`);
     return answer;
   };
+  const ours = [dirname(agent.dataDirectory), "/run/netns/", ...(docker === undefined ? [] : [dirname(docker.socketPath)])];
   const allocations: LifecycleWorld["allocations"] = (id) => get(`/v1/job/${id}/allocations?all=true`);
   const withEvents = (all: readonly Listed[]): string =>
     JSON.stringify(
@@ -171,6 +172,8 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
       const groups = docker === undefined ? [] : ((await hostState({ words: [docker.cgroupParent] })).cgroup ?? []);
       return {
         ...found,
+        // The host began with the mounts of the machine, of others' tests too, which come and go.
+        mount: (found.mount ?? []).filter((line) => ours.some((folder) => line.includes(folder))),
         // The agent itself comes back with another number; what belongs to it is told by what it does.
         process: (found.process ?? []).map((line) => line.replace(/^\d+ /, "")).toSorted(),
         "docker's control group": groups,
