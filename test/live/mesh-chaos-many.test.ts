@@ -27,8 +27,12 @@ test("sidecars that all start at once behind a slow Consul all come up, at their
   const tasks = await eventually(
     "every app and every sidecar to run",
     async () => {
-      const states = (await world.allocations("api")).flatMap(({ ID, TaskStates }) => Object.entries(TaskStates ?? {}).map(([task, state]) => ({ ID, task, ...state })));
-      return states.filter(({ State }) => State === "running").length === 2 * COUNT || states.some(({ Failed }) => Failed) ? states : undefined;
+      const states = (await world.allocations("api")).flatMap(({ ID, TaskStates }) =>
+        Object.entries(TaskStates ?? {}).map(([task, state]) => ({ ID, task, ...state })),
+      );
+      return states.filter(({ State }) => State === "running").length === 2 * COUNT || states.some(({ Failed }) => Failed)
+        ? states
+        : undefined;
     },
     SOAK ? 1_500_000 : 150_000,
   ).catch((error: unknown) => {
@@ -36,7 +40,10 @@ test("sidecars that all start at once behind a slow Consul all come up, at their
   });
   t.diagnostic(`${COUNT} sidecars in ${Math.round(performance.now() - began)} ms`);
   assert.equal(tasks.length, 2 * COUNT);
-  assert.deepEqual(tasks.filter(({ Failed, Restarts, State }) => Failed || Restarts > 0 || State !== "running"), []);
+  assert.deepEqual(
+    tasks.filter(({ Failed, Restarts, State }) => Failed || Restarts > 0 || State !== "running"),
+    [],
+  );
   assert.equal((await world.allocations("api")).length, COUNT);
   await world.whole();
 });

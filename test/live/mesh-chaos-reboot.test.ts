@@ -23,7 +23,9 @@ test("after a reboot traffic is back within a minute, and nothing of before is l
   // Of each kind as many: their names and addresses are others. The boot's own name is shown by a mount of ours.
   const counts = async (): Promise<Readonly<Record<string, number>>> => {
     const state = await hostState({ host: world.host, consul: world.consul, dataDirectory: world.agent.dataDirectory });
-    return Object.fromEntries(Object.entries(state).map(([what, lines]) => [what, lines.filter((line) => !line.includes("boot_id")).length]));
+    return Object.fromEntries(
+      Object.entries(state).map(([what, lines]) => [what, lines.filter((line) => !line.includes("boot_id")).length]),
+    );
   };
   const before = await counts();
   const apps = await world.apps();

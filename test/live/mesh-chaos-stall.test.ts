@@ -29,7 +29,11 @@ test("a proxy that hangs is replaced in time, and a silent Consul costs nobody a
     assert.ok(victim);
     const began = performance.now();
     process.kill(victim.pid, "SIGSTOP");
-    await eventually("another in its place", async () => (await world.proxies()).every(({ pid }) => pid !== victim.pid) && (await world.proxies()).length === 2, REPLACED_MS);
+    await eventually(
+      "another in its place",
+      async () => (await world.proxies()).every(({ pid }) => pid !== victim.pid) && (await world.proxies()).length === 2,
+      REPLACED_MS,
+    );
     await world.answers(REPLACED_MS - (performance.now() - began));
     inner.diagnostic(`traffic ${Math.round(performance.now() - began)} ms after it`);
     await eventually("everything to be whole", async () => (await world.whole(), true), 30_000);
@@ -37,11 +41,21 @@ test("a proxy that hangs is replaced in time, and a silent Consul costs nobody a
   });
 
   await t.test("a Consul that was stopped in its tracks", async (inner) => {
-    await silent(inner, world, () => world.consul.pause(), () => world.consul.resume());
+    await silent(
+      inner,
+      world,
+      () => world.consul.pause(),
+      () => world.consul.resume(),
+    );
   });
 
   await t.test("streams that lead to somebody who takes them and says nothing", async (inner) => {
-    await silent(inner, world, () => grpc?.setDelay(FOR_EVER_MS), () => grpc?.setDelay(0));
+    await silent(
+      inner,
+      world,
+      () => grpc?.setDelay(FOR_EVER_MS),
+      () => grpc?.setDelay(0),
+    );
   });
   assert.deepEqual(await world.apps(), apps);
 });
@@ -68,7 +82,11 @@ async function silent(t: TestContext, world: ChaosWorld, begin: () => void, end:
     await eventually("Consul to take an intention", async () => (await world.intend("dashboard", "api", action), true), 30_000);
     await eventually(
       `${action} to be heard`,
-      async () => (await world.answer().then(() => "allow", () => "deny")) === action,
+      async () =>
+        (await world.answer().then(
+          () => "allow",
+          () => "deny",
+        )) === action,
       REPLACED_MS,
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${world.lastWords()}`);

@@ -30,11 +30,17 @@ test("tokens of sidecars that are revoked are replaced, traffic goes on, and at 
   // Proxies hear what Consul says: with tokens that were revoked they could not.
   for (const action of ["deny", "allow"] as const) {
     await world.intend("dashboard", "api", action);
-    await eventually(`${action} to be heard`, async () => (await world.answer().then(() => "allow", () => "deny")) === action, 90_000).catch(
-      (error: unknown) => {
-        throw new Error(`${String(error)}\n${world.lastWords()}`);
-      },
-    );
+    await eventually(
+      `${action} to be heard`,
+      async () =>
+        (await world.answer().then(
+          () => "allow",
+          () => "deny",
+        )) === action,
+      90_000,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${world.lastWords()}`);
+    });
     t.diagnostic(`${action} was heard ${Math.round(performance.now() - began)} ms after the tokens were revoked`);
   }
   await world.answers(30_000);

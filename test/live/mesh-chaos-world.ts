@@ -52,7 +52,15 @@ export interface MeshJob {
 /** A fault or two in a minute is what tests do to proxies, and what no policy of an operator's foresees. */
 const RESTART = `attempts = 100\n      interval = "1h"\n      delay    = "1s"\n      mode     = "fail"`;
 
-export function meshJob({ name, count = 1, port, upstream, restart = RESTART, update = `min_healthy_time = "0s"`, version = 1 }: MeshJob): string {
+export function meshJob({
+  name,
+  count = 1,
+  port,
+  upstream,
+  restart = RESTART,
+  update = `min_healthy_time = "0s"`,
+  version = 1,
+}: MeshJob): string {
   const proxy = `proxy {\n            upstreams {\n              destination_name = "${upstream}"\n              local_bind_port  = 9001\n            }\n          }`;
   const asks = upstream === undefined ? [] : ["-upstream", "http://127.0.0.1:9001"];
   const listens = upstream === undefined ? `127.0.0.1:${port}` : `:${port}`;
@@ -104,7 +112,10 @@ export function meshJob({ name, count = 1, port, upstream, restart = RESTART, up
 }
 
 /** Both jobs run and talk when it returns. */
-export async function openChaos(t: TestContext, options: MeshWorldOptions & { readonly api?: Partial<MeshJob>; readonly dashboard?: Partial<MeshJob> } = {}): Promise<ChaosWorld> {
+export async function openChaos(
+  t: TestContext,
+  options: MeshWorldOptions & { readonly api?: Partial<MeshJob>; readonly dashboard?: Partial<MeshJob> } = {},
+): Promise<ChaosWorld> {
   const { api, dashboard, ...rest } = options;
   const world = await startMeshWorld(t, rest);
   await world.submit(meshJob({ name: "api", port: 9002, ...api }));
@@ -150,7 +161,9 @@ export function chaosOf(world: MeshWorld): ChaosWorld {
       const each = await lives();
       const wanted = running.flatMap(({ ID, TaskGroup }) => [`${ID} ${TaskGroup}`, `${ID} connect-proxy-${TaskGroup}`]);
       assert.deepEqual(each.map(({ allocation, task }) => `${allocation} ${task}`).toSorted(), wanted.toSorted());
-      const standing = Object.keys(await world.consul.get<Record<string, unknown>>("/v1/agent/services")).filter((id) => id.startsWith("_nomad-task-"));
+      const standing = Object.keys(await world.consul.get<Record<string, unknown>>("/v1/agent/services")).filter((id) =>
+        id.startsWith("_nomad-task-"),
+      );
       const ours = running.map(({ ID }) => standing.filter((id) => id.includes(ID)).length);
       assert.deepEqual(
         [ours, standing.length],
@@ -186,9 +199,15 @@ function livesOf(allocations: readonly string[]): Life[] {
       try {
         const program = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "";
         if (!/\/(envoy|http-app)$/.test(program)) return [];
-        const environment = new Map(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").map((line) => [line.split("=", 1)[0], line.slice(line.indexOf("=") + 1)]));
+        const environment = new Map(
+          readFileSync(`/proc/${pid}/environ`, "utf8")
+            .split("\0")
+            .map((line) => [line.split("=", 1)[0], line.slice(line.indexOf("=") + 1)]),
+        );
         const allocation = environment.get("NOMAD_ALLOC_ID") ?? "";
-        const [state, ...stat] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+        const [state, ...stat] = readFileSync(`/proc/${pid}/stat`, "utf8")
+          .replace(/^.*\) /s, "")
+          .split(" ");
         if (state === "Z" || !allocations.includes(allocation)) return [];
         return [{ allocation, task: environment.get("NOMAD_TASK_NAME") ?? "", pid: Number(pid), started: stat[18] ?? "" }];
       } catch {

@@ -13,7 +13,9 @@ const BACK_MS = 30_000;
 const VICTIMS = ["agent", "Consul", "Envoy"] as const;
 type Victim = (typeof VICTIMS)[number];
 const ORDERS = VICTIMS.flatMap((first) =>
-  VICTIMS.filter((each) => each !== first).flatMap((second) => VICTIMS.filter((each) => each !== first && each !== second).map((third) => [first, second, third] as const)),
+  VICTIMS.filter((each) => each !== first).flatMap((second) =>
+    VICTIMS.filter((each) => each !== first && each !== second).map((third) => [first, second, third] as const),
+  ),
 );
 
 test("whatever of the mesh is killed, in whichever order: traffic is back in time and no application notices", LIVE, async (t) => {
@@ -44,11 +46,19 @@ test("whatever of the mesh is killed, in whichever order: traffic is back in tim
     const kills = testScale() >= 10 ? 10 : 4;
     const before = await world.restarts("dashboard");
     for (let number = 0; number < kills; number++) {
-      const proxies = await eventually("both proxies to live", async () => ((await world.proxies()).length === 2 ? world.proxies() : undefined), BACK_MS);
+      const proxies = await eventually(
+        "both proxies to live",
+        async () => ((await world.proxies()).length === 2 ? world.proxies() : undefined),
+        BACK_MS,
+      );
       const victim = proxies[below(proxies.length)];
       assert.ok(victim);
       process.kill(victim.pid, "SIGKILL");
-      await eventually("another in its place", async () => (await world.proxies()).length === 2 && !(await world.proxies()).some(({ pid }) => pid === victim.pid), BACK_MS);
+      await eventually(
+        "another in its place",
+        async () => (await world.proxies()).length === 2 && !(await world.proxies()).some(({ pid }) => pid === victim.pid),
+        BACK_MS,
+      );
       inner.diagnostic(`${victim.task}: traffic ${Math.round(await world.answers(BACK_MS))} ms after another stood in its place`);
     }
     assert.deepEqual(await world.apps(), apps);
