@@ -155,7 +155,7 @@ function missingDrivers(nodes: string, rest: string, job: Job, group: TaskGroup 
   told.delete("");
   const [first] = told;
   const said = first === undefined ? "" : ` (${first.replace(/\.$/, "")}${told.size > 1 ? ", …" : ""})`;
-  return `Driver ${names} is missing or unhealthy on ${nodes}${said}${rest}: mend it there (see "drover node status -verbose"), or use another driver`;
+  return `Driver ${names} is missing or unhealthy on ${nodes}${said}${rest}: see "drover node status -verbose", or use another driver`;
 }
 
 /** The node has no network of the mode the group asks for. */

@@ -254,3 +254,19 @@ test("the plan's diff shows the blocks as they are written", () => {
   assert.ok(connect, `Connect among ${names(service?.Objects)?.join(", ")}`);
   assert.deepEqual(names(connect.Objects), ["SidecarService"]);
 });
+
+test("an upstream that no job of the namespace offers is warned of, unless the job or a gateway offers it, or it is elsewhere", () => {
+  const asked: string[] = [];
+  const context = { ...CONTEXT, knownServices: (namespace: string, name: string) => asked.push(`${namespace}/${name}`) > 0 && name === "known" };
+  const calling = (name: string, more: object = {}, services: readonly object[] = []) => {
+    const upstream = { DestinationName: name, LocalBindPort: 8080, ...more };
+    const sidecar = { SidecarService: { Proxy: { Upstreams: [upstream] } } };
+    return admit(group({ Services: [api(sidecar), ...services] }), context).warnings.filter((each) => each.includes("no job of the namespace offers"));
+  };
+  assert.equal(calling("nobody").length, 1);
+  assert.deepEqual(asked, ["default/nobody"]);
+  assert.deepEqual(calling("known"), []);
+  assert.deepEqual(calling("own", {}, [{ Name: "own", PortLabel: "9002" }]), []);
+  assert.deepEqual(calling("own-7", {}, [{ Name: "own-${NOMAD_ALLOC_INDEX}", PortLabel: "9002" }]), []);
+  assert.deepEqual(calling("nobody", { Datacenter: "dc2" }), []);
+});
