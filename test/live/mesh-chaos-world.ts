@@ -41,26 +41,13 @@ export interface MeshJob {
   readonly port: number;
   /** The service it asks at 127.0.0.1:9001. */
   readonly upstream?: string;
-  /** Of the sidecar and the app. HCL, of the group. */
-  readonly restart?: string;
   /** HCL, of the job. */
   readonly update?: string;
   /** Something of the app that is new. */
   readonly version?: number;
 }
 
-/** A fault or two in a minute is what tests do to proxies, and what no policy of an operator's foresees. */
-const RESTART = `attempts = 100\n      interval = "1h"\n      delay    = "1s"\n      mode     = "fail"`;
-
-export function meshJob({
-  name,
-  count = 1,
-  port,
-  upstream,
-  restart = RESTART,
-  update = `min_healthy_time = "0s"`,
-  version = 1,
-}: MeshJob): string {
+export function meshJob({ name, count = 1, port, upstream, update = `min_healthy_time = "0s"`, version = 1 }: MeshJob): string {
   const proxy = `proxy {\n            upstreams {\n              destination_name = "${upstream}"\n              local_bind_port  = 9001\n            }\n          }`;
   const asks = upstream === undefined ? [] : ["-upstream", "http://127.0.0.1:9001"];
   const listens = upstream === undefined ? `127.0.0.1:${port}` : `:${port}`;
@@ -70,9 +57,6 @@ export function meshJob({
   }
   group "${name}" {
     count = ${count}
-    restart {
-      ${restart}
-    }
     network {
       mode = "bridge"
       ${upstream === undefined ? "" : `port "http" {\n        to = ${port}\n      }`}

@@ -145,7 +145,7 @@ export class MeshBoard implements ProxyBoard {
   }
 
   close(): void {
-    for (const [id, tasks] of this.#entries) for (const task of [...tasks.keys()]) this.#end(id, task);
+    for (const [id, tasks] of this.#entries) for (const task of tasks.keys()) this.#end(id, task);
     this.#entries.clear();
     this.#listeners.clear();
   }
