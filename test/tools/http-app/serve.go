@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -77,11 +78,21 @@ func serve(words []string) error {
 	fmt.Println("listening on", listener.Addr())
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
+	// As a program should: who was let in is answered before it goes.
+	server := &http.Server{Handler: routes}
+	closed := make(chan struct{})
 	go func() {
 		<-ended
-		os.Exit(0)
+		soon, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		server.Shutdown(soon)
+		close(closed)
 	}()
-	return http.Serve(listener, routes)
+	if err := server.Serve(listener); err != http.ErrServerClosed {
+		return err
+	}
+	<-closed
+	return nil
 }
 
 func numbered(answer func(http.ResponseWriter, int)) http.HandlerFunc {
