@@ -110,7 +110,8 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile, shared
       // What holds for everybody holds for nobody too: then only the agent could say what else would.
       const general = deciding(unnamed, NOBODY, NOBODY);
       const defaultAllow = general === undefined ? await checked(NOBODY, NOBODY) : await configuredDefault(get);
-      return { allowed: because === undefined ? defaultAllow : allows(because), because, defaultAllow };
+      const declared = intentions.some((each) => each.destination === destination && each.declared === true);
+      return { allowed: because === undefined ? defaultAllow : allows(because), because, defaultAllow, ...(declared && { declared }) };
     },
 
     async intentions(service) {

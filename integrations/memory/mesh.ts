@@ -62,7 +62,8 @@ export function createMemoryMesh(): MemoryMesh {
         const because = inOrder(mesh.rules).find((each) => names(each.source, source) && names(each.destination, destination));
         const some = because?.action === "permissions" && because.permissions.some((each) => each.startsWith("allow"));
         const allowed = because === undefined ? mesh.defaultAllow : because.action === "allow" || some;
-        return { allowed, because, defaultAllow: mesh.defaultAllow };
+        const declared = mesh.rules.some((each) => each.destination === destination && each.declared === true);
+        return { allowed, because, defaultAllow: mesh.defaultAllow, ...(declared && { declared }) };
       }),
     intentions: (service) =>
       ask(() => inOrder(mesh.rules.filter((each) => names(each.source, service) || names(each.destination, service)))),

@@ -18,6 +18,15 @@ export interface Intention {
   readonly declared?: true;
 }
 
+export interface Permission {
+  readonly allowed: boolean;
+  /** undefined: none names the two, the default decides. */
+  readonly because: Intention | undefined;
+  readonly defaultAllow: boolean;
+  /** There are intentions for just this destination, whoever their source, and they are declared: `consul intention create` adds none to them. */
+  readonly declared?: true;
+}
+
 export interface MeshInstance {
   readonly id: string;
   readonly node: string;
@@ -49,11 +58,8 @@ export interface Mesh {
   speaks(endpoint: MeshEndpoint, signal: AbortSignal): Promise<boolean>;
   /** What holds for every proxy unless its own says otherwise, as `proxy { config }` has it: envoy_prometheus_bind_addr, … Left out: nothing does. */
   proxyDefaults?(): Promise<Readonly<Record<string, unknown>>>;
-  /** May `source` connect to `destination`, and by which intention (undefined: by the default policy)? */
-  mayConnect(
-    source: string,
-    destination: string,
-  ): Promise<{ readonly allowed: boolean; readonly because: Intention | undefined; readonly defaultAllow: boolean }>;
+  /** May `source` connect to `destination`? */
+  mayConnect(source: string, destination: string): Promise<Permission>;
   /** What names the service, as source or as destination; the more precise first. */
   intentions(service: string): Promise<readonly Intention[]>;
   /** undefined: nobody of that name is registered. */

@@ -56,7 +56,7 @@ export type {
 export type { AllocationNetwork, Finding, NetworkDescription, NetworkRequest, Networks, PortMapping, TrafficRedirect } from "./network.ts";
 export type { Tunnel, Tunnels, TunnelTarget } from "./tunnel.ts";
 export type { BootstrapRequest, Proxies, ProxyStanding, ProxyStatistics, ProxyTraffic } from "./proxy.ts";
-export type { GatewayOfJob, Intention, Mesh, MeshEndpoint, MeshHttpTls, MeshInstance, MeshService } from "./mesh.ts";
+export type { GatewayOfJob, Intention, Mesh, MeshEndpoint, MeshHttpTls, MeshInstance, MeshService, Permission } from "./mesh.ts";
 export type { ExposedPath, MeshRegistration, ProxyRegistration, SidecarRegistration, UpstreamRegistration } from "./mesh-registration.ts";
 export type { TaskLogRequest, TaskLogs } from "./task-logs.ts";
 export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirectories, TaskRequest, Watching } from "./disk.ts";

@@ -14,6 +14,7 @@ import { eventually } from "../eventually.ts";
 export interface MeshUnderTest {
   readonly mesh: Mesh;
   /** An intention; "*" for all. With `permissions` as [action, path prefix]. */
+  /** Written as a config entry. */
   rule(source: string, destination: string, action: "allow" | "deny", permissions?: readonly (readonly [string, string])[]): Promise<void>;
   /** All intentions that name this destination are gone. */
   forget(destination: string): Promise<void>;
@@ -73,6 +74,10 @@ export function meshConformance(maker: MeshMaker): void {
     test("who is not named may what the default says; the more precise intention decides over the less", async () => {
       const { mesh } = under;
       assert.deepEqual(await mesh.mayConnect("web", "api"), { allowed: true, because: undefined, defaultAllow: true });
+      await under.rule("other", "api", "allow");
+      assert.deepEqual(await mesh.mayConnect("web", "api"), { allowed: true, because: undefined, defaultAllow: true, declared: true });
+      assert.equal((await mesh.mayConnect("web", "pages")).declared, undefined, "of another destination");
+      await under.forget("api");
       await under.rule("*", "api", "deny");
       const denied = await mesh.mayConnect("web", "api");
       assert.deepEqual([denied.allowed, denied.because?.source, denied.because?.action, denied.defaultAllow], [false, "*", "deny", true]);

@@ -7,7 +7,7 @@
  * Every step is said, also after one that failed: a person mends them in one go.
  */
 import type { MeshCheck, MeshStep, Upstream } from "#model";
-import type { Intention, ProxyReport } from "#ports";
+import type { Permission, ProxyReport } from "#ports";
 import type { AllocationFacts, Definition, Elsewhere, MeshFacts, SideFacts } from "./facts.ts";
 
 type Finding = Omit<MeshStep, "Step">;
@@ -154,14 +154,14 @@ function allowed({ intention, source, destination }: MeshFacts): Finding {
   if (only.length > 0 && may) return good(`some calls are allowed ${rule}: ${only.join("; ")}`);
   if (may) return good(`allowed ${rule}`);
   const which = only.length > 0 ? `: ${only.join("; ")}` : "";
-  return failed(`denied ${rule}${which}`, allowing(source.service, destination.service, because));
+  return failed(`denied ${rule}${which}`, allowing(source.service, destination.service, intention.value));
 }
 
 /** A command that works whatever is there: Consul's own refuses to touch what it did not make. */
-function allowing(source: string, destination: string, because: Intention | undefined): string {
-  if (because?.declared !== true) return `consul intention create${because === undefined ? "" : " -replace"} -allow ${source} ${destination}`;
+function allowing(source: string, destination: string, { because, declared }: Permission): string {
+  if (because?.declared !== true && declared !== true) return `consul intention create${because === undefined ? "" : " -replace"} -allow ${source} ${destination}`;
   const path = `/v1/connect/intentions/exact?source=${source}&destination=${destination}`;
-  return `curl -X PUT -H "X-Consul-Token: $CONSUL_HTTP_TOKEN" -d '{"SourceType":"consul","Action":"allow"}' "\${CONSUL_HTTP_ADDR:-localhost:8500}${path}" (or write it where that intention is written)`;
+  return `curl -X PUT -H "X-Consul-Token: $CONSUL_HTTP_TOKEN" -d '{"SourceType":"consul","Action":"allow"}' "\${CONSUL_HTTP_ADDR:-localhost:8500}${path}" (or write it where ${because?.declared === true ? "that intention is" : `those for ${JSON.stringify(destination)} are`} written)`;
 }
 
 function certificatesHold({ source, destination, nowMs }: MeshFacts): Finding {

@@ -1,6 +1,6 @@
 /** What a check of the mesh knows: gathered by gather.ts, decided upon by check.ts. */
 import type { Service } from "#model";
-import type { Intention, MeshService, ProxyReport } from "#ports";
+import type { MeshService, Permission, ProxyReport } from "#ports";
 
 /** Something that could be found out, or why it could not. */
 export type Known<Value> = { readonly known: true; readonly value: Value } | { readonly known: false; readonly problem: string };
@@ -8,11 +8,7 @@ export type Known<Value> = { readonly known: true; readonly value: Value } | { r
 export interface MeshFacts {
   readonly source: SideFacts;
   readonly destination: SideFacts;
-  readonly intention: Known<{
-    readonly allowed: boolean;
-    readonly because: Intention | undefined;
-    readonly defaultAllow: boolean;
-  }>;
+  readonly intention: Known<Permission>;
   /** Who signs the mesh's certificates; that it is known also says that Consul answers. */
   readonly authority: Known<{ readonly provider: string; readonly trustDomain: string; readonly roots: number }>;
   readonly nowMs: number;

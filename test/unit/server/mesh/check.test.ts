@@ -130,6 +130,9 @@ test("an intention that denies is named, with the command that allows", () => {
   assert.match(fault(declared)[2] ?? "", /^curl -X PUT .*intentions\/exact\?source=web&destination=api/);
   const byDefault = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false } } };
   assert.deepEqual(fault(byDefault), ["intention", "denied by default (deny)", "consul intention create -allow web api"]);
+  // One more is not added by it to those that were written otherwise, though none of them is about this source.
+  const beside = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false, declared: true as const } } };
+  assert.match(fault(beside)[2] ?? "", /^curl -X PUT .*destination=api" \(or write it where those for "api" are written\)$/);
   assert.equal(checkMesh(facts, "default").Verdict, "unreachable");
 });
 
