@@ -88,10 +88,12 @@ export class Ledger {
     return this.lack(slot, claim.cpu, claim.memory, claim.disk);
   }
 
-  /** The first static port that is taken. Ports that may collide never are. */
+  /** The first static port that is taken, be it by another of the same claim: two host networks may be one address. Ports that may collide never are. */
   collision(slot: number, ports: Claim["ports"]): Shortfall | undefined {
-    for (const { Label, Value, HostIP, IgnoreCollision } of ports) {
-      if (IgnoreCollision || this.portIsFree(slot, Value, HostIP)) continue;
+    for (const [index, { Label, Value, HostIP, IgnoreCollision }] of ports.entries()) {
+      if (IgnoreCollision) continue;
+      const isOwn = ports.some((other, at) => at < index && other.Value === Value && !other.IgnoreCollision && sameAddress(other.HostIP, HostIP));
+      if (!isOwn && this.portIsFree(slot, Value, HostIP)) continue;
       return { dimension: `network: reserved port collision ${Label}=${Value}`, wanted: 1, free: 0, port: Value, address: HostIP };
     }
     return undefined;

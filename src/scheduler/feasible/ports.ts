@@ -3,7 +3,7 @@
  * that nothing uses at the address in question: the node's own, or that of the host network the port names. nomad.md §6.3
  * "Ports/network". The caller has already seen that the static ones are free (Ledger.shortfall).
  */
-import { type AllocatedPort, hostAddress, mainNetwork, type Network, type Node, type TaskGroup } from "#model";
+import { type AllocatedPort, hostAddress, mainNetwork, type Network, type Node, sameAddress, type TaskGroup } from "#model";
 import type { Draw } from "../seed.ts";
 import type { Claim, Ledger } from "./fits.ts";
 import { hostNetworkName, portsOf } from "./network.ts";
@@ -32,18 +32,16 @@ export function staticPorts(node: Node, group: TaskGroup): Claim["ports"] {
 /** Undefined when the dynamic range has too few free ports. */
 export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: TaskGroup, draw: Draw): GrantedNetworks | undefined {
   const main = mainNetwork(node);
-  const chosen = new Map<string, Set<number>>();
-  const choose = (address: string, value: number) => chosen.set(address, (chosen.get(address) ?? new Set()).add(value));
-  for (const { HostIP, Value } of staticPorts(node, group)) choose(HostIP, Value);
+  const chosen: Pick<AllocatedPort, "Value" | "HostIP">[] = [...staticPorts(node, group)];
   const Ports: AllocatedPort[] = [];
   const Networks: Network[] = [];
   for (const network of group.Networks) {
     const values = new Map<string, number>();
     for (const port of portsOf(network)) {
       const HostIP = hostAddress(node, hostNetworkName(node, port));
-      const value = port.Value > 0 ? port.Value : pickPort(ledger, slot, node, { address: HostIP, chosen: chosen.get(HostIP) }, draw);
+      const value = port.Value > 0 ? port.Value : pickPort(ledger, slot, node, { address: HostIP, chosen }, draw);
       if (value === undefined) return undefined;
-      choose(HostIP, value);
+      chosen.push({ Value: value, HostIP });
       values.set(port.Label, value);
       Ports.push({ Label: port.Label, Value: value, To: port.To === -1 ? value : port.To, HostIP, IgnoreCollision: port.IgnoreCollision });
     }
@@ -65,13 +63,14 @@ export function grantNetworks(ledger: Ledger, slot: number, node: Node, group: T
 
 interface Where {
   readonly address: string;
-  /** Given out there just now. */
-  readonly chosen: ReadonlySet<number> | undefined;
+  /** Given out just now. */
+  readonly chosen: readonly Pick<AllocatedPort, "Value" | "HostIP">[];
 }
 
 function pickPort(ledger: Ledger, slot: number, node: Node, { address, chosen }: Where, draw: Draw): number | undefined {
   const { MinDynamicPort: first, MaxDynamicPort: end } = node.NodeResources;
-  const isFree = (port: number) => chosen?.has(port) !== true && ledger.portIsFree(slot, port, address);
+  const isChosen = (port: number) => chosen.some(({ Value, HostIP }) => Value === port && sameAddress(HostIP, address));
+  const isFree = (port: number) => !isChosen(port) && ledger.portIsFree(slot, port, address);
   if (end <= first) return undefined;
   for (let probe = 0; probe < PROBES_MAX; probe++) {
     const port = first + draw.below(end - first);

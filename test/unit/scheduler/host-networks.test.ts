@@ -54,6 +54,32 @@ test("a name of the node's own address is that address", () => {
   assert.equal(place(world, "b", on("same", aNetwork({ http: 80 }))), "network: reserved port collision http=80");
 });
 
+test("two ports of one group at one number need two addresses: on a node where the names mean one, they collide", () => {
+  const world = new World();
+  world.addNode(aNode("m1", { HostNetworks: { same: { ...PUBLIC, Name: "same", Addresses: ["10.0.0.1"] }, public: PUBLIC } }));
+  const both = (name: string): Network => {
+    const [here, there] = [aNetwork({ here: 80 }), on(name, aNetwork({ there: 80 }))];
+    return { ...here, ReservedPorts: [...here.ReservedPorts, ...there.ReservedPorts] };
+  };
+  assert.equal(place(world, "a", both("same")), "network: reserved port collision there=80");
+  assert.deepEqual(portsOf(place(world, "b", both("public"))), [
+    ["here", 80, 0, "10.0.0.1"],
+    ["there", 80, 0, "203.0.113.7"],
+  ]);
+});
+
+test("on a node without an address of its own a port is everywhere: a dynamic one is none that a host network has or keeps", () => {
+  const world = new World();
+  const node = aNode("m1", { dynamicPorts: [20_000, 20_003], HostNetworks: { public: { ...PUBLIC, ReservedPorts: "20000" } } });
+  world.addNode({ ...node, NodeResources: { ...node.NodeResources, Networks: [] } });
+  const network = aNetwork({ any: 0 });
+  const mixed = { ...network, ReservedPorts: on("public", aNetwork({ there: 20_001 })).ReservedPorts };
+  assert.deepEqual(portsOf(place(world, "a", mixed)).toSorted(), [
+    ["any", 20_002, 0, ""],
+    ["there", 20_001, 0, "203.0.113.7"],
+  ]);
+});
+
 test("the dynamic range is there once for each address", () => {
   const world = new World();
   world.addNode(aNode("m1", { dynamicPorts: [20_000, 20_001], HostNetworks: { public: PUBLIC } }));
