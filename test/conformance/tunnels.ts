@@ -23,10 +23,17 @@ export function tunnelsConformance(maker: string, make: () => Tunnels): void {
     test(`${maker} tunnels: ${name}`, async () => {
       const directory = mkdtempSync(join(tmpdir(), "tunnels-"));
       const endings: (() => void)[] = [];
+      const tunnels = make();
       try {
         await play({
           directory,
-          tunnels: make(),
+          tunnels: {
+            open: async (...request) => {
+              const tunnel = await tunnels.open(...request);
+              endings.push(() => void tunnel.close());
+              return tunnel;
+            },
+          },
           serve: async (each) => {
             const server = createServer({ allowHalfOpen: true }, (socket) => {
               socket.on("error", () => undefined);
@@ -71,6 +78,23 @@ export function tunnelsConformance(maker: string, make: () => Tunnels): void {
     socket.end(data);
     assert.equal(await textOf(socket), createHash("sha256").update(data).digest("hex"));
     await eventually("the connection to end", () => tunnel.connections === 0);
+    await tunnel.close();
+  });
+
+  named("a target that says all it has to say goes on listening", async ({ directory, tunnels, serve, connect }) => {
+    const heard = Promise.withResolvers<string>();
+    const target = await serve((socket) => {
+      socket.end("all");
+      void textOf(socket).then(heard.resolve);
+    });
+    const path = join(directory, "a.sock");
+    const tunnel = await tunnels.open(path, () => target);
+    const socket = await connect(path);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    socket.once("end", resolve).resume();
+    await promise;
+    socket.end("still here");
+    assert.equal(await heard.promise, "still here");
     await tunnel.close();
   });
 

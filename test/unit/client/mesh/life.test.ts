@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import Type from "typebox";
 import { Value } from "typebox/value";
-import { createMemoryCatalog, createMemoryMesh, createMemoryProxies, WELL_PROXY, type MemoryCatalog, type MemoryMesh, type MemoryProxies } from "#integrations/memory";
+import { createMemoryCatalog, createMemoryMesh, createMemoryProxies, createMemoryTokenExchange, WELL_PROXY, type MemoryCatalog, type MemoryMesh, type MemoryProxies } from "#integrations/memory";
 import type { Allocation, Connect, Proxy, Task } from "#model";
 import { Connect as ConnectSchema, Proxy as ProxySchema, SidecarService, TransparentProxy } from "../../../../src/model/service.ts";
+import { createSeededRandom } from "../../../simulation/random.ts";
+import { anIdentity } from "../identity/nouns.ts";
 import { aPort, aService } from "../registration/nouns.ts";
 import { allocationId, anAllocation, createStage, SECOND, type Agent, type Stage } from "../stage.ts";
 
@@ -195,3 +197,33 @@ function transparent(letter: string): Allocation {
   const Connect = { ...service.Connect, SidecarService: { ...service.Connect.SidecarService, Proxy } };
   return { ...allocation, Job: { ...allocation.Job, TaskGroups: [{ ...group, Services: [{ ...service, Connect }] }] } };
 }
+
+test("when the service's token is replaced so is its bootstrap, also after the agent was away; the proxy runs on", async () => {
+  const { stage, proxies, catalog, mesh } = world();
+  const exchange = createMemoryTokenExchange({ clock: stage.clock, random: createSeededRandom(5) });
+  const start = () => stage.agent({ catalogs: [catalog.as("here")], proxies, mesh, tokenExchange: exchange });
+  const agent = await start();
+  const made = meshed("a");
+  const [group] = made.Job.TaskGroups;
+  const Services = group?.Services.map((each) => ({ ...each, Identity: anIdentity({ Name: "consul-service_web", Audience: ["consul.io"] }) })) ?? [];
+  stage.server.put({ ...made, Job: { ...made.Job, TaskGroups: [{ ...(group ?? assert.fail()), Services }] } });
+  await stage.clock.advance(5 * SECOND);
+  const written = (): string => (JSON.parse([...stage.machine.written].find(([path]) => path.endsWith("envoy_bootstrap.json"))?.[1] ?? "{}") as { token: string }).token;
+  const replaced = async (client: Agent): Promise<void> => {
+    const before = written();
+    assert.ok(exchange.tokens.has(before));
+    exchange.forget(before);
+    catalog.forgotten.add(before);
+    catalog.wipe();
+    await stage.clock.advance(120 * SECOND);
+    assert.ok(!client.dead());
+    assert.notEqual(written(), before);
+    assert.ok(exchange.tokens.has(written()));
+  };
+  await replaced(agent);
+  agent.kill();
+  const again = await start();
+  await stage.clock.advance(5 * SECOND);
+  await replaced(again);
+  assert.equal(restarts(stage, "a", "connect-proxy-web"), 1);
+});

@@ -181,3 +181,24 @@ test("no key reaches the servers, a report or the agent's memory in the open", a
   assert.doesNotMatch(known, /key 1|client's key/);
   assert.equal("CONSUL_CACERT" in environment(stage), false, "there is none to trust but those of the machine");
 });
+
+test("when it is over while others of its allocation run on, nobody looks or writes for it any more", async () => {
+  const { stage, clock, things, start } = world();
+  await start();
+  const two = anAllocation("a", {
+    tasks: [{ Kind: "connect-native:ledger", Lifecycle: { Hook: "poststart", Sidecar: false } }, { Name: "other" }],
+    group: { Services: [aService({ Name: "ledger", Provider: "consul", PortLabel: "9001", Connect: NATIVE })] },
+  });
+  stage.server.put(two);
+  await clock.advance(30 * SECOND);
+  const ended = [...stage.machine.processes.values()].find(({ start: { id } }) => id.includes(".main."));
+  assert.ok(ended !== undefined);
+  stage.machine.end(ended.start.id, 0);
+  await clock.advance(120 * SECOND);
+  assert.equal(stage.told(allocationId("a"))?.TaskStates?.["main"]?.State, "dead");
+  assert.equal(stage.told(allocationId("a"))?.ClientStatus, "running");
+  things.log();
+  things.set(LEAF, leaf(2));
+  await clock.advance(120 * SECOND);
+  assert.deepEqual([things.log(), file(stage, "connect/cert.pem")], [[], "certificate 1\n"]);
+});

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { CheckInstance } from "#ports";
 import { catalogDigest } from "#ports";
 import { checkOf, digestOf, registrationsOf, type ConsulService } from "../../../../integrations/consul/registration.ts";
-import { aCheckInstance, aServiceInstance } from "../../../conformance/catalog.ts";
+import { aCheckInstance, aServiceInstance, withSidecar } from "../../../conformance/catalog.ts";
 
 const registrationOf = (...request: Parameters<typeof registrationsOf>) => registrationsOf(...request).service;
 
@@ -109,4 +109,18 @@ test("a script is a TTL that outlasts its interval and its time limit; every oth
   assert.deepEqual(check({ Type: "grpc" }), { GRPC: "192.0.2.1:80", GRPCUseTLS: false, ...times });
   const counted = { SuccessBeforePassing: 2, FailuresBeforeCritical: 3, FailuresBeforeWarning: 1 };
   assert.deepEqual(check({ ...counted, Notes: "n", InitialStatus: "warning" }), { ...counted, Notes: "n", Status: "warning", TTL: "42s" });
+});
+
+test("a sidecar is ours, is no better than its service, and what is changed of its proxy is seen", () => {
+  const instance = withSidecar(aServiceInstance("web"));
+  const { service, sidecar } = registrationsOf(instance, "node-1");
+  assert.ok(sidecar !== undefined);
+  assert.equal(sidecar.Meta["drover-owner"], "node-1");
+  assert.deepEqual(sidecar.Checks.at(-1)?.["AliasService"], service.ID);
+  const standing = (Proxy: Readonly<Record<string, unknown>> | undefined, checkIds = idsOf(sidecar)) =>
+    digestOf({ service: shown(service), checkIds: idsOf(service), sidecar: { service: { ...shown(sidecar), ...(Proxy && { Proxy }) }, checkIds } });
+  assert.equal(standing(sidecar.Proxy), catalogDigest(instance));
+  for (const changed of [{ Config: { bind_port: 1 } }, { LocalServicePort: 1 }, { Mode: "transparent" }, { Upstreams: [{ DestinationName: "x" }] }, { TransparentProxy: { OutboundListenerPort: 1 } }])
+    assert.notEqual(standing({ ...sidecar.Proxy, ...changed }), catalogDigest(instance), JSON.stringify(changed));
+  assert.notEqual(standing(sidecar.Proxy, idsOf(sidecar).slice(1)), catalogDigest(instance));
 });

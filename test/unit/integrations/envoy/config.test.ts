@@ -63,6 +63,18 @@ test("words of a job stay words: they open no new place in the document", () => 
   assert.equal(written.node.cluster, evil);
 });
 
+test("the service's token, the authority and the agent's own socket stand where Envoy looks for them", () => {
+  const written = JSON.parse(proxies.bootstrap({ ...REQUEST, token: "a secret", grpcCa: "PEM", grpcServerName: "localhost" })) as {
+    readonly admin: { readonly address: unknown };
+    readonly dynamic_resources: { readonly ads_config: { readonly grpc_services: { readonly initial_metadata: unknown } } };
+    readonly static_resources: { readonly clusters: readonly { readonly transport_socket?: { readonly typed_config: Readonly<Record<string, unknown>> } }[] };
+  };
+  assert.deepEqual(written.admin.address, { pipe: { path: "/secrets/envoy.sock", mode: 0o600 } }, "for whom it runs as alone, and the agent");
+  assert.deepEqual(written.dynamic_resources.ads_config.grpc_services.initial_metadata, [{ key: "x-consul-token", value: "a secret" }]);
+  const tls = written.static_resources.clusters[0]?.transport_socket?.typed_config;
+  assert.deepEqual([tls?.["sni"], JSON.stringify(tls).includes("PEM")], ["localhost", true]);
+});
+
 test("a binary is found on the path, or where it was named; one that does not run says why", async () => {
   const directory = mkdtempSync(join(tmpdir(), "envoy-"));
   try {
