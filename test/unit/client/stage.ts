@@ -43,6 +43,7 @@ import type {
   TaskSockets,
   TaskStart,
   ThingSource,
+  Tunnels,
   TokenExchange,
 } from "#ports";
 import type { Renderer } from "#template";
@@ -114,6 +115,7 @@ export interface Surroundings {
   readonly renderer?: () => Renderer;
   readonly networks?: Networks;
   readonly proxies?: Proxies;
+  readonly tunnels?: Tunnels;
   readonly mesh?: Mesh;
   readonly fingerprintSources?: readonly FingerprintSource[];
   /** Of the driver: its tasks join only what this holds. */
@@ -201,7 +203,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
     server,
     reports,
     agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
-      const { vaultTokenExchange, thingSources = [], renderer, networks, proxies, mesh, networkHolder, alone = false, fingerprintSources = [] } = more;
+      const { vaultTokenExchange, thingSources = [], renderer, networks, proxies, tunnels, mesh, networkHolder, alone = false, fingerprintSources = [] } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };
@@ -222,6 +224,7 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
         drivers: [guard(drivenBy(createDriver("mock", machine, clock), networkHolder && guard(networkHolder), alone))],
         ...(networks === undefined ? {} : { networks: guard(networks) }),
         ...(proxies === undefined ? {} : { proxies: guard(proxies) }),
+        ...(tunnels === undefined ? {} : { tunnels: guard(tunnels) }),
         ...(mesh === undefined ? {} : { mesh: guard(mesh) }),
         devices: devices.map(guard),
         taskLogs: guard(createLogs(machine)),

@@ -227,3 +227,33 @@ test("when the service's token is replaced so is its bootstrap, also after the a
   await replaced(again);
   assert.equal(restarts(stage, "a", "connect-proxy-web"), 1);
 });
+
+test("who is told not to wait stops at once", async () => {
+  const { stage, proxies, start } = world();
+  await start();
+  stage.server.put(meshed("b"));
+  await stage.clock.advance(5 * SECOND);
+  let stopped = 0;
+  stage.machine.heard = (what, { task }) => {
+    if (what === "stop" && task === "main") stopped++;
+  };
+  const b = meshed("b");
+  stage.server.put({ ...b, DesiredStatus: "stop", DesiredTransition: { ...b.DesiredTransition, NoShutdownDelay: true } } as Allocation);
+  await stage.clock.advance(500);
+  assert.equal(stopped, 1);
+  assert.equal(proxies.drained.length, 0);
+});
+
+test("a task that ran here before begins again though its proxy does not come up; one that begins for the first time waits on", async () => {
+  const { stage, proxies, start } = world();
+  await start();
+  stage.server.put(meshed("a"));
+  await stage.clock.advance(5 * SECOND);
+  proxies.otherwise = undefined;
+  const main = stage.machine.everStarted.findLast((id) => id.includes(".main.")) ?? assert.fail();
+  stage.machine.end(main, 1);
+  stage.server.put(meshed("b"));
+  await stage.clock.advance(90 * SECOND);
+  assert.equal(restarts(stage, "a", "main"), 2);
+  assert.equal(began(stage, "b", "main"), false);
+});

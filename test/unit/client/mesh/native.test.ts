@@ -5,7 +5,7 @@ import Type from "typebox";
 import { Value } from "typebox/value";
 import { createMemoryMesh, createMemoryThings, createMemoryTokenExchange, memoryNetworks } from "#integrations/memory";
 import type { Allocation, Connect, Service, Task } from "#model";
-import type { Thing } from "#ports";
+import type { Thing, Tunnels } from "#ports";
 import { Network } from "../../../../src/model/network.ts";
 import { Connect as ConnectSchema } from "../../../../src/model/service.ts";
 import { createSeededRandom } from "../../../simulation/random.ts";
@@ -201,4 +201,31 @@ test("when it is over while others of its allocation run on, nobody looks or wri
   things.set(LEAF, leaf(2));
   await clock.advance(120 * SECOND);
   assert.deepEqual([things.log(), file(stage, "connect/cert.pem")], [[], "certificate 1\n"]);
+});
+
+test("its socket to Consul is there from before its task to after it, and again when the agent comes back", async () => {
+  const { stage, clock, things, mesh } = world();
+  const open = new Set<string>();
+  const tunnels: Tunnels = {
+    open: (path) => {
+      open.add(path);
+      return Promise.resolve({ connections: 0, close: () => Promise.resolve(void open.delete(path)) });
+    },
+  };
+  const networks = memoryNetworks();
+  const start = () => stage.agent({ thingSources: [things], mesh, networks, tunnels });
+  const agent = await start();
+  const seen: number[] = [];
+  stage.machine.heard = () => seen.push(open.size);
+  const bridge = [{ ...(Value.Create(Network) as Network), Mode: "bridge" }];
+  stage.server.put(native({}, {}, bridge));
+  await clock.advance(5 * SECOND);
+  agent.kill();
+  open.clear();
+  await start();
+  await clock.advance(5 * SECOND);
+  assert.deepEqual([...open], [`/alloc/${allocationId("a")}/alloc/tmp/consul_http.sock`]);
+  stage.server.put({ ...native({}, {}, bridge), DesiredStatus: "stop" } as Allocation);
+  await clock.advance(60 * SECOND);
+  assert.deepEqual([seen, open.size], [[1, 1], 0]);
 });
