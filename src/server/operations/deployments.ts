@@ -8,6 +8,7 @@ import { commit, type ServerContext } from "../context.ts";
 import type { DeploymentResponse } from "../contract.ts";
 import { badRequest, deploymentNotFound, deploymentTerminal } from "../errors.ts";
 import { endingOf, evaluationOfDeployment } from "../reconcilers/deployments/ending.ts";
+import { restoreGateways } from "./mesh-gateways.ts";
 
 /** `groups` null: all. */
 export async function promoteDeployment(
@@ -59,12 +60,15 @@ export async function setDeploymentHealth(
   const { command, revertedVersion } = endingOf(context, deployment, { status: "failed", reason, rollback });
   const { Update, Rollback, Evaluations } = command;
   // One entry: no crash leaves an allocation judged and its deployment going on.
-  return response(Evaluations, await commit(context, { ...judgement, End: { Update, Rollback }, Evaluations }), revertedVersion);
+  const index = await commit(context, { ...judgement, End: { Update, Rollback }, Evaluations });
+  if (Rollback !== null) restoreGateways(context, deployment.Namespace, deployment.JobID);
+  return response(Evaluations, index, revertedVersion);
 }
 
 async function end(context: ServerContext, deployment: Deployment, reason: string, rollback: boolean): Promise<DeploymentResponse> {
   const { command, revertedVersion } = endingOf(context, deployment, { status: "failed", reason, rollback });
   const index = await commit(context, command);
+  if (command.Rollback !== null) restoreGateways(context, deployment.Namespace, deployment.JobID);
   return response(command.Evaluations, index, revertedVersion);
 }
 

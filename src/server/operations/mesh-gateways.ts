@@ -27,6 +27,19 @@ export async function writeGateways({ mesh, cluster }: Pick<ServerContext, "mesh
   );
 }
 
+/** In the background, after a deployment took its job back: the version that holds now says what its gateways serve. */
+export function restoreGateways(context: Pick<ServerContext, "mesh" | "report" | "cluster">, namespace: string, id: string): void {
+  const job = context.cluster.state.snapshot().job(namespace, id);
+  if (context.mesh === undefined || job === undefined || job.Stop) return;
+  void writeGateways(context, job).catch((thrown: unknown) => {
+    context.report({
+      level: "warn",
+      message: "entries of gateways stay as the version that was rolled back wrote them",
+      fields: { job_id: id, namespace, version: job.Version, error: messageOf(thrown) },
+    });
+  });
+}
+
 /** What registering the job would do to the entries, and what would be in its way: a sentence each, never an error. */
 export async function planGateways({ mesh, cluster }: Pick<ServerContext, "mesh" | "cluster">, job: Job): Promise<readonly string[]> {
   const others = otherwise(cluster.state.snapshot(), job);

@@ -1,8 +1,13 @@
-/** An old version of a job becomes its newest: registered anew, with the source it was submitted from. nomad.md §3.2, §7. */
+/**
+ * An old version of a job becomes its newest: registered anew, with the source it was submitted from. nomad.md §3.2, §7. What it says was
+ * admitted once; whether this cluster would still have it is asked again, as of any that is registered.
+ */
+import { AdmissionError } from "#jobspec";
 import { launchesChildren } from "#model";
 import { type ServerContext, commit, evaluationFor } from "../context.ts";
 import type { RegisterResponse } from "../contract.ts";
 import { badRequest, jobNotFound, jobVersionNotFound, priorVersionConflict, registrationClosed } from "../errors.ts";
+import { obstaclesTo } from "./admit-here.ts";
 import { writeGateways } from "./mesh-gateways.ts";
 import { warningText } from "./register-job.ts";
 
@@ -23,6 +28,8 @@ export async function revertJob(
   }
   const wanted = snapshot.jobVersion(namespace, id, version);
   if (wanted === undefined) throw jobVersionNotFound(namespace, id, version);
+  const obstacles = obstaclesTo(snapshot, wanted);
+  if (obstacles.length > 0) throw new AdmissionError(`version ${version} of job ${JSON.stringify(id)}`, obstacles);
 
   const untold = await writeGateways(context, wanted);
   const evaluation = launchesChildren(wanted) ? null : evaluationFor(context, wanted, "job-register");

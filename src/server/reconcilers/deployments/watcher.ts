@@ -15,6 +15,7 @@ import type { Timer } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Change, Snapshot } from "#state";
 import { commit, type ServerContext } from "../../context.ts";
+import { restoreGateways } from "../../operations/mesh-gateways.ts";
 import { commitTransitions } from "../../parts.ts";
 import { endingOf, evaluationOfDeployment } from "./ending.ts";
 import { stepDeployment, type DeploymentDecision, type DeploymentView } from "./step.ts";
@@ -186,6 +187,7 @@ async function carryOut(context: ServerContext, { deployment, job }: DeploymentV
     const { status, description, rollback } = decision;
     const ending = endingOf(context, deployment, { status, reason: description, rollback });
     await commit(context, ending.command);
+    if (ending.command.Rollback !== null) restoreGateways(context, deployment.Namespace, deployment.JobID);
     report(context, deployment, ending.command.Update.StatusDescription, ending.stormy);
     return;
   }

@@ -76,6 +76,64 @@ test("a job that comes to a gateway which another one runs has to say the same, 
   });
 });
 
+test("a version that comes back is asked what a new one is: a gateway that another job runs by now is not taken over", () => {
+  const mesh = createMemoryMesh();
+  const plain = (id: string) => {
+    const job = gatewayJob(id, "web") as { readonly TaskGroups: readonly object[] };
+    return { ...job, TaskGroups: job.TaskGroups.map((group) => ({ ...group, Services: [] })) };
+  };
+  return inside({ server: { mesh } }, async ({ server, cluster }) => {
+    const versionOf = (id: string) => cluster.state.snapshot().job("default", id)?.Version;
+    await server.registerJob({ Job: gatewayJob("second", "web") });
+    await server.registerJob({ Job: plain("second") });
+    await server.registerJob({ Job: gatewayJob("edge", "api") });
+    const before = [...mesh.written];
+    await assert.rejects(
+      server.revertJob("default", "second", 0, { EnforcePriorVersion: null }),
+      /Cannot admit version 0 of job "second": gateway "front" is run by job "edge"/,
+    );
+    assert.deepEqual([versionOf("second"), mesh.written], [1, before], "nothing is written, here or there");
+    await server.deregisterJob("default", "edge", { Purge: true, EvalPriority: 0, NoShutdownDelay: false });
+    await server.revertJob("default", "second", 0, { EnforcePriorVersion: null });
+    assert.deepEqual([versionOf("second"), targets(mesh.entries.get("front")?.definition)], [2, ["web"]]);
+  });
+});
+
+test("a deployment that takes its job back brings back what its gateways serve; an entry that cannot be written is reported", () => {
+  const mesh = createMemoryMesh();
+  const reports: string[] = [];
+  const SECOND = 1e9;
+  const update = { MaxParallel: 1, MinHealthyTime: 5 * SECOND, HealthyDeadline: 30 * SECOND, ProgressDeadline: 60 * SECOND, AutoRevert: true };
+  const job = (target: string) => {
+    const whole = gatewayJob("edge", target, { Update: update }) as { readonly TaskGroups: readonly { readonly Services: readonly { readonly Connect: object }[] }[] };
+    const SidecarTask = { Driver: "mock_driver" };
+    const inMock = (service: { readonly Connect: object }) => ({ ...service, Connect: { ...service.Connect, SidecarTask } });
+    return { ...whole, TaskGroups: whole.TaskGroups.map((group) => ({ ...group, Update: update, Services: group.Services.map(inMock) })) };
+  };
+  return inside({ server: { mesh, report: ({ message }) => void reports.push(message) } }, async ({ server, cluster, clock, addNode }) => {
+    const fail = async () => {
+      const [deployment] = cluster.state.snapshot().deploymentsByJob("default", "edge");
+      assert.ok(deployment);
+      return (await server.failDeployment(deployment.ID)).RevertedJobVersion;
+    };
+    await addNode({ name: "a", attributes: { "consul.version": "1.21.5", "consul.grpc": "8502" } });
+    await server.registerJob({ Job: job("api") });
+    await server.setJobStability("default", "edge", 0, true);
+    await server.registerJob({ Job: job("web") });
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["web"]);
+    await clock.advance(2_000);
+    assert.equal(await fail(), 0);
+    await new Promise(setImmediate);
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["api"]);
+    await server.registerJob({ Job: job("db") });
+    await clock.advance(2_000);
+    mesh.away = true;
+    assert.equal(typeof (await fail()), "number", "the job goes back whether the mesh answers or not");
+    await new Promise(setImmediate);
+    assert.ok(reports.includes("entries of gateways stay as the version that was rolled back wrote them"), reports.join());
+  });
+});
+
 test("a plan says what would become of a gateway's entry, and what would be in its way, and writes nothing", () => {
   const mesh = createMemoryMesh();
   return inside({ server: { mesh } }, async ({ server }) => {
