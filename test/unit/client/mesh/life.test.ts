@@ -257,3 +257,22 @@ test("a task that ran here before begins again though its proxy does not come up
   assert.equal(restarts(stage, "a", "main"), 2);
   assert.equal(began(stage, "b", "main"), false);
 });
+
+test("a proxy that turns connections away for its allocation's end is not brought back while its task takes its time", async () => {
+  const { stage, proxies, start } = world();
+  await start();
+  const made = anAllocation("a", {
+    tasks: [PROXY, { Name: "main", KillTimeout: 60e9, Config: { stubborn: true } }],
+    group: { Services: [aService({ Provider: "consul", PortLabel: "9001", Connect: SIDECAR })] },
+  });
+  const Shared = { DiskMB: 1, Networks: [], Ports: [aPort("connect-proxy-web", 21_001)] };
+  const allocation = { ...made, AllocatedResources: { ...made.AllocatedResources, Shared } } as Allocation;
+  stage.server.put(allocation);
+  await stage.clock.advance(5 * SECOND);
+  stage.server.put({ ...allocation, DesiredStatus: "stop" } as Allocation);
+  await stage.clock.advance(3 * SECOND);
+  assert.equal(proxies.drained.length, 1);
+  proxies.otherwise = { ...WELL_PROXY, state: "DRAINING" };
+  await stage.clock.advance(45 * SECOND);
+  assert.deepEqual([restarts(stage, "a", "connect-proxy-web"), stage.reports.filter((each) => each.includes("stale"))], [1, []]);
+});
