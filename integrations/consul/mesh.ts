@@ -44,6 +44,7 @@ interface ConsulHealth {
 
 /** Somebody else writes the same entry at the same time: read again, at most so often. */
 const RACES_MAX = 5;
+const SELF_KEPT_MS = 500;
 /** No service is called so. */
 const NOBODY = "drover-asks-for-nobody";
 
@@ -83,13 +84,23 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile, shared
       datacenter === undefined ? {} : { dc: datacenter },
     )) ?? [];
 
+  /** Every allocation with a proxy asks, again and again: those of one moment share an answer. */
+  let recent: { readonly atMs: number; readonly answer: Promise<ConsulSelf> } | undefined;
+  const askedSelf = (): Promise<ConsulSelf> => {
+    const atMs = performance.now();
+    if (recent !== undefined && atMs - recent.atMs < SELF_KEPT_MS) return recent.answer;
+    const answer = get<ConsulSelf>("ask Consul's agent where its gRPC port is", 'agent_prefix "" { policy = "read" }', "/agent/self");
+    recent = { atMs, answer };
+    return answer;
+  };
+
   return {
     httpAddress: connection.address,
 
     httpTls: () => (shared === undefined || !connection.address.startsWith("https:") ? undefined : tlsOf(shared)),
 
     async endpoint(): Promise<MeshEndpoint | undefined> {
-      const self = await get<ConsulSelf>("ask Consul's agent where its gRPC port is", 'agent_prefix "" { policy = "read" }', "/agent/self");
+      const self = await askedSelf();
       return endpointOf(self, { grpcAddress, ca: authority(grpcCaFile || caFile), httpAddress: connection.address });
     },
 
