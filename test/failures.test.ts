@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 const REPOSITORY = join(import.meta.dirname, "..");
-const NUMBERS = [...Array.from({ length: 57 }, (_, index) => index + 1)];
+const NUMBERS = Array.from({ length: 57 }, (_, index) => index + 1);
 
 /** Numbers in names of tests: "(F4, F7)", "(F10–F12)". */
 function numbersIn(text: string): number[] {

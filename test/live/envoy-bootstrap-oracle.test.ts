@@ -68,9 +68,9 @@ async function theirs(request: BootstrapRequest): Promise<Json> {
     "connect",
     "envoy",
     ...(sidecar ? ["-sidecar-for", "api-1"] : ["-gateway", request.kind.replace("-gateway", ""), "-proxy-id", request.proxyId, "-service", request.service]),
-    ...["-bootstrap", "-ignore-envoy-compatibility", "-http-addr", consul.httpAddress, "-grpc-addr", grpc],
-    ...["-admin-bind", `${request.admin.host}:${request.admin.port}`, "-envoy-ready-bind-address", request.ready.host],
-    ...["-envoy-ready-bind-port", String(request.ready.port), "-token", request.token],
+    "-bootstrap", "-ignore-envoy-compatibility", "-http-addr", consul.httpAddress, "-grpc-addr", grpc,
+    "-admin-bind", `${request.admin.host}:${request.admin.port}`, "-envoy-ready-bind-address", request.ready.host,
+    "-envoy-ready-bind-port", String(request.ready.port), "-token", request.token,
     ...(request.grpcCa === "" ? [] : ["-grpc-ca-file", authority]),
   ];
   const env = { ...process.env, PATH: `${directory}:${process.env["PATH"] ?? ""}` };

@@ -72,12 +72,7 @@ export async function startDocker(options: DockerOptions): Promise<RealDocker> {
     for (const file of [files.pid, join(files.exec, "containerd", "containerd.pid")]) rmSync(file, { force: true });
     await part.start(
       toolPath("dockerd"),
-      [
-        ...["--host", `unix://${socketPath}`, "--data-root", files.data, "--exec-root", files.exec, "--pidfile", files.pid],
-        ...["--config-file", configFile(part.folder), "--bridge", bridge ?? "none", "--iptables=false", "--ip6tables=false"],
-        ...["--ip-forward=false", "--ip-masq=false", "--cgroup-parent", `/${cgroupParent}`, "--exec-opt", "native.cgroupdriver=cgroupfs"],
-        ...["--shutdown-timeout", "2", "--log-level", "warn"],
-      ],
+      ['--host', `unix://${socketPath}`, '--data-root', files.data, '--exec-root', files.exec, '--pidfile', files.pid, '--config-file', configFile(part.folder), '--bridge', bridge ?? 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--cgroup-parent', `/${cgroupParent}`, '--exec-opt', 'native.cgroupdriver=cgroupfs', '--shutdown-timeout', '2', '--log-level', 'warn'],
       () => answers(socketPath),
     );
   };

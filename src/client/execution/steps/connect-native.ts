@@ -9,7 +9,7 @@
 import assert from "node:assert";
 import { meshKindOf, type IdentityRequest, type Service } from "#model";
 import type { MeshHttpTls } from "#ports";
-import { messageOf, NamedError } from "#std";
+import { NamedError } from "#std";
 import { interpolate, taskEvents } from "#task";
 import { consulIdentity, taskIdentity } from "../../identity/wanted.ts";
 import { CertificateFiles } from "../../mesh/certificate-files.ts";

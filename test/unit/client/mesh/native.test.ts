@@ -56,7 +56,7 @@ test("it begins when its certificate lies there, for its user alone; the active 
   assert.deepEqual(before, ["certificate 1\n", "key 1\n", "root new\nroot old\n"]);
   assert.equal(stage.machine.owners.get(`${HOME}/secrets/connect/key.pem`), "600 web");
   assert.equal(environment(stage)["CONSUL_HTTP_ADDR"], "http://127.0.0.1:8500");
-  assert.deepEqual(Object.keys(environment(stage)).filter((name) => /^CONSUL_/.test(name)), ["CONSUL_HTTP_ADDR"]);
+  assert.deepEqual(Object.keys(environment(stage)).filter((name) => name.startsWith('CONSUL_')), ["CONSUL_HTTP_ADDR"]);
 });
 
 test("a new certificate and a new root replace the files, the certificate last, and the task runs on", async () => {
