@@ -158,8 +158,22 @@ function* checkTransparent(place: Place, group: TaskGroup): Iterable<Finding> {
         field,
         `transparent_proxy calls services by names such as "api.virtual.consul", and the group asks ${asked.join(", ")} for names: leave dns { servers } out, or name servers that answer for .consul`,
       );
+    const sidecar = group.Tasks.find((task) => task.Kind === `connect-proxy:${service.Name}`);
+    if (sidecar !== undefined && isOther(sidecar.User, proxy.UID))
+      yield warning(
+        at,
+        field,
+        `transparent_proxy lets the traffic of user ${proxy.UID || "${meta.connect.transparent_proxy.default_uid}"} through, and task ${JSON.stringify(sidecar.Name)} runs as ${sidecar.User}: its own traffic would be led back to it; make uid and the sidecar's user the same`,
+      );
     yield* checkRules(at, field, proxy, group);
   }
+}
+
+/** Certainly not the one the rules name; who a name is, or what a node says, is known there. */
+function isOther(user: string, uid: string): boolean {
+  const number = user === "root" ? "0" : user;
+  if (number === "0") return uid !== "0";
+  return number !== uid && /^\d+$/.test(number) && /^\d+$/.test(uid);
 }
 
 function* checkRules(at: Place, field: string, proxy: TransparentProxy, group: TaskGroup): Iterable<Finding> {

@@ -55,7 +55,9 @@ export interface ProxyTaskRequest {
 export function proxyTask(group: TaskGroup, request: ProxyTaskRequest, existing: Task | undefined): Task {
   const { wishes } = request;
   const driver = wishes?.Driver || existing?.Driver || (wishes?.Config["image"] === undefined ? "exec" : "docker");
-  const base = existing ?? freshTask(group, request, driver);
+  // transparent_proxy may have come to a job that was admitted without it.
+  const kept = existing === undefined || existing.User !== "" ? existing : { ...existing, User: userOf(request, driver) };
+  const base = kept ?? freshTask(group, request, driver);
   if (wishes === null) return base;
   const saysHow = wishes.Driver !== "" || Object.keys(wishes.Config).length > 0;
   return {
@@ -91,7 +93,7 @@ function freshTask(group: TaskGroup, request: ProxyTaskRequest, driver: string):
     Name: request.name,
     Kind: request.kind,
     Driver: driver,
-    User: driver === "exec" || driver === "raw_exec" ? request.user : "",
+    User: userOf(request, driver),
     Config: configOf(driver, {}, request),
     Lifecycle: request.isSidecar ? { Hook: "prestart", Sidecar: true } : null,
     Resources: {
@@ -107,6 +109,9 @@ function freshTask(group: TaskGroup, request: ProxyTaskRequest, driver: string):
     KillTimeout: 5 * SECOND_NS,
   };
 }
+
+/** An image has a user of its own. */
+const userOf = ({ user }: ProxyTaskRequest, driver: string): string => (driver === "exec" || driver === "raw_exec" ? user : "");
 
 /** Another program than Envoy has other arguments: then nothing is added to what the author says. */
 function configOf(driver: string, author: Readonly<Record<string, unknown>>, request: ProxyTaskRequest): Record<string, unknown> {

@@ -117,6 +117,21 @@ test("a transparent proxy runs as the user whose traffic is let through", () => 
   assert.equal(user({ UID: "1337" }), "1337");
 });
 
+test("a job that was admitted without transparent_proxy gets its sidecar's user with it; one of another user is warned of", () => {
+  const first = structuredClone(admit(served({ SidecarService: {} })).job);
+  const sidecar = only(first).Services[0]?.Connect?.SidecarService;
+  assert.ok(sidecar);
+  Object.assign(sidecar, { Proxy: { TransparentProxy: { UID: "1337" } } });
+  const second = admit(structuredClone(first));
+  assert.equal(taskOf(second.job, "connect-proxy-api").User, "1337");
+  const said = (User: string, UID: string) => {
+    const input = served({ SidecarService: { Proxy: { TransparentProxy: { UID } } }, SidecarTask: { User } });
+    return admit(input).warnings.some((each) => each.includes(`runs as ${User}: its own traffic would be led back to it`));
+  };
+  assert.deepEqual([said("root", ""), said("0", "101"), said("102", "101")], [true, true, true]);
+  assert.deepEqual([said("101", "101"), said("envoy", "101"), said("101", "")], [false, false, false]);
+});
+
 const INPUTS: Readonly<Record<string, unknown>> = {
   sidecar: served({ SidecarService: {} }),
   "sidecar with wishes": served({ SidecarService: { Port: "mesh" }, SidecarTask: { Name: "envoy", Resources: { CPU: 77 }, Config: { image: "x" } } }),
