@@ -19,6 +19,8 @@ export const DEFAULT_CAPABILITIES = [
 export interface CapabilityChoice {
   /** Sorted, without "CAP_", upper case; exactly these ("ALL" stands for all). */
   readonly granted: readonly string[];
+  /** What is taken away first: everything, but where everything is granted; then what the task gives up. */
+  readonly dropped: readonly string[];
   /** Asked for and not allowed here. */
   readonly refused: readonly string[];
 }
@@ -37,7 +39,8 @@ export function chooseCapabilities(
   const refused = wanted.filter((each) => each !== "ALL" && !everything && !allow.has(each));
   const kept = (drop.has("ALL") ? [] : ordinary).filter((each) => !drop.has(each));
   const granted = new Set([...kept, ...more.filter((each) => !drop.has(each))]);
-  return { granted: granted.has("ALL") && drop.size === 0 ? ["ALL"] : [...granted].toSorted(), refused };
+  if (granted.has("ALL")) return { granted: ["ALL"], dropped: [...drop].toSorted(), refused };
+  return { granted: [...granted].toSorted(), dropped: ["ALL"], refused };
 }
 
 function nameOf(text: string): string {

@@ -35,6 +35,8 @@ import { taskVolumes } from "./volumes.ts";
 const NAME = "docker";
 /** Kept after `destroy` where the operator wants ended containers kept; no task any more. */
 const KEPT = ".kept.";
+/** A task may be called so too: its container's name ends with its allocation. */
+const KEPT_NAME = /\.kept\.[0-9a-f]{12}$/;
 /** Logs a docker of ours can read back. */
 const READABLE = new Set(["json-file", "local", "journald"]);
 /** Without progress for this long the rest of an ended container's output is given up. */
@@ -53,7 +55,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   const followers = new Map<TaskId, LogFollower>();
   let seen: DriverInfo | undefined;
 
-  const isTask = (each: ContainerInfo) => !each.Names.some((name) => name.includes(KEPT));
+  const isTask = (each: ContainerInfo) => !each.Names.some((name) => KEPT_NAME.test(name));
   const containersOf = async (id: TaskId) => (await daemon.containers({ [LABEL_TASK]: id })).filter(isTask);
   const inspect = (container: string) => daemon.known(() => docker.getContainer(container).inspect());
 
@@ -122,10 +124,11 @@ export function dockerDriver(options: DockerOptions): Driver {
   /** Twice, if the image was removed by another in between. */
   async function create(task: TaskStart, config: DockerTaskConfig): Promise<string> {
     const attempts = config.container_exists_attempts || settings.containerExistsAttempts;
-    const volumes = taskVolumes({ task: task.task, place: task.place, config, settings: settings.volumes });
     const security = securityOptions(task.task, config.security_opt);
     for (let attempt = 1; ; attempt++) {
       const image = await images.provide(task, config);
+      // After the pull: what a task of the same allocation makes of a path meanwhile is looked at as it is now.
+      const volumes = taskVolumes({ task: task.task, place: task.place, config, settings: settings.volumes });
       const facts = { owner, settings, image, volumes, cpuCount: availableParallelism(), hostsFile: hostsOf(task, config), securityOptions: security };
       try {
         return (await docker.createContainer(containerRequest(task, config, facts))).id;
@@ -207,7 +210,12 @@ export function dockerDriver(options: DockerOptions): Driver {
     };
     if (!(await running())) return;
     if (how.timeoutMs > 0) {
-      await daemon.answered(() => kill(containerIn(handle), how.signal));
+      // A signal that docker does not know is no reason to let it run.
+      await daemon
+        .answered(() => kill(containerIn(handle), how.signal))
+        .catch((thrown: unknown) => {
+          report({ level: "warn", message: "docker: a task's kill_signal cannot be sent", fields: { task_id: handle.id, problem: dockerWords(thrown) } });
+        });
       const ending = new AbortController();
       const timer = setTimeout(() => {
         ending.abort();

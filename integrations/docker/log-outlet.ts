@@ -31,7 +31,7 @@ export function openOutlet<Position extends object>(
   files: { readonly stdoutPath: string; readonly stderrPath: string; readonly positionFile: string },
   begin: Position,
 ): Outlet<Position> {
-  const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_APPEND;
+  const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_APPEND | constants.O_NOFOLLOW;
   const pipes = { stdout: openSync(files.stdoutPath, flags), stderr: openSync(files.stderrPath, flags) };
   const note = openSync(files.positionFile, constants.O_RDWR | constants.O_CREAT, 0o600);
   let progressMs = performance.now();

@@ -9,7 +9,7 @@ import { NamedError } from "#std";
 import { containerEnd } from "./container-end.ts";
 import type { Daemon } from "./daemon.ts";
 import { readImageName } from "./image-name.ts";
-import { LABEL_ALLOCATION, LABEL_HOLDER, LABEL_OWNER, type DockerSettings } from "./options.ts";
+import { LABEL_ALLOCATION, LABEL_HOLDER, LABEL_OWNER, LABEL_TASK, type DockerSettings } from "./options.ts";
 import { providePauseImage } from "./pause-image.ts";
 import { dockerWords, isAway, isMissing, statusOf, unreachable } from "./problem.ts";
 import { pullImage } from "./pull.ts";
@@ -44,9 +44,14 @@ export function holderRequest(
   };
 }
 
+/** A job, or the image it runs, may write any label but a task's: its container holds no other allocation's network by it. */
+export function isHolder({ Labels }: Pick<ContainerInfo, "Labels">): boolean {
+  return Labels[LABEL_TASK] === undefined;
+}
+
 export function networkHolder({ daemon, owner, settings }: HolderOptions): NetworkHolder {
   const { docker } = daemon;
-  const all = (allocationId: string) => daemon.containers({ [LABEL_HOLDER]: allocationId });
+  const all = async (allocationId: string) => (await daemon.containers({ [LABEL_HOLDER]: allocationId })).filter(isHolder);
 
   async function find(allocationId: string): Promise<NetworkHold | undefined> {
     for (const each of await daemon.answered(() => all(allocationId))) {
@@ -107,7 +112,7 @@ export function networkHolder({ daemon, owner, settings }: HolderOptions): Netwo
       }
     },
     async list() {
-      return (await daemon.containers(LABEL_HOLDER)).flatMap((each) => each.Labels[LABEL_HOLDER] ?? []);
+      return (await daemon.containers(LABEL_HOLDER)).filter(isHolder).flatMap((each) => each.Labels[LABEL_HOLDER] ?? []);
     },
     async lost(allocationId, signal) {
       while (!signal.aborted) {

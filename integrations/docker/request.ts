@@ -129,9 +129,9 @@ function ulimitOf(Name: string, limit: string) {
 }
 
 function rightsOf(config: DockerTaskConfig, { settings, securityOptions }: RequestFacts): HostConfig {
-  const { granted } = chooseCapabilities(config.cap_add, config.cap_drop, settings.allowedCapabilities);
+  const { granted, dropped } = chooseCapabilities(config.cap_add, config.cap_drop, settings.allowedCapabilities);
   return {
-    ...(config.privileged ? { Privileged: true } : { CapDrop: ["ALL"], CapAdd: [...granted] }),
+    ...(config.privileged ? { Privileged: true } : { CapDrop: [...dropped], CapAdd: [...granted] }),
     ...(config.readonly_rootfs ? { ReadonlyRootfs: true } : {}),
     ...(config.init ? { Init: true } : {}),
     ...(config.runtime === "" ? {} : { Runtime: config.runtime }),

@@ -34,6 +34,10 @@ test("capabilities: what is not allowed is named, what is dropped is gone", () =
   assert.deepEqual(chooseCapabilities(["kill"], ["all"], null).granted, ["KILL"]);
   assert.deepEqual(chooseCapabilities(["all"], [], ["all"]).granted, ["ALL"]);
   assert.ok(!chooseCapabilities([], ["chown"], null).granted.includes("CHOWN"));
+  // Docker gives everything but what is dropped: beside ALL it would hear of nothing else.
+  const { granted, dropped } = chooseCapabilities(["all"], ["cap_sys_admin"], ["all"]);
+  assert.deepEqual([granted, dropped], [["ALL"], ["SYS_ADMIN"]]);
+  assert.deepEqual(chooseCapabilities(["kill"], ["chown"], null).dropped, ["ALL"]);
 });
 
 test("a registry's final answers are told from those of the moment", () => {
