@@ -35,6 +35,8 @@ export interface Ip {
   run(words: readonly string[]): Promise<Ran>;
 }
 
+const OWN_NAMESPACE = "/proc/self/ns/net";
+
 interface Link {
   readonly ifindex: number;
   readonly ifname?: string;
@@ -74,13 +76,22 @@ export function ipOf(searchPath: string): Ip {
       }
     },
     add: async (label) => void (await mustRun(`make namespace "${label}"`, ["netns", "add", label])),
-    attach: async (label, pid) => void (await mustRun(`name the namespace of process ${pid}`, ["netns", "attach", label, String(pid)])),
+    attach: async (label, pid) => {
+      // A number that docker of another machine told, or that was given again: whoever takes this network down would take the machine's.
+      if (identityOf(`/proc/${pid}/ns/net`) === identityOf(OWN_NAMESPACE)) throw notAllocations(`name the namespace of process ${pid} "${label}"`);
+      await mustRun(`name the namespace of process ${pid}`, ["netns", "attach", label, String(pid)]);
+      if (identityOf(namespacePath(label)) !== identityOf(OWN_NAMESPACE)) return;
+      await ip(["netns", "del", label]);
+      throw notAllocations(`name the namespace of process ${pid} "${label}"`);
+    },
     remove: async (label) => {
       const ran = await ip(["netns", "del", label]);
       if (ran.exitCode !== 0 && has(label))
         throw new NamedError("NETWORK_UNSUPPORTED", `Cannot remove namespace "${label}": ${ran.stderr.trim()}`);
     },
     removeInterfaces: async (label) => {
+      // Somebody may have led the name there.
+      if (identityOf(namespacePath(label)) === identityOf(OWN_NAMESPACE)) return;
       for (const link of (await links(["-n", label, "-j", "addr", "show"])) ?? []) {
         if (link.ifname !== "lo") await ip(["-n", label, "link", "del", link.ifname as string]);
       }
@@ -119,11 +130,17 @@ export function ipOf(searchPath: string): Ip {
   };
 }
 
+function notAllocations(action: string): NamedError {
+  return new NamedError("NETWORK_UNSUPPORTED", `Cannot ${action}: it is the network of this machine, wanted one of the allocation's own`, {
+    fix: "What holds an allocation's network must run on this machine: see endpoint of plugin \"docker\"",
+  });
+}
+
 /** Which namespace a path leads to: "device:inode". undefined: none (also a name whose mount was lost: a plain file). */
 export function identityOf(file: string): string | undefined {
   try {
     const stat = statSync(file, { bigint: true });
-    const self = statSync("/proc/self/ns/net", { bigint: true });
+    const self = statSync(OWN_NAMESPACE, { bigint: true });
     return stat.dev === self.dev ? `${stat.dev}:${stat.ino}` : undefined;
   } catch {
     return undefined;

@@ -5,6 +5,7 @@
  *   OUTPUT tcp     → DROVER-PROXY-OUT: the proxy's user, excluded users, ports, networks, loopback and the name servers go out directly; the rest → outboundPort
  *   PREROUTING tcp → DROVER-PROXY-IN:  excluded ports come in directly; the rest → inboundPort
  */
+import { isIP } from "node:net";
 import type { TrafficRedirect } from "#ports";
 import type { Rules } from "./rules.ts";
 
@@ -13,7 +14,11 @@ const IN = "DROVER-PROXY-IN";
 
 /** For iptables-restore --noflush in the namespace; may be applied again. Name servers: TCP answers of theirs are no business of the mesh. */
 export function redirectText(rules: Rules, redirect: TrafficRedirect, family: 4 | 6, nameservers: readonly string[]): string {
-  const ofFamily = (address: string): boolean => address.includes(":") === (family === 6);
+  // What a name of the job's stood for may be anything: no words of it become rules of ours.
+  const ofFamily = (range: string): boolean => {
+    const [address = "", length = "", ...more] = range.split("/");
+    return isIP(address) === family && more.length === 0 && (range === address || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)));
+  };
   const users = [redirect.proxyUserId, ...redirect.excludeUserIds];
   const jumps = [`-A OUTPUT -p tcp -j ${OUT}`, `-A PREROUTING -p tcp -j ${IN}`];
   const there = jumps.filter((jump) => rules.rules.some((rule) => rule.table === "nat" && `-A ${rule.chain} ${rule.text}` === jump));

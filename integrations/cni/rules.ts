@@ -129,14 +129,24 @@ export function rulesWhole(
   want: {
     readonly label: string;
     readonly address: string;
-    readonly ports: readonly { readonly hostPort: number; readonly to: number; readonly hostIp: string }[];
+    readonly ports: readonly { readonly hostPort: number; readonly to: number }[];
   },
 ): boolean {
   const own = rules.rules.filter((rule) => labelIn(rule) === want.label);
-  const chains = new Set(own.map((rule) => /(?:^| )-j (\S+)/.exec(rule.text)?.[1] ?? ""));
   const masqueraded = own.some((rule) => rule.chain === "POSTROUTING") && own.some((rule) => rule.text.endsWith("-j MASQUERADE"));
   const passed = rules.rules.some((rule) => rule.chain === FIREWALL_CHAIN && rule.text === `-s ${want.address}/32 -j ACCEPT`);
   const entered = rules.rules.some((rule) => rule.chain === "FORWARD" && rule.text.endsWith(`-j ${FIREWALL_CHAIN}`));
+  return masqueraded && passed && entered && portsLed(rules, want);
+}
+
+/** Of one family: are these ports of the machine led to this address of a label's? */
+export function portsLed(
+  rules: Rules,
+  want: { readonly label: string; readonly address: string; readonly ports: readonly { readonly hostPort: number; readonly to: number }[] },
+): boolean {
+  const own = rules.rules.filter((rule) => labelIn(rule) === want.label);
+  const chains = new Set(own.map((rule) => /(?:^| )-j (\S+)/.exec(rule.text)?.[1] ?? ""));
+  const address = want.address.includes(":") ? `[${want.address}]` : want.address;
   const led = want.ports.every((port) =>
     ["tcp", "udp"].every((protocol) =>
       rules.rules.some(
@@ -144,7 +154,7 @@ export function rulesWhole(
           chains.has(rule.chain) &&
           rule.text.includes(`-p ${protocol} `) &&
           rule.text.includes(`--dport ${port.hostPort} `) &&
-          rule.text.endsWith(`--to-destination ${want.address}:${port.to}`),
+          rule.text.endsWith(`--to-destination ${address}:${port.to}`),
       ),
     ),
   );
@@ -153,7 +163,7 @@ export function rulesWhole(
     ["PREROUTING", "OUTPUT"].every((chain) =>
       rules.rules.some((rule) => rule.chain === chain && rule.text.endsWith("-j CNI-HOSTPORT-DNAT")),
     );
-  return masqueraded && passed && entered && led && reached;
+  return led && reached;
 }
 
 /** The masquerading that the plugin `bridge` writes once, written again when something flushed the rules. */

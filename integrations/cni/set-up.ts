@@ -219,6 +219,8 @@ async function mend(
     });
     records.write(id, { ...record, answer, connection });
   } else {
+    // Cut off just after its namespace was made.
+    if (record.conf === null) await place.ip.loopbackUp(label);
     records.write(id, { ...record, answer: before?.answer ?? null, connection });
   }
   return connection;

@@ -1,14 +1,14 @@
 /** Is a network whole, as it stands on the machine? What is remembered says what to look for; only the machine says that it is there. */
 import { statSync } from "node:fs";
 import type { AllocationId } from "#model";
-import type { AllocationNetwork } from "#ports";
+import type { AllocationNetwork, PortMapping } from "#ports";
 import { labelOf, namespacePath } from "./label.ts";
 import { leasePlacesOf, readLeases } from "./leases.ts";
 import type { Place } from "./place.ts";
 import type { NetworkRecord, Records } from "./record.ts";
 import { redirectWhole } from "./redirect.ts";
 import type { Connection } from "./result.ts";
-import { rulesWhole } from "./rules.ts";
+import { portsLed, rulesWhole } from "./rules.ts";
 
 export async function findWhole(place: Place, records: Records, id: AllocationId): Promise<AllocationNetwork | undefined> {
   const record = records.read(id);
@@ -36,8 +36,15 @@ async function bridgeWhole(place: Place, label: string, record: NetworkRecord, c
     readLeases(directory).some((lease) => lease.address === connection.address && lease.container === label),
   );
   if (!leased) return false;
+  const isSix = (port: PortMapping): boolean => port.hostIp.includes(":");
   const rules = await place.four.read();
-  return rules !== undefined && rulesWhole(rules, { label, address: connection.address, ports: record.ports });
+  const ports = record.ports.filter((port) => !isSix(port));
+  if (rules === undefined || !rulesWhole(rules, { label, address: connection.address, ports })) return false;
+  // Ports of an IPv6 address of the machine are led to the allocation's, where the bridge gives it one.
+  const six = record.ports.filter(isSix);
+  if (six.length === 0 || connection.addressIPv6 === "") return true;
+  const rulesSix = await place.six.read();
+  return rulesSix !== undefined && portsLed(rulesSix, { label, address: connection.addressIPv6, ports: six });
 }
 
 export function networkOf(

@@ -97,6 +97,27 @@ if (insideOwnMachine(import.meta.filename)) {
     assert.equal(await dial("", "127.0.0.1", 28_102), "two");
   });
 
+  check("mode none, cut off when its namespace had just been made, has its loopback all the same", async (machine) => {
+    const request = aRequest(1, { mode: "none" });
+    const one = await machine.networks.setUp(request, NEVER);
+    const record = path.join(path.dirname(one.files.hosts), "network.json");
+    writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, "utf8")), connection: null }));
+    sh(`ip -n ${labelOf(1)} link set lo down`);
+    await machine.again().setUp(request, NEVER);
+    await machine.serve(one.namespacePath, 8080, "one");
+    assert.equal(await dial(one.namespacePath, "127.0.0.1", 8080), "one");
+  });
+
+  check("the machine's own network is never taken for a holder's, nor down with an allocation", async (machine) => {
+    await machine.networks.settle();
+    await assert.rejects(machine.networks.setUp(aRequest(1, { holderPid: process.pid }), NEVER), /it is the network of this machine/);
+    assert.deepEqual(await machine.networks.list(), []);
+    sh(`ip netns attach ${labelOf(1)} ${process.pid}`);
+    await machine.networks.tearDown(allocation(1));
+    assert.match(sh("ip -o link show"), /: cable[@:]/);
+    assert.deepEqual(await machine.networks.list(), []);
+  });
+
   check("killed after any plugin, an agent finds its parts, finishes them, or takes them down: nothing is left", async (machine) => {
     await machine.networks.settle();
     const request = aRequest(1, { ports: [aPort(28_103)] });

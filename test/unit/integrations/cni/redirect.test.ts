@@ -40,6 +40,13 @@ test("who is excluded is let go before the rest is sent to the proxy", () => {
   assert.doesNotMatch(six, /10\.0\.0\.0|127\.0/);
 });
 
+test("what is no address or range becomes no rule, whatever a name stood for", () => {
+  const bad = ["", "10.0.0.0/8\n-A OUTPUT -j ACCEPT", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/9", "db.example -j ACCEPT", "${meta.range}"];
+  const written = redirectText(readRules(""), { ...REDIRECT, excludeOutboundCidrs: [...bad, "192.0.2.7"] }, 4, bad);
+  assert.equal(written, redirectText(readRules(""), { ...REDIRECT, excludeOutboundCidrs: ["192.0.2.7"] }, 4, []));
+  assert.match(written, /-d 192\.0\.2\.7 -j RETURN/);
+});
+
 test("written again, the jumps are not doubled; a changed port is seen", () => {
   const there = readRules(redirectText(readRules(""), REDIRECT, 4, []));
   assert.doesNotMatch(redirectText(there, REDIRECT, 4, []), /-A OUTPUT|-A PREROUTING/);

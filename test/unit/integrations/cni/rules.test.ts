@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chainsOf } from "../../../../integrations/cni/label.ts";
-import { admissionText, forwardsTo, holdersOfPort, labelsIn, readRules, rulesWhole, sweepOf } from "../../../../integrations/cni/rules.ts";
+import { admissionText, forwardsTo, holdersOfPort, labelsIn, readRules, portsLed, rulesWhole, sweepOf } from "../../../../integrations/cni/rules.ts";
 
 const MINE = "drover-deadbeef-11111111-1111-1111-1111-111111111111";
 const OTHER = "drover-cafecafe-22222222-2222-2222-2222-222222222222";
@@ -117,7 +117,15 @@ test("rules are whole only with every part of them", () => {
     assert.equal(rulesWhole(readRules(less), whole), false, String(lost));
   }
   assert.equal(rulesWhole(TWO, { ...whole, address: "10.201.7.9" }), false);
-  assert.equal(rulesWhole(TWO, { ...whole, ports: [{ hostPort: 28_123, to: 81, hostIp: "" }] }), false);
+  assert.equal(rulesWhole(TWO, { ...whole, ports: [{ hostPort: 28_123, to: 81 }] }), false);
+});
+
+test("a port of an IPv6 address is led to the allocation's own of that family", () => {
+  const six = readRules(saved([MINE, "10.201.7.2", 28_123]).replaceAll("--to-destination 10.201.7.2:80", "--to-destination [fd00::2]:80"));
+  const port = { hostPort: 28_123, to: 80 };
+  assert.equal(portsLed(six, { label: MINE, address: "fd00::2", ports: [port] }), true);
+  assert.equal(portsLed(six, { label: MINE, address: "10.201.7.2", ports: [port] }), false);
+  assert.equal(portsLed(six, { label: OTHER, address: "fd00::2", ports: [port] }), false);
 });
 
 test("the admin chain's rule is written once, and with it the bridge is forwarded to", () => {
