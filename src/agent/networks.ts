@@ -28,16 +28,16 @@ export function agentNetworks(config: Config, owner: string, dns: AgentDns | und
 export function whenWanted(networks: Networks, standing: () => Promise<void>): Networks {
   let prepared: Promise<readonly string[]> | undefined;
   const prepare = (): Promise<readonly string[]> => {
-    prepared ??= networks.settle().then(
-      async (mended) => {
+    prepared ??= networks
+      .settle()
+      .then(async (mended) => {
         await standing();
         return mended;
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         prepared = undefined;
         throw error;
-      },
-    );
+      });
     return prepared;
   };
   return {

@@ -5,13 +5,14 @@
  * Leftovers of an allocation the node knows go at once. Strangers wait until the servers have told the node's whole set: what
  * they still want is adopted (never started a second time), the rest goes.
  */
-import { serverTerminal, type Allocation, type AllocationId, type TaskGroup } from "#model";
+import { serverTerminal, type Allocation, type AllocationId, type Task, type TaskGroup } from "#model";
 import { parseTaskId, taskId, type TaskIdParts } from "#driver";
 import { messageOf, NamedError } from "#std";
 import type { Driver, TaskId } from "#ports";
 import { newTaskMachine, type TaskMachine } from "#task";
 import { join } from "node:path";
 import { newProgress, type AllocationProgress, type TaskProgress } from "../allocation/progress.ts";
+import { taskPipes } from "../execution/open-logs.ts";
 import { taskPlace } from "../execution/place.ts";
 import type { ClientWorld } from "../world.ts";
 
@@ -105,7 +106,7 @@ export class Leftovers {
       const task = group.Tasks.find((each) => each.Name === stranger.task);
       const taken = tasks[stranger.task]?.handle !== null;
       const adopted =
-        task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task.LogConfig?.Disabled === true);
+        task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task);
       if (adopted === undefined) await this.#sweepOne(stranger);
       else tasks[stranger.task] = adopted;
     }
@@ -152,10 +153,10 @@ export class Leftovers {
     allocation: Allocation,
     directory: string,
     stranger: Stranger,
-    logsDisabled: boolean,
+    task: Task,
   ): Promise<TaskProgress | undefined> {
-    const pipe = (stream: string) => (logsDisabled ? "/dev/null" : join(directory, "alloc", "logs", `.${stranger.task}.${stream}.fifo`));
-    const place = taskPlace(directory, stranger.task, { stdoutPath: pipe("stdout"), stderrPath: pipe("stderr") });
+    // Open before it is found: a driver that carries the output itself goes on with that at once.
+    const place = taskPlace(directory, task.Name, await taskPipes(this.#world.taskLogs, allocation.ID, directory, task));
     const handle = await stranger.driver.find(taskId(stranger), place);
     if (handle === undefined) return undefined;
     const fresh = newTaskMachine(this.#world.clock.nowNs());
@@ -182,8 +183,12 @@ export class Leftovers {
     const { networks, drivers, report } = this.#world;
     report({ level: "info", message: "leftover of a network swept", fields: { alloc_id: id } });
     await networks?.tearDown(id).catch((thrown: unknown) => this.#failed("remove", `network of ${id}`, thrown));
-    for (const { networkHolder } of drivers.all)
-      await networkHolder?.release(id).catch((thrown: unknown) => this.#failed("release", `network of ${id}`, thrown));
+    for (const { name, networkHolder } of drivers.all) {
+      // Releasing waits until the driver answers: one that is not there, or holds nothing of it, is not waited for.
+      const held = await networkHolder?.list().catch((thrown: unknown) => this.#unlisted(name, `networks of ${name}`, thrown));
+      if (held?.includes(id) === true)
+        await networkHolder?.release(id).catch((thrown: unknown) => this.#failed("release", `network of ${id}`, thrown));
+    }
   }
 
   /** A driver that no task here has need of may be no more than a program that is not installed. */

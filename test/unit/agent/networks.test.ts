@@ -39,3 +39,14 @@ test("a firewall may be flushed at any time: settled again, the machine is looke
   assert.deepEqual(await networks.settle(), ["mended 3"]);
   assert.equal(seen.stands, 1);
 });
+
+test("what could not be prepared is prepared again by the next allocation", async () => {
+  let failures = 2;
+  const networks = whenWanted({ ...memoryNetworks(), settle: async () => [] }, async () => {
+    if (failures-- > 0) throw new Error("no bridge to listen on");
+  });
+  const { signal } = new AbortController();
+  await assert.rejects(networks.setUp(request("a"), signal), /no bridge/);
+  await assert.rejects(networks.setUp(request("a"), signal), /no bridge/);
+  await networks.setUp(request("a"), signal);
+});

@@ -296,6 +296,28 @@ describe("after the agent was away", () => {
     assert.deepEqual([...stage.machine.processes.keys()], [`${A}.main.0`]);
   });
 
+  test("a leftover goes though a driver that holds networks is not there, and would be waited for without end", async () => {
+    const stage = createStage();
+    const networks = memoryNetworks();
+    const first = await stage.agent({ networks });
+    stage.server.put(bridged("a"));
+    await stage.clock.advance(SECOND);
+    stop(stage, A);
+    await stage.clock.advance(20 * SECOND);
+    first.kill();
+    // Killed in its last moment: the allocation is over, its network is not.
+    const { signal } = new AbortController();
+    const [mode, hostname, holderPid, dns, redirect] = ["bridge", "", 0, null, null] as const;
+    await networks.setUp({ id: A, mode, hostname, ports: [], arguments: {}, holderPid, dns, redirect }, signal);
+    // As docker's does while docker does not answer.
+    const away = { ...holders(), list: () => Promise.reject(new Error("docker is away")), release: () => new Promise<void>(() => {}) };
+    await stage.agent({ networks, networkHolder: away });
+    stage.server.put(bridged("b"));
+    await stage.clock.advance(5 * SECOND);
+    assert.deepEqual(await networks.list(), [B]);
+    assert.notEqual(started(stage, `${B}.main.0`), undefined);
+  });
+
   test("killed at every point of a life, it ends with no network, no holder and no task", async () => {
     for (const dieAt of clientKillPoints().filter((each) => /network|services|process|directory/.test(each))) {
       const stage = createStage();
