@@ -83,6 +83,8 @@ export interface FakeMachine {
   readonly directories: Set<string>;
   readonly secrets: Set<string>;
   readonly pipes: Set<string>;
+  /** Where each was first looked for, to go on with its output: `stdoutPath` by task id. */
+  readonly soughtAt: Map<string, string>;
   readonly files: Map<string, FileInformation[]>;
   end(id: string, exitCode: number): void;
   /** Power loss: nothing runs, nothing of a driver is left. */
@@ -333,6 +335,7 @@ function createMachine(): FakeMachine {
     directories: new Set(),
     secrets: new Set(),
     pipes: new Set(),
+    soughtAt: new Map(),
     files: new Map(),
     diskFull: false,
     sessions: [],
@@ -430,7 +433,11 @@ function createDriver(name: string, machine: FakeMachine, clock: SimulatedClock)
       }
       return Promise.resolve(handleOf(made));
     },
-    find: (id) => Promise.resolve(machine.processes.has(id) ? handleOf(machine.processes.get(id) as FakeProcess) : undefined),
+    find: (id, place) => {
+      // A driver that carries output itself begins with the first place it is told.
+      if (!machine.soughtAt.has(id)) machine.soughtAt.set(id, place.stdoutPath);
+      return Promise.resolve(machine.processes.has(id) ? handleOf(machine.processes.get(id) as FakeProcess) : undefined);
+    },
     wait: (handle) => machine.processes.get(handle.id)?.ended.promise ?? Promise.reject(new Error("no such task")),
     stop: async (handle, _place, { signal, timeoutMs }) => {
       const found = machine.processes.get(handle.id);
@@ -530,9 +537,9 @@ function createDisk(machine: FakeMachine): Disk {
 
 function createLogs(machine: FakeMachine): TaskLogs {
   return {
-    open: ({ id, directory, task }) => {
+    open: ({ id }) => {
       machine.pipes.add(id);
-      return Promise.resolve({ stdoutPath: `${directory}/.${task}.stdout.fifo`, stderrPath: `${directory}/.${task}.stderr.fifo` });
+      return Promise.resolve({ stdoutPath: `/pipes/${id}.stdout.fifo`, stderrPath: `/pipes/${id}.stderr.fifo` });
     },
     drain: () => Promise.resolve(),
     close: (id) => Promise.resolve(void machine.pipes.delete(id)),

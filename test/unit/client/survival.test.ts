@@ -115,6 +115,7 @@ describe("an agent that is killed and started again", () => {
     assert.deepEqual([...stage.machine.processes.keys()], [`${A}.main.0`], "what nobody wants is gone");
     assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`, `${B}.main.0`]);
     assert.deepEqual([...stage.machine.directories], [`/alloc/${A}`]);
+    assert.equal(stage.machine.soughtAt.get(`${A}.main.0`), `/pipes/${A}.main.stdout.fifo`, "its output goes on into its own pipes");
     assert.equal(stage.told(A)?.ClientStatus, "running");
     stage.server.put({ ...(stage.server.allocations.get(A) as Allocation), DesiredStatus: "stop" });
     await stage.clock.advance(SECOND);
