@@ -119,6 +119,19 @@ describe("an allocation with a network of its own", () => {
     assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`]);
   });
 
+  test("nothing holds a network that could not be set up while it waits for the next try", async () => {
+    const stage = createStage();
+    const networks = memoryNetworks();
+    const holder = holders();
+    await stage.agent({ networks, networkHolder: holder });
+    networks.failNext(new NamedError("NETWORK_PLUGIN_FAILED", "Cannot run plugin bridge: it said no"));
+    stage.server.put(bridged("a"));
+    await stage.clock.advance(SECOND / 10);
+    assert.deepEqual(await holder.list(), []);
+    await stage.clock.advance(SECOND);
+    assert.deepEqual(await holder.list(), [A]);
+  });
+
   test("an agent without networks, and a driver that joins none, say so and fail it", async () => {
     for (const [options, word] of [
       [{}, /this agent has no networks of its own/],
