@@ -81,7 +81,7 @@ export class ColumnStore implements Columns {
     const kept = this.#reservedAt[slot];
     if (kept !== undefined && kept.size > 0 && (address === "" ? [...kept.values()].some((each) => each.has(port)) : kept.get(address)?.has(port) === true)) return true;
     const users = this.#ports[slot]?.get(port);
-    return users !== undefined && (address === "" || users.some((each) => sameAddress(each, address)));
+    return users?.some((each) => sameAddress(each, address)) === true;
   }
 
   coresUsed(slot: number): ReadonlySet<number> {

@@ -137,3 +137,23 @@ test("what is given back at one address comes free there and nowhere else", () =
   ledger.release(here as Allocation);
   assert.deepEqual(free(), [true, false, true]);
 });
+
+test("a port that its network keeps for itself by now does not come free when who had it goes", () => {
+  const world = new World();
+  const node = aNode("m1", { HostNetworks: { public: { ...PUBLIC, ReservedPorts: "" } } });
+  world.addNode(node);
+  const [held] = place(world, "a", on("public", aNetwork({ https: 8443 }))) as readonly Allocation[];
+  world.addNode({ ...node, HostNetworks: { public: PUBLIC } });
+  const ledger = new Ledger(world.snapshot());
+  ledger.release(held as Allocation);
+  assert.equal(ledger.portIsFree(0, 8443, "203.0.113.7"), false);
+});
+
+test("who has a port is named by the address it is wanted at", () => {
+  const world = new World();
+  world.addNode(aNode("m1", { HostNetworks: { public: PUBLIC } }));
+  place(world, "a", aNetwork({ http: 80 }));
+  place(world, "b", on("public", aNetwork({ http: 80 })));
+  const heldBy = (network: Network, id: string) => Object.values(plan(world, id, network).Evaluation.FailedTGAllocs)[0]?.NearestFit?.HeldBy?.JobID;
+  assert.deepEqual([heldBy(aNetwork({ http: 80 }), "c"), heldBy(on("public", aNetwork({ http: 80 })), "d")], ["a", "b"]);
+});

@@ -111,5 +111,7 @@ web      out: api   3            1       0         0    0       2 KiB     10 B  
     allocationMeshSections({ ...mesh, IntentionsProblem: "connection refused" }, { nowMs: NOW_MS, stats: false }).map(([title]) => title),
     ["Mesh", "Mesh Upstreams", "Mesh Intentions"],
   );
+  const later = allocationMeshSections(mesh, { nowMs: NOW_MS + 4 * 3_600_000, stats: false });
+  assert.match(later[0]?.[1] ?? "", /^web .* LIVE +expired 59m ago +connected$/m);
   assert.deepEqual(allocationMeshSections({ ...mesh, Proxies: [] }, { nowMs: NOW_MS, stats: true }), []);
 });

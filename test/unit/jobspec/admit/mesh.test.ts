@@ -285,3 +285,34 @@ test("an upstream that no job of the namespace offers is warned of, unless the j
   assert.deepEqual(calling("own-7", {}, [{ Name: "own-${NOMAD_ALLOC_INDEX}", PortLabel: "9002" }]), []);
   assert.deepEqual(calling("nobody", { Datacenter: "dc2" }), []);
 });
+
+test("an exposed check beside a path its author lets in at the same port is let in too", () => {
+  const own = { Path: "/ready", Protocol: "http", LocalPathPort: 9001, ListenerPort: "health" };
+  const check = { Type: "http", Path: "/health", Expose: true, PortLabel: "health", Interval: 10 * SECOND, Timeout: SECOND };
+  const { job } = admit(
+    served(
+      { SidecarService: { Proxy: { Expose: { Paths: [own] } } } },
+      { Checks: [check] },
+      { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "health", To: -1 }] }] },
+    ),
+  );
+  const paths = only(job).Services[0]?.Connect?.SidecarService?.Proxy?.Expose?.Paths ?? [];
+  assert.deepEqual(paths.map(({ Path, ListenerPort }) => [Path, ListenerPort]), [["/ready", "health"], ["/health", "health"]]);
+});
+
+test("a gateway whose author says where it listens listens there alone", () => {
+  const Ingress = { Listeners: [{ Port: 8080, Services: [{ Name: "web" }] }] };
+  const EnvoyGatewayBindAddresses = { mine: { Address: "10.9.8.7", Port: 8080 } };
+  const proxy = only(admit(served({ Gateway: { Proxy: { EnvoyGatewayBindAddresses }, Ingress } })).job).Services[0]?.Connect?.Gateway?.Proxy;
+  assert.deepEqual(Object.values(proxy?.EnvoyGatewayBindAddresses ?? {}).map(({ Address, Port }) => [Address, Port]), [["10.9.8.7", 8080]]);
+  assert.equal(proxy?.EnvoyGatewayNoDefaultBind, false);
+});
+
+test("a group has one transparent proxy, and an argument for CNI is one argument", () => {
+  const through = { SidecarService: { Proxy: { TransparentProxy: {} } } };
+  const twice = group({ Services: [api(through), { Name: "db", PortLabel: "9002", Connect: through }] });
+  assert.throws(() => admit(twice), /transparent_proxy is there twice in the group, first in service "api"/);
+  const withArgument = (value: string) => group({ Networks: [{ Mode: "bridge", CNI: { Args: { tier: value } } }] });
+  assert.throws(() => admit(withArgument("a;K8S_POD_NAME=other")), /cni args "tier": the value contains ";"/);
+  assert.deepEqual(admit(withArgument("a=b")).warnings, []);
+});

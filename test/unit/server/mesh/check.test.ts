@@ -313,6 +313,12 @@ test("a destination that somebody else runs is judged by the catalog alone", () 
   const facts = well();
   const foreign: SideFacts = { service: "api", definitions: [], allocations: [], registered: { known: true, value: registered("api") } };
   assert.equal(checkMesh({ ...facts, destination: foreign }, "default").Verdict, "reachable");
+  const [well1] = registered("api").proxies as [MeshService["proxies"][number]];
+  const ill = { ...well1, status: "critical" as const, failing: ["alive: timeout"] };
+  const withProxies = (...proxies: MeshService["proxies"]) =>
+    checkMesh({ ...facts, destination: { ...foreign, registered: { known: true, value: registered("api", { proxies }) } } }, "default");
+  assert.match(textOf(withProxies(well1, ill), "destination-proxy")?.Text ?? "", /^1 of 2 proxies/);
+  assert.equal(textOf(withProxies(ill), "destination-proxy")?.Text, "its proxy is critical: alive: timeout");
   const bare: SideFacts = { ...foreign, registered: { known: true, value: registered("api", { proxies: [] }) } };
   assert.deepEqual(fault({ ...facts, destination: bare }).slice(0, 2), ["destination-proxy", '"api" has no proxy in the mesh']);
 });

@@ -134,6 +134,17 @@ test("a deployment that takes its job back brings back what its gateways serve; 
   });
 });
 
+test("a job that stopped has no gateway any more: who runs it now says what it serves", () => {
+  const mesh = createMemoryMesh();
+  return inside({ server: { mesh } }, async ({ server }) => {
+    await server.registerJob({ Job: gatewayJob("second", "api") });
+    await server.deregisterJob("default", "second", { Purge: false, EvalPriority: 0, NoShutdownDelay: false });
+    await server.registerJob({ Job: gatewayJob("edge", "web") });
+    await assert.rejects(server.registerJob({ Job: gatewayJob("second", "api") }), /gateway "front" is run by job "edge"/);
+    assert.deepEqual(targets(mesh.entries.get("front")?.definition), ["web"]);
+  });
+});
+
 test("a plan says what would become of a gateway's entry, and what would be in its way, and writes nothing", () => {
   const mesh = createMemoryMesh();
   return inside({ server: { mesh } }, async ({ server }) => {
