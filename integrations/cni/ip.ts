@@ -78,7 +78,8 @@ export function ipOf(searchPath: string): Ip {
     add: async (label) => void (await mustRun(`make namespace "${label}"`, ["netns", "add", label])),
     attach: async (label, pid) => {
       // A number that docker of another machine told, or that was given again: whoever takes this network down would take the machine's.
-      if (identityOf(`/proc/${pid}/ns/net`) === identityOf(OWN_NAMESPACE)) throw notAllocations(`name the namespace of process ${pid} "${label}"`);
+      if (identityOf(`/proc/${pid}/ns/net`) === identityOf(OWN_NAMESPACE))
+        throw notAllocations(`name the namespace of process ${pid} "${label}"`);
       await mustRun(`name the namespace of process ${pid}`, ["netns", "attach", label, String(pid)]);
       if (identityOf(namespacePath(label)) !== identityOf(OWN_NAMESPACE)) return;
       await ip(["netns", "del", label]);
@@ -132,7 +133,7 @@ export function ipOf(searchPath: string): Ip {
 
 function notAllocations(action: string): NamedError {
   return new NamedError("NETWORK_UNSUPPORTED", `Cannot ${action}: it is the network of this machine, wanted one of the allocation's own`, {
-    fix: "What holds an allocation's network must run on this machine: see endpoint of plugin \"docker\"",
+    fix: 'What holds an allocation\'s network must run on this machine: see endpoint of plugin "docker"',
   });
 }
 

@@ -17,7 +17,11 @@ export function redirectText(rules: Rules, redirect: TrafficRedirect, family: 4 
   // What a name of the job's stood for may be anything: no words of it become rules of ours.
   const ofFamily = (range: string): boolean => {
     const [address = "", length = "", ...more] = range.split("/");
-    return isIP(address) === family && more.length === 0 && (range === address || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)));
+    return (
+      isIP(address) === family &&
+      more.length === 0 &&
+      (range === address || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)))
+    );
   };
   const users = [redirect.proxyUserId, ...redirect.excludeUserIds];
   const jumps = [`-A OUTPUT -p tcp -j ${OUT}`, `-A PREROUTING -p tcp -j ${IN}`];

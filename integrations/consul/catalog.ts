@@ -5,7 +5,16 @@ import { NamedError } from "#std";
 import type { ConsulConnection } from "./connection.ts";
 import { ConsulProblem } from "./problem.ts";
 import { aliasId } from "./proxy-words.ts";
-import { ALTERED, digestOf, OWNER_META, registrationsOf, serviceOfSidecar, sidecarId, type ConsulRegistration, type ConsulService } from "./registration.ts";
+import {
+  ALTERED,
+  digestOf,
+  OWNER_META,
+  registrationsOf,
+  serviceOfSidecar,
+  sidecarId,
+  type ConsulRegistration,
+  type ConsulService,
+} from "./registration.ts";
 
 export interface ConsulCatalogOptions {
   readonly connection: ConsulConnection;
@@ -48,7 +57,8 @@ export function consulCatalog({ connection, owner }: ConsulCatalogOptions): Cata
     try {
       await connection.direct("PUT", `/agent/check/deregister/${encodeURIComponent(id)}`, { token });
     } catch (thrown) {
-      if (!(thrown instanceof ConsulProblem && thrown.status === 404)) throw catalogError(thrown, `deregister check "${id}"`, 'service_prefix "" { policy = "write" }');
+      if (!(thrown instanceof ConsulProblem && thrown.status === 404))
+        throw catalogError(thrown, `deregister check "${id}"`, 'service_prefix "" { policy = "write" }');
     }
   };
 

@@ -11,7 +11,12 @@ export interface ConsulSelf {
     readonly Version?: string;
     readonly Revision?: string;
   };
-  readonly DebugConfig?: { readonly ConnectEnabled?: boolean; readonly DNSPort?: number; readonly GRPCPort?: number; readonly GRPCAddrs?: readonly string[] };
+  readonly DebugConfig?: {
+    readonly ConnectEnabled?: boolean;
+    readonly DNSPort?: number;
+    readonly GRPCPort?: number;
+    readonly GRPCAddrs?: readonly string[];
+  };
   readonly Meta?: Readonly<Record<string, string>>;
   readonly Stats?: { readonly license?: { readonly features?: string } };
   readonly xDS?: { readonly Port?: number; readonly Ports?: { readonly Plaintext?: number; readonly TLS?: number } };

@@ -24,7 +24,15 @@ interface ConsulPermission {
   } | null;
 }
 
-export function intentionOf({ ID = "", SourceName, SourcePeer, DestinationName, Action, Permissions, Precedence }: ConsulIntention): Intention {
+export function intentionOf({
+  ID = "",
+  SourceName,
+  SourcePeer,
+  DestinationName,
+  Action,
+  Permissions,
+  Precedence,
+}: ConsulIntention): Intention {
   const permissions = (Permissions ?? []).map(permissionText);
   return {
     source: SourcePeer === undefined || SourcePeer === "" ? SourceName : `${SourceName} (peer ${SourcePeer})`,

@@ -16,9 +16,14 @@ export function endpointOf(self: ConsulSelf, settings: EndpointSettings): MeshEn
   const said = readGrpcAddress(settings.grpcAddress);
   const named = self.xDS?.Ports;
   // `Port` is all that agents before 1.14 say. Newer ones put either there, the TLS one too where it is the only one.
-  const ports = named === undefined ? { plain: portOf(self.xDS?.Port, self.DebugConfig?.GRPCPort), tls: 0 } : { plain: portOf(named.Plaintext), tls: portOf(named.TLS) };
+  const ports =
+    named === undefined
+      ? { plain: portOf(self.xDS?.Port, self.DebugConfig?.GRPCPort), tls: 0 }
+      : { plain: portOf(named.Plaintext), tls: portOf(named.TLS) };
   // An authority named is a wish for TLS; without one nobody could tell whose certificate it is.
-  const tls = said?.tls ?? (said === undefined ? (settings.ca !== "" && ports.tls > 0) || ports.plain === 0 : settings.ca !== "" && said.port !== ports.plain);
+  const tls =
+    said?.tls ??
+    (said === undefined ? (settings.ca !== "" && ports.tls > 0) || ports.plain === 0 : settings.ca !== "" && said.port !== ports.plain);
   const port = said?.port ?? (tls ? ports.tls : ports.plain);
   if (port === 0) return undefined;
   const host = said?.host ?? listeningHost(self, settings.httpAddress);

@@ -148,11 +148,10 @@ export function consulMesh({ connection, grpcAddress, grpcCaFile, caFile, shared
     },
 
     async authority() {
-      const { TrustDomain = "", Roots } = await get<{ readonly TrustDomain?: string; readonly Roots?: readonly { readonly Name?: string }[] | null }>(
-        "read the roots of the mesh's authority",
-        'service_prefix "" { policy = "read" }',
-        "/connect/ca/roots",
-      );
+      const { TrustDomain = "", Roots } = await get<{
+        readonly TrustDomain?: string;
+        readonly Roots?: readonly { readonly Name?: string }[] | null;
+      }>("read the roots of the mesh's authority", 'service_prefix "" { policy = "read" }', "/connect/ca/roots");
       // The configuration says it plainly, and is only shown to who may change it; every root is named after who made it.
       const made = /^(\S+) CA /.exec(Roots?.[0]?.Name ?? "")?.[1]?.toLowerCase() ?? "";
       return { provider: made === "aws" ? "aws-pca" : made, trustDomain: TrustDomain, roots: Roots?.length ?? 0 };
@@ -299,12 +298,18 @@ export function meshError(thrown: unknown, action: string, rule: string, writing
   if (problem.status === 403 || problem.status === 401)
     return new NamedError("MESH_DENIED", because, {
       statusCode: 403,
-      fix: problem.tokenUnknown ? "Consul does not know the agent's token (any more): correct consul { token }." : `The agent's token for Consul needs a policy with: ${rule}`,
+      fix: problem.tokenUnknown
+        ? "Consul does not know the agent's token (any more): correct consul { token }."
+        : `The agent's token for Consul needs a policy with: ${rule}`,
     });
   if (problem.passes && !(writing && problem.status === 500 && !PASSING.test(problem.message)))
     return new NamedError("MESH_UNREACHABLE", because, { statusCode: 503, fix: problem.fix ?? "It is there again when Consul answers." });
-  return new NamedError("MESH_REFUSED", because, { statusCode: 400, fix: problem.fix ?? "Correct what the message names in the job's gateway block." });
+  return new NamedError("MESH_REFUSED", because, {
+    statusCode: 400,
+    fix: problem.fix ?? "Correct what the message names in the job's gateway block.",
+  });
 }
 
 /** What a Consul says that is well again in a while. */
-const PASSING = /leader|rpc error|timed? ?out|timeout|connection|no path to datacenter|EOF|unavailable|leadership lost|shutting down|raft|rate limit/i;
+const PASSING =
+  /leader|rpc error|timed? ?out|timeout|connection|no path to datacenter|EOF|unavailable|leadership lost|shutting down|raft|rate limit/i;

@@ -25,7 +25,9 @@ export function proxyWords(proxy: ProxyRegistration): Words {
     TransparentProxy: spoken({ OutboundListenerPort: proxy.TransparentProxyOutboundPort }),
     Config: proxy.Config,
     Upstreams: proxy.Upstreams.map(upstreamWords),
-    Expose: spoken({ Paths: proxy.ExposePaths.map(({ Path, Protocol, LocalPathPort, ListenerPort }) => ({ Path, Protocol, LocalPathPort, ListenerPort })) }),
+    Expose: spoken({
+      Paths: proxy.ExposePaths.map(({ Path, Protocol, LocalPathPort, ListenerPort }) => ({ Path, Protocol, LocalPathPort, ListenerPort })),
+    }),
   });
 }
 

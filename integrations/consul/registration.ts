@@ -112,7 +112,10 @@ function withoutRegistration({ [REGISTRATION_META]: _own, ...meta }: Readonly<Re
   return meta;
 }
 
-function standingAs({ Name, Checks, ...words }: ConsulRegistration): { readonly service: ConsulService; readonly checkIds: readonly string[] } {
+function standingAs({ Name, Checks, ...words }: ConsulRegistration): {
+  readonly service: ConsulService;
+  readonly checkIds: readonly string[];
+} {
   return { service: { ...words, Service: Name }, checkIds: Checks.map((each) => each.CheckID) };
 }
 

@@ -16,7 +16,8 @@ export async function containerEnd(docker: Docker, container: string, signal?: A
         statusCodes: { 200: true, 400: "bad parameter", 404: "no such container", 500: "server error" },
         ...(signal === undefined ? {} : { abortSignal: signal }),
       } as never,
-      (error: unknown, response: unknown) => (error === null || error === undefined ? resolve(response as IncomingMessage) : reject(error as Error)),
+      (error: unknown, response: unknown) =>
+        error === null || error === undefined ? resolve(response as IncomingMessage) : reject(error as Error),
     );
   });
   await new Promise<void>((resolve) => {

@@ -14,7 +14,9 @@ const DOCKER_HUB = "https://index.docker.io/v1/";
 const HELPER_TIMEOUT_MS = 30_000;
 
 interface ConfigFile {
-  readonly auths?: Readonly<Record<string, { auth?: string; username?: string; password?: string; email?: string; identitytoken?: string }>>;
+  readonly auths?: Readonly<
+    Record<string, { auth?: string; username?: string; password?: string; email?: string; identitytoken?: string }>
+  >;
   readonly credHelpers?: Readonly<Record<string, string>>;
   readonly credsStore?: string;
 }
@@ -46,7 +48,7 @@ export async function credentialsFor(
     if (config.auth_soft_fail) return undefined;
     // Only what we say ourselves: a helper's output may hold a password.
     const reason = thrown instanceof CredentialProblem ? thrown.message : "the registry's credentials cannot be read";
-    throw startFailed(task, reason, "Mend auth of plugin \"docker\", or set auth_soft_fail = true in the task's config.");
+    throw startFailed(task, reason, 'Mend auth of plugin "docker", or set auth_soft_fail = true in the task\'s config.');
   }
 }
 
@@ -66,7 +68,10 @@ async function fromFile(file: string, image: ImageName): Promise<AuthConfig | un
   } catch {
     throw new CredentialProblem(`the auth file "${file}" cannot be read as JSON`);
   }
-  const helper = namesOf(image).map((name) => read.credHelpers?.[name]).find((each) => each !== undefined) ?? read.credsStore;
+  const helper =
+    namesOf(image)
+      .map((name) => read.credHelpers?.[name])
+      .find((each) => each !== undefined) ?? read.credsStore;
   if (helper !== undefined && helper !== "") {
     const found = await askHelper(helper, image);
     if (found !== undefined) return found;

@@ -78,7 +78,8 @@ export function dockerDriver(options: DockerOptions): Driver {
   }
 
   async function start(task: TaskStart): Promise<TaskHandle> {
-    if (!settings.enabled) throw new NamedError("DRIVER_DISABLED", `Cannot start task "${task.task}": driver "docker" is disabled on this node`);
+    if (!settings.enabled)
+      throw new NamedError("DRIVER_DISABLED", `Cannot start task "${task.task}": driver "docker" is disabled on this node`);
     const config = readDockerConfig(task.config);
     checkTask(task, config, settings);
     if (starting.has(task.id)) throw existsAlready(task.id);
@@ -89,7 +90,10 @@ export function dockerDriver(options: DockerOptions): Driver {
     } catch (thrown) {
       images.leave(task.id);
       if (thrown instanceof NamedError && thrown.code !== "DOCKER_UNREACHABLE") throw thrown;
-      throw startFailed(task.task, messageOf(isAway(thrown) && !(thrown instanceof NamedError) ? unreachable(daemon.endpoint, thrown) : thrown));
+      throw startFailed(
+        task.task,
+        messageOf(isAway(thrown) && !(thrown instanceof NamedError) ? unreachable(daemon.endpoint, thrown) : thrown),
+      );
     } finally {
       starting.delete(task.id);
     }
@@ -129,7 +133,15 @@ export function dockerDriver(options: DockerOptions): Driver {
       const image = await images.provide(task, config);
       // After the pull: what a task of the same allocation makes of a path meanwhile is looked at as it is now.
       const volumes = taskVolumes({ task: task.task, place: task.place, config, settings: settings.volumes });
-      const facts = { owner, settings, image, volumes, cpuCount: availableParallelism(), hostsFile: hostsOf(task, config), securityOptions: security };
+      const facts = {
+        owner,
+        settings,
+        image,
+        volumes,
+        cpuCount: availableParallelism(),
+        hostsFile: hostsOf(task, config),
+        securityOptions: security,
+      };
       try {
         return (await docker.createContainer(containerRequest(task, config, facts))).id;
       } catch (thrown) {
@@ -185,7 +197,13 @@ export function dockerDriver(options: DockerOptions): Driver {
       try {
         const found = await inspect(containerIn(handle));
         if (found === undefined) {
-          return { exitCode: 0, signal: 0, oomKilled: false, error: "exit status unknown: docker has no such container any more", finishedAt: Date.now() * 1e6 };
+          return {
+            exitCode: 0,
+            signal: 0,
+            oomKilled: false,
+            error: "exit status unknown: docker has no such container any more",
+            finishedAt: Date.now() * 1e6,
+          };
         }
         if (!isAlive(found.State)) {
           follower?.finish();
@@ -196,7 +214,11 @@ export function dockerDriver(options: DockerOptions): Driver {
       } catch (thrown) {
         if (isAway(thrown)) await sleep(AWAY_MS);
         else if (!isMissing(thrown)) {
-          report({ level: "warn", message: "docker: a task cannot be waited for", fields: { task_id: handle.id, problem: dockerWords(thrown) } });
+          report({
+            level: "warn",
+            message: "docker: a task cannot be waited for",
+            fields: { task_id: handle.id, problem: dockerWords(thrown) },
+          });
           await sleep(AWAY_MS);
         }
       }
@@ -214,7 +236,11 @@ export function dockerDriver(options: DockerOptions): Driver {
       await daemon
         .answered(() => kill(containerIn(handle), how.signal))
         .catch((thrown: unknown) => {
-          report({ level: "warn", message: "docker: a task's kill_signal cannot be sent", fields: { task_id: handle.id, problem: dockerWords(thrown) } });
+          report({
+            level: "warn",
+            message: "docker: a task's kill_signal cannot be sent",
+            fields: { task_id: handle.id, problem: dockerWords(thrown) },
+          });
         });
       const ending = new AbortController();
       const timer = setTimeout(() => {
@@ -257,7 +283,12 @@ export function dockerDriver(options: DockerOptions): Driver {
     images.leave(id);
   }
 
-  function handleOf(id: TaskId, found: ContainerInspectInfo, task: TaskStart | undefined, config: DockerTaskConfig | undefined): TaskHandle {
+  function handleOf(
+    id: TaskId,
+    found: ContainerInspectInfo,
+    task: TaskStart | undefined,
+    config: DockerTaskConfig | undefined,
+  ): TaskHandle {
     const logging = found.HostConfig.LogConfig?.Type ?? "json-file";
     const network = containerNetwork(found, config?.advertise_ipv6_address ?? false, task?.ports ?? [], config);
     return {

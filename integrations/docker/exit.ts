@@ -13,7 +13,8 @@ export interface ContainerState {
   readonly Pid?: number;
 }
 
-export const isAlive = (state: ContainerState): boolean => state.Running === true || state.Restarting === true || state.Status === "removing";
+export const isAlive = (state: ContainerState): boolean =>
+  state.Running === true || state.Restarting === true || state.Status === "removing";
 
 export function exitOf(state: ContainerState): TaskExit {
   const exitCode = state.ExitCode ?? 0;

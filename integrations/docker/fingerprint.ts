@@ -61,7 +61,9 @@ async function attributesOf(daemon: Daemon, settings: DockerSettings): Promise<R
     "driver.docker": "1",
     "driver.docker.version": info.ServerVersion ?? "",
     "driver.docker.os_type": info.OSType ?? "linux",
-    "driver.docker.runtimes": Object.keys(info.Runtimes ?? {}).toSorted().join(","),
+    "driver.docker.runtimes": Object.keys(info.Runtimes ?? {})
+      .toSorted()
+      .join(","),
     "driver.docker.storage_driver": info.Driver ?? "",
     "driver.docker.live_restore": String(info.LiveRestoreEnabled === true),
     ...(bridgeIp === undefined ? {} : { "driver.docker.bridge_ip": bridgeIp }),

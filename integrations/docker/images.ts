@@ -56,7 +56,11 @@ export function openImages(options: ImagesOptions): Images {
       for (const name of fetched.namesOf(image)) await daemon.docker.getImage(name).remove({ noprune: false });
     } catch (thrown) {
       if (!isMissing(thrown)) {
-        options.report({ level: "info", message: "docker: an image is still used, it stays", fields: { image, problem: messageOf(thrown) } });
+        options.report({
+          level: "info",
+          message: "docker: an image is still used, it stays",
+          fields: { image, problem: messageOf(thrown) },
+        });
         return;
       }
     }
@@ -161,7 +165,8 @@ function fetchedImages(directory: string): FetchedImages {
   const file = path.join(directory, "docker-images.json");
   const known = new Map<string, string[]>();
   try {
-    for (const [image, names] of Object.entries(JSON.parse(readFileSync(file, "utf8")) as Record<string, string[]>)) known.set(image, names);
+    for (const [image, names] of Object.entries(JSON.parse(readFileSync(file, "utf8")) as Record<string, string[]>))
+      known.set(image, names);
   } catch {
     // None yet. A lost list only means that images stay.
   }

@@ -12,7 +12,12 @@ export interface ApiReading {
 }
 
 /** All there is now, from where we are; with `follow` also what comes, until the container ends. */
-export async function readFromApi(request: ApiReading, outlet: Outlet<FollowedPosition>, follow: boolean, signal: AbortSignal): Promise<void> {
+export async function readFromApi(
+  request: ApiReading,
+  outlet: Outlet<FollowedPosition>,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const container = request.daemon.docker.getContainer(request.container);
   const { stdout, stderr } = outlet.position;
   const options = { stdout: true, stderr: true, timestamps: true, since: sinceOf({ stdout, stderr }) as unknown as number };

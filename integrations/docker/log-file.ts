@@ -47,7 +47,12 @@ const SHIFTING_LOOKS = 3;
 /** While the pipe is not emptied, so many are kept on disk by us at the most. */
 const HELD_MAX = 16;
 
-export async function readFromFile(file: string, outlet: Outlet<FollowedPosition>, finishing: AbortSignal, signal: AbortSignal): Promise<void> {
+export async function readFromFile(
+  file: string,
+  outlet: Outlet<FollowedPosition>,
+  finishing: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
   const changes = changesOf(path.dirname(file));
   // The file that is read, and those after it: held open, so that they can be read though they are shifted away.
   const chain: Held[] = [];

@@ -74,7 +74,12 @@ export function followLogs(request: FollowRequest): LogFollower {
   };
 }
 
-async function carryAll(request: FollowRequest, outlet: Outlet<FollowedPosition>, finishing: AbortSignal, signal: AbortSignal): Promise<void> {
+async function carryAll(
+  request: FollowRequest,
+  outlet: Outlet<FollowedPosition>,
+  finishing: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
   const container = request.daemon.docker.getContainer(request.container);
   while (!signal.aborted) {
     try {

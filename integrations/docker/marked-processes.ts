@@ -16,9 +16,17 @@ export function marked(name: string, prefix: string): Marked[] {
 }
 
 /** Ends all that carry exactly this value and what they started, until none is left (or for 5 s). */
-export async function endMarked(name: string, values: (value: string) => boolean, prefix: string, roots: readonly number[] = []): Promise<void> {
+export async function endMarked(
+  name: string,
+  values: (value: string) => boolean,
+  prefix: string,
+  roots: readonly number[] = [],
+): Promise<void> {
   for (let round = 0; round < 250; round++) {
-    const found = new Set([...marked(name, prefix).flatMap(({ pid, value }) => (values(value) ? [pid] : [])), ...(round === 0 ? roots : [])]);
+    const found = new Set([
+      ...marked(name, prefix).flatMap(({ pid, value }) => (values(value) ? [pid] : [])),
+      ...(round === 0 ? roots : []),
+    ]);
     if (found.size === 0) return;
     for (const pid of withDescendants(found)) {
       try {

@@ -35,7 +35,11 @@ export interface DockerSettings {
   };
 }
 
-export type DockerReport = (line: { readonly level: "info" | "warn"; readonly message: string; readonly fields: Record<string, unknown> }) => void;
+export type DockerReport = (line: {
+  readonly level: "info" | "warn";
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}) => void;
 
 export interface DockerOptions {
   /** Eight hex digits that stand for this agent: two agents at one docker never touch each other's things. */

@@ -34,7 +34,7 @@ export function unreachable(endpoint: string, thrown: unknown): NamedError {
   const code = (thrown as Thrown | null)?.code ?? "";
   const [state, fix] =
     code === "ENOENT"
-      ? ["there is no such socket", "Install and start docker (systemctl start docker), or set plugin \"docker\" { config { endpoint } }."]
+      ? ["there is no such socket", 'Install and start docker (systemctl start docker), or set plugin "docker" { config { endpoint } }.']
       : code === "EACCES"
         ? ["permission denied", "Run the agent as root, or add its user to the group docker."]
         : code === "ECONNREFUSED"

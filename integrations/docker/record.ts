@@ -6,7 +6,8 @@ import type { TaskHandle, TaskId, TaskPlace } from "#ports";
 const recordFile = (place: TaskPlace) => path.join(place.privateDirectory, "docker.json");
 const hostsFile = (place: TaskPlace) => path.join(place.privateDirectory, "docker.hosts");
 /** Of one attempt: the next one's output begins anew. */
-export const positionFile = (place: TaskPlace, container: string) => path.join(place.privateDirectory, `docker-${container.slice(0, 12)}.position`);
+export const positionFile = (place: TaskPlace, container: string) =>
+  path.join(place.privateDirectory, `docker-${container.slice(0, 12)}.position`);
 export { hostsFile };
 
 export function readRecord(place: TaskPlace, id: TaskId): TaskHandle | undefined {

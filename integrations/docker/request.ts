@@ -117,7 +117,9 @@ function limitsOf(task: TaskStart, config: DockerTaskConfig, { settings, cpuCoun
     ...(pids === 0 ? {} : { PidsLimit: pids }),
     ...(oom === 0 ? {} : { OomScoreAdj: oom }),
     ...(config.shm_size === 0 ? {} : { ShmSize: config.shm_size }),
-    ...(Object.keys(config.ulimit).length === 0 ? {} : { Ulimits: Object.entries(config.ulimit).map(([name, limit]) => ulimitOf(name, limit)) }),
+    ...(Object.keys(config.ulimit).length === 0
+      ? {}
+      : { Ulimits: Object.entries(config.ulimit).map(([name, limit]) => ulimitOf(name, limit)) }),
     ...(Object.keys(config.sysctl).length === 0 ? {} : { Sysctls: config.sysctl }),
     ...(Object.keys(config.storage_opt).length === 0 ? {} : { StorageOpt: config.storage_opt }),
   };
@@ -209,7 +211,13 @@ function labelsOf(task: TaskStart, config: DockerTaskConfig, { owner, settings }
   const extra = Object.entries(known).flatMap(([key, value]) =>
     value !== undefined && value !== "" && wanted.some((each) => each.test(key)) ? [[`com.hashicorp.nomad.${key}`, value] as const] : [],
   );
-  return { ...config.labels, ...Object.fromEntries(extra), [LABEL_ALLOCATION]: task.allocationId, [LABEL_OWNER]: owner, [LABEL_TASK]: task.id };
+  return {
+    ...config.labels,
+    ...Object.fromEntries(extra),
+    [LABEL_ALLOCATION]: task.allocationId,
+    [LABEL_OWNER]: owner,
+    [LABEL_TASK]: task.id,
+  };
 }
 
 function endpointsOf(mode: string, config: DockerTaskConfig) {

@@ -106,7 +106,8 @@ export function networkMode(task: TaskStart, config: DockerTaskConfig): string {
 export function pullTimeoutMs(task: TaskStart, config: DockerTaskConfig, settings: DockerSettings): number {
   if (config.image_pull_timeout === "") return settings.imagePullTimeoutMs;
   const nanoseconds = parseDuration(config.image_pull_timeout);
-  if (nanoseconds === undefined) throw invalid(task.task, `image_pull_timeout "${config.image_pull_timeout}" is no duration, wanted one as "5m"`);
+  if (nanoseconds === undefined)
+    throw invalid(task.task, `image_pull_timeout "${config.image_pull_timeout}" is no duration, wanted one as "5m"`);
   if (nanoseconds <= 0) throw invalid(task.task, `image_pull_timeout "${config.image_pull_timeout}" must be above zero`);
   return nanoseconds / 1e6;
 }

@@ -118,7 +118,11 @@ function hostPath(request: VolumeRequest, source: string, what: string): string 
   if (isBeneath(real, follow(request.place.allocationDirectory))) return real;
   if (written && !request.settings.enabled) throw invalid(request.task, `${what}: a link leads out of the allocation's directory`);
   if (!request.settings.enabled) {
-    throw invalid(request.task, `${what}: "${source}" is outside the allocation's directory, and volumes are not enabled on this node`, ENABLE);
+    throw invalid(
+      request.task,
+      `${what}: "${source}" is outside the allocation's directory, and volumes are not enabled on this node`,
+      ENABLE,
+    );
   }
   return real;
 }

@@ -21,7 +21,12 @@ const VERSION_WAIT_MS = 10_000;
 
 export async function findBinary({ searchPath, envoyPath }: BinaryPlace): Promise<Binary> {
   const places =
-    envoyPath === "" ? searchPath.split(delimiter).filter(isAbsolute).map((folder) => join(folder, "envoy")) : [envoyPath];
+    envoyPath === ""
+      ? searchPath
+          .split(delimiter)
+          .filter(isAbsolute)
+          .map((folder) => join(folder, "envoy"))
+      : [envoyPath];
   for (const place of places) {
     if (!(await isExecutable(place))) continue;
     // Shown in a chroot at its own place: a link would lead to nothing there.

@@ -24,8 +24,10 @@ export interface Endpoint {
 
 /** Consul's own command has these; here they would be silently without effect. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  envoy_bootstrap_json_tpl: "Say what differs with envoy_extra_static_clusters_json, envoy_extra_static_listeners_json and envoy_stats_config_json.",
-  envoy_telemetry_collector_bind_socket_dir: "Name a collector of metrics with envoy_dogstatsd_url, envoy_statsd_url or envoy_prometheus_bind_addr.",
+  envoy_bootstrap_json_tpl:
+    "Say what differs with envoy_extra_static_clusters_json, envoy_extra_static_listeners_json and envoy_stats_config_json.",
+  envoy_telemetry_collector_bind_socket_dir:
+    "Name a collector of metrics with envoy_dogstatsd_url, envoy_statsd_url or envoy_prometheus_bind_addr.",
 };
 
 export function readConfig(config: Readonly<Record<string, unknown>>): BootstrapConfig {

@@ -82,10 +82,7 @@ export function readStanding({ server, certificates, listeners, clusters, stats 
     stream: {
       connected: counterOf(stats, "control_plane.connected_state") === 1,
       updates,
-      lastUpdateAtMs: Math.max(
-        counterOf(stats, "cluster_manager.cds.update_time"),
-        counterOf(stats, "listener_manager.lds.update_time"),
-      ),
+      lastUpdateAtMs: Math.max(counterOf(stats, "cluster_manager.cds.update_time"), counterOf(stats, "listener_manager.lds.update_time")),
       rejected: counterOf(stats, "cluster_manager.cds.update_rejected") + counterOf(stats, "listener_manager.lds.update_rejected"),
     },
     startedAtMs: nowMs - Number.parseInt(server.uptime_current_epoch ?? "0", 10) * 1_000,

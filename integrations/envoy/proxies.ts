@@ -16,7 +16,8 @@ export interface EnvoyOptions extends BinaryPlace {
 }
 
 const LOOK_AGAIN_MS = 60_000;
-const HOW_TO_GET = 'Put an envoy on the PATH of the agent ("npm run tools" gets one, and https://www.envoyproxy.io/docs lists packages), or name it with client { envoy_path }.';
+const HOW_TO_GET =
+  'Put an envoy on the PATH of the agent ("npm run tools" gets one, and https://www.envoyproxy.io/docs lists packages), or name it with client { envoy_path }.';
 
 export function envoyProxies(options: EnvoyOptions): Proxies {
   const { clock } = options;

@@ -70,8 +70,7 @@ function catalogOf(world: MemoryCatalog, provider: Catalog["provider"], owner: s
         const refused = world.refusal(instance);
         if (refused !== undefined) throw refused;
         const kept = new Set(checksOf(instance).map((check) => check.ID));
-        for (const check of checksOf(world.services.get(instance.ID)?.instance))
-          if (!kept.has(check.ID)) world.standings.delete(check.ID);
+        for (const check of checksOf(world.services.get(instance.ID)?.instance)) if (!kept.has(check.ID)) world.standings.delete(check.ID);
         world.services.set(instance.ID, { owner, instance: structuredClone(instance), token });
         for (const check of checksOf(instance)) {
           if (!world.standings.has(check.ID)) world.standings.set(check.ID, { status: check.InitialStatus || "critical", output: "" });

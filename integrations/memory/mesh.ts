@@ -38,7 +38,9 @@ export function createMemoryMesh(): MemoryMesh {
     if (standing === undefined) return "create";
     const same = JSON.stringify(standing.definition) === JSON.stringify(definition);
     if (standing.jobId === "" && !same)
-      throw new NamedError("MESH_REFUSED", `Cannot write gateway "${service}": one of that name was made by somebody else`, { statusCode: 400 });
+      throw new NamedError("MESH_REFUSED", `Cannot write gateway "${service}": one of that name was made by somebody else`, {
+        statusCode: 400,
+      });
     return same && (standing.jobId === "" || (standing.jobId === jobId && standing.namespace === namespace)) ? "none" : "change";
   };
   const inOrder = (found: readonly Intention[]) => found.toSorted((left, right) => right.precedence - left.precedence);

@@ -27,7 +27,8 @@ const NONE = { connections: 0, connectionsActive: 0, requests: 0, errors5xx: 0, 
 export function createMemoryProxies(): MemoryProxies {
   const find = (path: string): ProxyStanding => {
     const found = [...proxies.standings].find(([part]) => path.includes(part))?.[1] ?? proxies.otherwise;
-    if (found === undefined) throw new NamedError("PROXY_SILENT", "Cannot ask the proxy: nobody listens on its socket", { statusCode: 503 });
+    if (found === undefined)
+      throw new NamedError("PROXY_SILENT", "Cannot ask the proxy: nobody listens on its socket", { statusCode: 503 });
     return found;
   };
   const proxies: MemoryProxies = {

@@ -69,7 +69,8 @@ export async function openDns(needs: {
     address: server === undefined ? "" : `${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
     answerAt: async (host) => {
       const everywhere = server?.port === DNS_PORT && (server.host === "0.0.0.0" || server.host === "::" || server.host === host);
-      const lacking = "names of services are not answered inside allocations with a network of their own; they ask the machine's nameservers";
+      const lacking =
+        "names of services are not answered inside allocations with a network of their own; they ask the machine's nameservers";
       if (answered.has(host) || everywhere || (await open({ host, port: DNS_PORT }, lacking)) !== undefined) answered.add(host);
       return answered.has(host);
     },

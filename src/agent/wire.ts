@@ -375,7 +375,9 @@ function drivers(config: Config, owner: string, log: AgentLog): readonly Driver[
       deniedEnvironment: rawExec.deniedVariables,
     }),
     execDriver({ stateDirectory: join(stateDirectory, "exec"), ...exec }),
-    ...(docker.enabled ? [dockerDriver({ owner, stateDirectory: join(stateDirectory, "docker"), config: docker, report: reporter(log, "docker") })] : []),
+    ...(docker.enabled
+      ? [dockerDriver({ owner, stateDirectory: join(stateDirectory, "docker"), config: docker, report: reporter(log, "docker") })]
+      : []),
     ...(config.dev ? [mockDriver({ clock: createHostClock() })] : []),
   ];
   const { driversAllowed, driversDenied } = config.client;

@@ -43,7 +43,9 @@ export function gatewayKindOf(connect: Connect | null): "connect-ingress" | "con
 }
 
 /** As gatewayKindOf, of a whole service: the api gateway too. */
-export function gatewayKindOfService(service: Pick<Service, "Kind" | "Connect">): Exclude<MeshKind, "connect-proxy" | "connect-native"> | undefined {
+export function gatewayKindOfService(
+  service: Pick<Service, "Kind" | "Connect">,
+): Exclude<MeshKind, "connect-proxy" | "connect-native"> | undefined {
   const isApi = service.Kind === "api-gateway" && (service.Connect?.Gateway ?? null) !== null;
   return gatewayKindOf(service.Connect) ?? (isApi ? "connect-api" : undefined);
 }

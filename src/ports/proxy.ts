@@ -39,7 +39,12 @@ export interface ProxyStanding {
   /** LIVE: it has everything it was told to have. */
   readonly state: "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
   /** Of its own service; null: not had yet. */
-  readonly certificate: { readonly uri: string; readonly issuedAtMs?: number; readonly expiresAtMs: number; readonly authority: string } | null;
+  readonly certificate: {
+    readonly uri: string;
+    readonly issuedAtMs?: number;
+    readonly expiresAtMs: number;
+    readonly authority: string;
+  } | null;
   /** Names: "public_listener", "api:127.0.0.1:8080", … with addresses. */
   readonly listeners: readonly { readonly name: string; readonly address: string }[];
   readonly upstreams: readonly { readonly cluster: string; readonly healthy: number; readonly total: number }[];

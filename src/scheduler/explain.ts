@@ -2,7 +2,16 @@
  * Tells why: how many nodes were looked at, what excluded how many, what the rest lacked, and where the group came closest to
  * fitting. nomad.md §6.2 item 4, §6.9. Counts are of nodes, not of tries. A static port that is taken names who has it (F13).
  */
-import { type AllocMetric, type Job, type NearestFit, type Node, type NodeScore, type PlannedAllocation, sameAddress, type TaskGroup } from "#model";
+import {
+  type AllocMetric,
+  type Job,
+  type NearestFit,
+  type Node,
+  type NodeScore,
+  type PlannedAllocation,
+  sameAddress,
+  type TaskGroup,
+} from "#model";
 import type { Ask } from "./feasible/ask.ts";
 import { poolOf } from "./feasible/availability.ts";
 import type { Shortfall } from "./feasible/fits.ts";

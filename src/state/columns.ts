@@ -79,7 +79,12 @@ export class ColumnStore implements Columns {
   portInUse(slot: number, port: number, address = ""): boolean {
     if (this.#reserved[slot]?.has(port) === true) return true;
     const kept = this.#reservedAt[slot];
-    if (kept !== undefined && kept.size > 0 && (address === "" ? [...kept.values()].some((each) => each.has(port)) : kept.get(address)?.has(port) === true)) return true;
+    if (
+      kept !== undefined &&
+      kept.size > 0 &&
+      (address === "" ? [...kept.values()].some((each) => each.has(port)) : kept.get(address)?.has(port) === true)
+    )
+      return true;
     const users = this.#ports[slot]?.get(port);
     return users?.some((each) => sameAddress(each, address)) === true;
   }

@@ -42,7 +42,11 @@ export const docker: Benchmark = {
         await driver.stop(handle, world.place, { signal: "SIGKILL", timeoutMs: 0 });
         await driver.destroy(handle, world.place);
         const start = performance.now();
-        const container = await daemon.client.createContainer({ Image: IMAGE, Cmd: ["/bin/sleep", "1000"], HostConfig: { NetworkMode: "none" } });
+        const container = await daemon.client.createContainer({
+          Image: IMAGE,
+          Cmd: ["/bin/sleep", "1000"],
+          HostConfig: { NetworkMode: "none" },
+        });
         await container.start();
         const directMs = performance.now() - start;
         await container.remove({ force: true });
@@ -61,5 +65,11 @@ export const docker: Benchmark = {
 /** The reference is the daemon's own figure, measured beside ours. */
 function figure(what: string, ours: readonly number[], direct: readonly number[], p: number): Figure {
   const reference = percentile(direct, p);
-  return { bench: `docker: ${what} (reference: docker run's own calls, same daemon)`, value: percentile(ours, p), unit: "ms", reference, goal: "" };
+  return {
+    bench: `docker: ${what} (reference: docker run's own calls, same daemon)`,
+    value: percentile(ours, p),
+    unit: "ms",
+    reference,
+    goal: "",
+  };
 }

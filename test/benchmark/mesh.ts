@@ -71,7 +71,8 @@ export const mesh: Benchmark = {
       for (const address of [meshed, direct]) await ask(address, WARM_MS);
       const overMesh = await ask(meshed, DURATION_MS);
       const past = await ask(direct, DURATION_MS);
-      for (const { errors, failures } of [overMesh, past]) if (errors > 0) throw new Error(`${errors} requests failed: ${JSON.stringify(failures[0])}`);
+      for (const { errors, failures } of [overMesh, past])
+        if (errors > 0) throw new Error(`${errors} requests failed: ${JSON.stringify(failures[0])}`);
       return [...latencies(overMesh, past), ...(await memory(world))];
     } finally {
       for (const action of actions) await action();

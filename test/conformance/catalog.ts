@@ -103,7 +103,13 @@ export function withSidecar(service: ServiceInstance, changes: Partial<SidecarRe
     Port: 20_101,
     Tags: service.Tags,
     Meta: service.Meta,
-    Proxy: { ...aProxy(), DestinationServiceName: service.Name, DestinationServiceID: service.ID, LocalServicePort: service.Port, ...proxy },
+    Proxy: {
+      ...aProxy(),
+      DestinationServiceName: service.Name,
+      DestinationServiceID: service.ID,
+      LocalServicePort: service.Port,
+      ...proxy,
+    },
     Checks: [
       aCheckInstance(service.Name, {
         ID: `_nomad-check-${service.Name}-listening`,
@@ -234,13 +240,20 @@ export function catalogConformance(maker: CatalogMaker): void {
           withSidecar(plain),
           withSidecar(plain, { Port: 20_102, Tags: ["other"], Meta: { own: "meta" } }),
           withSidecar(plain, { Checks: [] }),
-          withSidecar(plain, {}, { Upstreams: [anUpstream(), anUpstream({ DestinationName: "db", LocalBindPort: 8081, Datacenter: "dc2" })] }),
+          withSidecar(
+            plain,
+            {},
+            { Upstreams: [anUpstream(), anUpstream({ DestinationName: "db", LocalBindPort: 8081, Datacenter: "dc2" })] },
+          ),
           withSidecar(
             plain,
             {},
             {
               Upstreams: [
-                anUpstream({ MeshGatewayMode: "local", Config: { protocol: "http", connect_timeout_ms: 1500, limits: { max_connections: 3 } } }),
+                anUpstream({
+                  MeshGatewayMode: "local",
+                  Config: { protocol: "http", connect_timeout_ms: 1500, limits: { max_connections: 3 } },
+                }),
                 anUpstream({ DestinationName: "q", DestinationType: "prepared_query", LocalBindAddress: "127.0.0.2", LocalBindPort: 8082 }),
                 anUpstream({ DestinationName: "s", LocalBindPort: 0, LocalBindSocketPath: "/tmp/s.sock", LocalBindSocketMode: "0600" }),
                 anUpstream({ DestinationName: "p", DestinationPeer: "cloud", LocalBindPort: 8083 }),

@@ -20,7 +20,9 @@ export interface DockerDaemon {
   remove(): Promise<void>;
 }
 
-export async function startDockerDaemon(options: { readonly liveRestore?: boolean; readonly more?: readonly string[] } = {}): Promise<DockerDaemon> {
+export async function startDockerDaemon(
+  options: { readonly liveRestore?: boolean; readonly more?: readonly string[] } = {},
+): Promise<DockerDaemon> {
   const folder = ownFolder("dockerd");
   const at = (name: string) => path.join(folder, name);
   const endpoint = `unix://${at("sock")}`;
@@ -54,11 +56,23 @@ export async function startDockerDaemon(options: { readonly liveRestore?: boolea
       if (containerdPid() === undefined) rmSync(at("exec/containerd/containerd.pid"), { force: true });
       const log = openSync(at("log"), "a");
       const words = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "-H", endpoint];
-      const rules = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--containerd-namespace", name, "--containerd-plugins-namespace", `${name}-p`];
-      const started = spawn(toolPath("dockerd"), [...words, ...rules, ...(options.liveRestore === true ? ["--live-restore"] : []), ...(options.more ?? [])], {
-        env: { ...process.env, PATH: `${DOCKER_PROGRAMS}:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` },
-        stdio: ["ignore", log, log],
-      });
+      const rules = [
+        "--iptables=false",
+        "--ip6tables=false",
+        "--bridge=none",
+        "--containerd-namespace",
+        name,
+        "--containerd-plugins-namespace",
+        `${name}-p`,
+      ];
+      const started = spawn(
+        toolPath("dockerd"),
+        [...words, ...rules, ...(options.liveRestore === true ? ["--live-restore"] : []), ...(options.more ?? [])],
+        {
+          env: { ...process.env, PATH: `${DOCKER_PROGRAMS}:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` },
+          stdio: ["ignore", log, log],
+        },
+      );
       closeSync(log);
       child = started;
       ended = new Promise((resolve) => started.once("exit", resolve));
@@ -77,7 +91,11 @@ export async function startDockerDaemon(options: { readonly liveRestore?: boolea
     async remove() {
       child?.kill("SIGCONT");
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) await daemon.start();
-      for (const each of await docker.listContainers({ all: true })) await docker.getContainer(each.Id).remove({ force: true }).catch(() => {});
+      for (const each of await docker.listContainers({ all: true }))
+        await docker
+          .getContainer(each.Id)
+          .remove({ force: true })
+          .catch(() => {});
       await daemon.stop();
       const containerd = containerdPid();
       if (containerd !== undefined) process.kill(containerd, "SIGKILL");

@@ -71,7 +71,10 @@ export async function dockerWorld(endpoint: string, more: Partial<DockerSettings
   return {
     ...world,
     async left() {
-      const labelled = await docker.listContainers({ all: true, filters: { label: [`dev.drover.owner=${ownerOf(world.stateDirectory)}`] } });
+      const labelled = await docker.listContainers({
+        all: true,
+        filters: { label: [`dev.drover.owner=${ownerOf(world.stateDirectory)}`] },
+      });
       return [...labelled.map((each) => `container ${each.Names.join(" ")} ${each.State}`), ...(await world.left())];
     },
   };

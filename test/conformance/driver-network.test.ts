@@ -41,14 +41,17 @@ for (const maker of MAKERS) {
   check("the task, what it starts and what is run beside it are in the namespace", async (world, network) => {
     const driver = world.open();
     assert.equal(driver.capabilities.joinsNetwork, true);
-    const text = "echo task=$(readlink /proc/self/ns/net); (setsid sh -c 'echo child=$(readlink /proc/self/ns/net)'); echo ready; sleep 1000";
+    const text =
+      "echo task=$(readlink /proc/self/ns/net); (setsid sh -c 'echo child=$(readlink /proc/self/ns/net)'); echo ready; sleep 1000";
     const handle = await driver.start(taskStart(world, ID, shell(text), { network }));
     const printed = await until(world, "ready");
     const inside = `net:[${statSync(network.namespacePath).ino}]`;
     assert.match(printed, new RegExp(`task=${escape(inside)}`));
     assert.match(printed, new RegExp(`child=${escape(inside)}`));
     // Also by the next agent.
-    const beside = await world.open().exec(handle, world.place, { command: ["readlink", "/proc/self/ns/net"], tty: false, environment: { PATH: "/usr/bin:/bin" } });
+    const beside = await world
+      .open()
+      .exec(handle, world.place, { command: ["readlink", "/proc/self/ns/net"], tty: false, environment: { PATH: "/usr/bin:/bin" } });
     assert.equal((await outputOf(beside)).trim(), inside);
   });
 
@@ -64,31 +67,37 @@ for (const maker of MAKERS) {
   });
 }
 
-test("exec: host name, hosts and resolv.conf are the allocation's; files of the host are shown where they are asked for", { timeout: 60_000 }, async () => {
-  const world = await hostWorld("chroot", (stateDirectory) => execDriver({ stateDirectory, noPivotRoot: true }));
-  const name = `dt-${randomBytes(4).toString("hex")}`;
-  execFileSync("ip", ["netns", "add", name]);
-  try {
-    const files = { hosts: path.join(world.directory, "hosts"), resolvConf: path.join(world.directory, "resolv.conf") };
-    const program = path.join(world.directory, "program");
-    writeFileSync(files.hosts, "10.9.8.7 of-its-own\n", { mode: 0o644 });
-    writeFileSync(files.resolvConf, "nameserver 10.9.8.1\n", { mode: 0o644 });
-    writeFileSync(program, "#!/bin/sh\necho the program\n", { mode: 0o755 });
-    const driver = world.open();
-    const network = { namespacePath: `/run/netns/${name}`, hostname: "its-name", files, holder: "" };
-    const text = "hostname; cat /etc/hosts /etc/resolv.conf; /opt/elsewhere/program; echo > /opt/elsewhere/program || echo read-only; echo ready; sleep 1000";
-    const mounts = [{ hostPath: program, taskPath: "/opt/elsewhere/program", readOnly: true }];
-    await driver.start(taskStart(world, ID, shell(text), { network, mounts }));
-    const printed = await until(world, "ready");
-    for (const each of ["its-name\n", "10.9.8.7 of-its-own\n", "nameserver 10.9.8.1\n", "the program\n", "read-only\n"]) assert.ok(printed.includes(each), printed);
-    assert.notEqual(execFileSync("hostname", { encoding: "utf8" }).trim(), "its-name", "the machine keeps its own");
-  } finally {
-    const driver = world.open();
-    for (const id of await driver.list()) await driver.sweep(id);
-    execFileSync("ip", ["netns", "delete", name]);
-    await world.remove();
-  }
-});
+test(
+  "exec: host name, hosts and resolv.conf are the allocation's; files of the host are shown where they are asked for",
+  { timeout: 60_000 },
+  async () => {
+    const world = await hostWorld("chroot", (stateDirectory) => execDriver({ stateDirectory, noPivotRoot: true }));
+    const name = `dt-${randomBytes(4).toString("hex")}`;
+    execFileSync("ip", ["netns", "add", name]);
+    try {
+      const files = { hosts: path.join(world.directory, "hosts"), resolvConf: path.join(world.directory, "resolv.conf") };
+      const program = path.join(world.directory, "program");
+      writeFileSync(files.hosts, "10.9.8.7 of-its-own\n", { mode: 0o644 });
+      writeFileSync(files.resolvConf, "nameserver 10.9.8.1\n", { mode: 0o644 });
+      writeFileSync(program, "#!/bin/sh\necho the program\n", { mode: 0o755 });
+      const driver = world.open();
+      const network = { namespacePath: `/run/netns/${name}`, hostname: "its-name", files, holder: "" };
+      const text =
+        "hostname; cat /etc/hosts /etc/resolv.conf; /opt/elsewhere/program; echo > /opt/elsewhere/program || echo read-only; echo ready; sleep 1000";
+      const mounts = [{ hostPath: program, taskPath: "/opt/elsewhere/program", readOnly: true }];
+      await driver.start(taskStart(world, ID, shell(text), { network, mounts }));
+      const printed = await until(world, "ready");
+      for (const each of ["its-name\n", "10.9.8.7 of-its-own\n", "nameserver 10.9.8.1\n", "the program\n", "read-only\n"])
+        assert.ok(printed.includes(each), printed);
+      assert.notEqual(execFileSync("hostname", { encoding: "utf8" }).trim(), "its-name", "the machine keeps its own");
+    } finally {
+      const driver = world.open();
+      for (const id of await driver.list()) await driver.sweep(id);
+      execFileSync("ip", ["netns", "delete", name]);
+      await world.remove();
+    }
+  },
+);
 
 async function until(world: HostWorld, text: string): Promise<string> {
   let printed = "";

@@ -20,7 +20,14 @@ meshConformance({
         const exact = [destination, source].filter((name) => name !== "*").length;
         const kept = mesh.rules.filter((each) => each.source !== source || each.destination !== destination);
         const lines = permissions.map(([what, prefix]) => `${what} ${prefix}*`);
-        const rule = { source, destination, action: lines.length > 0 ? "permissions" : action, permissions: lines, precedence: 5 + exact, declared: true } as const;
+        const rule = {
+          source,
+          destination,
+          action: lines.length > 0 ? "permissions" : action,
+          permissions: lines,
+          precedence: 5 + exact,
+          declared: true,
+        } as const;
         mesh.rules.splice(0, mesh.rules.length, ...kept, rule);
       },
       async forget(destination) {

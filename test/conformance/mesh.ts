@@ -180,7 +180,8 @@ export function meshConformance(maker: MeshMaker): void {
       const { mesh } = under;
       await under.foreign("theirs", "api");
       const mine = { service: "theirs", namespace: DEFAULT, jobId: "shop" };
-      const refused = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && /"theirs"/.test(thrown.message);
+      const refused = (thrown: unknown) =>
+        thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && /"theirs"/.test(thrown.message);
       await assert.rejects(mesh.writeGateway({ ...mine, definition: ingressTo("db") }), refused);
       await assert.rejects(Promise.resolve(mesh.planGateway?.({ ...mine, definition: ingressTo("db") })), refused);
       const before = await under.stamp();

@@ -211,8 +211,6 @@ export function tunnelsConformance(maker: string, make: () => Tunnels): void {
   });
 }
 
-
-
 /** Until the other side has nothing more to say. */
 async function textOf(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];

@@ -148,9 +148,10 @@ const BRIDGE = '    network {\n      mode = "bridge"\n    }\n';
 const SLEEP = 'driver = "raw_exec"\n      config {\n        command = "/bin/sleep"\n        args = ["1000000"]\n      }';
 const jobOf = (name: string, group: string, task = SLEEP): string =>
   `job "${name}" {\n  group "g" {\n${group}    task "t" {\n      ${task}\n    }\n  }\n}\n`;
-const service = (connect: string, more = "port = \"9001\""): string =>
+const service = (connect: string, more = 'port = "9001"'): string =>
   `    service {\n      name = "web"\n      ${more}\n      connect {\n        ${connect}\n      }\n    }\n`;
-const upstream = (lines: string): string => service(`sidecar_service {\n          proxy {\n            upstreams {\n              ${lines}\n            }\n          }\n        }`);
+const upstream = (lines: string): string =>
+  service(`sidecar_service {\n          proxy {\n            upstreams {\n              ${lines}\n            }\n          }\n        }`);
 const network = (lines: string): string => `    network {\n      ${lines}\n    }\n`;
 
 /** A group each, all in one file: everything is told at once. */
@@ -160,13 +161,29 @@ const GROUPS: readonly (readonly [name: string, group: string, pattern: RegExp])
   ["a-mistyped-mode", network('mode = "brdige"'), /.*did you mean "bridge"/],
   ["a-cni-network-without-a-name", network('mode = "cni/"'), /.*mode = "cni\/mynet"/],
   ["ports-where-nothing-reaches-them", network('mode = "none"\n      port "http" {}'), /.*nothing reaches its ports/],
-  ["two-ports-of-one-number", network('mode = "bridge"\n      port "a" {\n        static = 8080\n      }\n      port "b" {\n        static = 8080\n      }'), /static 8080 is already taken by port "a"/],
+  [
+    "two-ports-of-one-number",
+    network('mode = "bridge"\n      port "a" {\n        static = 8080\n      }\n      port "b" {\n        static = 8080\n      }'),
+    /static 8080 is already taken by port "a"/,
+  ],
   ["a-gateway-of-no-kind", BRIDGE + service("gateway {}"), /.*ingress \{ … \}, terminating \{ … \} or mesh \{\}/],
-  ["a-gateway-that-leads-nowhere", BRIDGE + service("gateway {\n          terminating {}\n        }"), /terminating leads to no service: service \{ name/],
+  [
+    "a-gateway-that-leads-nowhere",
+    BRIDGE + service("gateway {\n          terminating {}\n        }"),
+    /terminating leads to no service: service \{ name/,
+  ],
   ["a-connect-that-says-nothing", BRIDGE + service(""), /connect says nothing: write sidecar_service \{\}/],
-  ["the-mesh-in-nomads-registry", BRIDGE + service("sidecar_service {}", 'port = "9001"\n      provider = "nomad"'), /needs provider = "consul"/],
+  [
+    "the-mesh-in-nomads-registry",
+    BRIDGE + service("sidecar_service {}", 'port = "9001"\n      provider = "nomad"'),
+    /needs provider = "consul"/,
+  ],
   ["an-upstream-without-a-port", BRIDGE + upstream('destination_name = "api"'), /.*as local_bind_port = 8080/],
-  ["an-upstream-where-the-service-listens", BRIDGE + upstream('destination_name = "api"\n              local_bind_port = 9001'), /use another local_bind_port/],
+  [
+    "an-upstream-where-the-service-listens",
+    BRIDGE + upstream('destination_name = "api"\n              local_bind_port = 9001'),
+    /use another local_bind_port/,
+  ],
   ["a-name-server-that-is-a-name", network('mode = "bridge"\n      dns {\n        servers = ["dns.example"]\n      }'), /.*no IP address/],
 ];
 
@@ -196,20 +213,30 @@ test("job files that cannot work are refused with each place and what to write t
   assertSays(mistyped, /refused\.hcl:13:15: Unknown attribute "destination"[^]*destination_name/, "a mistyped key");
 });
 
-test("what may be right is warned of: an upstream that no job offers, a transparent proxy whose names are asked elsewhere", LIVE, async () => {
-  const said = async (group: string): Promise<string> => {
-    const file = join(files.path, "warned.hcl");
-    writeFileSync(file, jobOf("warned", group));
-    const { code, stdout, stderr } = await world.agent.cli("job", "validate", file);
-    assert.equal(code, 0, stdout + stderr);
-    return stdout + stderr;
-  };
-  const to = (name: string) => BRIDGE + upstream(`destination_name = "${name}"\n              local_bind_port = 8080`);
-  assert.match(await said(to("nobody")), /upstream "nobody": no job of the namespace offers such a service.*unless Consul knows it/);
-  assert.doesNotMatch(await said(to("nobody").replace("service {", 'service {\n      name = "nobody"\n      port = "9002"\n    }\n    service {')), /no job of the namespace/);
-  const transparent = service("sidecar_service {\n          proxy {\n            transparent_proxy {}\n          }\n        }");
-  assert.match(await said(network('mode = "bridge"\n      dns {\n        servers = ["192.0.2.53"]\n      }') + transparent), /leave dns \{ servers \} out/);
-});
+test(
+  "what may be right is warned of: an upstream that no job offers, a transparent proxy whose names are asked elsewhere",
+  LIVE,
+  async () => {
+    const said = async (group: string): Promise<string> => {
+      const file = join(files.path, "warned.hcl");
+      writeFileSync(file, jobOf("warned", group));
+      const { code, stdout, stderr } = await world.agent.cli("job", "validate", file);
+      assert.equal(code, 0, stdout + stderr);
+      return stdout + stderr;
+    };
+    const to = (name: string) => BRIDGE + upstream(`destination_name = "${name}"\n              local_bind_port = 8080`);
+    assert.match(await said(to("nobody")), /upstream "nobody": no job of the namespace offers such a service.*unless Consul knows it/);
+    assert.doesNotMatch(
+      await said(to("nobody").replace("service {", 'service {\n      name = "nobody"\n      port = "9002"\n    }\n    service {')),
+      /no job of the namespace/,
+    );
+    const transparent = service("sidecar_service {\n          proxy {\n            transparent_proxy {}\n          }\n        }");
+    assert.match(
+      await said(network('mode = "bridge"\n      dns {\n        servers = ["192.0.2.53"]\n      }') + transparent),
+      /leave dns \{ servers \} out/,
+    );
+  },
+);
 
 async function submitted(agent: RealAgent, name: string, group: string, task?: string): Promise<void> {
   const file = join(files.path, `${name}.hcl`);
@@ -231,11 +258,18 @@ const untilWhy = (agent: RealAgent, job: string, pattern: RegExp): Promise<void>
 };
 
 test("what a machine lacks is told at the agent's start, by check mesh, and by the jobs that wait for it", LIVE, async () => {
-  await eventually("the agent's words", () => /there is no program \/nowhere\/envoy/.test(bare.output()) && /CNI plugins .* are missing/.test(bare.output()));
+  await eventually(
+    "the agent's words",
+    () => /there is no program \/nowhere\/envoy/.test(bare.output()) && /CNI plugins .* are missing/.test(bare.output()),
+  );
   assert.doesNotMatch(bare.output(), /WARN.*docker/, "a docker that nobody needs is no warning");
   const check = await bare.cli("check", "mesh");
   assert.equal(check.code, 1);
-  assertSays(check, /✗ cni-plugins: [^]*fix: apt install containernetworking-plugins[^]*✗ envoy: there is no program \/nowhere\/envoy\n\s+fix: .*envoy_path/, "check mesh");
+  assertSays(
+    check,
+    /✗ cni-plugins: [^]*fix: apt install containernetworking-plugins[^]*✗ envoy: there is no program \/nowhere\/envoy\n\s+fix: .*envoy_path/,
+    "check mesh",
+  );
   const { stdout } = await bare.cli("node", "status", "-self", "-verbose");
   assert.match(stdout, /^docker +false +false +no docker at unix:\/\/\/nowhere\/docker\.sock /m);
 
@@ -243,7 +277,11 @@ test("what a machine lacks is told at the agent's start, by check mesh, and by t
   await submitted(bare, "no-docker", "", 'driver = "docker"\n      config {\n        image = "busybox:1"\n      }');
   await submitted(bare, "no-cni", network('mode = "cni/mynet"'));
   await untilWhy(bare, "no-plugin", /no node has bridge networking .*apt install containernetworking-plugins/);
-  await untilWhy(bare, "no-docker", /Driver "docker" is missing or unhealthy on the only node \(no docker at unix:\/\/\/nowhere\/docker\.sock\)|driver "docker" is missing or unhealthy on the only node \(no docker at/);
+  await untilWhy(
+    bare,
+    "no-docker",
+    /Driver "docker" is missing or unhealthy on the only node \(no docker at unix:\/\/\/nowhere\/docker\.sock\)|driver "docker" is missing or unhealthy on the only node \(no docker at/,
+  );
   await untilWhy(bare, "no-cni", /no network "cni\/mynet".*mynet\.conflist.*cni_config_dir/);
 });
 
@@ -272,8 +310,14 @@ test("what goes wrong on the node is named in the task's event, and nothing of i
   await submitted(agent, "no-host-network", network('port "http" {\n        host_network = "private"\n      }'));
 
   const owned = (name: string, pattern: RegExp) => t.test(name, () => untilWhy(agent, name, pattern));
-  await owned("taken", new RegExp(`port "http": process "http-app" \\(${app.pid}\\) of this machine listens on \\S+:${port}.*reserved_ports = "${port}"`));
-  await owned("refused-pull", /image "127\.0\.0\.1:1\/nosuch:1" cannot be pulled: Get .*connection refused \(Check that the registry is reached/);
+  await owned(
+    "taken",
+    new RegExp(`port "http": process "http-app" \\(${app.pid}\\) of this machine listens on \\S+:${port}.*reserved_ports = "${port}"`),
+  );
+  await owned(
+    "refused-pull",
+    /image "127\.0\.0\.1:1\/nosuch:1" cannot be pulled: Get .*connection refused \(Check that the registry is reached/,
+  );
   await owned("hung-pull", /cannot be pulled: the registry sent nothing for 2 s \(Check that the registry is reached/);
   await owned("no-name", /"Busy Box::1" is no name of an image/);
   await owned("bad-key", /"config\.imgae" for driver "docker".*did you mean "image"/);

@@ -103,7 +103,9 @@ test("proxies show certificates that OpenBao signed, and its root is exchanged u
   }
 
   async function startsOf(id: string): Promise<unknown> {
-    const { TaskStates } = await world.agent.get<{ TaskStates: Record<string, { Restarts: number; StartedAt: string }> }>(`/v1/allocation/${id}`);
+    const { TaskStates } = await world.agent.get<{ TaskStates: Record<string, { Restarts: number; StartedAt: string }> }>(
+      `/v1/allocation/${id}`,
+    );
     return Object.entries(TaskStates).map(([task, { Restarts, StartedAt }]) => [task, Restarts, StartedAt]);
   }
 });

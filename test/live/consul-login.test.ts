@@ -123,7 +123,9 @@ describe("a Consul with access control", () => {
     await catalog.register(web, SecretID);
     assert.equal((await catalog.owned()).get(web.ID)?.digest, catalogDigest(web));
     await assert.rejects(catalog.register(withSidecar(aServiceInstance("api")), SecretID), { code: "CATALOG_DENIED" });
-    await assert.rejects(catalog.register({ ...web, ...withSidecar(web, { Name: "api-sidecar-proxy" }) }, SecretID), { code: "CATALOG_DENIED" });
+    await assert.rejects(catalog.register({ ...web, ...withSidecar(web, { Name: "api-sidecar-proxy" }) }, SecretID), {
+      code: "CATALOG_DENIED",
+    });
     await catalog.register(web, SecretID);
     for (const path of ["/v1/discovery-chain/api", "/v1/health/connect/api", "/v1/agent/connect/ca/leaf/web", "/v1/catalog/nodes"])
       assert.equal(await may(path, SecretID), 200, path);

@@ -76,12 +76,16 @@ describe("a sidecar in Consul", () => {
     const { sidecar } = registrationsOf(web, OWNER);
     const [alias] = sidecar?.Checks ?? assert.fail();
     assert.ok(alias);
-    const status = async () => (await consul.get<Record<string, { Status: string } | undefined>>("/v1/agent/checks"))[alias.CheckID]?.Status;
+    const status = async () =>
+      (await consul.get<Record<string, { Status: string } | undefined>>("/v1/agent/checks"))[alias.CheckID]?.Status;
     await catalog.register(web, "");
     await eventually("the alias to pass", async () => (await status()) === "passing", LIMIT_MS);
     assert.equal((await said(catalog))[web.ID], catalogDigest(web));
     // What Consul makes of it when it is registered while Consul starts: critical, with a minute to the next look.
-    await consul.put("/v1/agent/service/register?replace-existing-checks=true", { ...sidecar, Checks: [{ ...alias, AliasService: "nobody" }] });
+    await consul.put("/v1/agent/service/register?replace-existing-checks=true", {
+      ...sidecar,
+      Checks: [{ ...alias, AliasService: "nobody" }],
+    });
     await eventually("the alias not to pass", async () => (await status()) === "critical", LIMIT_MS);
     assert.equal((await said(catalog))[web.ID], "altered");
     await catalog.register(web, "");
@@ -177,7 +181,10 @@ describe("a Consul that denies by default", () => {
     const app = await listening(t);
     const [edgePort = 0, listenerPort = 0, outPort = 0] = await freePorts(3);
     const shop = withSidecar(aServiceInstance("shop", { Port: app }));
-    const bind = (address: string, port: number) => ({ envoy_gateway_no_default_bind: true, envoy_gateway_bind_addresses: { [address]: { address: "127.0.0.1", port } } });
+    const bind = (address: string, port: number) => ({
+      envoy_gateway_no_default_bind: true,
+      envoy_gateway_bind_addresses: { [address]: { address: "127.0.0.1", port } },
+    });
     const edge = aServiceInstance("edge", {
       Kind: "ingress-gateway",
       Port: edgePort,
@@ -229,7 +236,10 @@ describe("a Consul that denies by default", () => {
     const [listener] = ingress.Ingress?.Listeners ?? [];
     assert.ok(listener !== undefined);
     const Listeners = [{ ...listener, Protocol: "http" }];
-    await assert.rejects(mesh.writeGateway({ ...gateway, definition: { ...ingress, Ingress: { TLS: null, Listeners } } }), refused(/protocol "tcp"/));
+    await assert.rejects(
+      mesh.writeGateway({ ...gateway, definition: { ...ingress, Ingress: { TLS: null, Listeners } } }),
+      refused(/protocol "tcp"/),
+    );
     await assert.rejects(mesh.writeGateway({ ...gateway, definition: terminatingTo("twice", "twice") }), refused(/more than once/));
   });
 
@@ -267,8 +277,10 @@ async function startEnvoy(owner: PartOwner, consul: RealConsul, which: readonly 
   const envoy = ["-envoy-binary", toolPath("envoy"), "-ignore-envoy-compatibility"];
   // Envoys of one machine are told apart by their base id.
   const rest = ["--", "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"];
-  await part.start(toolPath("consul"), ["connect", "envoy", ...which, ...options, ...envoy, ...rest], async () =>
-    (await fetch(`http://${admin}/server_info`)).ok,
+  await part.start(
+    toolPath("consul"),
+    ["connect", "envoy", ...which, ...options, ...envoy, ...rest],
+    async () => (await fetch(`http://${admin}/server_info`)).ok,
   );
   return admin;
 }

@@ -19,7 +19,11 @@ test("-dev-connect needs nothing but a Consul in its own -dev: the example of jo
   let printed = "";
   const start = (words: readonly string[]) => {
     const [command = "", ...rest] = [...host.through, ...words];
-    const child = spawn(command, rest, { cwd: own.path, env: { ...process.env, TMPDIR: own.path, PATH: folders.join(":") }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, rest, {
+      cwd: own.path,
+      env: { ...process.env, TMPDIR: own.path, PATH: folders.join(":") },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
     child.stderr.on("data", (data: Buffer) => (printed += data.toString()));
     const ended = once(child, "exit");
@@ -29,16 +33,21 @@ test("-dev-connect needs nothing but a Consul in its own -dev: the example of jo
     });
     return child;
   };
-  const drover = async (...words: string[]) => host.run(process.execPath, [join(REPOSITORY, "src", "main.ts"), ...words], { timeoutMs: 60_000 });
+  const drover = async (...words: string[]) =>
+    host.run(process.execPath, [join(REPOSITORY, "src", "main.ts"), ...words], { timeoutMs: 60_000 });
 
   start([toolPath("consul"), "agent", "-dev"]);
-  await eventually("Consul to lead", async () => (await host.run("curl", ["-sf", "http://127.0.0.1:8500/v1/status/leader"])).stdout.includes(":"));
+  await eventually("Consul to lead", async () =>
+    (await host.run("curl", ["-sf", "http://127.0.0.1:8500/v1/status/leader"])).stdout.includes(":"),
+  );
   const config = join(own.path, "tools.hcl");
   await host.must("sh", "-c", `printf 'client {\\n  cni_path = "%s"\\n}\\n' ${cniFolder()} > ${config}`);
   start([process.execPath, join(REPOSITORY, "src", "main.ts"), "agent", "-dev-connect", "-config", config]);
-  const ready = await eventually("the node to be ready", async () => (await drover("check", "mesh")).code === 0, 40_000).catch((error: unknown) => {
-    throw new Error(`${String(error)}\n${printed.slice(-6_000)}`);
-  });
+  const ready = await eventually("the node to be ready", async () => (await drover("check", "mesh")).code === 0, 40_000).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}\n${printed.slice(-6_000)}`);
+    },
+  );
   assert.ok(ready);
 
   await t.test("its API stays on the loopback, its node has the address others reach", async () => {
@@ -58,7 +67,10 @@ test("-dev-connect needs nothing but a Consul in its own -dev: the example of jo
     const checked = await drover("mesh", "check", "count-dashboard", "count-api");
     assert.equal(checked.code, 0, checked.stdout);
     const { stdout } = await drover("operator", "api", "/v1/job/countdash/allocations?resources=true");
-    const all = JSON.parse(stdout) as { TaskGroup: string; AllocatedResources: { Shared: { Ports: { Label: string; HostIP: string; Value: number }[] } } }[];
+    const all = JSON.parse(stdout) as {
+      TaskGroup: string;
+      AllocatedResources: { Shared: { Ports: { Label: string; HostIP: string; Value: number }[] } };
+    }[];
     const port = all.find((each) => each.TaskGroup === "dashboard")?.AllocatedResources.Shared.Ports.find((each) => each.Label === "http");
     assert.ok(port !== undefined);
     assert.match(await host.must("curl", "-sS", "-m", "5", `http://${port.HostIP}:${port.Value}/`), /Hello from allocation \w+ of the api/);

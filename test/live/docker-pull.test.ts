@@ -31,12 +31,24 @@ interface Registry {
 /** Every repository holds busybox under the tags it is asked for, but "missing"; "private/…" wants the password. */
 async function startRegistry(): Promise<Registry> {
   const folder = ownFolder("registry");
-  execFileSync("sh", ["-c", `mkdir -p image/bin && cp "$(command -v busybox)" image/bin/busybox && ln -s busybox image/bin/sh && tar -C image -cf layer.tar .`], { cwd: folder });
+  execFileSync(
+    "sh",
+    [
+      "-c",
+      `mkdir -p image/bin && cp "$(command -v busybox)" image/bin/busybox && ln -s busybox image/bin/sh && tar -C image -cf layer.tar .`,
+    ],
+    { cwd: folder },
+  );
   const tar = readFileSync(path.join(folder, "layer.tar"));
   rmSync(folder, { recursive: true, force: true });
   const layer = gzipSync(tar, { level: 1 });
   const config = Buffer.from(
-    JSON.stringify({ architecture: "amd64", os: "linux", config: { Cmd: ["/bin/sh"] }, rootfs: { type: "layers", diff_ids: [digest(tar)] } }),
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Cmd: ["/bin/sh"] },
+      rootfs: { type: "layers", diff_ids: [digest(tar)] },
+    }),
   );
   const manifest = Buffer.from(
     JSON.stringify({
@@ -56,7 +68,10 @@ async function startRegistry(): Promise<Registry> {
   const server = createServer((request, response) => {
     const url = request.url ?? "";
     const error = (status: number, code: string) => {
-      response.writeHead(status, { "Content-Type": "application/json", ...(status === 401 ? { "WWW-Authenticate": 'Basic realm="test"' } : {}) });
+      response.writeHead(status, {
+        "Content-Type": "application/json",
+        ...(status === 401 ? { "WWW-Authenticate": 'Basic realm="test"' } : {}),
+      });
       response.end(JSON.stringify({ errors: [{ code, message: code.toLowerCase().replaceAll("_", " ") }] }));
     };
     const authorized = request.headers.authorization === `Basic ${Buffer.from(`me:${PASSWORD}`).toString("base64")}`;
@@ -121,11 +136,20 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
     test(sentence, { timeout: 60_000 }, async () => {
       const world = await dockerWorld(daemon.endpoint, more);
       registry.behave("well");
-      const driver = dockerDriver({ owner: ownerOf(world.stateDirectory), stateDirectory: world.stateDirectory, config: dockerSettings(daemon.endpoint, more) });
+      const driver = dockerDriver({
+        owner: ownerOf(world.stateDirectory),
+        stateDirectory: world.stateDirectory,
+        config: dockerSettings(daemon.endpoint, more),
+      });
       try {
         await body(async (image, config = {}, attempt = 0) => {
           const id = `${ALLOCATION}.web${attempt}.0`;
-          const task = taskStart(world, id, { image: `${registry.address}/${image}`, command: "sh", args: ["-c", "exit 3"], ...config }, { task: `web${attempt}` });
+          const task = taskStart(
+            world,
+            id,
+            { image: `${registry.address}/${image}`, command: "sh", args: ["-c", "exit 3"], ...config },
+            { task: `web${attempt}` },
+          );
           try {
             const handle = await driver.start(task);
             const { exitCode } = await driver.wait(handle, world.place);
@@ -144,7 +168,11 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       }
     });
 
-  type Starter = (image: string, config?: Record<string, unknown>, attempt?: number) => Promise<{ readonly code: string; readonly message: string }>;
+  type Starter = (
+    image: string,
+    config?: Record<string, unknown>,
+    attempt?: number,
+  ) => Promise<{ readonly code: string; readonly message: string }>;
 
   check("an image is pulled and run; five tasks that want it at once pull it once", {}, async (start) => {
     const before = registry.layers();

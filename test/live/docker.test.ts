@@ -181,7 +181,12 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
     });
     try {
       const driver = world.open();
-      const config = shell("echo ready; sleep 1000", { network_mode: name, ipv4_address: "10.213.77.9", ports: ["http"], network_aliases: ["w"] });
+      const config = shell("echo ready; sleep 1000", {
+        network_mode: name,
+        ipv4_address: "10.213.77.9",
+        ports: ["http"],
+        network_aliases: ["w"],
+      });
       const ports = [
         { label: "http", hostIp: "127.0.0.1", hostPort: 28_471, to: 8080 },
         { label: "other", hostIp: "127.0.0.1", hostPort: 28_472, to: 0 },
@@ -200,7 +205,8 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
     const read = reading(world);
     mkdirSync(path.join(world.place.taskDirectory, "local"), { recursive: true });
     writeFileSync(path.join(world.place.taskDirectory, "local", "note"), "from the agent\n");
-    const text = "cat /local/note; echo hi > /alloc/data/said; grep CapEff /proc/1/status; id -u; ulimit -n; cat /mnt/in/note; pwd; hostname";
+    const text =
+      "cat /local/note; echo hi > /alloc/data/said; grep CapEff /proc/1/status; id -u; ulimit -n; cat /mnt/in/note; pwd; hostname";
     const config = shell(text, {
       ulimit: { nofile: "200:300" },
       work_dir: "/tmp",

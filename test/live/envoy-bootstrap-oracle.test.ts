@@ -63,14 +63,30 @@ async function theirs(request: BootstrapRequest): Promise<Json> {
       ? { ID: "api-1", Name: "api", Port: 9001, Connect: { SidecarService: { Port: 21_000, Proxy } } }
       : { ID: request.proxyId, Name: request.service, Kind: request.kind, Port: 8080, Proxy },
   );
-  const grpc = "path" in request.grpc ? `unix://${request.grpc.path}` : `${request.grpcCa === "" ? "http" : "https"}://${request.grpc.host}:${request.grpc.port}`;
+  const grpc =
+    "path" in request.grpc
+      ? `unix://${request.grpc.path}`
+      : `${request.grpcCa === "" ? "http" : "https"}://${request.grpc.host}:${request.grpc.port}`;
   const words = [
     "connect",
     "envoy",
-    ...(sidecar ? ["-sidecar-for", "api-1"] : ["-gateway", request.kind.replace("-gateway", ""), "-proxy-id", request.proxyId, "-service", request.service]),
-    "-bootstrap", "-ignore-envoy-compatibility", "-http-addr", consul.httpAddress, "-grpc-addr", grpc,
-    "-admin-bind", `${request.admin.host}:${request.admin.port}`, "-envoy-ready-bind-address", request.ready.host,
-    "-envoy-ready-bind-port", String(request.ready.port), "-token", request.token,
+    ...(sidecar
+      ? ["-sidecar-for", "api-1"]
+      : ["-gateway", request.kind.replace("-gateway", ""), "-proxy-id", request.proxyId, "-service", request.service]),
+    "-bootstrap",
+    "-ignore-envoy-compatibility",
+    "-http-addr",
+    consul.httpAddress,
+    "-grpc-addr",
+    grpc,
+    "-admin-bind",
+    `${request.admin.host}:${request.admin.port}`,
+    "-envoy-ready-bind-address",
+    request.ready.host,
+    "-envoy-ready-bind-port",
+    String(request.ready.port),
+    "-token",
+    request.token,
     ...(request.grpcCa === "" ? [] : ["-grpc-ca-file", authority]),
   ];
   const env = { ...process.env, PATH: `${directory}:${process.env["PATH"] ?? ""}` };
@@ -94,7 +110,9 @@ function withoutDifferences(ours: Json, request: BootstrapRequest): Json {
   const admin = ours["admin"] as Json;
   assert.deepEqual(admin["address"], { pipe: { path: request.socketPath, mode: 0o600 } });
   admin["address"] = expected;
-  const self = fixed.clusters.find((each) => each["name"] === "self_admin") as { loadAssignment: { endpoints: { lbEndpoints: { endpoint: Json }[] }[] } };
+  const self = fixed.clusters.find((each) => each["name"] === "self_admin") as {
+    loadAssignment: { endpoints: { lbEndpoints: { endpoint: Json }[] }[] };
+  };
   const endpoint = self.loadAssignment.endpoints[0]?.lbEndpoints[0]?.endpoint as Json;
   assert.deepEqual(endpoint["address"], { pipe: { path: request.socketPath } });
   endpoint["address"] = expected;
@@ -103,7 +121,9 @@ function withoutDifferences(ours: Json, request: BootstrapRequest): Json {
   take(dynamic.ads_config.grpc_services.envoy_grpc, "retry_policy");
   // 3. And noticed when it went silent.
   const cluster = fixed.clusters[0] as Json;
-  const options = Object.values(cluster["typed_extension_protocol_options"] as Json)[0] as { explicit_http_config: { http2_protocol_options: Json } };
+  const options = Object.values(cluster["typed_extension_protocol_options"] as Json)[0] as {
+    explicit_http_config: { http2_protocol_options: Json };
+  };
   take(options.explicit_http_config.http2_protocol_options, "connection_keepalive");
   // 4. And asked for by its name.
   if (request.grpcServerName !== "") {
@@ -116,14 +136,18 @@ function withoutDifferences(ours: Json, request: BootstrapRequest): Json {
 /** Lists of named things have no order. */
 function sorted(document: Json): Json {
   const fixed = document["static_resources"] as Record<string, Json[]>;
-  for (const key of Object.keys(fixed)) fixed[key] = (fixed[key] ?? []).toSorted((a, b) => (String(a["name"]) < String(b["name"]) ? -1 : 1));
+  for (const key of Object.keys(fixed))
+    fixed[key] = (fixed[key] ?? []).toSorted((a, b) => (String(a["name"]) < String(b["name"]) ? -1 : 1));
   return document;
 }
 
 const CASES: Readonly<Record<string, Partial<BootstrapRequest>>> = {
   "a sidecar, plain": {},
-  "a sidecar with a token, over a unix socket": { token: "0b7d7b0c-4a53-9a0e-6f3c-1b1f9d110a4e", grpc: { path: "/alloc/tmp/consul_grpc.sock" } },
-  "TLS": { grpcCa: readOnce(), grpcServerName: "server.dc1.consul", grpc: { host: "127.0.0.1", port: 8503 } },
+  "a sidecar with a token, over a unix socket": {
+    token: "0b7d7b0c-4a53-9a0e-6f3c-1b1f9d110a4e",
+    grpc: { path: "/alloc/tmp/consul_grpc.sock" },
+  },
+  TLS: { grpcCa: readOnce(), grpcServerName: "server.dc1.consul", grpc: { host: "127.0.0.1", port: 8503 } },
   "TLS, by authority alone": { grpcCa: readOnce(), grpc: { host: "127.0.0.1", port: 8503 } },
   "an ingress gateway": { kind: "ingress-gateway", proxyId: "in-1", service: "in" },
   "a terminating gateway": { kind: "terminating-gateway", proxyId: "out-1", service: "out", token: "t" },
@@ -133,7 +157,7 @@ const CASES: Readonly<Record<string, Partial<BootstrapRequest>>> = {
   "numbers for statsd": { config: { envoy_statsd_url: "udp://127.0.0.1:8125", envoy_dogstatsd_url: "unix:///run/dog.sock" } },
   "tags and times": { config: { envoy_stats_tags: ["team=a", "b=c=d", "bare"], envoy_stats_flush_interval: "10s" } },
   "tags of one's own": { config: { envoy_stats_config_json: '{"stats_tags": [], "use_all_default_tags": false}' } },
-  "tracing": { config: { envoy_tracing_json: '{"http": {"name": "envoy.tracers.zipkin"}}' } },
+  tracing: { config: { envoy_tracing_json: '{"http": {"name": "envoy.tracers.zipkin"}}' } },
   "further clusters, listeners, sinks": {
     config: {
       envoy_extra_static_clusters_json: '{"name": "a"}, {"name": "b"}',

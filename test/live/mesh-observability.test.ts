@@ -99,7 +99,10 @@ test("figures of the mesh agree with what was asked for", { skip: SKIP, timeout:
   let asked = 0;
 
   await t.test("alloc status counts the requests the load counted, going out and coming in", async () => {
-    const [before, beforeIn] = [(await proxyOf(web)).Statistics?.outbound["api"]?.requests, (await proxyOf(api)).Statistics?.inbound.requests];
+    const [before, beforeIn] = [
+      (await proxyOf(web)).Statistics?.outbound["api"]?.requests,
+      (await proxyOf(api)).Statistics?.inbound.requests,
+    ];
     assert.ok(before !== undefined && before > 0 && beforeIn !== undefined);
     const { requests, errors } = await loadOf(t, { url, ...ASKED }).result();
     assert.equal(errors, 0);
@@ -117,7 +120,14 @@ test("figures of the mesh agree with what was asked for", { skip: SKIP, timeout:
       async () => {
         const found = await prometheus.targets("mesh");
         const seen = found.map(({ labels, health }) => [labels["service"], health]).toSorted();
-        assert.deepEqual(seen, [["api", "up"], ["web", "up"]], JSON.stringify(found));
+        assert.deepEqual(
+          seen,
+          [
+            ["api", "up"],
+            ["web", "up"],
+          ],
+          JSON.stringify(found),
+        );
         return true;
       },
       30_000,
@@ -125,11 +135,12 @@ test("figures of the mesh agree with what was asked for", { skip: SKIP, timeout:
     await eventually("up of both", async () => (await prometheus.number('sum(up{job="mesh"})')) === 2);
     const received = `sum(envoy_http_downstream_rq_total{service="api",envoy_http_conn_manager_prefix="public_listener",nomad_alloc_id="${api.ID}"})`;
     const sent = 'sum(envoy_cluster_upstream_rq_total{consul_source_service="web",consul_destination_service="api"})';
-    const counted = async (query: string) => eventually(query, async () => {
-      const { requests = 0 } = (await proxyOf(api)).Statistics?.inbound ?? {};
-      const found = await prometheus.number(query);
-      return requests >= asked && found === requests && found;
-    });
+    const counted = async (query: string) =>
+      eventually(query, async () => {
+        const { requests = 0 } = (await proxyOf(api)).Statistics?.inbound ?? {};
+        const found = await prometheus.number(query);
+        return requests >= asked && found === requests && found;
+      });
     const first = await counted(received);
     assert.equal(await counted(sent), first);
     const { requests } = await loadOf(t, { url, rate: 50, durationMs: 1_000 }).result();
@@ -160,11 +171,15 @@ test("figures of the mesh agree with what was asked for", { skip: SKIP, timeout:
   await t.test("a line for each call, when somebody asks for them, in the sidecar's log", async () => {
     const started = (await proxyOf(web)).Standing?.startedAtMs;
     await consul.put("/v1/config", { Kind: "proxy-defaults", Name: "global", AccessLogs: { Enabled: true } });
-    const line = await eventually("a line of a call", async () => {
-      await fetch(url);
-      const { text } = await says("alloc", "logs", web.ID, "connect-proxy-web");
-      return text.split("\n").find((each) => each.startsWith("{") && each.includes('"/'));
-    }, 20_000);
+    const line = await eventually(
+      "a line of a call",
+      async () => {
+        await fetch(url);
+        const { text } = await says("alloc", "logs", web.ID, "connect-proxy-web");
+        return text.split("\n").find((each) => each.startsWith("{") && each.includes('"/'));
+      },
+      20_000,
+    );
     const call = JSON.parse(line) as Record<string, unknown>;
     assert.deepEqual([call["method"], call["response_code"], String(call["upstream_cluster"]).split(".")[0]], ["GET", 200, "api"], line);
     assert.ok(Math.abs(((await proxyOf(web)).Standing?.startedAtMs ?? 0) - (started ?? 0)) < 3_000, "the same proxy");

@@ -55,64 +55,74 @@ const jobOf = (id: string): string => `job "${id}" {
 }
 `;
 
-test("an agent that dies at any step of a network or a proxy leaves it to the next, which finishes it, and leaves nothing (F34, F38, F40, F41)", LIVE, async (t) => {
-  const points = clientKillPoints().filter((point) => STEPS.test(point));
-  const entering = points.filter((point) => point.includes(".enter."));
-  const ending = points.filter((point) => !point.includes(".enter."));
-  assert.ok(entering.length >= 14 && ending.length >= 10, points.join("\n"));
-  const world = await startLifecycleWorld(t);
-  const { agent, host } = world;
-  const port = async (id: string): Promise<number> => {
-    const found = await agent.get<{ AllocatedResources: { Shared: { Ports: { Label: string; Value: number }[] } } }>(`/v1/allocation/${id}`);
-    return found.AllocatedResources.Shared.Ports.find(({ Label }) => Label === "http")?.Value ?? 0;
-  };
-  const dies = async (point: string, act: () => Promise<void>): Promise<void> => {
-    await agent.kill();
-    const gone = agent.restart({ DROVER_KILL_AT: point }).then(async () => {
-      const ended = agent.waitForExit();
-      await act();
-      return await Promise.race([ended, sleep(30_000, "lives on", { ref: false })]);
-    });
-    assert.notEqual(await gone, "lives on", `the agent did not die at ${point}\n${agent.output().slice(-3_000)}`);
-    await agent.restart();
-  };
-
-  /** One life: the agent dies on the way in and, when it is another's turn, on the way out. */
-  const life = async (enter: string | undefined, exit: string | undefined): Promise<void> => {
-    const id = freshName("killed");
-    if (enter === undefined) await world.submit(id, jobOf(id));
-    else await dies(enter, () => world.submit(id, jobOf(id)));
-    const { ID } = await world.running(id, 60_000);
-    const url = `http://${host.address}:${await port(ID)}/`;
-    const heard = await eventually("it to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(1_000) })).text(), 10_000);
-    assert.equal(heard, "here", `after ${enter}`);
-    assert.equal((await world.allocations(id)).length, 1, `${enter}: it was placed again`);
-    const end = async (): Promise<void> => {
-      await world.stop(id);
-      // Garbage collection is what the last steps belong to.
-      if (exit?.includes(".leave.") === true) await world.over([id]).then(() => world.collect(), () => undefined);
+test(
+  "an agent that dies at any step of a network or a proxy leaves it to the next, which finishes it, and leaves nothing (F34, F38, F40, F41)",
+  LIVE,
+  async (t) => {
+    const points = clientKillPoints().filter((point) => STEPS.test(point));
+    const entering = points.filter((point) => point.includes(".enter."));
+    const ending = points.filter((point) => !point.includes(".enter."));
+    assert.ok(entering.length >= 14 && ending.length >= 10, points.join("\n"));
+    const world = await startLifecycleWorld(t);
+    const { agent, host } = world;
+    const port = async (id: string): Promise<number> => {
+      const found = await agent.get<{ AllocatedResources: { Shared: { Ports: { Label: string; Value: number }[] } } }>(
+        `/v1/allocation/${id}`,
+      );
+      return found.AllocatedResources.Shared.Ports.find(({ Label }) => Label === "http")?.Value ?? 0;
     };
-    if (exit === undefined) await end();
-    else await dies(exit, () => end());
-    await world.over([id]);
-    await world.collect();
-  };
-  await life(undefined, undefined);
-  await agent.kill();
-  await agent.restart();
-  const before = await world.state();
+    const dies = async (point: string, act: () => Promise<void>): Promise<void> => {
+      await agent.kill();
+      const gone = agent.restart({ DROVER_KILL_AT: point }).then(async () => {
+        const ended = agent.waitForExit();
+        await act();
+        return await Promise.race([ended, sleep(30_000, "lives on", { ref: false })]);
+      });
+      assert.notEqual(await gone, "lives on", `the agent did not die at ${point}\n${agent.output().slice(-3_000)}`);
+      await agent.restart();
+    };
 
-  const rounds = Math.max(entering.length, ending.length);
-  for (let index = 0; index < rounds; index++) {
-    const [enter, exit] = [entering[index], ending[index]];
-    const began = performance.now();
-    await life(enter, exit);
-    let left: string[] = [];
-    await eventually("nothing to be left", async () => {
-      left = leftSince(before, await world.state());
-      return left.length === 0;
-    }).catch(() => undefined);
-    assert.deepEqual(left, [], `after ${enter}, ${exit}\n${agent.output().slice(-4_000)}`);
-    t.diagnostic(`${enter ?? "-"}, ${exit ?? "-"}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
-  }
-});
+    /** One life: the agent dies on the way in and, when it is another's turn, on the way out. */
+    const life = async (enter: string | undefined, exit: string | undefined): Promise<void> => {
+      const id = freshName("killed");
+      if (enter === undefined) await world.submit(id, jobOf(id));
+      else await dies(enter, () => world.submit(id, jobOf(id)));
+      const { ID } = await world.running(id, 60_000);
+      const url = `http://${host.address}:${await port(ID)}/`;
+      const heard = await eventually("it to answer", async () => (await fetch(url, { signal: AbortSignal.timeout(1_000) })).text(), 10_000);
+      assert.equal(heard, "here", `after ${enter}`);
+      assert.equal((await world.allocations(id)).length, 1, `${enter}: it was placed again`);
+      const end = async (): Promise<void> => {
+        await world.stop(id);
+        // Garbage collection is what the last steps belong to.
+        if (exit?.includes(".leave.") === true)
+          await world.over([id]).then(
+            () => world.collect(),
+            () => undefined,
+          );
+      };
+      if (exit === undefined) await end();
+      else await dies(exit, () => end());
+      await world.over([id]);
+      await world.collect();
+    };
+    await life(undefined, undefined);
+    await agent.kill();
+    await agent.restart();
+    const before = await world.state();
+
+    const rounds = Math.max(entering.length, ending.length);
+    for (let index = 0; index < rounds; index++) {
+      const [enter, exit] = [entering[index], ending[index]];
+      const began = performance.now();
+      await life(enter, exit);
+      let left: string[] = [];
+      await eventually("nothing to be left", async () => {
+        left = leftSince(before, await world.state());
+        return left.length === 0;
+      }).catch(() => undefined);
+      assert.deepEqual(left, [], `after ${enter}, ${exit}\n${agent.output().slice(-4_000)}`);
+      t.diagnostic(`${enter ?? "-"}, ${exit ?? "-"}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    }
+  },
+);

@@ -54,7 +54,9 @@ export interface Listed {
   readonly ID: string;
   readonly ClientStatus: string;
   readonly DesiredStatus: string;
-  readonly TaskStates: Readonly<Record<string, { readonly State: string; readonly Restarts: number; readonly Events: readonly { DisplayMessage: string }[] }>> | null;
+  readonly TaskStates: Readonly<
+    Record<string, { readonly State: string; readonly Restarts: number; readonly Events: readonly { DisplayMessage: string }[] }>
+  > | null;
 }
 
 export type Kind = "exec" | "raw_exec" | "docker" | "shared" | "sidecar" | "docker-sidecar";
@@ -114,7 +116,12 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
     JSON.stringify(
       all.map((each) => ({
         ...each,
-        TaskStates: Object.fromEntries(Object.entries(each.TaskStates ?? {}).map(([name, { State, Events }]) => [name, [State, ...Events.slice(-6).map((event) => event.DisplayMessage)]])),
+        TaskStates: Object.fromEntries(
+          Object.entries(each.TaskStates ?? {}).map(([name, { State, Events }]) => [
+            name,
+            [State, ...Events.slice(-6).map((event) => event.DisplayMessage)],
+          ]),
+        ),
       })),
       null,
       1,
@@ -142,7 +149,9 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
           seen = await allocations(id);
           return seen.find(
             ({ ClientStatus, DesiredStatus, TaskStates }) =>
-              ClientStatus === "running" && DesiredStatus === "run" && Object.values(TaskStates ?? {}).every(({ State }) => State === "running"),
+              ClientStatus === "running" &&
+              DesiredStatus === "run" &&
+              Object.values(TaskStates ?? {}).every(({ State }) => State === "running"),
           );
         },
         timeoutMs,
@@ -168,7 +177,12 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
       await eventually("the node to have forgotten what ended", () => readdirSync(join(agent.dataDirectory, "alloc")).length === 0, 30_000);
     },
     state: async () => {
-      const found = await hostState({ host, dataDirectory: agent.dataDirectory, ...(consul && { consul }), ...(docker && { docker: docker.socketPath }) });
+      const found = await hostState({
+        host,
+        dataDirectory: agent.dataDirectory,
+        ...(consul && { consul }),
+        ...(docker && { docker: docker.socketPath }),
+      });
       const groups = docker === undefined ? [] : ((await hostState({ words: [docker.cgroupParent] })).cgroup ?? []);
       return {
         ...found,
@@ -177,7 +191,9 @@ function worldOf(host: IsolatedHost, agent: RealAgent, docker: RealDocker | unde
         // The agent itself comes back with another number; what belongs to it is told by what it does.
         process: (found.process ?? []).map((line) => line.replace(/^\d+ /, "")).toSorted(),
         "docker's control group": groups,
-        "file of the client": filesBelow(join(agent.dataDirectory, "client")).filter((file) => !/\/(state|memory)[^/]*\.(sqlite|db)|-wal$|-shm$/.test(file)),
+        "file of the client": filesBelow(join(agent.dataDirectory, "client")).filter(
+          (file) => !/\/(state|memory)[^/]*\.(sqlite|db)|-wal$|-shm$/.test(file),
+        ),
       };
     },
     size: () => {
@@ -215,7 +231,10 @@ export function leftSince(before: HostState, after: HostState): string[] {
 export const freshName = (kind: string): string => `${kind.replace("_", "-")}-${randomUUID().slice(0, 8)}`;
 
 function clientOf(more: string): string {
-  const shown = [...["/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr"].map((path) => [path, path]), [toolPath("http-app"), HTTP_APP_IN_CHROOT]];
+  const shown = [
+    ...["/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr"].map((path) => [path, path]),
+    [toolPath("http-app"), HTTP_APP_IN_CHROOT],
+  ];
   return `client {
   enabled = true
   network_interface = "eth0"
@@ -253,7 +272,13 @@ async function agentToken(consul: RealConsul): Promise<string> {
 
 async function trust(consul: RealConsul, agent: RealAgent): Promise<void> {
   const tls = { caFile: "", certFile: "", keyFile: "", verify: true };
-  const connection = consulConnection({ address: `http://${consul.httpAddress}`, token: consul.token ?? "", auth: "", tls, timeoutMs: 10_000 });
+  const connection = consulConnection({
+    address: `http://${consul.httpAddress}`,
+    token: consul.token ?? "",
+    auth: "",
+    tls,
+    timeoutMs: 10_000,
+  });
   try {
     await setUpConsul(connection, { jwksUrl: `${agent.address}/.well-known/jwks.json`, jwksCa: "", namespaces: ["default"] });
   } finally {

@@ -14,9 +14,13 @@ interface Shown {
   readonly ID: string;
   readonly ClientStatus: string;
   readonly DesiredStatus: string;
-  readonly TaskStates: Readonly<Record<string, { readonly Restarts: number; readonly State: string; readonly Events: readonly { DisplayMessage: string }[] }>>;
+  readonly TaskStates: Readonly<
+    Record<string, { readonly Restarts: number; readonly State: string; readonly Events: readonly { DisplayMessage: string }[] }>
+  >;
   readonly NetworkStatus: { readonly InterfaceName: string; readonly Address: string } | null;
-  readonly AllocatedResources: { readonly Shared: { readonly Ports: readonly { Label: string; Value: number; To: number; HostIP: string }[] } };
+  readonly AllocatedResources: {
+    readonly Shared: { readonly Ports: readonly { Label: string; Value: number; To: number; HostIP: string }[] };
+  };
 }
 
 const removals: (() => Promise<void>)[] = [];
@@ -88,17 +92,23 @@ async function submit(id: string, group: object): Promise<void> {
   assert.equal(answer.status, 200, await answer.text());
 }
 
-const allocationsOf = async (id: string) => agent.get<{ ID: string; DesiredStatus: string; ClientStatus: string }[]>(`/v1/job/${id}/allocations`);
+const allocationsOf = async (id: string) =>
+  agent.get<{ ID: string; DesiredStatus: string; ClientStatus: string }[]>(`/v1/job/${id}/allocations`);
 
 async function running(id: string): Promise<Shown> {
-  return await eventually(`an allocation of ${id} to run`, async () => {
-    for (const each of await allocationsOf(id)) {
-      const shown = await agent.get<Shown>(`/v1/allocation/${each.ID}`);
-      const states = Object.values(shown.TaskStates);
-      if (shown.DesiredStatus === "run" && shown.ClientStatus === "running" && states.every(({ State }) => State === "running")) return shown;
-    }
-    return undefined;
-  }, 30_000);
+  return await eventually(
+    `an allocation of ${id} to run`,
+    async () => {
+      for (const each of await allocationsOf(id)) {
+        const shown = await agent.get<Shown>(`/v1/allocation/${each.ID}`);
+        const states = Object.values(shown.TaskStates);
+        if (shown.DesiredStatus === "run" && shown.ClientStatus === "running" && states.every(({ State }) => State === "running"))
+          return shown;
+      }
+      return undefined;
+    },
+    30_000,
+  );
 }
 
 async function stopped(...ids: readonly string[]): Promise<void> {
@@ -107,7 +117,11 @@ async function stopped(...ids: readonly string[]): Promise<void> {
     assert.equal(answer.status, 200);
   }
   for (const id of ids) {
-    await eventually(`${id} to be over`, async () => (await allocationsOf(id)).every(({ ClientStatus }) => ["complete", "failed"].includes(ClientStatus)), 30_000);
+    await eventually(
+      `${id} to be over`,
+      async () => (await allocationsOf(id)).every(({ ClientStatus }) => ["complete", "failed"].includes(ClientStatus)),
+      30_000,
+    );
   }
 }
 
@@ -184,7 +198,10 @@ test("tasks of a group share its network: localhost between drivers, one address
 
 test("another group has the same port inside, and neither hears the other; without any network there is no way out", async () => {
   base = await state();
-  await submit("second", { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "http", To: 8080 }] }], Tasks: [server("server", "raw_exec")] });
+  await submit("second", {
+    Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "http", To: 8080 }] }],
+    Tasks: [server("server", "raw_exec")],
+  });
   await submit("alone", { Networks: [{ Mode: "none" }], Tasks: [idle("main", "exec")] });
   const [second, alone, web] = [await running("second"), await running("alone"), await running("web")];
   assert.equal(await fetched(`http://${host.address}:${port(second, "http").Value}`), "second\n");
@@ -206,13 +223,17 @@ test("the agent is killed: what runs keeps its network, what comes after has it,
   await agent.restart();
   const again = await running("web");
   assert.deepEqual([again.ID, again.NetworkStatus?.Address, again.TaskStates["server"]?.Restarts], [web.ID, web.NetworkStatus?.Address, 0]);
-  const found = () => agent.cli("alloc", "exec", "-i=false", "-t=false", "-task", "friend", again.ID, "curl", "-s", "http://127.0.0.1:8080");
+  const found = () =>
+    agent.cli("alloc", "exec", "-i=false", "-t=false", "-task", "friend", again.ID, "curl", "-s", "http://127.0.0.1:8080");
   await eventually("the task to be taken up", async () => (await found()).stdout === "web\n");
   assert.deepEqual(difference(base, await state()), []);
 
   // At moments nobody chose.
   for (const waitMs of [20, 80, 200, 400]) {
-    await submit("brief", { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "http", To: 8080 }] }], Tasks: [server("server"), idle("friend", "raw_exec")] });
+    await submit("brief", {
+      Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "http", To: 8080 }] }],
+      Tasks: [server("server"), idle("friend", "raw_exec")],
+    });
     await sleep(waitMs);
     await agent.kill();
     await agent.restart();
@@ -223,10 +244,14 @@ test("the agent is killed: what runs keeps its network, what comes after has it,
     await ends;
     await agent.kill();
     await agent.restart();
-    await eventually("brief to be gone", async () => {
-      const left = difference(base, await state());
-      return left.length === 0 ? true : undefined;
-    }, 30_000).catch(async () => assert.deepEqual(difference(base, await state()), [], `killed after ${waitMs} ms`));
+    await eventually(
+      "brief to be gone",
+      async () => {
+        const left = difference(base, await state());
+        return left.length === 0 ? true : undefined;
+      },
+      30_000,
+    ).catch(async () => assert.deepEqual(difference(base, await state()), [], `killed after ${waitMs} ms`));
   }
 });
 
@@ -236,16 +261,25 @@ test("a network that is taken away under its tasks while the agent is not there 
   const [namespace = ""] = (await host.must("ls", "/run/netns")).split("\n").filter((name) => name.endsWith(web.ID));
   await host.must("ip", "netns", "delete", namespace);
   await agent.restart();
-  const again = await eventually("its tasks to run anew", async () => {
-    const shown = await agent.get<Shown>(`/v1/allocation/${web.ID}`);
-    return shown.TaskStates["server"]?.Restarts === 1 && shown.TaskStates["friend"]?.State === "running" && shown.ClientStatus === "running"
-      ? shown
-      : undefined;
-  }, 30_000);
+  const again = await eventually(
+    "its tasks to run anew",
+    async () => {
+      const shown = await agent.get<Shown>(`/v1/allocation/${web.ID}`);
+      return shown.TaskStates["server"]?.Restarts === 1 &&
+        shown.TaskStates["friend"]?.State === "running" &&
+        shown.ClientStatus === "running"
+        ? shown
+        : undefined;
+    },
+    30_000,
+  );
   await eventually("it to answer", async () => (await fetched(`http://${host.address}:28123`).catch(() => "")) === "web\n");
   assert.equal(await inside(again, "friend", "curl", "-s", "http://127.0.0.1:8080"), "web\n");
   await stopped("web");
   const { "network namespace": namespaces, "firewall rule": rules } = await state();
   assert.deepEqual(namespaces, []);
-  assert.deepEqual((rules ?? []).filter((rule) => rule.includes("drover-")), []);
+  assert.deepEqual(
+    (rules ?? []).filter((rule) => rule.includes("drover-")),
+    [],
+  );
 });

@@ -62,10 +62,21 @@ test("what an allocation could leave on a host is seen, and named", LIVE, async 
     /^left: mount nsfs \/run\/netns\/drover-1a2b3c4d-x nsfs$/,
     /^left: process \d+ sleep 60$/,
   ]) {
-    assert.ok(left.some((line) => expected.test(line)), `${expected} is not among ${left.join("\n")}`);
+    assert.ok(
+      left.some((line) => expected.test(line)),
+      `${expected} is not among ${left.join("\n")}`,
+    );
   }
-  assert.equal(left.some((line) => line.includes("lock")), false);
-  assert.deepEqual(difference(await hostState({ host }), before).map((line) => line.split(":")[0]).filter((word) => word !== "gone"), []);
+  assert.equal(
+    left.some((line) => line.includes("lock")),
+    false,
+  );
+  assert.deepEqual(
+    difference(await hostState({ host }), before)
+      .map((line) => line.split(":")[0])
+      .filter((word) => word !== "gone"),
+    [],
+  );
   await world.remove();
   assert.equal((await run("sh", ["-c", `kill -0 ${child.pid}`])).code, 1);
 });

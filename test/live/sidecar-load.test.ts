@@ -64,7 +64,9 @@ test("an allocation that is stopped under load loses no request of its callers",
   const url = `http://${world.host.address}:${AllocatedResources.Shared.Ports.find(({ Label }) => Label === "http")?.Value}/upstream`;
   await eventually("api to reach db", async () => (await (await fetch(url)).text()) === "api <- db", 30_000);
   const healthy = async () => {
-    const mesh = await world.agent.get<{ Proxies: { Standing: { upstreams: { healthy: number }[] } | null }[] }>(`/v1/client/allocation/${api?.ID}/mesh`);
+    const mesh = await world.agent.get<{ Proxies: { Standing: { upstreams: { healthy: number }[] } | null }[] }>(
+      `/v1/client/allocation/${api?.ID}/mesh`,
+    );
     return mesh.Proxies[0]?.Standing?.upstreams.reduce((total, each) => total + each.healthy, 0) ?? 0;
   };
   await eventually("both of db to be known to the proxy", async () => (await healthy()) === 2, 30_000);

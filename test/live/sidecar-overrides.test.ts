@@ -57,51 +57,55 @@ interface TaskShape {
   readonly Resources: { readonly CPU: number; readonly MemoryMB: number };
 }
 
-test("a sidecar runs as its job says: as that user, with those words and limits, or as a container; and both talk to each other", LIVE, async (t) => {
-  const network = await startNetworkWorld(t);
-  const [host] = network.hosts;
-  assert.ok(host);
-  const docker = await startDocker({ owner: t, host });
-  await docker.envoyImage("envoy:test");
-  const config = { "30-docker.hcl": `plugin "docker" {\n  config {\n    endpoint = "${docker.endpoint}"\n  }\n}\n` };
-  const world = await startMeshWorld(t, { on: { network, hosts: [host] }, config });
-  await world.submit(
-    meshJob("shop", [
-      { name: "api", connect: CONTAINER },
-      { name: "web", open: true, upstream: "http://127.0.0.1:9009", proxy: upstreamTo("api", 9009), connect: OWN },
-    ]),
-  );
-  const web = (await world.running("shop", 2)).find(({ TaskGroup }) => TaskGroup === "web");
-  assert.ok(web);
-  await answers(world, "web <- api", await world.address(web, "http"), "/upstream");
+test(
+  "a sidecar runs as its job says: as that user, with those words and limits, or as a container; and both talk to each other",
+  LIVE,
+  async (t) => {
+    const network = await startNetworkWorld(t);
+    const [host] = network.hosts;
+    assert.ok(host);
+    const docker = await startDocker({ owner: t, host });
+    await docker.envoyImage("envoy:test");
+    const config = { "30-docker.hcl": `plugin "docker" {\n  config {\n    endpoint = "${docker.endpoint}"\n  }\n}\n` };
+    const world = await startMeshWorld(t, { on: { network, hosts: [host] }, config });
+    await world.submit(
+      meshJob("shop", [
+        { name: "api", connect: CONTAINER },
+        { name: "web", open: true, upstream: "http://127.0.0.1:9009", proxy: upstreamTo("api", 9009), connect: OWN },
+      ]),
+    );
+    const web = (await world.running("shop", 2)).find(({ TaskGroup }) => TaskGroup === "web");
+    assert.ok(web);
+    await answers(world, "web <- api", await world.address(web, "http"), "/upstream");
 
-  const tasks = await tasksOf(world, "shop");
-  const task = tasks.find(({ Name }) => Name === "connect-proxy-web");
-  assert.ok(task);
-  assert.deepEqual([task.KillTimeout, task.ShutdownDelay, task.KillSignal], [3e9, 1e9, "SIGINT"]);
-  assert.deepEqual([task.Meta?.["layer"], task.LogConfig.MaxFiles, task.LogConfig.MaxFileSizeMB], ["edge", 3, 4]);
-  assert.deepEqual([task.Resources.CPU, task.Resources.MemoryMB], [70, 96]);
+    const tasks = await tasksOf(world, "shop");
+    const task = tasks.find(({ Name }) => Name === "connect-proxy-web");
+    assert.ok(task);
+    assert.deepEqual([task.KillTimeout, task.ShutdownDelay, task.KillSignal], [3e9, 1e9, "SIGINT"]);
+    assert.deepEqual([task.Meta?.["layer"], task.LogConfig.MaxFiles, task.LogConfig.MaxFileSizeMB], ["edge", 3, 4]);
+    assert.deepEqual([task.Resources.CPU, task.Resources.MemoryMB], [70, 96]);
 
-  const words = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-  const pid = (await host.pids()).find((each) => /^\S*envoy .*-l debug --concurrency 2/.test(words(each)));
-  assert.ok(pid, "the Envoy with these words");
-  assert.match(readFileSync(`/proc/${pid}/status`, "utf8"), /^Uid:\t65534\t/m);
-  const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-  assert.ok(environment.includes("WHOSE=web"));
-  assert.ok(environment.includes("NOMAD_META_layer=edge"));
-  const logs = await world.agent.request(`/v1/client/fs/logs/${web.ID}?task=connect-proxy-web&type=stderr&plain=true`);
-  assert.match(await logs.text(), /\[debug\]/);
+    const words = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    const pid = (await host.pids()).find((each) => /^\S*envoy .*-l debug --concurrency 2/.test(words(each)));
+    assert.ok(pid, "the Envoy with these words");
+    assert.match(readFileSync(`/proc/${pid}/status`, "utf8"), /^Uid:\t65534\t/m);
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    assert.ok(environment.includes("WHOSE=web"));
+    assert.ok(environment.includes("NOMAD_META_layer=edge"));
+    const logs = await world.agent.request(`/v1/client/fs/logs/${web.ID}?task=connect-proxy-web&type=stderr&plain=true`);
+    assert.match(await logs.text(), /\[debug\]/);
 
-  const { Id } = await docker.client.getImage("envoy:test").inspect();
-  const [container] = (await docker.containers()).filter(({ Names }) => Names.some((name) => name.startsWith("/connect-proxy-api-")));
-  assert.deepEqual([container?.ImageID, container?.State], [Id, "running"]);
-  assert.equal(tasks.find(({ Name }) => Name === "connect-proxy-api")?.Driver, "docker");
-  await world.purge("shop");
-  assert.deepEqual(
-    (await docker.containers()).map(({ Names }) => Names),
-    [],
-  );
-});
+    const { Id } = await docker.client.getImage("envoy:test").inspect();
+    const [container] = (await docker.containers()).filter(({ Names }) => Names.some((name) => name.startsWith("/connect-proxy-api-")));
+    assert.deepEqual([container?.ImageID, container?.State], [Id, "running"]);
+    assert.equal(tasks.find(({ Name }) => Name === "connect-proxy-api")?.Driver, "docker");
+    await world.purge("shop");
+    assert.deepEqual(
+      (await docker.containers()).map(({ Names }) => Names),
+      [],
+    );
+  },
+);
 
 async function tasksOf(world: MeshWorld, job: string): Promise<readonly TaskShape[]> {
   const { TaskGroups } = await world.agent.get<{ TaskGroups: readonly { Tasks: readonly TaskShape[] }[] }>(`/v1/job/${job}`);

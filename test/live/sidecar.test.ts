@@ -121,7 +121,13 @@ async function runs(agent: RealAgent): Promise<ReadonlyMap<string, Listed>> {
     30_000,
   ).catch(async (error: unknown) => {
     const all = await agent.get<{ TaskStates: unknown }[]>("/v1/job/mesh/allocations");
-    throw new Error(`${String(error)}\n${JSON.stringify(all.map((each) => each.TaskStates), null, 1)}\n${agent.output()}`);
+    throw new Error(
+      `${String(error)}\n${JSON.stringify(
+        all.map((each) => each.TaskStates),
+        null,
+        1,
+      )}\n${agent.output()}`,
+    );
   });
   return found;
 }
@@ -130,7 +136,11 @@ interface Mesh {
   readonly Proxies: readonly {
     readonly Task: string;
     readonly Step: string;
-    readonly Standing: { readonly startedAtMs: number; readonly stream: { readonly connected: boolean }; readonly upstreams: readonly { readonly healthy: number }[] } | null;
+    readonly Standing: {
+      readonly startedAtMs: number;
+      readonly stream: { readonly connected: boolean };
+      readonly upstreams: readonly { readonly healthy: number }[];
+    } | null;
   }[];
 }
 
@@ -157,90 +167,105 @@ function readWhole(path: string): string {
   }
 }
 
-test("two services talk through injected sidecars, whatever dies and comes back", { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 240_000 }, async (t) => {
-  const { host, agent, consul } = await startWorld(t);
-  const file = join(agent.configDirectory, "mesh.nomad.hcl.txt");
-  writeFileSync(file, jobOf());
-  const ran = await agent.cli("job", "run", "-detach", file);
-  assert.equal(ran.code, 0, ran.stdout + ran.stderr);
-  const allocations = await runs(agent);
-  const [api, db] = [allocations.get("api") as Listed, allocations.get("db") as Listed];
-  const { AllocatedResources } = await agent.get<{ AllocatedResources: { Shared: { Ports: { Label: string; Value: number }[] } } }>(
-    `/v1/allocation/${api.ID}`,
-  );
-  const port = AllocatedResources.Shared.Ports.find((each) => each.Label === "http")?.Value;
-  const ask = async (): Promise<string> => (await host.run("curl", ["-sS", "-m", "5", `http://${host.address}:${port}/upstream`])).stdout.trim();
-  const talks = async (what: string, timeoutMs = 30_000): Promise<number> => {
-    const began = performance.now();
-    await eventually(`api to reach db ${what}`, async () => (await ask()).endsWith("<- from-db"), timeoutMs).catch(async (error: unknown) => {
-      throw new Error(`${String(error)}: ${await ask()}\n${JSON.stringify(await agent.get(`/v1/client/allocation/${api.ID}/mesh`), null, 1)}`);
-    });
-    return performance.now() - began;
-  };
-  const story = async (name: string, play: () => Promise<void>) => {
-    const began = performance.now();
-    await t.test(name, play);
-    t.diagnostic(`${name}: ${Math.round(performance.now() - began)} ms`);
-  };
-  const appStarted = async () => {
-    const all = await agent.get<Listed[]>("/v1/job/mesh/allocations");
-    return all.find((each) => each.ID === api.ID)?.TaskStates?.["api"]?.StartedAt;
-  };
-
-  await story("at once", async () => void (await talks("at first")));
-  const started = await appStarted();
-
-  await story("the bootstrap is for the proxy alone", async () => {
-    const secrets = join(agent.dataDirectory, "alloc", api.ID, "connect-proxy-api", "secrets");
-    for (const name of ["envoy_bootstrap.json", "envoy.sock"])
-      assert.equal((await host.must("stat", "-c", "%a %U", join(secrets, name))).trim(), "600 nobody");
-  });
-
-  await story("a proxy that is killed comes back, and its application does not hear of it (F37)", async () => {
-    process.kill(await envoyPid(host, api), "SIGKILL");
-    await eventually("the proxy to be gone", async () => !(await ask()).endsWith("from-db"), 5_000);
-    await talks("through the new proxy", 60_000);
-    assert.equal(await appStarted(), started);
-  });
-
-  await story("the agent is killed: traffic goes on, and its way to Consul comes back with it", async () => {
-    const before = (await proxyOf(agent, api))?.Standing?.startedAtMs as number;
-    await agent.kill();
-    assert.match(await ask(), /<- from-db$/);
-    await agent.restart();
-    await eventually("the stream to Consul", async () => (await proxyOf(agent, api))?.Standing?.stream.connected === true, 30_000);
-    const after = (await proxyOf(agent, api))?.Standing?.startedAtMs as number;
-    assert.ok(Math.abs(after - before) < 3_000, "it is the same proxy");
-    await talks("after the agent came back");
-  });
-
-  await story("Consul is restarted: proxies serve on, and none is replaced", async () => {
-    const pid = await envoyPid(host, api);
-    await consul.kill();
-    assert.match(await ask(), /<- from-db$/);
-    await consul.restart();
-    await eventually("the stream to Consul", async () => (await proxyOf(agent, api))?.Standing?.stream.connected === true, 40_000);
-    assert.equal(await envoyPid(host, api), pid);
-    await talks("after Consul came back");
-  });
-
-  await story("a proxy that hangs is replaced within a minute (F35)", async () => {
-    const pid = await envoyPid(host, db);
-    process.kill(pid, "SIGSTOP");
-    await talks("through a new proxy of db", 60_000);
-    assert.notEqual(await envoyPid(host, db), pid);
-  });
-
-  await story("nothing is left", async () => {
-    const stopped = await agent.cli("job", "stop", "-detach", "mesh");
-    assert.equal(stopped.code, 0, stopped.stderr);
-    await eventually(
-      "all to end",
-      async () => (await agent.get<Listed[]>("/v1/job/mesh/allocations")).every((each) => each.ClientStatus === "complete"),
-      40_000,
+test(
+  "two services talk through injected sidecars, whatever dies and comes back",
+  { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 240_000 },
+  async (t) => {
+    const { host, agent, consul } = await startWorld(t);
+    const file = join(agent.configDirectory, "mesh.nomad.hcl.txt");
+    writeFileSync(file, jobOf());
+    const ran = await agent.cli("job", "run", "-detach", file);
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    const allocations = await runs(agent);
+    const [api, db] = [allocations.get("api") as Listed, allocations.get("db") as Listed];
+    const { AllocatedResources } = await agent.get<{ AllocatedResources: { Shared: { Ports: { Label: string; Value: number }[] } } }>(
+      `/v1/allocation/${api.ID}`,
     );
-    const left = await consul.get<Record<string, unknown>>("/v1/agent/services");
-    assert.deepEqual(Object.keys(left).filter((each) => each.includes("db") || each.includes("api")), []);
-    assert.deepEqual((await host.pids()).filter((pid) => readWhole(`/proc/${pid}/cmdline`).includes("envoy_bootstrap")), []);
-  });
-});
+    const port = AllocatedResources.Shared.Ports.find((each) => each.Label === "http")?.Value;
+    const ask = async (): Promise<string> =>
+      (await host.run("curl", ["-sS", "-m", "5", `http://${host.address}:${port}/upstream`])).stdout.trim();
+    const talks = async (what: string, timeoutMs = 30_000): Promise<number> => {
+      const began = performance.now();
+      await eventually(`api to reach db ${what}`, async () => (await ask()).endsWith("<- from-db"), timeoutMs).catch(
+        async (error: unknown) => {
+          throw new Error(
+            `${String(error)}: ${await ask()}\n${JSON.stringify(await agent.get(`/v1/client/allocation/${api.ID}/mesh`), null, 1)}`,
+          );
+        },
+      );
+      return performance.now() - began;
+    };
+    const story = async (name: string, play: () => Promise<void>) => {
+      const began = performance.now();
+      await t.test(name, play);
+      t.diagnostic(`${name}: ${Math.round(performance.now() - began)} ms`);
+    };
+    const appStarted = async () => {
+      const all = await agent.get<Listed[]>("/v1/job/mesh/allocations");
+      return all.find((each) => each.ID === api.ID)?.TaskStates?.["api"]?.StartedAt;
+    };
+
+    await story("at once", async () => void (await talks("at first")));
+    const started = await appStarted();
+
+    await story("the bootstrap is for the proxy alone", async () => {
+      const secrets = join(agent.dataDirectory, "alloc", api.ID, "connect-proxy-api", "secrets");
+      for (const name of ["envoy_bootstrap.json", "envoy.sock"])
+        assert.equal((await host.must("stat", "-c", "%a %U", join(secrets, name))).trim(), "600 nobody");
+    });
+
+    await story("a proxy that is killed comes back, and its application does not hear of it (F37)", async () => {
+      process.kill(await envoyPid(host, api), "SIGKILL");
+      await eventually("the proxy to be gone", async () => !(await ask()).endsWith("from-db"), 5_000);
+      await talks("through the new proxy", 60_000);
+      assert.equal(await appStarted(), started);
+    });
+
+    await story("the agent is killed: traffic goes on, and its way to Consul comes back with it", async () => {
+      const before = (await proxyOf(agent, api))?.Standing?.startedAtMs as number;
+      await agent.kill();
+      assert.match(await ask(), /<- from-db$/);
+      await agent.restart();
+      await eventually("the stream to Consul", async () => (await proxyOf(agent, api))?.Standing?.stream.connected === true, 30_000);
+      const after = (await proxyOf(agent, api))?.Standing?.startedAtMs as number;
+      assert.ok(Math.abs(after - before) < 3_000, "it is the same proxy");
+      await talks("after the agent came back");
+    });
+
+    await story("Consul is restarted: proxies serve on, and none is replaced", async () => {
+      const pid = await envoyPid(host, api);
+      await consul.kill();
+      assert.match(await ask(), /<- from-db$/);
+      await consul.restart();
+      await eventually("the stream to Consul", async () => (await proxyOf(agent, api))?.Standing?.stream.connected === true, 40_000);
+      assert.equal(await envoyPid(host, api), pid);
+      await talks("after Consul came back");
+    });
+
+    await story("a proxy that hangs is replaced within a minute (F35)", async () => {
+      const pid = await envoyPid(host, db);
+      process.kill(pid, "SIGSTOP");
+      await talks("through a new proxy of db", 60_000);
+      assert.notEqual(await envoyPid(host, db), pid);
+    });
+
+    await story("nothing is left", async () => {
+      const stopped = await agent.cli("job", "stop", "-detach", "mesh");
+      assert.equal(stopped.code, 0, stopped.stderr);
+      await eventually(
+        "all to end",
+        async () => (await agent.get<Listed[]>("/v1/job/mesh/allocations")).every((each) => each.ClientStatus === "complete"),
+        40_000,
+      );
+      const left = await consul.get<Record<string, unknown>>("/v1/agent/services");
+      assert.deepEqual(
+        Object.keys(left).filter((each) => each.includes("db") || each.includes("api")),
+        [],
+      );
+      assert.deepEqual(
+        (await host.pids()).filter((pid) => readWhole(`/proc/${pid}/cmdline`).includes("envoy_bootstrap")),
+        [],
+      );
+    });
+  },
+);

@@ -77,7 +77,11 @@ async function counted(count: number, ask: () => Promise<string>, atOnce = AT_ON
 /** Of the sidecar's Envoy, over the socket of its own that the agent asks too. */
 async function statistic(world: MeshWorld, allocation: MeshAllocation, task: string, name: string): Promise<number> {
   const secrets = `${world.agent.dataDirectory}/alloc/${allocation.ID}/${task}/secrets`;
-  const said = await world.host.must("sh", "-c", `cd ${secrets} && curl -s --unix-socket envoy.sock 'http://proxy/stats?usedonly&filter=${name}'`);
+  const said = await world.host.must(
+    "sh",
+    "-c",
+    `cd ${secrets} && curl -s --unix-socket envoy.sock 'http://proxy/stats?usedonly&filter=${name}'`,
+  );
   return said.split("\n").reduce((sum, line) => sum + Number(/: (\d+)$/.exec(line)?.[1] ?? 0), 0);
 }
 
@@ -161,7 +165,11 @@ test("traffic goes as Consul's entries say: intentions, permissions, routes, sha
       [403, { path: "/status/204" }],
     ];
     const statuses = () => Promise.all(wanted.flatMap((each) => [each, each]).map(async ([, question]) => (await ask(question)).status));
-    await settles("the permissions", statuses, wanted.flatMap(([status]) => [status, status]));
+    await settles(
+      "the permissions",
+      statuses,
+      wanted.flatMap(([status]) => [status, status]),
+    );
     await world.intend("web", "api", "allow");
     await settles("an answer to everything", () => counted(20, async () => String((await ask({ path: "/bytes/10" })).status)), { 200: 20 });
   });
@@ -213,31 +221,39 @@ test("traffic goes as Consul's entries say: intentions, permissions, routes, sha
     await forget("service-router", "api");
   });
 
-  await t.test("what is too much for an upstream's limits is turned away and counted; the job says them, and they hold without a new allocation", async () => {
-    const limits = "max_connections = 1\n                  max_pending_requests = 1\n                  max_concurrent_requests = 2";
-    await world.submit(webJob(`config {\n                limits {\n                  ${limits}\n                }\n              }`));
-    const burst = async () => {
-      const before = await statistic(world, web, "connect-proxy-web", "upstream_rq_pending_overflow");
-      const found = await counted(AT_ONCE, async () => String((await ask({ path: "/slow/300" })).status));
-      const after = await statistic(world, web, "connect-proxy-web", "upstream_rq_pending_overflow");
-      return { found, counted: after - before };
-    };
-    const { found, counted: rejected } = await eventually("requests to be turned away", async () => {
-      const each = await burst();
-      return (each.found["503"] ?? 0) > 0 && each;
-    });
-    t.diagnostic(`of ${AT_ONCE} at once: ${JSON.stringify(found)}, counted as overflow: ${rejected}`);
-    assert.equal(rejected, found["503"], "each is counted");
-    assert.ok((found["200"] ?? 0) >= 1);
-    const [now] = await world.running("web", 1);
-    assert.equal(now?.ID, web.ID, "the job's new version took the allocation over");
-    await world.submit(webJob());
-    await eventually("nothing to be turned away any more", async () => (await burst()).found["200"] === AT_ONCE);
-  });
+  await t.test(
+    "what is too much for an upstream's limits is turned away and counted; the job says them, and they hold without a new allocation",
+    async () => {
+      const limits = "max_connections = 1\n                  max_pending_requests = 1\n                  max_concurrent_requests = 2";
+      await world.submit(webJob(`config {\n                limits {\n                  ${limits}\n                }\n              }`));
+      const burst = async () => {
+        const before = await statistic(world, web, "connect-proxy-web", "upstream_rq_pending_overflow");
+        const found = await counted(AT_ONCE, async () => String((await ask({ path: "/slow/300" })).status));
+        const after = await statistic(world, web, "connect-proxy-web", "upstream_rq_pending_overflow");
+        return { found, counted: after - before };
+      };
+      const { found, counted: rejected } = await eventually("requests to be turned away", async () => {
+        const each = await burst();
+        return (each.found["503"] ?? 0) > 0 && each;
+      });
+      t.diagnostic(`of ${AT_ONCE} at once: ${JSON.stringify(found)}, counted as overflow: ${rejected}`);
+      assert.equal(rejected, found["503"], "each is counted");
+      assert.ok((found["200"] ?? 0) >= 1);
+      const [now] = await world.running("web", 1);
+      assert.equal(now?.ID, web.ID, "the job's new version took the allocation over");
+      await world.submit(webJob());
+      await eventually("nothing to be turned away any more", async () => (await burst()).found["200"] === AT_ONCE);
+    },
+  );
 
   await t.test("an instance that fails is left alone for a while, by service-defaults of its caller", async () => {
     const passive = { Interval: "1s", MaxFailures: 3, EnforcingConsecutive5xx: 100, MaxEjectionPercent: 50, BaseEjectionTime: "30s" };
-    await write({ Kind: "service-defaults", Name: "web", Protocol: "http", UpstreamConfig: { Overrides: [{ Name: "api", PassiveHealthCheck: passive }] } });
+    await write({
+      Kind: "service-defaults",
+      Name: "web",
+      Protocol: "http",
+      UpstreamConfig: { Overrides: [{ Name: "api", PassiveHealthCheck: passive }] },
+    });
     const ejections = () => statistic(world, web, "connect-proxy-web", "outlier_detection.ejections_enforced_total");
     assert.equal(await ejections(), 0);
     await eventually("an instance to be left alone", async () => {

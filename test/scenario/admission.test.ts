@@ -16,7 +16,9 @@ const CONTEXT = { defaultNamespace: "default", defaultRegion: "global", priority
 const SEPARATOR = "\n----\n";
 const folder = join(import.meta.dirname, "admission");
 
-for (const name of readdirSync(folder).filter((each) => each.endsWith(".txt")).sort()) {
+for (const name of readdirSync(folder)
+  .filter((each) => each.endsWith(".txt"))
+  .sort()) {
   test(`admission ${name}`, () => {
     const path = join(folder, name);
     const [input = "", recorded = ""] = readFileSync(path, "utf8").split(SEPARATOR);
@@ -73,7 +75,9 @@ function serviceLines({ Name, PortLabel, TaskName, Checks, Connect }: Service): 
   return [
     `  service ${Name}: port ${PortLabel}${TaskName === "" ? "" : `, task ${TaskName}`}`,
     ...Checks.map((check) => `    check ${check.Type} ${check.Path} at ${check.PortLabel}`),
-    ...(proxy?.Expose?.Paths ?? []).map((path) => `    exposes ${path.Protocol} ${path.Path}: ${path.ListenerPort} to ${path.LocalPathPort}`),
+    ...(proxy?.Expose?.Paths ?? []).map(
+      (path) => `    exposes ${path.Protocol} ${path.Path}: ${path.ListenerPort} to ${path.LocalPathPort}`,
+    ),
     ...(proxy?.Upstreams ?? []).map((upstream) => `    calls ${upstream.DestinationName} at ${upstream.LocalBindPort}`),
     ...(proxy?.TransparentProxy ? ["    transparent"] : []),
     ...binds.map((bind) => `    listens as ${bind.Name} at ${bind.Address}:${bind.Port}`),

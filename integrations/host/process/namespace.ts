@@ -10,13 +10,21 @@ export function enterNamespace(task: string, network: TaskNetwork | undefined): 
   requireNamespace(task, network);
   const nsenter = findExecutable("nsenter");
   if (nsenter === undefined)
-    throw new NamedError("DRIVER_UNHEALTHY", `Cannot start task "${task}": nsenter is not on PATH, wanted it to enter the allocation's network`, {
-      fix: "apt install util-linux",
-    });
+    throw new NamedError(
+      "DRIVER_UNHEALTHY",
+      `Cannot start task "${task}": nsenter is not on PATH, wanted it to enter the allocation's network`,
+      {
+        fix: "apt install util-linux",
+      },
+    );
   if (process.getuid?.() !== 0)
-    throw new NamedError("DRIVER_UNHEALTHY", `Cannot start task "${task}": the agent does not run as root, wanted it to enter the allocation's network`, {
-      fix: 'Run the agent as root, or leave the group without a network of its own (network mode "host")',
-    });
+    throw new NamedError(
+      "DRIVER_UNHEALTHY",
+      `Cannot start task "${task}": the agent does not run as root, wanted it to enter the allocation's network`,
+      {
+        fix: 'Run the agent as root, or leave the group without a network of its own (network mode "host")',
+      },
+    );
   return [nsenter, `--net=${network.namespacePath}`, "--"];
 }
 

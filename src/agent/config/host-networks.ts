@@ -43,15 +43,13 @@ export function hostNetworksOf(
   config: Config,
   addresses: readonly NetworkAddress[] = machineAddresses(),
 ): Readonly<Record<string, HostNetwork>> {
-  const found = config.client.network.hostNetworks.map(
-    (each): HostNetwork => ({
-      Name: each.name,
-      CIDR: each.cidr,
-      Interface: each.interface,
-      ReservedPorts: each.reservedPorts,
-      Addresses: addressesWithin(each, addresses),
-    }),
-  );
+  const found = config.client.network.hostNetworks.map((each): HostNetwork => ({
+    Name: each.name,
+    CIDR: each.cidr,
+    Interface: each.interface,
+    ReservedPorts: each.reservedPorts,
+    Addresses: addressesWithin(each, addresses),
+  }));
   return Object.fromEntries(found.filter((each) => each.Addresses.length > 0).map((each) => [each.Name, each]));
 }
 

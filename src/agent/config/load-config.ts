@@ -38,11 +38,20 @@ export function loadConfig(request: LoadRequest): Config {
   const fromFiles = files.reduce((before, file) => mergeConfig(before, readOne(file, disk, problems)), NO_SETTINGS);
   const settings = mergeConfig(fromFiles, flags.settings);
   if (flags.devConnect && !(request.makesNetworks ?? (process.platform === "linux" && process.getuid?.() === 0)))
-    problems.push("flag -dev-connect: networks of allocations are made by root on Linux only\nStart it with sudo; or with -dev-consul, which needs no networks.");
+    problems.push(
+      "flag -dev-connect: networks of allocations are made by root on Linux only\nStart it with sudo; or with -dev-consul, which needs no networks.",
+    );
   // What could not be read would be reported as missing: first things first.
   if (problems.length > 0) throw new ConfigError(problems);
   const standings = judge(settings);
-  const resolved = resolveConfig(settings, { ...request, dev: flags.dev, devConsul: flags.devConsul, devVault: flags.devVault, devConnect: flags.devConnect, files });
+  const resolved = resolveConfig(settings, {
+    ...request,
+    dev: flags.dev,
+    devConsul: flags.devConsul,
+    devVault: flags.devVault,
+    devConnect: flags.devConnect,
+    files,
+  });
   const faults = [...standings.problems, ...resolved.problems, ...checkDirectories(resolved.config, settings, disk)];
   if (faults.length > 0) throw new ConfigError(faults);
   return { ...resolved.config, written: writtenTree(settings), notYet: standings.notYet };

@@ -94,7 +94,11 @@ export function resolveDns(read: SettingReader, clientEnabled: boolean, httpPort
 function grpcAddress(read: SettingReader, at: string, otherwise: string): string {
   const said = read.text(at, otherwise);
   if (said !== "" && !/^((https?|grpcs?):\/\/)?(\[[0-9a-f:.]+\]|[^:/[\]]+):[0-9]{1,5}$/i.test(said))
-    read.problem(at, `consul.grpc_address is ${JSON.stringify(said)}, must be host:port, with https:// before it for TLS`, 'For example "127.0.0.1:8502".');
+    read.problem(
+      at,
+      `consul.grpc_address is ${JSON.stringify(said)}, must be host:port, with https:// before it for TLS`,
+      'For example "127.0.0.1:8502".',
+    );
   return said;
 }
 

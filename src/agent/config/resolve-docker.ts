@@ -86,7 +86,11 @@ function knownLabels(read: SettingReader, at: string, labels: readonly string[])
     return !LABELS.some((known) => pattern.test(known));
   });
   if (unknown !== undefined)
-    read.problem(at, `plugin "docker": extra_labels holds ${JSON.stringify(unknown)}, which is no label`, `Known are ${LABELS.join(", ")}; "*" stands for anything.`);
+    read.problem(
+      at,
+      `plugin "docker": extra_labels holds ${JSON.stringify(unknown)}, which is no label`,
+      `Known are ${LABELS.join(", ")}; "*" stands for anything.`,
+    );
   return labels;
 }
 

@@ -76,11 +76,7 @@ function hostNetworkNames(settings: Settings): readonly string[] {
   return [...new Set(names.filter((name) => name !== undefined))].sort();
 }
 
-function hostNetwork(
-  read: SettingReader,
-  name: string,
-  addresses: readonly NetworkAddress[],
-): NetworkConfig["hostNetworks"][number] {
+function hostNetwork(read: SettingReader, name: string, addresses: readonly NetworkAddress[]): NetworkConfig["hostNetworks"][number] {
   const at = (key: string) => `client.host_network.${name}.${key}`;
   const place = ["cidr", "interface", "reserved_ports", "written"].map(at).find((key) => read.has(key));
   const expanded = (key: string): string => {

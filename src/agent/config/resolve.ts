@@ -84,7 +84,11 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     drivers: resolveDrivers(read, around),
     written: {},
     notYet: [],
-    warnings: [...warningsOf(read, network.bind.http), ...vaultWarnings(read, vault), ...networkWarnings(client.network, around.networkAddresses)],
+    warnings: [
+      ...warningsOf(read, network.bind.http),
+      ...vaultWarnings(read, vault),
+      ...networkWarnings(client.network, around.networkAddresses),
+    ],
   };
   return { config, problems: read.problems };
 }
@@ -321,7 +325,11 @@ function checkInterface(read: SettingReader, at: string, around: Surroundings): 
   const name = read.text(at, "");
   const known = [...new Set(around.networkAddresses.map((each) => each.interface))];
   if (name === "" || known.length === 0 || known.includes(name)) return;
-  read.problem(at, `network_interface is ${JSON.stringify(name)}: this machine has no such interface with an address`, `Those with one: ${known.join(", ")}.`);
+  read.problem(
+    at,
+    `network_interface is ${JSON.stringify(name)}: this machine has no such interface with an address`,
+    `Those with one: ${known.join(", ")}.`,
+  );
 }
 
 /** A dev agent's tasks are for this machine: they are given the loopback address, as Nomad's -dev does. */

@@ -3,7 +3,16 @@ import type { Event } from "#model";
 import type { ExecInput } from "#ports";
 import { endpointPath, type FuzzySearchAnswer, type FuzzySearchBody, type SearchAnswer, type SearchBody } from "../contract/mod.ts";
 import { allocationCalls, deploymentCalls, evaluationCalls, fileCalls } from "./allocation-calls.ts";
-import { agentCalls, meshCalls, namespaceCalls, nodeCalls, nodePoolCalls, scalingCalls, statusCalls, systemCalls } from "./cluster-calls.ts";
+import {
+  agentCalls,
+  meshCalls,
+  namespaceCalls,
+  nodeCalls,
+  nodePoolCalls,
+  scalingCalls,
+  statusCalls,
+  systemCalls,
+} from "./cluster-calls.ts";
 import { openExec } from "./exec.ts";
 import { jobCalls } from "./job-calls.ts";
 import type { ApiClientOptions } from "./options.ts";

@@ -26,7 +26,10 @@ export function nodeNetworks(node: Pick<Node, "NodeResources" | "HostNetworks" |
   const byDevice = new Map<string, NodeNetworkAddress[]>();
   for (const network of named) {
     const device = deviceOf(network);
-    byDevice.set(device, [...(byDevice.get(device) ?? []), ...network.Addresses.map((each) => address(each, network.Name, network.ReservedPorts))]);
+    byDevice.set(device, [
+      ...(byDevice.get(device) ?? []),
+      ...network.Addresses.map((each) => address(each, network.Name, network.ReservedPorts)),
+    ]);
   }
   const own = Networks.map((network) => {
     const first = isHost(network.Mode) ? [address(network.IP, "default", node.ReservedResources.Networks.ReservedHostPorts)] : [];

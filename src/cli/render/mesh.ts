@@ -40,7 +40,10 @@ export function preflightLine(findings: readonly Finding[], id: string): string 
   const missing = named("missing");
   const doubtful = named("warning");
   if (missing.length === 0 && doubtful.length === 0) return "ready";
-  const words = [missing.length === 0 ? "ready" : `missing: ${missing.join(", ")}`, ...(doubtful.length === 0 ? [] : [`doubtful: ${doubtful.join(", ")}`])];
+  const words = [
+    missing.length === 0 ? "ready" : `missing: ${missing.join(", ")}`,
+    ...(doubtful.length === 0 ? [] : [`doubtful: ${doubtful.join(", ")}`]),
+  ];
   return `${words.join("; ")} (see drover check mesh -node=${id})`;
 }
 

@@ -52,7 +52,17 @@ export function newProgress(group: TaskGroup, nowNs: number): AllocationProgress
   const tasks = Object.fromEntries(
     group.Tasks.map((task) => [task.Name, { machine: newTaskMachine(nowNs), handle: null, place: null } satisfies TaskProgress]),
   );
-  return { phase: "entering", acknowledged: false, unwanted: false, overAt: 0, begunAt: 0, halted: null, health: null, network: null, tasks };
+  return {
+    phase: "entering",
+    acknowledged: false,
+    unwanted: false,
+    overAt: 0,
+    begunAt: 0,
+    halted: null,
+    health: null,
+    network: null,
+    tasks,
+  };
 }
 
 export function taskStates(progress: AllocationProgress): Record<string, TaskState> {

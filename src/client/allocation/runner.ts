@@ -241,7 +241,8 @@ export class AllocationRunner {
   acknowledge(progress: AllocationProgress): void {
     if (this.#detached) return;
     const now = this.#progress;
-    const current = now.tasks === progress.tasks && now.phase === progress.phase && now.health === progress.health && now.network === progress.network;
+    const current =
+      now.tasks === progress.tasks && now.phase === progress.phase && now.health === progress.health && now.network === progress.network;
     const judged = now.health !== null && now.health === progress.health && now.health.healthy !== null && !now.health.told;
     if (!current && !judged) return;
     this.#store({

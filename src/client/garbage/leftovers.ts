@@ -105,8 +105,7 @@ export class Leftovers {
     for (const stranger of strangers.toSorted((a, b) => b.attempt - a.attempt)) {
       const task = group.Tasks.find((each) => each.Name === stranger.task);
       const taken = tasks[stranger.task]?.handle !== null;
-      const adopted =
-        task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task);
+      const adopted = task === undefined || taken ? undefined : await this.#adoptTask(allocation, directory, stranger, task);
       if (adopted === undefined) await this.#sweepOne(stranger);
       else tasks[stranger.task] = adopted;
     }
@@ -149,12 +148,7 @@ export class Leftovers {
     }
   }
 
-  async #adoptTask(
-    allocation: Allocation,
-    directory: string,
-    stranger: Stranger,
-    task: Task,
-  ): Promise<TaskProgress | undefined> {
+  async #adoptTask(allocation: Allocation, directory: string, stranger: Stranger, task: Task): Promise<TaskProgress | undefined> {
     // Open before it is found: a driver that carries the output itself goes on with that at once.
     const place = taskPlace(directory, task.Name, await taskPipes(this.#world.taskLogs, allocation.ID, directory, task));
     const handle = await stranger.driver.find(taskId(stranger), place);
@@ -194,7 +188,11 @@ export class Leftovers {
   /** A driver that no task here has need of may be no more than a program that is not installed. */
   #unlisted(driver: string, of: string, thrown: unknown): readonly string[] {
     if (this.#drivers.has(driver)) return this.#failed("list", of, thrown);
-    this.#world.report({ level: "debug", message: `leftovers: "${of}" not listed, no task here needs it`, fields: { problem: messageOf(thrown) } });
+    this.#world.report({
+      level: "debug",
+      message: `leftovers: "${of}" not listed, no task here needs it`,
+      fields: { problem: messageOf(thrown) },
+    });
     return [];
   }
 

@@ -46,7 +46,10 @@ export class CertificateFiles {
   /** What is not known yet, and why. */
   get waits(): Waits {
     const facts = this.#needs.reader.facts();
-    return { missing: this.#things.filter((each) => facts.get(thingKey(each))?.value === undefined), problems: this.#needs.reader.problems() };
+    return {
+      missing: this.#things.filter((each) => facts.get(thingKey(each))?.value === undefined),
+      problems: this.#needs.reader.problems(),
+    };
   }
 
   /** Called when `waits` may be different. */
@@ -102,9 +105,13 @@ export class CertificateFiles {
 /** In the order they are written; undefined: not all is known. Of roots the active one comes first. */
 function filesOf(roots: unknown, leaf: unknown): readonly (readonly [name: string, text: string])[] | undefined {
   const { CertPEM, PrivateKeyPEM } = (leaf ?? {}) as { readonly CertPEM?: string; readonly PrivateKeyPEM?: string };
-  const known = ((roots ?? []) as readonly { readonly RootCertPEM?: string; readonly Active?: boolean }[]).filter((each) => each.RootCertPEM);
+  const known = ((roots ?? []) as readonly { readonly RootCertPEM?: string; readonly Active?: boolean }[]).filter(
+    (each) => each.RootCertPEM,
+  );
   if (!CertPEM || !PrivateKeyPEM || known.length === 0) return undefined;
-  const trusted = known.toSorted((a, b) => Number(b.Active === true) - Number(a.Active === true)).map((each) => pem(each.RootCertPEM ?? ""));
+  const trusted = known
+    .toSorted((a, b) => Number(b.Active === true) - Number(a.Active === true))
+    .map((each) => pem(each.RootCertPEM ?? ""));
   return [
     ["roots.pem", trusted.join("")],
     ["key.pem", pem(PrivateKeyPEM)],

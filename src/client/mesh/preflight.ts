@@ -23,7 +23,8 @@ async function grpcFinding(mesh: Pick<Mesh, "endpoint">): Promise<Finding> {
   const what = "consul-grpc";
   try {
     const endpoint = await mesh.endpoint();
-    if (endpoint !== undefined) return good(what, `proxies get their configuration from ${endpoint.host}:${endpoint.port}${endpoint.tls ? " by TLS" : ""}`);
+    if (endpoint !== undefined)
+      return good(what, `proxies get their configuration from ${endpoint.host}:${endpoint.port}${endpoint.tls ? " by TLS" : ""}`);
     return {
       what,
       standing: "missing",

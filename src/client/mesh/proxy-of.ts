@@ -61,6 +61,7 @@ export function proxyTasks(group: TaskGroup): readonly Task[] {
 
 /** The group has to do with the mesh: `grpc`: it has proxies; `http`: services that speak for themselves. */
 export function socketsWanted(group: TaskGroup): { readonly grpc: boolean; readonly http: boolean } {
-  const native = group.Tasks.some((each) => meshKindOf(each)?.kind === "connect-native") || group.Services.some((each) => each.Connect?.Native === true);
+  const native =
+    group.Tasks.some((each) => meshKindOf(each)?.kind === "connect-native") || group.Services.some((each) => each.Connect?.Native === true);
   return { grpc: proxyTasks(group).length > 0, http: native };
 }

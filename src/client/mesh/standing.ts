@@ -99,7 +99,8 @@ export function judge(
 }
 
 function wrong(memory: Memory, standing: ProxyStanding, lack: Lack | undefined, atMs: number): string {
-  if (long(memory.strandedMs, atMs, STRANDED_MAX_MS)) return `it has had no stream to Consul for ${STRANDED_MAX_MS / 1e3} s, though Consul answers`;
+  if (long(memory.strandedMs, atMs, STRANDED_MAX_MS))
+    return `it has had no stream to Consul for ${STRANDED_MAX_MS / 1e3} s, though Consul answers`;
   if (long(memory.drainingMs, atMs, DRAINING_MAX_MS)) return "it turns connections away (DRAINING), and nobody asked it to";
   const { expiresAtMs = Number.POSITIVE_INFINITY, issuedAtMs = Number.NEGATIVE_INFINITY } = standing.certificate ?? {};
   const left = expiresAtMs - atMs;

@@ -280,7 +280,16 @@ export class OwnNetwork {
     const [allocation, group, node] = [this.#needs.allocation(), this.#needs.group(), world.node()];
     const { region, hostVariablesDenied } = world.settings;
     const paths = visiblePaths(directory, "", "none");
-    const { names } = buildEnvironment({ allocation, group, task: undefined, node, region, paths, host: {}, hostDenied: hostVariablesDenied });
+    const { names } = buildEnvironment({
+      allocation,
+      group,
+      task: undefined,
+      node,
+      region,
+      paths,
+      host: {},
+      hostDenied: hostVariablesDenied,
+    });
     return networkRequest({ allocation, group, node, region, names, holderPid });
   }
 
@@ -311,9 +320,13 @@ export class OwnNetwork {
   #networks(): Networks {
     const { networks } = this.#needs.world;
     if (networks === undefined) {
-      throw new NamedError("NETWORK_UNSUPPORTED", `Cannot set up the network of allocation "${this.#id}": this agent has no networks of its own`, {
-        fix: 'Run the agent as root on Linux with the CNI plugins, or use network mode "host"',
-      });
+      throw new NamedError(
+        "NETWORK_UNSUPPORTED",
+        `Cannot set up the network of allocation "${this.#id}": this agent has no networks of its own`,
+        {
+          fix: 'Run the agent as root on Linux with the CNI plugins, or use network mode "host"',
+        },
+      );
     }
     return networks;
   }

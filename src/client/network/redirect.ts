@@ -26,8 +26,7 @@ export function trafficRedirect({ allocation, group, node, text }: RedirectOf): 
     const exposed = sidecar.Proxy?.Expose?.Paths.map((path) => path.ListenerPort) ?? [];
     return {
       proxyUserId: number(text(wanted.UID)) ?? number(node.Meta["connect.transparent_proxy.default_uid"] ?? "") ?? PROXY_USER_ID,
-      outboundPort:
-        wanted.OutboundPort || (number(node.Meta["connect.transparent_proxy.default_outbound_port"] ?? "") ?? OUTBOUND_PORT),
+      outboundPort: wanted.OutboundPort || (number(node.Meta["connect.transparent_proxy.default_outbound_port"] ?? "") ?? OUTBOUND_PORT),
       inboundPort,
       excludeInboundPorts: unique([...wanted.ExcludeInboundPorts, ...exposed].map(inside)),
       excludeOutboundPorts: wanted.ExcludeOutboundPorts,

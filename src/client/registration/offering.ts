@@ -91,7 +91,12 @@ export class Offering {
     if (!this.#needs.networked()) return NOTHING;
     const now = this.#facts();
     const seen = this.#seen;
-    const same = seen !== undefined && seen.all !== NOTHING && seen.allocation === now.allocation && seen.node === now.node && seen.network === now.network;
+    const same =
+      seen !== undefined &&
+      seen.all !== NOTHING &&
+      seen.allocation === now.allocation &&
+      seen.node === now.node &&
+      seen.network === now.network;
     if (same && sameValue(seen.ofTasks, now.ofTasks)) return seen.all;
     return serviceInstances({
       ...now,

@@ -136,7 +136,8 @@ export class CatalogRegistrar implements Registrar {
     const instance = this.#offers.get(id)?.instances.find((each) => each.Name === service);
     if (instance === undefined) return undefined;
     const shelf = this.#shelves.get(instance.Provider);
-    const problem = shelf === undefined ? `this agent has no ${instance.Provider === "consul" ? "Consul" : "registry"}` : shelf.problem(instance.ID);
+    const problem =
+      shelf === undefined ? `this agent has no ${instance.Provider === "consul" ? "Consul" : "registry"}` : shelf.problem(instance.ID);
     return { instance, settled: shelf?.settled(instance.ID) === true, problem };
   }
 

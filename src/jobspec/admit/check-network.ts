@@ -36,7 +36,11 @@ function* checkMode(place: Place, field: string, { Mode: mode, ReservedPorts, Dy
   if (mode.startsWith("cni/")) {
     const name = mode.slice("cni/".length);
     if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name))
-      yield problem(place, field, `network mode ${JSON.stringify(mode)} names no network: for example mode = "cni/mynet", as its file in cni_config_dir calls it`);
+      yield problem(
+        place,
+        field,
+        `network mode ${JSON.stringify(mode)} names no network: for example mode = "cni/mynet", as its file in cni_config_dir calls it`,
+      );
     return;
   }
   const near = nearest(mode, [...MODES, "cni/"]);
@@ -47,7 +51,11 @@ function* checkMode(place: Place, field: string, { Mode: mode, ReservedPorts, Dy
 function* checkHostname(place: Place, field: string, { Hostname: name, Mode: mode }: Network): Iterable<Finding> {
   if (name === "") return;
   if (isHostNetwork(mode))
-    yield problem(place, field, `hostname ${JSON.stringify(name)} is for network mode bridge, none or cni/NAME: in host mode tasks have the machine's name`);
+    yield problem(
+      place,
+      field,
+      `hostname ${JSON.stringify(name)} is for network mode bridge, none or cni/NAME: in host mode tasks have the machine's name`,
+    );
   // What is filled in on the node may be anything that fits.
   const fixed = name.replaceAll(/\$\{[^}]*\}/g, "x");
   if (fixed.length > HOSTNAME_MAX || !fixed.split(".").every((label) => HOSTNAME_LABEL.test(label)))

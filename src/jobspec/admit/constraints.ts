@@ -2,7 +2,17 @@
  * Constraints, affinities, spreads: their normal form, whether they can be evaluated at all, and what a job implies without
  * saying so. nomad.md §1.11, §1.12. Operators stay as written (`is`, `==` and `=` mean the same).
  */
-import { CONSTRAINT_OPERATORS, type Affinity, type Constraint, type Job, type Spread, type Task, type TaskGroup, isProxyTask, sameValue } from "#model";
+import {
+  CONSTRAINT_OPERATORS,
+  type Affinity,
+  type Constraint,
+  type Job,
+  type Spread,
+  type Task,
+  type TaskGroup,
+  isProxyTask,
+  sameValue,
+} from "#model";
 import { compilePattern, messageOf } from "#std";
 import type { Admission } from "./admission.ts";
 import { type Finding, type Place, groupPlace, jobPlace, problem, taskPlace } from "./finding.ts";

@@ -92,7 +92,9 @@ export class Ledger {
   collision(slot: number, ports: Claim["ports"]): Shortfall | undefined {
     for (const [index, { Label, Value, HostIP, IgnoreCollision }] of ports.entries()) {
       if (IgnoreCollision) continue;
-      const isOwn = ports.some((other, at) => at < index && other.Value === Value && !other.IgnoreCollision && sameAddress(other.HostIP, HostIP));
+      const isOwn = ports.some(
+        (other, at) => at < index && other.Value === Value && !other.IgnoreCollision && sameAddress(other.HostIP, HostIP),
+      );
       if (!isOwn && this.portIsFree(slot, Value, HostIP)) continue;
       return { dimension: `network: reserved port collision ${Label}=${Value}`, wanted: 1, free: 0, port: Value, address: HostIP };
     }

@@ -98,7 +98,9 @@ async function gatherElsewhere(
     return { service, definitions: [], allocations: [], registered: { known: false, problem }, elsewhere };
   }
   const snapshot = context.cluster.state.snapshot();
-  const allocations = here.allocations.filter((each) => snapshot.node(each.NodeID)?.Attributes["consul.datacenter"] === elsewhere.datacenter);
+  const allocations = here.allocations.filter(
+    (each) => snapshot.node(each.NodeID)?.Attributes["consul.datacenter"] === elsewhere.datacenter,
+  );
   const definitions = allocations.length === 0 ? [] : here.definitions;
   const side = await gatherSide(context, servicesOf, service, { definitions, allocations }, elsewhere.datacenter);
   return { ...side, elsewhere };
@@ -110,10 +112,14 @@ async function gatherAllocation(
   service: string,
   clock: Clock,
 ): Promise<AllocationFacts> {
-  const proxy = await known(clock, async () => {
-    const { Proxies } = await servicesOf(allocation.NodeID).mesh(allocation.ID);
-    return Proxies.find((each) => each.Service === service);
-  }, NODE_ANSWER_LIMIT_MS);
+  const proxy = await known(
+    clock,
+    async () => {
+      const { Proxies } = await servicesOf(allocation.NodeID).mesh(allocation.ID);
+      return Proxies.find((each) => each.Service === service);
+    },
+    NODE_ANSWER_LIMIT_MS,
+  );
   return { id: allocation.ID, clientStatus: allocation.ClientStatus, proxy };
 }
 

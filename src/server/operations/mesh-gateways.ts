@@ -20,10 +20,14 @@ interface JobGateway {
 /** Rejects with the Mesh's NamedErrors. Resolves with what the author should know. */
 export async function writeGateways({ mesh, cluster }: Pick<ServerContext, "mesh" | "cluster">, job: Job): Promise<readonly string[]> {
   const gateways = gatewaysOf(job);
-  if (mesh === undefined) return gateways.map(({ service }) => `gateway ${JSON.stringify(service)}: this server knows no Consul, what it serves was not written there`);
+  if (mesh === undefined)
+    return gateways.map(
+      ({ service }) => `gateway ${JSON.stringify(service)}: this server knows no Consul, what it serves was not written there`,
+    );
   for (const gateway of gateways) await mesh.writeGateway({ ...gateway, namespace: job.Namespace, jobId: job.ID });
   return otherwise(cluster.state.snapshot(), job).map(
-    ({ service, other }) => `gateway ${JSON.stringify(service)}: ${whose(other)} runs it too and says it serves something else; what this job says holds now`,
+    ({ service, other }) =>
+      `gateway ${JSON.stringify(service)}: ${whose(other)} runs it too and says it serves something else; what this job says holds now`,
   );
 }
 
@@ -87,7 +91,8 @@ function otherwise(snapshot: Snapshot, job: Job): readonly { readonly service: s
 }
 
 const served = ({ Ingress, Terminating }: Gateway) => ({ Ingress, Terminating });
-const whose = ({ ID, Namespace }: Job): string => `job ${JSON.stringify(ID)}${Namespace === "default" ? "" : ` of namespace ${JSON.stringify(Namespace)}`}`;
+const whose = ({ ID, Namespace }: Job): string =>
+  `job ${JSON.stringify(ID)}${Namespace === "default" ? "" : ` of namespace ${JSON.stringify(Namespace)}`}`;
 
 function othersOf(snapshot: Snapshot, job: Job): readonly Job[] {
   return [...snapshot.jobs("*")].filter((each) => !each.Stop && (each.ID !== job.ID || each.Namespace !== job.Namespace));
@@ -100,7 +105,9 @@ export function removeGateways({ mesh, report, cluster }: Pick<ServerContext, "m
   const others = othersOf(cluster.state.snapshot(), job);
   for (const { service } of gateways) {
     // Another job may run the same gateway: what that one says holds from now on, and goes with it.
-    const heir = others.flatMap((each) => gatewaysOf(each).map((gateway) => ({ ...gateway, job: each }))).find((each) => each.service === service);
+    const heir = others
+      .flatMap((each) => gatewaysOf(each).map((gateway) => ({ ...gateway, job: each })))
+      .find((each) => each.service === service);
     void settleOne(mesh, report, job, service, heir);
   }
 }

@@ -125,7 +125,8 @@ const IMPLIED: readonly { readonly reason: string; readonly what: string; readon
 
 function exclusion(reason: string, nodes: string, rest: string, group: TaskGroup | undefined): string {
   if (reason === "missing network") return missingNetwork(nodes, rest, group);
-  const hostNetwork = /^missing host network "(.*)" for port "(.*)"$/.exec(reason) ?? /^no addresses available for "(.*)" network$/.exec(reason);
+  const hostNetwork =
+    /^missing host network "(.*)" for port "(.*)"$/.exec(reason) ?? /^no addresses available for "(.*)" network$/.exec(reason);
   if (hostNetwork !== null) {
     const [, name = "", port] = hostNetwork;
     return port === undefined
@@ -164,7 +165,10 @@ function missingNetwork(nodes: string, rest: string, group: TaskGroup | undefine
   const needed = `that group ${quoted(group?.Name ?? "")} needs`;
   if (mode.startsWith("cni/"))
     return `No network ${quoted(mode)} ${needed} on ${nodes}${rest}: put its file (${mode.slice("cni/".length)}.conflist) into cni_config_dir there, it is found within seconds`;
-  const what = nodes.startsWith("all ") || nodes === "the only node" ? `No node has the ${mode} network ${needed}` : `The ${mode} network ${needed} is missing on ${nodes}`;
+  const what =
+    nodes.startsWith("all ") || nodes === "the only node"
+      ? `No node has the ${mode} network ${needed}`
+      : `The ${mode} network ${needed} is missing on ${nodes}`;
   return `${what}${rest}: ${BRIDGE_FIX}`;
 }
 

@@ -24,8 +24,24 @@ export async function startCapture(
 ): Promise<Capture> {
   const folder = ownFolder("capture");
   const file = join(folder, "packets.pcap");
-  const words = [...(host?.through ?? []), toolPath("tcpdump"), "-n", "-s", "0", "-U", "--immediate-mode", "-Z", "root", "-i", name, "-w", file];
-  const child = spawn(words[0] as string, [...words.slice(1), ...filter.split(" ").filter(Boolean)], { stdio: ["ignore", "ignore", "pipe"] });
+  const words = [
+    ...(host?.through ?? []),
+    toolPath("tcpdump"),
+    "-n",
+    "-s",
+    "0",
+    "-U",
+    "--immediate-mode",
+    "-Z",
+    "root",
+    "-i",
+    name,
+    "-w",
+    file,
+  ];
+  const child = spawn(words[0] as string, [...words.slice(1), ...filter.split(" ").filter(Boolean)], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   owner.after(async () => {
     child.kill("SIGKILL");

@@ -72,7 +72,32 @@ export async function startDocker(options: DockerOptions): Promise<RealDocker> {
     for (const file of [files.pid, join(files.exec, "containerd", "containerd.pid")]) rmSync(file, { force: true });
     await part.start(
       toolPath("dockerd"),
-      ['--host', `unix://${socketPath}`, '--data-root', files.data, '--exec-root', files.exec, '--pidfile', files.pid, '--config-file', configFile(part.folder), '--bridge', bridge ?? 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--cgroup-parent', `/${cgroupParent}`, '--exec-opt', 'native.cgroupdriver=cgroupfs', '--shutdown-timeout', '2', '--log-level', 'warn'],
+      [
+        "--host",
+        `unix://${socketPath}`,
+        "--data-root",
+        files.data,
+        "--exec-root",
+        files.exec,
+        "--pidfile",
+        files.pid,
+        "--config-file",
+        configFile(part.folder),
+        "--bridge",
+        bridge ?? "none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-forward=false",
+        "--ip-masq=false",
+        "--cgroup-parent",
+        `/${cgroupParent}`,
+        "--exec-opt",
+        "native.cgroupdriver=cgroupfs",
+        "--shutdown-timeout",
+        "2",
+        "--log-level",
+        "warn",
+      ],
       () => answers(socketPath),
     );
   };
@@ -80,7 +105,14 @@ export async function startDocker(options: DockerOptions): Promise<RealDocker> {
     if (!part.isRunning()) return;
     part.resume();
     const all = await client.listContainers({ all: true }).catch(() => []);
-    await Promise.all(all.map(({ Id }) => client.getContainer(Id).remove({ force: true, v: true }).catch(() => undefined)));
+    await Promise.all(
+      all.map(({ Id }) =>
+        client
+          .getContainer(Id)
+          .remove({ force: true, v: true })
+          .catch(() => undefined),
+      ),
+    );
   };
   let removed = false;
   const remove = async (): Promise<void> => {
@@ -121,7 +153,11 @@ export async function startDocker(options: DockerOptions): Promise<RealDocker> {
       fill(folder, contents);
       const [repo = name, tag = "latest"] = name.split(/:(?!.*\/)/);
       const tar = spawn("tar", ["-c", "-C", folder, "."], { stdio: ["ignore", "pipe", "inherit"] });
-      const answer = await client.importImage(tar.stdout, { repo, tag, changes: ["ENV PATH=/usr/local/bin:/usr/bin:/bin", ...changes].join("\n") });
+      const answer = await client.importImage(tar.stdout, {
+        repo,
+        tag,
+        changes: ["ENV PATH=/usr/local/bin:/usr/bin:/bin", ...changes].join("\n"),
+      });
       await new Promise<void>((resolve, reject) => client.modem.followProgress(answer, (error) => (error ? reject(error) : resolve())));
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -139,7 +175,9 @@ export async function startDocker(options: DockerOptions): Promise<RealDocker> {
     image,
     busyboxImage: (name, changes) => image(name, { "bin/busybox": toolPath("busybox"), "bin/http-app": toolPath("http-app") }, changes),
     envoyImage: (name) =>
-      image(name, { "usr/local/bin/envoy": toolPath("envoy"), "bin/busybox": toolPath("busybox") }, ['ENTRYPOINT ["/usr/local/bin/envoy"]']),
+      image(name, { "usr/local/bin/envoy": toolPath("envoy"), "bin/busybox": toolPath("busybox") }, [
+        'ENTRYPOINT ["/usr/local/bin/envoy"]',
+      ]),
     containers: () => client.listContainers({ all: true }),
     stop: part.stop,
     kill: part.kill,

@@ -62,7 +62,12 @@ export async function startIsolatedHost(place: HostPlace): Promise<IsolatedHost>
   // It ends with the test: its standard input does.
   const holder = spawn("unshare", ["--mount", "--net", "--uts", "--propagation", "private", "sh", "-c", PREPARE], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, FORWARDING: place.forwarding === false ? "0" : "1", HOST: place.name },
+    env: {
+      ...process.env,
+      PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`,
+      FORWARDING: place.forwarding === false ? "0" : "1",
+      HOST: place.name,
+    },
   });
   await untilReady(holder, place.name);
   const pid = holder.pid as number;
@@ -161,7 +166,9 @@ function processesIn(holder: number, networks: readonly string[]): number[] {
 function isDead(pid: string): boolean {
   try {
     statSync(`/proc/${pid}`);
-    return readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").startsWith("Z");
+    return readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .startsWith("Z");
   } catch {
     return true;
   }

@@ -95,7 +95,11 @@ export function upstreamTo(service: string, port: number, more = ""): string {
 }
 
 /** A group that is a gateway: `gateway` in HCL, with the ports of its network. `port`: the service's label, "" for none. */
-export function gatewayGroup(name: string, gateway: string, options: { port?: string; ports?: string; service?: string; mode?: string } = {}): string {
+export function gatewayGroup(
+  name: string,
+  gateway: string,
+  options: { port?: string; ports?: string; service?: string; mode?: string } = {},
+): string {
   const { port = "", ports = "", service = "", mode = "bridge" } = options;
   return `group "${name}" {
     network {

@@ -34,7 +34,11 @@ export interface MeshWorldOptions {
   /** More files of the configuration directory, for each of them. */
   readonly config?: Readonly<Record<string, string>>;
   /** Somebody stands between an agent and its Consul: where the agent is to find it instead. `gateway`: this machine, as the hosts see it. Not with `tls`. */
-  readonly between?: (consul: RealConsul, host: IsolatedHost, gateway: string) => Promise<{ readonly http?: string; readonly grpc?: string }>;
+  readonly between?: (
+    consul: RealConsul,
+    host: IsolatedHost,
+    gateway: string,
+  ) => Promise<{ readonly http?: string; readonly grpc?: string }>;
   /** Of the agents. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -173,7 +177,10 @@ function consulOf(
   identities: boolean,
   authority: Authority | undefined,
   ports: readonly number[] | undefined,
-  { http = `127.0.0.1:${consul.httpPort}`, grpc: plain = `127.0.0.1:${consul.grpcPort}` }: { readonly http?: string; readonly grpc?: string },
+  {
+    http = `127.0.0.1:${consul.httpPort}`,
+    grpc: plain = `127.0.0.1:${consul.grpcPort}`,
+  }: { readonly http?: string; readonly grpc?: string },
 ): string {
   const identity = `{\n    aud = ["consul.io"]\n    ttl = "1h"\n  }`;
   const [https = 0, grpc = 0] = ports ?? [];
@@ -202,12 +209,19 @@ function consulTls(host: IsolatedHost, authority: Authority | undefined, ports: 
 async function makeAgentToken(consul: RealConsul, host: string): Promise<string> {
   const name = `drover-${host}`;
   await consul.put("/v1/acl/policy", { Name: name, Rules: AGENT_RULES });
-  return (await consul.put<{ SecretID: string }>("/v1/acl/token", { Description: `Drover on ${host}`, Policies: [{ Name: name }] })).SecretID;
+  return (await consul.put<{ SecretID: string }>("/v1/acl/token", { Description: `Drover on ${host}`, Policies: [{ Name: name }] }))
+    .SecretID;
 }
 
 async function trust(consul: RealConsul, jwksUrl: string): Promise<void> {
   const tls = { caFile: "", certFile: "", keyFile: "", verify: true };
-  const connection = consulConnection({ address: `http://${consul.httpAddress}`, token: consul.token ?? "", auth: "", tls, timeoutMs: 10_000 });
+  const connection = consulConnection({
+    address: `http://${consul.httpAddress}`,
+    token: consul.token ?? "",
+    auth: "",
+    tls,
+    timeoutMs: 10_000,
+  });
   try {
     await setUpConsul(connection, { jwksUrl, jwksCa: "", namespaces: ["default"] });
   } finally {
@@ -215,7 +229,10 @@ async function trust(consul: RealConsul, jwksUrl: string): Promise<void> {
   }
 }
 
-function jobsOf(agent: RealAgent, consul: RealConsul): Pick<MeshWorld, "submit" | "allocations" | "address" | "running" | "purge" | "intend"> {
+function jobsOf(
+  agent: RealAgent,
+  consul: RealConsul,
+): Pick<MeshWorld, "submit" | "allocations" | "address" | "running" | "purge" | "intend"> {
   const post = async <T>(path: string, body: unknown): Promise<T> => {
     const response = await agent.request(path, { method: "POST", body: JSON.stringify(body) });
     const text = await response.text();

@@ -70,7 +70,11 @@ const mesh = createTlsServer({ requestCert: true, rejectUnauthorized: true }, (s
   const peer = socket.getPeerCertificate();
   const { subjectaltname = "" } = peer;
   const ClientCertURI = subjectaltname.replace(/^URI:/, "");
-  consul<{ Authorized: boolean }>("POST", "/v1/agent/connect/authorize", { Target: service, ClientCertURI, ClientCertSerial: peer.serialNumber }).then(
+  consul<{ Authorized: boolean }>("POST", "/v1/agent/connect/authorize", {
+    Target: service,
+    ClientCertURI,
+    ClientCertSerial: peer.serialNumber,
+  }).then(
     ({ body }) => (body.Authorized ? inMesh.emit("connection", socket) : socket.destroy()),
     () => socket.destroy(),
   );
@@ -85,7 +89,10 @@ async function ofFiles(): Promise<string> {
   const certificate = new X509Certificate(cert ?? "");
   assert.ok(certificate.checkPrivateKey(createPrivateKey(key ?? "")), "its key");
   const authorities = (ca ?? "").match(/-----BEGIN.+?END CERTIFICATE-----/gs) ?? [];
-  assert.ok(authorities.some((each) => certificate.checkIssued(new X509Certificate(each)) || (cert ?? "").split("BEGIN CERT").length > 2), "its authority");
+  assert.ok(
+    authorities.some((each) => certificate.checkIssued(new X509Certificate(each)) || (cert ?? "").split("BEGIN CERT").length > 2),
+    "its authority",
+  );
   return certificate.serialNumber;
 }
 
@@ -140,7 +147,11 @@ follow<Leaf>(`/v1/agent/connect/ca/leaf/${service}`, (next) => {
 mesh.listen(Number(port), address);
 createServer((question, answer) => {
   const said =
-    question.url === "/called" ? call(called) : question.url === "/files" ? ofFiles() : Promise.resolve(question.url === "/serial" ? serial() : "");
+    question.url === "/called"
+      ? call(called)
+      : question.url === "/files"
+        ? ofFiles()
+        : Promise.resolve(question.url === "/serial" ? serial() : "");
   said.then(
     (what) => answer.end(question.url === "/called" ? `${service} <- ${what}` : what || service),
     (error: unknown) => {

@@ -28,7 +28,10 @@ test("the machine is left as it is until an allocation wants a network", async (
   const { networks, seen } = counted();
   assert.deepEqual(await networks.settle(), []);
   assert.deepEqual(seen, { settled: 0, stands: 0 });
-  await Promise.all([networks.setUp(request("a"), new AbortController().signal), networks.setUp(request("b"), new AbortController().signal)]);
+  await Promise.all([
+    networks.setUp(request("a"), new AbortController().signal),
+    networks.setUp(request("b"), new AbortController().signal),
+  ]);
   assert.deepEqual(seen, { settled: 1, stands: 1 });
 });
 

@@ -12,7 +12,12 @@ function worldOf(context: { after(end: () => Promise<void>): void }, more: Parti
 
 test("GET /v1/client/preflight asks the node that is named; without one the agent's own, and says so when it has none", async (context) => {
   const { get, services } = worldOf(context);
-  const finding = { what: "cni-plugins", standing: "missing" as const, problem: "no bridge", fix: "apt-get install containernetworking-plugins" };
+  const finding = {
+    what: "cni-plugins",
+    standing: "missing" as const,
+    problem: "no bridge",
+    fix: "apt-get install containernetworking-plugins",
+  };
   services.preflight = async () => [finding] as never[];
   assert.deepEqual((await get("/v1/client/preflight?node_id=n1")).json(), [finding]);
   assert.equal((await get("/v1/client/preflight")).statusCode, 400);
@@ -40,13 +45,23 @@ test("GET /v1/mesh/check wants both names, and asks for the namespace given", as
 test("a node's networks are shown with their addresses and what ports ask for them by", async (context) => {
   const { get, state } = worldOf(context);
   const network = (Mode: string, Device: string, IP: string) => ({ Mode, Device, CIDR: "", IP, MBits: 1000 });
-  const named = (Name: string, Interface: string, ...Addresses: string[]) => ({ Name, CIDR: "", Interface, ReservedPorts: "22", Addresses });
+  const named = (Name: string, Interface: string, ...Addresses: string[]) => ({
+    Name,
+    CIDR: "",
+    Interface,
+    ReservedPorts: "22",
+    Addresses,
+  });
   const plain = aNode("n1");
   state.nodes = [
     {
       ...plain,
       NodeResources: { ...plain.NodeResources, Networks: [network("host", "eth0", "10.0.0.5"), network("bridge", "nomad", "")] },
-      HostNetworks: { private: named("private", "eth0", "10.0.0.5"), six: named("six", "eth1", "2001:db8::1"), any: named("any", "", "10.9.0.1") },
+      HostNetworks: {
+        private: named("private", "eth0", "10.0.0.5"),
+        six: named("six", "eth1", "2001:db8::1"),
+        any: named("any", "", "10.9.0.1"),
+      },
     },
   ];
   const node = (await get("/v1/node/n1")).json<{
@@ -54,7 +69,11 @@ test("a node's networks are shown with their addresses and what ports ask for th
     HostNetworks: Record<string, { Name: string; Interface: string; ReservedPorts: string }>;
   }>();
   assert.deepEqual(
-    node.NodeResources.NodeNetworks.map(({ Mode, Device, Addresses }) => [Mode, Device, Addresses.map((each) => `${each.Alias} ${each.Family} ${each.Address}`)]),
+    node.NodeResources.NodeNetworks.map(({ Mode, Device, Addresses }) => [
+      Mode,
+      Device,
+      Addresses.map((each) => `${each.Alias} ${each.Family} ${each.Address}`),
+    ]),
     [
       ["host", "eth0", ["default ipv4 10.0.0.5", "private ipv4 10.0.0.5", "any ipv4 10.9.0.1"]],
       ["bridge", "nomad", []],

@@ -16,7 +16,14 @@ test("renderTemplate() reads paths, ranges and conditions", () => {
 test("renderTemplate() compares in an if", () => {
   const template = '{{range .}}{{if eq .Status "running"}}{{.ID}}{{else}}no {{end}}{{if ne .ID "a"}}{{.ID}}{{end}}{{end}}';
   assert.equal(renderTemplate(template, data), "ano b");
-  assert.equal(renderTemplate('{{if eq .Name "two words"}}yes{{end}}{{if eq .Count 2}}!{{end}}{{if eq .Up true}}?{{end}}', { Name: "two words", Count: 2, Up: true }), "yes!?");
+  assert.equal(
+    renderTemplate('{{if eq .Name "two words"}}yes{{end}}{{if eq .Count 2}}!{{end}}{{if eq .Up true}}?{{end}}', {
+      Name: "two words",
+      Count: 2,
+      Up: true,
+    }),
+    "yes!?",
+  );
   assert.throws(() => renderTemplate("{{if lt .ID 2}}x{{end}}", data[0]), /is not understood here|without/);
 });
 

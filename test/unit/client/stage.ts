@@ -205,7 +205,18 @@ export function createStage(seed = 1, around?: { readonly clock: SimulatedClock;
     server,
     reports,
     agent: async ({ settings = {}, devices = [], dieAt, closeAt, tokenExchange, taskSockets, catalogs = [], probe, ...more } = {}) => {
-      const { vaultTokenExchange, thingSources = [], renderer, networks, proxies, tunnels, mesh, networkHolder, alone = false, fingerprintSources = [] } = more;
+      const {
+        vaultTokenExchange,
+        thingSources = [],
+        renderer,
+        networks,
+        proxies,
+        tunnels,
+        mesh,
+        networkHolder,
+        alone = false,
+        fingerprintSources = [],
+      } = more;
       const made: { agent?: Agent } = {};
       let closed = false;
       const mortality = { dead: false };

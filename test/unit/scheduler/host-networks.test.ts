@@ -7,7 +7,13 @@ import { Ledger, schedule } from "#scheduler";
 import { aGroup, aJob, aNetwork, aNode, anEvaluation, idsFrom } from "./nouns.ts";
 import { World } from "./world.ts";
 
-const PUBLIC: HostNetwork = { Name: "public", CIDR: "", Interface: "eth1", ReservedPorts: "8443", Addresses: ["203.0.113.7", "203.0.113.8"] };
+const PUBLIC: HostNetwork = {
+  Name: "public",
+  CIDR: "",
+  Interface: "eth1",
+  ReservedPorts: "8443",
+  Addresses: ["203.0.113.7", "203.0.113.8"],
+};
 const on = (name: string, network: Network): Network => ({
   ...network,
   ReservedPorts: network.ReservedPorts.map((port) => ({ ...port, HostNetwork: name })),
@@ -154,6 +160,7 @@ test("who has a port is named by the address it is wanted at", () => {
   world.addNode(aNode("m1", { HostNetworks: { public: PUBLIC } }));
   place(world, "a", aNetwork({ http: 80 }));
   place(world, "b", on("public", aNetwork({ http: 80 })));
-  const heldBy = (network: Network, id: string) => Object.values(plan(world, id, network).Evaluation.FailedTGAllocs)[0]?.NearestFit?.HeldBy?.JobID;
+  const heldBy = (network: Network, id: string) =>
+    Object.values(plan(world, id, network).Evaluation.FailedTGAllocs)[0]?.NearestFit?.HeldBy?.JobID;
   assert.deepEqual([heldBy(aNetwork({ http: 80 }), "c"), heldBy(on("public", aNetwork({ http: 80 })), "d")], ["a", "b"]);
 });

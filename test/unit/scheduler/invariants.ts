@@ -39,7 +39,9 @@ function assertNotOvercommitted(node: Node, held: readonly Allocation[]): void {
   const cores = held.flatMap((allocation) => Object.values(allocation.AllocatedResources.Tasks).flatMap((task) => task.Cpu.ReservedCores));
   assert.equal(new Set(places).size, places.length, `${node.Name}: a port twice at one address`);
   for (const { HostIP, Value } of given) {
-    const kept = Object.values(node.HostNetworks).some((each) => each.Addresses.includes(HostIP) && parsePortRanges(each.ReservedPorts).includes(Value));
+    const kept = Object.values(node.HostNetworks).some(
+      (each) => each.Addresses.includes(HostIP) && parsePortRanges(each.ReservedPorts).includes(Value),
+    );
     assert(!kept, `${node.Name}: ${Value} is kept by a host network`);
   }
   assert.equal(new Set(cores).size, cores.length, `${node.Name}: a core twice`);

@@ -68,7 +68,9 @@ async function tell(context: ExecutionContext, beside: Beside, name: string): Pr
   assert(driver !== undefined, "the driver step comes before");
   const { mesh } = world;
   if (mesh === undefined)
-    throw new NamedError("MESH_UNSUPPORTED", "Cannot start a service of the mesh: this agent has no Consul", { fix: "Add consul { } to its configuration." });
+    throw new NamedError("MESH_UNSUPPORTED", "Cannot start a service of the mesh: this agent has no Consul", {
+      fix: "Add consul { } to its configuration.",
+    });
   const paths = visiblePaths(context.allocationDirectory, task().Name, driver.capabilities.isolation);
   const own = ownMode(group()) !== undefined;
   const added: Record<string, string> = { CONSUL_HTTP_ADDR: own ? `unix://${paths.shared}/${HTTP_SOCKET}` : mesh.httpAddress };
@@ -125,12 +127,14 @@ function follow(context: ExecutionContext, beside: Beside, name: string): Certif
     allocation: allocation(),
     task: readerName(task().Name),
     // Without an identity the agent's own, which registers the service too.
-    token: (_system, signal) => (own !== undefined || request === undefined ? Promise.resolve(own ?? "") : world.consulTokens.token(request, signal)),
+    token: (_system, signal) =>
+      own !== undefined || request === undefined ? Promise.resolve(own ?? "") : world.consulTokens.token(request, signal),
     tokenGone: () => {
       if (own === undefined && request !== undefined) world.consulTokens.gone(request);
     },
   });
-  const problem = (text: string): void => context.tell(taskEvents.hookFailed(world.clock.nowNs(), NAME, `its certificate could not be written: ${text}`));
+  const problem = (text: string): void =>
+    context.tell(taskEvents.hookFailed(world.clock.nowNs(), NAME, `its certificate could not be written: ${text}`));
   const write = (path: string, text: string): Promise<void> => placeSecret(context, path, text);
   const files = new CertificateFiles({ reader, service: name, clock: world.clock, beside, write, problem });
   files.start();

@@ -100,7 +100,8 @@ async function place(context: ExecutionContext, beside: Beside, proxy: ProxyTask
   const addresses = proxyAddresses(context.allocation().ID, context.group(), (each) => each === proxy.service);
   if (addresses === undefined) throw new NamedError("PROXY_UNKNOWN", `Cannot start a proxy: the group has no service "${proxy.name}"`);
   const { endpoint, defaults } = await untilReachable(context, beside);
-  const token = instance.Identity === undefined ? "" : await acquireToken(context, "Consul", world.consulTokens, instance.Identity, beside.signal);
+  const token =
+    instance.Identity === undefined ? "" : await acquireToken(context, "Consul", world.consulTokens, instance.Identity, beside.signal);
   const envoyVersion = (await proxies.binary())?.version ?? "";
   // From here to the file nothing is waited for: no secret is written where none are kept any more (F43).
   if (beside.over) return;
@@ -135,7 +136,10 @@ interface Reached {
 async function untilReachable(context: ExecutionContext, beside: Beside): Promise<Reached> {
   const { world } = context;
   const { mesh } = world;
-  if (mesh === undefined) throw new NamedError("MESH_UNSUPPORTED", "Cannot start a proxy: this agent has no Consul", { fix: "Add consul { } to its configuration." });
+  if (mesh === undefined)
+    throw new NamedError("MESH_UNSUPPORTED", "Cannot start a proxy: this agent has no Consul", {
+      fix: "Add consul { } to its configuration.",
+    });
   const teller = tellerOf(context, beside);
   try {
     for (;;) {
@@ -197,11 +201,13 @@ function watch(context: ExecutionContext, beside: Beside, proxy: ProxyTask, inst
   if (wanted === undefined) return;
   const unsubscribe = world.consulTokens.subscribe((replaced) => {
     if (identityKey(replaced) !== identityKey(wanted)) return;
-    place(context, beside, proxy, world.registrar.standing(instance.AllocationID, proxy.name)?.instance ?? instance).catch((thrown: unknown) => {
-      if (beside.over) return;
-      const problem = `the service's token was replaced, and the proxy's configuration could not be: ${messageOf(thrown)}`;
-      context.tell(taskEvents.hookFailed(world.clock.nowNs(), NAME, problem));
-    });
+    place(context, beside, proxy, world.registrar.standing(instance.AllocationID, proxy.name)?.instance ?? instance).catch(
+      (thrown: unknown) => {
+        if (beside.over) return;
+        const problem = `the service's token was replaced, and the proxy's configuration could not be: ${messageOf(thrown)}`;
+        context.tell(taskEvents.hookFailed(world.clock.nowNs(), NAME, problem));
+      },
+    );
   });
   beside.atEnd(unsubscribe);
 }

@@ -51,11 +51,19 @@ function* checkConnect(at: Place, service: Service, connect: Connect, group: Tas
     yield problem(at, "Connect", "connect says nothing: write sidecar_service {} in it, or native = true, or a gateway block");
   if (written.length > 1) yield problem(at, "Connect", `connect has ${written.join(" and ")}: keep one of them`);
   if (service.Provider !== "consul")
-    yield problem(at, "Provider", `provider is ${JSON.stringify(service.Provider)}, and the mesh is Consul's: connect needs provider = "consul"`);
+    yield problem(
+      at,
+      "Provider",
+      `provider is ${JSON.stringify(service.Provider)}, and the mesh is Consul's: connect needs provider = "consul"`,
+    );
   if (service.Name.includes("${"))
     yield problem(at, "Name", "name is only known on the node, and the mesh needs it before: write it out where there is connect");
   if (connect.SidecarTask !== null && connect.SidecarService === null && connect.Gateway === null)
-    yield problem(at, "Connect.SidecarTask", "sidecar_task changes the task of a sidecar or a gateway, and there is none: add sidecar_service {}");
+    yield problem(
+      at,
+      "Connect.SidecarTask",
+      "sidecar_task changes the task of a sidecar or a gateway, and there is none: add sidecar_service {}",
+    );
   if (written.length !== 1) return;
   if (connect.Native) yield* checkNative(at, service, group);
   if (connect.SidecarService !== null) yield* checkSidecar(at, service, connect, group);
@@ -71,7 +79,11 @@ function* checkNative(at: Place, service: Service, group: TaskGroup): Iterable<F
 function* checkSidecar(at: Place, service: Service, connect: Connect, group: TaskGroup): Iterable<Finding> {
   const mode = group.Networks[0]?.Mode ?? "";
   if (group.Networks.length === 0)
-    yield problem(at, "Connect.SidecarService", `a sidecar needs a network of the allocation's own: add network { mode = "bridge" } to the group`);
+    yield problem(
+      at,
+      "Connect.SidecarService",
+      `a sidecar needs a network of the allocation's own: add network { mode = "bridge" } to the group`,
+    );
   else if (!isOwnNetwork(mode))
     yield problem(
       at,
@@ -85,15 +97,22 @@ function* checkSidecar(at: Place, service: Service, connect: Connect, group: Tas
       ? warning(at, "PortLabel", "has no port: it can call others through its sidecar, and nobody can call it")
       : problem(at, "PortLabel", `port is missing: the number it listens on inside, as port = "9001", or the label of a port of the group`);
   }
-  const labels = new Set(group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).map((port) => port.Label));
+  const labels = new Set(
+    group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).map((port) => port.Label),
+  );
   for (const [index, path] of (proxy?.Expose?.Paths ?? []).entries()) {
     const field = (name: string) => `Connect.SidecarService.Proxy.Expose.Paths[${index}].${name}`;
     if (path.Path === "") yield problem(at, field("Path"), `expose path is missing: for example path = "/health"`);
-    else if (!path.Path.startsWith("/")) yield problem(at, field("Path"), `expose path ${JSON.stringify(path.Path)} must begin with a slash`);
+    else if (!path.Path.startsWith("/"))
+      yield problem(at, field("Path"), `expose path ${JSON.stringify(path.Path)} must begin with a slash`);
     if (!["", "http", "http2"].includes(path.Protocol))
       yield problem(at, field("Protocol"), `expose protocol is ${JSON.stringify(path.Protocol)}, must be http or http2`);
     if (path.LocalPathPort < 1 || path.LocalPathPort > 65_535)
-      yield problem(at, field("LocalPathPort"), `expose local_path_port is ${path.LocalPathPort}, must be 1 to 65535: where the service listens`);
+      yield problem(
+        at,
+        field("LocalPathPort"),
+        `expose local_path_port is ${path.LocalPathPort}, must be 1 to 65535: where the service listens`,
+      );
     if (!labels.has(path.ListenerPort) && !path.ListenerPort.includes("${"))
       yield problem(
         at,
@@ -114,8 +133,11 @@ function* checkExpose(at: Place, service: Service, group: TaskGroup): Iterable<F
     }
     if (service.Provider !== "consul") continue;
     if ((service.Connect?.SidecarService ?? null) === null)
-      yield say("expose is for services with connect { sidecar_service {} }: without a sidecar the check reaches the service itself, leave it out");
-    else if (check.Type !== "http" && check.Type !== "grpc") yield say(`expose is for http and grpc checks, this one is ${check.Type || "of no type"}`);
+      yield say(
+        "expose is for services with connect { sidecar_service {} }: without a sidecar the check reaches the service itself, leave it out",
+      );
+    else if (check.Type !== "http" && check.Type !== "grpc")
+      yield say(`expose is for http and grpc checks, this one is ${check.Type || "of no type"}`);
     else if (check.Protocol === "https") yield say("expose is for plain http: the sidecar looks at the path");
     else if (!isOwnNetwork(mode)) yield say(`expose needs network { mode = "bridge" }`);
     else if (localPort(group, service.PortLabel) === undefined)
@@ -148,7 +170,11 @@ function* checkTransparent(place: Place, group: TaskGroup): Iterable<Finding> {
   for (const [index, { service, at, proxy }] of all.entries()) {
     const field = "Connect.SidecarService.Proxy.TransparentProxy";
     if (index > 0)
-      yield problem(at, field, `transparent_proxy is there twice in the group, first in service ${JSON.stringify(all[0]?.service.Name)}: all its traffic goes one way`);
+      yield problem(
+        at,
+        field,
+        `transparent_proxy is there twice in the group, first in service ${JSON.stringify(all[0]?.service.Name)}: all its traffic goes one way`,
+      );
     if (group.Networks[0] !== undefined && group.Networks[0].Mode !== "bridge" && !isHostNetwork(group.Networks[0].Mode))
       yield warning(at, field, `transparent_proxy is made for network mode "bridge"`);
     const asked = group.Networks[0]?.DNS?.Servers ?? [];
@@ -178,13 +204,20 @@ function isOther(user: string, uid: string): boolean {
 
 function* checkRules(at: Place, field: string, proxy: TransparentProxy, group: TaskGroup): Iterable<Finding> {
   const number = (text: string) => text.includes("${") || /^\d{1,10}$/.test(text);
-  if (proxy.UID !== "" && !number(proxy.UID)) yield problem(at, `${field}.UID`, `uid ${JSON.stringify(proxy.UID)} must be a user's number, as "101"`);
+  if (proxy.UID !== "" && !number(proxy.UID))
+    yield problem(at, `${field}.UID`, `uid ${JSON.stringify(proxy.UID)} must be a user's number, as "101"`);
   const taken = proxy.UID === "" ? undefined : group.Tasks.find((task) => task.User === proxy.UID && meshKindOf(task) === undefined);
   if (taken !== undefined)
-    yield problem(at, `${field}.UID`, `uid ${proxy.UID} is also the user of task ${JSON.stringify(taken.Name)}, whose traffic would pass the sidecar by`);
+    yield problem(
+      at,
+      `${field}.UID`,
+      `uid ${proxy.UID} is also the user of task ${JSON.stringify(taken.Name)}, whose traffic would pass the sidecar by`,
+    );
   if (proxy.OutboundPort < 0 || proxy.OutboundPort > 65_535)
     yield problem(at, `${field}.OutboundPort`, `outbound_port is ${proxy.OutboundPort}, must be 1 to 65535`);
-  const labels = new Set(group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).map((port) => port.Label));
+  const labels = new Set(
+    group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).map((port) => port.Label),
+  );
   for (const [index, port] of proxy.ExcludeInboundPorts.entries()) {
     if (!labels.has(port) && !port.includes("${") && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
       yield problem(
@@ -221,14 +254,26 @@ function isRange(range: string): boolean {
 function* checkOfTask(at: Place, service: Service): Iterable<Finding> {
   for (const [index, check] of service.Checks.entries()) {
     if (check.Expose && service.Provider === "consul")
-      yield problem(at, `Checks[${index}].Expose`, `check ${JSON.stringify(check.Name)}: expose is for services of a group: move the service there`);
+      yield problem(
+        at,
+        `Checks[${index}].Expose`,
+        `check ${JSON.stringify(check.Name)}: expose is for services of a group: move the service there`,
+      );
   }
   const connect = service.Connect;
   if (connect === null) return;
   if (!connect.Native || connect.SidecarService !== null || connect.Gateway !== null)
-    yield problem(at, "Connect", "connect belongs to a service of the group: move the service block out of the task, and name the task with task if it has to be known");
+    yield problem(
+      at,
+      "Connect",
+      "connect belongs to a service of the group: move the service block out of the task, and name the task with task if it has to be known",
+    );
   else if (service.Provider !== "consul")
-    yield problem(at, "Provider", `provider is ${JSON.stringify(service.Provider)}, and the mesh is Consul's: connect needs provider = "consul"`);
+    yield problem(
+      at,
+      "Provider",
+      `provider is ${JSON.stringify(service.Provider)}, and the mesh is Consul's: connect needs provider = "consul"`,
+    );
 }
 
 /** A Kind says whose proxy the task is: what is named has to be there. Admission writes it; a copy of an admitted job may be stale. */
@@ -240,7 +285,11 @@ function* checkKinds(job: Job, g: number, group: TaskGroup): Iterable<Finding> {
     const kind = JSON.stringify(task.Kind);
     const found = meshKindOf(task);
     if (found === undefined) {
-      yield problem(place, "Kind", `kind is ${kind}, must be like "connect-proxy:api": leave it out, it is set where a service has connect`);
+      yield problem(
+        place,
+        "Kind",
+        `kind is ${kind}, must be like "connect-proxy:api": leave it out, it is set where a service has connect`,
+      );
       continue;
     }
     if (seen.has(task.Kind)) yield problem(place, "Kind", `another task of the group has the kind ${kind}`);

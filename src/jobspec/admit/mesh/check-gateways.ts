@@ -34,7 +34,8 @@ export function* checkGateway(at: Place, service: Service, gateway: Gateway, gro
 function* checkProxy(at: Place, { Proxy: proxy }: Gateway): Iterable<Finding> {
   if (proxy === null) return;
   const field = (name: string) => `Connect.Gateway.Proxy.${name}`;
-  if (proxy.ConnectTimeout !== null && proxy.ConnectTimeout <= 0) yield problem(at, field("ConnectTimeout"), "connect_timeout must be more than 0");
+  if (proxy.ConnectTimeout !== null && proxy.ConnectTimeout <= 0)
+    yield problem(at, field("ConnectTimeout"), "connect_timeout must be more than 0");
   if (!DNS_TYPES.includes(proxy.EnvoyDNSDiscoveryType))
     yield problem(
       at,
@@ -43,7 +44,8 @@ function* checkProxy(at: Place, { Proxy: proxy }: Gateway): Iterable<Finding> {
     );
   for (const [name, { Address, Port }] of Object.entries(proxy.EnvoyGatewayBindAddresses)) {
     const said = `envoy_gateway_bind_addresses ${JSON.stringify(name)}`;
-    if (Address === "") yield problem(at, field(`EnvoyGatewayBindAddresses[${JSON.stringify(name)}].Address`), `${said}: address is missing`);
+    if (Address === "")
+      yield problem(at, field(`EnvoyGatewayBindAddresses[${JSON.stringify(name)}].Address`), `${said}: address is missing`);
     if (Port < -1 || Port > 65_535)
       yield problem(at, field(`EnvoyGatewayBindAddresses[${JSON.stringify(name)}].Port`), `${said}: port is ${Port}, must be 1 to 65535`);
   }
@@ -55,7 +57,7 @@ type Listener = Ingress["Listeners"][number];
 function* checkIngress(at: Place, ingress: Ingress, group: TaskGroup): Iterable<Finding> {
   const base = "Connect.Gateway.Ingress";
   if (ingress.Listeners.length === 0)
-    yield problem(at, base, "ingress has no listener: listener { port = 8080 protocol = \"tcp\" service { name = \"…\" } }");
+    yield problem(at, base, 'ingress has no listener: listener { port = 8080 protocol = "tcp" service { name = "…" } }');
   yield* checkTls(at, `${base}.TLS`, ingress.TLS);
   const network = group.Networks[0];
   const inside = new Set([...(network?.ReservedPorts ?? []), ...(network?.DynamicPorts ?? [])].map(insidePort));
@@ -63,7 +65,8 @@ function* checkIngress(at: Place, ingress: Ingress, group: TaskGroup): Iterable<
   for (const [index, listener] of ingress.Listeners.entries()) {
     const field = (name: string) => `${base}.Listeners[${index}].${name}`;
     const said = `listener ${listener.Port}`;
-    if (listener.Port < 1 || listener.Port > 65_535) yield problem(at, field("Port"), `listener port is ${listener.Port}, must be 1 to 65535`);
+    if (listener.Port < 1 || listener.Port > 65_535)
+      yield problem(at, field("Port"), `listener port is ${listener.Port}, must be 1 to 65535`);
     else if (seen.has(listener.Port)) yield problem(at, field("Port"), `${said} is there twice: put its services into one`);
     else if (network !== undefined && isOwnNetwork(network.Mode) && !inside.has(listener.Port))
       yield warning(
@@ -73,7 +76,11 @@ function* checkIngress(at: Place, ingress: Ingress, group: TaskGroup): Iterable<
       );
     seen.add(listener.Port);
     if (!PROTOCOLS.includes(listener.Protocol))
-      yield problem(at, field("Protocol"), `${said}: protocol is ${JSON.stringify(listener.Protocol)}, must be one of ${PROTOCOLS.join(", ")}`);
+      yield problem(
+        at,
+        field("Protocol"),
+        `${said}: protocol is ${JSON.stringify(listener.Protocol)}, must be one of ${PROTOCOLS.join(", ")}`,
+      );
     yield* checkListener(at, field, said, listener);
   }
 }
@@ -81,7 +88,11 @@ function* checkIngress(at: Place, ingress: Ingress, group: TaskGroup): Iterable<
 function* checkListener(at: Place, field: (name: string) => string, said: string, { Services, Protocol }: Listener): Iterable<Finding> {
   if (Services.length === 0) yield problem(at, field("Services"), `${said} leads to no service: service { name = "…" }`);
   if (Protocol === "tcp" && Services.length > 1)
-    yield problem(at, field("Services"), `${said} leads to ${Services.length} services, and protocol tcp cannot tell which is meant: keep one, or use http`);
+    yield problem(
+      at,
+      field("Services"),
+      `${said} leads to ${Services.length} services, and protocol tcp cannot tell which is meant: keep one, or use http`,
+    );
   const seen = new Set<string>();
   for (const [index, { Name, Hosts, TLS, ...limits }] of Services.entries()) {
     const service = (name: string) => field(`Services[${index}].${name}`);
@@ -90,7 +101,8 @@ function* checkListener(at: Place, field: (name: string) => string, said: string
     seen.add(Name);
     if (Protocol === "tcp" && Name === "*") yield problem(at, service("Name"), `${said}: service "*" is for protocol http, http2 or grpc`);
     if (Protocol === "tcp" && Hosts.length > 0) yield problem(at, service("Hosts"), `${said}: hosts are for protocol http, http2 or grpc`);
-    if (Name === "*" && Hosts.length > 0) yield problem(at, service("Hosts"), `${said}: service "*" is known by its services' names, and takes no hosts`);
+    if (Name === "*" && Hosts.length > 0)
+      yield problem(at, service("Hosts"), `${said}: service "*" is known by its services' names, and takes no hosts`);
     yield* checkTls(at, service("TLS"), TLS);
     for (const [limit, word] of [
       ["MaxConnections", "max_connections"],
@@ -124,7 +136,8 @@ function* checkTerminating(at: Place, { Services }: NonNullable<Gateway["Termina
     if (Name !== "" && seen.has(Name)) yield problem(at, field("Name"), `${said} is there twice`);
     seen.add(Name);
     if ((CertFile === "") !== (KeyFile === "")) yield problem(at, field("CertFile"), `${said}: cert_file and key_file go together`);
-    if (CAFile === "" && CertFile !== "") yield problem(at, field("CAFile"), `${said}: ca_file is missing: without it the other side is not known`);
+    if (CAFile === "" && CertFile !== "")
+      yield problem(at, field("CAFile"), `${said}: ca_file is missing: without it the other side is not known`);
     if (CAFile === "" && SNI !== "") yield problem(at, field("SNI"), `${said}: sni needs ca_file`);
   }
 }

@@ -32,21 +32,34 @@ export function* checkUpstreams(at: Place, service: Service, known: ((name: stri
     const isHere = upstream.Datacenter === "" && upstream.DestinationPeer === "" && upstream.DestinationType !== "prepared_query";
     if (name === service.Name && isHere) yield warning(at, field("DestinationName"), `${said} is the service itself`);
     else if (isHere && name !== "" && !name.includes("${") && known?.(name) === false)
-      yield warning(at, field("DestinationName"), `${said}: no job of the namespace offers such a service; calls fail until one does, unless Consul knows it from elsewhere. Is the name right?`);
+      yield warning(
+        at,
+        field("DestinationName"),
+        `${said}: no job of the namespace offers such a service; calls fail until one does, unless Consul knows it from elsewhere. Is the name right?`,
+      );
   }
 }
 
 function* checkBind(at: Place, field: (name: string) => string, said: string, upstream: Upstream, transparent: boolean): Iterable<Finding> {
   const { LocalBindPort: port, LocalBindAddress: address, LocalBindSocketPath: socket } = upstream;
   if (port === 0 && socket === "" && !transparent)
-    yield problem(at, field("LocalBindPort"), `${said}: local_bind_port is missing: the port its callers use inside, as local_bind_port = 8080`);
-  if (port !== 0 && (port < 1 || port > 65_535)) yield problem(at, field("LocalBindPort"), `${said}: local_bind_port is ${port}, must be 1 to 65535`);
+    yield problem(
+      at,
+      field("LocalBindPort"),
+      `${said}: local_bind_port is missing: the port its callers use inside, as local_bind_port = 8080`,
+    );
+  if (port !== 0 && (port < 1 || port > 65_535))
+    yield problem(at, field("LocalBindPort"), `${said}: local_bind_port is ${port}, must be 1 to 65535`);
   if (port !== 0 && socket !== "")
     yield problem(at, field("LocalBindSocketPath"), `${said}: local_bind_port and local_bind_socket_path are two places: keep one of them`);
   if (address !== "" && !address.includes("${") && isIP(address) === 0)
     yield problem(at, field("LocalBindAddress"), `${said}: local_bind_address ${JSON.stringify(address)} is no IP address`);
   if (upstream.LocalBindSocketMode !== "" && !/^[0-7]{3,4}$/.test(upstream.LocalBindSocketMode))
-    yield problem(at, field("LocalBindSocketMode"), `${said}: local_bind_socket_mode ${JSON.stringify(upstream.LocalBindSocketMode)} must be like "0600"`);
+    yield problem(
+      at,
+      field("LocalBindSocketMode"),
+      `${said}: local_bind_socket_mode ${JSON.stringify(upstream.LocalBindSocketMode)} must be like "0600"`,
+    );
 }
 
 /** All sidecars of a group share one network with its tasks: every place in it is one listener's. */

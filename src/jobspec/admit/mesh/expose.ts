@@ -42,7 +42,13 @@ function withExposed(group: TaskGroup, index: number): TaskGroup {
       SidecarService: { ...sidecar, Proxy: { ...proxy, Expose: { Paths: [...before, ...missing] } } },
     },
   };
-  const ports = added.map(({ PortLabel }): Port => ({ Label: PortLabel, Value: 0, To: -1, HostNetwork: "default", IgnoreCollision: false }));
+  const ports = added.map(({ PortLabel }): Port => ({
+    Label: PortLabel,
+    Value: 0,
+    To: -1,
+    HostNetwork: "default",
+    IgnoreCollision: false,
+  }));
   return {
     ...group,
     Networks: [{ ...network, DynamicPorts: [...network.DynamicPorts, ...ports] }, ...group.Networks.slice(1)],
@@ -57,7 +63,9 @@ export function isExposable(check: Check): boolean {
 /** Where the service listens inside; undefined: that is known only where it runs. */
 export function localPort(group: TaskGroup, label: string): number | undefined {
   if (/^\d+$/.test(label)) return Number(label);
-  const port = group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).find((each) => each.Label === label);
+  const port = group.Networks.flatMap((network) => [...network.ReservedPorts, ...network.DynamicPorts]).find(
+    (each) => each.Label === label,
+  );
   if (port === undefined) return undefined;
   const number = port.To > 0 ? port.To : port.Value;
   return number > 0 ? number : undefined;
@@ -74,6 +82,8 @@ function pathOf(check: Check, local: number): ExposePath {
 }
 
 function labelOf(service: Service, check: Check, index: number): string {
-  const digest = createHash("sha256").update(JSON.stringify([service.Name, check.Name, check.Type, check.Path, index])).digest("hex");
+  const digest = createHash("sha256")
+    .update(JSON.stringify([service.Name, check.Name, check.Type, check.Path, index]))
+    .digest("hex");
   return `svc_${service.Name}_ck_${digest.slice(0, 6)}`;
 }

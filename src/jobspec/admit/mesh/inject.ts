@@ -9,7 +9,16 @@
  * An admitted job sent again gets none of it twice: tasks are known by their Kind, ports by their label. What cannot be right is left as
  * it is: check-connect.ts says so.
  */
-import { gatewayKindOfService, type Job, type Port, type Service, sidecarPortLabel, sidecarTaskName, type Task, type TaskGroup } from "#model";
+import {
+  gatewayKindOfService,
+  type Job,
+  type Port,
+  type Service,
+  sidecarPortLabel,
+  sidecarTaskName,
+  type Task,
+  type TaskGroup,
+} from "#model";
 import type { Admission } from "../admission.ts";
 import { gatewayPorts, withGatewayProxy } from "./gateways.ts";
 import { type ProxyTaskRequest, proxyTask } from "./proxy-task.ts";

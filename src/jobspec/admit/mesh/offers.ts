@@ -4,7 +4,9 @@ import type { Job, Service } from "#model";
 /** By its own services, or by what its terminating gateway leads to. A name that is filled in on the node may be any that fits. */
 export function offersService(job: Job, name: string): boolean {
   return job.TaskGroups.some((group) =>
-    [...group.Services, ...group.Tasks.flatMap((task) => task.Services)].some((service) => offered(service).some((each) => fits(each, name))),
+    [...group.Services, ...group.Tasks.flatMap((task) => task.Services)].some((service) =>
+      offered(service).some((each) => fits(each, name)),
+    ),
   );
 }
 

@@ -74,10 +74,7 @@ export function proxyTask(group: TaskGroup, request: ProxyTaskRequest, existing:
     ShutdownDelay: wishes.ShutdownDelay ?? base.ShutdownDelay,
     KillSignal: wishes.KillSignal || base.KillSignal,
     VolumeMounts: wishes.VolumeMounts.length > 0 ? wishes.VolumeMounts : base.VolumeMounts,
-    Identities: [
-      ...base.Identities.filter((each) => wishes.Identities.every((other) => other.Name !== each.Name)),
-      ...wishes.Identities,
-    ],
+    Identities: [...base.Identities.filter((each) => wishes.Identities.every((other) => other.Name !== each.Name)), ...wishes.Identities],
   };
 }
 

@@ -89,9 +89,14 @@ test("an agent on its own HTTP port does not quarrel over the DNS port", () => {
 });
 
 test("where Consul's gRPC is has a port, and is no path", () => {
-  for (const said of ["127.0.0.1:8502", "[::1]:8502", "https://consul.example:8503"]) assert.equal(load(`consul { grpc_address = "${said}" }`).consul?.grpcAddress, said);
+  for (const said of ["127.0.0.1:8502", "[::1]:8502", "https://consul.example:8503"])
+    assert.equal(load(`consul { grpc_address = "${said}" }`).consul?.grpcAddress, said);
   for (const said of ["unix:///run/c.sock", "127.0.0.1", "https://consul.example"])
-    assert.throws(() => load(`consul { grpc_address = "${said}" }`), (thrown: unknown) => JSON.stringify([thrown, String(thrown)]).includes("must be host:port"), said);
+    assert.throws(
+      () => load(`consul { grpc_address = "${said}" }`),
+      (thrown: unknown) => JSON.stringify([thrown, String(thrown)]).includes("must be host:port"),
+      said,
+    );
 });
 
 test("what Consul's TLS needs is given to tasks that speak for themselves, unless somebody says no", () => {

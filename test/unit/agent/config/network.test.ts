@@ -15,7 +15,9 @@ const ADDRESSES = [
 function load(text: string, words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
   return loadConfig({
     flags: parseAgentFlags(text === "" ? words : ["-config", "/etc/d", ...words]),
-    disk: memoryDisk(text === "" ? {} : { "/etc/d/a.hcl": `data_dir = "/opt/d"\nserver { enabled = true }\nclient { enabled = true\n${text} }` }),
+    disk: memoryDisk(
+      text === "" ? {} : { "/etc/d/a.hcl": `data_dir = "/opt/d"\nserver { enabled = true }\nclient { enabled = true\n${text} }` },
+    ),
     workingDirectory: "/",
     hostName: "host",
     networkAddresses: ADDRESSES,
@@ -26,7 +28,7 @@ function load(text: string, words: readonly string[] = [], environment: Readonly
 }
 
 test("networks are Nomad's unless told otherwise, plugins also where a distribution puts them", () => {
-  assert.deepEqual(load("node_class = \"x\"").client.network, {
+  assert.deepEqual(load('node_class = "x"').client.network, {
     cniPaths: ["/opt/cni/bin", "/usr/lib/cni"],
     cniConfigDirectory: "/opt/cni/config",
     bridgeName: "nomad",
@@ -76,7 +78,7 @@ test("-dev-connect is -dev-consul with tasks on the default route's address; -de
   assert.deepEqual(connect.bind.http, ["127.0.0.1"]);
   assert.equal(load("", ["-dev-connect", "-network-interface=eth1"]).client.networkInterface, "eth1");
   assert.equal(load("", ["-dev"]).client.networkInterface, "lo");
-  assert.equal(load("node_class = \"x\"").client.networkInterface, "");
+  assert.equal(load('node_class = "x"').client.networkInterface, "");
 });
 
 test("the meta that sidecars' configurations name is there, and the operator's own wins", () => {
@@ -108,7 +110,10 @@ test("docker's settings: the block, then the options of old, then the environmen
 
 test("a host network that says nothing, or has no name, is told of; so is an interface that is not there", () => {
   assert.throws(() => load('host_network "x" {}'), /a\.hcl:4:1: host_network "x" names no addresses[^]*interface = "eth0"/);
-  assert.throws(() => load('host_network {\n interface = "eth1"\n}'), /a\.hcl:5:2: Block "host_network" has no name[^]*host_network "NAME"/);
+  assert.throws(
+    () => load('host_network {\n interface = "eth1"\n}'),
+    /a\.hcl:5:2: Block "host_network" has no name[^]*host_network "NAME"/,
+  );
   assert.throws(() => load('network_interface = "eth9"'), /a\.hcl:4:21: network_interface is "eth9"[^]*lo, eth0, eth1/);
   assert.equal(load('network_interface = "eth1"').client.networkInterface, "eth1");
   const named = load('host_network "x" {\n interface = "eth1"\n}');

@@ -52,7 +52,17 @@ test("preflight says each thing, and only of what is not good how to mend it; no
   assert.equal(preflightLine([], "x"), undefined);
 });
 
-const traffic = { connections: 3, connectionsActive: 1, requests: 2, errors5xx: 0, denied: 0, bytesIn: 2048, bytesOut: 10, p50Ms: 1.25, p99Ms: 9 };
+const traffic = {
+  connections: 3,
+  connectionsActive: 1,
+  requests: 2,
+  errors5xx: 0,
+  denied: 0,
+  bytesIn: 2048,
+  bytesOut: 10,
+  p50Ms: 1.25,
+  p99Ms: 9,
+};
 const proxy: ProxyReport = {
   Task: "connect-proxy-web",
   Service: "web",
@@ -72,7 +82,15 @@ const proxy: ProxyReport = {
   Problem: "",
   Step: "ready",
 };
-const silent: ProxyReport = { ...proxy, Task: "connect-proxy-db", Service: "db", Standing: null, Statistics: null, Step: "certificate", Problem: "no certificate after 12 s" };
+const silent: ProxyReport = {
+  ...proxy,
+  Task: "connect-proxy-db",
+  Service: "db",
+  Standing: null,
+  Statistics: null,
+  Step: "certificate",
+  Problem: "no certificate after 12 s",
+};
 const mesh: AllocationMesh = {
   Proxies: [proxy, silent],
   Intentions: [

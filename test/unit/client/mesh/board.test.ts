@@ -148,7 +148,15 @@ test("who asks for a report of a proxy that hangs hears so within three seconds,
     report: () => undefined,
     consulAnswers: () => Promise.resolve(true),
   });
-  board.follow({ allocationId: ID, task: "a", service: "a", kind: "connect-proxy", socketPath: "a", listenersWanted: 1, replace: () => undefined });
+  board.follow({
+    allocationId: ID,
+    task: "a",
+    service: "a",
+    kind: "connect-proxy",
+    socketPath: "a",
+    listenersWanted: 1,
+    replace: () => undefined,
+  });
   await clock.advance(250);
   for (const [how, problem] of [
     [false, "it did not say in time what it carried"],

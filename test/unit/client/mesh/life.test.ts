@@ -3,7 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import Type from "typebox";
 import { Value } from "typebox/value";
-import { createMemoryCatalog, createMemoryMesh, createMemoryProxies, createMemoryTokenExchange, WELL_PROXY, type MemoryCatalog, type MemoryMesh, type MemoryProxies } from "#integrations/memory";
+import {
+  createMemoryCatalog,
+  createMemoryMesh,
+  createMemoryProxies,
+  createMemoryTokenExchange,
+  WELL_PROXY,
+  type MemoryCatalog,
+  type MemoryMesh,
+  type MemoryProxies,
+} from "#integrations/memory";
 import type { Allocation, Connect, Proxy, Task } from "#model";
 import { Connect as ConnectSchema, Proxy as ProxySchema, SidecarService, TransparentProxy } from "../../../../src/model/service.ts";
 import { createSeededRandom } from "../../../simulation/random.ts";
@@ -52,16 +61,24 @@ function meshed(letter: string, more: readonly Partial<Task>[] = []): Allocation
   return { ...allocation, AllocatedResources: { ...allocation.AllocatedResources, Shared } } as Allocation;
 }
 
-const began = (stage: Stage, letter: string, task: string): boolean => stage.machine.everStarted.some((id) => id.startsWith(`${allocationId(letter)}.${task}.`));
-const restarts = (stage: Stage, letter: string, task: string): number => stage.machine.everStarted.filter((id) => id.startsWith(`${allocationId(letter)}.${task}.`)).length;
-const messages = (stage: Stage, letter: string, task: string): string => JSON.stringify(stage.told(allocationId(letter))?.TaskStates?.[task]?.Events ?? []);
+const began = (stage: Stage, letter: string, task: string): boolean =>
+  stage.machine.everStarted.some((id) => id.startsWith(`${allocationId(letter)}.${task}.`));
+const restarts = (stage: Stage, letter: string, task: string): number =>
+  stage.machine.everStarted.filter((id) => id.startsWith(`${allocationId(letter)}.${task}.`)).length;
+const messages = (stage: Stage, letter: string, task: string): string =>
+  JSON.stringify(stage.told(allocationId(letter))?.TaskStates?.[task]?.Events ?? []);
 
 test("a proxy begins when its service is registered, the task when the proxy is ready; both say what they wait for", async () => {
   const { stage, catalog, proxies, start } = world();
   catalog.away = true;
   proxies.otherwise = undefined;
   await start();
-  stage.server.put(meshed("a", [{ Name: "before", Lifecycle: { Hook: "prestart", Sidecar: false } }, { Name: "logs", Lifecycle: { Hook: "prestart", Sidecar: true } }]));
+  stage.server.put(
+    meshed("a", [
+      { Name: "before", Lifecycle: { Hook: "prestart", Sidecar: false } },
+      { Name: "logs", Lifecycle: { Hook: "prestart", Sidecar: true } },
+    ]),
+  );
   await stage.clock.advance(10 * SECOND);
   assert.equal(began(stage, "a", "connect-proxy-web"), false);
   assert.equal(began(stage, "a", "logs"), true, "other sidecars do not wait");
@@ -88,7 +105,13 @@ test("a dozen sidecars at once and a slow Consul: none fails, each task begins (
   await stage.clock.advance(120 * SECOND);
   for (const each of letters) {
     assert.equal(began(stage, each, "main"), true, each);
-    assert.deepEqual(Object.values(stage.told(allocationId(each))?.TaskStates ?? {}).map(({ Failed, Restarts }) => [Failed, Restarts]), [[false, 0], [false, 0]]);
+    assert.deepEqual(
+      Object.values(stage.told(allocationId(each))?.TaskStates ?? {}).map(({ Failed, Restarts }) => [Failed, Restarts]),
+      [
+        [false, 0],
+        [false, 0],
+      ],
+    );
   }
 });
 
@@ -115,7 +138,11 @@ test("the bootstrap is for the proxy alone, and names the service's proxy", asyn
     [request?.proxyId, request?.service, request?.kind, request?.grpc],
     [`_nomad-task-${allocationId("a")}-group-web-web-9001-sidecar-proxy`, "web", "connect-proxy", { host: "127.0.0.1", port: 8502 }],
   );
-  assert.match(request?.admin.host ?? "", /^127\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\./, "on the machine's network each has an address of its own");
+  assert.match(
+    request?.admin.host ?? "",
+    /^127\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\./,
+    "on the machine's network each has an address of its own",
+  );
 });
 
 test("a stale proxy is replaced and its task runs on; after the agent was away it is followed again", async () => {
@@ -167,7 +194,10 @@ test("nothing secret is written for a proxy whose end came while its configurati
   await stage.clock.advance(30 * SECOND);
   held.resolve(undefined);
   await stage.clock.advance(5 * SECOND);
-  assert.deepEqual([stage.machine.strays, [...stage.machine.written.keys()].filter((path) => path.endsWith("envoy_bootstrap.json"))], [[], []]);
+  assert.deepEqual(
+    [stage.machine.strays, [...stage.machine.written.keys()].filter((path) => path.endsWith("envoy_bootstrap.json"))],
+    [[], []],
+  );
 });
 
 test("after the agent was away a proxy is measured by what its service says, known later than it is followed", async () => {
@@ -205,10 +235,13 @@ test("when the service's token is replaced so is its bootstrap, also after the a
   const agent = await start();
   const made = meshed("a");
   const [group] = made.Job.TaskGroups;
-  const Services = group?.Services.map((each) => ({ ...each, Identity: anIdentity({ Name: "consul-service_web", Audience: ["consul.io"] }) })) ?? [];
+  const Services =
+    group?.Services.map((each) => ({ ...each, Identity: anIdentity({ Name: "consul-service_web", Audience: ["consul.io"] }) })) ?? [];
   stage.server.put({ ...made, Job: { ...made.Job, TaskGroups: [{ ...(group ?? assert.fail()), Services }] } });
   await stage.clock.advance(5 * SECOND);
-  const written = (): string => (JSON.parse([...stage.machine.written].find(([path]) => path.endsWith("envoy_bootstrap.json"))?.[1] ?? "{}") as { token: string }).token;
+  const written = (): string =>
+    (JSON.parse([...stage.machine.written].find(([path]) => path.endsWith("envoy_bootstrap.json"))?.[1] ?? "{}") as { token: string })
+      .token;
   const replaced = async (client: Agent): Promise<void> => {
     const before = written();
     assert.ok(exchange.tokens.has(before));

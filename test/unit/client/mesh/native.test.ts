@@ -28,19 +28,30 @@ function world() {
   const mesh = createMemoryMesh();
   things.set(ROOTS, [root("old", false), root("new", true)]);
   things.set(LEAF, leaf(1));
-  return { stage, clock, things, exchange, mesh, start: () => stage.agent({ thingSources: [things], tokenExchange: exchange, mesh, networks: memoryNetworks() }) };
+  return {
+    stage,
+    clock,
+    things,
+    exchange,
+    mesh,
+    start: () => stage.agent({ thingSources: [things], tokenExchange: exchange, mesh, networks: memoryNetworks() }),
+  };
 }
 
 function native(task: Partial<Task> = {}, service: Partial<Service> = {}, Networks: readonly Network[] = []): Allocation {
   return anAllocation("a", {
     tasks: [{ Kind: "connect-native:ledger", User: "web", ...task }],
-    group: { Networks: [...Networks], Services: [aService({ Name: "ledger", Provider: "consul", PortLabel: "9001", Connect: NATIVE, ...service })] },
+    group: {
+      Networks: [...Networks],
+      Services: [aService({ Name: "ledger", Provider: "consul", PortLabel: "9001", Connect: NATIVE, ...service })],
+    },
   });
 }
 
 const file = (stage: Stage, name: string): string | undefined => stage.machine.written.get(`${HOME}/secrets/${name}`);
 const files = (stage: Stage) => ["cert.pem", "key.pem", "roots.pem"].map((name) => file(stage, `connect/${name}`));
-const environment = (stage: Stage): Readonly<Record<string, string>> => [...stage.machine.processes.values()].at(-1)?.start.environment ?? {};
+const environment = (stage: Stage): Readonly<Record<string, string>> =>
+  [...stage.machine.processes.values()].at(-1)?.start.environment ?? {};
 const messages = (stage: Stage): string => JSON.stringify(stage.told(allocationId("a"))?.TaskStates?.["main"]?.Events ?? []);
 const starts = (stage: Stage): number => stage.machine.everStarted.length;
 
@@ -56,7 +67,10 @@ test("it begins when its certificate lies there, for its user alone; the active 
   assert.deepEqual(before, ["certificate 1\n", "key 1\n", "root new\nroot old\n"]);
   assert.equal(stage.machine.owners.get(`${HOME}/secrets/connect/key.pem`), "600 web");
   assert.equal(environment(stage)["CONSUL_HTTP_ADDR"], "http://127.0.0.1:8500");
-  assert.deepEqual(Object.keys(environment(stage)).filter((name) => name.startsWith('CONSUL_')), ["CONSUL_HTTP_ADDR"]);
+  assert.deepEqual(
+    Object.keys(environment(stage)).filter((name) => name.startsWith("CONSUL_")),
+    ["CONSUL_HTTP_ADDR"],
+  );
 });
 
 test("a new certificate and a new root replace the files, the certificate last, and the task runs on", async () => {
@@ -73,7 +87,13 @@ test("a new certificate and a new root replace the files, the certificate last, 
   };
   things.set(LEAF, leaf(2));
   await clock.advance(2 * SECOND);
-  assert.deepEqual([files(stage), order], [["certificate 2\n", "key 2\n", "root new\nroot old\n"], ["roots.pem", "key.pem", "cert.pem"]]);
+  assert.deepEqual(
+    [files(stage), order],
+    [
+      ["certificate 2\n", "key 2\n", "root new\nroot old\n"],
+      ["roots.pem", "key.pem", "cert.pem"],
+    ],
+  );
   things.set(ROOTS, [root("new", false), root("third", true)]);
   await clock.advance(2 * SECOND);
   assert.equal(file(stage, "connect/roots.pem"), "root third\nroot new\n");
@@ -108,7 +128,17 @@ test("it is asked for with the service's token, which the task has too; a token 
   const token = environment(stage)["CONSUL_HTTP_TOKEN"] ?? "";
   assert.ok(exchange.tokens.has(token));
   assert.equal(file(stage, "connect/cert.pem"), "certificate 1\n");
-  assert.deepEqual([...new Set(things.log().filter(({ key }) => key.includes("leaf")).map((each) => each.token))], [token]);
+  assert.deepEqual(
+    [
+      ...new Set(
+        things
+          .log()
+          .filter(({ key }) => key.includes("leaf"))
+          .map((each) => each.token),
+      ),
+    ],
+    [token],
+  );
   things.tokens = new Set();
   exchange.made = ({ SecretID }) => things.tokens?.add(SecretID);
   exchange.forget();
@@ -147,12 +177,22 @@ test("with TLS it is told what to trust and who it is; what its author says stan
   stage.server.put(native({ Env: { CONSUL_HTTP_SSL_VERIFY: "true", CONSUL_CLIENT_KEY: "/own" } }));
   await clock.advance(5 * SECOND);
   const told = environment(stage);
-  const names = ["CONSUL_HTTP_ADDR", "CONSUL_HTTP_SSL", "CONSUL_HTTP_SSL_VERIFY", "CONSUL_CACERT", "CONSUL_CLIENT_CERT", "CONSUL_CLIENT_KEY"];
+  const names = [
+    "CONSUL_HTTP_ADDR",
+    "CONSUL_HTTP_SSL",
+    "CONSUL_HTTP_SSL_VERIFY",
+    "CONSUL_CACERT",
+    "CONSUL_CLIENT_CERT",
+    "CONSUL_CLIENT_KEY",
+  ];
   assert.deepEqual(
     names.map((name) => told[name]),
     ["https://10.0.0.7:8501", "true", "true", `${HOME}/secrets/consul_ca.pem`, `${HOME}/secrets/consul_cert.pem`, "/own"],
   );
-  assert.deepEqual([file(stage, "consul_ca.pem"), file(stage, "consul_cert.pem"), file(stage, "consul_key.pem")], ["authority", "client", "client's key"]);
+  assert.deepEqual(
+    [file(stage, "consul_ca.pem"), file(stage, "consul_cert.pem"), file(stage, "consul_key.pem")],
+    ["authority", "client", "client's key"],
+  );
   assert.equal(stage.machine.owners.get(`${HOME}/secrets/consul_key.pem`), "600 web");
 });
 

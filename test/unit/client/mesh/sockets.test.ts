@@ -52,7 +52,10 @@ test("each group has those it needs: none on the machine's own network, or witho
   ];
   for (const [each, names] of cases) {
     await sockets.open(each, "/shared");
-    assert.deepEqual([...open.keys()], names.map((name) => `/shared/tmp/${name}`));
+    assert.deepEqual(
+      [...open.keys()],
+      names.map((name) => `/shared/tmp/${name}`),
+    );
     if (names.includes("consul_grpc.sock")) assert.deepEqual(to("consul_grpc.sock"), { host: "10.0.0.7", port: 8502 });
   }
 });
@@ -116,14 +119,25 @@ test("their end ends them, also while they are opened; nobody asks any more, and
 });
 
 test("where Consul's HTTP is follows from its address", () => {
-  const said = ["http://127.0.0.1:8500", "https://consul.example", "http://consul.example", "https://[::1]:8501", "unix:///run/c.sock", "", "nonsense"];
-  assert.deepEqual(said.map((each) => httpTarget(each)), [
-    { host: "127.0.0.1", port: 8500 },
-    { host: "consul.example", port: 443 },
-    { host: "consul.example", port: 80 },
-    { host: "::1", port: 8501 },
-    { path: "/run/c.sock" },
-    undefined,
-    undefined,
-  ]);
+  const said = [
+    "http://127.0.0.1:8500",
+    "https://consul.example",
+    "http://consul.example",
+    "https://[::1]:8501",
+    "unix:///run/c.sock",
+    "",
+    "nonsense",
+  ];
+  assert.deepEqual(
+    said.map((each) => httpTarget(each)),
+    [
+      { host: "127.0.0.1", port: 8500 },
+      { host: "consul.example", port: 443 },
+      { host: "consul.example", port: 80 },
+      { host: "::1", port: 8501 },
+      { path: "/run/c.sock" },
+      undefined,
+      undefined,
+    ],
+  );
 });

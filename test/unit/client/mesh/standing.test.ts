@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ProxyStanding } from "#ports";
-import { judge, newMemory, restAfter, SILENT_MAX_MS, STRANDED_MAX_MS, type Judgement, type Memory, type Sight } from "../../../../src/client/mesh/standing.ts";
+import {
+  judge,
+  newMemory,
+  restAfter,
+  SILENT_MAX_MS,
+  STRANDED_MAX_MS,
+  type Judgement,
+  type Memory,
+  type Sight,
+} from "../../../../src/client/mesh/standing.ts";
 
 const SIDECAR = { kind: "connect-proxy", listenersWanted: 2 };
 const WELL: ProxyStanding = {
@@ -43,7 +52,10 @@ test("a proxy is ready when it is LIVE, has its certificate and every listener",
 
 test("an exposed path's listener, or one of its author's, stands for no upstream's; where its author writes the public one nobody knows its name", () => {
   const [own] = WELL.listeners;
-  const others = [{ name: "exposed_path_health:0.0.0.0:9102", address: "0.0.0.0:9102" }, { name: "mine", address: "0.0.0.0:1" }];
+  const others = [
+    { name: "exposed_path_health:0.0.0.0:9102", address: "0.0.0.0:9102" },
+    { name: "mine", address: "0.0.0.0:1" },
+  ];
   const judged = after([{ standing: { ...WELL, listeners: [own ?? assert.fail(), ...others] } }]);
   assert.deepEqual([judged.ready, judged.step, judged.problem], [false, "listener", "it has 1 of 2 listeners (public_listener)"]);
   assert.equal(after([{ standing: { ...WELL, listeners: others } }], { ...SIDECAR, listenersWanted: 0 }).ready, true);
@@ -78,7 +90,11 @@ test("what goes wrong for long is replaced, within a minute of its beginning", (
     assert.match(after([{}, { ...sight, atMs: 10_000 }, { ...sight, atMs: 10_000 + afterMs }]).replace, reason, name);
     assert.ok(afterMs <= 60_000);
     // Well again in between: counted anew.
-    assert.equal(after([{ ...sight, atMs: 10_000 }, { atMs: 20_000 }, { ...sight, atMs: 20_001 }, { ...sight, atMs: 20_000 + afterMs }]).replace, "", name);
+    assert.equal(
+      after([{ ...sight, atMs: 10_000 }, { atMs: 20_000 }, { ...sight, atMs: 20_001 }, { ...sight, atMs: 20_000 + afterMs }]).replace,
+      "",
+      name,
+    );
   }
 });
 
@@ -103,9 +119,15 @@ test("while Consul is away nothing is replaced, and a proxy that was ready stays
   const judged = after([{}, { ...away, atMs: 10_000 }, { ...away, atMs: 4_000_000 }]);
   assert.deepEqual([judged.ready, judged.replace], [true, ""]);
   assert.match(judged.problem, /no stream/);
-  assert.equal(after([{}, { ...SILENT, consulAnswers: false, atMs: 10_000 }, { ...SILENT, consulAnswers: false, atMs: 4_000_000 }]).replace, "");
+  assert.equal(
+    after([{}, { ...SILENT, consulAnswers: false, atMs: 10_000 }, { ...SILENT, consulAnswers: false, atMs: 4_000_000 }]).replace,
+    "",
+  );
   // It came back: the proxy gets its time to come back, too.
-  assert.equal(after([{}, { ...away, atMs: 10_000 }, { ...away, atMs: 4_000_000 }, { standing: UNCONNECTED, atMs: 4_000_001 }]).replace, "");
+  assert.equal(
+    after([{}, { ...away, atMs: 10_000 }, { ...away, atMs: 4_000_000 }, { standing: UNCONNECTED, atMs: 4_000_001 }]).replace,
+    "",
+  );
 });
 
 test("each replacement of the same proxy rests longer than the one before, to a limit", () => {

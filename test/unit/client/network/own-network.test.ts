@@ -111,11 +111,16 @@ describe("an allocation with a network of its own", () => {
     const event = stage.told(A)?.TaskStates["main"]?.Events.find(({ Type }) => Type === "Setup Failure");
     assert.equal(event?.DisplayMessage, "network: Cannot run plugin bridge: it said no. Ask it again; trying again");
 
-    networks.failNext(new NamedError("NETWORK_PLUGIN_MISSING", "Cannot find plugin bridge", { fix: "apt install containernetworking-plugins" }));
+    networks.failNext(
+      new NamedError("NETWORK_PLUGIN_MISSING", "Cannot find plugin bridge", { fix: "apt install containernetworking-plugins" }),
+    );
     stage.server.put(bridged("b"));
     await stage.clock.advance(SECOND);
     assert.equal(stage.told(B)?.ClientStatus, "failed");
-    assert.match(JSON.stringify(stage.told(B)?.TaskStates["main"]?.Events), /network: Cannot find plugin bridge\. apt install containernetworking-plugins/);
+    assert.match(
+      JSON.stringify(stage.told(B)?.TaskStates["main"]?.Events),
+      /network: Cannot find plugin bridge\. apt install containernetworking-plugins/,
+    );
     assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`]);
   });
 
@@ -359,6 +364,9 @@ test("the node says which networks it has", async () => {
   const stage = createStage();
   const networks: MemoryNetworks = memoryNetworks({ networks: ["storage"], attributes: { "plugins.cni.version.bridge": "1.1.1" } });
   const { client } = await stage.agent({ networks, fingerprintSources: [networkFingerprint(networks)] });
-  assert.deepEqual(client.node().NodeResources.Networks.map((each) => each.Mode), ["bridge", "cni/storage"]);
+  assert.deepEqual(
+    client.node().NodeResources.Networks.map((each) => each.Mode),
+    ["bridge", "cni/storage"],
+  );
   assert.equal(client.node().Attributes["plugins.cni.version.bridge"], "1.1.1");
 });

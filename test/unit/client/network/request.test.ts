@@ -45,7 +45,7 @@ describe("what an allocation asks of its network", () => {
     assert.equal(holderPid, 7);
   });
 
-  test("it is told who it is, with the job's own words, in which no \";\" is left", () => {
+  test('it is told who it is, with the job\'s own words, in which no ";" is left', () => {
     const { arguments: words } = asked({ CNI: { Args: { ZONE: "${NOMAD_META_zone}", NOMAD_REGION: "mine" } } });
     assert.deepEqual(words, {
       IgnoreUnknown: "true",
@@ -75,7 +75,10 @@ describe("what an allocation asks of its network", () => {
 describe("transparent_proxy", () => {
   const proxied = (wanted: Partial<TransparentProxy>, paths: readonly string[] = []): Service => {
     const Paths = paths.map((ListenerPort) => ({ ...(Value.Create(ExposePath) as ExposePath), ListenerPort }));
-    const proxy = { ...(Value.Create(Proxy) as Proxy), TransparentProxy: { ...(Value.Create(TransparentProxy) as TransparentProxy), ...wanted } };
+    const proxy = {
+      ...(Value.Create(Proxy) as Proxy),
+      TransparentProxy: { ...(Value.Create(TransparentProxy) as TransparentProxy), ...wanted },
+    };
     const sidecar = { ...(Value.Create(SidecarService) as SidecarService), Proxy: { ...proxy, Expose: { Paths } } };
     return aService({ Name: "api", Connect: { ...(Value.Create(Connect) as Connect), SidecarService: sidecar } });
   };
@@ -83,7 +86,14 @@ describe("transparent_proxy", () => {
 
   test("sends everything through the sidecar but what it is told to leave alone", () => {
     const service = proxied(
-      { UID: "200", OutboundPort: 16_000, ExcludeInboundPorts: ["http", "9000"], ExcludeOutboundPorts: [53], ExcludeOutboundCIDRs: ["10.0.0.0/8"], ExcludeUIDs: ["1000"] },
+      {
+        UID: "200",
+        OutboundPort: 16_000,
+        ExcludeInboundPorts: ["http", "9000"],
+        ExcludeOutboundPorts: [53],
+        ExcludeOutboundCIDRs: ["10.0.0.0/8"],
+        ExcludeUIDs: ["1000"],
+      },
       ["health", "http"],
     );
     assert.deepEqual(asked({}, ports, [service]).redirect, {

@@ -4,7 +4,7 @@ import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { AllocatedPort, Allocation, Connect, Node } from "#model";
 import type { ProxyRegistration, SidecarRegistration } from "#ports";
-import type { Service} from "../../../../src/model/service.ts";
+import type { Service } from "../../../../src/model/service.ts";
 import { Connect as ConnectSchema, Gateway, Proxy, SidecarService, TransparentProxy, Upstream } from "../../../../src/model/service.ts";
 import { serviceInstances, type Instances } from "../../../../src/client/registration/instances.ts";
 import { allocationId, anAllocation } from "../stage.ts";
@@ -18,7 +18,12 @@ const NODE = {
   NodeResources: { Networks: [] },
 } as unknown as Node;
 const NAMES = new Map(Object.entries({ NOMAD_ALLOC_ID: A, NOMAD_ALLOC_INDEX: "0", "meta.zone": "west" }));
-const PORTS = [aPort("http", 20_001, 8080), aPort("connect-proxy-web", 21_001, 22_001), aPort("expose", 20_003, 9102), aPort("own", 20_004, 20_004)];
+const PORTS = [
+  aPort("http", 20_001, 8080),
+  aPort("connect-proxy-web", 21_001, 22_001),
+  aPort("expose", 20_003, 9102),
+  aPort("own", 20_004, 20_004),
+];
 
 const blank = <T>(schema: TSchema, more: Partial<T>): T => ({ ...(Value.Create(schema) as T), ...more });
 const aProxyBlock = (more: Partial<Proxy> = {}): Proxy => blank<Proxy>(Proxy, more);
@@ -66,12 +71,19 @@ describe("a service with a sidecar", () => {
   test("has a number for its port where the author wrote one, and a port to listen on that was the same inside as outside", () => {
     assert.equal(sidecar({ PortLabel: "9001", Connect: sidecarOf() }).Proxy.LocalServicePort, 9001);
     for (const to of [0, -1])
-      assert.equal(sidecar({ PortLabel: "9001", Connect: sidecarOf() }, [aPort("connect-proxy-web", 21_001, to)]).Proxy.Config["bind_port"], 21_001);
+      assert.equal(
+        sidecar({ PortLabel: "9001", Connect: sidecarOf() }, [aPort("connect-proxy-web", 21_001, to)]).Proxy.Config["bind_port"],
+        21_001,
+      );
     assert.equal(sidecar({ Connect: sidecarOf({ Port: "own" }) }).Port, 20_004);
   });
 
   test("has its own tags and meta, or its service's; a check that somebody listens, unless nobody wants it", () => {
-    const own = sidecar({ Tags: ["blue"], Meta: { team: "a" }, Connect: sidecarOf({ Tags: ["${meta.zone}"], Meta: { zone: "${meta.zone}" } }) });
+    const own = sidecar({
+      Tags: ["blue"],
+      Meta: { team: "a" },
+      Connect: sidecarOf({ Tags: ["${meta.zone}"], Meta: { zone: "${meta.zone}" } }),
+    });
     assert.deepEqual([own.Tags, own.Meta], [["west"], { zone: "west" }]);
     const same = sidecar({ Tags: ["blue"], Meta: { team: "a" }, Connect: sidecarOf() });
     assert.deepEqual([same.Tags, same.Meta], [["blue"], { team: "a" }]);
@@ -90,14 +102,26 @@ describe("a service with a sidecar", () => {
       MeshGateway: { Mode: "local" },
       Config: { protocol: "http", nested: ["${meta.zone}"] },
     });
-    const query = blank<Upstream>(Upstream, { DestinationName: "near", DestinationType: "prepared_query", LocalBindSocketPath: "/x/${NOMAD_ALLOC_INDEX}.sock" });
+    const query = blank<Upstream>(Upstream, {
+      DestinationName: "near",
+      DestinationType: "prepared_query",
+      LocalBindSocketPath: "/x/${NOMAD_ALLOC_INDEX}.sock",
+    });
     const Config = { bind_port: 1, protocol: "http", envoy_prometheus_bind_addr: "0.0.0.0:9102", envoy_stats_tags: ["nomad.job=mine"] };
     const { Proxy: made } = sidecar({
-      Connect: sidecarOf({ Proxy: aProxyBlock({ LocalServicePort: 7000, LocalServiceAddress: "127.0.0.2", Upstreams: [upstream, query], Config }) }),
+      Connect: sidecarOf({
+        Proxy: aProxyBlock({ LocalServicePort: 7000, LocalServiceAddress: "127.0.0.2", Upstreams: [upstream, query], Config }),
+      }),
     });
     assert.deepEqual([made.LocalServiceAddress, made.LocalServicePort], ["127.0.0.2", 7000]);
-    assert.deepEqual([made.Config["protocol"], made.Config["bind_port"], made.Config["envoy_prometheus_bind_addr"]], ["http", 22_001, "0.0.0.0:9102"]);
-    assert.deepEqual((made.Config["envoy_stats_tags"] as string[]).filter((tag) => tag.startsWith("nomad.job=")), ["nomad.job=mine"]);
+    assert.deepEqual(
+      [made.Config["protocol"], made.Config["bind_port"], made.Config["envoy_prometheus_bind_addr"]],
+      ["http", 22_001, "0.0.0.0:9102"],
+    );
+    assert.deepEqual(
+      (made.Config["envoy_stats_tags"] as string[]).filter((tag) => tag.startsWith("nomad.job=")),
+      ["nomad.job=mine"],
+    );
     const [first, second] = made.Upstreams;
     assert.deepEqual(
       [first?.DestinationName, first?.DestinationType, first?.LocalBindPort, first?.Datacenter, first?.MeshGatewayMode, first?.Config],
@@ -162,7 +186,12 @@ describe("a gateway", () => {
     const { Kind, Config } = made({
       Connect: gateway(
         { Ingress: { TLS: null, Listeners: [] } },
-        { EnvoyGatewayBindAddresses, EnvoyGatewayNoDefaultBind: true, EnvoyDNSDiscoveryType: "STRICT_DNS", Config: { zone: "${meta.zone}" } },
+        {
+          EnvoyGatewayBindAddresses,
+          EnvoyGatewayNoDefaultBind: true,
+          EnvoyDNSDiscoveryType: "STRICT_DNS",
+          Config: { zone: "${meta.zone}" },
+        },
       ),
     });
     assert.equal(Kind, "ingress-gateway");
@@ -202,4 +231,3 @@ describe("a gateway", () => {
     assert.equal(offered({ Kind: "api-gateway" }).instances[0]?.Kind, "api-gateway");
   });
 });
-

@@ -4,10 +4,12 @@ import { test } from "node:test";
 import { isTakenFrom, listeners, processOf, readListeners } from "../../../../integrations/cni/listeners.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
-const line = (address: string, state: string): string => `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 10 0\n`;
+const line = (address: string, state: string): string =>
+  `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 10 0\n`;
 
 test("listeners are read from the kernel's table, addresses of both families", () => {
-  const read = (address: string, state = "0A") => readListeners(HEAD + line(address, state)).map((each) => `${each.address} ${each.port} ${each.inode}`);
+  const read = (address: string, state = "0A") =>
+    readListeners(HEAD + line(address, state)).map((each) => `${each.address} ${each.port} ${each.inode}`);
   assert.deepEqual(read("0100007F:1F90"), ["127.0.0.1 8080 4711"]);
   assert.deepEqual(read("00000000:0016"), ["0.0.0.0 22 4711"]);
   assert.deepEqual(read("00000000000000000000000000000000:0016"), [":: 22 4711"]);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chainsOf } from "../../../../integrations/cni/label.ts";
-import { admissionText, forwardsTo, holdersOfPort, labelsIn, readRules, portsLed, rulesWhole, sweepOf } from "../../../../integrations/cni/rules.ts";
+import {
+  admissionText,
+  forwardsTo,
+  holdersOfPort,
+  labelsIn,
+  readRules,
+  portsLed,
+  rulesWhole,
+  sweepOf,
+} from "../../../../integrations/cni/rules.ts";
 
 const MINE = "drover-deadbeef-11111111-1111-1111-1111-111111111111";
 const OTHER = "drover-cafecafe-22222222-2222-2222-2222-222222222222";

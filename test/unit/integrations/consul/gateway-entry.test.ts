@@ -61,7 +61,10 @@ test("an ingress gateway's entry says what its job says, in Consul's words", () 
 test("a terminating gateway's says whom it stands for; a mesh gateway has none", () => {
   const Services = [{ Name: "billing", CAFile: "/ca.pem", CertFile: "", KeyFile: "", SNI: "billing.example" }];
   const entry = gatewayEntry({ ...job, definition: { ...BLANK, Terminating: { Services } } });
-  assert.deepEqual([entry?.Kind, entry?.["Services"]], ["terminating-gateway", [{ Name: "billing", CAFile: "/ca.pem", SNI: "billing.example" }]]);
+  assert.deepEqual(
+    [entry?.Kind, entry?.["Services"]],
+    ["terminating-gateway", [{ Name: "billing", CAFile: "/ca.pem", SNI: "billing.example" }]],
+  );
   assert.equal(gatewayEntry({ ...job, definition: { ...BLANK, Mesh: {} } }), undefined);
 });
 

@@ -35,7 +35,8 @@ test("tasks are given what Consul's TLS needs as it is now, where it speaks it a
     const of = (address: string, more: object = { shared }) => consulMesh({ connection: connectionTo(address), ...FILES, ...more });
     assert.equal(of("http://127.0.0.1:8500").httpTls(), undefined);
     assert.equal(of("https://127.0.0.1:8501", {}).httpTls(), undefined);
-    const missing = (thrown: unknown): boolean => thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && /ca_file/.test(thrown.fix ?? "");
+    const missing = (thrown: unknown): boolean =>
+      thrown instanceof NamedError && thrown.code === "MESH_REFUSED" && /ca_file/.test(thrown.fix ?? "");
     assert.throws(() => of("https://127.0.0.1:8501").httpTls(), missing);
     writeFileSync(shared.caFile, "CA");
     writeFileSync(shared.keyFile, "KEY");

@@ -118,9 +118,19 @@ test("a sidecar is ours, is no better than its service, and what is changed of i
   assert.equal(sidecar.Meta["drover-owner"], "node-1");
   assert.deepEqual(sidecar.Checks.at(-1)?.["AliasService"], service.ID);
   const standing = (Proxy: Readonly<Record<string, unknown>> | undefined, checkIds = idsOf(sidecar)) =>
-    digestOf({ service: shown(service), checkIds: idsOf(service), sidecar: { service: { ...shown(sidecar), ...(Proxy && { Proxy }) }, checkIds } });
+    digestOf({
+      service: shown(service),
+      checkIds: idsOf(service),
+      sidecar: { service: { ...shown(sidecar), ...(Proxy && { Proxy }) }, checkIds },
+    });
   assert.equal(standing(sidecar.Proxy), catalogDigest(instance));
-  for (const changed of [{ Config: { bind_port: 1 } }, { LocalServicePort: 1 }, { Mode: "transparent" }, { Upstreams: [{ DestinationName: "x" }] }, { TransparentProxy: { OutboundListenerPort: 1 } }])
+  for (const changed of [
+    { Config: { bind_port: 1 } },
+    { LocalServicePort: 1 },
+    { Mode: "transparent" },
+    { Upstreams: [{ DestinationName: "x" }] },
+    { TransparentProxy: { OutboundListenerPort: 1 } },
+  ])
     assert.notEqual(standing({ ...sidecar.Proxy, ...changed }), catalogDigest(instance), JSON.stringify(changed));
   assert.notEqual(standing(sidecar.Proxy, idsOf(sidecar).slice(1)), catalogDigest(instance));
 });

@@ -25,7 +25,10 @@ test("a server of HTTP/2 speaks", async (t) => {
 
 test("one that takes the connection and says nothing does not, and is given up when time is over", async (t) => {
   const taken = Promise.withResolvers<void>();
-  const at = await listening(t, createServer(() => taken.resolve()));
+  const at = await listening(
+    t,
+    createServer(() => taken.resolve()),
+  );
   const ended = new AbortController();
   const answer = speaks({ ...ENDPOINT, ...at }, ended.signal);
   await taken.promise;

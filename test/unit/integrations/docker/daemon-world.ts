@@ -15,16 +15,20 @@ export interface Asked {
 /** `answer`: what docker says, at once or in a while. Resolves to its endpoint; gone with the test. */
 export async function fakeDocker(
   t: TestContext,
-  answer: (asked: Asked) => { readonly status?: number; readonly body?: unknown } | Promise<{ readonly status?: number; readonly body?: unknown }>,
+  answer: (
+    asked: Asked,
+  ) => { readonly status?: number; readonly body?: unknown } | Promise<{ readonly status?: number; readonly body?: unknown }>,
 ): Promise<string> {
   const directory = mkdtempSync(path.join(tmpdir(), "drover-docker-"));
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://docker");
     request.resume();
-    void Promise.resolve(answer({ method: request.method ?? "", path: url.pathname, query: url.searchParams })).then(({ status = 200, body }) => {
-      response.writeHead(status, { "content-type": "application/json" });
-      response.end(body === undefined ? "" : JSON.stringify(body));
-    });
+    void Promise.resolve(answer({ method: request.method ?? "", path: url.pathname, query: url.searchParams })).then(
+      ({ status = 200, body }) => {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(body === undefined ? "" : JSON.stringify(body));
+      },
+    );
   });
   const socket = path.join(directory, "docker.sock");
   await new Promise<void>((resolve) => server.listen(socket, resolve));

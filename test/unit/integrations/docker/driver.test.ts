@@ -34,7 +34,9 @@ function listing(containers: readonly Container[]) {
         const [key = "", ...value] = each.split("=");
         return value.length === 0 ? labels[key] !== undefined : labels[key] === value.join("=");
       });
-    return { body: containers.filter(fits).map(({ id, name, labels }) => ({ Id: id, Names: [`/${name}`], Labels: labels, State: "running" })) };
+    return {
+      body: containers.filter(fits).map(({ id, name, labels }) => ({ Id: id, Names: [`/${name}`], Labels: labels, State: "running" })),
+    };
   };
 }
 

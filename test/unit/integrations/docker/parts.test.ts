@@ -41,8 +41,14 @@ test("capabilities: what is not allowed is named, what is dropped is gone", () =
 });
 
 test("a registry's final answers are told from those of the moment", () => {
-  for (const words of ["manifest unknown", "pull access denied for x, repository does not exist", "unauthorized: wrong"]) assert.ok(isFinal(words), words);
-  for (const words of ["net/http: TLS handshake timeout", "toomanyrequests: denied", "dial tcp: lookup x: no such host not found", "unexpected EOF"])
+  for (const words of ["manifest unknown", "pull access denied for x, repository does not exist", "unauthorized: wrong"])
+    assert.ok(isFinal(words), words);
+  for (const words of [
+    "net/http: TLS handshake timeout",
+    "toomanyrequests: denied",
+    "dial tcp: lookup x: no such host not found",
+    "unexpected EOF",
+  ])
     assert.ok(!isFinal(words), words);
 });
 
@@ -70,10 +76,14 @@ test("frames come out whole however the stream is cut", () => {
 });
 
 test("wherever a reading of the API is cut, the next goes on there: all once, in order", () => {
-  const messages = fc.array(fc.record({ time: fc.integer({ min: 1, max: 4 }), data: fc.string({ minLength: 1, maxLength: 5 }) }), { maxLength: 10 });
+  const messages = fc.array(fc.record({ time: fc.integer({ min: 1, max: 4 }), data: fc.string({ minLength: 1, maxLength: 5 }) }), {
+    maxLength: 10,
+  });
   fc.assert(
     fc.property(messages, fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 8 }), (unsorted, cuts) => {
-      const log = unsorted.toSorted((a, b) => a.time - b.time).map((each) => ({ time: `2026-0${each.time}`, data: Buffer.from(each.data) }));
+      const log = unsorted
+        .toSorted((a, b) => a.time - b.time)
+        .map((each) => ({ time: `2026-0${each.time}`, data: Buffer.from(each.data) }));
       let position = LOG_BEGIN.stdout;
       let said = "";
       for (const room of [...cuts, 1000]) {
@@ -116,7 +126,10 @@ test("the pause program is a whole ELF file for both machines", () => {
   ] as const) {
     const file = pauseProgram(machine);
     assert.ok(file !== undefined);
-    assert.deepEqual([file.toString("latin1", 1, 4), file.readUInt16LE(18), file.readBigUInt64LE(96)], ["ELF", number, BigInt(file.length)]);
+    assert.deepEqual(
+      [file.toString("latin1", 1, 4), file.readUInt16LE(18), file.readBigUInt64LE(96)],
+      ["ELF", number, BigInt(file.length)],
+    );
     assert.ok(file.length < 300);
   }
   assert.equal(pauseProgram("s390x"), undefined);

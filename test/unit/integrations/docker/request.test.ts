@@ -104,7 +104,12 @@ test("named ports are published on their host's address, both protocols; others 
   ];
   const wanted = request({ image: "x", ports: ["http", "own"] }, { ports });
   const at = (HostPort: string) => [{ HostIp: "10.0.0.1", HostPort }];
-  assert.deepEqual(wanted.HostConfig?.PortBindings, { "80/tcp": at("2000"), "80/udp": at("2000"), "2001/tcp": at("2001"), "2001/udp": at("2001") });
+  assert.deepEqual(wanted.HostConfig?.PortBindings, {
+    "80/tcp": at("2000"),
+    "80/udp": at("2000"),
+    "2001/tcp": at("2001"),
+    "2001/udp": at("2001"),
+  });
 });
 
 test("limits: memory_max, cores, a hard limit in cores, ulimits", () => {
@@ -121,7 +126,11 @@ test("limits: memory_max, cores, a hard limit in cores, ulimits", () => {
 test("labels an operator asks for are told of the owner; a task's own never take ours away", () => {
   const owner = { namespace: "default", jobId: "j", jobName: "jn", parentJobId: "", group: "g", nodeId: "n", nodeName: "nn" };
   const labels = { mine: "1", "dev.drover.owner": "other" };
-  const wanted = request({ image: "x", labels }, { owner }, { settings: dockerSettings("x", { extraLabels: ["job_*", "task_group_name"] }) });
+  const wanted = request(
+    { image: "x", labels },
+    { owner },
+    { settings: dockerSettings("x", { extraLabels: ["job_*", "task_group_name"] }) },
+  );
   assert.deepEqual(wanted.Labels, {
     mine: "1",
     "com.hashicorp.nomad.job_name": "jn",

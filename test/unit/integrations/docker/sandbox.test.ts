@@ -35,7 +35,9 @@ test("volumes: within the allocation as it really is; a link out of it, and what
     assert.throws(() => ask(bind(source)), { code: "DRIVER_TASK_INVALID" }, source);
   }
   assert.deepEqual(ask({ volumes: ["local/out:/data"] }, true).binds, ["/etc:/data"]);
-  const driven = { mount: [{ type: "volume", target: "/data", volume_options: { driver_config: { name: "local", options: { device: "/etc" } } } }] };
+  const driven = {
+    mount: [{ type: "volume", target: "/data", volume_options: { driver_config: { name: "local", options: { device: "/etc" } } } }],
+  };
   for (const config of [{ volumes: ["name:/data"], volume_driver: "x" }, driven]) {
     assert.throws(() => ask(config), /volume drivers are not enabled/);
     assert.doesNotThrow(() => ask(config, true));

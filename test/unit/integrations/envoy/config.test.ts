@@ -50,7 +50,10 @@ test("what is wrong in a proxy's config is said by its key, and never by what st
     assert.throws(
       () => proxies.bootstrap({ ...REQUEST, config: { [key]: value } }),
       (thrown: unknown) =>
-        thrown instanceof NamedError && thrown.code === "PROXY_CONFIG_INVALID" && thrown.message.includes(`"${key}"`) && !thrown.message.includes("hunter2"),
+        thrown instanceof NamedError &&
+        thrown.code === "PROXY_CONFIG_INVALID" &&
+        thrown.message.includes(`"${key}"`) &&
+        !thrown.message.includes("hunter2"),
       key,
     );
   }
@@ -67,9 +70,15 @@ test("the service's token, the authority and the agent's own socket stand where 
   const written = JSON.parse(proxies.bootstrap({ ...REQUEST, token: "a secret", grpcCa: "PEM", grpcServerName: "localhost" })) as {
     readonly admin: { readonly address: unknown };
     readonly dynamic_resources: { readonly ads_config: { readonly grpc_services: { readonly initial_metadata: unknown } } };
-    readonly static_resources: { readonly clusters: readonly { readonly transport_socket?: { readonly typed_config: Readonly<Record<string, unknown>> } }[] };
+    readonly static_resources: {
+      readonly clusters: readonly { readonly transport_socket?: { readonly typed_config: Readonly<Record<string, unknown>> } }[];
+    };
   };
-  assert.deepEqual(written.admin.address, { pipe: { path: "/secrets/envoy.sock", mode: 0o600 } }, "for whom it runs as alone, and the agent");
+  assert.deepEqual(
+    written.admin.address,
+    { pipe: { path: "/secrets/envoy.sock", mode: 0o600 } },
+    "for whom it runs as alone, and the agent",
+  );
   assert.deepEqual(written.dynamic_resources.ads_config.grpc_services.initial_metadata, [{ key: "x-consul-token", value: "a secret" }]);
   const tls = written.static_resources.clusters[0]?.transport_socket?.typed_config;
   assert.deepEqual([tls?.["sni"], JSON.stringify(tls).includes("PEM")], ["localhost", true]);
@@ -108,7 +117,8 @@ test("a binary is found on the path, or where it was named; one that does not ru
 });
 
 test("a proxy that does not answer says how", async () => {
-  const silent = (thrown: unknown): boolean => thrown instanceof NamedError && thrown.code === "PROXY_SILENT" && /not there yet/.test(thrown.message);
+  const silent = (thrown: unknown): boolean =>
+    thrown instanceof NamedError && thrown.code === "PROXY_SILENT" && /not there yet/.test(thrown.message);
   await assert.rejects(proxies.look("/nowhere/envoy.sock", AbortSignal.timeout(1_000)), silent);
   await assert.rejects(proxies.look(`/nowhere/${"x".repeat(150)}/envoy.sock`, AbortSignal.timeout(1_000)), silent);
 });
@@ -145,12 +155,15 @@ test("a proxy's socket is asked through no link, however deep it lies", { skip: 
 
 test("Consul's address may be a name on the machine's own network: Envoy is told to look it up", () => {
   const cluster = (grpc: BootstrapRequest["grpc"]) => {
-    const written = JSON.parse(proxies.bootstrap({ ...REQUEST, grpc })) as { static_resources: { clusters: { type: string; dns_lookup_family?: string }[] } };
+    const written = JSON.parse(proxies.bootstrap({ ...REQUEST, grpc })) as {
+      static_resources: { clusters: { type: string; dns_lookup_family?: string }[] };
+    };
     const { type, dns_lookup_family } = written.static_resources.clusters[0] ?? assert.fail();
     return [type, dns_lookup_family];
   };
   assert.deepEqual(cluster({ host: "localhost", port: 8502 }), ["STRICT_DNS", "V4_PREFERRED"]);
-  for (const grpc of [{ host: "127.0.0.1", port: 8502 }, { host: "::1", port: 8502 }, { path: "/c.sock" }]) assert.deepEqual(cluster(grpc), ["STATIC", undefined]);
+  for (const grpc of [{ host: "127.0.0.1", port: 8502 }, { host: "::1", port: 8502 }, { path: "/c.sock" }])
+    assert.deepEqual(cluster(grpc), ["STATIC", undefined]);
 });
 
 test("what Envoy leaves out is nothing, and its own parts are not counted among those of the service", () => {
@@ -159,8 +172,16 @@ test("what Envoy leaves out is nothing, and its own parts are not counted among 
       server: { state: "LIVE", uptime_current_epoch: "5s" },
       certificates: {
         certificates: [
-          { cert_chain: [{ subject_alt_names: [{ uri: "spiffe://d.consul/ns/default/dc/dc1/svc/web" }], expiration_time: "2026-11-25T14:29:08Z" }] },
-          { cert_chain: [{ subject_alt_names: [{ uri: "spiffe://d.consul/ns/default/dc/dc1/svc/web" }], expiration_time: "2026-11-24T14:29:08Z" }] },
+          {
+            cert_chain: [
+              { subject_alt_names: [{ uri: "spiffe://d.consul/ns/default/dc/dc1/svc/web" }], expiration_time: "2026-11-25T14:29:08Z" },
+            ],
+          },
+          {
+            cert_chain: [
+              { subject_alt_names: [{ uri: "spiffe://d.consul/ns/default/dc/dc1/svc/web" }], expiration_time: "2026-11-24T14:29:08Z" },
+            ],
+          },
         ],
       },
       listeners: {
@@ -174,10 +195,19 @@ test("what Envoy leaves out is nothing, and its own parts are not counted among 
         cluster_statuses: [
           { name: "local_agent" },
           { name: "local_app" },
-          { name: "db.x", host_statuses: [{ health_status: { eds_health_status: "HEALTHY" } }, { health_status: { eds_health_status: "UNHEALTHY" } }, { health_status: { failed_outlier_check: true, eds_health_status: "HEALTHY" } }] },
+          {
+            name: "db.x",
+            host_statuses: [
+              { health_status: { eds_health_status: "HEALTHY" } },
+              { health_status: { eds_health_status: "UNHEALTHY" } },
+              { health_status: { failed_outlier_check: true, eds_health_status: "HEALTHY" } },
+            ],
+          },
         ],
       },
-      stats: readStats('{"stats":[{"name":"control_plane.connected_state","value":1},{"name":"cluster_manager.cds.update_success","value":3}]}'),
+      stats: readStats(
+        '{"stats":[{"name":"control_plane.connected_state","value":1},{"name":"cluster_manager.cds.update_success","value":3}]}',
+      ),
     },
     10_000,
   );
@@ -194,7 +224,8 @@ test("a certificate that was exchanged counts no more, though an old connection 
   });
   const [old, soon, late] = ["2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z"] as const;
   const read = (...certificates: object[]) =>
-    readStanding({ server: {}, certificates: { certificates }, listeners: {}, clusters: {}, stats: readStats('{"stats":[]}') }, 0).certificate;
+    readStanding({ server: {}, certificates: { certificates }, listeners: {}, clusters: {}, stats: readStats('{"stats":[]}') }, 0)
+      .certificate;
   assert.equal(read(chain("web", late), chain("web", old))?.expiresAtMs, Date.parse(late));
   assert.equal(read(chain("web", late), chain("db", old), chain("db", soon))?.expiresAtMs, Date.parse(soon));
 });
@@ -223,6 +254,16 @@ test("traffic is told apart: from others, and to each upstream", () => {
     ],
   });
   const { inbound, outbound } = readStatistics(readStats(text));
-  assert.deepEqual(inbound, { connections: 4, connectionsActive: 1, requests: 40, errors5xx: 2, denied: 4, bytesIn: 0, bytesOut: 0, p50Ms: 2, p99Ms: 9 });
+  assert.deepEqual(inbound, {
+    connections: 4,
+    connectionsActive: 1,
+    requests: 40,
+    errors5xx: 2,
+    denied: 4,
+    bytesIn: 0,
+    bytesOut: 0,
+    p50Ms: 2,
+    p99Ms: 9,
+  });
   assert.deepEqual([outbound["db"]?.connections, outbound["db"]?.connectionsActive, outbound["db"]?.bytesIn], [7, 5, 70]);
 });

@@ -25,7 +25,12 @@ const only = (job: Job) => job.TaskGroups[0] as Job["TaskGroups"][number];
 const labels = (job: Job) => only(job).Networks.flatMap(({ DynamicPorts }) => DynamicPorts.map(({ Label, To }) => [Label, To]));
 const taskOf = (job: Job, name: string) => {
   const task = only(job).Tasks.find((each) => each.Name === name);
-  assert.ok(task, `task ${name} in ${only(job).Tasks.map((each) => each.Name).join(", ")}`);
+  assert.ok(
+    task,
+    `task ${name} in ${only(job)
+      .Tasks.map((each) => each.Name)
+      .join(", ")}`,
+  );
   return task;
 };
 
@@ -62,13 +67,18 @@ test("a sidecar's restarts are its own: soon, and never its application's end; a
   const restart = taskOf(job, "connect-proxy-api").RestartPolicy;
   assert.deepEqual([restart?.Attempts, restart?.Interval, restart?.Delay, restart?.Mode], [10, 60 * SECOND, SECOND, "delay"]);
   assert.equal(taskOf(job, "web").RestartPolicy?.Mode, "fail");
-  const gateway = admit(group({ Services: [{ Name: "way", PortLabel: "9001", Connect: { Gateway: { Mesh: {} } } }], Tasks: [], RestartPolicy })).job;
+  const gateway = admit(
+    group({ Services: [{ Name: "way", PortLabel: "9001", Connect: { Gateway: { Mesh: {} } } }], Tasks: [], RestartPolicy }),
+  ).job;
   assert.equal(taskOf(gateway, "connect-mesh-way").RestartPolicy?.Delay, 9 * SECOND);
 });
 
 test("what the group needs of a node for it is implied", () => {
-  const implied = (input: unknown) => only(admit(input).job).Constraints.map(({ LTarget, Operand, RTarget }) => `${LTarget} ${Operand} ${RTarget}`);
-  const bridge = ["bridge", "firewall", "host-local", "loopback", "portmap"].map((each) => `\${attr.plugins.cni.version.${each}} semver >= 0.4.0`);
+  const implied = (input: unknown) =>
+    only(admit(input).job).Constraints.map(({ LTarget, Operand, RTarget }) => `${LTarget} ${Operand} ${RTarget}`);
+  const bridge = ["bridge", "firewall", "host-local", "loopback", "portmap"].map(
+    (each) => `\${attr.plugins.cni.version.${each}} semver >= 0.4.0`,
+  );
   const found = implied(served({ SidecarService: {} }));
   for (const wanted of [...bridge, "${attr.consul.grpc} > 0", "${attr.consul.version} semver >= 1.8.0", "${attr.envoy.version} is_set "])
     assert.ok(found.includes(wanted), `${wanted} in ${found.join("; ")}`);
@@ -134,7 +144,10 @@ test("a job that was admitted without transparent_proxy gets its sidecar's user 
 
 const INPUTS: Readonly<Record<string, unknown>> = {
   sidecar: served({ SidecarService: {} }),
-  "sidecar with wishes": served({ SidecarService: { Port: "mesh" }, SidecarTask: { Name: "envoy", Resources: { CPU: 77 }, Config: { image: "x" } } }),
+  "sidecar with wishes": served({
+    SidecarService: { Port: "mesh" },
+    SidecarTask: { Name: "envoy", Resources: { CPU: 77 }, Config: { image: "x" } },
+  }),
   "transparent proxy": served({ SidecarService: { Proxy: { TransparentProxy: {} } } }),
   native: served({ Native: true }),
   "native in a task": group({ Tasks: [{ ...web, Services: [api({ Native: true })] }] }),
@@ -152,7 +165,10 @@ for (const [what, input] of Object.entries(INPUTS)) {
   test(`an admitted job sent again is the same: ${what}`, () => {
     const first = admit(input).job;
     assert.deepEqual(admit(structuredClone(first)).job, first);
-    assert.notDeepEqual(only(first).Tasks.map((task) => task.Kind), [""]);
+    assert.notDeepEqual(
+      only(first).Tasks.map((task) => task.Kind),
+      [""],
+    );
   });
 }
 
@@ -181,8 +197,15 @@ test("gateways are main tasks with ports and addresses of their own", () => {
   assert.equal(terminating.service?.PortLabel, "connect-terminating-api");
   assert.deepEqual(labels(terminating.job), [["connect-terminating-api", -1]]);
 
-  const mesh = of({ Mesh: {} }, { PortLabel: "wan" }, { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "wan", HostNetwork: "public" }] }] });
-  assert.deepEqual(labels(mesh.job), [["wan", 0], ["connect-mesh-api-lan", -1]]);
+  const mesh = of(
+    { Mesh: {} },
+    { PortLabel: "wan" },
+    { Networks: [{ Mode: "bridge", DynamicPorts: [{ Label: "wan", HostNetwork: "public" }] }] },
+  );
+  assert.deepEqual(labels(mesh.job), [
+    ["wan", 0],
+    ["connect-mesh-api-lan", -1],
+  ]);
   assert.deepEqual(Object.keys(mesh.service?.Connect?.Gateway?.Proxy?.EnvoyGatewayBindAddresses ?? {}).sort(), ["lan", "wan"]);
 
   const host = of({ Mesh: {} }, { PortLabel: "" }, { Networks: [{ Mode: "host" }] });
@@ -244,7 +267,10 @@ test("what is only registered anew leaves allocations alone; what is made with t
   assert.equal(change(of({ Proxy: { TransparentProxy: {} } })), "destroy");
   assert.equal(change(of({}, { Config: { image: "x" } })), "destroy");
   assert.equal(change(of({}, { Resources: { CPU: 300 } })), "destroy");
-  assert.equal(change(admit(group({ Services: [api({ SidecarService: {} })], Networks: [{ Mode: "bridge", Hostname: "x" }] })).job), "destroy");
+  assert.equal(
+    change(admit(group({ Services: [api({ SidecarService: {} })], Networks: [{ Mode: "bridge", Hostname: "x" }] })).job),
+    "destroy",
+  );
   assert.equal(change(admit(group({ Services: [{ Name: "api", PortLabel: "9001" }] })).job), "destroy");
 });
 
@@ -260,11 +286,16 @@ test("a port may lead to an upstream that listens on every address, and to none 
 });
 
 test("the plan's diff shows the blocks as they are written", () => {
-  const diff = diffJobs(null, admit(served({ SidecarService: { Proxy: { Upstreams: [{ DestinationName: "db", LocalBindPort: 1 }] } } })).job, {
-    contextual: false,
-  } as never);
+  const diff = diffJobs(
+    null,
+    admit(served({ SidecarService: { Proxy: { Upstreams: [{ DestinationName: "db", LocalBindPort: 1 }] } } })).job,
+    {
+      contextual: false,
+    } as never,
+  );
   const service = diff.TaskGroups?.[0]?.Objects.find((object) => object.Name === "Service");
-  const names = (objects: readonly { readonly Name: string; readonly Objects: readonly unknown[] }[] | undefined) => objects?.map(({ Name }) => Name);
+  const names = (objects: readonly { readonly Name: string; readonly Objects: readonly unknown[] }[] | undefined) =>
+    objects?.map(({ Name }) => Name);
   const connect = service?.Objects.find((object) => object.Name === "ConsulConnect" || object.Name === "Connect");
   assert.ok(connect, `Connect among ${names(service?.Objects)?.join(", ")}`);
   assert.deepEqual(names(connect.Objects), ["SidecarService"]);
@@ -272,11 +303,16 @@ test("the plan's diff shows the blocks as they are written", () => {
 
 test("an upstream that no job of the namespace offers is warned of, unless the job or a gateway offers it, or it is elsewhere", () => {
   const asked: string[] = [];
-  const context = { ...CONTEXT, knownServices: (namespace: string, name: string) => asked.push(`${namespace}/${name}`) > 0 && name === "known" };
+  const context = {
+    ...CONTEXT,
+    knownServices: (namespace: string, name: string) => asked.push(`${namespace}/${name}`) > 0 && name === "known",
+  };
   const calling = (name: string, more: object = {}, services: readonly object[] = []) => {
     const upstream = { DestinationName: name, LocalBindPort: 8080, ...more };
     const sidecar = { SidecarService: { Proxy: { Upstreams: [upstream] } } };
-    return admit(group({ Services: [api(sidecar), ...services] }), context).warnings.filter((each) => each.includes("no job of the namespace offers"));
+    return admit(group({ Services: [api(sidecar), ...services] }), context).warnings.filter((each) =>
+      each.includes("no job of the namespace offers"),
+    );
   };
   assert.equal(calling("nobody").length, 1);
   assert.deepEqual(asked, ["default/nobody"]);
@@ -297,14 +333,24 @@ test("an exposed check beside a path its author lets in at the same port is let 
     ),
   );
   const paths = only(job).Services[0]?.Connect?.SidecarService?.Proxy?.Expose?.Paths ?? [];
-  assert.deepEqual(paths.map(({ Path, ListenerPort }) => [Path, ListenerPort]), [["/ready", "health"], ["/health", "health"]]);
+  assert.deepEqual(
+    paths.map(({ Path, ListenerPort }) => [Path, ListenerPort]),
+    [
+      ["/ready", "health"],
+      ["/health", "health"],
+    ],
+  );
 });
 
 test("a gateway whose author says where it listens listens there alone", () => {
   const Ingress = { Listeners: [{ Port: 8080, Services: [{ Name: "web" }] }] };
   const EnvoyGatewayBindAddresses = { mine: { Address: "10.9.8.7", Port: 8080 } };
-  const proxy = only(admit(served({ Gateway: { Proxy: { EnvoyGatewayBindAddresses }, Ingress } })).job).Services[0]?.Connect?.Gateway?.Proxy;
-  assert.deepEqual(Object.values(proxy?.EnvoyGatewayBindAddresses ?? {}).map(({ Address, Port }) => [Address, Port]), [["10.9.8.7", 8080]]);
+  const proxy = only(admit(served({ Gateway: { Proxy: { EnvoyGatewayBindAddresses }, Ingress } })).job).Services[0]?.Connect?.Gateway
+    ?.Proxy;
+  assert.deepEqual(
+    Object.values(proxy?.EnvoyGatewayBindAddresses ?? {}).map(({ Address, Port }) => [Address, Port]),
+    [["10.9.8.7", 8080]],
+  );
   assert.equal(proxy?.EnvoyGatewayNoDefaultBind, false);
 });
 

@@ -34,7 +34,13 @@ const sidecar = (proxy: object) => ({
   Native: false,
   SidecarTask: null,
   Gateway: null,
-  SidecarService: { Tags: [], Port: "", Meta: {}, DisableDefaultTCPCheck: false, Proxy: { Upstreams: [], TransparentProxy: null, ...proxy } },
+  SidecarService: {
+    Tags: [],
+    Port: "",
+    Meta: {},
+    DisableDefaultTCPCheck: false,
+    Proxy: { Upstreams: [], TransparentProxy: null, ...proxy },
+  },
 });
 const upstream = (name: string, more: object = {}) => ({
   DestinationName: name,
@@ -115,7 +121,18 @@ test("two services with proxies that are up, an upstream and no rule against it:
   assert.equal(check.Verdict, "reachable");
   assert.deepEqual(
     check.Steps.map((each) => each.Step),
-    ["consul", "source", "source-proxy", "upstream", "intention", "destination", "destination-proxy", "certificates", "endpoints", "checks"],
+    [
+      "consul",
+      "source",
+      "source-proxy",
+      "upstream",
+      "intention",
+      "destination",
+      "destination-proxy",
+      "certificates",
+      "endpoints",
+      "checks",
+    ],
   );
   assert.ok(check.Steps.every((each) => each.Standing === "good" && each.Fix === "" && each.Text !== ""));
   assert.equal(textOf(check, "upstream")?.Text, '"api" is its upstream at 127.0.0.1:8080');
@@ -126,12 +143,18 @@ test("an intention that denies is named, with the command that allows", () => {
   const facts = { ...well(), intention: { known: true as const, value: { allowed: false, because, defaultAllow: true } } };
   assert.deepEqual(fault(facts), ["intention", "denied by intention * => api (deny)", "consul intention create -replace -allow web api"]);
   // What was not made by `consul intention create` it refuses to change.
-  const declared = { ...well(), intention: { known: true as const, value: { allowed: false, because: { ...because, declared: true as const }, defaultAllow: true } } };
+  const declared = {
+    ...well(),
+    intention: { known: true as const, value: { allowed: false, because: { ...because, declared: true as const }, defaultAllow: true } },
+  };
   assert.match(fault(declared)[2] ?? "", /^curl -X PUT .*intentions\/exact\?source=web&destination=api/);
   const byDefault = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false } } };
   assert.deepEqual(fault(byDefault), ["intention", "denied by default (deny)", "consul intention create -allow web api"]);
   // One more is not added by it to those that were written otherwise, though none of them is about this source.
-  const beside = { ...well(), intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false, declared: true as const } } };
+  const beside = {
+    ...well(),
+    intention: { known: true as const, value: { allowed: false, because: undefined, defaultAllow: false, declared: true as const } },
+  };
   assert.match(fault(beside)[2] ?? "", /^curl -X PUT .*destination=api" \(or write it where those for "api" are written\)$/);
   assert.equal(checkMesh(facts, "default").Verdict, "unreachable");
 });
@@ -139,7 +162,13 @@ test("an intention that denies is named, with the command that allows", () => {
 test("permissions of which none allows anything are a denial", () => {
   const of = (...permissions: string[]) => {
     const because = { source: "web", destination: "api", action: "permissions" as const, permissions, precedence: 9 };
-    return { ...well(), intention: { known: true as const, value: { allowed: permissions.some((each) => each.startsWith("allow")), because, defaultAllow: true } } };
+    return {
+      ...well(),
+      intention: {
+        known: true as const,
+        value: { allowed: permissions.some((each) => each.startsWith("allow")), because, defaultAllow: true },
+      },
+    };
   };
   assert.deepEqual(fault(of("deny /*")).slice(0, 2), ["intention", "denied by intention web => api (permissions): deny /*"]);
   const some = checkMesh(of("allow GET /public*", "deny *"), "default");
@@ -159,7 +188,14 @@ test("of a destination in another datacenter or at a peer only what can be known
   const facts = well();
   const abroad = (elsewhere: NonNullable<SideFacts["elsewhere"]>, more: Partial<SideFacts> = {}) => ({
     ...facts,
-    destination: { service: "api", definitions: [], allocations: [], registered: { known: true as const, value: registered("api") }, elsewhere, ...more },
+    destination: {
+      service: "api",
+      definitions: [],
+      allocations: [],
+      registered: { known: true as const, value: registered("api") },
+      elsewhere,
+      ...more,
+    },
   });
   const dc2 = checkMesh(abroad({ datacenter: "dc2", peer: "" }), "default");
   assert.equal(dc2.Verdict, "unknown");
@@ -177,7 +213,10 @@ test("of a destination in another datacenter or at a peer only what can be known
   const missing = checkMesh(abroad({ datacenter: "dc2", peer: "" }, { registered: { known: true, value: undefined } }), "default");
   assert.equal(textOf(missing, "destination")?.Text, 'nobody in datacenter "dc2" offers "api"');
 
-  const peer = checkMesh({ ...abroad({ datacenter: "", peer: "east" }, { registered: { known: false, problem: "" } }), intention }, "default");
+  const peer = checkMesh(
+    { ...abroad({ datacenter: "", peer: "east" }, { registered: { known: false, problem: "" } }), intention },
+    "default",
+  );
   const unknown = peer.Steps.filter((each) => each.Standing === "unknown").map((each) => each.Step);
   assert.deepEqual([peer.Verdict, unknown], ["unknown", ["intention", "destination", "destination-proxy", "checks"]]);
 });
@@ -210,14 +249,21 @@ test("a service without connect, without upstream, without a running allocation,
   const plain = { ...facts, destination: { ...facts.destination, definitions: side("api", null, []).definitions } };
   assert.match(fault(plain)[1], /"api" is not in the mesh: its service block has no connect/);
 
-  const stopped = { ...facts.destination, allocations: [], definitions: facts.destination.definitions.map((each) => ({ ...each, stopped: true })) };
+  const stopped = {
+    ...facts.destination,
+    allocations: [],
+    definitions: facts.destination.definitions.map((each) => ({ ...each, stopped: true })),
+  };
   const check = checkMesh({ ...facts, destination: stopped }, "default");
-  assert.deepEqual([textOf(check, "destination")?.Text, textOf(check, "destination")?.Fix], [
-    '"api" is not running: job "job-api" is stopped',
-    "drover job start job-api",
-  ]);
+  assert.deepEqual(
+    [textOf(check, "destination")?.Text, textOf(check, "destination")?.Fix],
+    ['"api" is not running: job "job-api" is stopped', "drover job start job-api"],
+  );
 
-  const pending = { ...facts.destination, allocations: facts.destination.allocations.map((each) => ({ ...each, clientStatus: "pending" })) };
+  const pending = {
+    ...facts.destination,
+    allocations: facts.destination.allocations.map((each) => ({ ...each, clientStatus: "pending" })),
+  };
   assert.equal(
     textOf(checkMesh({ ...facts, destination: pending }, "default"), "destination")?.Text,
     '"api" does not run yet: allocation bbbbbbbb of job "job-api" is pending',
@@ -239,7 +285,12 @@ test("transparent_proxy, native and gateways know their way without an upstream"
     Native: false,
     SidecarService: null,
     SidecarTask: null,
-    Gateway: { Proxy: null, Terminating: null, Mesh: null, Ingress: { TLS: null, Listeners: [{ Port: 8080, Protocol: "http", Services: [{ Name: name }] }] } },
+    Gateway: {
+      Proxy: null,
+      Terminating: null,
+      Mesh: null,
+      Ingress: { TLS: null, Listeners: [{ Port: 8080, Protocol: "http", Services: [{ Name: name }] }] },
+    },
   });
   assert.equal(through(ingress("api"))?.Text, 'its gateway listens for "api" on port 8080');
   assert.equal(through(ingress("*"))?.Standing, "good");
@@ -251,7 +302,10 @@ test("where two jobs offer the source, both must know the way; one that is stopp
   const [knowing] = facts.source.definitions;
   const [blind] = side("web", sidecar({}), []).definitions;
   assert.ok(knowing !== undefined && blind !== undefined);
-  const of = (stopped: boolean) => ({ ...facts, source: { ...facts.source, definitions: [knowing, { ...blind, jobId: "other", stopped }] } });
+  const of = (stopped: boolean) => ({
+    ...facts,
+    source: { ...facts.source, definitions: [knowing, { ...blind, jobId: "other", stopped }] },
+  });
   assert.match(fault(of(false))[2], /job "other"/);
   assert.equal(checkMesh(of(true), "default").Verdict, "reachable");
 });
@@ -275,11 +329,17 @@ test("certificates that are over, missing or of another mesh are said", () => {
   const facts = well();
   const withCertificate = (certificate: ProxyStanding["certificate"]) => ({
     ...facts,
-    destination: { ...facts.destination, allocations: [allocation("bbbbbbbb-1", report("api", { Standing: standing("api", { certificate }) }))] },
+    destination: {
+      ...facts.destination,
+      allocations: [allocation("bbbbbbbb-1", report("api", { Standing: standing("api", { certificate }) }))],
+    },
   });
   assert.match(fault(withCertificate(null))[1], /proxy of allocation bbbbbbbb has no certificate/);
   const uri = `spiffe://${DOMAIN}/ns/default/dc/dc1/svc/api`;
-  assert.match(fault(withCertificate({ uri, expiresAtMs: NOW_MS - 1, authority: "" }))[1], /certificate of allocation bbbbbbbb has expired/);
+  assert.match(
+    fault(withCertificate({ uri, expiresAtMs: NOW_MS - 1, authority: "" }))[1],
+    /certificate of allocation bbbbbbbb has expired/,
+  );
   const foreign = { uri: "spiffe://other.consul/svc/api", expiresAtMs: NOW_MS + 1000, authority: "" };
   assert.match(fault(withCertificate(foreign))[1], /different meshes: .*other\.consul/);
 });
@@ -305,7 +365,10 @@ test("a destination that fails its checks everywhere is said with the check's wo
     ...facts,
     destination: { ...facts.destination, registered: { known: true as const, value: registered("api", { instances }) } },
   });
-  assert.deepEqual(fault(withInstances([ill])).slice(0, 2), ["checks", 'every instance of "api" is critical: http: 503 Service Unavailable']);
+  assert.deepEqual(fault(withInstances([ill])).slice(0, 2), [
+    "checks",
+    'every instance of "api" is critical: http: 503 Service Unavailable',
+  ]);
   assert.equal(checkMesh(withInstances([ill, one as MeshService["instances"][number]]), "default").Verdict, "reachable");
 });
 

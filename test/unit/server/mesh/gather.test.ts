@@ -8,7 +8,16 @@ import { gatherMesh } from "../../../../src/server/mesh/gather.ts";
 const job = (ID: string, Namespace: string, group: object, more: object = {}): Job =>
   ({ ID, Namespace, Stop: false, TaskGroups: [{ Name: "g", Services: [], Tasks: [], ...group }], ...more }) as unknown as Job;
 const allocation = (ID: string, JobID: string, NodeID: string, more: object = {}): Allocation =>
-  ({ ID, JobID, NodeID, Namespace: "default", TaskGroup: "g", DesiredStatus: "run", ClientStatus: "running", ...more }) as unknown as Allocation;
+  ({
+    ID,
+    JobID,
+    NodeID,
+    Namespace: "default",
+    TaskGroup: "g",
+    DesiredStatus: "run",
+    ClientStatus: "running",
+    ...more,
+  }) as unknown as Allocation;
 
 /** Timers go off at once when `late`: whoever has not answered by then is too late. */
 function contextOf(
@@ -56,12 +65,19 @@ test("both services are looked up in the jobs of the namespace, in groups and ta
     });
   const mesh = {
     authority: async () => ({ provider: "consul", trustDomain: "d.consul", roots: 1 }),
-    mayConnect: async (source: string, destination: string) => ({ allowed: source === "web" && destination === "api", because: undefined, defaultAllow: true }),
+    mayConnect: async (source: string, destination: string) => ({
+      allowed: source === "web" && destination === "api",
+      because: undefined,
+      defaultAllow: true,
+    }),
     service: async (name: string) => (name === "web" ? undefined : ({ name } as never)),
   };
   const facts = await gatherMesh(contextOf(jobs, allocations, mesh), services, { source: "web", destination: "api", namespace: "default" });
   assert.deepEqual(asked.sort(), ["n1", "n2"]);
-  assert.deepEqual([facts.source.definitions.map((each) => each.jobId), facts.destination.definitions.map((each) => each.jobId)], [["one"], ["two"]]);
+  assert.deepEqual(
+    [facts.source.definitions.map((each) => each.jobId), facts.destination.definitions.map((each) => each.jobId)],
+    [["one"], ["two"]],
+  );
   assert.deepEqual(facts.source.allocations, [{ id: "a1", clientStatus: "running", proxy: { known: true, value: report("web") } }]);
   assert.deepEqual(facts.source.registered, { known: true, value: undefined });
   assert.deepEqual(facts.authority, { known: true, value: { provider: "consul", trustDomain: "d.consul", roots: 1 } });
@@ -92,7 +108,9 @@ test("a node that is gone, one that never answers, and a server without Consul a
 test("a destination is sought where the source's upstream seeks it: in another datacenter only nodes of that one count, at a peer none", async () => {
   const asked: unknown[] = [];
   const gathered = async (upstream: object) => {
-    const Connect = { SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", Datacenter: "", DestinationPeer: "", ...upstream }] } } };
+    const Connect = {
+      SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", Datacenter: "", DestinationPeer: "", ...upstream }] } },
+    };
     const jobs = [job("one", "default", { Services: [{ Name: "web", Connect }] }), job("two", "default", { Services: [{ Name: "api" }] })];
     const allocations = [allocation("b1", "two", "n1"), allocation("b2", "two", "n2")];
     const mesh = {
@@ -111,7 +129,14 @@ test("a destination is sought where the source's upstream seeks it: in another d
   assert.deepEqual(await gathered({}), [["b1", "b2"], 1, undefined]);
   assert.deepEqual(await gathered({ Datacenter: "dc2" }), [["b2"], 1, { datacenter: "dc2", peer: "" }]);
   assert.deepEqual(await gathered({ Datacenter: "dc3" }), [[], 0, { datacenter: "dc3", peer: "" }]);
-  assert.deepEqual(asked.splice(0), [["web", undefined], ["api", undefined], ["web", undefined], ["api", "dc2"], ["web", undefined], ["api", "dc3"]]);
+  assert.deepEqual(asked.splice(0), [
+    ["web", undefined],
+    ["api", undefined],
+    ["web", undefined],
+    ["api", "dc2"],
+    ["web", undefined],
+    ["api", "dc3"],
+  ]);
   assert.deepEqual(await gathered({ DestinationPeer: "east" }), [[], 0, { datacenter: "", peer: "east" }]);
   assert.deepEqual(asked, [["web", undefined]]);
 });

@@ -103,9 +103,17 @@ test("a deployment that takes its job back brings back what its gateways serve; 
   const mesh = createMemoryMesh();
   const reports: string[] = [];
   const SECOND = 1e9;
-  const update = { MaxParallel: 1, MinHealthyTime: 5 * SECOND, HealthyDeadline: 30 * SECOND, ProgressDeadline: 60 * SECOND, AutoRevert: true };
+  const update = {
+    MaxParallel: 1,
+    MinHealthyTime: 5 * SECOND,
+    HealthyDeadline: 30 * SECOND,
+    ProgressDeadline: 60 * SECOND,
+    AutoRevert: true,
+  };
   const job = (target: string) => {
-    const whole = gatewayJob("edge", target, { Update: update }) as { readonly TaskGroups: readonly { readonly Services: readonly { readonly Connect: object }[] }[] };
+    const whole = gatewayJob("edge", target, { Update: update }) as {
+      readonly TaskGroups: readonly { readonly Services: readonly { readonly Connect: object }[] }[];
+    };
     const SidecarTask = { Driver: "mock_driver" };
     const inMock = (service: { readonly Connect: object }) => ({ ...service, Connect: { ...service.Connect, SidecarTask } });
     return { ...whole, TaskGroups: whole.TaskGroups.map((group) => ({ ...group, Update: update, Services: group.Services.map(inMock) })) };
@@ -163,7 +171,10 @@ test("a plan says what would become of a gateway's entry, and what would be in i
     const theirs = mesh.entries.get("front");
     assert.ok(theirs);
     mesh.entries.set("front", { ...theirs, jobId: "" });
-    assert.match(await planned("web"), /the job would be refused: Cannot write gateway "front": one of that name was made by somebody else/);
+    assert.match(
+      await planned("web"),
+      /the job would be refused: Cannot write gateway "front": one of that name was made by somebody else/,
+    );
     assert.deepEqual(mesh.written, before);
   });
 });

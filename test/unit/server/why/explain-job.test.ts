@@ -188,7 +188,9 @@ const CAUSES: readonly (readonly [what: string, stage: WhyStage, sentence: strin
     "no CNI plugins",
     "blocked",
     `No node has bridge networking (the CNI plugin "bridge", 0.4.0 or newer) that group "group" needs (constraint "\${attr.plugins.cni.version.bridge} semver >= 0.4.0"): apt install containernetworking-plugins there (bridge networks need them), then see "drover check mesh"`,
-    { evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.plugins.cni.version.bridge} semver >= 0.4.0": 3 } })) },
+    {
+      evaluations: blockedBy(metric({ NodesFiltered: 3, ConstraintFiltered: { "${attr.plugins.cni.version.bridge} semver >= 0.4.0": 3 } })),
+    },
   ],
   [
     "no bridge",
