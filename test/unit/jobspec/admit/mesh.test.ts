@@ -1,7 +1,7 @@
 /** Services in the mesh: what admission puts in beside what the author wrote, and that a job sent again gets it once. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { admitJob, type AdmissionContext, diffJobs } from "#jobspec";
+import { admitJob, type AdmissionContext, AdmissionError, diffJobs } from "#jobspec";
 import { groupChange, type Job } from "#model";
 
 const CONTEXT: AdmissionContext = {
@@ -361,4 +361,13 @@ test("a group has one transparent proxy, and an argument for CNI is one argument
   const withArgument = (value: string) => group({ Networks: [{ Mode: "bridge", CNI: { Args: { tier: value } } }] });
   assert.throws(() => admit(withArgument("a;K8S_POD_NAME=other")), /cni args "tier": the value contains ";"/);
   assert.deepEqual(admit(withArgument("a=b")).warnings, []);
+});
+
+test("an exposed check of a service that is not Consul's is refused once, for that reason", () => {
+  const check = { Type: "http", Path: "/", PortLabel: "9001", Expose: true, Interval: 10 * SECOND, Timeout: SECOND };
+  const input = group({ Services: [{ Name: "api", PortLabel: "9001", Provider: "nomad", Checks: [check] }] });
+  assert.throws(
+    () => admit(input),
+    (thrown) => thrown instanceof AdmissionError && thrown.problems.filter((each) => /expose/i.test(each)).length === 1,
+  );
 });
