@@ -84,6 +84,9 @@ test("on a node without an address of its own a port is everywhere: a dynamic on
     ["any", 20_002, 0, ""],
     ["there", 20_001, 0, "203.0.113.7"],
   ]);
+  const full = new World();
+  full.addNode({ ...node, NodeResources: { ...node.NodeResources, MaxDynamicPort: 20_002, Networks: [] } });
+  assert.equal(place(full, "a", mixed), "network: dynamic port selection failed");
 });
 
 test("the dynamic range is there once for each address", () => {
