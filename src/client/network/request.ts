@@ -39,12 +39,13 @@ export function networkRequest(of: RequestOf): NetworkRequest {
     dns: network?.DNS ?? null,
     arguments: {
       IgnoreUnknown: "true",
+      ...withoutSeparators(Object.entries(network?.CNI?.Args ?? {}).map(([key, value]) => [key, text(value)])),
+      // Who it is, is not the job's to say: plugins may decide by it.
       NOMAD_REGION: region,
       NOMAD_NAMESPACE: allocation.Namespace,
       NOMAD_JOB_ID: allocation.JobID,
       NOMAD_GROUP_NAME: allocation.TaskGroup,
       NOMAD_ALLOC_ID: allocation.ID,
-      ...withoutSeparators(Object.entries(network?.CNI?.Args ?? {}).map(([key, value]) => [key, text(value)])),
     },
     redirect: trafficRedirect({ allocation, group, node, text }),
     holderPid,
