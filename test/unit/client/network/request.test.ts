@@ -45,7 +45,7 @@ describe("what an allocation asks of its network", () => {
     assert.equal(holderPid, 7);
   });
 
-  test('it is told who it is, which is not the job\'s to say, with the job\'s own words, in which no ";" is left', () => {
+  test("it is told who it is, which is not the job's to say, with the job's own words, in which no \";\" is left", () => {
     const { arguments: words } = asked({ CNI: { Args: { ZONE: "${NOMAD_META_zone}", NOMAD_REGION: "mine" } } });
     assert.deepEqual(words, {
       IgnoreUnknown: "true",
