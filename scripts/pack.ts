@@ -31,8 +31,13 @@ const result = await build({
   minifySyntax: true,
   legalComments: "none",
   metafile: true,
-  // Packages written as CommonJS ask for `require`.
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  // Packages written as CommonJS ask for `require`, and where they are.
+  banner: {
+    js: [
+      'import { createRequire as __createRequire } from "node:module";',
+      "const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;",
+    ].join(" "),
+  },
 });
 cpSync(join(ROOT, "templates"), join(OUTPUT, "templates"), { recursive: true });
 const sizes = Object.entries(result.metafile.outputs).map(

@@ -15,7 +15,7 @@ consul_version=1.21.0
 envoy_version=1.40.0
 docker_programs="dockerd docker docker-init docker-proxy containerd containerd-shim-runc-v2"
 building=
-scratch=$(mktemp -d)
+scratch=
 # What runs in the background does not hear Ctrl-C by itself.
 finish() {
   if [ -n "$building" ]; then
@@ -28,6 +28,8 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+# After the traps: whoever is told to stop in this moment leaves no folder.
+scratch=$(mktemp -d)
 
 say() { echo "tools: $*" >&2; }
 fail() { # message, file with the words of what failed
