@@ -167,8 +167,7 @@ async function connect(
   refuseTaken(request);
   const call: ChainCall = { label, conf: record.conf, ports: request.ports, arguments: request.arguments };
   // Leases lie in a folder that a reboot, or a tidy person, empties: an address that somebody lives at is never given out.
-  if (record.mode === "bridge" && leasePlacesOf(place.bridge).some((one) => readLeases(one.directory).length === 0))
-    await settleLeases(place);
+  if (record.mode === "bridge" && leaseMissing(place, records, label)) await settleLeases(place);
   const answer = await addChain(place, call, signal).catch(async (error: unknown) => {
     if (!(error instanceof NamedError) || error.code !== "NETWORK_SUBNET_EXHAUSTED") throw error;
     // Perhaps the dead hold addresses: they are freed, and it is tried once more.
@@ -180,6 +179,18 @@ async function connect(
   const connection = readResult(answer);
   records.write(id, { ...record, answer, connection });
   return connection;
+}
+
+/** A living namespace without a lease: it may be one that is just being made, of another network, or one whose lease was lost. */
+function leaseMissing(place: Place, records: Records, making: string): boolean {
+  return leasePlacesOf(place.bridge).some(({ directory }) => {
+    const holders = new Set(readLeases(directory).map((lease) => lease.container));
+    return place.ip.namespaces().some((name) => {
+      const label = readLabel(name);
+      if (label === undefined || name === making || holders.has(name)) return false;
+      return label.owner !== place.options.owner || records.read(label.id)?.mode === "bridge";
+    });
+  });
 }
 
 /** Lease, masquerading and ports again, for an interface that lives. */

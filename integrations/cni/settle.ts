@@ -112,7 +112,14 @@ export async function settleLeases(place: Place): Promise<string[]> {
     const holders = new Set([...known.values()].map((lease) => lease.container));
     for (const label of place.ip.namespaces()) {
       if (readLabel(label) === undefined || holders.has(label)) continue;
-      const inside = (await place.ip.interfaces(label))?.find((one) => one.name === INTERFACE);
+      const seen = await place.ip.interfaces(label);
+      // Whose address cannot be seen may live at any.
+      if (seen === undefined && place.ip.has(label))
+        throw new NamedError(
+          "NETWORK_PLUGIN_FAILED",
+          `Cannot look into namespace "${label}": its address is not known, wanted it before any other is given out`,
+        );
+      const inside = seen?.find((one) => one.name === INTERFACE);
       for (const withLength of inside?.addresses ?? []) {
         const address = withLength.split("/")[0] as string;
         if (!leases.subnets.some((subnet) => subnetHolds(subnet, address))) continue;
