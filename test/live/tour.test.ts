@@ -139,8 +139,8 @@ test("every command of README.md's five minutes does what it says", async () => 
   );
 });
 
-/** Typed by template-lesson.test.ts and dynamic-credentials.test.ts. */
-const ON_THE_STACK = ["03-template-kv-secret", "04-dynamic-credentials"];
+/** Typed by template-lesson.test.ts, dynamic-credentials.test.ts and mesh-lesson.test.ts. */
+const ON_THE_STACK = ["03-template-kv-secret", "04-dynamic-credentials", "05-mesh"];
 
 /** What a reader of a lesson gets to see, in this order. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
