@@ -24,7 +24,7 @@ export function createMask(known: { readonly port: number; readonly directory: s
 
 const UUID = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 /** Eight hexadecimal digits by themselves: a shortened id. Dates and plain numbers have other shapes. */
-const SHORT_ID = /(?<![\w.-])(?=[0-9a-f]*\d)[0-9a-f]{8}(?![\w.-])/g;
+const SHORT_ID = /(?<![\w.-])[0-9a-f]{8}(?![\w.-])/g;
 
 function maskLine(line: string, idToken: (short: string) => string): string {
   const masked = line
