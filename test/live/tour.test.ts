@@ -21,7 +21,7 @@ interface Block {
 }
 
 /** Blocks fenced as `sh tour` or `sh tour background`; as `sh stack`, which the tests of those lessons type. */
-function blocksOf(path: string, where: "tour" | "stack" = "tour"): Block[] {
+function blocksOf(path: string, where: "tour" | "stack" | "docker" = "tour"): Block[] {
   const text = readFileSync(join(REPOSITORY, path), "utf8");
   return [...text.matchAll(new RegExp(`^\`\`\`sh ${where}( background)?\\n([^]*?)^\`\`\`$`, "gm"))].map((match) => ({
     background: match[1] !== undefined,
@@ -180,7 +180,7 @@ for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
       if (!ON_THE_STACK.includes(name)) {
         assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
       }
-      const commands = [...blocksOf(readme), ...blocksOf(readme, "stack")].flatMap((block) => block.text.split("\n"));
+      const commands = (["tour", "stack", "docker"] as const).flatMap((where) => blocksOf(readme, where)).flatMap(({ text }) => text.split("\n"));
       assert.ok(
         commands.some((line) => line.startsWith("drover job run ") && line.split(" ").includes(file)),
         `${readme} does not run it`,
