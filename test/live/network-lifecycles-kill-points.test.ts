@@ -9,9 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { clientKillPoints } from "#client";
 import { freshName, IMAGE, leftSince, startLifecycleWorld } from "./network-lifecycles-world.ts";
 import { HTTP_APP_IN_CHROOT } from "./parts/http-app.ts";
+import { testScale } from "../scale.ts";
 import { eventually } from "./real-agent.ts";
 
-const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 400_000 };
+const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: testScale() >= 10 ? 1_800_000 : 400_000 };
 const STEPS = /^(allocation\.(network|consul-sockets)|task\.(network|connect-native|proxy-bootstrap|mesh-ready|proxy-follow|mesh-drain))\./;
 
 /** A container holds the network, an exec task and a proxy are in it with it. */
@@ -54,6 +55,9 @@ const jobOf = (id: string): string => `job "${id}" {
   }
 }
 `;
+
+/** Two deaths of an agent take 20 s and more: all of them in soak, a few in the gate. (Without a machine every point is died at in test/unit/client.) */
+const EVERY = testScale() >= 10 ? 1 : 4;
 
 test(
   "an agent that dies at any step of a network or a proxy leaves it to the next, which finishes it, and leaves nothing (F34, F38, F40, F41)",
@@ -116,7 +120,7 @@ test(
     const before = await world.state();
 
     const rounds = Math.max(entering.length, ending.length);
-    for (let index = 0; index < rounds; index++) {
+    for (let index = 0; index < rounds; index += EVERY) {
       const [enter, exit] = [entering[index], ending[index]];
       const began = performance.now();
       await life(enter, exit);
