@@ -180,7 +180,9 @@ for (const path of globSync("examples/*/", { cwd: REPOSITORY }).toSorted()) {
       if (!ON_THE_STACK.includes(name)) {
         assert.equal((await type(`drover job validate ${file}`)).stdout, "Job validation successful\n");
       }
-      const commands = (["tour", "stack", "docker"] as const).flatMap((where) => blocksOf(readme, where)).flatMap(({ text }) => text.split("\n"));
+      const commands = (["tour", "stack", "docker"] as const)
+        .flatMap((where) => blocksOf(readme, where))
+        .flatMap(({ text }) => text.split("\n"));
       assert.ok(
         commands.some((line) => line.startsWith("drover job run ") && line.split(" ").includes(file)),
         `${readme} does not run it`,
