@@ -11,7 +11,7 @@ import { httpAppConfig } from "./parts/http-app.ts";
 import { startMeshWorld, type MeshAllocation, type MeshWorld } from "./parts/mesh-world.ts";
 import { eventually } from "./real-agent.ts";
 
-const COUNT = testScale() > 1 ? 100 : 20;
+const COUNT = Number(process.env["DROVER_STARTS"] ?? (testScale() > 1 ? 100 : 20));
 const SLOWEST_MS = 10_000;
 const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 30_000 + COUNT * 20_000 };
 
