@@ -33,7 +33,7 @@ import { startServer, type RunningServer } from "#server";
 import { VERSION } from "#std";
 import { HOST_VARIABLES_DENIED } from "#task";
 import { createRenderer, type NodeAddress } from "#template";
-import { hostNetworksOf, meshMeta, type Config } from "./config/mod.ts";
+import { hostNetworksOf, type Config } from "./config/mod.ts";
 import { advertiseAgent, openConsul, withPort, type AgentConsul } from "./consul.ts";
 import { makerDisk } from "./maker-disk.ts";
 import { type AgentDns, openDns, resolvConfFor } from "./dns.ts";
@@ -319,9 +319,8 @@ function openClient(
       region: config.region,
       nodePool: client.nodePool,
       nodeClass: client.nodeClass,
-      meta: { ...meshMeta(), ...client.meta },
+      meta: client.meta,
       hostNetworks: hostNetworksOf(config),
-      nameservers: () => dns?.nameservers() ?? [],
       attributes: {
         "unique.advertise.address": httpAddress.replace(/:\d+$/, ""),
         "drover.version": VERSION.drover,

@@ -43,8 +43,6 @@ export interface ClientSettings {
   readonly userCheckedDrivers: readonly string[];
   /** client { host_network }: name → what of it is on this machine. */
   readonly hostNetworks: Readonly<Record<string, HostNetwork>>;
-  /** What resolv.conf of an allocation with a network of its own says unless the job says otherwise: nameservers it can reach. */
-  readonly nameservers: () => readonly string[];
   /** The agent's environment, and the names in it that never reach a task. */
   readonly hostEnvironment: Readonly<Record<string, string | undefined>>;
   readonly hostVariablesDenied: readonly string[];
@@ -88,7 +86,6 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
     ["/bin", "/etc", "/lib", "/lib32", "/lib64", "/run/resolvconf", "/run/systemd/resolve", "/sbin", "/usr"].map((path) => [path, path]),
   ),
   hostNetworks: {},
-  nameservers: () => [],
   deniedUsers: ["root", "Administrator"],
   userCheckedDrivers: ["exec", "qemu", "java"],
   fingerprintIntervalMs: 30_000,

@@ -19,7 +19,7 @@ export interface NetworkRequest {
   readonly ports: readonly PortMapping[];
   /** Interpolated; "": the first eight digits of the allocation's id. */
   readonly hostname: string;
-  /** null: the node's own servers, as `resolvConf` of the settings says. */
+  /** null: the node's own servers, which the maker was given. */
   readonly dns: DnsConfig | null;
   /** CNI_ARGS: NOMAD_ALLOC_ID, NOMAD_JOB_ID, … and the job's own; no value holds ";". */
   readonly arguments: Readonly<Record<string, string>>;
