@@ -23,8 +23,8 @@ export function createMask(known: { readonly port: number; readonly directory: s
 }
 
 const UUID = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
-/** Eight hexadecimal digits by themselves: a shortened id. Dates and plain numbers have other shapes. */
-const SHORT_ID = /(?<![\w.-])[0-9a-f]{8}(?![\w.-])/g;
+/** Eight hexadecimal digits by themselves: a shortened id. `ffffffff` is what the sessions ask for when they mean nobody. */
+const SHORT_ID = /(?<![\w.-])(?!f{8})[0-9a-f]{8}(?![\w.-])/g;
 
 function maskLine(line: string, idToken: (short: string) => string): string {
   const masked = line
