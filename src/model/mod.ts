@@ -26,6 +26,7 @@ export * from "./registration.ts";
 export * from "./choose-services.ts";
 export * from "./workload-identity.ts";
 export * from "./variable.ts";
+export * from "./acl.ts";
 export * from "./task.ts";
 export * from "./group.ts";
 export * from "./job.ts";

@@ -24,6 +24,8 @@ import type {
 } from "#model";
 import type { NodeServices } from "#ports";
 import type { Cluster } from "#cluster";
+import type { Grant } from "#access";
+import type { AccessControl } from "./access/contract.ts";
 import type { Variables } from "./variables/contract.ts";
 
 export interface RegisterRequest {
@@ -235,6 +237,15 @@ export interface Server {
   collectGarbage(): Promise<void>;
   /** The connected node's services; NamedError NODE_NOT_CONNECTED (404/500 as Nomad: "No path to node") when it is not. */
   nodeServices(id: NodeId): NodeServices;
+  /** Is this node connected to this very server? */
+  holdsNode(id: NodeId): boolean;
+  /** host:port (4647) of the server that has the node; this server's own is "". NamedError NODE_NOT_CONNECTED. */
+  whoHoldsNode(id: NodeId): Promise<string>;
+  /** Signs of life of nodes that are connected to another server; the answer: within what time the next, by node. The leader's; NamedError PEER_NOT_LEADING. */
+  beat(ids: readonly NodeId[]): Promise<Readonly<Record<NodeId, number>>>;
+  readonly access: AccessControl;
+  /** A node's first token. `ttlMs` 0: the default. */
+  introduceNode(request: { readonly ttlMs: number; readonly nodeName: string; readonly nodePool: string }): Promise<{ readonly JWT: string }>;
   /** May `source` call `destination` over the mesh, and if not, where does the call end? */
   checkMesh(source: string, destination: string, namespace: string): Promise<MeshCheck>;
   /** Counts for GET /v1/metrics and debugging. */
@@ -244,4 +255,4 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export type { Job };
+export type { Grant, Job };

@@ -26,6 +26,11 @@ export interface Config {
   readonly enableDebug: boolean;
   readonly httpHeaders: Readonly<Record<string, string>>;
   readonly httpConnectionsPerClientMax: number;
+  readonly limits: LimitsConfig;
+  readonly tls: TlsConfig;
+  readonly acl: AclConfig;
+  readonly leaveOnInterrupt: boolean;
+  readonly leaveOnTerminate: boolean;
   readonly server: ServerConfig;
   readonly client: ClientConfig;
   readonly consul: ConsulConfig | null;
@@ -149,9 +154,75 @@ export interface NetworkConfig {
   readonly envoyPath: string;
 }
 
+/** limits { … }: nomad.md §5.4. 0: no limit. */
+export interface LimitsConfig {
+  readonly rpcConnectionsPerClientMax: number;
+  readonly httpsHandshakeTimeoutMs: number;
+  readonly rpcHandshakeTimeoutMs: number;
+}
+
+/** tls { … }: nomad.md §5.4. Files are read (and read again at SIGHUP) by the agent. */
+export interface TlsConfig {
+  readonly http: boolean;
+  readonly rpc: boolean;
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Whoever speaks as a server must show server.<region>.nomad. */
+  readonly verifyServerHostname: boolean;
+  readonly verifyHttpsClient: boolean;
+  /** Servers take both, while a cluster is being changed over. */
+  readonly rpcUpgradeMode: boolean;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL names, colon between; "": the default ones. */
+  readonly ciphers: string;
+}
+
+/** acl { … }: nomad.md §5.4. */
+export interface AclConfig {
+  readonly enabled: boolean;
+  /** How long agents of nodes keep what servers said of a token. */
+  readonly tokenTtlMs: number;
+  readonly policyTtlMs: number;
+  readonly roleTtlMs: number;
+  readonly tokenMinExpirationMs: number;
+  readonly tokenMaxExpirationMs: number;
+}
+
+/** How servers come together: server { bootstrap_expect, server_join, retry_join, start_join, encrypt, … }. */
+export interface JoinConfig {
+  /** Once, at start; a failure ends it. */
+  readonly startJoin: readonly string[];
+  /** Again and again: "10.0.0.1", "10.0.0.1:4648", `exec=command`, `provider=…` (refused, with what to do instead). */
+  readonly retryJoin: readonly string[];
+  /** 0: for ever. */
+  readonly retryMax: number;
+  readonly retryIntervalMs: number;
+  /** Gossip's key, base64; "": not encrypted. */
+  readonly encrypt: Concealed;
+  readonly rejoinAfterLeave: boolean;
+}
+
 export interface ServerConfig {
   readonly enabled: boolean;
+  /** 0: another server of a cluster that is there. */
   readonly bootstrapExpect: number;
+  /** "sqlite": alone. "consul": with others. Chosen by what was written (consul-log.md, 22); recorded at the first start. */
+  readonly logMaker: "sqlite" | "consul";
+  readonly join: JoinConfig;
+  /** Drover's own: server { consul_path }: the program a private Consul is started from; "": found on PATH. */
+  readonly consulPath: string;
+  /** raft_snapshot_threshold; entries. 0: the default. */
+  readonly snapshotEveryEntries: number;
+  /** Drover's own: server { snapshot_interval, snapshot_keep, snapshot_directory }: backups, written by the leader. 0 ms: none. */
+  readonly backups: { readonly intervalMs: number; readonly keep: number; readonly directory: string };
+  readonly failoverHeartbeatTtlMs: number;
+  readonly clientIntroduction: {
+    readonly enforcement: "none" | "warn" | "strict";
+    readonly defaultTtlMs: number;
+    readonly maxTtlMs: number;
+  };
+  readonly aclTokenGarbageThresholdMs: number;
   readonly dataDirectory: string;
   /** Evaluations in work at one time; null: the server room's default. */
   readonly schedulers: number | null;
@@ -201,6 +272,8 @@ export interface ClientConfig {
   readonly dns: DnsConfig;
   readonly network: NetworkConfig;
   readonly template: TemplateConfig;
+  /** NOMAD_CLIENT_INTRO_TOKEN, or <data_dir>/client/intro_token.jwt; "": none. */
+  readonly introductionToken: Concealed;
   /** client { servers } and server_join: host:port of servers to reach over the network, when no server runs in this agent. */
   readonly servers: readonly string[];
   /** 0: as measured. */

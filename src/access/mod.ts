@@ -1,0 +1,13 @@
+/**
+ * Who may do what. A policy's text comes in, rules go out; rules and a question come in, yes or no goes out. All of it is pure.
+ *
+ * Comes in: policy texts (HCL or JSON), Grants, questions (namespace and capability, node, variable path, …).
+ * Goes out: Rules, and booleans. The same answers on a server and on a node's agent.
+ *
+ * Invariants: closed unless something opens it; deny wins over everything said of the same name; of several globs the closest match speaks alone.
+ *
+ * Never here: tokens being looked up (server/access), endpoints (api/contract/capabilities.ts says what each needs), effects.
+ *
+ * Read next: contract.ts; then ../api/contract/capabilities.ts and ../server/access.
+ */
+export type { Grant, Level, Need, Rules, WorkloadSubject } from "./contract.ts";
