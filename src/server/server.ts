@@ -4,6 +4,7 @@ import type { AdmissionContext } from "#jobspec";
 import type { Cluster } from "#cluster";
 import type { NodeId } from "#model";
 import type { Clock, KeyEncryption, Link, Mesh, Random } from "#ports";
+import { openAccess } from "./open-access.ts";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import { createTurns } from "./broker/turns.ts";
@@ -197,6 +198,14 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
     collectGarbage: () => collectGarbage(context, garbage, sessions),
     nodeServices: (id) => sessions.services(id),
+    holdsNode: (id) => sessions.holds(id),
+    whoHoldsNode: async (id) => {
+      sessions.services(id);
+      return "";
+    },
+    beat: async (ids) => Object.fromEntries(ids.map((id) => [id, heartbeats.arm(id)])),
+    access: openAccess(),
+    introduceNode: () => refuseKeys(),
     revertJob: (namespace, id, version, how) => revertJob(context, namespace, id, version, how),
     setJobStability: (namespace, id, version, stable) => setJobStability(context, namespace, id, version, stable),
     tagJobVersion: (namespace, id, tag) => tagJobVersion(context, namespace, id, tag),

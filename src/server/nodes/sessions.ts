@@ -25,6 +25,7 @@ import type { Registry } from "./registry.ts";
 export interface Sessions {
   readonly link: Link;
   services(id: NodeId): NodeServices;
+  holds(id: NodeId): boolean;
   /** All connected nodes' services. */
   everyServices(): readonly NodeServices[];
   readonly connected: number;
@@ -240,6 +241,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
       if (session === undefined) throw nodeNotConnected(id);
       return session.end.services;
     },
+    holds: (id) => sessions.get(id)?.synced === true,
     everyServices: () => [...sessions.values()].map((session) => session.end.services),
     get connected() {
       return sessions.size;
