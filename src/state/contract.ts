@@ -3,6 +3,11 @@
  * scheduler's columns come out.
  */
 import type {
+  AclAuthMethod,
+  AclBindingRule,
+  AclPolicy,
+  AclRole,
+  AclToken,
   Allocation,
   AllocationClientUpdate,
   AllocationId,
@@ -28,6 +33,7 @@ import type {
   NodeId,
   NodePool,
   NodeStatus,
+  OneTimeToken,
   Plan,
   Reason,
   RootKey,
@@ -268,6 +274,29 @@ export type Command =
     }
   /** Unknown ones are passed over. Turns of allocations that end on their node or are reaped, and of nodes that go, go in that entry. */
   | { readonly type: "turn-give"; readonly AllocationIDs: readonly AllocationId[] }
+  | { readonly type: "acl-policies-upsert"; readonly Policies: readonly AclPolicy[] }
+  /** Refused ("missing") when one is not there. */
+  | { readonly type: "acl-policies-delete"; readonly Names: readonly string[] }
+  /** Refused: "invalid" (a policy that is not there), "conflict" (another role has the name). */
+  | { readonly type: "acl-roles-upsert"; readonly Roles: readonly AclRole[] }
+  | { readonly type: "acl-roles-delete"; readonly IDs: readonly string[] }
+  /** Existing: refused ("missing") unless they are there, so that a change brings no deleted token back. "conflict": another has the secret. */
+  | { readonly type: "acl-tokens-upsert"; readonly Tokens: readonly AclToken[]; readonly Existing?: true }
+  /** Refused ("missing") when one is not there, unless they go because their time is over. */
+  | { readonly type: "acl-tokens-delete"; readonly AccessorIDs: readonly string[]; readonly Expired: boolean }
+  /** Refused ("conflict") when it was done before, unless ResetIndex is the index of that time. */
+  | { readonly type: "acl-bootstrap"; readonly Token: AclToken; readonly ResetIndex: number | null }
+  /** Refused ("invalid") when another method of the type is the default one. */
+  | { readonly type: "acl-auth-methods-upsert"; readonly Methods: readonly AclAuthMethod[] }
+  /** With their binding rules. */
+  | { readonly type: "acl-auth-methods-delete"; readonly Names: readonly string[] }
+  /** Refused ("invalid") without its method. */
+  | { readonly type: "acl-binding-rules-upsert"; readonly Rules: readonly AclBindingRule[] }
+  | { readonly type: "acl-binding-rules-delete"; readonly IDs: readonly string[] }
+  /** Refused ("missing") without its token. */
+  | { readonly type: "one-time-token-put"; readonly Token: OneTimeToken }
+  /** Refused ("missing") when one is not there, unless they go because their time is over. */
+  | { readonly type: "one-time-tokens-delete"; readonly Secrets: readonly string[]; readonly Expired: boolean }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
@@ -333,6 +362,12 @@ export type TableName =
   | "root-keys"
   | "variables"
   | "restart-turns"
+  | "acl-policies"
+  | "acl-roles"
+  | "acl-tokens"
+  | "acl-auth-methods"
+  | "acl-binding-rules"
+  | "one-time-tokens"
   | "scheduler-configuration";
 
 /**
@@ -419,6 +454,29 @@ export interface Snapshot {
 
   /** Of a group, by allocation id; of all groups without one. */
   restartTurns(of?: { readonly Namespace: string; readonly JobID: string; readonly TaskGroup: string }): Iterable<HeldTurn>;
+
+  /** By name. */
+  aclPolicies(prefix?: string): Iterable<AclPolicy>;
+  aclPolicy(name: string): AclPolicy | undefined;
+  /** By id. */
+  aclRoles(prefix?: string): Iterable<AclRole>;
+  aclRole(id: string): AclRole | undefined;
+  aclRoleByName(name: string): AclRole | undefined;
+  /** By accessor id. They hold their secrets: whoever tells them says to whom. */
+  aclTokens(prefix?: string): Iterable<AclToken>;
+  aclToken(accessor: string): AclToken | undefined;
+  /** The whole secret, never a part of it. Also one whose time is over. */
+  aclTokenBySecret(secret: string): AclToken | undefined;
+  aclAuthMethods(prefix?: string): Iterable<AclAuthMethod>;
+  aclAuthMethod(name: string): AclAuthMethod | undefined;
+  /** By id. */
+  aclBindingRules(prefix?: string): Iterable<AclBindingRule>;
+  aclBindingRule(id: string): AclBindingRule | undefined;
+  bindingRulesByMethod(name: string): Iterable<AclBindingRule>;
+  oneTimeToken(secret: string): OneTimeToken | undefined;
+  oneTimeTokens(): Iterable<OneTimeToken>;
+  /** Of the entry that bootstrapped access control last; 0: nobody did. */
+  aclBootstrapIndex(): number;
 
   schedulerConfiguration(): SchedulerConfiguration;
 

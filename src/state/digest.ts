@@ -27,6 +27,13 @@ export function digestOf(tables: Tables): string {
   addAll(hash, "root keys", tables.rootKeys.values());
   addAll(hash, "variables", tables.variables.values());
   addAll(hash, "restart turns", tables.restartTurns.values());
+  addAll(hash, "acl policies", tables.acl.policies.values());
+  addAll(hash, "acl roles", tables.acl.roles.values());
+  addAll(hash, "acl tokens", tables.acl.tokens.values());
+  addAll(hash, "acl auth methods", tables.acl.authMethods.values());
+  addAll(hash, "acl binding rules", tables.acl.bindingRules.values());
+  addAll(hash, "one-time tokens", tables.acl.oneTimeTokens.values());
+  addAll(hash, "acl bootstrap", tables.acl.bootstrap.values());
   addAll(hash, "tallies", tables.tallies.range());
   hash.update("allocations\n");
   for (const { Job: spec, ...rest } of tables.allocations.values()) {

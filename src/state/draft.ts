@@ -26,6 +26,7 @@ import {
 } from "#model";
 import type { OrderedMap } from "#std";
 import type { TableName } from "./contract.ts";
+import type { AclEvent } from "./acl-events.ts";
 import { DeploymentCounts } from "./deployments.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { Interned } from "./interned.ts";
@@ -88,6 +89,7 @@ export class Draft {
   /** By (namespace, path); as services. */
   readonly variables = new Map<string, SealedVariable>();
   readonly goneVariables = new Map<string, SealedVariable>();
+  readonly aclEvents: AclEvent[] = [];
 
   /** Jobs whose status or summary may have changed. */
   readonly #touched = new Map<string, JobName>();

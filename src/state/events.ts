@@ -4,6 +4,7 @@
  */
 import type { Allocation, Event, NodePool } from "#model";
 import { NamedError } from "#std";
+import type { AclEvent } from "./acl-events.ts";
 import type { Change, CommandType, EventStream } from "./contract.ts";
 
 const ENTRIES_MAX = 100;
@@ -46,6 +47,20 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   "variable-lock": "VariableLocked",
   "variable-unlock": "VariableUnlocked",
   "variables-reseal": "Operator",
+  "acl-policies-upsert": "ACLPolicyUpserted",
+  "acl-policies-delete": "ACLPolicyDeleted",
+  "acl-roles-upsert": "ACLRoleUpserted",
+  "acl-roles-delete": "ACLRoleDeleted",
+  "acl-tokens-upsert": "ACLTokenUpserted",
+  "acl-tokens-delete": "ACLTokenDeleted",
+  "acl-bootstrap": "ACLTokenUpserted",
+  "acl-auth-methods-upsert": "ACLAuthMethodUpserted",
+  "acl-auth-methods-delete": "ACLAuthMethodDeleted",
+  "acl-binding-rules-upsert": "ACLBindingRuleUpserted",
+  "acl-binding-rules-delete": "ACLBindingRuleDeleted",
+  // No events: they have no topic.
+  "one-time-token-put": "Operator",
+  "one-time-tokens-delete": "Operator",
   "scheduler-configuration": "Operator",
 };
 
@@ -59,6 +74,7 @@ export interface Gone {
 export interface Beside {
   readonly nodePools: readonly NodePool[];
   readonly gone: readonly Gone[];
+  readonly acl: readonly AclEvent[];
 }
 
 /** Of a Change only the records: its command would keep a whole entry alive. */
@@ -79,9 +95,9 @@ export class EventBuffer implements EventStream {
     return this.#entries[0]?.index ?? 0;
   }
 
-  append(change: Change, { nodePools, gone }: Beside): void {
+  append(change: Change, { nodePools, gone, acl }: Beside): void {
     const { command, index, jobs, nodes, allocations, evaluations, deployments, services, goneServices } = change;
-    const written = { jobs, nodes, allocations, evaluations, deployments, services, goneServices, nodePools, gone };
+    const written = { jobs, nodes, allocations, evaluations, deployments, services, goneServices, nodePools, gone, acl };
     const records = Object.values(written).reduce((sum, { length }) => sum + length, 0);
     if (records === 0) return;
     this.#entries.push({ type: command.type, index, ...written, records });
@@ -177,6 +193,15 @@ function eventsOf(entry: Buffered): Event[] {
     ...entry.allocations.map((allocation) => event("Allocation", allocation, withoutJob(allocation))),
     ...entry.services.map((service) => event("Service", service, service, "ServiceRegistration")),
     ...entry.goneServices.map((service) => event("Service", service, service, "ServiceDeregistration")),
+    ...entry.acl.map(({ topic, type, key, filterKeys, payload }) => ({
+      Topic: topic,
+      Type: type,
+      Key: key,
+      Namespace: "",
+      FilterKeys: filterKeys,
+      Index: entry.index,
+      Payload: { [topic]: payload },
+    })),
     ...entry.gone.map(({ topic, record }) => event(topic, record as Named, topic === "Node" ? { ...record, SecretID: "" } : record)),
   ];
 }

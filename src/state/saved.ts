@@ -10,6 +10,11 @@
  */
 import { setImmediate } from "node:timers/promises";
 import {
+  type AclAuthMethod,
+  type AclBindingRule,
+  type AclPolicy,
+  type AclRole,
+  type AclToken,
   type Allocation,
   type Deployment,
   type Evaluation,
@@ -20,6 +25,7 @@ import {
   type NamespaceRecord,
   type Node,
   type NodePool,
+  type OneTimeToken,
   type RootKey,
   type SealedVariable,
   type ServiceRegistration,
@@ -39,15 +45,16 @@ import { padded } from "./padded.ts";
 import { indexTurn } from "./restart-turns.ts";
 import { indexService } from "./services.ts";
 import { ageKey } from "./past.ts";
+import { BOOTSTRAP, type Bootstrapped, indexBindingRule, indexRole, indexToken, secretKey } from "./tables/acl-tables.ts";
 import { type JobRecord, type Past, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 import { indexVariable } from "./variables.ts";
 
 /**
  * Reads every format up to its own. 1: before deployments, namespaces, pools, scaling, launches, the past. 2: before services and root keys.
- * 3: before variables and restart turns.
+ * 3: before variables and restart turns. 4: before access control.
  */
-const FORMAT = 4;
+const FORMAT = 5;
 const NAME = "drover-state";
 /** Encoded at some 50 MB/s this is one or two milliseconds. */
 const SLICE_BYTES = 64 * 1024;
@@ -78,6 +85,13 @@ type Kind =
   | "root-key"
   | "variable"
   | "restart-turn"
+  | "acl-policy"
+  | "acl-role"
+  | "acl-token"
+  | "acl-auth-method"
+  | "acl-binding-rule"
+  | "one-time-token"
+  | "acl-bootstrap"
   | "outcome";
 
 /** Pins the tables now; encodes when asked. */
@@ -172,6 +186,13 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["root-key", tables.rootKeys.values()];
   yield ["variable", tables.variables.values()];
   yield ["restart-turn", tables.restartTurns.values()];
+  yield ["acl-policy", tables.acl.policies.values()];
+  yield ["acl-role", tables.acl.roles.values()];
+  yield ["acl-token", tables.acl.tokens.values()];
+  yield ["acl-auth-method", tables.acl.authMethods.values()];
+  yield ["acl-binding-rule", tables.acl.bindingRules.values()];
+  yield ["one-time-token", tables.acl.oneTimeTokens.values()];
+  yield ["acl-bootstrap", tables.acl.bootstrap.values()];
   yield ["outcome", tables.outcomes.range()];
 }
 
@@ -242,6 +263,14 @@ class Restoring {
     "root-key": (record) => this.#tables.rootKeys.set((record as RootKey).KeyID, this.#keep(record as RootKey)),
     variable: (record) => indexVariable(this.#tables, this.#keep(record as SealedVariable)),
     "restart-turn": (record) => indexTurn(this.#tables, this.#keep(record as HeldTurn)),
+    "acl-policy": (record) => this.#tables.acl.policies.set((record as AclPolicy).Name, this.#keep(record as AclPolicy)),
+    "acl-role": (record) => indexRole(this.#tables.acl, this.#keep(record as AclRole)),
+    "acl-token": (record) => indexToken(this.#tables.acl, this.#keep(record as AclToken)),
+    "acl-auth-method": (record) => this.#tables.acl.authMethods.set((record as AclAuthMethod).Name, this.#keep(record as AclAuthMethod)),
+    "acl-binding-rule": (record) => indexBindingRule(this.#tables.acl, this.#keep(record as AclBindingRule)),
+    "one-time-token": (record) =>
+      this.#tables.acl.oneTimeTokens.set(secretKey((record as OneTimeToken).OneTimeSecretID), this.#keep(record as OneTimeToken)),
+    "acl-bootstrap": (record) => this.#tables.acl.bootstrap.set(BOOTSTRAP, this.#keep(record as Bootstrapped)),
     outcome: (record) => this.#putOutcome(record as [string, Outcome]),
   };
 

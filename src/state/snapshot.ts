@@ -1,6 +1,11 @@
 /** A frozen view: tables nobody writes to any more, read in key order. Taking one costs this one object. */
 import assert from "node:assert/strict";
 import {
+  type AclAuthMethod,
+  type AclBindingRule,
+  type AclPolicy,
+  type AclRole,
+  type AclToken,
   type Allocation,
   type Deployment,
   type DeploymentId,
@@ -12,6 +17,7 @@ import {
   type NamespaceRecord,
   type Node,
   type NodePool,
+  type OneTimeToken,
   type Reason,
   type RootKey,
   type ScalingEvent,
@@ -22,6 +28,7 @@ import {
 import type { Columns, HeldTurn, Snapshot, TableName } from "./contract.ts";
 import { remembered } from "./past.ts";
 import { turnsOfGroup } from "./restart-turns.ts";
+import { BOOTSTRAP, secretKey } from "./tables/acl-tables.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { variableKey } from "./variables.ts";
 
@@ -225,6 +232,57 @@ export class TablesSnapshot implements Snapshot {
   }
   *variablesSealedWith(keyId: string): Generator<SealedVariable> {
     for (const key of this.#tables.variablesByRootKey.values(keyId)) yield this.#tables.variables.get(key) as SealedVariable;
+  }
+
+  aclPolicies(prefix = ""): Iterable<AclPolicy> {
+    return this.#tables.acl.policies.values(prefix);
+  }
+  aclPolicy(name: string): AclPolicy | undefined {
+    return this.#tables.acl.policies.get(name);
+  }
+  aclRoles(prefix = ""): Iterable<AclRole> {
+    return this.#tables.acl.roles.values(prefix);
+  }
+  aclRole(id: string): AclRole | undefined {
+    return this.#tables.acl.roles.get(id);
+  }
+  aclRoleByName(name: string): AclRole | undefined {
+    const id = this.#tables.acl.roleNames.get(name);
+    return id === undefined ? undefined : this.#tables.acl.roles.get(id);
+  }
+  aclTokens(prefix = ""): Iterable<AclToken> {
+    return this.#tables.acl.tokens.values(prefix);
+  }
+  aclToken(accessor: string): AclToken | undefined {
+    return this.#tables.acl.tokens.get(accessor);
+  }
+  aclTokenBySecret(secret: string): AclToken | undefined {
+    const accessor = this.#tables.acl.secrets.get(secretKey(secret));
+    return accessor === undefined ? undefined : this.#tables.acl.tokens.get(accessor);
+  }
+  aclAuthMethods(prefix = ""): Iterable<AclAuthMethod> {
+    return this.#tables.acl.authMethods.values(prefix);
+  }
+  aclAuthMethod(name: string): AclAuthMethod | undefined {
+    return this.#tables.acl.authMethods.get(name);
+  }
+  aclBindingRules(prefix = ""): Iterable<AclBindingRule> {
+    return this.#tables.acl.bindingRules.values(prefix);
+  }
+  aclBindingRule(id: string): AclBindingRule | undefined {
+    return this.#tables.acl.bindingRules.get(id);
+  }
+  *bindingRulesByMethod(name: string): Generator<AclBindingRule> {
+    for (const id of this.#tables.acl.rulesByMethod.values(name)) yield this.#tables.acl.bindingRules.get(id) as AclBindingRule;
+  }
+  oneTimeToken(secret: string): OneTimeToken | undefined {
+    return this.#tables.acl.oneTimeTokens.get(secretKey(secret));
+  }
+  oneTimeTokens(): Iterable<OneTimeToken> {
+    return this.#tables.acl.oneTimeTokens.values();
+  }
+  aclBootstrapIndex(): number {
+    return this.#tables.acl.bootstrap.get(BOOTSTRAP)?.Index ?? 0;
   }
 
   schedulerConfiguration(): SchedulerConfiguration {

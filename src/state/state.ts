@@ -70,7 +70,7 @@ class TablesState implements State {
     const { outcome, draft } = applyEntry(this.#tables, index, envelope, { interned: this.#interned, freeze: this.#freeze });
     if (draft !== undefined) this.#updateColumns(draft);
     const change = changeOf(index, envelope, outcome, draft);
-    this.#events.append(change, { nodePools: draft?.nodePools ?? [], gone: goneRecords(draft) });
+    this.#events.append(change, { nodePools: draft?.nodePools ?? [], gone: goneRecords(draft), acl: draft?.aclEvents ?? [] });
     this.#watchers.announce(change);
     return outcome;
   }

@@ -4,6 +4,19 @@
  */
 import type { Command, CommandType } from "../contract.ts";
 import type { Draft, Refusal } from "../draft.ts";
+import { applyAclPoliciesUpsert } from "./acl-policies-upsert.ts";
+import { applyAclPoliciesDelete } from "./acl-policies-delete.ts";
+import { applyAclRolesUpsert } from "./acl-roles-upsert.ts";
+import { applyAclRolesDelete } from "./acl-roles-delete.ts";
+import { applyAclTokensUpsert } from "./acl-tokens-upsert.ts";
+import { applyAclTokensDelete } from "./acl-tokens-delete.ts";
+import { applyAclBootstrap } from "./acl-bootstrap.ts";
+import { applyAclAuthMethodsUpsert } from "./acl-auth-methods-upsert.ts";
+import { applyAclAuthMethodsDelete } from "./acl-auth-methods-delete.ts";
+import { applyAclBindingRulesUpsert } from "./acl-binding-rules-upsert.ts";
+import { applyAclBindingRulesDelete } from "./acl-binding-rules-delete.ts";
+import { applyOneTimeTokenPut } from "./one-time-token-put.ts";
+import { applyOneTimeTokensDelete } from "./one-time-tokens-delete.ts";
 import { applyAllocationsClientUpdate } from "./allocations-client-update.ts";
 import { applyAllocationsDesiredTransition } from "./allocations-desired-transition.ts";
 import { applyDeploymentAllocationHealth } from "./deployment-allocation-health.ts";
@@ -79,6 +92,19 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "variables-reseal": { version: 1, apply: applyVariablesReseal },
   "turn-take": { version: 1, apply: applyTurnTake },
   "turn-give": { version: 1, apply: applyTurnGive },
+  "acl-policies-upsert": { version: 1, apply: applyAclPoliciesUpsert },
+  "acl-policies-delete": { version: 1, apply: applyAclPoliciesDelete },
+  "acl-roles-upsert": { version: 1, apply: applyAclRolesUpsert },
+  "acl-roles-delete": { version: 1, apply: applyAclRolesDelete },
+  "acl-tokens-upsert": { version: 1, apply: applyAclTokensUpsert },
+  "acl-tokens-delete": { version: 1, apply: applyAclTokensDelete },
+  "acl-bootstrap": { version: 1, apply: applyAclBootstrap },
+  "acl-auth-methods-upsert": { version: 1, apply: applyAclAuthMethodsUpsert },
+  "acl-auth-methods-delete": { version: 1, apply: applyAclAuthMethodsDelete },
+  "acl-binding-rules-upsert": { version: 1, apply: applyAclBindingRulesUpsert },
+  "acl-binding-rules-delete": { version: 1, apply: applyAclBindingRulesDelete },
+  "one-time-token-put": { version: 1, apply: applyOneTimeTokenPut },
+  "one-time-tokens-delete": { version: 1, apply: applyOneTimeTokensDelete },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

@@ -12,6 +12,7 @@
  *   rootKeys      id → key
  *   variables     (namespace, path) → variable, sealed; by root key those keys
  *   restartTurns  (namespace, job, group, allocation) → the turn it holds
+ *   acl           policies, roles, tokens, ways to log in: acl-tables.ts
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
@@ -38,6 +39,7 @@ import type {
 import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
 import type { HeldTurn, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
+import { AclTables } from "./acl-tables.ts";
 import { Grouped } from "./grouped.ts";
 import type { Tally } from "./tally.ts";
 
@@ -115,6 +117,7 @@ export class Tables {
   readonly variables: OrderedMap<SealedVariable>;
   readonly variablesByRootKey: Grouped<string>;
   readonly restartTurns: OrderedMap<HeldTurn>;
+  readonly acl: AclTables;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
   readonly outcomes: OrderedMap<Outcome>;
@@ -157,6 +160,7 @@ export class Tables {
     this.variables = from?.variables.fork() ?? new OrderedMap();
     this.variablesByRootKey = from?.variablesByRootKey.fork() ?? new Grouped();
     this.restartTurns = from?.restartTurns.fork() ?? new OrderedMap();
+    this.acl = from?.acl.fork() ?? new AclTables();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
@@ -189,5 +193,11 @@ export const UNTOUCHED: TableIndexes = {
   "root-keys": 1,
   variables: 1,
   "restart-turns": 1,
+  "acl-policies": 1,
+  "acl-roles": 1,
+  "acl-tokens": 1,
+  "acl-auth-methods": 1,
+  "acl-binding-rules": 1,
+  "one-time-tokens": 1,
   "scheduler-configuration": 1,
 };

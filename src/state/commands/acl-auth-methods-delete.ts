@@ -1,0 +1,20 @@
+/** Ways to log in go, all of those named or none, with the rules that bind their logins: another of the same name starts without any. */
+import type { Command } from "../contract.ts";
+import { dropAuthMethod, dropBindingRule } from "../acl.ts";
+import type { Draft, Refusal } from "../draft.ts";
+
+type AuthMethodsDelete = Extract<Command, { type: "acl-auth-methods-delete" }>;
+
+export function applyAclAuthMethodsDelete(draft: Draft, command: AuthMethodsDelete): Refusal | undefined {
+  const { authMethods, rulesByMethod, bindingRules } = draft.tables.acl;
+  for (const name of command.Names) {
+    const method = authMethods.get(name);
+    if (method === undefined) return { code: "missing", reason: `Cannot delete ACL auth method "${name}": no such method` };
+    for (const id of [...rulesByMethod.values(name)]) {
+      const rule = bindingRules.get(id);
+      if (rule !== undefined) dropBindingRule(draft, rule);
+    }
+    dropAuthMethod(draft, method);
+  }
+  return undefined;
+}

@@ -1,0 +1,11 @@
+/** Policies are written or replaced. */
+import type { Command } from "../contract.ts";
+import { putPolicy } from "../acl.ts";
+import type { Draft, Refusal } from "../draft.ts";
+
+type PoliciesUpsert = Extract<Command, { type: "acl-policies-upsert" }>;
+
+export function applyAclPoliciesUpsert(draft: Draft, command: PoliciesUpsert): Refusal | undefined {
+  for (const policy of command.Policies) putPolicy(draft, policy);
+  return undefined;
+}
