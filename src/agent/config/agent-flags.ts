@@ -1,9 +1,9 @@
 /** `drover agent` flags, Go's way: `-name value`, `-name=value`, `--name …`. nomad.md §5.1. Flags win over files. */
-import { nearest } from "#std";
+import { nearest, parseDuration } from "#std";
 import { ConfigError } from "./config-error.ts";
 import type { Setting, Settings } from "./settings.ts";
 
-type FlagShape = "switch" | "text" | "whole" | "list" | "pair";
+type FlagShape = "switch" | "text" | "whole" | "duration" | "list" | "pair";
 
 interface AgentFlag {
   readonly shape: FlagShape;
@@ -45,13 +45,13 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   },
   server: { shape: "switch", path: "server.enabled", about: "Run the server" },
   client: { shape: "switch", path: "client.enabled", about: "Run the client, which runs tasks on this machine" },
-  "bootstrap-expect": { shape: "whole", path: "server.bootstrap_expect", about: "How many servers to wait for; 1" },
-  join: { shape: "list", path: "server.start_join", about: "Servers to join" },
+  "bootstrap-expect": { shape: "whole", path: "server.bootstrap_expect", about: "How many servers make the cluster; 1: this one alone" },
+  join: { shape: "list", path: "server.start_join", about: "Servers to join once, at start" },
   "retry-join": { shape: "list", path: "server.retry_join", about: "Servers to join, tried again until one answers" },
   "retry-max": { shape: "whole", path: "server.retry_max", about: "How often joining is tried" },
-  "retry-interval": { shape: "text", path: "server.retry_interval", about: "Time between tries to join" },
+  "retry-interval": { shape: "duration", path: "server.retry_interval", about: "Time between tries to join" },
   rejoin: { shape: "switch", path: "server.rejoin_after_leave", about: "Join again after having left" },
-  encrypt: { shape: "text", path: "server.encrypt", about: "Key for gossip between servers" },
+  encrypt: { shape: "text", path: "server.encrypt", about: "Key of the gossip between servers; base64" },
   "raft-protocol": { shape: "whole", path: "server.raft_protocol", about: "Not used: there is no Raft" },
   node: { shape: "text", path: "name", about: "This agent's name; default: the machine's" },
   region: { shape: "text", path: "region", about: "The region; default: global" },
@@ -68,7 +68,7 @@ export const AGENT_FLAGS: Readonly<Record<string, AgentFlag>> = {
   "network-interface": { shape: "text", path: "client.network_interface", about: "The interface tasks get their address from" },
   "network-speed": { shape: "whole", path: "client.network_speed", about: "Not used" },
   "cpu-total-compute": { shape: "whole", path: "client.cpu_total_compute", about: "MHz of this machine, instead of what is measured" },
-  "acl-enabled": { shape: "switch", path: "acl.enabled", about: "Access control" },
+  "acl-enabled": { shape: "switch", path: "acl.enabled", about: "Closed: every request needs a token that may" },
   "acl-replication-token": { shape: "text", path: "acl.replication_token", about: "Not used" },
   "log-level": { shape: "text", path: "log_level", about: "TRACE, DEBUG, INFO, WARN or ERROR; default: INFO" },
   "log-json": { shape: "switch", path: "log_json", about: "Log as JSON" },
@@ -172,6 +172,7 @@ const EXPECTED: Readonly<Record<FlagShape, string>> = {
   switch: "true or false",
   text: "text",
   whole: "a whole number",
+  duration: 'a duration such as "30s"',
   list: "text",
   pair: "key=value",
 };
@@ -185,6 +186,10 @@ function convert(shape: FlagShape, values: readonly string[]): unknown {
       return last;
     case "whole":
       return /^-?\d+$/.test(last) ? Number(last) : undefined;
+    case "duration": {
+      const nanoseconds = parseDuration(last);
+      return nanoseconds === undefined ? undefined : Math.round(nanoseconds / 1e6);
+    }
     case "list":
       return values.flatMap((value) => value.split(",").map((each) => each.trim())).filter((each) => each !== "");
     case "pair": {

@@ -29,6 +29,7 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly tls: TlsConfig;
   readonly acl: AclConfig;
+  readonly autopilot: AutopilotConfig;
   readonly leaveOnInterrupt: boolean;
   readonly leaveOnTerminate: boolean;
   readonly server: ServerConfig;
@@ -187,6 +188,16 @@ export interface AclConfig {
   readonly roleTtlMs: number;
   readonly tokenMinExpirationMs: number;
   readonly tokenMaxExpirationMs: number;
+}
+
+/** autopilot { … }: what a cluster begins with; never applied again after. nomad.md §5.4. */
+export interface AutopilotConfig {
+  readonly cleanupDeadServers: boolean;
+  readonly lastContactThresholdMs: number;
+  readonly maxTrailingLogs: number;
+  /** 0: none. */
+  readonly minQuorum: number;
+  readonly serverStabilizationMs: number;
 }
 
 /** How servers come together: server { bootstrap_expect, server_join, retry_join, start_join, encrypt, … }. */

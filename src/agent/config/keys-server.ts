@@ -1,28 +1,17 @@
 /** server { … }: nomad.md §5.2. */
-import { alike, appended, block, isNothing, later, quiet, refusedWhen, used, type KeyTable } from "./key.ts";
+import { alike, appended, block, later, quiet, used, type KeyTable } from "./key.ts";
 
-const ALONE = "a server stands alone in this version";
-const NO_RAFT = "there is no Raft here";
+const NO_RAFT = "the log is Consul's, or of one server";
 
-/** Joining oneself is what everybody's one-server configuration says. */
-function joinsOthers(value: unknown): string | null {
-  const others = (value as readonly string[]).filter((address) => !/^(127\.|localhost\b|\[?::1\]?)/.test(address));
-  if (isNothing(others)) return null;
-  return `would join ${others.map((each) => JSON.stringify(each)).join(", ")}: clusters of several servers are not in this version; run one server`;
-}
-const joined = appended(refusedWhen("texts", joinsOthers));
-export const SERVER_JOIN_KEYS: KeyTable = {
-  start_join: joined,
-  retry_join: joined,
-  retry_max: quiet("whole"),
-  retry_interval: quiet("duration"),
+const SERVER_JOIN_KEYS: KeyTable = {
+  ...alike("start_join retry_join", appended(used("texts"))),
+  retry_max: used("whole"),
+  retry_interval: used("duration"),
 };
 
 export const SERVER_KEYS: KeyTable = {
   enabled: used("flag"),
-  bootstrap_expect: refusedWhen("whole", (value) =>
-    Number(value) > 1 ? "clusters of several servers are not in this version; set it to 1" : null,
-  ),
+  bootstrap_expect: used("whole"),
   data_dir: used("text"),
   num_schedulers: used("whole"),
   enabled_schedulers: later("texts", "all that there are run"),
@@ -32,11 +21,12 @@ export const SERVER_KEYS: KeyTable = {
     used("duration"),
   ),
   max_heartbeats_per_second: used("whole"),
-  failover_heartbeat_ttl: later("duration", "a server that starts gives every node its full time"),
+  failover_heartbeat_ttl: used("duration"),
   ...alike("job_default_priority job_max_priority job_max_count", used("whole")),
   job_tracked_versions: later("whole", "6 versions of a job are kept, and every tagged one"),
   job_max_source_size: used("size"),
-  ...alike("csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold", quiet("duration")),
+  ...alike("csi_volume_claim_gc_interval csi_volume_claim_gc_threshold csi_plugin_gc_threshold", quiet("duration")),
+  acl_token_gc_threshold: used("duration"),
   ...alike("root_key_gc_interval root_key_gc_threshold root_key_rotation_threshold", used("duration")),
   default_scheduler_config: block({
     scheduler_algorithm: used("text"),
@@ -46,16 +36,21 @@ export const SERVER_KEYS: KeyTable = {
       alike("system_scheduler_enabled sysbatch_scheduler_enabled batch_scheduler_enabled service_scheduler_enabled", used("flag")),
     ),
   }),
-  encrypt: later("text", `${ALONE} and gossips with nobody`),
-  authoritative_region: later("text", ALONE),
+  encrypt: used("text"),
+  authoritative_region: later("text", "there is one region"),
   ...SERVER_JOIN_KEYS,
   server_join: block(SERVER_JOIN_KEYS),
-  rejoin_after_leave: quiet("flag"),
+  rejoin_after_leave: used("flag"),
+  // Drover's own: the program of a private Consul, and backups the leader writes.
+  ...alike("consul_path snapshot_directory", used("text")),
+  snapshot_interval: used("duration"),
+  snapshot_keep: used("whole"),
   ...alike("redundancy_zone upgrade_version license_path", quiet("text")),
   ...alike("non_voting_server non_production", quiet("flag")),
   raft_protocol: quiet("whole"),
   raft_multiplier: quiet("whole"),
-  ...alike("raft_snapshot_threshold raft_trailing_logs", later("whole", NO_RAFT)),
+  raft_snapshot_threshold: used("whole"),
+  raft_trailing_logs: later("whole", NO_RAFT),
   raft_snapshot_interval: later("text", NO_RAFT),
   raft_logstore: block({
     backend: quiet("text"),
@@ -74,10 +69,8 @@ export const SERVER_KEYS: KeyTable = {
   oidc_issuer: used("text"),
   start_timeout: quiet("duration"),
   client_introduction: block({
-    enforcement: refusedWhen("text", (value) =>
-      value === "strict" ? `introductions are not checked in this version; refusing to let nodes in unchecked` : null,
-    ),
-    ...alike("default_identity_ttl max_identity_ttl", quiet("duration")),
+    enforcement: used("text"),
+    ...alike("default_identity_ttl max_identity_ttl", used("duration")),
   }),
   log_file: later("text", "logs go to standard output"),
 };

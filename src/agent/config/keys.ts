@@ -31,20 +31,19 @@ export const AGENT_KEYS: KeyTable = {
   enable_syslog: later("flag", "logs go to standard output, where journald takes them"),
   syslog_facility: quiet("text"),
   eventlog: block({ enabled: later("flag", "it is for Windows"), level: quiet("text") }),
-  ...alike("leave_on_interrupt leave_on_terminate", later("flag", "a server that stands alone has nobody to leave")),
+  ...alike("leave_on_interrupt leave_on_terminate", used("flag")),
   ...alike("disable_update_check disable_anonymous_signature", quiet("flag")),
   server: block(SERVER_KEYS),
   client: block(CLIENT_KEYS),
   acl: block({
-    enabled: refusedIfTrue("access control is not in this version; refusing to start unguarded"),
-    ...alike("token_ttl policy_ttl role_ttl token_min_expiration_ttl token_max_expiration_ttl", quiet("duration")),
-    replication_token: quiet("text"),
+    enabled: used("flag"),
+    ...alike("token_ttl policy_ttl role_ttl token_min_expiration_ttl token_max_expiration_ttl", used("duration")),
+    replication_token: later("text", "there is one region"),
   }),
   tls: block({
-    http: refusedIfTrue("TLS is not in this version; refusing to serve the API in the clear"),
-    rpc: refusedIfTrue("TLS is not in this version; refusing to talk to nodes in the clear"),
-    ...alike("verify_server_hostname verify_https_client rpc_upgrade_mode tls_prefer_server_cipher_suites", quiet("flag")),
-    ...alike("ca_file cert_file key_file tls_cipher_suites tls_min_version", quiet("text")),
+    ...alike("http rpc verify_server_hostname verify_https_client rpc_upgrade_mode", used("flag")),
+    tls_prefer_server_cipher_suites: quiet("flag"),
+    ...alike("ca_file cert_file key_file tls_cipher_suites tls_min_version", used("text")),
   }),
   telemetry: block({
     prometheus_metrics: used("flag"),
@@ -68,8 +67,8 @@ export const AGENT_KEYS: KeyTable = {
   }),
   limits: block({
     http_max_conns_per_client: used("whole"),
-    ...alike("https_handshake_timeout rpc_handshake_timeout", quiet("duration")),
-    rpc_max_conns_per_client: quiet("whole"),
+    ...alike("https_handshake_timeout rpc_handshake_timeout", used("duration")),
+    rpc_max_conns_per_client: used("whole"),
   }),
   rpc: block({
     accept_backlog: quiet("whole"),
@@ -119,9 +118,10 @@ export const AGENT_KEYS: KeyTable = {
     label: block(alike("text background_color text_color", quiet("text"))),
   }),
   autopilot: block({
-    ...alike("cleanup_dead_servers enable_redundancy_zones disable_upgrade_migration enable_custom_upgrades", quiet("flag")),
-    ...alike("last_contact_threshold server_stabilization_time", quiet("duration")),
-    ...alike("max_trailing_logs min_quorum", quiet("whole")),
+    cleanup_dead_servers: used("flag"),
+    ...alike("last_contact_threshold server_stabilization_time", used("duration")),
+    ...alike("max_trailing_logs min_quorum", used("whole")),
+    ...alike("enable_redundancy_zones disable_upgrade_migration enable_custom_upgrades", quiet("flag")),
   }),
   keyring: labelled((label) => ({
     active: refusedWhen("flag", (value) =>

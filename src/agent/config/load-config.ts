@@ -4,10 +4,10 @@
  *   paths ──► texts ──► settings (one file each) ──► merged ──► judged by the key table ──► resolved ──► directories checked
  */
 import path from "node:path";
-import { messageOf } from "#std";
+import { Concealed, messageOf } from "#std";
 import type { NetworkAddress } from "./addresses.ts";
 import type { AgentFlags } from "./agent-flags.ts";
-import type { Config } from "./config.ts";
+import type { ClientConfig, Config } from "./config.ts";
 import type { ConfigDisk } from "./config-disk.ts";
 import { ConfigError } from "./config-error.ts";
 import { checkDirectories } from "./directories.ts";
@@ -15,6 +15,7 @@ import { readFile } from "./read-file.ts";
 import { resolveConfig } from "./resolve.ts";
 import { NO_SETTINGS, type Settings, mergeConfig } from "./settings.ts";
 import { judge, writtenTree } from "./standings.ts";
+import { checkTlsFiles } from "./tls-files.ts";
 
 export interface LoadRequest {
   readonly flags: AgentFlags;
@@ -52,9 +53,27 @@ export function loadConfig(request: LoadRequest): Config {
     devConnect: flags.devConnect,
     files,
   });
-  const faults = [...standings.problems, ...resolved.problems, ...checkDirectories(resolved.config, settings, disk)];
+  const config = { ...resolved.config, client: introduced(resolved.config.client, disk) };
+  const faults = [
+    ...standings.problems,
+    ...resolved.problems,
+    ...checkDirectories(config, settings, disk),
+    ...checkTlsFiles(config.tls, settings, disk),
+  ];
   if (faults.length > 0) throw new ConfigError(faults);
-  return { ...resolved.config, written: writtenTree(settings), notYet: standings.notYet };
+  return { ...config, written: writtenTree(settings), notYet: standings.notYet };
+}
+
+/** Where the environment holds no token for a node's introduction, a file beside its state may. */
+function introduced(client: ClientConfig, disk: ConfigDisk): ClientConfig {
+  const file = path.join(client.stateDirectory, "intro_token.jwt");
+  if (client.introductionToken.reveal() !== "" || !client.enabled || disk.kind(file) === "missing") return client;
+  try {
+    return { ...client, introductionToken: new Concealed(disk.read(file).trim()) };
+  } catch {
+    // A node that is known already needs none.
+    return client;
+  }
 }
 
 /** Of a directory: *.hcl and *.json by name, not those of editors, not below. */

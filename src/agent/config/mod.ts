@@ -4,24 +4,29 @@
  * What comes in: `drover agent` flags, *.hcl and *.json files (HCL1 as Nomad's users write it). What goes out: Config, with what has
  * no effect yet (`notYet`) and what may not be meant (`warnings`), for the agent to log once.
  *
- * Invariants: an unknown key or a wrong type is file:line:col; a key whose absence would be unsafe (acl, tls, audit) refuses the
- * start; nothing listens beyond loopback unless told so; secrets never reach a message or `written`.
+ * Invariants: an unknown key or a wrong type is file:line:col; a key that would be unsafe to pass over (audit, another keyring) refuses
+ * the start; what is closed stays closed (acl, tls); nothing listens beyond loopback unless told so; secrets never reach a message or `written`.
  *
  * Never here: starting anything, what a key does. The environment counts only where the consul or the vault block leaves something open.
  *
  * Read next: config.ts (the noun), keys.ts (every key there is), load-config.ts (the way).
  */
 export type {
+  AclConfig,
+  AutopilotConfig,
   ClientConfig,
   Config,
   ConsulConfig,
   DnsConfig,
   DockerConfig,
   DriversConfig,
+  JoinConfig,
+  LimitsConfig,
   NetworkConfig,
   ServerConfig,
   TelemetryConfig,
   TemplateConfig,
+  TlsConfig,
   VaultConfig,
 } from "./config.ts";
 export { AGENT_FLAGS, parseAgentFlags, type AgentFlags } from "./agent-flags.ts";

@@ -3,13 +3,17 @@
  * directories.ts.
  */
 import path from "node:path";
+import { Concealed } from "#std";
 import { LOG_LEVELS, type LogLevel } from "../log.ts";
-import { type NetworkAddress, expandAddress, isLoopback, isUnspecified, preferredAddress } from "./addresses.ts";
-import type { ClientConfig, Config, DriversConfig, ServerConfig } from "./config.ts";
+import { type NetworkAddress, expandAddress, isUnspecified, preferredAddress } from "./addresses.ts";
+import type { ClientConfig, Config, DriversConfig } from "./config.ts";
 import { resolveConsul, resolveDns } from "./resolve-consul.ts";
 import { meshMeta } from "./mesh-meta.ts";
 import { resolveDocker } from "./resolve-docker.ts";
 import { arePorts, networkWarnings, resolveNetworkConfig } from "./resolve-network.ts";
+import { resolveAcl, resolveLimits, resolveTls, guardWarnings } from "./resolve-guard.ts";
+import { resolveTogether } from "./resolve-join.ts";
+import { resolveAutopilot, resolveServer } from "./resolve-server.ts";
 import { resolveTemplate } from "./resolve-template.ts";
 import { resolveVault, vaultWarnings } from "./resolve-vault.ts";
 import { SettingReader } from "./setting-reader.ts";
@@ -39,8 +43,9 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
   const read = new SettingReader(settings);
   const dataDirectory = resolveDataDirectory(read, around);
   const network = resolveNetwork(read, around);
-  const server = resolveServer(read, around, dataDirectory);
   const consul = resolveConsul(read, around.environment ?? {}, around.devConsul === true);
+  const together = resolveTogether(read, { dev: around.dev, networkAddresses: around.networkAddresses, network, consul });
+  const server = resolveServer(read, { dev: around.dev, dataDirectory, together });
   const vault = resolveVault(read, around.environment ?? {}, around.devVault === true);
   const client = resolveClient(read, settings, around, dataDirectory, network.ports.http);
   if (!server.enabled && !client.enabled) {
@@ -57,6 +62,8 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
       'Name it: client { servers = ["10.0.0.1:4647"] }, or add consul { } to find it in Consul.',
     );
   }
+  const tls = resolveTls(read);
+  const acl = resolveAcl(read);
   const config: Config = {
     dev: around.dev,
     files: around.files,
@@ -71,6 +78,12 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     enableDebug: read.flag("enable_debug", around.dev),
     httpHeaders: read.map("http_api_response_headers"),
     httpConnectionsPerClientMax: read.whole("limits.http_max_conns_per_client", 100),
+    limits: resolveLimits(read),
+    tls,
+    acl,
+    autopilot: resolveAutopilot(read),
+    leaveOnInterrupt: read.flag("leave_on_interrupt"),
+    leaveOnTerminate: read.flag("leave_on_terminate"),
     server,
     client,
     consul,
@@ -85,24 +98,13 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     written: {},
     notYet: [],
     warnings: [
-      ...warningsOf(read, network.bind.http),
+      ...guardWarnings({ bind: network.bind, tls, acl, server }),
+      ...together.warnings,
       ...vaultWarnings(read, vault),
       ...networkWarnings(client.network, around.networkAddresses),
     ],
   };
   return { config, problems: read.problems };
-}
-
-function warningsOf(read: SettingReader, http: readonly string[]): readonly string[] {
-  const open = http.filter((address) => !isLoopback(address));
-  return [
-    ...(open.length === 0
-      ? []
-      : [`the HTTP API listens on ${open.join(", ")} and nothing guards it in this version: whoever reaches it can run programs here`]),
-    ...(read.flag("server.enabled") && read.has("server.bootstrap_expect") && read.whole("server.bootstrap_expect", 1) === 0
-      ? ["server.bootstrap_expect is 0: this server stands alone, as with 1"]
-      : []),
-  ];
 }
 
 function resolveDataDirectory(read: SettingReader, around: Surroundings): string {
@@ -129,7 +131,7 @@ function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config,
     if (typeof expanded !== "string") read.problem(read.has(setting) ? setting : "bind_addr", expanded.problem, expanded.detail);
     return (typeof expanded === "string" ? expanded : "127.0.0.1").split(/\s+/).filter((each) => each !== "");
   };
-  // Nomad listens on every address; nothing guards the API yet, so here that has to be asked for.
+  // Nomad listens on every address; here that has to be asked for, as nothing guards an API whose access control is off.
   const everywhere = address("bind_addr", "127.0.0.1")[0] ?? "127.0.0.1";
   const bind = {
     http: address("addresses.http", everywhere),
@@ -167,55 +169,6 @@ function resolveNetwork(read: SettingReader, around: Surroundings): Pick<Config,
 
 /** host:port or [v6]:port. */
 const hasPort = (address: string) => /^(\[[^\]]*\]|[^:[\]]+):\d+$/.test(address);
-
-function resolveServer(read: SettingReader, around: Surroundings, dataDirectory: string): ServerConfig {
-  const at = (name: string) => `server.${name}`;
-  const priorityMax = read.within(at("job_max_priority"), 100, 100, 32_766);
-  const algorithm = read.oneOf(at("default_scheduler_config.scheduler_algorithm"), "binpack", ["binpack", "spread"]);
-  const scheduler = (name: string, fallback = false) => read.flag(at(`default_scheduler_config.${name}`), fallback);
-  return {
-    enabled: read.flag(at("enabled"), around.dev),
-    bootstrapExpect: 1,
-    dataDirectory: read.directory(at("data_dir"), path.join(dataDirectory, "server")),
-    schedulers: read.has(at("num_schedulers")) ? read.within(at("num_schedulers"), 1, 0, 1024) : null,
-    nodeThresholdMs: read.whole(at("node_gc_threshold"), 24 * HOUR_MS),
-    jobIntervalMs: read.within(at("job_gc_interval"), 5 * MINUTE_MS, 1000, 365 * 24 * HOUR_MS),
-    jobThresholdMs: read.whole(at("job_gc_threshold"), 4 * HOUR_MS),
-    evaluationThresholdMs: read.whole(at("eval_gc_threshold"), HOUR_MS),
-    batchEvaluationThresholdMs: read.whole(at("batch_eval_gc_threshold"), 24 * HOUR_MS),
-    deploymentThresholdMs: read.whole(at("deployment_gc_threshold"), HOUR_MS),
-    rejections: {
-      enabled: read.flag(at("plan_rejection_tracker.enabled")),
-      nodeThreshold: read.within(at("plan_rejection_tracker.node_threshold"), 100, 1, 1_000_000),
-      nodeWindowMs: read.within(at("plan_rejection_tracker.node_window"), 5 * MINUTE_MS, 1_000, 24 * HOUR_MS),
-    },
-    heartbeatGraceMs: read.whole(at("heartbeat_grace"), 10_000),
-    heartbeatTtlMinMs: read.within(at("min_heartbeat_ttl"), 10_000, 100, 24 * HOUR_MS),
-    heartbeatsPerSecondMax: read.within(at("max_heartbeats_per_second"), 50, 1, 1_000_000),
-    jobPriorityDefault: read.within(at("job_default_priority"), 50, 1, priorityMax),
-    jobPriorityMax: priorityMax,
-    jobCountMax: read.within(at("job_max_count"), 50_000, 0, 10_000_000),
-    jobSourceBytesMax: read.whole(at("job_max_source_size"), 1024 * 1024),
-    oidcIssuer: read.text(at("oidc_issuer"), ""),
-    rootKeyRotationMs: read.within(at("root_key_rotation_threshold"), 720 * HOUR_MS, 1000, 100 * 365 * 24 * HOUR_MS),
-    rootKeyGarbageIntervalMs: read.within(at("root_key_gc_interval"), 10 * MINUTE_MS, 1000, 365 * 24 * HOUR_MS),
-    rootKeyGarbageThresholdMs: read.whole(at("root_key_gc_threshold"), HOUR_MS),
-    scheduler: {
-      SchedulerAlgorithm: algorithm as "binpack" | "spread",
-      MemoryOversubscriptionEnabled: scheduler("memory_oversubscription_enabled"),
-      RejectJobRegistration: scheduler("reject_job_registration"),
-      PauseEvalBroker: scheduler("pause_eval_broker"),
-      PreemptionConfig: {
-        SystemSchedulerEnabled: scheduler("preemption_config.system_scheduler_enabled", true),
-        SysBatchSchedulerEnabled: scheduler("preemption_config.sysbatch_scheduler_enabled"),
-        BatchSchedulerEnabled: scheduler("preemption_config.batch_scheduler_enabled"),
-        ServiceSchedulerEnabled: scheduler("preemption_config.service_scheduler_enabled"),
-      },
-      CreateIndex: 0,
-      ModifyIndex: 0,
-    },
-  };
-}
 
 function resolveClient(
   read: SettingReader,
@@ -268,6 +221,8 @@ function resolveClient(
     dns: resolveDns(read, read.flag(at("enabled"), around.dev), httpPort),
     network: resolveNetworkConfig(read, settings, around.networkAddresses),
     template: resolveTemplate(read),
+    // Or the file's, which the disk is asked for: load-config.ts.
+    introductionToken: new Concealed((around.environment?.["NOMAD_CLIENT_INTRO_TOKEN"] ?? "").trim()),
     servers: [
       ...new Set(
         ["servers", "start_join", "retry_join"].flatMap((name) => read.list(at(name === "servers" ? name : `server_join.${name}`))),
