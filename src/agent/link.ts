@@ -1,7 +1,11 @@
 /** The node link in an agent: a server listens for nodes; a node without a server in its agent finds one. gRPC is loaded only where it is used. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ServedLink } from "#integrations/link";
 import type { Clock, Link, LinkConnection, Random } from "#ports";
 import type { RunningServer } from "#server";
+import { NamedError } from "#std";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
 import { reporter, type AgentLog } from "./log.ts";
@@ -36,8 +40,8 @@ export async function openServedLink(needs: {
 /** A node's way to servers elsewhere. */
 export interface NodeLink {
   readonly link: Link;
-  /** http://host:port of the server it is connected to, or was last; undefined before the first. */
-  readonly serverHttp: () => string | undefined;
+  /** A connection to the API of the server it is connected to. Rejects with LINK_REFUSED while it is connected to none. */
+  readonly serverApi: () => Promise<Duplex>;
   /** Of a task on this node: judged by the servers. Rejects when there is no connection. */
   readonly verifyIdentity: (token: string) => Promise<boolean>;
   /** host:port of the servers it would try. */
@@ -82,5 +86,13 @@ export async function openNodeLink(needs: {
     if (current === undefined) throw new Error("no server has been reached yet");
     return current.verifyIdentity(token);
   };
-  return { link: remembered, verifyIdentity, serverHttp: () => serverHttp, servers: () => known };
+  return { link: remembered, verifyIdentity, serverApi: () => openHttp(serverHttp), servers: () => known };
+}
+
+async function openHttp(address: string | undefined): Promise<Duplex> {
+  if (address === undefined) throw new NamedError("LINK_REFUSED", "no server has been reached yet", { statusCode: 503 });
+  const { hostname, port } = new URL(address);
+  const connection = connect(Number(port), hostname.replace(/^\[(.*)\]$/, "$1"));
+  await once(connection, "connect");
+  return connection;
 }

@@ -221,7 +221,7 @@ function openApi(
     server: server ?? null,
     cluster: server?.cluster ?? null,
     localNode: localNode(client),
-    ...(nodeLink === undefined ? {} : { serverHttp: nodeLink.serverHttp, verifyIdentity: nodeLink.verifyIdentity }),
+    ...(nodeLink === undefined ? {} : { serverApi: nodeLink.serverApi, verifyIdentity: nodeLink.verifyIdentity }),
     agent: agentFacts({ config, log, server, client, serverAddresses: nodeLink?.servers, environment, startedAtMs: clock.nowMs() }),
     clock,
     random,

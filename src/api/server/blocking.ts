@@ -22,7 +22,8 @@ async function readState(call: Call, context: Context, tables: readonly TableNam
   if (cluster === null) throw serverOnly();
   const newerThan = call.query.whole("index", 0);
   const waitMs = Math.min(call.query.durationMs("wait", WAIT_MS_MAX) || WAIT_MS_MAX, WAIT_MS_MAX);
-  let snapshot = await cluster.read();
+  // Everything that was acknowledged before the question is in it; what comes while it waits comes through this server's own state.
+  let snapshot = call.stale ? cluster.state.snapshot() : await cluster.read();
   let found = read(snapshot, call, context);
   if (newerThan > 0) {
     checkWords(call);
@@ -31,7 +32,7 @@ async function readState(call: Call, context: Context, tables: readonly TableNam
       const leftMs = deadlineMs - context.clock.nowMs();
       if (leftMs <= 0 || call.signal.aborted) break;
       if (!(await cluster.state.watch.changed(tables, snapshot.tableIndex(...tables), leftMs, call.signal))) break;
-      snapshot = await cluster.read();
+      snapshot = cluster.state.snapshot();
       found = read(snapshot, call, context);
     }
   }

@@ -18,6 +18,8 @@ export interface Call {
   readonly token: string;
   /** ?namespace, "default" when absent. "*": all. */
   readonly namespace: string;
+  /** ?stale: whatever this server knows will do. */
+  readonly stale: boolean;
   /** The decoded body; throws 400. `optional`: none counts as {}. */
   body(optional?: boolean): Body;
   /** The body as it came. */

@@ -57,6 +57,7 @@ export function createApi(options: ApiOptions): Api {
     get addresses() {
       return listeners.addresses;
     },
+    connect: (connection) => listeners.connect(connection),
     inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
     async close() {
       closing.abort();

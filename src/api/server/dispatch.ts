@@ -9,7 +9,7 @@ import { Query } from "./query.ts";
 import { enterpriseOnly, notInThisVersion } from "./refusal.ts";
 import type { KeptTexts } from "./reply/kept-texts.ts";
 import { perform } from "./reply/perform.ts";
-import { needsServer, relay } from "./relay.ts";
+import { relay, wayElsewhere } from "./relay.ts";
 import { HANDLERS } from "./routes/table.ts";
 import { tokenOf } from "./token.ts";
 import { NamedError } from "#std";
@@ -52,8 +52,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   const query = new Query(arrived.query);
   requireRegion(target, query, desk.context.region);
   const pretty = query.flag("pretty", false, true);
-  // One server answers for all: what it says is never stale. Only read, so that a wrong word is told.
-  query.flag("stale", false, true);
+  const stale = query.flag("stale", false, true) && !query.flag("consistent", false, true);
   const gone = departure(arrived.response, desk);
   const call: Call = {
     method,
@@ -62,6 +61,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     query,
     token: tokenOf(arrived.headers),
     namespace: query.text("namespace") || "default",
+    stale,
     body: (optional = false) => decodeBody(arrived.body, optional),
     bytes: () => arrived.body ?? Buffer.alloc(0),
     get signal() {
@@ -69,6 +69,8 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     },
   };
   try {
+    // A change is decided from what was acknowledged before it was asked for, whichever server it is asked of.
+    if (method !== "GET" && desk.context.cluster?.leads === false && !ofTheAgent(target)) await desk.context.cluster.read();
     const result = await handler(call, desk.context);
     await perform(result, {
       response: arrived.response,
@@ -82,8 +84,9 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
       },
     });
   } catch (error) {
-    if (arrived.response.headersSent || !needsServer(error, desk.context)) throw error;
-    await relay(arrived, arrived.response, desk.context, gone());
+    const way = arrived.response.headersSent ? undefined : wayElsewhere(error, desk.context, arrived.headers);
+    if (way === undefined) throw error;
+    await relay(arrived, arrived.response, way, gone());
   }
 }
 
@@ -103,6 +106,11 @@ function requireRegion(target: EndpointName, query: Query, region: string): void
   const asked = query.text("region");
   if (asked === "" || asked === region || /^(agent-|regions$|metrics$|jobs-parse$)/.test(target)) return;
   throw new NamedError("API_REGION_UNKNOWN", "No path to region", { statusCode: 500, fix: `Ask for region ${JSON.stringify(region)}.` });
+}
+
+/** What an agent does by itself, with or without a cluster. */
+function ofTheAgent(target: EndpointName): boolean {
+  return /^(agent-|client-|jobs-parse$|status-)/.test(target);
 }
 
 function answersOtherOrigins(target: EndpointName | LaterEndpoint): boolean {

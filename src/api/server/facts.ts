@@ -1,6 +1,7 @@
 /** What the API is given to answer from: the rooms behind it, and what only the agent knows of itself. */
 import type { Cluster } from "#cluster";
-import type { Clock, NodeServices, Random, TaskSockets } from "#ports";
+import type { Duplex } from "node:stream";
+import type { Clock, Membership, NodeServices, Random, TaskSockets } from "#ports";
 import type { Server } from "#server";
 import type { AgentHealthAnswer, AgentHostAnswer, AgentMember } from "../contract/mod.ts";
 
@@ -39,13 +40,17 @@ export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface ApiOptions {
-  /** null: this agent runs no server part; endpoints about the state are passed on to `serverHttp` then, or answer 501. */
+  /** null: this agent runs no server part; endpoints about the state are passed on by `serverApi` then, or answer 501. */
   readonly server: Server | null;
   readonly cluster: Cluster | null;
   /** The node on this agent, if it runs one. Its id may be "" until it has started. */
   readonly localNode: { readonly id: string; readonly services: NodeServices } | null;
-  /** Of an agent without a server: http://host:port of one that can be asked instead; undefined while none is known. */
-  readonly serverHttp?: () => string | undefined;
+  /** Of an agent without a server: a connection to the API of the server its node is connected to. Rejects while it is connected to none. */
+  readonly serverApi?: () => Promise<Duplex>;
+  /** Of a server: a connection to the API of another one, by the host:port of its 4647. Absent: there are no others. */
+  readonly peerApi?: (rpcAddress: string) => Promise<Duplex>;
+  /** Of a server: which ones there are. null or absent: it stands alone. */
+  readonly membership?: Membership | null;
   /** Of an agent without a server: is this token a workload's identity? Asked of the servers; may reject. */
   readonly verifyIdentity?: (token: string) => Promise<boolean>;
   readonly agent: AgentFacts;
@@ -86,6 +91,8 @@ export interface Api {
   readonly addresses: readonly ListenAddress[];
   /** The same API in tasks' directories, for whoever shows a workload's identity. After `listen`. */
   readonly taskSockets: TaskSockets;
+  /** HTTP is spoken on it from now on, as on a connection that came in by the door: what other servers and nodes pass on comes this way. */
+  connect(connection: Duplex): void;
   /** A request without a socket, for tests. */
   inject(request: InjectedRequest): Promise<InjectedResponse>;
   /** Ends streams and blocking queries, then closes every socket. May be repeated. */

@@ -1,6 +1,7 @@
 /** The sockets: several addresses, all or none; a bound on connections per client; an end that waits for no one. */
 import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, isIP, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
@@ -11,6 +12,8 @@ export interface Listeners {
   readonly loopbackOnly: boolean;
   /** Rejects with NamedError API_LISTEN_FAILED; nothing stays open then. */
   open(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
+  /** HTTP is spoken on it. */
+  connect(connection: Duplex): void;
   close(): Promise<void>;
 }
 
@@ -65,6 +68,10 @@ export function createListeners(how: {
     return server;
   }
 
+  /** Listens nowhere: what comes over the servers' own link is plain inside, whatever is spoken at the door. */
+  let inside: Server | undefined;
+  const tunnels = new Set<Duplex>();
+
   async function close(): Promise<void> {
     const closed = servers.map(
       ({ server }) =>
@@ -74,6 +81,7 @@ export function createListeners(how: {
         }),
     );
     servers = [];
+    for (const each of tunnels) each.destroy();
     await Promise.all(closed);
   }
 
@@ -95,6 +103,12 @@ export function createListeners(how: {
         throw error;
       }
       return servers.map(({ address }) => address);
+    },
+    connect(connection) {
+      inside ??= createServer();
+      tunnels.add(connection);
+      connection.once("close", () => tunnels.delete(connection));
+      inside.emit("connection", connection);
     },
     close,
   };

@@ -32,3 +32,18 @@ export function notInThisVersion(path: string, why = ""): NamedError {
 export function enterpriseOnly(): NamedError {
   return new NamedError("API_ENTERPRISE", "Nomad Enterprise only endpoint", { statusCode: 501 });
 }
+
+/** What is asked for is at another server: dispatch passes the request on to it. */
+export class AnsweredElsewhere extends NamedError {
+  /** host:port of its 4647. */
+  readonly rpcAddress: string;
+
+  constructor(rpcAddress: string) {
+    super("API_ELSEWHERE", `Cannot answer here: server ${rpcAddress} can`, { statusCode: 500, fix: "Ask that server." });
+    this.rpcAddress = rpcAddress;
+  }
+}
+
+export function noLeader(fix: string): NamedError {
+  return new NamedError("API_NO_LEADER", "No cluster leader", { statusCode: 500, fix });
+}

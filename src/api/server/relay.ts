@@ -1,12 +1,17 @@
 /**
- * What only servers answer, asked of a node's agent: passed on to the server its node is connected to, and its answer passed back as it comes.
- * Once: an agent that is asked by another does not pass on again.
+ * A request that another server answers, passed on to it, and its answer passed back as it comes:
+ *
+ *   an agent without a server ──► the server its node is connected to ──► the leader, or the server that has the node
+ *
+ * HTTP over a connection of the servers' own link (4647): nobody's HTTP address needs to be reachable. Who asks is judged there again, by the
+ * token the request carries. At most twice, so that two who think of each other end.
  */
 import { request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, NamedError } from "#std";
 import type { Context } from "./call.ts";
+import { AnsweredElsewhere, noLeader } from "./refusal.ts";
 
 export interface Relayed {
   readonly method: string;
@@ -16,7 +21,15 @@ export interface Relayed {
   readonly body: Buffer | undefined;
 }
 
+/** Who answers instead. */
+export interface Way {
+  /** For people. */
+  readonly to: string;
+  open(): Promise<Duplex>;
+}
+
 const RELAYED = "x-drover-relayed";
+const RELAYS_MAX = 2;
 /** Of one connection to the next (RFC 9110), and what is said anew. */
 const HOP_BY_HOP = new Set([
   "connection",
@@ -28,6 +41,7 @@ const HOP_BY_HOP = new Set([
   "upgrade",
   "host",
   "content-length",
+  RELAYED,
 ]);
 
 /** What browsers say of the page that asks: judged here already, by this agent's name, which is not the server's. */
@@ -35,34 +49,64 @@ function isOfPage(header: string): boolean {
   return header === "origin" || header === "referer" || header.startsWith("sec-fetch-");
 }
 
-/** Says whether a refusal of this agent is one that a server need not make. */
-export function needsServer(error: unknown, context: Context): boolean {
-  if (context.server !== null || context.serverHttp === undefined || !(error instanceof NamedError)) return false;
-  return error.code === "API_SERVER_ONLY" || error.code === "ALLOCATION_NOT_ON_NODE";
+/** Who could answer what was refused here with `error`; undefined: nobody else. Throws NamedError API_NO_LEADER when nobody is known who could. */
+export function wayElsewhere(error: unknown, context: Context, headers: IncomingHttpHeaders): Way | undefined {
+  if (!(error instanceof NamedError)) return undefined;
+  if (context.server === null) {
+    const open = context.serverApi;
+    if (open === undefined || !["API_SERVER_ONLY", "ALLOCATION_NOT_ON_NODE"].includes(error.code)) return undefined;
+    return bounded(headers, { to: "the server of this node", open });
+  }
+  const { peerApi } = context;
+  if (peerApi === undefined) return undefined;
+  if (error instanceof AnsweredElsewhere) return bounded(headers, { to: error.rpcAddress, open: () => peerApi(error.rpcAddress) });
+  if (error.code !== "NOT_LEADING") return undefined;
+  const leader = context.cluster?.leaderAddress ?? "";
+  if (leader === "" || context.cluster?.leads === true) throw noLeader("Ask again in a moment: the servers are agreeing on a leader.");
+  return bounded(headers, { to: leader, open: () => peerApi(leader) });
+}
+
+function bounded(headers: IncomingHttpHeaders, way: Way): Way {
+  if (relays(headers) >= RELAYS_MAX) throw noLeader("The servers do not agree yet on who answers this: ask again in a moment.");
+  return way;
+}
+
+function relays(headers: IncomingHttpHeaders): number {
+  return Number(headers[RELAYED] ?? 0) || 0;
 }
 
 /** Resolves when the answer is out. Rejects with NamedError API_NO_LEADER, or API_SERVER_UNREACHABLE. */
-export async function relay(what: Relayed, response: ServerResponse, context: Context, signal: AbortSignal): Promise<void> {
-  const base = serverOf(what.headers, context);
+export async function relay(what: Relayed, response: ServerResponse, way: Way, signal: AbortSignal): Promise<void> {
+  const connection = await opened(way);
   const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name) && !isOfPage(name)));
   const answered = Promise.withResolvers<IncomingMessage>();
-  const asked = ask(new URL(what.target, base), {
+  const asked = ask(new URL(what.target, "http://localhost"), {
     method: what.method,
     signal,
-    headers: { ...headers, [RELAYED]: "1", ...(what.body === undefined ? {} : { "content-length": String(what.body.length) }) },
+    createConnection: () => connection as never,
+    headers: {
+      ...headers,
+      connection: "close",
+      [RELAYED]: String(relays(what.headers) + 1),
+      ...(what.body === undefined ? {} : { "content-length": String(what.body.length) }),
+    },
   });
   asked.once("response", answered.resolve);
   asked.once("error", answered.reject);
   asked.end(what.body);
-  const answer = await answered.promise.catch((cause: unknown) => {
-    throw unreachable(base, cause);
-  });
-  response.writeHead(
-    answer.statusCode ?? 502,
-    Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))),
-  );
-  response.flushHeaders();
-  await pipeline(answer, response);
+  try {
+    const answer = await answered.promise.catch((cause: unknown) => {
+      throw unreachable(way, cause);
+    });
+    response.writeHead(
+      answer.statusCode ?? 502,
+      Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))),
+    );
+    response.flushHeaders();
+    await pipeline(answer, response);
+  } finally {
+    connection.destroy();
+  }
 }
 
 /**
@@ -73,14 +117,18 @@ export async function relayUpgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  context: Context,
+  way: Way,
   refused: (status: number, text: string) => void,
 ): Promise<void> {
-  const base = serverOf(request.headers, context);
+  const connection = await opened(way);
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => name !== "host" && !isOfPage(name)));
   const over = Promise.withResolvers<void>();
-  const asked = ask(new URL(request.url ?? "/", base), { method: "GET", headers: { ...headers, [RELAYED]: "1" } });
-  asked.once("error", (cause) => over.reject(unreachable(base, cause)));
+  const asked = ask(new URL(request.url ?? "/", "http://localhost"), {
+    method: "GET",
+    createConnection: () => connection as never,
+    headers: { ...headers, [RELAYED]: String(relays(request.headers) + 1) },
+  });
+  asked.once("error", (cause) => over.reject(unreachable(way, cause)));
   asked.once("response", (answer) => {
     answer.setEncoding("utf8");
     let text = "";
@@ -109,25 +157,27 @@ export async function relayUpgrade(
     over.resolve();
   });
   asked.end();
-  await over.promise;
+  await over.promise.finally(() => connection.destroy());
 }
 
-/** http://host:port of the server to ask. */
-function serverOf(headers: IncomingHttpHeaders, context: Context): string {
-  const base = context.serverHttp?.();
-  if (base === undefined || headers[RELAYED] !== undefined) {
-    throw new NamedError("API_NO_LEADER", "No cluster leader", {
-      statusCode: 500,
-      fix: "This agent runs no server, and its node is connected to none it could ask: look at its log, or ask a server.",
-    });
+async function opened(way: Way): Promise<Duplex> {
+  try {
+    const connection = await way.open();
+    // What goes wrong on it is told by the request that rides on it.
+    connection.on("error", () => undefined);
+    return connection;
+  } catch (error) {
+    if (error instanceof NamedError && error.code === "LINK_REFUSED") {
+      throw noLeader("This agent runs no server, and its node is connected to none it could ask: look at its log, or ask a server.");
+    }
+    throw unreachable(way, error);
   }
-  return base;
 }
 
-function unreachable(base: string, cause: unknown): NamedError {
-  return new NamedError("API_SERVER_UNREACHABLE", `No path to server ${base}: ${messageOf(cause)}`, {
+function unreachable(way: Way, cause: unknown): NamedError {
+  return new NamedError("API_SERVER_UNREACHABLE", `No path to server ${way.to}: ${messageOf(cause)}`, {
     statusCode: 500,
-    fix: "Ask a server, or let the servers' HTTP API listen where nodes reach it: addresses { http = … }.",
+    fix: "Ask again in a moment, or ask another server.",
     cause,
   });
 }

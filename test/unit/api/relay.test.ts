@@ -1,8 +1,10 @@
 /** The API of an agent without a server: what only servers answer is passed on. */
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { connect, type AddressInfo } from "node:net";
 import { test } from "node:test";
+import { NamedError } from "#std";
 import { eventually } from "../../eventually.ts";
 import { createWorld } from "./fake-world.ts";
 
@@ -28,8 +30,13 @@ async function between(
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const serverHttp = () => (far.known ? `http://127.0.0.1:${far.reachable ? port : 1}` : undefined);
-  const world = createWorld({ server: null, cluster: null, localNode: null, serverHttp });
+  const serverApi = async () => {
+    if (!far.known) throw new NamedError("LINK_REFUSED", "no server has been reached yet", { statusCode: 503 });
+    const connection = connect(far.reachable ? port : 1, "127.0.0.1");
+    await once(connection, "connect");
+    return connection;
+  };
+  const world = createWorld({ server: null, cluster: null, localNode: null, serverApi });
   const [opened] = await world.api.listen([{ host: "127.0.0.1", port: 0 }]);
   try {
     await play(`http://127.0.0.1:${(opened as { port: number }).port}`, heard, far);
@@ -91,7 +98,7 @@ test("without a server that is known, or reached, the answer is Nomad's, and say
     (_request, response) => response.end("[]"),
     async (base, heard, far) => {
       // Passed on by another agent already: never in a circle.
-      const again = await fetch(`${base}/v1/jobs`, { headers: { "x-drover-relayed": "1" } });
+      const again = await fetch(`${base}/v1/jobs`, { headers: { "x-drover-relayed": "2" } });
       assert.deepEqual([again.status, await again.text()], [500, "No cluster leader"]);
       far.known = false;
       const unknown = await fetch(`${base}/v1/jobs`);
@@ -103,7 +110,7 @@ test("without a server that is known, or reached, the answer is Nomad's, and say
       far.reachable = false;
       const unreachable = await fetch(`${base}/v1/jobs`);
       assert.equal(unreachable.status, 500);
-      assert.match(await unreachable.text(), /No path to server http:\/\/127\.0\.0\.1:1: /);
+      assert.match(await unreachable.text(), /No path to server the server of this node: .*ECONNREFUSED/);
       assert.deepEqual(heard, []);
     },
   ));

@@ -1,10 +1,11 @@
 /** Which command is to run where: from the path and the query string, then from the state. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { Allocation, AllocationId, Job } from "#model";
 import type { ExecInput, ExecOutput } from "#ports";
 import type { Context } from "../call.ts";
-import { NamedError } from "#std";
 import { jobTails, matchJobPath } from "../paths.ts";
 import type { Query } from "../query.ts";
+import { wayElsewhere, type Way } from "../relay.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireCluster } from "../require.ts";
 import { nodeOfAllocation } from "../routes/node-of.ts";
@@ -68,14 +69,21 @@ export async function startCommand(
   return node.exec({ AllocationId: found.id as AllocationId, Task: ask.task, Command: found.command, Tty: ask.tty }, input, signal);
 }
 
-/** On an agent without a server: does its own node not have what is asked about? Actions are found in the servers' state. */
-export async function isElsewhere(ask: ExecAsk, { localNode }: Context): Promise<boolean> {
-  if (ask.what.kind === "action" || localNode === null || localNode.id === "") return true;
-  const found = localNode.services.statFile(ask.allocation as AllocationId, "/");
-  return found.then(
-    () => false,
-    (error: unknown) => error instanceof NamedError && error.code === "ALLOCATION_NOT_ON_NODE",
-  );
+/**
+ * Which server answers instead of this agent; undefined: it does itself, and says what is wrong if something is. An agent without a server has
+ * what is on its own node, a server also what is on nodes that are connected to it.
+ */
+export async function whoAnswers(ask: ExecAsk, context: Context, headers: IncomingHttpHeaders): Promise<Way | undefined> {
+  if (context.server === null && context.serverApi === undefined) return undefined;
+  try {
+    const found = ask.what.kind === "command" ? { id: ask.allocation } : await actionOf(ask, ask.what, context);
+    const node = await nodeOfAllocation(context, found.id);
+    // A server has asked its state; without one, only the node knows.
+    if (context.server === null) await node.statFile(found.id as AllocationId, "/");
+    return undefined;
+  } catch (error) {
+    return wayElsewhere(error, context, headers);
+  }
 }
 
 async function actionOf(ask: ExecAsk, of: Extract<ExecAsk["what"], { kind: "action" }>, context: Context) {

@@ -12,7 +12,7 @@ import { Query } from "../query.ts";
 import { headersOf } from "../reply/heads.ts";
 import { relayUpgrade } from "../relay.ts";
 import { refusalOf } from "../reply/refuse.ts";
-import { isElsewhere, isExecPath, readAsk, startCommand, type ExecAsk } from "./command.ts";
+import { isExecPath, readAsk, startCommand, whoAnswers, type ExecAsk } from "./command.ts";
 import { runSession } from "./session.ts";
 
 export interface UpgradeDesk {
@@ -73,13 +73,12 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
         });
         running.add(session);
       });
-    if (context.server !== null || context.serverHttp?.() === undefined) return here();
-    void isElsewhere(ask, context)
-      .then(async (elsewhere) => {
-        if (!elsewhere) return here();
+    void whoAnswers(ask, context, request.headers)
+      .then(async (way) => {
+        if (way === undefined) return here();
         const shut = () => socket.destroy();
         desk.closing.addEventListener("abort", shut, { once: true });
-        await relayUpgrade(request, socket, head, context, (status, text) =>
+        await relayUpgrade(request, socket, head, way, (status, text) =>
           answerPlainly(socket, status, text, headersOf(context, {}, "text/plain; charset=utf-8")),
         ).finally(() => desk.closing.removeEventListener("abort", shut));
         answered(101);

@@ -12,7 +12,7 @@ export function headersOf(options: ApiOptions, meta: Meta, contentType: string |
   if (meta.index !== undefined) headers["x-nomad-index"] = String(Math.max(1, meta.index));
   if (options.cluster !== null) {
     headers["x-nomad-knownleader"] = String(options.cluster.leads || options.cluster.leaderAddress !== "");
-    headers["x-nomad-lastcontact"] = "0";
+    headers["x-nomad-lastcontact"] = String(Math.round(options.cluster.lastContactMs()));
   }
   if (meta.nextToken !== undefined && meta.nextToken !== "") headers["x-nomad-nexttoken"] = tokenText(meta.nextToken);
   return headers;

@@ -32,7 +32,7 @@ function secret(name: string): boolean {
 
 export const listMembers: Handler = (_call, context) => {
   // An agent without a server passes the question on where it can.
-  if (context.server === null && context.serverHttp !== undefined) throw serverOnly();
+  if (context.server === null && context.serverApi !== undefined) throw serverOnly();
   return value({
     ServerName: context.agent.member().Name,
     ServerRegion: context.region,

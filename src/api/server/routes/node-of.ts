@@ -1,8 +1,8 @@
-/** Which node answers for an allocation or a node id: the one on this agent, or one the server is connected to. */
+/** Which node answers for an allocation or a node id: the one on this agent, one the server is connected to, or one that is connected to another server. */
 import type { AllocationId, NodeId } from "#model";
 import type { NodeServices } from "#ports";
 import type { Context } from "../call.ts";
-import { badRequest, notFound, serverOnly } from "../refusal.ts";
+import { AnsweredElsewhere, badRequest, notFound, serverOnly } from "../refusal.ts";
 
 /** Rejects with 404 for an allocation no one knows. */
 export async function nodeOfAllocation(context: Context, id: string): Promise<NodeServices> {
@@ -30,11 +30,15 @@ export async function nodeById(context: Context, id: string): Promise<NodeServic
   return servicesOf(context, id as NodeId);
 }
 
-function servicesOf(context: Context, id: NodeId): NodeServices {
+async function servicesOf(context: Context, id: NodeId): Promise<NodeServices> {
   const local = localNode(context);
   if (local?.id === id) return local.services;
-  if (context.server === null) throw serverOnly();
-  return context.server.nodeServices(id);
+  const { server } = context;
+  if (server === null) throw serverOnly();
+  if (context.peerApi === undefined || server.holdsNode(id)) return server.nodeServices(id);
+  const holder = await server.whoHoldsNode(id);
+  if (holder === "") return server.nodeServices(id);
+  throw new AnsweredElsewhere(holder);
 }
 
 /** The node on this agent; undefined while it has not started (no id yet). */
