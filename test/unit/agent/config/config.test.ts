@@ -18,7 +18,7 @@ import { readFile } from "../../../../src/agent/config/read-file.ts";
 import { testScale } from "../../../scale.ts";
 import { memoryDisk, type MemoryEntry } from "./memory-disk.ts";
 
-const BASE = 'data_dir = "/opt/d"\nserver { enabled = true }\nclient { enabled = true }\n';
+const BASE = 'data_dir = "/opt/d"\nserver { enabled = true \n bootstrap_expect = 1 }\nclient { enabled = true }\n';
 
 function load(files: Readonly<Record<string, string>>, words: readonly string[] = [], more: Partial<LoadRequest> = {}) {
   return loadConfig({
@@ -150,16 +150,16 @@ test("legacy options become lists", () => {
 
 test("what was written is shown without secrets", () => {
   const config = load({
-    "a.hcl": `${BASE} server { encrypt = "s3cret" }\n vault { token = "s3cret" }\n consul { token = "s3cret" \n address = "c:8500" }`,
+    "a.hcl": `${BASE} server { encrypt = "czNjcmV0czNjcmV0czNjcg==" }\n vault { token = "s3cret" }\n consul { token = "s3cret" \n address = "c:8500" }`,
   });
-  assert.doesNotMatch(JSON.stringify(config), /s3cret/);
+  assert.doesNotMatch(JSON.stringify(config), /s3cret|czNjcmV0/);
   assert.deepEqual((config.written as { consul: unknown }).consul, { enabled: true, address: "c:8500" });
 });
 
 test("every flag has a place in the table of keys", () => {
   for (const [name, flag] of Object.entries(AGENT_FLAGS)) {
     if (flag.path === "") continue;
-    const value = { switch: "true", text: '"1s"', whole: "1", list: '["127.0.0.1"]', pair: '{ a = "b" }' }[flag.shape];
+    const value = { switch: "true", text: '"1s"', whole: "1", duration: '"1s"', list: '["127.0.0.1"]', pair: '{ a = "b" }' }[flag.shape];
     const parts = flag.path.split(".");
     const last = parts.pop() as string;
     const text = parts.reduceRight((inner, part) => `${part} { ${inner} }`, `${last} = ${value}`);
