@@ -16,3 +16,10 @@ export { createMemoryTokenExchange, type MemoryTokenExchange } from "./token-exc
 export { createMemoryThings, type MemoryLease, type MemoryThings } from "./things.ts";
 export { createMemoryMesh, type MemoryMesh } from "./mesh.ts";
 export { createMemoryProxies, WELL_PROXY, type MemoryProxies } from "./proxies.ts";
+export { memorySharedLog, type MemorySharedLogOptions } from "./shared-log.ts";
+export {
+  createMemorySharedWorld,
+  type MemorySharedContent,
+  type MemorySharedRequest,
+  type MemorySharedWorld,
+} from "./shared-log-world.ts";
