@@ -48,7 +48,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     ),
     "login",
   ),
-  ...awaiting("cluster and access", "", "tls ca create", "tls ca info", "tls cert create", "tls cert info"),
   ...awaiting(
     "volumes",
     "needs volumes",
