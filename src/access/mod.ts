@@ -8,6 +8,30 @@
  *
  * Never here: tokens being looked up (server/access), endpoints (api/contract/capabilities.ts says what each needs), effects.
  *
- * Read next: contract.ts; then ../api/contract/capabilities.ts and ../server/access.
+ * Read next: contract.ts, capabilities.ts, parse-policy.ts, questions.ts; then ../api/contract/capabilities.ts and ../server/access.
  */
 export type { Grant, Level, Need, Rules, WorkloadSubject } from "./contract.ts";
+export { NAMESPACE_CAPABILITIES } from "./capabilities.ts";
+export { parsePolicy } from "./parse-policy.ts";
+export { PolicyError } from "./policy-error.ts";
+export { EVERYTHING, mergeRules, NO_RULES, NOTHING } from "./rules.ts";
+export {
+  mayAgent,
+  mayHostVolume,
+  mayInAnyNamespace,
+  mayInAnyNodePool,
+  mayInNamespace,
+  mayListVariables,
+  mayNode,
+  mayNodePool,
+  mayOperator,
+  mayPlugin,
+  mayQuota,
+  mayReadServices,
+  maySeeNamespace,
+  mayVariable,
+  meets,
+  ownVariablePaths,
+  type Target,
+  type VariableCapability,
+} from "./questions.ts";

@@ -176,6 +176,12 @@ export class FakeState {
     "root-keys": 1,
     variables: 1,
     "restart-turns": 1,
+    "acl-policies": 1,
+    "acl-roles": 1,
+    "acl-tokens": 1,
+    "acl-auth-methods": 1,
+    "acl-binding-rules": 1,
+    "one-time-tokens": 1,
   };
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** How long each wait was to be. */

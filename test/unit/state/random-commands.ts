@@ -13,6 +13,7 @@ import type {
   ScalingEvent,
 } from "#model";
 import type { Command, Snapshot } from "#state";
+import { aclMakers } from "./random-acl.ts";
 import {
   DEFAULT,
   deployment,
@@ -366,6 +367,7 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       })),
     }),
     "root-key-delete": () => ({ type: "root-key-delete", KeyID: `key-${random.integer(5)}` }),
+    ...aclMakers(random),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",
       Configuration: { ...snapshot.schedulerConfiguration(), SchedulerAlgorithm: some(["binpack", "spread"] as const) },
