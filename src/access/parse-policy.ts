@@ -73,10 +73,11 @@ class PolicyReader {
   }
 
   #item(item: Item): void {
-    const key = `${item.type} ${item.label?.text ?? ""}`;
-    // Twice in one text is a slip: which one was meant to count?
-    if (this.#seen.has(key)) this.#wrong(item.range, `There is a second ${describe(item)}`, "Put what they say into one block.");
-    this.#seen.add(key);
+    // Those with names add up, as those of several policies do; of the others there is one.
+    if (Object.hasOwn(LEVELS, item.type) && this.#seen.has(item.type)) {
+      this.#wrong(item.range, `There is a second ${describe(item)} block`, "Put what they say into one.");
+    }
+    this.#seen.add(item.type);
     const rules = this.#rulesOf(item);
     if (rules !== undefined) this.rules.push({ ...NO_RULES, ...rules });
   }

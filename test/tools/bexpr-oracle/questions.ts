@@ -1,6 +1,6 @@
 /** Drawn filter expressions over drawn objects, and what our own filter says of them. */
 import * as fc from "fast-check";
-import { compileFilter } from "../../../src/api/server/filter/mod.ts";
+import { compileFilter } from "#std";
 
 export interface Question {
   readonly datum: object;

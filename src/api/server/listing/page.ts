@@ -7,7 +7,7 @@
 import type { Job } from "#model";
 import type { Snapshot } from "#state";
 import type { Call } from "../call.ts";
-import { compileFilter } from "../filter/mod.ts";
+import { compileFilter } from "#std";
 import { badRequest } from "../refusal.ts";
 import { collect, sortInSlices } from "./slices.ts";
 import { readTokenText } from "./token-text.ts";

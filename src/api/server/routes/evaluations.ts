@@ -3,7 +3,7 @@ import type { Evaluation, EvaluationId } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Call, type Handler } from "../call.ts";
-import { compileFilter } from "../filter/mod.ts";
+import { compileFilter } from "#std";
 import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { collect } from "../listing/slices.ts";

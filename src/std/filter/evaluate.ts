@@ -1,5 +1,5 @@
 /** Is the expression true of this value? */
-import type { Pattern } from "#std";
+import type { Pattern } from "../pattern.ts";
 import { filterError } from "./filter-error.ts";
 import { parseFilter, type Expression } from "./parse.ts";
 

@@ -1,4 +1,4 @@
-import { NamedError } from "#std";
+import { NamedError } from "../errors.ts";
 
 /** 400 with what is wrong and where. `at` -1: the expression as a whole. */
 export function filterError(source: string, at: number, why: string): NamedError {

@@ -1,5 +1,6 @@
 /** A filter's pattern: Go's regular expressions, in bounded time. */
-import { compilePattern as compile, messageOf, type Pattern } from "#std";
+import { messageOf } from "../errors.ts";
+import { compilePattern as compile, type Pattern } from "../pattern.ts";
 
 /** `fail` makes the error to throw. */
 export function compilePattern(text: string, fail: (why: string) => Error): Pattern {

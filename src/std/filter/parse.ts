@@ -11,7 +11,7 @@
  *   value     string | number | word
  */
 import { filterError } from "./filter-error.ts";
-import type { Pattern } from "#std";
+import type { Pattern } from "../pattern.ts";
 import { compilePattern } from "./pattern.ts";
 import { tokenize, type Token } from "./token.ts";
 
