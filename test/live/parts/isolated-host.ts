@@ -36,6 +36,8 @@ export interface HostPlace {
   readonly bridge: string;
   /** The machine's end of the cable; at most 15 letters. */
   readonly cable: string;
+  /** The words before a command that make it run where the bridge is. Default: none, the bridge is on this machine. */
+  readonly bridgeThrough?: readonly string[];
   /** Packets between its interfaces are let through (default true). */
   readonly forwarding?: boolean;
 }
@@ -83,6 +85,10 @@ export async function startIsolatedHost(place: HostPlace): Promise<IsolatedHost>
     const made = await within("sh", ["-c", "stat -L -c %i /run/netns/* 2>/dev/null"]).catch(() => ({ stdout: "" }));
     return processesIn(pid, made.stdout.split("\n").filter(Boolean)).filter((each) => each !== pid);
   };
+  const atBridge = (...command: string[]): Promise<void> => {
+    const [first = "", ...rest] = [...(place.bridgeThrough ?? []), ...command];
+    return machine(first, ...rest);
+  };
   let removed = false;
   const host: IsolatedHost = {
     name: place.name,
@@ -91,8 +97,8 @@ export async function startIsolatedHost(place: HostPlace): Promise<IsolatedHost>
     run: within,
     must,
     pids,
-    cutOff: () => machine("ip", "link", "set", place.cable, "down"),
-    heal: () => machine("ip", "link", "set", place.cable, "up"),
+    cutOff: () => atBridge("ip", "link", "set", place.cable, "down"),
+    heal: () => atBridge("ip", "link", "set", place.cable, "up"),
     async remove() {
       if (removed) return;
       removed = true;
@@ -108,12 +114,13 @@ export async function startIsolatedHost(place: HostPlace): Promise<IsolatedHost>
         await over;
       }
       // The kernel takes a network's interfaces away a moment after its last process.
-      spawnSync("ip", ["link", "delete", place.cable], { stdio: "ignore" });
+      const [first = "", ...words] = [...(place.bridgeThrough ?? []), "ip", "link", "delete", place.cable];
+      spawnSync(first, words, { stdio: "ignore" });
     },
   };
   try {
-    await machine("ip", "link", "add", place.cable, "type", "veth", "peer", "name", "eth0", "netns", String(pid));
-    await machine("ip", "link", "set", place.cable, "master", place.bridge, "up");
+    await atBridge("ip", "link", "add", place.cable, "type", "veth", "peer", "name", "eth0", "netns", String(pid));
+    await atBridge("ip", "link", "set", place.cable, "master", place.bridge, "up");
     await must("ip", "address", "add", `${place.address}/${place.prefixLength}`, "dev", "eth0");
     await must("ip", "link", "set", "eth0", "up");
     await must("ip", "route", "add", "default", "via", place.gateway);
