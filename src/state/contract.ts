@@ -297,6 +297,33 @@ export type Command =
   | { readonly type: "one-time-token-put"; readonly Token: OneTimeToken }
   /** Refused ("missing") when one is not there, unless they go because their time is over. */
   | { readonly type: "one-time-tokens-delete"; readonly Secrets: readonly string[]; readonly Expired: boolean }
+  | {
+      /** The first entry of every tenure: whatever stands in the log after it was written by this server, until the next one. */
+      readonly type: "leadership";
+      readonly EpochID: string;
+      readonly ServerID: string;
+      readonly Name: string;
+      /** The lowest of all servers': nothing newer is written while it stands. */
+      readonly FeatureLevel: number;
+    }
+  | {
+      /**
+       * A piece of a snapshot that is to replace everything; part 0 drops what an earlier attempt left. Refused ("conflict") out of turn, ("fault")
+       * when it cannot be read.
+       */
+      readonly type: "restore-part";
+      readonly RestoreID: string;
+      /** From 0. */
+      readonly Part: number;
+      readonly Data: Uint8Array;
+      /** The snapshot's chunk ends with this part. */
+      readonly Ends: boolean;
+    }
+  /**
+   * From here on everything is what the parts hold. Indexes go on above those of both; the table's indexes are all this one. Refused unless all
+   * parts are there.
+   */
+  | { readonly type: "restore-commit"; readonly RestoreID: string; readonly Parts: number }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
@@ -345,6 +372,14 @@ export type Outcome =
       readonly code: "conflict" | "missing" | "invalid" | "fault";
       readonly reason: string;
     };
+
+/** The latest tenure that has written anything. */
+export interface LeadershipRecord {
+  readonly EpochID: string;
+  readonly ServerID: string;
+  readonly Name: string;
+  readonly FeatureLevel: number;
+}
 
 /** Tables whose last change is counted apart (X-Nomad-Index of their endpoints). */
 export type TableName =
@@ -525,6 +560,8 @@ export interface Watch {
 
 export interface Change {
   readonly index: number;
+  /** Everything is another (a restored snapshot, one fetched from another server): the lists are empty, whoever keeps something looks again. */
+  readonly replaced?: true;
   readonly command: Command;
   readonly outcome: Outcome;
   /** Records written by this entry (new values), in order. */
@@ -562,18 +599,30 @@ export interface EventStream {
 export interface State {
   /** Of the last applied entry; at least 1 (F3). */
   readonly index: number;
+  /** The same in the log's count; 0 before the first. They part when a snapshot with a higher index is restored. */
+  readonly logIndex: number;
   /** Unix nanoseconds, of the last applied entry; 0 when there was none. The next envelope's time is never less. */
   readonly time: number;
+  /** Whose entries these are now; undefined where nobody ever had to say. */
+  readonly leadership: LeadershipRecord | undefined;
+  /** What became of a request, while it is remembered. */
+  outcomeOf(requestId: string): Outcome | undefined;
   snapshot(): Snapshot;
   /**
    * Total: a bad command is refused, a throw becomes a recorded rejection, and the state is as before. The only throws: an index that
    * is not after the last one (broken invariant), and NamedError STATE_COMMAND_UNKNOWN_VERSION (this program is too old: halt).
+   * `index` is the log's; the outcome's is the state's.
    */
   apply(index: number, envelope: Envelope): Outcome;
   readonly watch: Watch;
   readonly events: EventStream;
   /** The state as chunks of a versioned format, written in slices of ≤ 5 ms over a pinned version while applies go on. */
   save(): AsyncIterable<Uint8Array>;
+  /**
+   * All of it becomes what another server saved, in one turn after reading; watchers hear a Change with `replaced`. NamedError
+   * STATE_SNAPSHOT_UNREADABLE: it is as it was.
+   */
+  load(chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /** A digest of the whole content, equal on every server at the same index. */
   digest(): string;
 }

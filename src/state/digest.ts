@@ -44,6 +44,12 @@ export function digestOf(tables: Tables): string {
     }
     add({ ...rest, Job: digest });
   }
+  // Where neither is, digests are those of before there were any.
+  if (tables.leadership !== undefined || tables.leap > 0) add([tables.leadership ?? null, tables.leap]);
+  for (const [part, { RestoreID, Data, Ends }] of tables.restoreParts.range()) {
+    add([part, RestoreID, Ends]);
+    hash.update(Data);
+  }
   hash.update("outcomes\n");
   for (const [requestId, outcome] of tables.outcomes.range()) add([requestId, settled(outcome)]);
   return hash.digest("hex");

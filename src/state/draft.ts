@@ -33,6 +33,7 @@ import type { Interned } from "./interned.ts";
 import { Journal } from "./journal.ts";
 import { dropHistory, keepKin } from "./kin.ts";
 import { dropTurn } from "./restart-turns.ts";
+import type { Restoration } from "./restoration.ts";
 import { dropServicesOf } from "./services.ts";
 import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary } from "./summary.ts";
 import type { JobRecord, Tables } from "./tables/tables.ts";
@@ -48,6 +49,7 @@ export interface Refusal {
 export interface Kept {
   readonly interned: Interned;
   readonly freeze: boolean;
+  readonly restoration: Restoration;
 }
 
 interface JobName {
@@ -70,6 +72,9 @@ export class Draft {
   readonly version: number;
   readonly interned: Interned;
   readonly journal: Journal;
+  readonly restoration: Restoration;
+  /** What everything is to be replaced by. */
+  restored: Tables | undefined;
   readonly #freeze: boolean;
 
   readonly jobs = new Map<string, JobRecord>();
@@ -104,6 +109,7 @@ export class Draft {
     this.time = of.time;
     this.version = of.version;
     this.interned = kept.interned;
+    this.restoration = kept.restoration;
     this.#freeze = kept.freeze;
     this.journal = new Journal(tables);
   }

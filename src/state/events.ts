@@ -61,6 +61,9 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   // No events: they have no topic.
   "one-time-token-put": "Operator",
   "one-time-tokens-delete": "Operator",
+  leadership: "Operator",
+  "restore-part": "Operator",
+  "restore-commit": "Operator",
   "scheduler-configuration": "Operator",
 };
 
@@ -106,6 +109,15 @@ export class EventBuffer implements EventStream {
       this.#records -= this.#entries.shift()?.records ?? 0;
       this.#first++;
     }
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  /** Everything is another: who reads cannot go on from where it was. */
+  restart(): void {
+    this.#first += this.#entries.length + 1;
+    this.#entries = [];
+    this.#records = 0;
     this.#wake.resolve();
     this.#wake = Promise.withResolvers();
   }

@@ -1,6 +1,7 @@
 /** What tables held before they were written to, so that an entry that fails halfway can be taken back. */
 import type { OrderedMap } from "#std";
 import type { SchedulerConfiguration } from "#model";
+import type { LeadershipRecord } from "./contract.ts";
 import type { Grouped } from "./tables/grouped.ts";
 import type { TableIndexes, Tables } from "./tables/tables.ts";
 
@@ -17,12 +18,14 @@ export class Journal {
   readonly #tables: Tables;
   readonly #tableIndexes: TableIndexes;
   readonly #schedulerConfiguration: SchedulerConfiguration;
+  readonly #leadership: LeadershipRecord | undefined;
   readonly #changes: Change[] = [];
 
   constructor(tables: Tables) {
     this.#tables = tables;
     this.#tableIndexes = { ...tables.tableIndexes };
     this.#schedulerConfiguration = tables.schedulerConfiguration;
+    this.#leadership = tables.leadership;
   }
 
   /** Returns what was there before. */
@@ -67,5 +70,6 @@ export class Journal {
     this.#changes.length = 0;
     this.#tables.tableIndexes = this.#tableIndexes;
     this.#tables.schedulerConfiguration = this.#schedulerConfiguration;
+    this.#tables.leadership = this.#leadership;
   }
 }

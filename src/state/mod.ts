@@ -19,6 +19,7 @@ export type {
   CommandType,
   DesiredUpdates,
   Envelope,
+  LeadershipRecord,
   EventStream,
   Outcome,
   PeriodicLaunch,

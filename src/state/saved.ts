@@ -34,7 +34,7 @@ import {
 import { messageOf, NamedError } from "#std";
 import { createPackr } from "./codec.ts";
 import { compactStates } from "./commands/allocations-client-update.ts";
-import type { HeldTurn, Outcome, PeriodicLaunch } from "./contract.ts";
+import type { HeldTurn, LeadershipRecord, Outcome, PeriodicLaunch } from "./contract.ts";
 import { indexDeployment } from "./deployments.ts";
 import { isOpen } from "./draft.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -46,7 +46,7 @@ import { indexTurn } from "./restart-turns.ts";
 import { indexService } from "./services.ts";
 import { ageKey } from "./past.ts";
 import { BOOTSTRAP, type Bootstrapped, indexBindingRule, indexRole, indexToken, secretKey } from "./tables/acl-tables.ts";
-import { type JobRecord, type Past, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
+import { type JobRecord, type Past, type RestorePart, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 import { indexVariable } from "./variables.ts";
 
@@ -92,6 +92,7 @@ type Kind =
   | "acl-binding-rule"
   | "one-time-token"
   | "acl-bootstrap"
+  | "restore-part"
   | "outcome";
 
 /** Pins the tables now; encodes when asked. */
@@ -107,7 +108,8 @@ async function* chunksOf(tables: Tables): AsyncGenerator<Uint8Array> {
     chunks++;
     return Uint8Array.from(packr.pack(value));
   };
-  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration]);
+  const { leap, leadership = null } = tables;
+  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration, { leap, leadership }]);
   for (const [kind, records] of tablesOf(tables, specs)) {
     for (const slice of slices(records, specs)) {
       // What the slice is the first to refer to goes before it.
@@ -193,6 +195,7 @@ function* tablesOf(tables: Tables, specs: Specs): Generator<readonly [Kind, Iter
   yield ["acl-binding-rule", tables.acl.bindingRules.values()];
   yield ["one-time-token", tables.acl.oneTimeTokens.values()];
   yield ["acl-bootstrap", tables.acl.bootstrap.values()];
+  yield ["restore-part", tables.restoreParts.range()];
   yield ["outcome", tables.outcomes.range()];
 }
 
@@ -210,25 +213,52 @@ function* savedAllocations(tables: Tables, specs: Specs): Generator<SavedAllocat
 
 /** NamedError STATE_SNAPSHOT_UNREADABLE unless the chunks are a whole snapshot of a known format. */
 export async function restoreTables(chunks: AsyncIterable<Uint8Array>, freeze: boolean): Promise<Tables> {
-  const packr = createPackr();
-  const restoring = new Restoring(freeze);
-  let count = 0;
-  let ended = false;
+  const reader = new SnapshotReader(freeze);
   try {
     for await (const chunk of chunks) {
-      if (ended) throw unreadable("there is more after its end");
-      const value = packr.unpack(chunk as Buffer) as unknown[];
-      if (count === 0) restoring.head(value);
-      else if (value[0] === "end") ended = checkEnd(value, count);
-      else for (const record of value[1] as unknown[]) restoring.put(value[0] as Kind, record);
-      count++;
+      reader.feed(chunk);
       await setImmediate();
     }
   } catch (thrown) {
     throw thrown instanceof NamedError ? thrown : unreadable(messageOf(thrown), thrown);
   }
-  if (!ended) throw unreadable("it ends too early");
-  return restoring.finished();
+  return reader.finish();
+}
+
+/** The same, chunk by chunk as they come. */
+export class SnapshotReader {
+  readonly #packr = createPackr();
+  readonly #restoring: Restoring;
+  #count = 0;
+  #ended = false;
+
+  constructor(freeze: boolean) {
+    this.#restoring = new Restoring(freeze);
+  }
+
+  /** Of the snapshot; 0 before its first chunk. */
+  get index(): number {
+    return this.#restoring.index;
+  }
+
+  /** NamedError STATE_SNAPSHOT_UNREADABLE: it is of no use any more. */
+  feed(chunk: Uint8Array): void {
+    if (this.#ended) throw unreadable("there is more after its end");
+    try {
+      const value = this.#packr.unpack(chunk as Buffer) as unknown[];
+      if (this.#count === 0) this.#restoring.head(value);
+      else if (value[0] === "end") this.#ended = checkEnd(value, this.#count);
+      else for (const record of value[1] as unknown[]) this.#restoring.put(value[0] as Kind, record);
+    } catch (thrown) {
+      throw thrown instanceof NamedError ? thrown : unreadable(messageOf(thrown), thrown);
+    }
+    this.#count++;
+  }
+
+  finish(): Tables {
+    if (!this.#ended) throw unreadable("it ends too early");
+    return this.#restoring.finished();
+  }
 }
 
 function checkEnd(value: readonly unknown[], count: number): true {
@@ -271,6 +301,7 @@ class Restoring {
     "one-time-token": (record) =>
       this.#tables.acl.oneTimeTokens.set(secretKey((record as OneTimeToken).OneTimeSecretID), this.#keep(record as OneTimeToken)),
     "acl-bootstrap": (record) => this.#tables.acl.bootstrap.set(BOOTSTRAP, this.#keep(record as Bootstrapped)),
+    "restore-part": (record) => this.#tables.restoreParts.set(...(record as [string, RestorePart])),
     outcome: (record) => this.#putOutcome(record as [string, Outcome]),
   };
 
@@ -278,13 +309,21 @@ class Restoring {
     this.#freeze = freeze;
   }
 
+  get index(): number {
+    return this.#tables.index;
+  }
+
   head(value: readonly unknown[]): void {
-    const [name, format, index, time, tableIndexes, configuration] = value;
+    const [name, format, index, time, tableIndexes, configuration, more] = value;
     if (name !== NAME) throw unreadable("it is not a snapshot of a state");
     if (typeof format !== "number" || format < 1 || format > FORMAT)
       throw unreadable(`its format ${String(format)} is unknown to this program`);
     this.#tables.index = index as number;
     this.#tables.time = time as number;
+    // Absent in formats before 5.
+    const { leap, leadership } = (more ?? { leap: 0, leadership: null }) as { leap: number; leadership: LeadershipRecord | null };
+    this.#tables.leap = leap;
+    this.#tables.leadership = leadership ?? undefined;
     this.#tables.tableIndexes = { ...UNTOUCHED, ...(tableIndexes as Tables["tableIndexes"]) };
     this.#tables.schedulerConfiguration = deepFreeze(configuration as Tables["schedulerConfiguration"]);
   }

@@ -38,6 +38,9 @@ import { applyNodeRegister } from "./node-register.ts";
 import { applyNodeStatus } from "./node-status.ts";
 import { applyPeriodicLaunch } from "./periodic-launch.ts";
 import { applyPlan } from "./plan-apply.ts";
+import { applyLeadership } from "./leadership.ts";
+import { applyRestoreCommit } from "./restore-commit.ts";
+import { applyRestorePart } from "./restore-part.ts";
 import { applyReap } from "./reap.ts";
 import { applyScalingEvent } from "./scaling-event.ts";
 import { applyRootKeyDelete } from "./root-key-delete.ts";
@@ -105,6 +108,9 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "acl-binding-rules-delete": { version: 1, apply: applyAclBindingRulesDelete },
   "one-time-token-put": { version: 1, apply: applyOneTimeTokenPut },
   "one-time-tokens-delete": { version: 1, apply: applyOneTimeTokensDelete },
+  leadership: { version: 1, apply: applyLeadership },
+  "restore-part": { version: 1, apply: applyRestorePart },
+  "restore-commit": { version: 1, apply: applyRestoreCommit },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

@@ -14,6 +14,7 @@
  *   restartTurns  (namespace, job, group, allocation) → the turn it holds
  *   acl           policies, roles, tokens, ways to log in: acl-tables.ts
  *   tallies       (namespace, id) → how many allocations and evaluations, of which open; lives as long as there are any
+ *   restoreParts  part (padded) → a piece of the snapshot that is to replace all this
  *   outcomes      request id → what became of it, for the last OUTCOMES_KEPT entries
  */
 import type {
@@ -38,7 +39,7 @@ import type {
 } from "#model";
 import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
-import type { HeldTurn, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
+import type { HeldTurn, LeadershipRecord, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
 import { AclTables } from "./acl-tables.ts";
 import { Grouped } from "./grouped.ts";
 import type { Tally } from "./tally.ts";
@@ -64,6 +65,12 @@ export interface JobRecord {
   readonly summary: JobSummary;
 }
 
+export interface RestorePart {
+  readonly RestoreID: string;
+  readonly Data: Uint8Array;
+  readonly Ends: boolean;
+}
+
 /** Group → its events, newest first. */
 export type ScalingHistory = Readonly<Record<string, readonly ScalingEvent[]>>;
 
@@ -78,7 +85,10 @@ export type TableIndexes = Record<TableName, number>;
 export class Tables {
   /** Of the last entry; 0 before the first. */
   index = 0;
+  /** How far `index` is above the log's own count: a restored snapshot brings its indexes with it. */
+  leap = 0;
   time = 0;
+  leadership: LeadershipRecord | undefined;
   tableIndexes: TableIndexes;
   readonly jobs: OrderedMap<JobRecord>;
   readonly nodes: OrderedMap<Node>;
@@ -120,13 +130,16 @@ export class Tables {
   readonly acl: AclTables;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
+  readonly restoreParts: OrderedMap<RestorePart>;
   readonly outcomes: OrderedMap<Outcome>;
   /** Index (padded, so that order is order) → request id. */
   readonly requestIds: OrderedMap<string>;
 
   /** Empty, or a fork of another. */
-  constructor(from?: Tables) {
+  constructor(from?: Omit<Tables, "fork" | "with">) {
     this.index = from?.index ?? 0;
+    this.leap = from?.leap ?? 0;
+    this.leadership = from?.leadership;
     this.time = from?.time ?? 0;
     this.tableIndexes = from === undefined ? { ...UNTOUCHED } : { ...from.tableIndexes };
     this.jobs = from?.jobs.fork() ?? new OrderedMap();
@@ -163,12 +176,18 @@ export class Tables {
     this.acl = from?.acl.fork() ?? new AclTables();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
+    this.restoreParts = from?.restoreParts.fork() ?? new OrderedMap();
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
     this.requestIds = from?.requestIds.fork() ?? new OrderedMap();
   }
 
   fork(): Tables {
     return new Tables(this);
+  }
+
+  /** The same but for what was answered, which is another's. Without parts of a restoration. */
+  with({ outcomes, requestIds }: Pick<Tables, "outcomes" | "requestIds">): Tables {
+    return new Tables({ ...this, outcomes, requestIds, restoreParts: new OrderedMap() });
   }
 }
 

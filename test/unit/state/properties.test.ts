@@ -32,6 +32,7 @@ import { applyCommand } from "../../../src/state/commands/table.ts";
 import { digestOf } from "../../../src/state/digest.ts";
 import { Draft } from "../../../src/state/draft.ts";
 import { Interned } from "../../../src/state/interned.ts";
+import { Restoration } from "../../../src/state/restoration.ts";
 import { settle } from "../../../src/state/settle.ts";
 import { TablesSnapshot } from "../../../src/state/snapshot.ts";
 import { Tables } from "../../../src/state/tables/tables.ts";
@@ -358,7 +359,7 @@ test(
     const random = createSeededRandom(seed);
     const state = createState({ clock: createVirtualClock(), freeze: true });
     const tables = new Tables();
-    const kept = { interned: new Interned(), freeze: true };
+    const kept = { interned: new Interned(), freeze: true, restoration: new Restoration(false) };
     const codec = createCodec();
     const view = () => new TablesSnapshot(tables, () => undefined);
     let undone = 0;

@@ -368,6 +368,16 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     }),
     "root-key-delete": () => ({ type: "root-key-delete", KeyID: `key-${random.integer(5)}` }),
     ...aclMakers(random),
+    leadership: () => ({
+      type: "leadership",
+      EpochID: random.uuid(),
+      ServerID: `server-${random.integer(3)}`,
+      Name: `s${random.integer(3)}`,
+      FeatureLevel: 1,
+    }),
+    // What begins and is never finished; a whole one is in restoration.test.ts.
+    "restore-part": () => ({ type: "restore-part", RestoreID: random.uuid(), Part: 0, Data: Uint8Array.of(random.integer(256)), Ends: false }),
+    "restore-commit": () => ({ type: "restore-commit", RestoreID: random.uuid(), Parts: random.integer(3) }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",
       Configuration: { ...snapshot.schedulerConfiguration(), SchedulerAlgorithm: some(["binpack", "spread"] as const) },
