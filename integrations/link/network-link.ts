@@ -1,20 +1,24 @@
 /**
  * The node's end: finds a server that takes it, and keeps that one until the stream ends.
  *
- *   servers() ─► in random order ─► connect ─► HELLO ─► WELCOME: this one           FAULT, no answer: the next
+ *   known servers ─► in random order, the one just lost last ─► connect ─► HELLO ─► WELCOME: this one        FAULT, no answer: the next
  *
- * None takes it: one refusal that says of each why not. The caller waits and asks again; servers are looked up anew each time.
+ * None takes it: one refusal that says of each why not. The caller waits and asks again; servers are looked up anew each time. Which there are
+ * the servers themselves tell, at the welcome and when that changes; what somebody set by hand counts until then.
  */
-import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import type { Client } from "@grpc/grpc-js";
+import type { Duplex } from "node:stream";
 import type { Clock, Link, LinkConnection, NodeEnd, Random } from "#ports";
 import { messageOf, NamedError } from "#std";
-import { pack, unpack, unpackFault } from "./body.ts";
+import { unpack } from "./body.ts";
 import { type Answering, createAnswering, createAsking } from "./calls.ts";
+import { contextOf, type LinkTls } from "./certificates.ts";
 import { type AllocationsPiece, gatherAllocations, gatherServices, type ServicesPiece } from "./changes.ts";
-import { type Frame, KIND } from "./frame.ts";
+import { KIND } from "./frame.ts";
 import { answerForNode } from "./node-services.ts";
-import { createPipe, type FrameStream, type Message, type Pipe } from "./pipe.ts";
-import { CLIENT_CHANNEL_OPTIONS, CONTROL, type LinkTls, PROTOCOL_VERSION, refused, SERVICES } from "./service.ts";
+import { hail, hailTunnel, openClient, openStream } from "./open-stream.ts";
+import type { Message, Pipe } from "./pipe.ts";
+import { CLIENT_CHANNEL_OPTIONS, CONTROL, NODE_API, PROTOCOL_VERSION, refused, SERVICES } from "./service.ts";
 
 export interface NetworkLinkOptions {
   /** host:port each. Asked at every connect. */
@@ -24,35 +28,106 @@ export interface NetworkLinkOptions {
   readonly random: Random;
   /** Told at every new connection: which server, and where its HTTP API is (host:port, "": it does not say). */
   readonly connected?: (to: { readonly server: string; readonly httpAddress: string }) => void;
+  /** The servers have told who they are, and it is news: to be kept for the next start. */
+  readonly serversChanged?: (servers: readonly string[]) => void;
   /** Only tests speak another. */
   readonly version?: number;
 }
 
+export interface NetworkLink extends Link {
+  /** A connection to the HTTP API of the server this node is connected to. Rejects with LINK_REFUSED (503) while there is none. */
+  openApi(): Promise<Duplex>;
+  /** host:port of all servers it would try; the one it is connected to first. */
+  known(): readonly string[];
+  /** These and no others, until servers tell who they are; a connection that stands goes on. */
+  setServers(servers: readonly string[]): void;
+  /** For connections from now on. Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls): void;
+}
+
 /** A server that has not answered by then is passed over. */
 const CONNECT_MS = 5_000;
+/** Where there are others to try. */
+const CONNECT_ANOTHER_MS = 1_500;
+const TUNNEL_MS = 5_000;
+/** Nodes that lost the same server do not come to the next all at once. */
+const SPREAD_MS = 500;
 
 type Secrets = Parameters<Link["connect"]>[0];
 
-export function networkLink(options: NetworkLinkOptions): Link {
+interface Standing {
+  readonly server: string;
+  readonly tunnels: () => Promise<Duplex>;
+}
+
+/** What is known from one connection to the next. */
+interface Memory {
+  tls: LinkTls | undefined;
+  /** As looked up at the last connect. */
+  found: readonly string[];
+  /** As servers told, or as set by hand. */
+  told: readonly string[] | undefined;
+  setByHand: boolean;
+  lost: string | undefined;
+  standing: Standing | undefined;
+}
+
+export function networkLink(options: NetworkLinkOptions): NetworkLink {
+  const memory: Memory = { tls: options.tls, found: [], told: undefined, setByHand: false, lost: undefined, standing: undefined };
   return {
     async connect(node, end, closed) {
-      const servers = await options.servers();
+      memory.found = memory.setByHand ? [] : await lookUp(options, memory);
+      const servers = candidates(memory, options.random);
       if (servers.length === 0) {
         throw refused("connect to servers: none is known", {
           fix: 'Name one: client { servers = ["10.0.0.1:4647"] }, or start one that Consul knows.',
         });
       }
+      if (memory.lost !== undefined && servers.length > 1) await options.clock.sleep(options.random.integer(SPREAD_MS));
+      const withinMs = servers.length > 1 ? CONNECT_ANOTHER_MS : CONNECT_MS;
       const problems: (readonly [server: string, error: NamedError])[] = [];
-      for (const server of shuffled([...new Set(servers)], options.random)) {
+      for (const server of servers) {
         try {
-          return await connectTo(server, options, node, end, closed);
+          return await connectTo(server, withinMs, options, memory, { node, end, closed });
         } catch (thrown) {
           problems.push([server, thrown instanceof NamedError ? thrown : refused(messageOf(thrown))]);
         }
       }
       throw noneTook(problems);
     },
+    async openApi() {
+      if (memory.standing === undefined) throw refused("reach the API of a server: this node is connected to none");
+      return memory.standing.tunnels();
+    },
+    known() {
+      const all = new Set([...(memory.told ?? []), ...memory.found]);
+      return memory.standing === undefined ? [...all] : [...new Set([memory.standing.server, ...all])];
+    },
+    setServers(servers) {
+      memory.told = [...new Set(servers)];
+      memory.setByHand = true;
+      memory.found = [];
+    },
+    reload(tls) {
+      contextOf(tls);
+      memory.tls = tls;
+    },
   };
+}
+
+/** Where they cannot be looked up just now, those that were told are enough. */
+async function lookUp(options: NetworkLinkOptions, { told }: Memory): Promise<readonly string[]> {
+  try {
+    return await options.servers();
+  } catch (error) {
+    if (told !== undefined && told.length > 0) return [];
+    throw error;
+  }
+}
+
+function candidates({ found, told, lost }: Memory, random: Random): readonly string[] {
+  const all = shuffled([...new Set([...(told ?? []), ...found])], random);
+  return lost === undefined || !all.includes(lost) ? all : [...all.filter((each) => each !== lost), lost];
 }
 
 function noneTook(problems: readonly (readonly [server: string, error: NamedError])[]): NamedError {
@@ -69,24 +144,34 @@ function shuffled(servers: readonly string[], random: Random): readonly string[]
   return servers.map(() => rest.splice(random.integer(rest.length), 1)[0] as string);
 }
 
+interface Comer {
+  readonly node: Secrets;
+  readonly end: NodeEnd;
+  readonly closed: (reason: string) => void;
+}
+
 async function connectTo(
   server: string,
+  withinMs: number,
   options: NetworkLinkOptions,
-  node: Secrets,
-  end: NodeEnd,
-  closed: (reason: string) => void,
+  memory: Memory,
+  { node, end, closed }: Comer,
 ): Promise<LinkConnection> {
-  const control = openStream(server, CONTROL, options);
+  const client = openClient(server, memory.tls, CLIENT_CHANNEL_OPTIONS);
+  const control = openStream(client, CONTROL, () => closeSoon(client));
   const asking = createAsking(
     () => control.pipe,
     (reason) => `server ${server}: the connection is lost: ${reason}`,
   );
-  const second = secondConnection(server, options, end);
+  const second = secondConnection(server, options, memory, end);
+  const tunnels = tunnelsTo(server, options, memory);
   let welcomed = false;
-  const told = tellTo(end);
+  let standing: Standing | undefined;
+  const told = tellTo(end, (servers) => heardOf(servers, options, memory));
   const welcome = hail(
     control,
-    options,
+    options.clock,
+    withinMs,
     { Version: options.version ?? PROTOCOL_VERSION, ID: node.ID, SecretID: node.SecretID },
     {
       message(message) {
@@ -97,12 +182,21 @@ async function connectTo(
       closed(reason) {
         asking.closed(reason);
         second.close();
-        if (welcomed) closed(reason);
+        tunnels.close();
+        if (memory.standing === standing) memory.standing = undefined;
+        if (!welcomed) return;
+        memory.lost = server;
+        closed(reason);
       },
     },
   );
-  const { HttpAddress } = await welcome;
+  const { HttpAddress, Servers, ApiTicket } = await welcome;
   welcomed = true;
+  if (control.pipe.open) {
+    standing = { server, tunnels: () => tunnels.open(String(ApiTicket ?? "")) };
+    memory.standing = standing;
+  }
+  heardOf(Servers, options, memory);
   options.connected?.({ server, httpAddress: typeof HttpAddress === "string" ? HttpAddress : "" });
   const ask = async (method: keyof LinkConnection, ...args: readonly unknown[]) =>
     (await asking.ask(method, args).catch((thrown: unknown) => {
@@ -135,7 +229,45 @@ function unsupported(thrown: unknown, server: string, method: string): unknown {
   });
 }
 
-function tellTo(end: NodeEnd): (message: Message) => void {
+/** Not before the first: whoever is connected to one server knows one. */
+function heardOf(servers: unknown, { serversChanged }: NetworkLinkOptions, memory: Memory): void {
+  if (!Array.isArray(servers) || servers.length === 0) return;
+  const told = [...new Set(servers.map(String))].sort();
+  const before = memory.told ?? [];
+  memory.setByHand = false;
+  if (told.length === before.length && told.every((each, at) => each === before[at])) return;
+  memory.told = told;
+  serversChanged?.(told);
+}
+
+/** On a connection of their own, opened with the first; they fail by themselves. */
+function tunnelsTo(server: string, { clock, version }: NetworkLinkOptions, memory: Memory) {
+  let client: Client | undefined;
+  let by: LinkTls | undefined;
+  return {
+    open(ticket: string) {
+      if (by !== memory.tls) {
+        client?.close();
+        client = undefined;
+      }
+      by = memory.tls;
+      client ??= openClient(server, by, CLIENT_CHANNEL_OPTIONS);
+      const hello = { Version: version ?? PROTOCOL_VERSION, Ticket: ticket };
+      return hailTunnel(client, NODE_API, hello, { clock, withinMs: TUNNEL_MS, remoteAddress: hostOf(server) });
+    },
+    /** What stands goes on to its end. */
+    close: () => client?.close(),
+  };
+}
+
+const hostOf = (server: string): string => server.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+
+/** After the last word has left. */
+function closeSoon(client: Client): void {
+  setTimeout(() => client.close(), 1_000).unref();
+}
+
+function tellTo(end: NodeEnd, servers: (list: unknown) => void): (message: Message) => void {
   const allocations = gatherAllocations();
   const services = gatherServices();
   return ({ method, body }) => {
@@ -145,22 +277,24 @@ function tellTo(end: NodeEnd): (message: Message) => void {
     } else if (method === "servicesChanged") {
       const change = services(unpack(body) as ServicesPiece);
       if (change !== undefined) end.servicesChanged(change);
-    }
+    } else if (method === "serversChanged") servers((unpack(body) as { Servers?: unknown }).Servers);
   };
 }
 
 /** Opened when the server asks, on a channel of its own. It fails by itself: the server asks again. */
-function secondConnection(server: string, options: NetworkLinkOptions, end: NodeEnd) {
+function secondConnection(server: string, options: NetworkLinkOptions, memory: Memory, end: NodeEnd) {
   const open = new Set<Pipe>();
   const answers = answerForNode(end.services);
   return {
     open(ticket: string) {
-      const stream = openStream(server, SERVICES, options);
+      const client = openClient(server, memory.tls, CLIENT_CHANNEL_OPTIONS);
+      const stream = openStream(client, SERVICES, () => closeSoon(client));
       open.add(stream.pipe);
       const answering: Answering = createAnswering(() => stream.pipe, answers);
       hail(
         stream,
-        options,
+        options.clock,
+        CONNECT_MS,
         { Version: options.version ?? PROTOCOL_VERSION, Ticket: ticket },
         {
           message: (message) => answering.take(message),
@@ -174,93 +308,5 @@ function secondConnection(server: string, options: NetworkLinkOptions, end: Node
     close() {
       for (const pipe of open) pipe.close("the node's first connection ended");
     },
-  };
-}
-
-interface OpenedStream {
-  readonly pipe: Pipe;
-  /** Who gets the messages and the end. */
-  events: { readonly message: (message: Message) => void; readonly closed: (reason: string) => void };
-}
-
-function openStream(server: string, method: typeof CONTROL, { tls }: NetworkLinkOptions): OpenedStream {
-  const client = new Client(server, tls === undefined ? credentials.createInsecure() : credentials.createSsl(tls.ca, tls.key, tls.cert), {
-    ...CLIENT_CHANNEL_OPTIONS,
-    ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName, "grpc.default_authority": tls.serverName }),
-  });
-  const stream = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
-  const opened: OpenedStream = {
-    events: { message: () => undefined, closed: () => undefined },
-    pipe: createPipe(asFrameStream(stream), {
-      message: (message) => opened.events.message(message),
-      closed(reason, error) {
-        // After the last word has left.
-        setTimeout(() => client.close(), 1_000).unref();
-        opened.events.closed(error === undefined ? reason : reasonOf(error as ServiceError));
-      },
-    }),
-  };
-  return opened;
-}
-
-/** Says hello and waits for the answer; afterwards everything goes to `then`. Rejects with why it was refused. */
-function hail(
-  stream: OpenedStream,
-  { clock }: NetworkLinkOptions,
-  hello: Readonly<Record<string, unknown>>,
-  then: { readonly message: (message: Message) => void; readonly closed: (reason: string) => void },
-): Promise<Readonly<Record<string, unknown>>> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(CONNECT_MS, () => stream.pipe.close(`no answer within ${CONNECT_MS / 1000} s`));
-    let refusal: NamedError | undefined;
-    stream.events = {
-      message(message) {
-        if (message.kind === KIND.fault) refusal = unpackFault(message.body);
-        if (message.kind !== KIND.welcome) return;
-        timer.cancel();
-        stream.events = then;
-        resolve(message.body.length === 0 ? {} : (unpack(message.body) as Readonly<Record<string, unknown>>));
-      },
-      closed(reason) {
-        timer.cancel();
-        then.closed(reason);
-        reject(refusal ?? refused(reason, isForeign(reason) ? { fix: FIX_FOREIGN } : {}));
-      },
-    };
-    stream.pipe.urgent({ kind: KIND.hello, body: pack(hello) });
-  });
-}
-
-const FIX_FOREIGN =
-  "Something else than a server's node link listens there: the port is ports { rpc } of the server, 4647 by default (4646 is HTTP).";
-
-function isForeign(reason: string): boolean {
-  return /Protocol error|HTTP\/1|Parse Error|unimplemented|RST_STREAM|NGHTTP2|ECONNRESET|socket closed/i.test(reason);
-}
-
-/** gRPC's own words shortened to what tells. */
-function reasonOf(error: ServiceError): string {
-  const text = error.details ?? messageOf(error);
-  const cause = /Last error: (.*?)(?:\.? Resolution note:.*)?$/.exec(text)?.[1] ?? text;
-  return cause
-    .replace(/^Error: /, "")
-    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, "")
-    .replace(/^Protocol error$/, "it is no node link that listens there (protocol error)")
-    .replace(/^connect (E[A-Z]+).*$/, (whole, code: string) => `${MEANINGS[code] ?? whole}`);
-}
-
-const MEANINGS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nobody listens there (connection refused)",
-  EHOSTUNREACH: "there is no way to that machine (EHOSTUNREACH)",
-  ENETUNREACH: "there is no way to that network (ENETUNREACH)",
-  ETIMEDOUT: "no answer (ETIMEDOUT)",
-};
-
-function asFrameStream(stream: ClientDuplexStream<Frame, Frame>): FrameStream {
-  return {
-    write: (frame) => stream.write(frame),
-    end: () => void stream.end(),
-    cancel: () => stream.cancel(),
-    on: (event: string, listener: (...args: never[]) => void) => stream.on(event as "end", listener as () => void),
   };
 }

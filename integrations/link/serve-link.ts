@@ -1,35 +1,54 @@
 /**
- * The servers' end: listens, lets nodes in, and stands between their streams and the acceptor in this process.
+ * The servers' end: listens, lets nodes and servers in, and stands between their streams and what answers in this process.
  *
- *   Control:  HELLO {Version, ID, SecretID} ─► accept.connect ─► WELCOME ─► CALL… / TELL…         refused: FAULT, end
- *   Services: HELLO {Version, Ticket}       ─► joined to the control stream the ticket was given on
+ *   NodeLink.Control:  HELLO {Version, ID, SecretID} ─► accept.connect ─► WELCOME ─► CALL… / TELL…         refused: FAULT, end
+ *   NodeLink.Services: HELLO {Version, Ticket}       ─► joined to the control stream the ticket was given on
+ *   NodeLink.Api:      HELLO {Version, Ticket}       ─► the HTTP API, while that node is connected
+ *   Servers.Calls, Servers.Api                       ─► serve-peers.ts
  *
  * The second connection is asked for when somebody first wants something of the node, and again when it broke. A ticket is good once,
- * for the node it was sent to.
+ * for the node it was sent to. Before there is a cluster nodes are refused and servers are answered.
  */
 import { randomBytes } from "node:crypto";
-import { Metadata, Server, ServerCredentials, status, type ServerDuplexStream } from "@grpc/grpc-js";
+import type { Duplex } from "node:stream";
+import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
-import type { Link, LinkConnection, NodeEnd, VariableQuestion } from "#ports";
-import { messageOf, NamedError } from "#std";
-import { pack, packFault, unpack } from "./body.ts";
+import type { Link, LinkConnection, NodeEnd, PeerEnd, VariableQuestion } from "#ports";
+import { NamedError } from "#std";
+import { pack } from "./body.ts";
 import { createAnswering, createAsking, type Answers, type Asking } from "./calls.ts";
+import { type LinkTls, type Objection, type Role, roleObjection } from "./certificates.ts";
 import { allocationPieces, servicePieces } from "./changes.ts";
+import { certificateOf, type Door, openDoor } from "./door.ts";
 import { type Frame, KIND } from "./frame.ts";
 import { askNode } from "./node-services.ts";
-import { createPipe, type FrameStream, type Message, type Pipe } from "./pipe.ts";
-import { CHANNEL_OPTIONS, type LinkReport, type LinkTls, NODE_LINK, PROTOCOL_VERSION, refused } from "./service.ts";
+import type { Pipe } from "./pipe.ts";
+import { type Become, type Hello, receive, receiveTunnel } from "./receive.ts";
+import { servePeers } from "./serve-peers.ts";
+import { type LinkReport, NODE_LINK, PROTOCOL_VERSION, refused, SERVER_CHANNEL_OPTIONS, SERVERS } from "./service.ts";
 
 export interface ServeLinkOptions {
-  /** The acceptor: `server.link`. */
-  readonly accept: Link;
+  /** The acceptor: `server.link`; undefined: there is no cluster yet, nodes are refused. */
+  readonly accept: Link | (() => Link | undefined);
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
   /** Without it nothing is proven but a node's secret, and anybody on the way can read along. */
   readonly tls?: LinkTls;
+  /** With TLS: plain connections are taken too, while a cluster is changed over. */
+  readonly upgradeMode?: boolean;
+  /** From one address at once; 0: any number. Default 100. */
+  readonly connectionsPerClientMax?: number;
+  /** For the first byte, and for TLS. Default 5 s. */
+  readonly handshakeTimeoutMs?: number;
+  /** What other servers are answered; without it they are refused. */
+  readonly peer?: PeerEnd;
+  /** Connections of nodes to this server's HTTP API; those of servers too where `peer` is not given. Default: `peer.api`. */
+  readonly api?: (connection: Duplex) => void;
   /** host:port of this server's HTTP API, told to nodes; "": not told. */
   readonly httpAddress?: string;
+  /** host:port of the node links of all servers, as nodes are told at first. */
+  readonly servers?: readonly string[];
   readonly report: LinkReport;
 }
 
@@ -38,132 +57,166 @@ export interface ServedLink {
   readonly port: number;
   /** host:port */
   readonly address: string;
+  /** host:port of the node links of all servers: connected nodes are told, and who comes later. */
+  tellServers(servers: readonly string[]): void;
+  /** For connections from now on; those that stand go on. Throws LINK_TLS_INVALID, and nothing has changed. Without TLS at start: nothing. */
+  reload(tls: LinkTls): void;
   /** Nodes are told, and every connection ends. */
   close(): Promise<void>;
 }
 
-/** Who opens a stream says at once who it is. */
-const HELLO_MS = 10_000;
-/** A hello is short; before it nobody is believed. */
-const HELLO_BYTES_MAX = 16 * 1024;
 const SECOND_CONNECTION_MS = 10_000;
 const CLOSE_MS = 1_000;
+const CONNECTIONS_PER_CLIENT_MAX = 100;
+const HANDSHAKE_MS = 5_000;
 
-interface Hall {
-  readonly accept: Link;
+export interface Hall {
+  readonly accept: () => Link | undefined;
+  readonly api: ((connection: Duplex) => void) | undefined;
   readonly httpAddress: string;
   readonly report: LinkReport;
   readonly pipes: Set<Pipe>;
+  /** Control streams of nodes, by the ticket of their tunnels. */
+  readonly nodes: Map<string, Pipe>;
   /** By ticket. */
   readonly awaited: Map<string, (pipe: Pipe) => Asking>;
+  servers: readonly string[];
+  tls: LinkTls | undefined;
 }
 
-/** Rejects with NamedError LINK_LISTEN_FAILED. */
-export async function serveLink({ accept, host, port, tls, httpAddress = "", report }: ServeLinkOptions): Promise<ServedLink> {
-  const server = new Server({ ...CHANNEL_OPTIONS });
-  const hall: Hall = { accept, httpAddress, report, pipes: new Set(), awaited: new Map() };
-  server.addService(NODE_LINK, {
-    Control: (stream: ServerDuplexStream<Frame, Frame>) => receive(hall, stream, (pipe, hello, become) => letIn(hall, pipe, hello, become)),
-    Services: (stream: ServerDuplexStream<Frame, Frame>) => receive(hall, stream, (pipe, hello, become) => join(hall, pipe, hello, become)),
-  });
-  const credentials =
-    tls === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true);
-  const bound = await new Promise<number>((resolve, reject) => {
-    const at = `${host.includes(":") ? `[${host}]` : host}`;
-    server.bindAsync(`${at}:${port}`, credentials, (error, opened) => {
-      if (error === null) resolve(opened);
-      else reject(listenFailed(`${at}:${port}`, error));
-    });
+type Stream = ServerDuplexStream<Frame, Frame>;
+
+/** Rejects with NamedError LINK_LISTEN_FAILED or LINK_TLS_INVALID. */
+export async function serveLink(options: ServeLinkOptions): Promise<ServedLink> {
+  const { accept, host, port, tls, peer, report } = options;
+  const api = options.api ?? peer?.api.bind(peer);
+  const hall: Hall = {
+    accept: typeof accept === "function" ? accept : () => accept,
+    api,
+    httpAddress: options.httpAddress ?? "",
+    report,
+    pipes: new Set(),
+    nodes: new Map(),
+    awaited: new Map(),
+    servers: options.servers ?? [],
+    tls,
+  };
+  const rooms = openRooms(hall, peer);
+  const door = await openDoor({
+    host,
+    port,
+    ...(tls === undefined ? {} : { tls }),
+    upgradeMode: options.upgradeMode ?? false,
+    connectionsPerClientMax: options.connectionsPerClientMax ?? CONNECTIONS_PER_CLIENT_MAX,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_MS,
+    report,
+    inside: (socket) => rooms.inside().injectConnection(socket),
+    turnedAway: (socket, why) => rooms.outside(why).injectConnection(socket),
   }).catch((error: unknown) => {
-    server.forceShutdown();
+    rooms.close();
     throw error;
   });
   return {
     host,
-    port: bound,
-    address: `${host.includes(":") ? `[${host}]` : host}:${bound}`,
-    async close() {
-      for (const pipe of hall.pipes) pipe.close("the server stops");
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          server.forceShutdown();
-          resolve();
-        }, CLOSE_MS);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          server.forceShutdown();
-          resolve();
-        });
-      });
+    port: door.port,
+    address: `${host.includes(":") ? `[${host}]` : host}:${door.port}`,
+    tellServers(servers) {
+      hall.servers = servers;
+      const told = { kind: KIND.tell, method: "serversChanged", body: pack({ Servers: servers }) };
+      for (const pipe of hall.nodes.values()) pipe.urgent(told);
     },
+    reload(replaced) {
+      door.reload(replaced);
+      if (hall.tls !== undefined) hall.tls = replaced;
+    },
+    close: () => closeAll(hall, door, rooms),
   };
 }
 
-function listenFailed(at: string, error: Error): NamedError {
-  const busy = /EADDRINUSE/.test(error.message);
-  return new NamedError(
-    "LINK_LISTEN_FAILED",
-    `Cannot listen for nodes on ${at}: ${busy ? "the port is in use by another process" : error.message}`,
-    { fix: "Stop the other program, or choose another port: ports { rpc = 4657 }." },
+async function closeAll(hall: Hall, door: Door, rooms: { drain(): Promise<void>; close(): void }): Promise<void> {
+  door.shut();
+  for (const pipe of hall.pipes) pipe.close("the server stops");
+  const waited = Promise.withResolvers<void>();
+  const timer = setTimeout(waited.resolve, CLOSE_MS);
+  await Promise.race([rooms.drain(), waited.promise]);
+  clearTimeout(timer);
+  rooms.close();
+  door.clear();
+}
+
+/** Where streams are answered: one room for those who are let in, and one for each reason not to be. */
+function openRooms(hall: Hall, peer: PeerEnd | undefined) {
+  const servers: Server[] = [];
+  const open = (nodes: Parameters<Server["addService"]>[1], others: Parameters<Server["addService"]>[1]): ConnectionInjector => {
+    const server = new Server({ ...SERVER_CHANNEL_OPTIONS });
+    servers.push(server);
+    server.addService(NODE_LINK, nodes);
+    server.addService(SERVERS, others);
+    // What is encrypted was decrypted at the door.
+    return server.createConnectionInjector(ServerCredentials.createInsecure());
+  };
+  const demands = (roles: readonly Role[], always: boolean) => (stream: Stream) => requireRole(hall, stream, roles, always);
+  const inside = open(
+    {
+      Control: (stream: Stream) =>
+        receive(hall, stream, demands(["client", "server"], false), (pipe, hello, become) => letIn(hall, pipe, hello, become)),
+      Services: (stream: Stream) =>
+        receive(hall, stream, demands(["client", "server"], false), (pipe, hello, become) => join(hall, pipe, hello, become)),
+      Api: (stream: Stream) =>
+        receiveTunnel(stream, demands(["client", "server"], false), (hello) => {
+          if (!hall.nodes.has(String(hello["Ticket"])))
+            throw refused("reach the API: its ticket is not of a node that is connected here", { statusCode: 403 });
+          return apiOf(hall.api);
+        }),
+    },
+    servePeers(hall, peer, demands(["server"], true)),
   );
-}
-
-/** From then on messages and the end of the stream are these. */
-type Become = (events: { readonly message: (message: Message) => void; readonly closed: (reason: string) => void }) => void;
-
-/** The first message decides; one that says the wrong thing is refused with the reason. */
-function receive(
-  hall: Hall,
-  stream: ServerDuplexStream<Frame, Frame>,
-  greet: (pipe: Pipe, hello: Readonly<Record<string, unknown>>, become: Become) => Promise<void>,
-): void {
-  let greeted = false;
-  let ended: string | undefined;
-  let taken: Parameters<Become>[0] | undefined;
-  const late = setTimeout(() => pipe.close("nothing was said"), HELLO_MS);
-  const refuse = (thrown: unknown) => {
-    if (!pipe.open) return;
-    pipe.urgent({ kind: KIND.fault, body: packFault(thrown) });
-    pipe.close(messageOf(thrown));
+  const outside = new Map<string, ConnectionInjector>();
+  return {
+    inside: () => inside,
+    outside(why: Objection): ConnectionInjector {
+      const already = outside.get(why.message);
+      if (already !== undefined) return already;
+      const refuse = () => {
+        throw turnedAway(why);
+      };
+      const stream = (each: Stream) => receive(hall, each, refuse, async () => undefined);
+      const opened = open({ Control: stream, Services: stream, Api: stream }, { Calls: stream, Api: stream });
+      outside.set(why.message, opened);
+      return opened;
+    },
+    async drain() {
+      await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.tryShutdown(() => resolve()))));
+    },
+    close() {
+      for (const server of servers) server.forceShutdown();
+    },
   };
-  const pipe = createPipe(asFrameStream(stream), {
-    message(message) {
-      if (greeted) return taken?.message(message);
-      greeted = true;
-      clearTimeout(late);
-      void (async () => {
-        if (message.kind !== KIND.hello || message.body.length > HELLO_BYTES_MAX)
-          throw refused("the first message is not a hello", { statusCode: 400 });
-        const hello = (unpack(message.body) ?? {}) as Readonly<Record<string, unknown>>;
-        requireVersion(hello["Version"]);
-        await greet(pipe, hello, (events) => {
-          taken = events;
-          if (ended !== undefined) events.closed(ended);
-        });
-      })().catch(refuse);
-    },
-    messageBytesMax: () => (greeted ? undefined : HELLO_BYTES_MAX),
-    closed(reason) {
-      clearTimeout(late);
-      hall.pipes.delete(pipe);
-      ended = reason;
-      taken?.closed(reason);
-    },
-  });
-  hall.pipes.add(pipe);
 }
 
-function requireVersion(version: unknown): void {
-  if (version === PROTOCOL_VERSION) return;
-  throw refused(`connect node: it speaks version ${JSON.stringify(version)} of the node link, this server speaks ${PROTOCOL_VERSION}`, {
-    statusCode: 400,
-    fix: "Run the same version on servers and nodes; upgrade servers first.",
-  });
+export function apiOf(api: Hall["api"]): NonNullable<Hall["api"]> {
+  if (api === undefined) throw refused("reach the API: this server does not serve it here");
+  return api;
 }
 
-async function letIn(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unknown>>, become: Become): Promise<void> {
+const turnedAway = ({ message, fix }: Objection): NamedError =>
+  refused(`the server does not let this agent in: ${message}`, { statusCode: 403, fix });
+
+/** Throws LINK_REFUSED for who may not speak as any of these. */
+function requireRole(hall: Hall, stream: Stream, roles: readonly Role[], always: boolean): void {
+  if (hall.tls === undefined) return;
+  const certificate = certificateOf(stream.getAuthContext().sslPeerCertificate);
+  // Only in upgrade mode does anybody come this far without.
+  if (certificate === undefined) return;
+  const objection = roleObjection(certificate, hall.tls, roles, always || hall.tls.verifyServerHostname);
+  if (objection === undefined) return;
+  hall.report({ level: "warn", message: `refused a stream: ${objection.message}`, fields: { from: stream.getPeer(), fix: objection.fix } });
+  throw turnedAway(objection);
+}
+
+async function letIn(hall: Hall, pipe: Pipe, hello: Hello, become: Become): Promise<void> {
+  const accept = hall.accept();
+  if (accept === undefined) throw refused("no cluster leader yet: this server does not belong to a cluster that has one");
   const node = { ID: String(hello["ID"]) as NodeId, SecretID: String(hello["SecretID"]) };
   const second = secondConnection(hall, pipe, node.ID);
   const end: NodeEnd = {
@@ -182,17 +235,21 @@ async function letIn(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unkn
       }
     });
   }
-  const connection = await hall.accept.connect(node, end, (reason) => pipe.close(reason));
+  const connection = await accept.connect(node, end, (reason) => pipe.close(reason));
   const answering = createAnswering(() => pipe, answersOf(connection));
+  const ticket = randomBytes(24).toString("base64url");
+  hall.nodes.set(ticket, pipe);
   become({
     message: (message) => answering.take(message),
     closed(reason) {
+      hall.nodes.delete(ticket);
       answering.closed();
       second.close(reason);
       connection.close();
     },
   });
-  pipe.urgent({ kind: KIND.welcome, body: pack({ Version: PROTOCOL_VERSION, HttpAddress: hall.httpAddress }) });
+  const words = { Version: PROTOCOL_VERSION, HttpAddress: hall.httpAddress, Servers: hall.servers, ApiTicket: ticket };
+  pipe.urgent({ kind: KIND.welcome, body: pack(words) });
 }
 
 function answersOf(connection: LinkConnection): Answers {
@@ -260,7 +317,7 @@ function secondConnection(hall: Hall, control: Pipe, nodeId: string) {
   };
 }
 
-async function join(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unknown>>, become: Become): Promise<void> {
+async function join(hall: Hall, pipe: Pipe, hello: Hello, become: Become): Promise<void> {
   const ticket = String(hello["Ticket"]);
   const joined = hall.awaited.get(ticket);
   if (joined === undefined)
@@ -269,16 +326,4 @@ async function join(hall: Hall, pipe: Pipe, hello: Readonly<Record<string, unkno
   pipe.urgent({ kind: KIND.welcome });
   const asking = joined(pipe);
   become({ message: (message) => asking.take(message), closed: (reason) => asking.closed(reason) });
-}
-
-function asFrameStream(stream: ServerDuplexStream<Frame, Frame>): FrameStream {
-  return {
-    write: (frame) => stream.write(frame),
-    end: () => void stream.end(),
-    // gRPC's way to end a call badly: destroyed alone, it would stay open for the other end.
-    cancel() {
-      if (!stream.writableFinished) stream.emit("error", { code: status.ABORTED, details: "broken off", metadata: new Metadata() });
-    },
-    on: (event: string, listener: (...args: never[]) => void) => stream.on(event as "end", listener as () => void),
-  };
 }

@@ -1,4 +1,4 @@
-/** What of gRPC both ends share: the two methods of link.proto, and settings. */
+/** What of gRPC both ends share: the methods of link.proto, and settings. */
 import { type ChannelOptions, logVerbosity, type ServiceDefinition, setLogVerbosity } from "@grpc/grpc-js";
 import { NamedError } from "#std";
 import { decodeFrame, encodeFrame, type Frame } from "./frame.ts";
@@ -9,8 +9,8 @@ setLogVerbosity(logVerbosity.NONE);
 /** Counted up when what frames mean changes; a server refuses what it does not speak. */
 export const PROTOCOL_VERSION = 1;
 
-const method = (name: string) => ({
-  path: `/drover.link.v1.NodeLink/${name}`,
+const method = (service: string, name: string) => ({
+  path: `/drover.link.v1.${service}/${name}`,
   requestStream: true,
   responseStream: true,
   requestSerialize: encodeFrame,
@@ -19,9 +19,16 @@ const method = (name: string) => ({
   responseDeserialize: decodeFrame as (bytes: Buffer) => Frame,
 });
 
-export const CONTROL = method("Control");
-export const SERVICES = method("Services");
-export const NODE_LINK = { Control: CONTROL, Services: SERVICES } satisfies ServiceDefinition;
+export const CONTROL = method("NodeLink", "Control");
+export const SERVICES = method("NodeLink", "Services");
+export const NODE_API = method("NodeLink", "Api");
+export const NODE_LINK = { Control: CONTROL, Services: SERVICES, Api: NODE_API } satisfies ServiceDefinition;
+
+export const CALLS = method("Servers", "Calls");
+export const SERVER_API = method("Servers", "Api");
+export const SERVERS = { Calls: CALLS, Api: SERVER_API } satisfies ServiceDefinition;
+
+export type FrameMethod = typeof CONTROL;
 
 /** A frame is far smaller. */
 const GRPC_MESSAGE_BYTES_MAX = 1024 * 1024;
@@ -39,6 +46,18 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.enable_channelz": 0,
 };
 
+/** Between servers: who is gone is noticed within three seconds. */
+const PEER_KEEPALIVE_MS = 1_000;
+const PEER_KEEPALIVE_ANSWER_MS = 1_500;
+
+export const SERVER_CHANNEL_OPTIONS: ChannelOptions = {
+  ...CHANNEL_OPTIONS,
+  // A connection on which nobody asks for anything ends; a hello has its own limit.
+  "grpc.max_connection_idle_ms": 10_000,
+  "grpc.max_concurrent_streams": 512,
+  "grpc.max_metadata_size": 8 * 1024,
+};
+
 /** Between machines of one house nothing is asked of proxies, and no settings are looked up in DNS. */
 export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
   ...CHANNEL_OPTIONS,
@@ -49,14 +68,11 @@ export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
-/** PEM texts. Both ends prove who they are. */
-export interface LinkTls {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** The name servers' certificates carry where it is not that of their address: "server.global.nomad". */
-  readonly serverName?: string;
-}
+export const PEER_CHANNEL_OPTIONS: ChannelOptions = {
+  ...CLIENT_CHANNEL_OPTIONS,
+  "grpc.keepalive_time_ms": PEER_KEEPALIVE_MS,
+  "grpc.keepalive_timeout_ms": PEER_KEEPALIVE_ANSWER_MS,
+};
 
 export type LinkReport = (entry: {
   readonly level: "debug" | "info" | "warn" | "error";

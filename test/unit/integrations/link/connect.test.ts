@@ -1,15 +1,10 @@
 /** How a node finds a server over the network, and what it is told when it does not. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import type { Allocation, Job, Node } from "#model";
 import { NamedError } from "#std";
-import type { LinkTls } from "#integrations/link";
 import { eventually } from "../../../eventually.ts";
 import { acceptor, linkTo, NODE, nodeEnd, serve } from "./parts.ts";
 
@@ -145,91 +140,5 @@ test("the whole set of ten thousand allocations arrives as one change while hear
   } finally {
     connection.close();
     await served.close();
-  }
-});
-
-test("with TLS both ends prove who they are; without a certificate of the house nobody gets in", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "drover-link-tls-"));
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
-  const read = (name: string) => readFileSync(join(folder, name));
-  const authority = (name: string) =>
-    openssl(
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.pem`,
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${name}`,
-    );
-  const issue = (by: string, name: string): LinkTls => {
-    openssl(
-      "req",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-keyout",
-      `${by}-${name}.key`,
-      "-out",
-      "request.pem",
-      "-subj",
-      `/CN=${name}`,
-      "-addext",
-      `subjectAltName=DNS:${name}`,
-    );
-    openssl(
-      "x509",
-      "-req",
-      "-in",
-      "request.pem",
-      "-CA",
-      `${by}.pem`,
-      "-CAkey",
-      `${by}.key`,
-      "-CAcreateserial",
-      "-copy_extensions",
-      "copy",
-      "-out",
-      `${by}-${name}.pem`,
-      "-days",
-      "2",
-    );
-    return { ca: read(`${by}.pem`), cert: read(`${by}-${name}.pem`), key: read(`${by}-${name}.key`), serverName: "server.global.nomad" };
-  };
-  try {
-    authority("house");
-    authority("stranger");
-    const servers = acceptor();
-    const served = await serve(servers.accept, { tls: issue("house", "server.global.nomad") });
-    try {
-      const connection = await linkTo([served.address], { tls: issue("house", "client.global.nomad") }).connect(
-        NODE,
-        nodeEnd({ hostUsage: async () => ({ Uptime: 1 }) as never }),
-        noop,
-      );
-      assert.deepEqual(await servers.end().services.hostUsage(), { Uptime: 1 });
-      connection.close();
-      const strange = { ...issue("stranger", "client.global.nomad"), ca: read("house.pem") };
-      for (const options of [{ tls: strange }, {}, { tls: { ...issue("house", "client.global.nomad"), serverName: "other.global.nomad" } }])
-        await assert.rejects(
-          linkTo([served.address], options).connect(NODE, nodeEnd(), noop),
-          (error: NamedError) => error.code === "LINK_REFUSED",
-        );
-      assert.equal(servers.connected, 1);
-    } finally {
-      await served.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true });
   }
 });

@@ -1,23 +1,24 @@
 /** Both ends of the network link in one process, over the loopback. */
 import { QUIET_SERVERS } from "../../../quiet-servers.ts";
 import { createHostClock, createHostRandom } from "#integrations/host";
-import { networkLink, serveLink, type LinkTls, type ServedLink } from "#integrations/link";
+import {
+  networkLink,
+  type NetworkLink,
+  type NetworkLinkOptions,
+  serveLink,
+  type ServedLink,
+  type ServeLinkOptions,
+} from "#integrations/link";
 import type { NodeId } from "#model";
 import type { AllocationsChanged, Link, NodeEnd, NodeServices } from "#ports";
 
 export const silent = (): void => undefined;
 
-export function serve(accept: Link, options: { readonly port?: number; readonly tls?: LinkTls } = {}): Promise<ServedLink> {
-  return serveLink({
-    accept,
-    host: "127.0.0.1",
-    port: options.port ?? 0,
-    report: silent,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-  });
+export function serve(accept: ServeLinkOptions["accept"], options: Partial<ServeLinkOptions> = {}): Promise<ServedLink> {
+  return serveLink({ accept, host: "127.0.0.1", port: 0, report: silent, ...options });
 }
 
-export function linkTo(servers: readonly string[], options: { readonly tls?: LinkTls; readonly version?: number } = {}): Link {
+export function linkTo(servers: readonly string[], options: Partial<NetworkLinkOptions> = {}): NetworkLink {
   return networkLink({ servers: async () => servers, clock: createHostClock(), random: createHostRandom(), ...options });
 }
 

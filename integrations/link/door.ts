@@ -1,0 +1,192 @@
+/**
+ * The port itself: who comes is counted, looked at, and led to the room where it is spoken to.
+ *
+ *   accept ─► too many from there? ─► first byte ─┬─ 0x16 ─► TLS ─► whose certificate? ─┬─► inside(socket)
+ *                                                  │                                     └─► turnedAway(socket, why)
+ *                                                  └─ other ─► plain: inside(socket), or turnedAway where TLS is demanded
+ *
+ * Who is turned away is still told why, in the protocol it speaks. First byte and handshake have a time limit; sessions are never resumed,
+ * so that a new CA counts at once.
+ */
+import { constants, X509Certificate } from "node:crypto";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { messageOf, NamedError } from "#std";
+import { contextOf, contextOptions, type LinkTls, NO_CERTIFICATE, type Objection, trustObjection } from "./certificates.ts";
+import type { LinkReport } from "./service.ts";
+
+export interface DoorOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: LinkTls;
+  /** Plain connections are taken as well as TLS. */
+  readonly upgradeMode: boolean;
+  /** 0: any number. */
+  readonly connectionsPerClientMax: number;
+  readonly handshakeTimeoutMs: number;
+  readonly report: LinkReport;
+  readonly inside: (socket: Socket) => void;
+  /** `socket` is closed soon after. */
+  readonly turnedAway: (socket: Socket, why: Objection) => void;
+}
+
+export interface Door {
+  readonly port: number;
+  /** Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls): void;
+  /** Nobody comes in any more. */
+  shut(): void;
+  /** Whoever is in is out. */
+  clear(): void;
+}
+
+const TLS_HANDSHAKE = 0x16;
+/** A TLS alert, fatal: no_application_protocol. What a TLS client understands of "not here". */
+const NO_TLS_HERE = Uint8Array.of(21, 3, 1, 0, 2, 2, 120);
+/** To be told why. */
+const LAST_WORDS_MS = 2_000;
+/** The same is reported once in so long. */
+const REPORT_MS = 10_000;
+
+export const TLS_DEMANDED: Objection = {
+  message: "it speaks without TLS, and this server demands it",
+  fix: "Turn it on there: tls { rpc = true, ca_file, cert_file, key_file }; or, for a while, tls { rpc_upgrade_mode = true } here.",
+};
+
+/** Rejects with NamedError LINK_LISTEN_FAILED or LINK_TLS_INVALID. */
+export async function openDoor(options: DoorOptions): Promise<Door> {
+  const { host, port, tls, upgradeMode, handshakeTimeoutMs, inside } = options;
+  const sockets = new Set<Socket>();
+  const byClient = new Map<string, number>();
+  const report = onceInAWhile(options.report);
+  const turnAway = (socket: Socket, from: string, why: Objection) => {
+    report(`refused a connection: ${why.message}`, from, why.fix);
+    setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
+    options.turnedAway(socket, why);
+  };
+  const secured = tls === undefined ? undefined : securedBy(tls, handshakeTimeoutMs, { inside, turnAway, report });
+
+  function knock(socket: Socket): void {
+    const from = socket.remoteAddress ?? "";
+    socket.on("error", () => undefined);
+    const count = (byClient.get(from) ?? 0) + 1;
+    if (options.connectionsPerClientMax > 0 && count > options.connectionsPerClientMax) {
+      report(`refused a connection: there are ${count - 1} from the same address`, from, "Raise limits { rpc_max_conns_per_client }.");
+      socket.destroy();
+      return;
+    }
+    byClient.set(from, count);
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      const left = (byClient.get(from) ?? 1) - 1;
+      if (left === 0) byClient.delete(from);
+      else byClient.set(from, left);
+    });
+    const late = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    socket.once("close", () => clearTimeout(late));
+    socket.once("data", (first: Buffer) => {
+      clearTimeout(late);
+      socket.pause();
+      socket.unshift(first);
+      lead(socket, from, first[0] === TLS_HANDSHAKE);
+    });
+  }
+
+  function lead(socket: Socket, from: string, speaksTls: boolean): void {
+    if (speaksTls && secured === undefined) {
+      report("refused a connection: it speaks TLS, and this server does not", from, "Turn it on here: tls { rpc = true, … }, or off there.");
+      socket.end(NO_TLS_HERE);
+      setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
+    } else if (speaksTls) secured?.take(socket);
+    else if (secured === undefined || upgradeMode) inside(socket);
+    else turnAway(socket, from, TLS_DEMANDED);
+  }
+
+  const server = createServer(knock);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenFailed(`${host}:${port}`, error)));
+    server.listen({ host, port }, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    reload: (replaced) => secured?.reload(replaced),
+    shut() {
+      server.close();
+      secured?.shut();
+    },
+    clear() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function securedBy(
+  tls: LinkTls,
+  handshakeTimeout: number,
+  lead: {
+    readonly inside: (socket: Socket) => void;
+    readonly turnAway: (socket: Socket, from: string, why: Objection) => void;
+    readonly report: (message: string, from: string, fix: string) => void;
+  },
+) {
+  const settings = (of: LinkTls) => {
+    contextOf(of);
+    return { ...contextOptions(of), secureOptions: constants.SSL_OP_NO_TICKET };
+  };
+  const server = createTlsServer({
+    ...settings(tls),
+    requestCert: true,
+    // Not believed does not mean not answered: it is told why, and nothing else.
+    rejectUnauthorized: false,
+    ALPNProtocols: ["h2"],
+    handshakeTimeout,
+  });
+  server.on("secureConnection", (socket: TLSSocket) => {
+    socket.on("error", () => undefined);
+    const shown = socket.getPeerX509Certificate();
+    const from = socket.remoteAddress ?? "";
+    if (shown === undefined) lead.turnAway(socket, from, NO_CERTIFICATE);
+    else if (!socket.authorized || socket.isSessionReused()) lead.turnAway(socket, from, trustObjection(codeOf(socket.authorizationError)));
+    else lead.inside(socket);
+  });
+  server.on("tlsClientError", (error, socket: TLSSocket) => {
+    socket.destroy();
+    lead.report(`refused a connection: its TLS handshake failed: ${messageOf(error)}`, socket.remoteAddress ?? "", "");
+  });
+  return {
+    take: (socket: Socket) => void server.emit("connection", socket),
+    reload: (replaced: LinkTls) => server.setSecureContext(settings(replaced)),
+    shut: () => void server.close(),
+  };
+}
+
+/** Declared an Error; it is the code alone. */
+const codeOf = (error: Error | null | undefined): string => (error as { code?: string } | undefined)?.code ?? String(error ?? "");
+
+/** What a connection says of itself once it is inside: its certificate, when it came by TLS. */
+export function certificateOf(shown: { readonly raw: Buffer } | undefined): X509Certificate | undefined {
+  return shown === undefined ? undefined : new X509Certificate(shown.raw);
+}
+
+function onceInAWhile(report: LinkReport): (message: string, from: string, fix: string) => void {
+  const saidMs = new Map<string, number>();
+  return (message, from, fix) => {
+    const key = `${from} ${message}`;
+    const nowMs = performance.now();
+    if (nowMs - (saidMs.get(key) ?? -Infinity) < REPORT_MS) return;
+    if (saidMs.size > 1_000) saidMs.clear();
+    saidMs.set(key, nowMs);
+    report({ level: "warn", message, fields: { from, ...(fix === "" ? {} : { fix }) } });
+  };
+}
+
+function listenFailed(at: string, error: Error): NamedError {
+  const busy = /EADDRINUSE/.test(error.message);
+  return new NamedError(
+    "LINK_LISTEN_FAILED",
+    `Cannot listen for nodes on ${at}: ${busy ? "the port is in use by another process" : error.message}`,
+    { fix: "Stop the other program, or choose another port: ports { rpc = 4657 }." },
+  );
+}
