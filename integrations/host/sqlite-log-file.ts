@@ -82,6 +82,24 @@ export class SqliteLogFile {
     this.firstIndex = cut + 1;
   }
 
+  reset(after: number, clusterId: string): void {
+    this.#ensureSound();
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      this.#database.exec("DELETE FROM entries");
+      const note = this.#database.prepare("INSERT OR REPLACE INTO log (key, value) VALUES (?, ?)");
+      note.run("cut", after);
+      note.run("clusterId", clusterId);
+      this.#database.exec("COMMIT");
+    } catch (thrown) {
+      this.#fail();
+      throw writeError(thrown);
+    }
+    this.clusterId = clusterId;
+    this.firstIndex = after + 1;
+    this.lastIndex = after;
+  }
+
   close(): void {
     this.#database.close();
   }

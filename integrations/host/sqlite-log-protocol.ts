@@ -3,6 +3,7 @@ export type LogRequest =
   | { readonly id: number; readonly kind: "append"; readonly entries: readonly Uint8Array[] }
   | { readonly id: number; readonly kind: "read"; readonly from: number; readonly countMax: number; readonly bytesMax: number }
   | { readonly id: number; readonly kind: "cut"; readonly through: number }
+  | { readonly id: number; readonly kind: "reset"; readonly after: number; readonly clusterId: string }
   | { readonly id: number; readonly kind: "close" };
 
 export type LogReply =

@@ -64,6 +64,7 @@ function serveOther(file: SqliteLogFile, request: Exclude<LogRequest, Append>): 
       return;
     }
     if (request.kind === "cut") file.cut(request.through);
+    else if (request.kind === "reset") file.reset(request.after, request.clusterId);
     else file.close();
     reply({ id: request.id, kind: "done", firstIndex: file.firstIndex, lastIndex: file.lastIndex });
     if (request.kind === "close") port?.close();

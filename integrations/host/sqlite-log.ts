@@ -40,19 +40,22 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
 
 class SqliteLog implements Log {
   readonly maker = "sqlite";
-  readonly clusterId: string;
   readonly #mailbox: Mailbox;
+  #clusterId: string;
   #firstIndex: number;
   #lastIndex: number;
   #closing: Promise<void> | undefined;
 
   constructor(mailbox: Mailbox, opened: Extract<LogReply, { kind: "opened" }>) {
     this.#mailbox = mailbox;
-    this.clusterId = opened.clusterId;
+    this.#clusterId = opened.clusterId;
     this.#firstIndex = opened.firstIndex;
     this.#lastIndex = opened.lastIndex;
   }
 
+  get clusterId(): string {
+    return this.#clusterId;
+  }
   get firstIndex(): number {
     return this.#firstIndex;
   }
@@ -82,6 +85,13 @@ class SqliteLog implements Log {
   async cut(throughIndex: number): Promise<void> {
     const { firstIndex } = await this.#mailbox.ask({ kind: "cut", through: throughIndex }, "done");
     this.#firstIndex = firstIndex;
+  }
+
+  async reset({ afterIndex, clusterId }: { readonly afterIndex: number; readonly clusterId: string }): Promise<void> {
+    const { firstIndex, lastIndex } = await this.#mailbox.ask({ kind: "reset", after: afterIndex, clusterId }, "done");
+    this.#firstIndex = firstIndex;
+    this.#lastIndex = lastIndex;
+    this.#clusterId = clusterId;
   }
 
   close(): Promise<void> {

@@ -34,7 +34,9 @@ export function openMemoryLog(disk: MemoryDisk): Log {
   };
   return {
     maker: "memory",
-    clusterId: disk.clusterId,
+    get clusterId() {
+      return disk.clusterId;
+    },
     get firstIndex() {
       return disk.firstIndex;
     },
@@ -57,6 +59,11 @@ export function openMemoryLog(disk: MemoryDisk): Log {
       if (through < disk.firstIndex) return;
       disk.entries = disk.entries.slice(through - disk.firstIndex + 1);
       disk.firstIndex = through + 1;
+    },
+    async reset({ afterIndex, clusterId }) {
+      disk.entries = [];
+      disk.firstIndex = afterIndex + 1;
+      disk.clusterId = clusterId;
     },
     async close() {
       await last;

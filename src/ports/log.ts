@@ -8,6 +8,7 @@
  * - After a crash the log holds a prefix of what was appended, and everything whose append had resolved.
  * - `read` yields entries in index order without holes.
  * - `cut(through)` forgets entries ≤ through; `firstIndex` moves to through + 1.
+ * - `reset` forgets everything and goes on after another index, all at once.
  */
 export interface LogEntry {
   readonly index: number;
@@ -17,7 +18,7 @@ export interface LogEntry {
 export interface Log {
   /** Recorded in data_dir; a mismatch refuses to start. */
   readonly maker: "sqlite" | "consul" | "memory";
-  /** Identifies the cluster this log belongs to; made once, never changed. */
+  /** Identifies the cluster this log belongs to; made once, changed only by `reset`. */
   readonly clusterId: string;
   /** The lowest index still held; lastIndex + 1 when empty. */
   readonly firstIndex: number;
@@ -28,6 +29,8 @@ export interface Log {
   /** Batches from `fromIndex` up to what is durable now. */
   read(fromIndex: number): AsyncIterable<readonly LogEntry[]>;
   cut(throughIndex: number): Promise<void>;
+  /** A server that joins another's cluster, or goes on from another's snapshot. No append may be under way. */
+  reset(to: { readonly afterIndex: number; readonly clusterId: string }): Promise<void>;
   close(): Promise<void>;
 }
 
