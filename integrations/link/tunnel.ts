@@ -78,6 +78,8 @@ export function createTunnel(stream: TunnelStream, ends: TunnelEnds, remoteAddre
     },
   });
 
+  // Lost while nobody listens it is lost, and no more: whoever uses it hears of its end.
+  duplex.on("error", () => undefined);
   stream.on("data", ({ kind, body }) => {
     if (kind === KIND.item) {
       if (body.length > 0 && !duplex.push(Buffer.from(body.buffer, body.byteOffset, body.length))) stream.pause();
