@@ -23,6 +23,8 @@ export interface FactSources {
   readonly client: () => Client | undefined;
   /** host:port of servers elsewhere that the node here talks to. */
   readonly serverAddresses: (() => readonly string[]) | undefined;
+  /** The node here talks to these from now on; undefined: it has its server in its own agent, or there is no node. */
+  readonly setServerAddresses?: ((addresses: readonly string[]) => Promise<void>) | undefined;
 }
 
 export function agentFacts(sources: FactSources): AgentFacts {
@@ -60,6 +62,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
     member,
     members: () => (server === undefined ? [] : [member()]),
     serverAddresses: () => (server === undefined ? (sources.serverAddresses?.() ?? []) : [config.advertise.rpc]),
+    setServerAddresses: sources.setServerAddresses ?? refuseServers,
     health: () => ({
       ...(server === undefined ? {} : { server: { ok: server.cluster.leads, message: server.cluster.leads ? "ok" : "No cluster leader" } }),
       ...(config.client.enabled
@@ -74,6 +77,13 @@ export function agentFacts(sources: FactSources): AgentFacts {
     profile: takeProfile,
     monitor: (how, signal) => monitorLines(sources.log, how.level.toUpperCase() as LogLevel, how.json, signal),
   };
+}
+
+async function refuseServers(): Promise<never> {
+  throw new NamedError("AGENT_NO_NODE", "Cannot change the servers of this agent: no node here looks for servers elsewhere", {
+    statusCode: 400,
+    fix: "Ask an agent with client { enabled = true } and no server in it.",
+  });
 }
 
 /** The same way as `kill -HUP`, so that both do the same. Without a listener the signal would end the process. */

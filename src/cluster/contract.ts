@@ -31,8 +31,11 @@ export interface Cluster {
    * over; what it returns ends the work then, and is waited for before anybody begins again. When `begin` rejects the server steps down (F5).
    */
   whenLeading(begin: (leadership: Leadership) => Promise<() => Promise<void>>): Promise<() => void>;
-  /** Steps down; another server leads soon. NamedError CLUSTER_ALONE (400) where there is no other. */
-  transferLeadership(): Promise<void>;
+  /**
+   * Steps down; another server leads soon: the one that is named, if it can (others hold back a moment). NamedErrors CLUSTER_ALONE (400) where there
+   * is no other, NOT_LEADING.
+   */
+  transferLeadership(toServerId?: string): Promise<void>;
   /** Writes a snapshot and cuts the log; also happens by itself every `snapshotEveryEntries`. */
   compact(): Promise<void>;
   /** The newest snapshot at or above an index, as bytes; written first when there is none. For servers that lag. */
@@ -44,6 +47,8 @@ export interface Cluster {
   restore(chunks: AsyncIterable<Uint8Array>): Promise<{ readonly Index: number }>;
   /** Servers as the shared log knows them; of a server that stands alone: itself. */
   servers(): Promise<readonly ServerDescription[]>;
+  /** That server is gone for good: it is not counted any more. Unknown ones are fine; NamedError SERVER_ALIVE (400) for this one itself. */
+  forgetServer(serverId: string): Promise<void>;
   close(): Promise<void>;
 }
 

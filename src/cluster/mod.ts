@@ -10,7 +10,7 @@
  *
  * Read next: contract.ts, cluster.ts, appender.ts, recover.ts, maker.ts; then ../state/mod.ts.
  */
-export type { Cluster } from "./contract.ts";
+export type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
 export { startCluster, type ClusterOptions } from "./cluster.ts";
 export { openRecordedLog, type MakerDisk, type MakerRecord } from "./maker.ts";
 export { COMMAND_BYTES_MAX } from "./limits.ts";

@@ -169,6 +169,7 @@ function facts(): AgentFacts {
     member: () => member,
     members: () => [member],
     serverAddresses: () => [],
+    setServerAddresses: async () => undefined,
     health: () => ({}),
     stats: () => ({}),
     startedAtMs: 1_790_000_000_000,

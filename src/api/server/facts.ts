@@ -1,9 +1,11 @@
 /** What the API is given to answer from: the rooms behind it, and what only the agent knows of itself. */
+import type { Grant } from "#access";
 import type { Cluster } from "#cluster";
 import type { Duplex } from "node:stream";
 import type { Clock, Membership, NodeServices, Random, TaskSockets } from "#ports";
 import type { Server } from "#server";
 import type { AgentHealthAnswer, AgentHostAnswer, AgentMember } from "../contract/mod.ts";
+import type { ServingTls } from "./secure-server.ts";
 
 /** The agent's own part of the answers. Functions are called per request: they must be cheap. */
 export interface AgentFacts {
@@ -17,6 +19,8 @@ export interface AgentFacts {
   members(): readonly AgentMember[];
   /** "host:port" of the servers the node on this agent talks to. */
   serverAddresses(): readonly string[];
+  /** Kept over restarts. NamedError AGENT_NO_NODE (400) where no node runs, or it has its server in its own agent. */
+  setServerAddresses(addresses: readonly string[]): Promise<void>;
   /** Of the parts that run here; a part that does not is left out. */
   health(): AgentHealthAnswer;
   stats(): Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -53,6 +57,10 @@ export interface ApiOptions {
   readonly membership?: Membership | null;
   /** Of an agent without a server: is this token a workload's identity? Asked of the servers; may reject. */
   readonly verifyIdentity?: (token: string) => Promise<boolean>;
+  /**
+   * Who may what. Default: the server's own `access`. An agent without a server is given `accessThroughServer` (mod.ts) where access control is on.
+   */
+  readonly access?: { readonly enabled: boolean; resolve(token: string): Promise<Grant> };
   readonly agent: AgentFacts;
   readonly clock: Clock;
   readonly random: Random;
@@ -66,6 +74,8 @@ export interface ApiOptions {
   readonly debug?: boolean;
   /** telemetry.publish_node_metrics and publish_allocation_metrics: what machine and tasks use, measured for every scrape. */
   readonly publish?: { readonly node?: boolean; readonly allocations?: boolean };
+  /** tls { http = true }: HTTPS on every address with a port. Unix sockets stay as they are. */
+  readonly tls?: ServingTls | null;
   /** limits.http_max_conns_per_client. Default 100; 0: no limit. */
   readonly connectionsPerClientMax?: number;
   /** Names this agent may be called by in a Host header besides IP addresses and localhost, when it listens on loopback only. */
@@ -89,6 +99,8 @@ export interface Api {
   listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
   /** What is open now. */
   readonly addresses: readonly ListenAddress[];
+  /** At a reload: new connections are served with it. Throws NamedError API_TLS_UNFIT (then nothing changes), also without `tls` at the start. */
+  renewTls(tls: ServingTls): void;
   /** The same API in tasks' directories, for whoever shows a workload's identity. After `listen`. */
   readonly taskSockets: TaskSockets;
   /** HTTP is spoken on it from now on, as on a connection that came in by the door: what other servers and nodes pass on comes this way. */

@@ -458,6 +458,7 @@ function agentFacts(): AgentFacts {
     member: () => member,
     members: () => [member],
     serverAddresses: () => ["127.0.0.1:4647"],
+    setServerAddresses: async () => undefined,
     health: () => ({ server: { ok: true, message: "ok" }, client: { ok: true, message: "ok" } }),
     stats: () => ({ nomad: { leader: "true" } }),
     startedAtMs: 1_790_000_000_000,

@@ -2,7 +2,7 @@
 import { value, type Context, type Handler } from "../call.ts";
 import { LOG_LEVELS, type LogLevel } from "../facts.ts";
 import { beating } from "../reply/beating.ts";
-import { badRequest, notFound, serverOnly } from "../refusal.ts";
+import { badRequest, notFound } from "../refusal.ts";
 
 const HEARTBEAT_MS = 1000;
 const FIRST_HEARTBEAT_MS = 100;
@@ -30,18 +30,24 @@ function secret(name: string): boolean {
   return /token|secret|password|passwd|encrypt|credential|^auth$/i.test(name);
 }
 
-export const listMembers: Handler = (_call, context) => {
-  // An agent without a server passes the question on where it can.
-  if (context.server === null && context.serverApi !== undefined) throw serverOnly();
-  return value({
-    ServerName: context.agent.member().Name,
-    ServerRegion: context.region,
-    ServerDC: context.datacenter,
-    Members: context.agent.members(),
-  });
+export const listServers: Handler = (_call, context) => value(context.agent.serverAddresses());
+
+/** ?address=…: the node on this agent talks to these from now on. */
+export const updateServers: Handler = async (call, context) => {
+  const addresses = call.query.all("address").filter((each) => each !== "");
+  if (addresses.length === 0) throw badRequest("missing server address");
+  const problem = addresses.map(addressProblem).find((each) => each !== undefined);
+  if (problem !== undefined) throw badRequest(problem);
+  await context.agent.setServerAddresses(addresses);
+  return { kind: "empty", meta: {} };
 };
 
-export const listServers: Handler = (_call, context) => value(context.agent.serverAddresses());
+/** host or host:port (4647). */
+function addressProblem(address: string): string | undefined {
+  const [, host, port] = /^(\[[\da-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(address) ?? [];
+  if (host !== undefined && Number(port ?? 1) >= 1 && Number(port ?? 1) <= 65_535) return undefined;
+  return `Cannot read server address ${JSON.stringify(address.slice(0, 80))}: wanted host or host:port`;
+}
 
 /** ?type=server or client: that part alone; 500 when a part asked for is not well or not here. */
 export const readHealth: Handler = (call, context) => {

@@ -1,9 +1,12 @@
-/** /v1/operator about the servers themselves. There is one, and the answers say so. nomad.md §3.2. */
+/** /v1/operator about the servers themselves: who keeps the log, how they are. nomad.md §3.2. */
+import type { ServerDescription } from "#cluster";
 import type { AgentMember, AutopilotConfigurationAnswer } from "../../contract/mod.ts";
-import { value, type Context, type Handler } from "../call.ts";
-import { requireCluster } from "../require.ts";
+import { empty, value, type Context, type Handler } from "../call.ts";
+import { badRequest, notFound } from "../refusal.ts";
+import { requireCluster, requireServer } from "../require.ts";
+import { membersOf } from "./members.ts";
 
-/** What Nomad starts with; nothing here acts on it while there is one server. */
+/** What Nomad starts with. */
 const AUTOPILOT: AutopilotConfigurationAnswer = {
   CleanupDeadServers: true,
   LastContactThreshold: "200ms",
@@ -17,15 +20,69 @@ const AUTOPILOT: AutopilotConfigurationAnswer = {
   ModifyIndex: 1,
 };
 
-export const readRaftConfiguration: Handler = (_call, context) => {
+/** A server as the log knows it and as its gossip does, put together by its id. */
+interface KnownServer {
+  readonly log: ServerDescription;
+  readonly member: AgentMember | undefined;
+}
+
+async function knownServers(context: Context): Promise<readonly KnownServer[]> {
+  const [servers, members] = await Promise.all([requireCluster(context).servers(), membersOf(context)]);
+  const known = servers.map((log) => ({ log, member: members.find(({ Tags }) => Tags["id"] === log.ServerId) }));
+  // One that has not written anything yet is there all the same.
+  const silent = members.filter(({ Tags }) => Tags["id"] !== "" && !servers.some(({ ServerId }) => ServerId === Tags["id"]));
+  return [...known, ...silent.map((member) => ({ log: describedBy(member), member }))];
+}
+
+function describedBy(member: AgentMember): ServerDescription {
+  const host = member.Addr.includes(":") ? `[${member.Addr}]` : member.Addr;
+  return {
+    ServerId: member.Tags["id"] ?? "",
+    Name: member.Name,
+    RpcAddress: `${host}:${member.Tags["port"] ?? member.Port}`,
+    HttpAddress: "",
+    Leader: false,
+    Version: member.Tags["drover"] ?? "",
+    FeatureLevel: 0,
+    SyncedIndex: 0,
+    Time: 0,
+  };
+}
+
+export const readRaftConfiguration: Handler = async (_call, context) => {
   const { state } = requireCluster(context);
-  return value({ Index: state.index, Servers: context.agent.members().map(raftServer) }, { index: state.index });
+  const servers = (await knownServers(context)).map(({ log, member }) => ({
+    ID: log.ServerId,
+    Node: member?.Name ?? log.Name,
+    Address: log.RpcAddress,
+    Leader: log.Leader,
+    Voter: true,
+    RaftProtocol: member?.Tags["raft_vsn"] ?? "3",
+  }));
+  return value({ Index: state.index, Servers: servers }, { index: state.index });
 };
 
-function raftServer(member: AgentMember) {
-  const address = addressOf(member);
-  return { ID: idOf(member), Node: member.Name, Address: address, Leader: true, Voter: true, RaftProtocol: member.Tags["raft_vsn"] ?? "3" };
-}
+/** ?id= or ?address=: a server that is gone for good. */
+export const removePeer: Handler = async (call, context) => {
+  const [id, address] = [call.query.text("id"), call.query.text("address")];
+  if ((id === "") === (address === "")) throw badRequest("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
+  const found = (await knownServers(context)).find(({ log }) => (id === "" ? log.RpcAddress === address : log.ServerId === id));
+  if (found === undefined) throw notFound(`${id === "" ? `address ${JSON.stringify(address)}` : `id ${JSON.stringify(id)}`} was not found in the Raft configuration`);
+  await requireCluster(context).forgetServer(found.log.ServerId);
+  if (found.member !== undefined) await context.membership?.forceLeave(found.member.Name, true);
+  return empty();
+};
+
+export const transferLeadership: Handler = async (call, context) => {
+  const [id, address] = [call.query.text("id"), call.query.text("address")];
+  requireServer(context);
+  if (id !== "" && address !== "") throw badRequest("must specify either ID or address, not both");
+  const found = (await knownServers(context)).find(({ log }) => (id === "" ? log.RpcAddress === address : log.ServerId === id));
+  if ((id !== "" || address !== "") && found === undefined) throw notFound(`no server ${JSON.stringify(id || address)} in the Raft configuration`);
+  const cluster = requireCluster(context);
+  await cluster.transferLeadership(found?.log.ServerId);
+  return value({ From: { ID: cluster.serverId, Address: cluster.leaderAddress }, To: { ID: found?.log.ServerId ?? "", Address: found?.log.RpcAddress ?? "" }, Noop: found?.log.ServerId === cluster.serverId, Err: null });
+};
 
 export const readAutopilotConfiguration: Handler = (_call, context) => {
   requireCluster(context);
@@ -33,39 +90,44 @@ export const readAutopilotConfiguration: Handler = (_call, context) => {
 };
 
 /** 429 when it is not well, as a load balancer expects. */
-export const readAutopilotHealth: Handler = (_call, context) => {
-  const cluster = requireCluster(context);
-  const servers = context.agent.members().map((member) => serverHealth(member, context));
-  const healthy = cluster.leads && servers.every((server) => server.Healthy);
+export const readAutopilotHealth: Handler = async (_call, context) => {
+  const known = await knownServers(context);
+  const servers = known.map((server) => serverHealth(server, context));
+  const well = servers.filter((server) => server.Healthy).length;
+  const quorum = Math.floor(servers.length / 2) + 1;
+  const leader = servers.find((server) => server.Leader);
+  const healthy = leader !== undefined && well === servers.length;
   return value(
-    { Healthy: healthy, FailureTolerance: 0, Servers: servers, Leader: servers[0]?.ID ?? "", Voters: servers.map((server) => server.ID) },
+    {
+      Healthy: healthy,
+      FailureTolerance: Math.max(0, well - quorum),
+      Servers: servers,
+      Leader: leader?.ID ?? "",
+      Voters: servers.map((server) => server.ID),
+    },
     { status: healthy ? 200 : 429 },
   );
 };
 
-function serverHealth(member: AgentMember, context: Context) {
+/** Well: its machine and its process answer, it follows, and it is not far behind. */
+function serverHealth({ log, member }: KnownServer, context: Context) {
   const cluster = requireCluster(context);
+  const own = log.ServerId === cluster.serverId;
+  const status = member?.Status ?? (own ? "alive" : "none");
+  const lastIndex = own ? cluster.state.index : log.SyncedIndex;
+  const contactMs = own ? cluster.lastContactMs() : log.Leader ? 0 : Math.max(0, context.clock.nowMs() - log.Time);
   return {
-    ID: idOf(member),
-    Name: member.Name,
-    Address: addressOf(member),
-    SerfStatus: member.Status,
-    Version: member.Tags["build"] ?? "",
-    Leader: cluster.leads,
-    LastContact: "0s",
+    ID: log.ServerId,
+    Name: member?.Name ?? log.Name,
+    Address: log.RpcAddress,
+    SerfStatus: status,
+    Version: member?.Tags["build"] ?? "",
+    Leader: log.Leader,
+    LastContact: `${Math.round(contactMs)}ms`,
     LastTerm: 1,
-    LastIndex: cluster.state.index,
-    Healthy: cluster.leads && context.agent.health().server?.ok === true,
+    LastIndex: lastIndex,
+    Healthy: status === "alive" && cluster.state.index - lastIndex <= AUTOPILOT.MaxTrailingLogs && (!own || cluster.leaderAddress !== ""),
     Voter: true,
     StableSince: new Date(context.agent.startedAtMs).toISOString(),
   };
-}
-
-function idOf(member: AgentMember): string {
-  return member.Tags["id"] || member.Name;
-}
-
-function addressOf(member: AgentMember): string {
-  const port = member.Tags["port"] ?? String(member.Port);
-  return member.Addr.includes(":") ? `[${member.Addr}]:${port}` : `${member.Addr}:${port}`;
 }
