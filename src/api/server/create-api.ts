@@ -35,6 +35,7 @@ export function createApi(options: ApiOptions): Api {
     handle: (request, response) => app.routing(request, response),
     upgrades,
     connectionsPerClientMax: options.connectionsPerClientMax ?? 100,
+    tls: options.tls ?? null,
   });
 
   const taskSockets = createTaskSockets({
@@ -57,6 +58,7 @@ export function createApi(options: ApiOptions): Api {
     get addresses() {
       return listeners.addresses;
     },
+    renewTls: (tls) => listeners.renew(tls),
     connect: (connection) => listeners.connect(connection),
     inject: async (request) => (await app.inject(request)) as unknown as Awaited<ReturnType<Api["inject"]>>,
     async close() {

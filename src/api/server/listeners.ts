@@ -1,11 +1,13 @@
-/** The sockets: several addresses, all or none; a bound on connections per client; an end that waits for no one. */
+/** The sockets: several addresses, all or none; HTTPS where there is TLS; a bound on connections per client; an end that waits for no one. */
 import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Server as SecureServer } from "node:https";
 import { connect, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
 import type { ListenAddress } from "./facts.ts";
+import { createSecureServer, renewSecureServer, unfit, type ServingTls } from "./secure-server.ts";
 
 export interface Listeners {
   readonly addresses: readonly ListenAddress[];
@@ -14,12 +16,16 @@ export interface Listeners {
   open(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
   /** HTTP is spoken on it. */
   connect(connection: Duplex): void;
+  /** New connections are served with it from now on. Throws NamedError API_TLS_UNFIT; nothing changes then. */
+  renew(tls: ServingTls): void;
   close(): Promise<void>;
 }
 
 const KEEP_ALIVE_MS = 75_000;
 /** To send a request's head. Bodies and answers have no limit: blocking queries and streams last. */
 const HEAD_TIMEOUT_MS = 20_000;
+/** How late a head that takes too long is noticed, at most. */
+const CHECKED_EVERY_MS = 5_000;
 const TOO_MANY =
   "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
 /** What is no request, by node's code for it. */
@@ -33,17 +39,20 @@ export function createListeners(how: {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   readonly upgrades: Pick<Upgrades, "wanted" | "handle">;
   readonly connectionsPerClientMax: number;
+  /** HTTPS on addresses with a port; unix sockets are nobody else's. */
+  readonly tls: ServingTls | null;
 }): Listeners {
-  let servers: { readonly server: Server; readonly address: ListenAddress }[] = [];
+  let servers: { readonly server: Server | SecureServer; readonly address: ListenAddress }[] = [];
+  let tls = how.tls;
   const countOf = new Map<string, number>();
 
-  function admit(socket: Socket): void {
+  function admit(socket: Socket, most: number, refuse: () => void): void {
     const client = socket.remoteAddress;
-    if (client === undefined || how.connectionsPerClientMax <= 0) return;
+    if (client === undefined || most <= 0) return;
     const count = (countOf.get(client) ?? 0) + 1;
-    if (count > how.connectionsPerClientMax) {
+    if (count > most) {
       socket.on("error", () => undefined);
-      socket.end(TOO_MANY);
+      refuse();
       return;
     }
     countOf.set(client, count);
@@ -54,11 +63,46 @@ export function createListeners(how: {
     });
   }
 
-  function createServer(): Server {
-    const limits = { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 };
-    const server = http.createServer({ ...limits, shouldUpgradeCallback: how.upgrades.wanted }, how.handle);
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: 0,
+    connectionsCheckingInterval: CHECKED_EVERY_MS,
+    shouldUpgradeCallback: how.upgrades.wanted,
+  };
+
+  function createPlain(): Server {
+    const server = http.createServer(options, how.handle);
+    server.on("connection", (socket: Socket) => admit(socket, how.connectionsPerClientMax, () => socket.end(TOO_MANY)));
+    return answering(server);
+  }
+
+  function createSecure(serving: ServingTls): SecureServer {
+    const most = how.connectionsPerClientMax;
+    // Those too many are told so after their handshake; beyond as many again that would cost what is to be saved.
+    const tooMany = new Set<string>();
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
+      if (!tooMany.has(endOf(request.socket))) return how.handle(request, response);
+      response.writeHead(429, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(TOO_MANY.split("\r\n\r\n")[1]);
+    };
+    let server: SecureServer;
+    try {
+      server = createSecureServer(serving, options, handle);
+    } catch (thrown) {
+      throw unfit(thrown);
+    }
+    server.prependListener("connection", (socket: Socket) => {
+      admit(socket, most * 2, () => socket.destroy());
+      if (most <= 0 || socket.destroyed || (countOf.get(socket.remoteAddress ?? "") ?? 0) <= most) return;
+      const end = endOf(socket);
+      tooMany.add(end);
+      socket.once("close", () => tooMany.delete(end));
+    });
+    return answering(server);
+  }
+
+  function answering<S extends Server | SecureServer>(server: S): S {
     server.on("upgrade", how.upgrades.handle);
-    server.on("connection", admit);
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       if (!socket.writable) return void socket.destroy();
       const [status, why] = UNREADABLE[error.code ?? ""] ?? NOT_HTTP;
@@ -95,7 +139,7 @@ export function createListeners(how: {
     async open(addresses) {
       try {
         for (const address of addresses) {
-          const server = createServer();
+          const server = tls === null || "path" in address ? createPlain() : createSecure(tls);
           servers.push({ server, address: await listenOn(server, address) });
         }
       } catch (error) {
@@ -105,16 +149,24 @@ export function createListeners(how: {
       return servers.map(({ address }) => address);
     },
     connect(connection) {
-      inside ??= createServer();
+      inside ??= createPlain();
       tunnels.add(connection);
       connection.once("close", () => tunnels.delete(connection));
       inside.emit("connection", connection);
+    },
+    renew(next) {
+      if (tls === null) throw unfit(new Error("it was not asked for when the agent started; restart it"));
+      for (const { server } of servers) if (server instanceof SecureServer) renewSecureServer(server, next);
+      tls = next;
     },
     close,
   };
 }
 
-async function listenOn(server: Server, address: ListenAddress): Promise<ListenAddress> {
+/** Of a connection: the same for the socket below and the one that speaks TLS. */
+const endOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
+
+async function listenOn(server: Server | SecureServer, address: ListenAddress): Promise<ListenAddress> {
   if ("path" in address) await removeLeftSocket(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenFailed(address, error)));
