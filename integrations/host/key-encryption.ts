@@ -27,9 +27,7 @@ export function diskKeyEncryption({ folder }: { readonly folder: string }): KeyE
   return {
     async seal(keyId, plain) {
       const wrapping = randomBytes(KEY_BYTES);
-      const text = JSON.stringify({ KeyID: keyId, Provider: "aead", KeyEncryptionKey: wrapping.toString("base64") });
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeWhole(folder, pathOf(keyId), `${text}\n`);
+      await writeWrapping(folder, pathOf(keyId), keyId, wrapping);
       const sealed = sealWith(wrapping, keyId, plain);
       wrapping.fill(0);
       return sealed;
@@ -41,7 +39,24 @@ export function diskKeyEncryption({ folder }: { readonly folder: string }): KeyE
     async forget(keyId) {
       await rm(pathOf(keyId), { force: true });
     },
+    wrapping: (keyId) =>
+      readWrapping(pathOf(keyId), keyId).catch((thrown: unknown) => {
+        if (thrown instanceof NamedError && thrown.code === "KEY_MISSING") return null;
+        throw thrown;
+      }),
+    async adopt(keyId, wrapping) {
+      if (wrapping.length !== KEY_BYTES) throw damaged(keyId, "what another server gave is no wrapping key");
+      const path = pathOf(keyId);
+      const there = await readWrapping(path, keyId).catch(() => null);
+      if (there === null) await writeWrapping(folder, path, keyId, wrapping);
+    },
   };
+}
+
+async function writeWrapping(folder: string, path: string, keyId: string, wrapping: Uint8Array): Promise<void> {
+  const text = JSON.stringify({ KeyID: keyId, Provider: "aead", KeyEncryptionKey: Buffer.from(wrapping).toString("base64") });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeWhole(folder, path, `${text}\n`);
 }
 
 function sealWith(wrapping: Buffer, keyId: string, plain: Uint8Array): string {

@@ -22,6 +22,7 @@ export { createHostRandom } from "./random.ts";
 export { openSqliteLog, type SqliteLogOptions } from "./sqlite-log.ts";
 export { openSnapshotStore } from "./snapshot-store.ts";
 export { execDriver, type ExecOptions } from "./exec/driver.ts";
+export { folderBackupStore } from "./backup-store.ts";
 export { diskKeyEncryption } from "./key-encryption.ts";
 export { hostProbe } from "./probe.ts";
 export { hostDnsEndpoint } from "./dns-endpoint.ts";

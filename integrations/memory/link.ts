@@ -52,7 +52,7 @@ export function createMemoryLink(accept: Link): MemoryLink {
     };
     if (connection.open) connections.add(connection);
     return {
-      register: (described) => carry(connection, () => inner.register(described)),
+      register: (described, token) => carry(connection, () => inner.register(described, token)),
       heartbeat: () => carry(connection, () => inner.heartbeat()),
       updateAllocations: (updates) => carry(connection, () => inner.updateAllocations(updates)),
       signIdentities: (requests) => carry(connection, () => inner.signIdentities(requests)),

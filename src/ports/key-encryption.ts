@@ -10,4 +10,8 @@ export interface KeyEncryption {
   open(keyId: string, sealed: string): Promise<Uint8Array>;
   /** The key was removed; unknown is fine. */
   forget(keyId: string): Promise<void>;
+  /** What opens that key, for another server of the cluster: a secret. null: not here. */
+  wrapping(keyId: string): Promise<Uint8Array | null>;
+  /** From another server: from now on `open` works here too. On disk before it resolves; nothing happens when it is there already. KEY_DAMAGED: that is none. */
+  adopt(keyId: string, wrapping: Uint8Array): Promise<void>;
 }

@@ -242,10 +242,21 @@ export interface RestartTurn {
   readonly Reason: string;
 }
 
+/** The answer to a sign of life. */
+export interface HeartbeatAnswer {
+  /** The time within which to send the next. */
+  readonly HeartbeatTtlMs: number;
+  /** The node's own identity, a JWT: with the first answer there is a key for, and before the one it has is worn. A secret. */
+  readonly NodeIdentity?: string;
+}
+
 export interface LinkConnection {
-  /** First call; again whenever the node's description changes. The answer is the time within which to send a heartbeat. */
-  register(node: Node): Promise<{ readonly HeartbeatTtlMs: number }>;
-  heartbeat(): Promise<{ readonly HeartbeatTtlMs: number }>;
+  /**
+   * First call; again whenever the node's description changes. A node that the servers do not know yet shows its introduction token, if it has
+   * one. Rejects with LINK_REFUSED ("Permission denied: …") where nobody joins without.
+   */
+  register(node: Node, introductionToken?: string): Promise<HeartbeatAnswer>;
+  heartbeat(): Promise<HeartbeatAnswer>;
   /** Resolves when the update is committed. */
   updateAllocations(updates: readonly AllocationClientUpdate[]): Promise<void>;
   /** An answer for each request, in order. Only workloads of allocations of this node are signed for. */

@@ -28,6 +28,7 @@ export type {
   FileFrame,
   FileInformation,
   FileRead,
+  HeartbeatAnswer,
   HostUsage,
   Link,
   LinkConnection,
@@ -73,6 +74,7 @@ export type { ExchangedToken, TokenExchange } from "./token-exchange.ts";
 export { thingKey, thingLabel, type Thing, type ThingSystem } from "./thing.ts";
 export type { Lease, Reading, ThingSource } from "./thing-source.ts";
 export type { HttpProbe, Probe, ProbeResult } from "./probe.ts";
+export type { BackupStore } from "./backup-store.ts";
 export type { KeyEncryption } from "./key-encryption.ts";
 export type { DnsEndpoint, DnsListener } from "./dns-endpoint.ts";
 export type { TaskSocket, TaskSockets } from "./task-sockets.ts";

@@ -26,6 +26,7 @@ import type { NodeServices } from "#ports";
 import type { Cluster } from "#cluster";
 import type { Grant } from "#access";
 import type { AccessControl } from "./access/contract.ts";
+import type { NodeClaims } from "./nodes/identities.ts";
 import type { Variables } from "./variables/contract.ts";
 
 export interface RegisterRequest {
@@ -246,6 +247,10 @@ export interface Server {
   readonly access: AccessControl;
   /** A node's first token. `ttlMs` 0: the default. */
   introduceNode(request: { readonly ttlMs: number; readonly nodeName: string; readonly nodePool: string }): Promise<{ readonly JWT: string }>;
+  /** Claims of the identity it was last given; null: none yet. NODE_NOT_CONNECTED when it is connected elsewhere. */
+  nodeIdentity(id: NodeId): NodeClaims | null;
+  /** It is given another identity with its next heartbeat. NODE_NOT_CONNECTED. */
+  renewNodeIdentity(id: NodeId): void;
   /** May `source` call `destination` over the mesh, and if not, where does the call end? */
   checkMesh(source: string, destination: string, namespace: string): Promise<MeshCheck>;
   /** Counts for GET /v1/metrics and debugging. */
@@ -255,4 +260,4 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export type { Grant, Job };
+export type { Grant, Job, NodeClaims };

@@ -155,3 +155,28 @@ export function refused(outcome: Extract<Outcome, { ok: false }>): NamedError {
   const statusCode = { conflict: 409, missing: 404, invalid: 400, fault: 500 }[outcome.code];
   return new NamedError("COMMAND_REFUSED", outcome.reason, { statusCode });
 }
+
+/** It is for the one server that leads, and that is another one (or none): the API relays what is asked. */
+export function notLeading(what: string, leaderAddress: string): NamedError {
+  const who = leaderAddress === "" ? "no server is known to lead" : `"${leaderAddress}" does`;
+  return new NamedError("NOT_LEADING", `Cannot ${what}: this server does not lead, ${who}`, {
+    statusCode: 503,
+    fix: leaderAddress === "" ? "Ask again in a moment." : `Ask the server at ${leaderAddress}.`,
+  });
+}
+
+export function peerNotLeading(leaderAddress: string): NamedError {
+  return new NamedError("PEER_NOT_LEADING", "Cannot take signs of life of nodes: this server does not lead", {
+    statusCode: 503,
+    fix: leaderAddress === "" ? "No leader is known." : `Ask the server at ${leaderAddress}.`,
+  });
+}
+
+export function peerTooSlow(address: string): NamedError {
+  return new NamedError("PEER_UNREACHABLE", `Cannot ask the server at "${address}": it does not answer in time`, { statusCode: 503 });
+}
+
+/** Nodes try another server, or again in a moment. */
+export function serverNotReady(why: string): NamedError {
+  return new NamedError("LINK_REFUSED", `connect node: ${why}`, { statusCode: 503, fix: "The node tries another server by itself." });
+}

@@ -33,4 +33,8 @@ export type { RunningServer, ServerOptions } from "./server.ts";
 export type { Report } from "./context.ts";
 export type { GarbagePolicy } from "./reconcilers/garbage.ts";
 export type { HeartbeatPolicy } from "./nodes/heartbeats.ts";
+export type { IntroductionPolicy } from "./nodes/identities.ts";
+export { verifyNodeIdentity } from "./nodes/identities.ts";
+export type { BackupPolicy } from "./backups/backups.ts";
+export { snapshotArchive, type SnapshotArchive } from "./backups/archive.ts";
 export type { RejectionPolicy } from "./broker/rejections.ts";

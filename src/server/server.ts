@@ -1,26 +1,28 @@
-/** The room's parts, put together. Reads like a parts list; everything with behaviour has its own file. */
-import { createPlanApplier } from "#plan";
+/** The room's parts, put together: what stands on every server. What only one does for all is in leading.ts. */
+import assert from "node:assert/strict";
 import type { AdmissionContext } from "#jobspec";
-import type { Cluster } from "#cluster";
-import type { NodeId } from "#model";
-import type { Clock, KeyEncryption, Link, Mesh, Random } from "#ports";
-import { openAccess } from "./open-access.ts";
-import { createBroker, type Broker } from "./broker/broker.ts";
-import { createRejections, DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
-import { createTurns } from "./broker/turns.ts";
-import { PASS_CHANGES_MAX, work } from "./broker/worker.ts";
+import type { Cluster, Leadership } from "#cluster";
+import type { Clock, KeyEncryption, Link, Mesh, PeerEnd, Peers, Random } from "#ports";
+import type { BackupPolicy } from "./backups/backups.ts";
+import { DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import type { Report, ServerContext } from "./context.ts";
 import type { Server } from "./contract.ts";
-import { keyringClosed } from "./errors.ts";
+import { keyringClosed, nodeNotConnected, notLeading, peerNotLeading } from "./errors.ts";
 import { type GeneratedIdentities, NO_GENERATED_IDENTITIES } from "./keyring/claims.ts";
-import { createKeyring, type Keyring } from "./keyring/keyring.ts";
+import type { KeyringKeeper } from "./keyring/keeper.ts";
+import { createKeyring, NO_KEYRING } from "./keyring/keyring.ts";
 import { discoveryOf, jwksOf } from "./keyring/published.ts";
-import { createResealer } from "./keyring/reseal.ts";
 import { DEFAULT_KEYRING_POLICY, type KeyringPolicy } from "./keyring/schedule.ts";
+import { createWrappings } from "./keyring/wrappings.ts";
+import { type Leading, type LeadingParts, NOTHING_LED, startLeading } from "./leading.ts";
 import { createAllocationUpdates } from "./nodes/allocation-updates.ts";
-import { createHeartbeats, DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy } from "./nodes/heartbeats.ts";
+import { DEFAULT_HEARTBEAT_POLICY, type HeartbeatPolicy, heartbeatTtlMs } from "./nodes/heartbeats.ts";
+import { createNodeIdentities, DEFAULT_INTRODUCTION_POLICY, type IntroductionPolicy } from "./nodes/identities.ts";
 import { createRegistry } from "./nodes/registry.ts";
 import { createSessions } from "./nodes/sessions.ts";
+import { createSignsOfLife } from "./nodes/signs-of-life.ts";
+import { openAccess } from "./open-access.ts";
+import { createOthers } from "./others.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
 import { failDeployment, pauseDeployment, promoteDeployment, setDeploymentHealth } from "./operations/deployments.ts";
 import { deleteEvaluations } from "./operations/delete-evaluations.ts";
@@ -45,22 +47,15 @@ import { createIdentitySigner } from "./operations/sign-identities.ts";
 import { stopAllocation } from "./operations/stop-allocation.ts";
 import { validateJob } from "./operations/validate-job.ts";
 import { verifyIdentity } from "./operations/verify-identity.ts";
-import { createGarbageCollector, DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
-import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
-import { createDrainer } from "./reconcilers/drains/drainer.ts";
-import { createDisconnectedNodes } from "./reconcilers/lost-nodes-disconnected.ts";
-import { markNodesLost } from "./reconcilers/lost-nodes.ts";
-import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
+import { DEFAULT_GARBAGE_POLICY, type GarbagePolicy } from "./reconcilers/garbage.ts";
 import { ticksAfter } from "./reconcilers/periodic-rules.ts";
-import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 import { createJobSealer } from "./sealed/job-sealer.ts";
+import { messageOf } from "#std";
 import { createTimings } from "./timings.ts";
 import { createRestartTurns } from "./turns/restart-turns.ts";
 import { checkMesh } from "./mesh/check.ts";
 import { gatherMesh } from "./mesh/gather.ts";
 import { explain } from "./why/explain.ts";
-import { createPlanRefusals } from "./why/plan-refusals.ts";
-import { createVariableLocks } from "./variables/locks.ts";
 import { createVariableReader } from "./variables/read-for-node.ts";
 import { createSealer } from "./variables/sealer.ts";
 import { createVariables } from "./variables/variables.ts";
@@ -87,21 +82,33 @@ export interface ServerOptions {
   readonly generatedIdentities?: Partial<GeneratedIdentities>;
   /** What governs the mesh (Consul): gateways' entries are written by it. Absent: they are not. */
   readonly mesh?: Mesh;
+  /** The way to other servers. Absent: this one stands alone. */
+  readonly peers?: Peers;
+  /** failover_heartbeat_ttl: how long nodes are believed at least when another server has led until now. Only with `peers`. Default 5 minutes. */
+  readonly failoverHeartbeatTtlMs?: number;
+  readonly introductions?: Partial<IntroductionPolicy>;
+  /** Written by the server that leads. Absent: none. */
+  readonly backups?: BackupPolicy;
 }
 
-/** The Server of contract.ts, and the door nodes come in by. */
+/** The Server of contract.ts, the door nodes come in by, and what other servers ask. */
 export interface RunningServer extends Server {
   readonly link: Link;
+  readonly peer: Pick<PeerEnd, "beat" | "holdsNode" | "keyEncryption">;
 }
 
 /** Enough for the log's group commit to have something to group; passes of large plans take turns anyway. */
 const WORKERS_DEFAULT = 4;
+/** nomad.md §5.2 */
+const FAILOVER_TTL_MS = 300_000;
+/** A server that has not been sure to be up to date for so long takes no nodes: one that is may be near. */
+const OUT_OF_DATE_MS = 30_000;
 
 /** All of it or nothing: when a part cannot start, those before it end, so that no half server goes on acting (F5). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const started = new AsyncDisposableStack();
   try {
-    return assemble(options, started);
+    return await assemble(options, started);
   } catch (thrown) {
     await started.disposeAsync();
     throw thrown;
@@ -109,45 +116,65 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** `started` ends what was started, the last first. */
-function assemble(options: ServerOptions, started: AsyncDisposableStack): RunningServer {
+async function assemble(options: ServerOptions, started: AsyncDisposableStack): Promise<RunningServer> {
   const keep = <Part extends { close(): void }>(part: Part): Part => {
     started.defer(() => part.close());
     return part;
   };
-  const { cluster, clock, random, admission } = options;
+  const { cluster, clock, random, admission, peers } = options;
   const report: Report = options.report ?? (() => undefined);
   const context: ServerContext = { cluster, clock, random, admission, report, mesh: options.mesh };
   const heartbeatPolicy = { ...DEFAULT_HEARTBEAT_POLICY, ...options.heartbeats };
-  const garbagePolicy = { ...DEFAULT_GARBAGE_POLICY, ...options.garbage };
+  const others = peers === undefined ? undefined : createOthers(cluster, clock, peers);
 
-  // Nodes: until when each is believed, what they report, what they are told.
-  const heartbeats = keep(
-    createHeartbeats({
-      clock,
-      random,
-      policy: heartbeatPolicy,
-      nodeCount: () => cluster.state.snapshot().nodeCount,
-      onMissed: (ids) => void markNodesLost(context, ids, (id) => heartbeats.arm(id)),
-    }),
-  );
-  const updates = keep(createAllocationUpdates(context));
+  let leading: Leading | undefined;
+  /** `what`: for people: "explain a job". */
+  const led = (what: string): Leading => {
+    if (leading === undefined) throw notLeading(what, cluster.leads ? "" : cluster.leaderAddress);
+    return leading;
+  };
+
+  // Keys: opened here, looked after by who leads.
   const keyringPolicy = { ...DEFAULT_KEYRING_POLICY, ...options.keyring };
-  const keyring = options.keyEncryption === undefined ? NO_KEYRING : keep(createKeyring(context, options.keyEncryption, keyringPolicy));
-  const identities = createIdentitySigner(context, {
-    signing: keyring.signing,
-    issuer: options.oidcIssuer ?? "",
-    generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
-  });
+  const disk = options.keyEncryption;
+  const wrappings = disk === undefined || others === undefined ? undefined : keep(createWrappings(context, disk, others));
+  const encryption = wrappings?.encryption ?? disk;
+  const openKeys = encryption === undefined ? undefined : keep(createKeyring(context, encryption));
+  const keyring = openKeys ?? NO_KEYRING;
+  const sealer = createSealer(keyring);
   const sealed = createJobSealer(context, keyring);
+  const reader = keep(createVariableReader(context, sealer));
+  const variables = createVariables(context, {
+    sealer,
+    reader,
+    locks: { renew: (place, lockId) => led("renew a lock").locks.renew(place, lockId) },
+  });
+
+  // Nodes: what they report, what they are told, who hears that they live.
+  const updates = keep(createAllocationUpdates(context));
   const registry = keep(createRegistry(context));
   const restarts = keep(createRestartTurns(context));
-  const sealer = createSealer(keyring);
-  const reader = keep(createVariableReader(context, sealer));
-  const variables = createVariables(context, { sealer, reader, locks: keep(createVariableLocks(context)) });
-  keep(createResealer(context, sealer));
+  const issuer = options.oidcIssuer ?? "";
+  const identities = createIdentitySigner(context, {
+    signing: keyring.signing,
+    issuer,
+    generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
+  });
+  const nodeIdentities = createNodeIdentities(context, keyring, { ...DEFAULT_INTRODUCTION_POLICY, ...options.introductions }, issuer);
+  const signs = keep(
+    createSignsOfLife(context, {
+      leading: () => leading?.beat,
+      others,
+      usualTtlMs: () => heartbeatTtlMs(heartbeatPolicy, cluster.state.snapshot().nodeCount, random),
+      onCutOff: (why) => sessions.endAll(why),
+    }),
+  );
   const sessions = keep(
     createSessions(context, {
-      heartbeats,
+      signs,
+      nodeIdentities,
+      closedDoor: () => (others === undefined ? undefined : (unready(cluster) ?? signs.cutOff)),
+      silenceMs: others === undefined ? undefined : heartbeatPolicy.graceMs,
       updates,
       registry,
       identities,
@@ -156,32 +183,34 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
       unseal: sealed.unseal,
     }),
   );
-  armKnownNodes(context, heartbeats.arm);
 
-  // Evaluations: what waits, who works on it, what is laid to rest.
-  const stale = keep(createStaleEvaluations(context, (): Broker => broker));
-  const broker: Broker = keep(createBroker({ state: cluster.state, clock, onStale: stale.activate }));
   const timings = createTimings(clock);
-  const applier = keep(createPlanApplier({ cluster, timed: timings.start }));
-  const turns = createTurns(Math.floor(PASS_CHANGES_MAX / 4));
-  const closing = new AbortController();
-  const rejections = createRejections({ ...DEFAULT_REJECTION_POLICY, ...options.rejections });
-  const refusals = createPlanRefusals();
-  const parts = { context, broker, applier, turns, rejections, refusals, timings, closing: closing.signal };
-  const workers = Array.from({ length: options.workers ?? WORKERS_DEFAULT }, () => work(parts));
-  started.defer(async () => {
-    closing.abort();
-    broker.close();
-    applier.close();
-    await Promise.all(workers);
+  const parts: LeadingParts = {
+    workers: options.workers ?? WORKERS_DEFAULT,
+    garbage: { ...DEFAULT_GARBAGE_POLICY, ...options.garbage },
+    heartbeats: heartbeatPolicy,
+    failoverTtlMs: others === undefined ? 0 : (options.failoverHeartbeatTtlMs ?? FAILOVER_TTL_MS),
+    rejections: { ...DEFAULT_REJECTION_POLICY, ...options.rejections },
+    keys:
+      openKeys === undefined || encryption === undefined
+        ? undefined
+        : { keyring: openKeys, encryption, policy: keyringPolicy, ...(wrappings === undefined ? {} : { spread: wrappings.spread }) },
+    sealer,
+    timings,
+    backups: options.backups,
+  };
+  await lead(context, parts, started, (now) => {
+    leading = now;
   });
-  const garbage = keep(createGarbageCollector(context, garbagePolicy));
 
-  // What goes on for a while: versions that come, nodes that empty.
-  const deployments = keep(createDeploymentWatcher(context));
-  const drainer = keep(createDrainer(context));
-  const periodic = keep(createPeriodicLauncher(context));
-  keep(createDisconnectedNodes(context));
+  const peer: RunningServer["peer"] = {
+    async beat(ids) {
+      if (leading === undefined) throw peerNotLeading(cluster.leaderAddress);
+      return leading.beat(ids);
+    },
+    holdsNode: async (id) => sessions.holds(id),
+    keyEncryption: async (keyId) => (await disk?.wrapping(keyId)) ?? null,
+  };
 
   return {
     cluster,
@@ -196,16 +225,21 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     setNodeEligibility: (id, eligibility) => setNodeEligibility(context, id, eligibility),
     purgeNode: (id) => purgeNode(context, id),
     setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
-    collectGarbage: () => collectGarbage(context, garbage, sessions),
+    collectGarbage: async () => collectGarbage(context, led("collect garbage").garbage, sessions),
     nodeServices: (id) => sessions.services(id),
     holdsNode: (id) => sessions.holds(id),
-    whoHoldsNode: async (id) => {
-      sessions.services(id);
-      return "";
+    async whoHoldsNode(id) {
+      if (sessions.holds(id)) return "";
+      const found = await others?.first(async (peer, address) => ((await peer.holdsNode(id)) ? address : undefined));
+      if (found === undefined) throw nodeNotConnected(id);
+      return found;
     },
-    beat: async (ids) => Object.fromEntries(ids.map((id) => [id, heartbeats.arm(id)])),
+    beat: peer.beat,
+    peer,
     access: openAccess(),
-    introduceNode: () => refuseKeys(),
+    introduceNode: (request) => nodeIdentities.introduce(request),
+    nodeIdentity: (id) => sessions.identity(id)?.claims ?? null,
+    renewNodeIdentity: (id) => sessions.renewIdentity(id),
     revertJob: (namespace, id, version, how) => revertJob(context, namespace, id, version, how),
     setJobStability: (namespace, id, version, stable) => setJobStability(context, namespace, id, version, stable),
     tagJobVersion: (namespace, id, tag) => tagJobVersion(context, namespace, id, tag),
@@ -227,32 +261,69 @@ function assemble(options: ServerOptions, started: AsyncDisposableStack): Runnin
     deleteEvaluations: (ids) => deleteEvaluations(context, ids),
     deleteService: (namespace, name, id) => deleteService(context, namespace, name, id),
     jwks: () => jwksOf(cluster.state.snapshot().rootKeys(), keyringPolicy.rotationMs),
-    openidConfiguration: () => discoveryOf(options.oidcIssuer ?? ""),
-    rotateRootKey: (how) => rotateRootKey(keyring, how),
-    deleteRootKey: (id, force) => keyring.remove(id, force),
+    openidConfiguration: () => discoveryOf(issuer),
+    rotateRootKey: async (how) => rotateRootKey(keeperOf(led("rotate the root key")), how),
+    deleteRootKey: async (id, force) => keeperOf(led("remove a root key")).remove(id, force),
     variables,
     verifyIdentity: (token) => verifyIdentity(context, token),
-    explainJob: (namespace, id) => explain(context, broker, refusals, namespace, id),
+    explainJob(namespace, id) {
+      const { broker, refusals } = led("explain a job");
+      return explain(context, broker, refusals, namespace, id);
+    },
     checkMesh: async (source, destination, namespace) =>
       checkMesh(await gatherMesh(context, (id) => sessions.services(id), { source, destination, namespace }), namespace),
     timings: timings.read,
-    statistics: () => ({
-      ...broker.statistics(),
-      "heartbeat.active": heartbeats.armed,
-      "nodes.connected": sessions.connected,
-      "nodes.draining": drainer.draining,
-      "deployments.active": deployments.watched,
-      "periodic.tracked": periodic.tracked,
-      "plan.queue_depth": applier.waiting,
-    }),
+    statistics: () => ({ ...(leading?.statistics() ?? NOTHING_LED), "nodes.connected": sessions.connected }),
     close: () => started.disposeAsync(),
   };
 }
 
-const refuseKeys = () => Promise.reject(keyringClosed());
-const NO_KEYRING: Keyring = { signing: refuseKeys, opened: refuseKeys, rotate: refuseKeys, remove: refuseKeys, close: () => undefined };
+function keeperOf({ keeper }: Leading): KeyringKeeper {
+  if (keeper === undefined) throw keyringClosed();
+  return keeper;
+}
 
-/** Nobody was listened to while no server ran: every node believed to be there has its full time from now (F4). */
-function armKnownNodes(context: ServerContext, arm: (id: NodeId) => number): void {
-  for (const node of context.cluster.state.snapshot().nodes()) if (node.Status !== "down") arm(node.ID);
+/** Leads whenever the cluster has this server lead. A server that stands alone and cannot lead does not start. */
+async function lead(
+  context: ServerContext,
+  parts: LeadingParts,
+  started: AsyncDisposableStack,
+  become: (leading: Leading | undefined) => void,
+): Promise<void> {
+  const { cluster, report } = context;
+  let current: Leading | undefined;
+  const end = async (which: Leading): Promise<void> => {
+    if (current === which) {
+      current = undefined;
+      become(undefined);
+    }
+    await which.close();
+  };
+  const begin = async (leadership: Leadership): Promise<() => Promise<void>> => {
+    assert(current === undefined, "the one before has ended");
+    const begun = await startLeading(context, leadership, parts).catch((thrown: unknown) => {
+      report({ level: "error", message: "cannot begin to lead", fields: { error: messageOf(thrown) } });
+      throw thrown;
+    });
+    current = begun;
+    become(begun);
+    return () => end(begun);
+  };
+  const stop = await (cluster.whenLeading?.(begin) ?? leadsAlone(cluster, begin));
+  started.defer(async () => {
+    stop();
+    if (current !== undefined) await end(current);
+  });
+}
+
+/** Why nodes had better be elsewhere: undefined: this server knows what there is to know. */
+function unready(cluster: Cluster): string | undefined {
+  if (cluster.clusterId === "") return "there is no cluster leader yet";
+  const sinceMs = cluster.leads ? 0 : cluster.lastContactMs();
+  return sinceMs <= OUT_OF_DATE_MS ? undefined : "this server has lost touch with the other servers";
+}
+
+async function leadsAlone(cluster: Cluster, begin: (leadership: Leadership) => Promise<() => Promise<void>>): Promise<() => void> {
+  await begin({ epoch: 1, cluster, lost: new AbortController().signal });
+  return () => undefined;
 }

@@ -25,8 +25,8 @@ export const DEFAULT_HEARTBEAT_POLICY: HeartbeatPolicy = { ttlMinMs: 10_000, gra
 const STALLED_MS = 5_000;
 
 export interface Heartbeats {
-  /** A sign of life: the answer is the time within which the next is wanted. */
-  arm(id: NodeId): number;
+  /** A sign of life: the answer is the time within which the next is wanted. `atLeastMs`: it is believed for that long in any case. */
+  arm(id: NodeId, atLeastMs?: number): number;
   /** Believed gone already, or forgotten: no deadline. */
   disarm(id: NodeId): void;
   readonly armed: number;
@@ -52,6 +52,7 @@ export function createHeartbeats(options: {
   const order = createHeap<{ readonly id: NodeId; readonly atMs: number }>((a, b) => a.atMs < b.atMs);
   let timer: Timer | undefined;
   let timerAtMs = Infinity;
+  let closed = false;
 
   function schedule(): void {
     // Entries whose node has shown life since are stale: drop them here, not at their time.
@@ -82,9 +83,10 @@ export function createHeartbeats(options: {
     schedule();
   }
 
-  function arm(id: NodeId): number {
+  function arm(id: NodeId, atLeastMs = 0): number {
     const ttlMs = heartbeatTtlMs(policy, nodeCount(), random);
-    const atMs = clock.nowMs() + ttlMs + policy.graceMs;
+    if (closed) return ttlMs;
+    const atMs = clock.nowMs() + Math.max(ttlMs, atLeastMs) + policy.graceMs;
     deadlines.set(id, atMs);
     order.push({ id, atMs });
     schedule();
@@ -100,6 +102,7 @@ export function createHeartbeats(options: {
       return deadlines.size;
     },
     close() {
+      closed = true;
       timer?.cancel();
       deadlines.clear();
     },

@@ -10,15 +10,16 @@
  */
 import { timingSafeEqual, createHash } from "node:crypto";
 import type { Allocation, AllocationId, Node, NodeId } from "#model";
-import type { Link, LinkConnection, NodeEnd, NodeServices, VariableAnswer, VariableQuestion } from "#ports";
+import type { HeartbeatAnswer, Link, LinkConnection, NodeEnd, NodeServices, Timer, VariableAnswer, VariableQuestion } from "#ports";
 import type { Change } from "#state";
 import { commit, evaluationsForNode, type ServerContext } from "../context.ts";
-import { linkRefused, linkUnsupported, nodeNotConnected } from "../errors.ts";
-import { admitNode, nodeEvent, sameNode } from "./admit.ts";
+import { linkRefused, linkUnsupported, nodeNotConnected, serverNotReady } from "../errors.ts";
+import { admitNode, sameNode } from "./admit.ts";
 import type { AllocationUpdates } from "./allocation-updates.ts";
 import type { IdentitySigner } from "../operations/sign-identities.ts";
 import { verifyIdentity } from "../operations/verify-identity.ts";
-import type { Heartbeats } from "./heartbeats.ts";
+import type { IssuedIdentity, NodeIdentities } from "./identities.ts";
+import type { SignsOfLife } from "./signs-of-life.ts";
 import type { RestartTurns } from "../turns/restart-turns.ts";
 import type { Registry } from "./registry.ts";
 
@@ -29,8 +30,18 @@ export interface Sessions {
   /** All connected nodes' services. */
   everyServices(): readonly NodeServices[];
   readonly connected: number;
+  /** What was last issued to a node that is connected here; NODE_NOT_CONNECTED. undefined: nothing yet. */
+  identity(id: NodeId): IssuedIdentity | undefined;
+  /** It is given another identity with its next heartbeat. NODE_NOT_CONNECTED. */
+  renewIdentity(id: NodeId): void;
+  /** Everybody is sent away: to another server. */
+  endAll(reason: string): void;
   close(): void;
 }
+
+const SWEEP_MS = 5_000;
+/** Between its connection and its first word. */
+const CONNECTED_MS = 30_000;
 
 interface Session {
   readonly id: NodeId;
@@ -43,11 +54,22 @@ interface Session {
   gone: Set<AllocationId>;
   /** Ends what it follows of the registry. */
   unfollow: (() => void) | undefined;
+  /** Until when the next word is expected. */
+  silentAtMs: number;
+  identity: IssuedIdentity | undefined;
   over: boolean;
 }
 
 export interface SessionParts {
-  readonly heartbeats: Heartbeats;
+  readonly signs: SignsOfLife;
+  readonly nodeIdentities: NodeIdentities;
+  /** Why no node is taken now; undefined: all are. */
+  readonly closedDoor: () => string | undefined;
+  /**
+   * Where there are other servers: who says nothing for this long after its word was due has gone to another one, or nowhere, and its session
+   * ends. undefined: never.
+   */
+  readonly silenceMs: number | undefined;
   readonly updates: AllocationUpdates;
   readonly registry: Registry;
   readonly identities: IdentitySigner;
@@ -60,7 +82,7 @@ export interface SessionParts {
 }
 
 export function createSessions(context: ServerContext, parts: SessionParts): Sessions {
-  const { heartbeats, updates, registry, identities } = parts;
+  const { signs, nodeIdentities, updates, registry, identities, silenceMs } = parts;
   const asked = { readVariable: unsupported("readVariable"), turns: NO_TURNS, unseal: unsupported("unseal"), ...parts };
   const { cluster, clock } = context;
   const sessions = new Map<NodeId, Session>();
@@ -119,45 +141,70 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
     session.closed(reason);
   }
 
-  async function register(session: Session, described: Node): Promise<number> {
+  async function register(session: Session, described: Node, introductionToken: string): Promise<HeartbeatAnswer> {
     requireOpen(session);
     if (described.ID !== session.id || !sameSecret(described.SecretID, session.secret))
       throw linkRefused("register node: another node's id or secret");
-    const stored = storedNode(context, session);
+    const stored = storedNode(context, session) ?? (await introduced(session, described, introductionToken));
     const admitted = admitNode(described, stored, clock.nowMs());
     if (stored === undefined || !sameNode(stored, admitted)) {
       const evaluations = evaluationsForNode(context, session.id, cluster.state.index, admitted.NodePool);
       await commit(context, { type: "node-register", Node: admitted, Evaluations: evaluations });
       requireOpen(session);
     }
-    const ttlMs = heartbeats.arm(session.id);
+    const ttlMs = await signs.of(session.id);
+    requireOpen(session);
     if (!session.synced) {
       session.synced = true;
       push(session, true);
     }
-    return ttlMs;
+    return answer(session, ttlMs, admitted);
   }
 
-  async function heartbeat(session: Session): Promise<number> {
+  /** A node this server does not know: it may be known to the others by now. undefined: nobody knows it, and it may come. */
+  async function introduced(session: Session, described: Node, token: string): Promise<Node | undefined> {
+    await cluster.read();
+    const stored = storedNode(context, session);
+    if (stored !== undefined) return stored;
+    const refusal = await nodeIdentities.refusal(described, token);
+    if (refusal !== undefined) throw linkRefused(refusal);
+    return undefined;
+  }
+
+  async function heartbeat(session: Session): Promise<HeartbeatAnswer> {
     requireOpen(session);
-    const ttlMs = heartbeats.arm(session.id);
     const stored = storedNode(context, session);
     if (stored === undefined) throw linkRefused(`heartbeat of node "${session.id}": it is not registered`);
-    if (stored.Status === "down" || stored.Status === "disconnected") {
-      await commit(context, {
-        type: "node-status",
-        NodeIDs: [session.id],
-        Status: Object.keys(stored.Drivers).length > 0 ? "ready" : "initializing",
-        Event: nodeEvent("Node reregistered by heartbeat", "Cluster", clock.nowMs()),
-        Evaluations: evaluationsForNode(context, session.id, stored.ModifyIndex),
-      });
-    }
-    return ttlMs;
+    return answer(session, await signs.of(session.id), stored);
+  }
+
+  async function answer(session: Session, ttlMs: number, node: Node): Promise<HeartbeatAnswer> {
+    session.silentAtMs = clock.nowMs() + ttlMs + (silenceMs ?? 0);
+    if (!nodeIdentities.worn(session.identity)) return { HeartbeatTtlMs: ttlMs };
+    const issued = await nodeIdentities.issue(node);
+    if (issued === undefined) return { HeartbeatTtlMs: ttlMs };
+    session.identity = issued;
+    return { HeartbeatTtlMs: ttlMs, NodeIdentity: issued.token };
+  }
+
+  let sweeping: Timer | undefined;
+  function sweep(): void {
+    const nowMs = clock.nowMs();
+    for (const session of sessions.values()) if (session.silentAtMs <= nowMs) end(session, "it said nothing for too long");
+    sweeping = clock.after(SWEEP_MS, sweep);
+  }
+  if (silenceMs !== undefined) sweeping = clock.after(SWEEP_MS, sweep);
+
+  function connected(id: NodeId): Session {
+    const session = sessions.get(id);
+    if (session === undefined) throw nodeNotConnected(id);
+    return session;
   }
 
   const link: Link = {
     async connect(node, nodeEnd, closed) {
-      if (!cluster.leads) throw linkRefused("connect node: this server does not lead");
+      const why = parts.closedDoor();
+      if (why !== undefined) throw serverNotReady(why);
       const stored = cluster.state.snapshot().node(node.ID);
       if (stored !== undefined && !sameSecret(stored.SecretID, node.SecretID)) {
         throw linkRefused(`connect node "${node.ID}": the secret is not the one it was registered with`);
@@ -176,12 +223,14 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
         changed: new Map(),
         gone: new Set(),
         unfollow: undefined,
+        silentAtMs: clock.nowMs() + CONNECTED_MS,
+        identity: undefined,
         over: false,
       };
       sessions.set(node.ID, session);
       const connection: LinkConnection = {
-        register: async (described) => ({ HeartbeatTtlMs: await register(session, described) }),
-        heartbeat: async () => ({ HeartbeatTtlMs: await heartbeat(session) }),
+        register: (described, introductionToken = "") => register(session, described, introductionToken),
+        heartbeat: () => heartbeat(session),
         async updateAllocations(reported) {
           requireOpen(session);
           await updates.add(session.id, reported);
@@ -236,18 +285,22 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
   const unsubscribe = cluster.state.watch.subscribe(observe);
   return {
     link,
-    services(id) {
-      const session = sessions.get(id);
-      if (session === undefined) throw nodeNotConnected(id);
-      return session.end.services;
-    },
+    services: (id) => connected(id).end.services,
     holds: (id) => sessions.get(id)?.synced === true,
     everyServices: () => [...sessions.values()].map((session) => session.end.services),
     get connected() {
       return sessions.size;
     },
+    identity: (id) => connected(id).identity,
+    renewIdentity(id) {
+      connected(id).identity = undefined;
+    },
+    endAll(reason) {
+      for (const session of sessions.values()) end(session, reason);
+    },
     close() {
       unsubscribe();
+      sweeping?.cancel();
       for (const session of sessions.values()) end(session, "the server stops");
     },
   };

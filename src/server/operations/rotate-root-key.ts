@@ -1,7 +1,7 @@
 /** A new root key, because somebody says so. nomad.md §3.2 `/v1/operator/keyring/rotate`. */
 import type { RootKey } from "#model";
 import { badRequest } from "../errors.ts";
-import type { Keyring } from "../keyring/keyring.ts";
+import type { KeyringKeeper } from "../keyring/keeper.ts";
 
 export interface RotateOptions {
   /** What is sealed with older keys is sealed anew, in the background: variables. */
@@ -10,7 +10,7 @@ export interface RotateOptions {
   readonly algorithm?: RootKey["Algorithm"];
 }
 
-export async function rotateRootKey(keyring: Keyring, options: RotateOptions): Promise<{ readonly Key: RootKey; readonly Index: number }> {
+export async function rotateRootKey(keyring: Pick<KeyringKeeper, "rotate">, options: RotateOptions): Promise<{ readonly Key: RootKey; readonly Index: number }> {
   if (options.full && options.publishAtNs !== null) {
     throw badRequest("Cannot rotate root key: a key that is only prepublished cannot seal anything yet, use full or publish_time");
   }

@@ -24,7 +24,8 @@ const SEALS_MAX = 5;
 
 export interface VariableParts {
   readonly sealer: Sealer;
-  readonly locks: VariableLocks;
+  /** Only the server that leads knows how long a lock has been held: `renew` throws NOT_LEADING elsewhere. */
+  readonly locks: Pick<VariableLocks, "renew">;
   readonly reader: VariableReader;
 }
 
