@@ -26,15 +26,7 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
   ...awaiting(
     "cluster and access",
     "there is one server",
-    "server join",
-    "server force-leave",
     "operator autopilot set-config",
-    "operator gossip keyring install",
-    "operator gossip keyring list",
-    "operator gossip keyring remove",
-    "operator gossip keyring use",
-    "operator raft remove-peer",
-    "operator raft transfer-leadership",
   ),
   ...awaiting("cluster and access", "restoring is done together with moving a state between logs", "operator snapshot restore"),
   ...awaiting(

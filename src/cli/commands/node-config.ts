@@ -9,7 +9,7 @@ export const nodeConfig: Command = {
   connects: true,
   flags: {
     servers: { kind: "boolean", about: "List them" },
-    "update-servers": { kind: "boolean", about: "Talk to the servers at these addresses instead (comes with the cluster: refused)" },
+    "update-servers": { kind: "boolean", about: "Talk to the servers at these addresses instead" },
   },
   async run({ flags, terminal, api, arguments: addresses }) {
     if (flags.flag("servers") === flags.flag("update-servers")) throw new UsageError("One of -servers and -update-servers must be set");

@@ -107,10 +107,34 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "Make a key for the servers' gossip",
     async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringGenerate,
   ),
+  "operator gossip keyring install": entry(
+    "Give the servers another key of their gossip",
+    async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringInstall,
+  ),
+  "operator gossip keyring list": entry(
+    "List the keys of the servers' gossip",
+    async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringList,
+  ),
+  "operator gossip keyring remove": entry(
+    "Take a key of the servers' gossip away",
+    async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringRemove,
+  ),
+  "operator gossip keyring use": entry(
+    "Make a key the one the servers' gossip is encrypted with",
+    async () => (await import("./operator-gossip-keyring.ts")).operatorGossipKeyringUse,
+  ),
   "operator metrics": entry("Show an agent's metrics", async () => (await import("./operator-metrics.ts")).operatorMetrics),
   "operator raft list-peers": entry(
     "List the servers that keep the log",
     async () => (await import("./operator-servers.ts")).operatorRaftListPeers,
+  ),
+  "operator raft remove-peer": entry(
+    "Forget a server that is gone for good",
+    async () => (await import("./operator-raft.ts")).operatorRaftRemovePeer,
+  ),
+  "operator raft transfer-leadership": entry(
+    "Have another server lead",
+    async () => (await import("./operator-raft.ts")).operatorRaftTransferLeadership,
   ),
   "operator root keyring list": entry(
     "List the keys identities are signed with",
@@ -142,6 +166,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   ),
   "scaling policy info": entry("Show a scaling policy", async () => (await import("./scaling-policy.ts")).scalingPolicyInfo),
   "scaling policy list": entry("List scaling policies", async () => (await import("./scaling-policy.ts")).scalingPolicyList),
+  "server force-leave": entry(
+    "Say that a server which failed will not come back",
+    async () => (await import("./server-join.ts")).serverForceLeave,
+  ),
+  "server join": entry("Join the server to others", async () => (await import("./server-join.ts")).serverJoin),
   "server members": entry("List the servers", async () => (await import("./server-members.ts")).serverMembers),
   "service delete": entry("Take a registration out of the registry", async () => (await import("./service.ts")).serviceDelete),
   "service info": entry("List where a service is", async () => (await import("./service.ts")).serviceInfo),
