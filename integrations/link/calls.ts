@@ -14,6 +14,8 @@ import type { Message, Pipe } from "./pipe.ts";
 
 /** Bytes of values on the way or waiting, per call and direction; a single value may be larger. */
 export const CREDIT_BYTES = 256 * 1024;
+/** Calls that one connection may have running at the other end; what is above it is refused, and may be asked again. */
+export const RUNNING_MAX = 4_096;
 /** Of a value besides its body: many small ones count too. */
 const ITEM_BYTES = 64;
 
@@ -144,8 +146,11 @@ export function createAnswering(pipe: () => Pipe | undefined, answers: Answers):
     };
     const credit = (more: number) => pipe()?.urgent({ kind: KIND.credit, call, credit: more });
     const current: Running = { gone: new AbortController(), input: new Inbox(credit), allowance: new Allowance() };
+    // Who asks numbers its calls; one that is used twice was not made by this protocol.
+    if (running.has(call)) return reply(KIND.fault, packFault(new NamedError("LINK_FRAME_UNREADABLE", "Cannot answer: this call runs already", { statusCode: 400 })));
     running.set(call, current);
     try {
+      if (running.size > RUNNING_MAX) throw tooMany();
       const answer = Object.hasOwn(answers, method) ? answers[method] : undefined;
       if (answer === undefined) throw unknownMethod(method);
       const answered = answer(unpack(body) as readonly unknown[], current.gone.signal, () => current.input.values());
@@ -189,6 +194,10 @@ export function createAnswering(pipe: () => Pipe | undefined, answers: Answers):
       }
     },
   };
+}
+
+function tooMany(): NamedError {
+  return new NamedError("LINK_BUSY", `Cannot answer: ${RUNNING_MAX} calls of this connection are not answered yet`, { statusCode: 429 });
 }
 
 function unknownMethod(method: string): NamedError {
@@ -257,14 +266,19 @@ class Inbox {
   #ended = false;
   #failure: Error | undefined;
   #used = 0;
+  #waiting = 0;
   #wake: () => void = () => undefined;
 
   constructor(credit: (bytes: number) => void) {
     this.#credit = credit;
   }
 
+  /** Throws LINK_FRAME_UNREADABLE for what was sent without credit: whoever does that is broken off. */
   put(body: Uint8Array): void {
     if (this.#ended) return;
+    if (this.#waiting >= CREDIT_BYTES)
+      throw new NamedError("LINK_FRAME_UNREADABLE", "more was sent than there was credit for", { statusCode: 400 });
+    this.#waiting += body.length + ITEM_BYTES;
     this.#bodies.push(body);
     this.#wake();
   }
@@ -281,6 +295,7 @@ class Inbox {
     while (true) {
       const body = this.#bodies.shift();
       if (body !== undefined) {
+        this.#waiting -= body.length + ITEM_BYTES;
         yield unpack(body);
         this.#taken(body.length + ITEM_BYTES);
       } else if (this.#ended) {

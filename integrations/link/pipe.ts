@@ -49,8 +49,12 @@ export interface PipeEvents {
 
 /** A frame is at most this long: what an urgent message may have to wait for. */
 const FRAME_BYTES = 128 * 1024;
-/** Of what came in parts. */
-const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+/** Of all that came in parts and is not whole yet. */
+const GATHERED_BYTES_MAX = 256 * 1024 * 1024;
+/** Of a part besides its body. */
+const PART_BYTES = 64;
+/** Messages whose parts come by turns. */
+const GATHERED_MAX = 1_024;
 /** Of what waits to leave. Beyond it the other end is too slow to be worth it: it connects anew and is told everything at once. */
 const WAITING_BYTES_MAX = 256 * 1024 * 1024;
 /** So much of bulk may wait before whoever sends it is held. */
@@ -66,6 +70,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
   let open = true;
   let held: (() => void)[] = [];
   const parts = new Map<string, { chunks: Uint8Array[]; bytes: number }>();
+  let gatheredBytes = 0;
 
   function over(reason: string, error?: Error): void {
     if (!open) return;
@@ -74,6 +79,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
     bulk.length = 0;
     waitingBytes = 0;
     parts.clear();
+    gatheredBytes = 0;
     release();
     events.closed(reason, error);
   }
@@ -120,10 +126,15 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
     if (begun === undefined && !received.more) return events.message(received);
     const gathered = begun ?? { chunks: [], bytes: 0 };
     gathered.chunks.push(received.body);
-    gathered.bytes += received.body.length;
-    if (gathered.bytes > (events.messageBytesMax?.() ?? MESSAGE_BYTES_MAX)) return breakOff("a message is larger than any may be");
+    // An empty part costs too.
+    const cost = received.body.length + PART_BYTES;
+    gathered.bytes += cost;
+    gatheredBytes += cost;
+    if (gatheredBytes > (events.messageBytesMax?.() ?? GATHERED_BYTES_MAX) || parts.size > GATHERED_MAX)
+      return breakOff("a message is larger than any may be");
     if (received.more) return void parts.set(key, gathered);
     parts.delete(key);
+    gatheredBytes -= gathered.bytes;
     events.message({ ...received, body: Buffer.concat(gathered.chunks) });
   }
 

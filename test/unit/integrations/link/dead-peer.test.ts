@@ -1,36 +1,8 @@
 import assert from "node:assert/strict";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { eventually } from "../../../eventually.ts";
+import { cable } from "./cable.ts";
 import { acceptor, linkTo, NODE, nodeEnd, serve } from "./parts.ts";
-
-/** A cable: what goes in comes out, until it is cut without either end being told. */
-async function cable(to: number): Promise<{ readonly address: string; cut(): void; remove(): void }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(to, "127.0.0.1");
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cut() {
-      for (const socket of sockets) {
-        socket.unpipe();
-        socket.pause();
-      }
-    },
-    remove() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}
 
 test("a peer that is gone without a word is noticed at both ends within ten seconds", { timeout: 30_000 }, async () => {
   const servers = acceptor();
