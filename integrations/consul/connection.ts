@@ -10,6 +10,7 @@ import { NamedError, messageOf } from "#std";
 import { directTo, type Direct } from "./direct.ts";
 import { lookTo, type Look } from "./look.ts";
 import { ConsulProblem, answerText, silence } from "./problem.ts";
+import { rawTo, type Raw } from "./raw.ts";
 
 /** The part of `consul { … }` that says where it is. */
 export interface ConsulAddress {
@@ -30,6 +31,8 @@ export interface ConsulConnection {
   readonly direct: Direct;
   /** Reads, and waits for changes, without taking sockets from the others. */
   readonly look: Look;
+  /** Bytes and every status, each request with its own deadline; its sockets are nobody else's. */
+  readonly raw: Raw;
   /** Calls the package. Rejects with ConsulProblem; `token` "": the connection's own. */
   ask<T>(call: (consul: Consul, common: { readonly token: string; readonly timeout: number }) => Promise<T>, token?: string): Promise<T>;
   close(): void;
@@ -38,6 +41,7 @@ export interface ConsulConnection {
 /** At once; Consul's own limit for one caller (limits.http_max_conns_per_client) is 200, and others on this machine count too. */
 const SOCKETS_MAX = 32;
 const LOOKS_MAX = 16;
+const WORKING_MAX = 48;
 
 /** Throws NamedError CONSUL_ADDRESS_INVALID, CONSUL_TLS_FILE_UNREADABLE. Connects at the first request. */
 export function consulConnection(options: ConsulAddress): ConsulConnection {
@@ -50,6 +54,7 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
   // Those who look are many and those who wait hold a socket for a minute: registration is not to queue behind either.
   const looking = agentOf({ ...pool, maxSockets: LOOKS_MAX });
   const waiting = agentOf({ ...pool, maxSockets: Number.POSITIVE_INFINITY });
+  const working = agentOf({ ...pool, maxSockets: WORKING_MAX });
   const { timeoutMs, token, auth } = options;
   // baseUrl, socketPath and headers are the package's too; its types do not say so.
   const settings = {
@@ -65,6 +70,7 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
     timeoutMs,
     direct: directTo({ ...place, agent }),
     look: lookTo({ ...place, looking, waiting }),
+    raw: rawTo({ ...place, working, waiting }),
     async ask(call, asked = "") {
       try {
         return await call(consul, { token: asked === "" ? token : asked, timeout: timeoutMs });
@@ -72,7 +78,7 @@ export function consulConnection(options: ConsulAddress): ConsulConnection {
         throw packageProblem(thrown, shown, timeoutMs);
       }
     },
-    close: () => [agent, looking, waiting].forEach((each) => each.destroy()),
+    close: () => [agent, looking, waiting, working].forEach((each) => each.destroy()),
   };
 }
 

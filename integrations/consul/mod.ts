@@ -21,3 +21,5 @@ export { consulMesh, type ConsulMeshOptions } from "./mesh.ts";
 export { consulFingerprint } from "./fingerprint.ts";
 export { consulServers } from "./discovery.ts";
 export { agentSnippet, setUpConsul, tearDownConsul, wantedObjects, AGENT_RULES, type ConsulSetup, type SetupStep } from "./setup.ts";
+export { consulSharedLog, type ConsulSharedLogOptions } from "./log/shared-log.ts";
+export type { Pulse } from "./log/session.ts";

@@ -1,0 +1,46 @@
+/** Who leads, as far as is known here: one blocking query on the lock's key. */
+import type { SharedLeader } from "#ports";
+import type { LockRead, Store } from "./store.ts";
+
+export interface LockWatch {
+  readonly lock: LockRead;
+  /** Called after every change of holder or value; returns how to leave. */
+  whenChanged(listener: () => void): () => void;
+}
+
+export interface LockWatchOptions {
+  readonly store: Store;
+  readonly insist: <T>(signal: AbortSignal, ask: () => Promise<T>) => Promise<T>;
+  readonly signal: AbortSignal;
+  readonly waitMs: number;
+}
+
+export function watchLock({ store, insist, signal, waitMs }: LockWatchOptions): LockWatch {
+  let lock: LockRead = { session: "", leader: undefined, index: 0 };
+  const listeners = new Set<() => void>();
+  const run = async (): Promise<void> => {
+    for (let index = 0; ; ) {
+      const asked = index;
+      const found = await insist(signal, () => store.lockAfter(asked, waitMs, signal));
+      index = found.index < asked ? 0 : found.index;
+      const isSame = found.session === lock.session && sameLeader(found.leader, lock.leader);
+      lock = found;
+      if (!isSame) for (const listener of [...listeners]) listener();
+    }
+  };
+  // Ends only when it is told to.
+  run().catch(() => undefined);
+  return {
+    get lock() {
+      return lock;
+    },
+    whenChanged(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+export function sameLeader(a: SharedLeader | undefined, b: SharedLeader | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,106 @@
+/**
+ * A session that lives as long as this process's main loop answers: it hangs on an HTTP check of it (a killed process and a hung one both fail
+ * it, consul-log.md 24) and on the health of the Consul agent beside us. Nothing renews it. What an earlier life of this server left is ended.
+ */
+import type { Clock } from "#ports";
+import { ConsulProblem, answerText } from "../problem.ts";
+import { READ_MS, type Store } from "./store.ts";
+
+export interface Pulse {
+  /** Of this server, the same over restarts; names its check and its sessions. */
+  readonly id: string;
+  /** What Consul asks every 500 ms; the main loop answers it with 2xx. */
+  readonly http: string;
+}
+
+export interface Sessions {
+  /** A new one; those of before are ended. Rejects with ConsulProblem; with the signal's reason. */
+  open(signal: AbortSignal): Promise<string>;
+  /** Also gives back the lock. */
+  end(session: string): Promise<void>;
+  /** Ends all of this server, and takes its check out. */
+  close(): Promise<void>;
+}
+
+/** Consul creates a session only once it has heard of the check (measured: 70–300 ms). */
+const CHECK_NEW_MS = 5_000;
+const CHECK_NEW_RETRY_MS = 20;
+
+export function sessionsOf(store: Store, { pulse, clock, lockDelayMs }: { readonly pulse: Pulse; readonly clock: Clock; readonly lockDelayMs: number }): Sessions {
+  const name = `drover ${pulse.id}`;
+  const serviceId = `drover-log-${pulse.id}`;
+  const checkId = `drover-pulse-${pulse.id}`;
+  let node: string | undefined;
+
+  async function ask<T>(method: "GET" | "PUT", path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const answer = await store.send(method, path, {
+      withinMs: READ_MS,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (answer.status !== 200) throw new ConsulProblem(answer.status, answerText(answer.body));
+    const text = answer.body.toString().trim();
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+  /** As a service's check: one of the node's own would take all services of this node down with us. */
+  const register = (signal: AbortSignal): Promise<void> =>
+    ask(
+      "PUT",
+      "/agent/service/register",
+      {
+        ID: serviceId,
+        Name: "drover-log",
+        Check: {
+          CheckID: checkId,
+          Name: "The main loop of the Drover server answers",
+          HTTP: pulse.http,
+          Interval: "500ms",
+          Timeout: "1s",
+          Status: "passing",
+          DeregisterCriticalServiceAfter: "24h",
+        },
+      },
+      signal,
+    );
+  async function create(signal: AbortSignal): Promise<string> {
+    const startedMs = clock.nowMs();
+    for (;;) {
+      try {
+        const { ID } = await ask<{ ID: string }>(
+          "PUT",
+          "/session/create",
+          { Name: name, Behavior: "release", LockDelay: `${lockDelayMs}ms`, NodeChecks: ["serfHealth"], ServiceChecks: [{ ID: checkId }] },
+          signal,
+        );
+        return ID;
+      } catch (thrown) {
+        const isNew = thrown instanceof ConsulProblem && /(missing|invalid|critical|no such) .*check|check .*(missing|critical|not found)/i.test(thrown.message);
+        if (!isNew || clock.nowMs() - startedMs > CHECK_NEW_MS) throw thrown;
+        await clock.sleep(CHECK_NEW_RETRY_MS);
+      }
+    }
+  }
+  async function mine(): Promise<readonly string[]> {
+    if (node === undefined) return [];
+    const all = await ask<readonly { ID: string; Name: string }[]>("GET", `/session/node/${encodeURIComponent(node)}?consistent`);
+    return all.filter(({ Name }) => Name === name).map(({ ID }) => ID);
+  }
+  const end = (session: string): Promise<void> => ask("PUT", `/session/destroy/${session}`);
+
+  return {
+    async open(signal) {
+      await register(signal);
+      const session = await create(signal);
+      // The session says which node it is on; asking the agent would need one more permission.
+      const [info] = await ask<readonly { Node: string }[]>("GET", `/session/info/${session}?consistent`, undefined, signal);
+      node = info?.Node;
+      for (const other of await mine()) if (other !== session) await end(other);
+      return session;
+    },
+    end,
+    async close() {
+      for (const session of await mine()) await end(session);
+      if (node !== undefined) await ask("PUT", `/agent/service/deregister/${encodeURIComponent(serviceId)}`);
+    },
+  };
+}

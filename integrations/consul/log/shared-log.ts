@@ -1,0 +1,285 @@
+/**
+ * The shared log on Consul (ports/shared-log). Consul's Raft orders and keeps it; Drover writes none of its own.
+ *
+ * Every append and cut is one transaction [the lock is held by my session · the head is what I last saw · here is the batch]: without the first
+ * a deposed leader's late transaction would still count (measured, consul-log.md 1).
+ *
+ * Read next: store.ts (what lies where), tenure.ts, follow.ts, session.ts, envelope.ts.
+ */
+import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import type { Clock, ServerReport, SharedHead, SharedLeader, SharedLog, Tenure } from "#ports";
+import { messageOf } from "#std";
+import type { ConsulConnection } from "../connection.ts";
+import { ConsulProblem } from "../problem.ts";
+import { byteCount } from "./byte-count.ts";
+import { followLog } from "./follow.ts";
+import { sameLeader, watchLock } from "./lock-watch.ts";
+import { unreachable } from "./problem.ts";
+import { sessionsOf, type Pulse } from "./session.ts";
+import { storeOf, type HeadRead, type StoredHead } from "./store.ts";
+import { consulTenure, type ConsulTenure } from "./tenure.ts";
+
+export interface ConsulSharedLogOptions {
+  readonly connection: ConsulConnection;
+  /** Where in the KV; default "drover". */
+  readonly prefix?: string;
+  /** The cluster key: 32 bytes, AES-256-GCM. A secret. */
+  readonly key: Uint8Array;
+  readonly pulse: Pulse;
+  readonly clock: Clock;
+  /** For the operator's log: what keeps this server from the log or from leading. Not more often than it changes. */
+  readonly report?: (message: string) => void;
+  /** Default 0: the transactions are fenced, so nothing is won by waiting. */
+  readonly lockDelayMs?: number;
+  /** Default 1,000. */
+  readonly settleMs?: number;
+  /** Default 3,000. */
+  readonly silenceMs?: number;
+  /** On a Consul that others use too: reported once a day when more is appended. Default: never. */
+  readonly dailyBytesMax?: number;
+}
+
+/** How long one wait for a change lasts. */
+const WAIT_MS = 5_000;
+/** Silence is broken so often, so that the age of contact is true, and a lost connection is noticed. */
+const PING_MS = 1_000;
+const RETRY_FIRST_MS = 25;
+const RETRY_MAX_MS = 500;
+
+export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
+  const { connection, prefix = "drover", key, pulse, clock, lockDelayMs = 0, settleMs = 1_000, silenceMs = 3_000 } = options;
+  const stopped = new AbortController();
+  setMaxListeners(0, stopped.signal);
+  let contactMs = clock.nowMs();
+  let lastReport = "";
+  const report = (message: string): void => {
+    if (message === lastReport) return;
+    lastReport = message;
+    options.report?.(message);
+  };
+  const store = storeOf(connection.raw, prefix, () => {
+    contactMs = clock.nowMs();
+  });
+  const sessions = sessionsOf(store, { pulse, clock, lockDelayMs });
+  const counted = byteCount(clock, options.dailyBytesMax ?? Number.POSITIVE_INFINITY, report);
+  let tenure: ConsulTenure | undefined;
+
+  function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = clock.after(milliseconds, () => over());
+      const over = (): void => {
+        timer.cancel();
+        signal.removeEventListener("abort", over);
+        resolve();
+      };
+      signal.addEventListener("abort", over, { once: true });
+    });
+  }
+  async function insist<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    for (let retryMs = RETRY_FIRST_MS; ; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
+      signal.throwIfAborted();
+      try {
+        return await ask();
+      } catch (thrown) {
+        signal.throwIfAborted();
+        if (!(thrown instanceof ConsulProblem)) throw thrown;
+        report(thrown.message);
+        await pause(retryMs, signal);
+      }
+    }
+  }
+
+  const watch = watchLock({ store, insist, signal: stopped.signal, waitMs: WAIT_MS });
+  const ping = (): void => {
+    if (stopped.signal.aborted) return;
+    const isSilent = clock.nowMs() - contactMs >= PING_MS - 100;
+    void (isSilent ? store.head(PING_MS).catch(() => undefined) : Promise.resolve()).then(() => clock.after(PING_MS, ping));
+  };
+  clock.after(PING_MS, ping);
+
+  const leaderListeners = new Map<symbol, (leader: SharedLeader | undefined) => void>();
+  let leader: SharedLeader | undefined;
+  watch.whenChanged(() => {
+    const now = watch.lock.leader;
+    if (sameLeader(now, leader)) return;
+    leader = now;
+    for (const listener of [...leaderListeners.values()]) listener(now);
+  });
+
+  /** One at a time; who asks meanwhile waits for the next, which is sent after they asked. */
+  let asking: Promise<HeadRead> | undefined;
+  let nextAsking: Promise<HeadRead> | undefined;
+  function sharedHead(): Promise<HeadRead> {
+    if (asking === undefined) {
+      // Sent in the next turn: whoever asks in this one is a part of it.
+      const sent = new Promise<void>((resolve) => queueMicrotask(resolve)).then(() => store.head());
+      asking = sent;
+      const over = (): void => void (asking = undefined);
+      sent.then(over, over);
+      return sent;
+    }
+    const before = asking;
+    nextAsking ??= before.then(
+      () => undefined,
+      () => undefined,
+    ).then(() => {
+      nextAsking = undefined;
+      return sharedHead();
+    });
+    return nextAsking;
+  }
+  const open = (): void => {
+    if (stopped.signal.aborted) throw unreachable(new Error("it is closed here"));
+  };
+  async function asked<T>(ask: () => Promise<T>): Promise<T> {
+    open();
+    try {
+      return await ask();
+    } catch (thrown) {
+      throw unreachable(thrown);
+    }
+  }
+
+  /** Holds the lock, or knows why not. */
+  async function attempt(self: SharedLeader, session: string, signal: AbortSignal): Promise<HeadRead | undefined> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (await store.acquire(session, self)) break;
+      const lock = await store.lock();
+      if (lock.session === session) break;
+      // Free, and yet refused: the session is gone (this process hung), or the lock is delayed.
+      if (lock.session === "") return undefined;
+      await lockFree(signal);
+    }
+    const read = await store.head();
+    const lock = await store.lock();
+    return lock.session === session ? read : undefined;
+  }
+  /** Until the lock seems free. Looked at itself from time to time: the watch may be behind. */
+  function lockFree(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (watch.lock.session === "") over();
+      };
+      const leave = watch.whenChanged(look);
+      const timer = clock.after(PING_MS, () => over());
+      const over = (): void => {
+        leave();
+        timer.cancel();
+        signal.removeEventListener("abort", over);
+        resolve();
+      };
+      signal.addEventListener("abort", over, { once: true });
+    });
+  }
+  async function campaign(self: SharedLeader, asker: AbortSignal): Promise<Tenure> {
+    const signal = AbortSignal.any([asker, stopped.signal]);
+    const give = async (session: string): Promise<void> => sessions.end(session).catch(() => undefined);
+    for (let retryMs = RETRY_FIRST_MS; ; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
+      signal.throwIfAborted();
+      let session: string | undefined;
+      try {
+        // Nobody leads what is not there.
+        while ((await insist(signal, () => store.head())).head === null) await pause(RETRY_MAX_MS, signal);
+        session = await sessions.open(signal);
+        const read = await attempt(self, session, signal);
+        signal.throwIfAborted();
+        if (read?.head != null) return begin(session, read.head, read.version);
+        await give(session);
+      } catch (thrown) {
+        if (session !== undefined) await give(session);
+        signal.throwIfAborted();
+        if (!(thrown instanceof ConsulProblem)) throw thrown;
+        report(`Cannot campaign for leadership: ${messageOf(thrown)}`);
+      }
+      await pause(retryMs, signal);
+    }
+  }
+  function begin(session: string, head: StoredHead, version: number): Tenure {
+    lastReport = "";
+    tenure = consulTenure({
+      store,
+      key,
+      session,
+      head,
+      version,
+      clock,
+      settleMs,
+      silenceMs,
+      end: () => sessions.end(session),
+      whenLockChanges: (listener) => watch.whenChanged(listener),
+      wrote: counted,
+      report,
+    });
+    return tenure;
+  }
+  const fresh = (head: Omit<SharedHead, "Epoch" | "Floor">, Epoch: number): StoredHead => ({
+    ClusterId: head.ClusterId,
+    Epoch,
+    EpochId: head.EpochId,
+    LastIndex: head.LastIndex,
+    Floor: head.LastIndex + 1,
+    WriteId: randomUUID(),
+  });
+  /** Written whether or not the answer came; false: another head was there first. */
+  async function putHead(next: StoredHead, version: number): Promise<boolean> {
+    for (let attempts = 1; ; attempts++) {
+      const written = await store.write({ head: { version, next }, deleteTrees: ["log/", "parts/"] }, 2_000).catch((thrown: unknown) => {
+        if (attempts === 3) throw thrown;
+        return undefined;
+      });
+      if (written !== undefined && "done" in written) return true;
+      if (written !== undefined && "forbidden" in written) throw new ConsulProblem(403, written.forbidden);
+      const there = await store.head();
+      if (there.head?.WriteId === next.WriteId) return true;
+      if (there.version !== version) return false;
+      await pause(RETRY_FIRST_MS * attempts, stopped.signal);
+    }
+  }
+
+  return {
+    maker: "consul",
+    head: () => asked(async () => shown((await sharedHead()).head)),
+    create: (head) => asked(() => putHead(fresh(head, 0), 0)),
+    replace: (head) =>
+      asked(async () => {
+        for (;;) {
+          const there = await store.head();
+          if (await putHead(fresh(head, (there.head?.Epoch ?? 0) + 1), there.version)) return;
+        }
+      }),
+    follow: (fromIndex, asker) =>
+      followLog(
+        { store, key, insist, pause, waitMs: WAIT_MS, head: (signal) => insist(signal, () => sharedHead()) },
+        fromIndex,
+        AbortSignal.any([asker, stopped.signal]),
+      ),
+    campaign,
+    get leader() {
+      return leader;
+    },
+    whenLeaderChanges(listener) {
+      const id = Symbol();
+      leaderListeners.set(id, listener);
+      return () => void leaderListeners.delete(id);
+    },
+    contactAgeMs: () => Math.max(0, clock.nowMs() - contactMs),
+    report: (said) => asked(() => store.put(`reports/${said.ServerId}`, JSON.stringify(said))),
+    reports: () => asked(async () => (await store.texts("reports/")).map((text) => JSON.parse(text) as ServerReport)),
+    forget: (serverId) => asked(() => store.remove(`reports/${serverId}`)),
+    async close() {
+      if (stopped.signal.aborted) return;
+      stopped.abort(unreachable(new Error("it is closed here")));
+      await tenure?.resign("the shared log is closed here");
+      await sessions.close().catch(() => undefined);
+    },
+  };
+}
+
+function shown(head: StoredHead | null): SharedHead | null {
+  if (head === null) return null;
+  const { ClusterId, Epoch, EpochId, LastIndex, Floor } = head;
+  return { ClusterId, Epoch, EpochId, LastIndex, Floor };
+}
