@@ -4,12 +4,17 @@
  */
 import { DEFAULT_SCHEDULER_CONFIGURATION, type SchedulerConfiguration } from "#model";
 import type { Clock, Log, Random, SnapshotStore } from "#ports";
-import { type Command, commandVersion, createCodec, type Outcome, type Snapshot, type State } from "#state";
-import { messageOf, NamedError } from "#std";
+import { type Command, commandVersion, createCodec, FEATURE_LEVEL, type Outcome, type Snapshot, type State } from "#state";
+import { VERSION } from "#std";
 import { Appender } from "./appender.ts";
-import type { Cluster } from "./contract.ts";
-import { COMMAND_BYTES_MAX, SNAPSHOT_EVERY_ENTRIES, SNAPSHOT_PATIENCE, SNAPSHOT_REST, SNAPSHOTS_KEPT } from "./limits.ts";
+import { Compactor } from "./compactor.ts";
+import type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
+import { LeadingWork } from "./leading-work.ts";
+import { COMMAND_BYTES_MAX } from "./limits.ts";
+import { alone, closed, notLeading, tooLarge } from "./problems.ts";
 import { recover } from "./recover.ts";
+import { restoreThroughLog } from "./restore.ts";
+import { storedSnapshot } from "./stored-snapshot.ts";
 
 export interface ClusterOptions {
   readonly log: Log;
@@ -18,6 +23,9 @@ export interface ClusterOptions {
   readonly random: Random;
   /** What `leaderAddress` says: host:port of this server. */
   readonly address?: string;
+  readonly serverId?: string;
+  readonly name?: string;
+  readonly httpAddress?: string;
   readonly snapshotEveryEntries?: number;
   /** Freeze what the state stores (tests). */
   readonly freeze?: boolean;
@@ -42,24 +50,25 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       Configuration: options.firstConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION,
       EnforceIndex: null,
     });
+  await cluster.lead();
   return cluster;
 }
 
 class OneServer implements Cluster {
-  readonly clusterId: string;
+  readonly serverId: string;
   readonly state: State;
   readonly leads = true;
-  readonly leaderAddress: string;
+  readonly leader: LeaderDescription;
   readonly #options: ClusterOptions;
   readonly #codec: ReturnType<typeof createCodec>;
-  readonly #warn: (message: string) => void;
   readonly #appender: Appender;
-  readonly #every: number;
+  readonly #compactor: Compactor;
+  readonly #work: LeadingWork;
+  readonly #unwatch: () => void;
+  #lost = new AbortController();
+  #epoch = 0;
   /** Of the latest proposal: the next one's is never less. */
   #time: number;
-  #snapshotIndex: number;
-  #restsUntilMs = 0;
-  #compacting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -69,21 +78,38 @@ class OneServer implements Cluster {
     codec: ReturnType<typeof createCodec>,
     warn: (message: string) => void,
   ) {
-    this.clusterId = options.log.clusterId;
+    this.serverId = options.serverId ?? "server";
     this.state = state;
-    this.leaderAddress = options.address ?? "127.0.0.1:4647";
+    this.leader = {
+      ServerId: this.serverId,
+      Name: options.name ?? "server",
+      RpcAddress: options.address ?? "127.0.0.1:4647",
+      HttpAddress: options.httpAddress ?? "127.0.0.1:4646",
+    };
     this.#options = options;
     this.#codec = codec;
-    this.#warn = warn;
-    this.#every = options.snapshotEveryEntries ?? SNAPSHOT_EVERY_ENTRIES;
     this.#time = state.time;
-    this.#snapshotIndex = snapshotIndex;
-    this.#appender = new Appender({ log: options.log, state, codec, clock: options.clock, applied: (index) => this.#applied(index) });
+    const { log, snapshots, clock } = options;
+    const everyEntries = options.snapshotEveryEntries;
+    this.#compactor = new Compactor({ log, snapshots, state, clock, warn, ...(everyEntries === undefined ? {} : { everyEntries }) }, snapshotIndex);
+    this.#appender = new Appender({ log, state, codec, clock, applied: (index) => this.#compactor.applied(index) });
+    // There is nobody to step down for: whoever asked for the work is told that it could not begin.
+    this.#work = new LeadingWork(warn, (thrown) => {
+      throw thrown;
+    });
+    // Nothing that is kept in memory is true any more.
+    this.#unwatch = state.watch.subscribe(({ replaced }) => void (replaced === true && this.#leadAnew().catch((thrown: unknown) => warn(String(thrown)))));
+  }
+
+  get clusterId(): string {
+    return this.#options.log.clusterId;
+  }
+  get leaderAddress(): string {
+    return this.leader.RpcAddress;
   }
 
   async propose(command: Command, requestId: string = this.#options.random.uuid()): Promise<Outcome> {
-    if (this.#closing !== undefined)
-      throw new NamedError("CLUSTER_CLOSED", "Cannot write: the server is shutting down", { statusCode: 503 });
+    if (this.#closing !== undefined) throw closed();
     this.#time = Math.max(this.#time, this.#options.clock.nowNs());
     const bytes = this.#codec.encode({ version: commandVersion(command.type) ?? 0, time: this.#time, requestId, command });
     if (bytes.length > COMMAND_BYTES_MAX) throw tooLarge(command, bytes.length);
@@ -94,57 +120,61 @@ class OneServer implements Cluster {
     return this.state.snapshot();
   }
 
+  lastContactMs(): number {
+    return 0;
+  }
+
+  whenLeading(begin: (leadership: Leadership) => Promise<() => Promise<void>>): Promise<() => void> {
+    return this.#work.add(begin);
+  }
+
+  async transferLeadership(): Promise<void> {
+    throw alone();
+  }
+
   compact(): Promise<void> {
-    this.#compacting ??= this.#compactNow().finally(() => {
-      this.#compacting = undefined;
-    });
-    return this.#compacting;
+    return this.#compactor.compact();
+  }
+
+  readSnapshot(atLeastIndex: number): AsyncIterable<Uint8Array> {
+    const { snapshots } = this.#options;
+    return storedSnapshot({ snapshots, clusterId: this.clusterId, state: this.state, compactor: this.#compactor }, atLeastIndex);
+  }
+
+  restore(chunks: AsyncIterable<Uint8Array>): Promise<{ readonly Index: number }> {
+    const { clock, random } = this.#options;
+    return restoreThroughLog(chunks, { clock, random, propose: (command, requestId) => this.propose(command, requestId) });
+  }
+
+  async servers(): Promise<readonly ServerDescription[]> {
+    const { log, clock } = this.#options;
+    return [{ ...this.leader, Leader: true, Version: VERSION.drover, FeatureLevel: FEATURE_LEVEL, SyncedIndex: log.lastIndex, Time: clock.nowMs() }];
+  }
+
+  async forgetServer(serverId: string): Promise<void> {
+    if (serverId === this.serverId) throw alone();
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
+      this.#unwatch();
+      this.#lost.abort(notLeading());
+      await this.#work.end();
       await this.#appender.drained();
-      await this.#compacting?.catch(() => undefined);
+      await this.#compactor.settled();
       await this.#options.log.close();
     })();
     return this.#closing;
   }
 
-  #applied(index: number): void {
-    const since = index - this.#snapshotIndex;
-    if (since < this.#every || this.#compacting !== undefined) return;
-    if (since < this.#every * SNAPSHOT_PATIENCE && this.#options.clock.nowMs() < this.#restsUntilMs) return;
-    this.compact().catch((thrown: unknown) => {
-      // Not at every entry from now on: again after as many more.
-      this.#snapshotIndex = index;
-      this.#warn(`Cannot write snapshot: ${messageOf(thrown)}; the log goes on growing`);
-    });
+  async lead(): Promise<void> {
+    this.#lost = new AbortController();
+    await this.#work.begin({ epoch: ++this.#epoch, cluster: this, lost: this.#lost.signal });
   }
 
-  async #compactNow(): Promise<void> {
-    const { log, snapshots, clock } = this.#options;
-    if (log.lastIndex === 0) return;
-    const startedMs = clock.nowMs();
-    // Both in one turn: the snapshot is of this index.
-    const index = this.state.index;
-    const chunks = this.state.save();
-    await snapshots.save(index, chunks, SNAPSHOTS_KEPT);
-    this.#snapshotIndex = index;
-    this.#restsUntilMs = clock.nowMs() + SNAPSHOT_REST * (clock.nowMs() - startedMs);
-    const kept = await snapshots.list();
-    // A lone snapshot has nothing behind it should it be damaged: until there is a second, the log stays whole.
-    if (kept.length >= SNAPSHOTS_KEPT) await log.cut(kept[SNAPSHOTS_KEPT - 1] as number);
+  async #leadAnew(): Promise<void> {
+    this.#lost.abort(notLeading());
+    await this.#work.end();
+    if (this.#closing === undefined) await this.lead();
   }
-}
-
-function tooLarge(command: Command, bytes: number): NamedError {
-  const megabytes = (value: number) => (value / 1024 / 1024).toFixed(1);
-  const subject = command.type === "job-register" ? `job "${command.Job.ID}"` : `"${command.type}"`;
-  return new NamedError(
-    "COMMAND_TOO_LARGE",
-    `Cannot store ${subject}: it takes ${megabytes(bytes)} MB, at most ${megabytes(COMMAND_BYTES_MAX)} MB fit`,
-    {
-      statusCode: 413,
-    },
-  );
 }

@@ -15,14 +15,20 @@ export interface Recovered {
   readonly unreadable: readonly { readonly index: number; readonly reason: string }[];
 }
 
-export async function recover(log: Log, snapshots: SnapshotStore, codec: Codec, options: StateOptions): Promise<Recovered> {
+export interface RecoverOptions extends StateOptions {
+  /** A snapshot above the log was fetched from another server of the cluster: the log goes on after it. */
+  readonly mayRunAhead?: boolean;
+}
+
+export async function recover(log: Log, snapshots: SnapshotStore, codec: Codec, options: RecoverOptions): Promise<Recovered> {
   const unreadable: { index: number; reason: string }[] = [];
   for (const index of await snapshots.list()) {
     // Entries between the snapshot and the log must not be missing; an older snapshot would have a larger hole.
-    if (index > log.lastIndex) throw logBehind(index, log);
+    if (index > log.lastIndex && options.mayRunAhead !== true) throw logBehind(index, log);
     if (index < log.firstIndex - 1) break;
     const state = await readSnapshot(snapshots, index, options, unreadable);
     if (state === undefined) continue;
+    if (index > log.lastIndex) await log.reset({ afterIndex: index, clusterId: log.clusterId });
     await replay(state, index, log, codec, options.clock);
     return { state, snapshotIndex: index, unreadable };
   }
@@ -40,8 +46,8 @@ async function readSnapshot(
 ): Promise<State | undefined> {
   try {
     const state = await restoreState(snapshots.open(index), options);
-    if (state.index === index) return state;
-    unreadable.push({ index, reason: `it holds index ${state.index}` });
+    if (state.logIndex === index) return state;
+    unreadable.push({ index, reason: `it holds index ${state.logIndex}` });
   } catch (thrown) {
     unreadable.push({ index, reason: messageOf(thrown) });
   }

@@ -33,5 +33,5 @@ export type {
 export { deviceKey } from "./contract.ts";
 export { createState, restoreState } from "./state.ts";
 export { createCodec, type Codec } from "./codec.ts";
-export { commandVersion } from "./commands/table.ts";
+export { commandLevel, commandVersion, FEATURE_LEVEL } from "./commands/table.ts";
 export { deepFreeze } from "./freeze.ts";

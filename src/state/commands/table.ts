@@ -114,6 +114,15 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 
+/** The highest level this program reads. A type or version that is new with a later one is written only when all servers have that. */
+export const FEATURE_LEVEL = 1;
+/** Command types that came after level 1. */
+const LEVELS: Partial<Record<CommandType, number>> = {};
+
+export function commandLevel(type: CommandType): number {
+  return LEVELS[type] ?? 1;
+}
+
 /** The version this program writes; undefined for a type it does not know. */
 export function commandVersion(type: string): number | undefined {
   return Object.hasOwn(COMMANDS, type) ? COMMANDS[type as CommandType].version : undefined;
