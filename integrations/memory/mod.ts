@@ -23,3 +23,4 @@ export {
   type MemorySharedRequest,
   type MemorySharedWorld,
 } from "./shared-log-world.ts";
+export { memoryMembership, type MemoryMembershipWorld } from "./membership.ts";

@@ -1,0 +1,223 @@
+/**
+ * A Consul server that belongs to this Drover server and outlives it: a crash or an upgrade of Drover costs no election (consul-log.md, 27).
+ *
+ *   none ──spawn──▶ starting ──answers──▶ up ──dies──▶ waiting (250 ms, doubling to 15 s) ──▶ starting
+ *     └──runs already, same configuration: adopted ──▶ up          └──ended or hung──▶ waiting
+ *
+ * The first start rejects with what is wrong; later ones are reported and tried again for ever. Nobody but stop() and recover() ends it.
+ */
+import { lookup } from "node:dns/promises";
+import { chmodSync, mkdirSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Timer } from "#ports";
+import { NamedError, messageOf } from "#std";
+import { consulConnection, type ConsulAddress, type ConsulConnection } from "../connection.ts";
+import { agentConfig, placesOf, privateTokens } from "./agent-config.ts";
+import { endsWithin, findProcess, isRunning, removeOtherConfigs, signal, spawnDetached, whyItEnded, writeConfig, type ConsulProcess } from "./agent-process.ts";
+import { findConsul } from "./binary.ts";
+import type { PrivateConsulOptions } from "./options.ts";
+import { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./recovery.ts";
+import { nodeIdOf } from "./secrets.ts";
+
+export interface PrivateConsul {
+  /** May do everything, once there is a Consul leader. For the shared log, the catalog, autopilot. */
+  readonly connection: ConsulConnection;
+  /** For what this one's own agent is asked (members, join, leave): it needs no leader. */
+  readonly agent: ConsulConnection;
+  /** A secret: of `connection`. */
+  readonly address: ConsulAddress;
+  readonly nodeName: string;
+  readonly nodeId: string;
+  readonly pid: number;
+  /** Does gossip's key, and with it the tokens, exist? */
+  readonly encrypted: boolean;
+  /** The ACL token that goes with a gossip key; "": ACLs are off. A secret. */
+  managementTokenOf(gossipKey: string): string;
+  /** Certificates are read again. */
+  reload(): Promise<void>;
+  /** Quorum is lost: it goes on with who is left. */
+  recover(survivors: readonly SurvivingServer[]): Promise<void>;
+  /** "leave": the others stop counting it. "terminate": they wait for it. Both end it; it is not started again. */
+  stop(how: "leave" | "terminate"): Promise<void>;
+  /** It runs on without us. */
+  close(): void;
+}
+
+const ANSWER_WAIT_MS = 20_000;
+const LOOK_MS = 500;
+const PAUSE_MS = { first: 250, most: 15_000 };
+/** After so long it counts as well again. */
+const WELL_MS = 60_000;
+const LEAVE_WAIT_MS = 15_000;
+const TIMEOUT_MS = 5000;
+
+/**
+ * Resolves when it answers, leader or not. Rejects with NamedErrors CONSUL_BINARY_MISSING, CONSUL_PORT_TAKEN, CONSUL_DID_NOT_START,
+ * CONSUL_REGION_UNFIT, GOSSIP_KEY_INVALID, CONSUL_SOCKET_PATH_TOO_LONG.
+ */
+export async function privateConsul(options: PrivateConsulOptions): Promise<PrivateConsul> {
+  const { directory, clock, report } = options;
+  const places = placesOf(directory);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  chmodSync(directory, 0o700);
+  const tokens = privateTokens(options);
+  if (options.tls !== undefined && options.encrypt === "")
+    report("warn", "without server { encrypt } the private Consul obeys every certificate of the authority, those of nodes too: its ACLs are off");
+  const addressWith = (token: string): ConsulAddress => ({
+    address: `unix://${places.socket}`,
+    token,
+    auth: "",
+    tls: { caFile: "", certFile: "", keyFile: "", verify: true },
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+  });
+  const connection = consulConnection(addressWith(tokens.management));
+  const agent = consulConnection(addressWith(tokens.agent));
+  const closeConnections = (): void => [connection, agent].forEach((each) => each.close());
+  let running: ConsulProcess;
+  let startedAtMs = 0;
+  let pauseMs = PAUSE_MS.first;
+  let over = false;
+  let timer: Timer | undefined;
+
+  const start = async (): Promise<void> => {
+    const binary = await findConsul(options.binary, options.searchPath);
+    const document = agentConfig({ ...options, advertise: await addressOf(options.advertise) });
+    const configFile = writeConfig(directory, document, binary.mark);
+    running = await adoptOrSpawn(options, binary.path, configFile);
+    removeOtherConfigs(directory, configFile);
+    startedAtMs = clock.nowMs();
+  };
+  const look = (): void => {
+    if (over) return;
+    timer = clock.after(LOOK_MS, () => {
+      if (over) return;
+      if (isRunning(running)) return look();
+      if (clock.nowMs() - startedAtMs > WELL_MS) pauseMs = PAUSE_MS.first;
+      const why = whyItEnded(places.lastWords, places.log);
+      report("warn", `the private Consul (process ${running.pid}) has ended; it is started again`, { in_ms: pauseMs, last_word: why.message });
+      again();
+    });
+  };
+  const again = (): void => {
+    timer = clock.after(pauseMs, () => {
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.most);
+      if (over) return;
+      start().then(
+        () => {
+          report("info", "the private Consul runs again", { process: running.pid });
+          look();
+        },
+        (thrown: unknown) => {
+          if (over) return;
+          report("error", messageOf(thrown), { again_in_ms: pauseMs });
+          again();
+        },
+      );
+    });
+  };
+  const letGo = (): void => {
+    over = true;
+    timer?.cancel();
+  };
+
+  try {
+    await start();
+  } catch (thrown) {
+    closeConnections();
+    throw thrown;
+  }
+  look();
+  return {
+    connection,
+    agent,
+    address: addressWith(tokens.management),
+    nodeName: options.name,
+    nodeId: nodeIdOf(options.serverId),
+    get pid() {
+      return running.pid;
+    },
+    encrypted: options.encrypt !== "",
+    managementTokenOf: (gossipKey) => privateTokens({ ...options, encrypt: gossipKey }).management,
+    reload: () => agent.direct("PUT", "/agent/reload"),
+    async recover(survivors) {
+      letGo();
+      await recoverPrivateConsul(directory, survivors, clock);
+      over = false;
+      await start();
+      look();
+    },
+    async stop(how) {
+      letGo();
+      if (how === "leave") {
+        await agent.direct("PUT", "/agent/leave").catch((thrown: unknown) => {
+          report("warn", `the private Consul did not leave: ${messageOf(thrown)}`);
+        });
+        await endsWithin(running, LEAVE_WAIT_MS, clock);
+      }
+      await endPrivateConsul(directory, clock);
+      closeConnections();
+    },
+    close() {
+      letGo();
+      closeConnections();
+    },
+  };
+}
+
+/** One that runs on this configuration is ours already; one on an earlier configuration is ended first, and is not told to leave. */
+async function adoptOrSpawn(options: PrivateConsulOptions, binary: string, configFile: string): Promise<ConsulProcess> {
+  const { directory, report, clock } = options;
+  const found = findProcess(directory);
+  if (found?.configFile === configFile) {
+    if (await answers(options, found)) {
+      report("info", "the private Consul runs already", { process: found.pid });
+      return found;
+    }
+    report("warn", "the private Consul does not answer; it is started anew", { process: found.pid });
+  } else if (found !== undefined) report("info", "the private Consul is started anew: its configuration is another one", { process: found.pid });
+  await endPrivateConsul(directory, clock);
+  const { lastWords, log } = placesOf(directory);
+  const spawned = await spawnDetached(binary, configFile, lastWords, directory);
+  if (await answers(options, spawned)) return spawned;
+  const runs = isRunning(spawned);
+  signal(spawned, "SIGKILL");
+  await endsWithin(spawned, ANSWER_WAIT_MS, clock);
+  throw runs
+    ? new NamedError("CONSUL_DID_NOT_START", `Cannot start a private Consul: it gave no answer within ${ANSWER_WAIT_MS} ms`)
+    : whyItEnded(lastWords, log);
+}
+
+/** False: it ended, or said nothing in time. */
+async function answers({ directory, clock }: PrivateConsulOptions, process: ConsulProcess): Promise<boolean> {
+  const probe = consulConnection({
+    address: `unix://${placesOf(directory).socket}`,
+    token: "",
+    auth: "",
+    tls: { caFile: "", certFile: "", keyFile: "", verify: true },
+    timeoutMs: 1000,
+  });
+  try {
+    const untilMs = clock.nowMs() + ANSWER_WAIT_MS;
+    while (isRunning(process) && clock.nowMs() < untilMs) {
+      const answered = await probe.direct("GET", "/status/leader").then(
+        () => true,
+        (thrown: { status?: number }) => thrown.status !== 0,
+      );
+      if (answered) return isRunning(process);
+      await clock.sleep(50);
+    }
+    return false;
+  } finally {
+    probe.close();
+  }
+}
+
+/** Consul takes addresses alone. */
+async function addressOf(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (thrown) {
+    throw new NamedError("CONSUL_DID_NOT_START", `Cannot start a private Consul: advertised name "${host}": ${messageOf(thrown)}, wanted one that can be looked up`);
+  }
+}
