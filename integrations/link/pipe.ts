@@ -57,6 +57,8 @@ const PART_BYTES = 64;
 const GATHERED_MAX = 1_024;
 /** Of what waits to leave. Beyond it the other end is too slow to be worth it: it connects anew and is told everything at once. */
 const WAITING_BYTES_MAX = 256 * 1024 * 1024;
+/** A stream that takes nothing for so long while something waits is not worth it either, however little that is. */
+const STALLED_MS = 30_000;
 /** So much of bulk may wait before whoever sends it is held. */
 const ROOM_BYTES = 512 * 1024;
 /** After its last word a stream that stays open is broken off. */
@@ -67,6 +69,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
   const bulk: Frame[] = [];
   let waitingBytes = 0;
   let blocked = false;
+  let stalled: NodeJS.Timeout | undefined;
   let open = true;
   let held: (() => void)[] = [];
   const parts = new Map<string, { chunks: Uint8Array[]; bytes: number }>();
@@ -75,6 +78,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
   function over(reason: string, error?: Error): void {
     if (!open) return;
     open = false;
+    clearTimeout(stalled);
     urgent.length = 0;
     bulk.length = 0;
     waitingBytes = 0;
@@ -102,6 +106,7 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
       waitingBytes -= next.body.length;
       blocked = !stream.write(next);
     }
+    if (blocked && open) stalled ??= setTimeout(() => breakOff("the other end takes nothing"), STALLED_MS).unref();
     if (waitingBytes < ROOM_BYTES && held.length > 0) release();
   }
 
@@ -148,6 +153,8 @@ export function createPipe(stream: FrameStream, events: PipeEvents): Pipe {
   });
   stream.on("drain", () => {
     blocked = false;
+    clearTimeout(stalled);
+    stalled = undefined;
     flush();
   });
   stream.on("error", (error) => over(messageOf(error), error));
