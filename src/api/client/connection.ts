@@ -8,15 +8,7 @@ import { messageOf, NamedError } from "#std";
 import { HEADERS } from "../contract/mod.ts";
 import type { Address } from "./address.ts";
 import { ApiError, ApiUnreachable } from "./api-error.ts";
-
-export interface TlsFiles {
-  /** PEM text. */
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-  readonly serverName?: string;
-  readonly skipVerify?: boolean;
-}
+import { handshakeFailure, plainToSecure, tlsOptions, type TlsFiles } from "./tls.ts";
 
 export interface Outgoing {
   readonly method: string;
@@ -52,12 +44,12 @@ export async function createConnection(address: Address, tls: TlsFiles): Promise
   const module = address.secure ? await import("node:https") : http;
   const agent = new module.Agent({ keepAlive: true });
   const target = address.socketPath === undefined ? { host: address.host, port: address.port } : { socketPath: address.socketPath };
-  const secure = address.secure ? tlsOptions(tls) : {};
+  const secure = address.secure ? await tlsOptions(tls) : {};
 
   async function open(request: Outgoing, keepErrors = false): Promise<Incoming> {
     const response = await headOnce({ ...target, ...secure, agent }, request);
     const incoming: Incoming = { status: response.statusCode ?? 0, headers: response.headers, body: chunks(response, address) };
-    if (incoming.status >= 400 && !keepErrors) throw await errorOf(incoming);
+    if (incoming.status >= 400 && !keepErrors) throw await errorOf(incoming, address);
     return incoming;
   }
 
@@ -97,7 +89,7 @@ export async function createConnection(address: Address, tls: TlsFiles): Promise
         request.signal?.removeEventListener("abort", abort);
         if (request.signal?.aborted === true) reject(request.signal.reason);
         else if (!timedOut && request.method === "GET" && outgoing.reusedSocket && options.agent !== false) reject(STALE_SOCKET);
-        else reject(timedOut ? timeout(address, request) : unreachable(address, error));
+        else reject(timedOut ? timeout(address, request) : (handshakeFailure(address, tls, error) ?? unreachable(address, error)));
       });
       outgoing.end(request.body);
     });
@@ -148,7 +140,7 @@ async function* chunks(response: http.IncomingMessage, address: Address): AsyncG
   }
 }
 
-async function errorOf(incoming: Incoming): Promise<ApiError> {
+async function errorOf(incoming: Incoming, address: Address): Promise<ApiError> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of incoming.body) {
@@ -161,9 +153,10 @@ async function errorOf(incoming: Incoming): Promise<ApiError> {
     return typeof value === "string" ? value : undefined;
   };
   const fix = header(HEADERS.errorFix);
-  return new ApiError(incoming.status, Buffer.concat(parts).toString("utf8").trim(), {
+  const text = Buffer.concat(parts).toString("utf8").trim();
+  return new ApiError(incoming.status, text, {
     code: header(HEADERS.errorCode),
-    fix: fix === undefined ? undefined : decodeURIComponent(fix),
+    fix: fix === undefined ? plainToSecure(address, text) : decodeURIComponent(fix),
   });
 }
 
@@ -186,14 +179,4 @@ function unreachable(address: Address, error: NodeJS.ErrnoException): ApiUnreach
     fix: "Start one with `drover agent -dev`, or point -address or NOMAD_ADDR at one that runs.",
     cause: error,
   });
-}
-
-function tlsOptions(tls: TlsFiles): Record<string, unknown> {
-  return {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-    ...(tls.skipVerify === true ? { rejectUnauthorized: false } : {}),
-  };
 }

@@ -8,6 +8,7 @@ import type { NamedError } from "#std";
 import { ApiError, ApiUnreachable } from "./api-error.ts";
 import type { ApiClientOptions } from "./options.ts";
 import type { Requester, QueryOptions } from "./requester.ts";
+import { tlsOptions } from "./tls.ts";
 
 const HEARTBEAT_MS = 10_000;
 /** Output that waits to be taken; beyond it the socket is not read. */
@@ -27,7 +28,8 @@ export async function openExec(
 ): Promise<AsyncIterable<ExecOutput>> {
   const { WebSocket: Socket } = await import("ws");
   const target = ask.socketTarget(path, query);
-  const socket = new Socket(target.url, { headers: target.headers, perMessageDeflate: false, ...tlsOf(options) });
+  const secure = target.url.startsWith("wss:") ? await tlsOptions(options.tls ?? {}) : {};
+  const socket = new Socket(target.url, { headers: target.headers, perMessageDeflate: false, ...secure });
   const stop = () => socket.terminate();
   query.signal?.addEventListener("abort", stop, { once: true });
   socket.once("close", () => query.signal?.removeEventListener("abort", stop));
@@ -35,16 +37,6 @@ export async function openExec(
   await opened(socket, ask.address);
   void forward(socket, input).catch(() => socket.terminate());
   return outputs.read();
-}
-
-function tlsOf({ tls = {} }: ApiClientOptions) {
-  return {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-    ...(tls.skipVerify === true ? { rejectUnauthorized: false } : {}),
-  };
 }
 
 function opened(socket: WebSocket, address: string): Promise<void> {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, NamedError } from "#std";
 import { DEFAULT_ADDRESS } from "./address.ts";
-import type { TlsFiles } from "./connection.ts";
+import type { TlsFiles } from "./tls.ts";
 
 export interface ApiClientOptions {
   /** Default http://127.0.0.1:4646. */

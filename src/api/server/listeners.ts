@@ -7,7 +7,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
 import type { ListenAddress } from "./facts.ts";
-import { createSecureServer, renewSecureServer, unfit, type ServingTls } from "./secure-server.ts";
+import { createSecureServer, endOf, renewSecureServer, unfit, type ServingTls } from "./secure-server.ts";
 
 export interface Listeners {
   readonly addresses: readonly ListenAddress[];
@@ -162,9 +162,6 @@ export function createListeners(how: {
     close,
   };
 }
-
-/** Of a connection: the same for the socket below and the one that speaks TLS. */
-const endOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
 
 async function listenOn(server: Server | SecureServer, address: ListenAddress): Promise<ListenAddress> {
   if ("path" in address) await removeLeftSocket(address.path);

@@ -37,29 +37,31 @@ export function createSecureServer(
 ): SecureServer {
   const handshakeTimeoutMs = tls.handshakeTimeoutMs > 0 ? tls.handshakeTimeoutMs : NO_LIMIT_MS;
   const server = https.createServer(
-    { ...options, ...contextOf(tls), requestCert: tls.clientAuthorities !== null, rejectUnauthorized: true, handshakeTimeout: handshakeTimeoutMs },
+    { ...options, ...contextOf(tls), requestCert: tls.clientAuthorities !== null, rejectUnauthorized: true },
     handle,
   );
   const handshakes = server.listeners("connection") as ((this: SecureServer, socket: Socket) => void)[];
   server.removeAllListeners("connection");
-  const waiting = new Set<Socket>();
+  /** Those that have not shown yet what they are, by their end of the connection: the socket of TLS is another object. */
+  const waiting = new Map<string, Socket>();
+  const greeted = (socket: Socket) => void waiting.get(endOf(socket))?.emit("greeted");
+  server.prependListener("secureConnection", greeted);
   server.on("connection", (socket: Socket) => {
     // A connection that was refused already is only being told so.
     if (!socket.writable || socket.writableEnded) return;
+    const end = endOf(socket);
     const giveUp = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
     const leave = () => {
       clearTimeout(giveUp);
-      waiting.delete(socket);
+      waiting.delete(end);
     };
-    const ignore = () => undefined;
-    waiting.add(socket);
-    socket.on("error", ignore);
+    waiting.set(end, socket);
+    socket.on("error", () => undefined);
     socket.once("close", leave);
+    socket.once("greeted", leave);
     socket.once("readable", () => {
       const first = socket.read() as Buffer | null;
-      leave();
       if (first === null) return void socket.destroy();
-      socket.off("close", leave);
       if (first[0] !== HANDSHAKE) return void socket.end(NOT_SECURE, () => socket.destroySoon());
       socket.unshift(first);
       for (const handshake of handshakes) handshake.call(server, socket);
@@ -68,11 +70,14 @@ export function createSecureServer(
   // Those are no connections of the server's yet.
   const closeAllConnections = server.closeAllConnections.bind(server);
   server.closeAllConnections = () => {
-    for (const socket of waiting) socket.destroy();
+    for (const socket of waiting.values()) socket.destroy();
     closeAllConnections();
   };
   return server;
 }
+
+/** Of a connection: the same for the socket below and the one that speaks TLS. */
+export const endOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
 
 /** New handshakes show the new certificate; connections that are open stay. Throws NamedError API_TLS_UNFIT, and nothing changes. */
 export function renewSecureServer(server: SecureServer, tls: ServingTls): void {
