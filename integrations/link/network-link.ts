@@ -203,7 +203,7 @@ async function connectTo(
       throw unsupported(thrown, server, method);
     })) as never;
   return {
-    register: (described) => ask("register", described),
+    register: (described, introductionToken) => ask("register", described, ...(introductionToken === undefined ? [] : [introductionToken])),
     heartbeat: () => ask("heartbeat"),
     updateAllocations: (updates) => ask("updateAllocations", updates),
     signIdentities: (requests) => ask("signIdentities", requests),

@@ -254,7 +254,7 @@ async function letIn(hall: Hall, pipe: Pipe, hello: Hello, become: Become): Prom
 
 function answersOf(connection: LinkConnection): Answers {
   return {
-    register: ([node]) => connection.register(node as Node),
+    register: ([node, token]) => connection.register(node as Node, typeof token === "string" ? token : undefined),
     heartbeat: () => connection.heartbeat(),
     updateAllocations: ([updates]) => connection.updateAllocations(updates as AllocationClientUpdate[]),
     signIdentities: ([requests]) => connection.signIdentities(requests as IdentityRequest[]),

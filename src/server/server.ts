@@ -199,7 +199,7 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     timings,
     backups: options.backups,
   };
-  await lead(context, parts, started, (now) => {
+  await lead(context, parts, started, others === undefined, (now) => {
     leading = now;
   });
 
@@ -288,10 +288,12 @@ async function lead(
   context: ServerContext,
   parts: LeadingParts,
   started: AsyncDisposableStack,
+  alone: boolean,
   become: (leading: Leading | undefined) => void,
 ): Promise<void> {
   const { cluster, report } = context;
   let current: Leading | undefined;
+  let failed: { readonly reason: unknown } | undefined;
   const end = async (which: Leading): Promise<void> => {
     if (current === which) {
       current = undefined;
@@ -302,6 +304,7 @@ async function lead(
   const begin = async (leadership: Leadership): Promise<() => Promise<void>> => {
     assert(current === undefined, "the one before has ended");
     const begun = await startLeading(context, leadership, parts).catch((thrown: unknown) => {
+      failed ??= { reason: thrown };
       report({ level: "error", message: "cannot begin to lead", fields: { error: messageOf(thrown) } });
       throw thrown;
     });
@@ -309,11 +312,12 @@ async function lead(
     become(begun);
     return () => end(begun);
   };
-  const stop = await (cluster.whenLeading?.(begin) ?? leadsAlone(cluster, begin));
+  const stop = await cluster.whenLeading(begin);
   started.defer(async () => {
     stop();
     if (current !== undefined) await end(current);
   });
+  if (failed !== undefined && alone) throw failed.reason;
 }
 
 /** Why nodes had better be elsewhere: undefined: this server knows what there is to know. */
@@ -321,9 +325,4 @@ function unready(cluster: Cluster): string | undefined {
   if (cluster.clusterId === "") return "there is no cluster leader yet";
   const sinceMs = cluster.leads ? 0 : cluster.lastContactMs();
   return sinceMs <= OUT_OF_DATE_MS ? undefined : "this server has lost touch with the other servers";
-}
-
-async function leadsAlone(cluster: Cluster, begin: (leadership: Leadership) => Promise<() => Promise<void>>): Promise<() => void> {
-  await begin({ epoch: 1, cluster, lost: new AbortController().signal });
-  return () => undefined;
 }
