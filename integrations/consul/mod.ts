@@ -19,6 +19,7 @@ export { consulTokens, type ConsulTokensOptions } from "./tokens.ts";
 export { consulThings, type ConsulThings, type ConsulThingsOptions } from "./things.ts";
 export { consulMesh, type ConsulMeshOptions } from "./mesh.ts";
 export { consulFingerprint } from "./fingerprint.ts";
+export { claimKey } from "./claim.ts";
 export { consulServers } from "./discovery.ts";
 export { agentSnippet, setUpConsul, tearDownConsul, wantedObjects, AGENT_RULES, type ConsulSetup, type SetupStep } from "./setup.ts";
 export { consulSharedLog, type ConsulSharedLogOptions } from "./log/shared-log.ts";

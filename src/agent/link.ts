@@ -1,40 +1,57 @@
-/** The node link in an agent: a server listens for nodes; a node without a server in its agent finds one. gRPC is loaded only where it is used. */
-import { once } from "node:events";
-import { connect } from "node:net";
+/** The links in an agent: a server listens for nodes and servers; a node without a server in its agent finds one. gRPC is loaded only where it is used. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { ServedLink } from "#integrations/link";
-import type { Clock, Link, LinkConnection, Random } from "#ports";
-import type { RunningServer } from "#server";
-import { NamedError } from "#std";
+import type { LinkTls, NetworkLink, NetworkPeers, ServedLink } from "#integrations/link";
+import { writeWhole } from "#integrations/host";
+import type { Clock, Link, LinkConnection, PeerEnd, Random } from "#ports";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
 import { reporter, type AgentLog } from "./log.ts";
 
-/** Listens for nodes. Rejects with NamedError LINK_LISTEN_FAILED when the port is taken. */
+/** Listens for nodes, and for other servers where there may be some. Rejects with NamedError LINK_LISTEN_FAILED when the port is taken. */
 export async function openServedLink(needs: {
   readonly config: Config;
   readonly log: AgentLog;
-  readonly server: RunningServer;
-  /** Where this server's HTTP API is reached; nodes pass on to it what only servers answer. */
+  readonly tls: LinkTls | undefined;
+  readonly accept: () => Link | undefined;
+  /** What other servers are answered; undefined: this server stands alone. */
+  readonly peer: PeerEnd | undefined;
+  /** Connections of nodes to this server's API. */
+  readonly api: (connection: Duplex) => void;
+  /** Where this server's HTTP API is reached: told to nodes. */
   readonly httpAddress: string;
 }): Promise<ServedLink> {
-  const { config, log, server, httpAddress } = needs;
-  const { serveLink } = await import("#integrations/link");
+  const { config, log, tls, accept, peer, api, httpAddress } = needs;
+  const { serveLink, expiryWarnings } = await import("#integrations/link");
   const served = await serveLink({
-    accept: server.link,
+    accept,
     host: config.bind.rpc,
     port: config.ports.rpc,
     httpAddress,
+    api,
+    connectionsPerClientMax: config.limits.rpcConnectionsPerClientMax,
+    handshakeTimeoutMs: config.limits.rpcHandshakeTimeoutMs,
+    upgradeMode: config.tls.rpcUpgradeMode,
+    ...(tls === undefined ? {} : { tls }),
+    ...(peer === undefined ? {} : { peer }),
     report: reporter(log, "link"),
   });
   log.write("DEBUG", "link", "listening for nodes", { address: served.address });
-  if (!/^(127\.|::1$|localhost$)/.test(config.bind.rpc)) {
-    log.write("WARN", "link", "nodes connect without TLS: whoever reaches this address can register a node and read along", {
+  if (tls === undefined && !/^(127\.|::1$|localhost$)/.test(config.bind.rpc)) {
+    log.write("WARN", "link", "nodes and servers connect without TLS: whoever reaches this address can register a node, ask for the cluster's key and read along", {
       address: served.address,
-      fix: "let only your own machines reach it, or bind it to a private network: addresses { rpc = … }",
+      fix: "tls { rpc = true } with certificates of your own (drover tls ca create), or let only your own machines reach it",
     });
   }
+  if (tls !== undefined) for (const warning of expiryWarnings(tls, Date.now())) log.write("WARN", "link", warning);
   return served;
+}
+
+export async function openPeers(needs: { readonly tls: LinkTls | undefined; readonly clock: Clock; readonly random: Random }): Promise<NetworkPeers> {
+  const { networkPeers } = await import("#integrations/link");
+  const { tls, clock, random } = needs;
+  return networkPeers({ clock, random, ...(tls === undefined ? {} : { tls }) });
 }
 
 /** A node's way to servers elsewhere. */
@@ -46,34 +63,49 @@ export interface NodeLink {
   readonly verifyIdentity: (token: string) => Promise<boolean>;
   /** host:port of the servers it would try. */
   readonly servers: () => readonly string[];
+  /** These and no others, until servers tell who they are; kept for the next start. */
+  readonly setServers: (addresses: readonly string[]) => Promise<void>;
+  reload(tls: LinkTls): void;
 }
+
+/** What the servers told last, or somebody set: more is known than what the configuration says. */
+const KEPT = "servers.json";
+const RPC_PORT = 4647;
 
 export async function openNodeLink(needs: {
   readonly config: Config;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: AgentLog;
+  readonly tls: LinkTls | undefined;
   readonly consul: AgentConsul | undefined;
 }): Promise<NodeLink> {
-  const { config, clock, random, log, consul } = needs;
+  const { config, clock, random, log, consul, tls } = needs;
   const { networkLink } = await import("#integrations/link");
   const named = config.client.servers;
+  const path = join(config.client.stateDirectory, KEPT);
   const discovers = consul !== undefined && config.consul?.clientAutoJoin === true;
-  let known: readonly string[] = named;
-  let serverHttp: string | undefined;
-  const link = networkLink({
+  const keep = (servers: readonly string[]): void => {
+    try {
+      mkdirSync(config.client.stateDirectory, { recursive: true, mode: 0o700 });
+      writeWhole(path, `${JSON.stringify(servers)}\n`);
+    } catch (error) {
+      log.write("WARN", "link", "the list of servers could not be kept for the next start", { path, error });
+    }
+  };
+  const link: NetworkLink = networkLink({
     clock,
     random,
+    ...(tls === undefined ? {} : { tls }),
     async servers() {
-      // Those that were named are tried although Consul is away; with none named its failure is what the operator must read.
-      const found = discovers ? await consul.servers().catch((error: unknown) => (named.length > 0 ? [] : Promise.reject(error))) : [];
-      known = [...new Set([...named, ...found])];
-      return known;
+      const kept = keptServers(path);
+      const known = [...named, ...kept];
+      // Those that were named are tried although Consul is away; with none known its failure is what the operator must read.
+      const found = discovers ? await consul.servers().catch((error: unknown) => (known.length > 0 ? [] : Promise.reject(error))) : [];
+      return [...new Set([...known, ...found])];
     },
-    connected({ server, httpAddress }) {
-      log.write("INFO", "link", "connected to a server", { server });
-      serverHttp = httpAddress === "" ? undefined : `http://${httpAddress}`;
-    },
+    connected: ({ server }) => log.write("INFO", "link", "connected to a server", { server }),
+    serversChanged: keep,
   });
   let current: LinkConnection | undefined;
   const remembered: Link = {
@@ -82,17 +114,30 @@ export async function openNodeLink(needs: {
       return current;
     },
   };
-  const verifyIdentity = async (token: string) => {
-    if (current === undefined) throw new Error("no server has been reached yet");
-    return current.verifyIdentity(token);
+  return {
+    link: remembered,
+    async verifyIdentity(token) {
+      if (current === undefined) throw new Error("no server has been reached yet");
+      return current.verifyIdentity(token);
+    },
+    serverApi: () => link.openApi(),
+    servers: () => [...new Set([...link.known(), ...named])],
+    async setServers(addresses) {
+      const servers = addresses.map((each) => (/:\d+$/.test(each) && !/^\[[^\]]*\]$/.test(each) ? each : `${each}:${RPC_PORT}`));
+      keep(servers);
+      link.setServers(servers);
+      log.write("INFO", "link", "the servers were set", { servers: servers.join(" ") });
+    },
+    reload: (renewed) => link.reload(renewed),
   };
-  return { link: remembered, verifyIdentity, serverApi: () => openHttp(serverHttp), servers: () => known };
 }
 
-async function openHttp(address: string | undefined): Promise<Duplex> {
-  if (address === undefined) throw new NamedError("LINK_REFUSED", "no server has been reached yet", { statusCode: 503 });
-  const { hostname, port } = new URL(address);
-  const connection = connect(Number(port), hostname.replace(/^\[(.*)\]$/, "$1"));
-  await once(connection, "connect");
-  return connection;
+function keptServers(path: string): readonly string[] {
+  try {
+    const kept: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return Array.isArray(kept) ? kept.filter((each) => typeof each === "string") : [];
+  } catch {
+    // The first start; or a disk that lost it: what is configured will do.
+    return [];
+  }
 }

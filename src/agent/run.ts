@@ -27,11 +27,13 @@ export async function runAgent(words: readonly string[]): Promise<number> {
       now: () => new Date(),
     });
     // Listened for from here on: told to stop while it starts, it starts up and stops in order, and leaves nothing.
-    const stopped = untilStopped(log, load);
+    const running: { agent?: RunningAgent } = {};
+    const stopped = untilStopped(log, load, (next) => running.agent?.reload(next));
     if (!config.log.json) process.stdout.write(`==> Starting Drover agent...\n`);
     // Loaded when there is something to start: help and a refused configuration answer at once.
     const { startAgent } = await import("./wire.ts");
     const agent = await startAgent(config, { log, environment: process.env });
+    running.agent = agent;
     if (!config.log.json) process.stdout.write(banner(config, agent));
     log.write("INFO", "agent", "agent started", {
       version: VERSION.drover,
@@ -42,9 +44,10 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     });
     speakOnce(config, log);
     void speakOfNetworks(config, agent, log);
-    await stopped;
-    log.write("INFO", "agent", config.dev ? "stopping, with every task" : "stopping; tasks run on");
-    await agent.close({ stopTasks: config.dev });
+    const signal = await stopped;
+    const leaves = signal === "SIGINT" ? config.leaveOnInterrupt : config.leaveOnTerminate;
+    log.write("INFO", "agent", config.dev ? "stopping, with every task" : leaves ? "leaving the other servers; tasks run on" : "stopping; tasks run on");
+    await agent.close({ stopTasks: config.dev, leaves });
     return 0;
   } catch (error) {
     complain(error);
@@ -70,18 +73,24 @@ function surroundings(flags: AgentFlags, temporaryDirectory: () => string) {
 }
 
 /** Resolves at SIGTERM or SIGINT; SIGHUP reads the configuration again. */
-function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
-  process.on("SIGHUP", () => {
+function untilStopped(
+  log: AgentLog,
+  load: () => Config,
+  reload: (next: Config) => Promise<void> | undefined,
+): Promise<"SIGINT" | "SIGTERM"> {
+  const again = async (): Promise<void> => {
     try {
       const next = load();
+      await reload(next);
       log.setLevel(next.log.level);
-      log.write("INFO", "agent", "configuration read again; the log level is taken over, everything else needs a restart", {
+      log.write("INFO", "agent", "configuration read again; log level and certificates are taken over, everything else needs a restart", {
         log_level: next.log.level,
       });
     } catch (error) {
       log.write("ERROR", "agent", "configuration could not be read again, the old one stays", { error });
     }
-  });
+  };
+  process.on("SIGHUP", () => void again());
   return new Promise((resolve) => {
     let told = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -90,7 +99,7 @@ function untilStopped(log: AgentLog, load: () => Config): Promise<void> {
         if (told) process.exit(1);
         told = true;
         log.write("INFO", "agent", "caught signal", { signal });
-        resolve();
+        resolve(signal);
       });
     }
   });

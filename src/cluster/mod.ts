@@ -13,4 +13,5 @@
 export type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
 export { startCluster, type ClusterOptions } from "./cluster.ts";
 export { openRecordedLog, type MakerDisk, type MakerRecord } from "./maker.ts";
+export { readServerId } from "./server-id.ts";
 export { COMMAND_BYTES_MAX } from "./limits.ts";

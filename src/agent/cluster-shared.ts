@@ -1,0 +1,275 @@
+/**
+ * A server among others: Consul (ours, or theirs), who belongs to us, the key, the shared log, and the cluster on it.
+ *
+ * The API answers from the start; the cluster says "No cluster leader" until enough servers have come together.
+ */
+import { join } from "node:path";
+import { readServerId, startSharedCluster, type Cluster, type MakerDisk, type SharedCluster } from "#cluster";
+import {
+  claimKey,
+  consulSharedLog,
+  externalMembership,
+  privateConsul,
+  privateMembership,
+  startJoining,
+  type PrivateConsul,
+  type ServerSelf,
+} from "#integrations/consul";
+import { openSnapshotStore, startPulse } from "#integrations/host";
+import type { LinkTls, NetworkPeers } from "#integrations/link";
+import type { Introduction, IntroductionAnswer, Membership, SharedLog } from "#ports";
+import { messageOf, NamedError, VERSION } from "#std";
+import { openLocalLog, SNAPSHOTS, type AgentCluster, type ClusterNeeds } from "./cluster.ts";
+import { obtainClusterKey, readClusterKey } from "./cluster-key.ts";
+import type { Config } from "./config/mod.ts";
+import type { AgentConsul } from "./consul.ts";
+import { openPeers } from "./link.ts";
+import { reporter } from "./log.ts";
+import { makerDisk } from "./maker-disk.ts";
+import type { Parts } from "./parts.ts";
+
+const MEMBERS_LOOK_MS = 2_000;
+/** Consul's KV below which everything of a region lies. */
+const prefixOf = ({ region }: Config): string => `drover/${region}`;
+
+/** All of it or nothing. */
+export async function openWithOthers(needs: ClusterNeeds): Promise<AgentCluster> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await openParts(needs, opened);
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisposableStack): Promise<AgentCluster> {
+  const { config, clock, random, log } = parts;
+  const disk = makerDisk(config.server.dataDirectory);
+  const stopping = new AbortController();
+  const local = await openLocalLog(parts, disk);
+  opened.defer(() => local.close());
+  const serverId = await readServerId(disk, random);
+  const self: ServerSelf = {
+    name: config.name,
+    region: config.region,
+    datacenter: config.datacenter,
+    serverId,
+    rpcAddress: config.advertise.rpc,
+    httpAddress: config.advertise.http,
+    serfPort: config.ports.serf,
+    version: VERSION.drover,
+  };
+  const peers = await openPeers({ tls, clock, random });
+  opened.defer(() => peers.close());
+  const beside = consul === undefined ? await openPrivateConsul(parts, serverId, tls) : undefined;
+  if (beside !== undefined) opened.defer(() => beside.close());
+  // A Consul on another machine asks us where the others do.
+  const pulse = await startPulse(consul === undefined || isLocal(consul.connection.address) ? "127.0.0.1" : hostOf(config.advertise.rpc));
+  opened.defer(() => pulse.close());
+
+  const introduction = (): Introduction => ({
+    ServerId: serverId,
+    Name: `${config.name}.${config.region}`,
+    Region: config.region,
+    ClusterId: cluster.clusterId,
+    Version: VERSION.drover,
+  });
+  const report = (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+    log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "cluster", message, fields);
+  const membership =
+    beside === undefined
+      ? externalMembership({ connection: (consul as AgentConsul).connection, self, pulseUrl: pulse.url, clock, report })
+      : privateMembership({
+          consul: beside,
+          self,
+          pulseUrl: pulse.url,
+          introduce: async (rpcAddress) => void (await peers.at(rpcAddress).introduce(introduction())),
+          clock,
+          report,
+        });
+  opened.defer(() => membership.close());
+  const connection = beside?.connection ?? (consul as AgentConsul).connection;
+
+  const openShared = async (): Promise<SharedLog> => {
+    const key = await obtainClusterKey({
+      disk,
+      serverId,
+      bootstrap: config.server.bootstrapExpect > 0,
+      claim: (id) => claimKey(connection, `${prefixOf(config)}/key-maker`, id),
+      introduce: () => introduceToAll(membership, peers, serverId, introduction()),
+      clock,
+      log,
+      signal: stopping.signal,
+    });
+    return consulSharedLog({
+      connection,
+      prefix: prefixOf(config),
+      key,
+      pulse: { id: serverId, http: pulse.url },
+      clock,
+      report: (message) => log.write("WARN", "cluster", message),
+      ...(beside === undefined ? { dailyBytesMax: EXTERNAL_DAILY_BYTES } : {}),
+    });
+  };
+  const shared = openShared();
+  // Whoever waits for it is told; nobody may have begun to by then.
+  shared.catch(() => undefined);
+  const cluster: SharedCluster = await startSharedCluster({
+    serverId,
+    name: `${config.name}.${config.region}`,
+    rpcAddress: config.advertise.rpc,
+    httpAddress: config.advertise.http,
+    bootstrap: config.server.bootstrapExpect > 0,
+    log: local,
+    snapshots: openSnapshotStore(join(config.server.dataDirectory, SNAPSHOTS)),
+    disk,
+    shared,
+    peers,
+    clock,
+    random,
+    report: reporter(log, "cluster"),
+    firstConfiguration: config.server.scheduler,
+    ...(config.server.snapshotEveryEntries > 0 ? { snapshotEveryEntries: config.server.snapshotEveryEntries } : {}),
+  });
+  opened.defer(() => cluster.close());
+  opened.defer(() => stopping.abort(new Error("the agent stops")));
+  const joining =
+    beside === undefined
+      ? undefined
+      : await startJoining({
+          ...config.server.join,
+          membership,
+          serverId,
+          gaveUp: (error) => report("error", error.message, { fix: error.fix }),
+          clock,
+          report,
+        });
+  if (joining !== undefined) opened.defer(() => joining.close());
+  const telling: { timer?: NodeJS.Timeout } = {};
+  opened.defer(() => clearInterval(telling.timer));
+
+  return {
+    cluster,
+    others: {
+      peers,
+      membership,
+      peerEnd: (server, api) => ({
+        introduce: (who) => answerIntroduction(who, config, disk, cluster, serverId),
+        propose: (command, requestId) => cluster.peer.propose(command, requestId),
+        snapshot: (atLeastIndex) => cluster.peer.snapshot(atLeastIndex),
+        beat: (nodes) => server.peer.beat(nodes),
+        holdsNode: (id) => server.peer.holdsNode(id),
+        keyEncryption: (keyId) => server.peer.keyEncryption(keyId),
+        api: (incoming) => api.connect(incoming),
+      }),
+      tellNodes(served) {
+        let told = "";
+        const look = async (): Promise<void> => {
+          const servers = (await membership.members()).filter(({ Status }) => Status === "alive").map(({ RpcAddress }) => RpcAddress);
+          const text = servers.toSorted().join(" ");
+          if (text === told || servers.length === 0) return;
+          told = text;
+          served.tellServers(servers);
+        };
+        telling.timer = setInterval(() => void look().catch(() => undefined), MEMBERS_LOOK_MS);
+        void look().catch(() => undefined);
+      },
+      async reload(renewed) {
+        peers.reload(renewed);
+        await beside?.reload();
+      },
+    },
+    async close({ leaves }) {
+      if (leaves) await membership.leave().catch((error: unknown) => report("warn", `the others could not be told: ${messageOf(error)}`));
+      await opened.disposeAsync();
+    },
+  };
+}
+
+/** On a Consul that others use too. */
+const EXTERNAL_DAILY_BYTES = 2 * 1024 ** 3;
+
+function openPrivateConsul({ config, environment, clock, log }: Parts, serverId: string, tls: LinkTls | undefined): Promise<PrivateConsul> {
+  const { server } = config;
+  return privateConsul({
+    directory: join(server.dataDirectory, "consul"),
+    binary: server.consulPath,
+    searchPath: environment["PATH"] ?? "",
+    name: config.name,
+    region: config.region,
+    bind: config.bind.serf,
+    advertise: hostOf(config.advertise.serf),
+    ports: { serf: config.ports.serf, rpc: config.ports.serf + 1 },
+    bootstrapExpect: server.bootstrapExpect,
+    encrypt: server.join.encrypt.reveal(),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            caFile: config.tls.caFile,
+            certFile: config.tls.certFile,
+            keyFile: config.tls.keyFile,
+            acceptPlain: config.tls.rpcUpgradeMode,
+          },
+        }),
+    serverId,
+    rejoinAfterLeave: server.join.rejoinAfterLeave,
+    clock,
+    report: (level, message, fields = {}) => log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "consul", message, fields),
+  });
+}
+
+async function answerIntroduction(
+  who: Introduction,
+  config: Config,
+  disk: MakerDisk,
+  cluster: Cluster,
+  serverId: string,
+): Promise<IntroductionAnswer> {
+  if (who.Region !== config.region) {
+    throw peerForeign(who, `it is of region "${who.Region}", this one of "${config.region}"`);
+  }
+  const own = cluster.clusterId;
+  if (own !== "" && who.ClusterId !== "" && own !== who.ClusterId) {
+    throw peerForeign(who, `it belongs to cluster ${who.ClusterId}, this one to ${own}`);
+  }
+  const key = await readClusterKey(disk);
+  return {
+    ServerId: serverId,
+    Name: `${config.name}.${config.region}`,
+    ClusterId: own,
+    ClusterKey: key === undefined ? "" : Buffer.from(key).toString("base64"),
+  };
+}
+
+function peerForeign(who: Introduction, why: string): NamedError {
+  return new NamedError("PEER_FOREIGN", `Cannot let server "${who.Name}" in: ${why}`, {
+    statusCode: 403,
+    fix: "Join servers of one cluster only; an empty data_dir makes a new server of it.",
+  });
+}
+
+/** Every other server that answers. Those that refuse say why in the log of whoever waits. */
+async function introduceToAll(
+  membership: Membership,
+  peers: NetworkPeers,
+  serverId: string,
+  introduction: Introduction,
+): Promise<readonly IntroductionAnswer[]> {
+  const others = (await membership.members()).filter((member) => member.ServerId !== serverId && member.RpcAddress !== "");
+  const answers = await Promise.allSettled(others.map(({ RpcAddress }) => peers.at(RpcAddress).introduce(introduction)));
+  const refusals = answers.flatMap((answer) => (answer.status === "rejected" ? [messageOf(answer.reason)] : []));
+  const given = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  if (given.length === 0 && refusals.length > 0) throw new Error(refusals.join("; "));
+  return given;
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
+function isLocal(address: string): boolean {
+  return address.startsWith("unix:") || /^https?:\/\/(127\.|localhost\b|\[::1\])/.test(address);
+}
+

@@ -1,0 +1,71 @@
+/** The server of an agent: its policies from the configuration, and what it looks out through. */
+import { join } from "node:path";
+import { diskKeyEncryption, folderBackupStore } from "#integrations/host";
+import { startServer, type RunningServer } from "#server";
+import type { AgentCluster } from "./cluster.ts";
+import type { AgentConsul } from "./consul.ts";
+import { SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
+import { reporter } from "./log.ts";
+import type { Parts } from "./parts.ts";
+
+export function openServer(
+  { config, clock, random, log }: Parts,
+  { cluster, others }: Pick<AgentCluster, "cluster" | "others">,
+  consul: AgentConsul | undefined,
+): Promise<RunningServer> {
+  const { server, acl } = config;
+  const { backups } = server;
+  return startServer({
+    cluster,
+    ...(others === undefined ? {} : { peers: others.peers }),
+    failoverHeartbeatTtlMs: server.failoverHeartbeatTtlMs,
+    introductions: server.clientIntroduction,
+    ...(backups.intervalMs === 0
+      ? {}
+      : { backups: { intervalMs: backups.intervalMs, keep: backups.keep, store: folderBackupStore({ folder: backups.directory }) } }),
+    clock,
+    random,
+    report: reporter(log, "server"),
+    admission: {
+      defaultNamespace: "default",
+      defaultRegion: config.region,
+      priorityDefault: server.jobPriorityDefault,
+      priorityMax: server.jobPriorityMax,
+      countMax: server.jobCountMax,
+      sourceBytesMax: server.jobSourceBytesMax,
+      ...(config.consul === null
+        ? {}
+        : { consul: { serviceIdentity: config.consul.serviceIdentity, taskIdentity: config.consul.taskIdentity } }),
+      ...(config.vault === null ? {} : { vault: { defaultIdentity: config.vault.defaultIdentity } }),
+      templateFunctionsDenied: config.client.template.functionsDenied,
+    },
+    ...(consul === undefined ? {} : { mesh: consul.mesh }),
+    workers: server.schedulers ?? SCHEDULER_WORKERS_DEFAULT,
+    garbage: {
+      intervalMs: server.jobIntervalMs,
+      jobThresholdMs: server.jobThresholdMs,
+      evaluationThresholdMs: server.evaluationThresholdMs,
+      batchEvaluationThresholdMs: server.batchEvaluationThresholdMs,
+      deploymentThresholdMs: server.deploymentThresholdMs,
+      nodeThresholdMs: server.nodeThresholdMs,
+    },
+    rejections: server.rejections,
+    heartbeats: {
+      ttlMinMs: server.heartbeatTtlMinMs,
+      graceMs: server.heartbeatGraceMs,
+      heartbeatsPerSecondMax: server.heartbeatsPerSecondMax,
+    },
+    keyEncryption: diskKeyEncryption({ folder: join(server.dataDirectory, "keystore") }),
+    keyring: {
+      rotationMs: server.rootKeyRotationMs,
+      garbageIntervalMs: server.rootKeyGarbageIntervalMs,
+      garbageThresholdMs: server.rootKeyGarbageThresholdMs,
+    },
+    oidcIssuer: server.oidcIssuer,
+    generatedIdentities: {
+      consulService: config.consul?.serviceIdentity ?? null,
+      consulTask: config.consul?.taskIdentity ?? null,
+      vaultTask: config.vault?.defaultIdentity ?? null,
+    },
+  });
+}
