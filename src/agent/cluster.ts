@@ -76,6 +76,7 @@ async function openAlone(parts: Parts): Promise<AgentCluster> {
       serverId: await readServerId(disk, random),
       clock,
       random,
+      name: `${config.name}.${config.region}`,
       address: config.advertise.rpc,
       warn: (message) => log.write("WARN", "cluster", message),
       firstConfiguration: config.server.scheduler,

@@ -17,6 +17,8 @@ const MONITOR_LINES_MAX = 1024;
 export interface FactSources {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How many other servers there are. */
+  readonly peerCount?: () => number;
   readonly startedAtMs: number;
   readonly log: AgentLog;
   readonly server: RunningServer | undefined;
@@ -42,7 +44,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
       raft_vsn: "3",
       mvn: "1",
       port: String(port(config.advertise.rpc)),
-      id: server?.cluster.clusterId ?? "",
+      id: server?.cluster.serverId ?? "",
       expect: String(config.server.bootstrapExpect),
       rpc_addr: host(config.advertise.rpc),
       bootstrap: "1",
@@ -64,7 +66,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
     serverAddresses: () => (server === undefined ? (sources.serverAddresses?.() ?? []) : [config.advertise.rpc]),
     setServerAddresses: sources.setServerAddresses ?? refuseServers,
     health: () => ({
-      ...(server === undefined ? {} : { server: { ok: server.cluster.leads, message: server.cluster.leads ? "ok" : "No cluster leader" } }),
+      ...(server === undefined ? {} : { server: standing(server) }),
       ...(config.client.enabled
         ? { client: sources.client() === undefined ? { ok: false, message: "starting" } : { ok: true, message: "ok" } }
         : {}),
@@ -84,6 +86,11 @@ async function refuseServers(): Promise<never> {
     statusCode: 400,
     fix: "Ask an agent with client { enabled = true } and no server in it.",
   });
+}
+
+/** Well: it leads, or follows somebody who does. */
+function standing({ cluster }: RunningServer): { readonly ok: boolean; readonly message: string } {
+  return cluster.leaderAddress === "" ? { ok: false, message: "No cluster leader" } : { ok: true, message: "ok" };
 }
 
 /** The same way as `kill -HUP`, so that both do the same. Without a listener the signal would end the process. */
@@ -113,10 +120,11 @@ function stats(sources: FactSources): Record<string, Record<string, string>> {
       ? {}
       : {
           raft: {
-            state: "Leader",
+            state: server.cluster.leads ? "Leader" : "Follower",
             last_log_index: String(server.cluster.state.index),
             applied_index: String(server.cluster.state.index),
-            num_peers: "0",
+            last_contact: `${Math.round(server.cluster.lastContactMs())}ms`,
+            num_peers: String(sources.peerCount?.() ?? 0),
           },
           broker: texts(server.statistics()),
         }),
