@@ -77,4 +77,5 @@ export type { HttpProbe, Probe, ProbeResult } from "./probe.ts";
 export type { BackupStore } from "./backup-store.ts";
 export type { KeyEncryption } from "./key-encryption.ts";
 export type { DnsEndpoint, DnsListener } from "./dns-endpoint.ts";
+export type { Web, WebAnswer, WebRequest } from "./web.ts";
 export type { TaskSocket, TaskSockets } from "./task-sockets.ts";
