@@ -3,6 +3,7 @@
  * with others (a shared log; the leader appends, everybody follows).
  */
 import type { Command, Outcome, Snapshot, State } from "#state";
+import type { NamedError } from "#std";
 
 export interface Cluster {
   readonly clusterId: string;
@@ -24,6 +25,8 @@ export interface Cluster {
   /** host:port (4647) of the leader; "": none is known. */
   readonly leaderAddress: string;
   readonly leader: LeaderDescription | undefined;
+  /** Why this server takes no part (another cluster's log, a disk that refuses, an entry it cannot read), with what mends it. */
+  readonly problem?: NamedError | undefined;
   /** Milliseconds since this server was last sure to be up to date; 0 on the leader. X-Nomad-LastContact. */
   lastContactMs(): number;
   /**
@@ -41,7 +44,8 @@ export interface Cluster {
   /** The newest snapshot at or above an index, as bytes; written first when there is none. For servers that lag. */
   readSnapshot(atLeastIndex: number): AsyncIterable<Uint8Array>;
   /**
-   * Everything that is is replaced by what the snapshot holds, at the next index, on every server. NamedError STATE_SNAPSHOT_UNREADABLE (400)
+   * Everything that is is replaced by what the snapshot holds, at the next index, on every server. Bytes as readSnapshot gives them, divided
+   * anyhow. NamedError STATE_SNAPSHOT_UNREADABLE (400)
    * before anything happens.
    */
   restore(chunks: AsyncIterable<Uint8Array>): Promise<{ readonly Index: number }>;

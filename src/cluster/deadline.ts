@@ -27,3 +27,16 @@ export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
+
+/** As `work`, unless the signal aborts first. Leaves nothing on the signal: it may live long. */
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>, refusal: () => Error): Promise<T> {
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    return Promise.reject(refusal());
+  }
+  return new Promise<T>((resolve, reject) => {
+    const over = (): void => reject(refusal());
+    signal.addEventListener("abort", over, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", over));
+  });
+}

@@ -9,9 +9,12 @@ const RECORD_PATH = "log-maker.json";
 const RECORD_FORMAT = 1;
 
 export interface MakerRecord {
+  /** `consul`: the shared log orders, the own disk's log follows it. */
   readonly maker: Log["maker"];
   readonly clusterId: string;
   readonly formatVersion: number;
+  /** Moved to the shared log by an operator, which is still to be made from this disk. */
+  readonly founds?: true;
 }
 
 /** Files in the server's directory (`<data_dir>/server`). `write` is durable and whole or not at all. */
@@ -36,10 +39,10 @@ export async function openRecordedLog(options: {
   if (record !== undefined && record.maker !== options.wanted) throw makerMismatch(record.maker, options.wanted, options.dataDir);
   const log = await options.open();
   try {
-    if (record === undefined) {
-      const first: MakerRecord = { maker: log.maker, clusterId: log.clusterId, formatVersion: RECORD_FORMAT };
-      await options.disk.write(RECORD_PATH, `${JSON.stringify(first, null, 2)}\n`);
-    } else if (record.clusterId !== log.clusterId) {
+    // A server of many finds its cluster first: it is recorded then.
+    if (record === undefined && options.wanted !== "consul") {
+      await writeMakerRecord(options.disk, { maker: options.wanted, clusterId: log.clusterId });
+    } else if (record !== undefined && record.clusterId !== log.clusterId) {
       throw clusterMismatch(record.clusterId, log.clusterId, options.dataDir);
     }
   } catch (thrown) {
@@ -47,6 +50,34 @@ export async function openRecordedLog(options: {
     throw thrown;
   }
   return log;
+}
+
+/** undefined: this server belongs to no cluster yet. */
+export async function readMakerRecord(disk: MakerDisk): Promise<MakerRecord | undefined> {
+  return parseRecord(await disk.read(RECORD_PATH), "data_dir");
+}
+
+export async function writeMakerRecord(disk: MakerDisk, record: Omit<MakerRecord, "formatVersion">): Promise<void> {
+  const { maker, clusterId, founds } = record;
+  const whole: MakerRecord = { maker, clusterId, formatVersion: RECORD_FORMAT, ...(founds === true ? { founds } : {}) };
+  await disk.write(RECORD_PATH, `${JSON.stringify(whole, null, 2)}\n`);
+}
+
+/**
+ * Offline: the log is ordered by another maker from the next start on. Nothing is copied: the own disk holds all of it in both. To Consul: the
+ * first start makes the shared log from this disk; the other servers start with empty directories. To sqlite: this one server goes on alone.
+ * NamedErrors LOG_MAKER_ABSENT, LOG_MAKER_UNREADABLE.
+ */
+export async function moveLog(disk: MakerDisk, to: "consul" | "sqlite"): Promise<"moved" | "there already"> {
+  const record = await readMakerRecord(disk);
+  if (record === undefined) {
+    throw new NamedError("LOG_MAKER_ABSENT", "Cannot move the log: there is none in this directory yet", {
+      fix: "Start the server with the configuration it is to have.",
+    });
+  }
+  if (record.maker === to) return "there already";
+  await writeMakerRecord(disk, { maker: to, clusterId: record.clusterId, ...(to === "consul" ? { founds: true } : {}) });
+  return "moved";
 }
 
 function parseRecord(text: string | undefined, dataDir: string): MakerRecord | undefined {
@@ -75,8 +106,8 @@ function makerMismatch(recorded: string, wanted: string, dataDir: string): Named
     {
       fix:
         recorded === "sqlite"
-          ? "Go back to one server (bootstrap_expect = 1, no retry_join), or use an empty data_dir for a new cluster."
-          : "Go back to the configuration of the cluster this server belongs to, or use an empty data_dir for a new one.",
+          ? 'To make a cluster of it, stop it and run "drover operator raft migrate-backend -to=consul"; or go back to one server (bootstrap_expect = 1, no retry_join); or use an empty data_dir.'
+          : 'To go on with this server alone, stop it and run "drover operator raft migrate-backend -to=sqlite"; or go back to the configuration of its cluster; or use an empty data_dir.',
     },
   );
 }

@@ -1,0 +1,52 @@
+/** The cluster as the leader's work sees it: what it proposes is written in this tenure or refused, never handed to another leader. */
+import type { Command, Outcome, Snapshot } from "#state";
+import type { Cluster } from "../contract.ts";
+
+export interface Fence {
+  readonly lost: AbortSignal;
+  propose(command: Command, requestId: string | undefined): Promise<Outcome>;
+  /** What is thrown once it is over. */
+  refusal(): Error;
+}
+
+export function fenced(cluster: Cluster, fence: Fence): Cluster {
+  const whileLeading = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (fence.lost.aborted) throw fence.refusal();
+    return work();
+  };
+  return {
+    get clusterId() {
+      return cluster.clusterId;
+    },
+    serverId: cluster.serverId,
+    state: cluster.state,
+    propose: (command: Command, requestId?: string) => whileLeading(() => fence.propose(command, requestId)),
+    read: (): Promise<Snapshot> =>
+      whileLeading(async () => {
+        const snapshot = await cluster.read();
+        if (fence.lost.aborted) throw fence.refusal();
+        return snapshot;
+      }),
+    get leads() {
+      return !fence.lost.aborted;
+    },
+    get leaderAddress() {
+      return cluster.leaderAddress;
+    },
+    get leader() {
+      return cluster.leader;
+    },
+    get problem() {
+      return cluster.problem;
+    },
+    lastContactMs: () => cluster.lastContactMs(),
+    whenLeading: (begin) => cluster.whenLeading(begin),
+    transferLeadership: () => cluster.transferLeadership(),
+    compact: () => cluster.compact(),
+    readSnapshot: (atLeastIndex) => cluster.readSnapshot(atLeastIndex),
+    restore: (chunks) => cluster.restore(chunks),
+    servers: () => cluster.servers(),
+    forgetServer: (serverId) => cluster.forgetServer(serverId),
+    close: () => cluster.close(),
+  };
+}

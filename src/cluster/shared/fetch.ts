@@ -1,0 +1,53 @@
+/**
+ * A whole snapshot from another server, for one that the shared log has left behind. It counts when it is complete and its sum is right: kept on
+ * the own disk first, then the own log goes on after it, then the state becomes it. A crash in between ends in one of the two.
+ */
+import type { Clock, Log, Peers, ServerReport, SharedLog, SnapshotStore } from "#ports";
+import type { State } from "#state";
+import { messageOf, NamedError } from "#std";
+import { SNAPSHOTS_KEPT } from "../limits.ts";
+import { unframed } from "../snapshot-stream.ts";
+
+export interface FetchOptions {
+  readonly serverId: string;
+  readonly log: Log;
+  readonly snapshots: SnapshotStore;
+  readonly state: State;
+  readonly shared: SharedLog;
+  readonly peers: Peers;
+  readonly clock: Clock;
+}
+
+/** The index it has come to. NamedError SNAPSHOT_NOWHERE (503): no server could give one, with why for each. */
+export async function fetchSnapshot(options: FetchOptions, atLeastIndex: number): Promise<number> {
+  const problems: string[] = [];
+  for (const { Name, RpcAddress } of await sources(options)) {
+    try {
+      return await fetchFrom(options, RpcAddress, atLeastIndex);
+    } catch (thrown) {
+      problems.push(`"${Name}": ${messageOf(thrown)}`);
+    }
+  }
+  const why = problems.length === 0 ? "no other server is known" : problems.join("; ");
+  throw new NamedError("SNAPSHOT_NOWHERE", `Cannot catch up: the shared log no longer reaches back, and no server gives a snapshot: ${why}`, {
+    statusCode: 503,
+    fix: "Start the other servers of this cluster.",
+  });
+}
+
+/** The leader first: it is the one that holds the shared log's cut back meanwhile. */
+async function sources({ shared, serverId }: FetchOptions): Promise<readonly ServerReport[]> {
+  const leaderId = shared.leader?.ServerId;
+  const others = (await shared.reports()).filter(({ ServerId }) => ServerId !== serverId);
+  return [...others].sort((a, b) => Number(b.ServerId === leaderId) - Number(a.ServerId === leaderId) || b.SyncedIndex - a.SyncedIndex);
+}
+
+async function fetchFrom({ peers, log, snapshots, state }: FetchOptions, address: string, atLeastIndex: number): Promise<number> {
+  const { head, chunks } = await unframed(peers.at(address).snapshot(atLeastIndex));
+  if (head.clusterId !== log.clusterId) throw new Error(`it belongs to cluster "${head.clusterId}"`);
+  if (head.index < atLeastIndex || head.index <= state.logIndex) throw new Error(`its snapshot is of index ${head.index}`);
+  await snapshots.save(head.index, chunks, SNAPSHOTS_KEPT);
+  await log.reset({ afterIndex: head.index, clusterId: log.clusterId });
+  await state.load(snapshots.open(head.index));
+  return head.index;
+}

@@ -1,0 +1,236 @@
+/**
+ * One server's way to leading and back, over and over.
+ *
+ *   following ──lock──► own disk at the head? ──leadership entry applied──► leads: work begins ──► lost │ steps down ─┐
+ *       ▲ └─ left behind, disk refuses: the campaign ends         any step fails: resigns (F5)                        │
+ *       └────────────────────── work ended, and waited for; a little patience ────────────────────────────────────────┘
+ */
+import type { SchedulerConfiguration } from "#model";
+import type { Clock, Random, ServerReport, SharedLeader, SharedLog, Tenure } from "#ports";
+import { type Codec, type Command, commandLevel, commandVersion, type Outcome, type State } from "#state";
+import { messageOf, NamedError } from "#std";
+import type { Cluster, Leadership } from "../contract.ts";
+import { aborted, pause, unlessAborted, within } from "../deadline.ts";
+import type { LeadingWork } from "../leading-work.ts";
+import { needsFeatureLevel, notLeading } from "../problems.ts";
+import { cutIndex } from "./cutting.ts";
+import { fenced } from "./fenced.ts";
+import { Proposer } from "./proposer.ts";
+import type { Waiting } from "./requests.ts";
+
+export interface LeadingOptions {
+  readonly shared: SharedLog;
+  readonly self: SharedLeader;
+  readonly cluster: Cluster;
+  readonly state: State;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly waiting: Waiting;
+  readonly work: LeadingWork;
+  readonly featureLevel: number;
+  readonly firstConfiguration: SchedulerConfiguration;
+  readonly warn: (message: string) => void;
+  readonly report: (message: string) => void;
+  readonly cut: CutPolicy;
+  /** Resolves when this server follows, with what aborts when it no longer may lead; undefined: it ends. */
+  readonly mayLead: () => Promise<AbortSignal | undefined>;
+  readonly signal: AbortSignal;
+}
+
+export interface CutPolicy {
+  readonly everyMs: number;
+  readonly marginEntries: number;
+  readonly patienceEntries: number;
+  /** A server that said nothing for so long is not waited for. */
+  readonly silenceMs: number;
+  readonly heldIndexes: () => readonly number[];
+}
+
+/** To be applied up to the head, once the lock is held. */
+const CATCH_UP_MS = 5_000;
+/** Who could not begin lets others try first. */
+const FAILED_REST_MS = 1_000;
+const TRANSFER_REST_MS = 3_000;
+/** Fewer entries are not worth a transaction. */
+const CUT_ENTRIES_MIN = 64;
+
+interface Current {
+  readonly tenure: Tenure;
+  readonly proposer: Proposer;
+  readonly level: number;
+  readonly stepDown: AbortController;
+  /** Of tenure and stepping down. */
+  readonly lost: AbortSignal;
+}
+
+export class Leading {
+  readonly #options: LeadingOptions;
+  #current: Current | undefined;
+  #restMs = 0;
+  /** Asks for the work to begin anew: nothing it kept is true any more. */
+  #anew: (() => void) | undefined;
+  readonly #heard = new Map<string, { readonly report: ServerReport; readonly atMs: number }>();
+
+  constructor(options: LeadingOptions) {
+    this.#options = options;
+  }
+
+  get leads(): boolean {
+    return this.#current !== undefined && !this.#current.lost.aborted;
+  }
+
+  /** Only while leading; undefined otherwise. */
+  propose(proposal: { readonly version: number; readonly requestId: string; readonly command: Command }): Promise<Outcome> | undefined {
+    const current = this.#current;
+    if (current === undefined || current.lost.aborted) return undefined;
+    const needed = commandLevel(proposal.command.type);
+    if (needed > current.level) return Promise.reject(needsFeatureLevel(proposal.command.type, needed, current.level));
+    return current.proposer.add(proposal);
+  }
+
+  stepDown(why: Error): void {
+    this.#current?.stepDown.abort(why);
+  }
+
+  transfer(): void {
+    this.#restMs = TRANSFER_REST_MS;
+    this.stepDown(new NamedError("CLUSTER_TRANSFERRED", "leadership was transferred", { statusCode: 503 }));
+  }
+
+  beginAnew(): void {
+    this.#anew?.();
+  }
+
+  async run(): Promise<void> {
+    const { signal, mayLead, shared, self, clock, warn } = this.#options;
+    while (!signal.aborted) {
+      const hindered = await mayLead();
+      if (hindered === undefined) return;
+      let tenure: Tenure;
+      try {
+        tenure = await shared.campaign(self, AbortSignal.any([hindered, signal]));
+      } catch (thrown) {
+        if (!signal.aborted && !hindered.aborted) warn(`Cannot campaign: ${messageOf(thrown)}`);
+        await pause(clock, hindered.aborted ? 0 : FAILED_REST_MS, signal);
+        continue;
+      }
+      this.#restMs = 0;
+      try {
+        await this.#lead(tenure, hindered);
+      } catch (thrown) {
+        this.#restMs = Math.max(this.#restMs, FAILED_REST_MS);
+        if (!signal.aborted) warn(`Cannot lead: ${messageOf(thrown)}; another server may`);
+        await tenure.resign(messageOf(thrown)).catch(() => undefined);
+      }
+      await pause(clock, this.#restMs, signal);
+    }
+  }
+
+  async #lead(tenure: Tenure, hindered: AbortSignal): Promise<void> {
+    const { shared, state, codec, clock, waiting, cluster, work, report, signal } = this.#options;
+    const stepDown = new AbortController();
+    const lost = AbortSignal.any([tenure.lost, stepDown.signal, hindered, signal]);
+    const over = aborted(lost).then(() => {
+      throw lost.reason instanceof Error ? lost.reason : notLeading();
+    });
+    over.catch(() => undefined);
+    const head = await Promise.race([shared.head(), over]);
+    if (head === null || head.ClusterId !== cluster.clusterId) throw new Error("the shared log is another one");
+    await Promise.race([within(clock, CATCH_UP_MS, waiting.index(head.LastIndex, state.logIndex), notCaughtUp), over]);
+    const level = await Promise.race([this.#commonLevel(), over]);
+    const proposer = new Proposer({ tenure, codec, clock, waiting, time: state.time });
+    const { ServerId: ServerID, Name } = this.#options.self;
+    const command: Command = { type: "leadership", EpochID: tenure.EpochId, ServerID, Name, FeatureLevel: level };
+    await Promise.race([proposer.add({ version: commandVersion(command.type) ?? 0, requestId: this.#options.random.uuid(), command }), over]);
+    this.#current = { tenure, proposer, level, stepDown, lost };
+    try {
+      report(`leads now (tenure ${tenure.Epoch}, index ${state.index})`);
+      await this.#firstEntry(over);
+      const cutting = this.#cutNowAndThen(tenure, lost);
+      await this.#workUntil(tenure, lost, over);
+      await cutting;
+    } finally {
+      this.#current = undefined;
+      stepDown.abort(notLeading());
+      await work.end();
+      report(`leads no more: ${messageOf(lost.reason)}`);
+    }
+    await tenure.resign(messageOf(lost.reason)).catch(() => undefined);
+  }
+
+  async #firstEntry(over: Promise<never>): Promise<void> {
+    const { state, firstConfiguration, random } = this.#options;
+    if (state.snapshot().schedulerConfiguration().ModifyIndex > 0) return;
+    const command: Command = { type: "scheduler-configuration", Configuration: firstConfiguration, EnforceIndex: 0 };
+    const proposed = this.propose({ version: commandVersion(command.type) ?? 0, requestId: random.uuid(), command });
+    await Promise.race([proposed, over]);
+  }
+
+  /** The work begins, again after everything was replaced, until leading is over. */
+  async #workUntil(tenure: Tenure, lost: AbortSignal, over: Promise<never>): Promise<void> {
+    const { work } = this.#options;
+    while (!lost.aborted) {
+      const anew = new AbortController();
+      this.#anew = () => anew.abort(notLeading());
+      const ends = AbortSignal.any([lost, anew.signal]);
+      await Promise.race([work.begin(this.#leadership(tenure, ends)), over]).catch((thrown: unknown) => {
+        if (!lost.aborted) throw thrown;
+      });
+      await aborted(ends);
+      await work.end();
+    }
+    this.#anew = undefined;
+  }
+
+  #leadership(tenure: Tenure, lost: AbortSignal): Leadership {
+    const { cluster, random } = this.#options;
+    const refusal = () => notLeading(cluster.leader);
+    const propose = async (command: Command, requestId: string = random.uuid()): Promise<Outcome> => {
+      const proposed = this.propose({ version: commandVersion(command.type) ?? 0, requestId, command });
+      if (proposed === undefined) throw refusal();
+      try {
+        return await unlessAborted(lost, proposed, refusal);
+      } catch (thrown) {
+        // What became of it the next leader finds in the log.
+        throw lost.aborted || tenure.lost.aborted ? refusal() : thrown;
+      }
+    };
+    return { epoch: tenure.Epoch, lost, cluster: fenced(cluster, { lost, propose, refusal }) };
+  }
+
+  async #commonLevel(): Promise<number> {
+    const { shared, featureLevel, self } = this.#options;
+    const others = (await shared.reports()).filter(({ ServerId }) => ServerId !== self.ServerId);
+    return Math.min(featureLevel, ...others.map(({ FeatureLevel }) => FeatureLevel));
+  }
+
+  async #cutNowAndThen(tenure: Tenure, lost: AbortSignal): Promise<void> {
+    const { clock, warn, cut } = this.#options;
+    for (;;) {
+      await pause(clock, cut.everyMs, lost);
+      if (lost.aborted) return;
+      await this.#cut(tenure).catch((thrown: unknown) => {
+        if (!lost.aborted) warn(`Cannot cut the shared log: ${messageOf(thrown)}; it goes on growing`);
+      });
+    }
+  }
+
+  async #cut(tenure: Tenure): Promise<void> {
+    const { shared, clock, cut } = this.#options;
+    const nowMs = clock.nowMs();
+    // Servers' clocks differ: what counts is when one was last heard to say something new.
+    for (const report of await shared.reports()) {
+      if (this.#heard.get(report.ServerId)?.report.Time !== report.Time) this.#heard.set(report.ServerId, { report, atMs: nowMs });
+    }
+    const syncedIndexes = [...this.#heard.values()].filter(({ atMs }) => nowMs - atMs < cut.silenceMs).map(({ report }) => report.SyncedIndex);
+    const { marginEntries, patienceEntries } = cut;
+    const through = cutIndex({ syncedIndexes, marginEntries, patienceEntries, heldIndexes: cut.heldIndexes() });
+    const head = await shared.head();
+    if (head !== null && through - head.Floor + 1 >= Math.min(CUT_ENTRIES_MIN, marginEntries + 1)) await tenure.cut(through);
+  }
+}
+
+function notCaughtUp(): NamedError {
+  return new NamedError("CLUSTER_BEHIND", "this server did not read up to the head in time", { statusCode: 503 });
+}

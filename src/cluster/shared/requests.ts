@@ -1,0 +1,75 @@
+/**
+ * Who waits for what to be applied: a request for its outcome, a reader for an index. The log answers both, whoever wrote it and by whichever
+ * way the request got there.
+ */
+import type { Outcome } from "#state";
+
+export interface AwaitedRequest {
+  readonly outcome: Promise<Outcome>;
+  forget(): void;
+}
+
+export class Waiting {
+  readonly #requests = new Map<string, Set<PromiseWithResolvers<Outcome>>>();
+  readonly #indexes = new Set<{ readonly index: number; readonly reached: () => void; readonly fail: (why: Error) => void }>();
+  #ended: Error | undefined;
+
+  request(requestId: string): AwaitedRequest {
+    const answer = Promise.withResolvers<Outcome>();
+    // Whoever has another answer by then does not come back for this one.
+    answer.promise.catch(() => undefined);
+    if (this.#ended !== undefined) answer.reject(this.#ended);
+    const waiting = this.#requests.get(requestId) ?? new Set();
+    waiting.add(answer);
+    this.#requests.set(requestId, waiting);
+    return {
+      outcome: answer.promise,
+      forget: () => {
+        waiting.delete(answer);
+        if (waiting.size === 0 && this.#requests.get(requestId) === waiting) this.#requests.delete(requestId);
+      },
+    };
+  }
+
+  /** Log indexes. `applied` is where the state is now. */
+  index(index: number, applied: number): Promise<void> {
+    if (index <= applied) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      const entry = { index, reached: resolve, fail: reject };
+      this.#indexes.add(entry);
+    });
+  }
+
+  answer(requestId: string, outcome: Outcome): void {
+    const waiting = this.#requests.get(requestId);
+    if (waiting === undefined) return;
+    this.#requests.delete(requestId);
+    for (const { resolve } of waiting) resolve(outcome);
+  }
+
+  reached(index: number): void {
+    for (const entry of this.#indexes) {
+      if (entry.index > index) continue;
+      this.#indexes.delete(entry);
+      entry.reached();
+    }
+  }
+
+  /** Everything may have been answered by what was not seen going by. */
+  lookAgain(outcomeOf: (requestId: string) => Outcome | undefined, applied: number): void {
+    for (const requestId of [...this.#requests.keys()]) {
+      const outcome = outcomeOf(requestId);
+      if (outcome !== undefined) this.answer(requestId, outcome);
+    }
+    this.reached(applied);
+  }
+
+  end(why: Error): void {
+    this.#ended = why;
+    for (const waiting of this.#requests.values()) for (const { reject } of waiting) reject(why);
+    this.#requests.clear();
+    for (const { fail } of this.#indexes) fail(why);
+    this.#indexes.clear();
+  }
+}
