@@ -24,10 +24,14 @@ export function externalMembership({ connection, self, pulseUrl, clock, report }
   const entries = (): Promise<ServerEntry[]> =>
     connection.direct<ServerEntry[]>("GET", `/health/service/${SERVER_SERVICE}`, { query: { stale: "" } });
   const notOurs = (): NamedError =>
-    new NamedError("GOSSIP_NOT_ENCRYPTED", "Cannot look at gossip's keys: servers find each other in an external Consul, whose gossip is its own", {
-      statusCode: 400,
-      fix: 'Ask that Consul: "consul keyring -list".',
-    });
+    new NamedError(
+      "GOSSIP_NOT_ENCRYPTED",
+      "Cannot look at gossip's keys: servers find each other in an external Consul, whose gossip is its own",
+      {
+        statusCode: 400,
+        fix: 'Ask that Consul: "consul keyring -list".',
+      },
+    );
   return {
     async members() {
       return membersInCatalog(await entries().catch(() => []), self);

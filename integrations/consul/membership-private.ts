@@ -142,9 +142,11 @@ async function addToken(consul: PrivateConsul, gossipKey: string): Promise<void>
 async function removeToken(consul: PrivateConsul, gossipKey: string): Promise<void> {
   const secret = consul.managementTokenOf(gossipKey);
   if (secret === "" || secret === consul.address.token) return;
-  const { AccessorID } = await consul.connection.direct<{ AccessorID: string }>("GET", "/acl/token/self", { token: secret }).catch((thrown: unknown) => {
-    if (thrown instanceof ConsulProblem && thrown.status === 403) return { AccessorID: "" };
-    throw thrown;
-  });
+  const { AccessorID } = await consul.connection
+    .direct<{ AccessorID: string }>("GET", "/acl/token/self", { token: secret })
+    .catch((thrown: unknown) => {
+      if (thrown instanceof ConsulProblem && thrown.status === 403) return { AccessorID: "" };
+      throw thrown;
+    });
   if (AccessorID !== "") await consul.connection.direct("DELETE", `/acl/token/${AccessorID}`);
 }

@@ -30,7 +30,8 @@ export function membersOf(gossip: readonly SerfMember[], entries: readonly Serve
   const members = gossip
     .filter(({ Tags }) => Tags["role"] === "consul")
     .map((each): ServerMember => {
-      if (each.Name === self.name) return { ...selfAsMember(self), Address: each.Addr, Port: each.Port, Status: STATUS[each.Status] ?? "alive" };
+      if (each.Name === self.name)
+        return { ...selfAsMember(self), Address: each.Addr, Port: each.Port, Status: STATUS[each.Status] ?? "alive" };
       const entry = byNode.get(each.Name);
       const meta = entry?.Service.Meta ?? {};
       const standing = STATUS[each.Status] ?? "failed";

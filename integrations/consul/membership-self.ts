@@ -71,7 +71,8 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
   const round = async (): Promise<void> => {
     try {
       // What an earlier life of ours wrote names its pulse, not ours.
-      if (!written || !(await isThere(connection, serviceId))) await connection.direct("PUT", "/agent/service/register", { body: registration });
+      if (!written || !(await isThere(connection, serviceId)))
+        await connection.direct("PUT", "/agent/service/register", { body: registration });
       if (failures > SILENT_TRIES) report("info", "the server is in Consul's catalog again");
       written = true;
       failures = 0;

@@ -33,7 +33,9 @@ export function memoryMembership(options: { readonly joined?: boolean } = {}): M
           const problems: string[] = [];
           let joined = 0;
           for (const address of addresses) {
-            const found = [...servers.values()].find(({ member }) => [`${member.Address}:${member.Port}`, member.Address].includes(address));
+            const found = [...servers.values()].find(({ member }) =>
+              [`${member.Address}:${member.Port}`, member.Address].includes(address),
+            );
             if (found === undefined || found.member.Status !== "alive") {
               problems.push(`${address}: nobody answers`);
               continue;

@@ -68,7 +68,8 @@ class Server {
     );
   }
 
-  statuses = async (): Promise<string> => (await this.ask<ServerMember[]>("/members")).map(({ Name, Status }) => `${Name} ${Status}`).join(", ");
+  statuses = async (): Promise<string> =>
+    (await this.ask<ServerMember[]>("/members")).map(({ Name, Status }) => `${Name} ${Status}`).join(", ");
 }
 
 /** From the call to the first write that is there: milliseconds. */
@@ -85,7 +86,10 @@ function logOf(server: Server): string {
   return existsSync(log) ? readFileSync(log, "utf8") : "";
 }
 
-async function three(t: TestContext, more: Partial<PrivateConsulOrders> = {}): Promise<{ world: ClusterWorld; servers: [Server, Server, Server] }> {
+async function three(
+  t: TestContext,
+  more: Partial<PrivateConsulOrders> = {},
+): Promise<{ world: ClusterWorld; servers: [Server, Server, Server] }> {
   const world = await startClusterWorld(t, { machines: 3 });
   const servers = world.machines.map((machine) => new Server(machine, more)) as [Server, Server, Server];
   const addresses = world.machines.map(({ address }) => address);
@@ -104,7 +108,10 @@ test("three private Consuls come together, say who is there, outlive their Drove
     const listening = await s1.machine.host.must("ss", "-Hlntu");
     const ports = [...listening.matchAll(/:(\d+)\s+\S+:\*/g)].map(([, port]) => Number(port));
     assert.deepEqual([...new Set(ports)].filter((port) => [4648, 4649].includes(port)).toSorted(), [4648, 4649]);
-    assert.deepEqual([...listening.matchAll(/\S+:(8[0-9]{3})\s/g)].map(([, port]) => port), []);
+    assert.deepEqual(
+      [...listening.matchAll(/\S+:(8[0-9]{3})\s/g)].map(([, port]) => port),
+      [],
+    );
     assert.equal(statSync(join(s1.directory, "http.sock")).mode & 0o777, 0o600);
     assert.equal(statSync(s1.directory).mode & 0o777, 0o700);
   });
@@ -115,7 +122,14 @@ test("three private Consuls come together, say who is there, outlive their Drove
     await eventually("versions of all", async () => (await ask()).every(({ Version }) => Version !== ""));
     const members = await ask();
     assert.deepEqual(
-      members.map(({ ServerId, RpcAddress, HttpAddress, Version, Voter, Port }) => [ServerId, RpcAddress, HttpAddress, Version, Voter, Port]),
+      members.map(({ ServerId, RpcAddress, HttpAddress, Version, Voter, Port }) => [
+        ServerId,
+        RpcAddress,
+        HttpAddress,
+        Version,
+        Voter,
+        Port,
+      ]),
       servers.map(({ serverId, machine }) => [serverId, `${machine.address}:4647`, `${machine.address}:4646`, "0.1.0", true, 4648]),
     );
     assert.ok((await s1.ask<string[]>("/introduced")).every((address) => address.endsWith(":4647")));
@@ -154,7 +168,9 @@ test("three private Consuls come together, say who is there, outlive their Drove
     t.diagnostic(`3 of 3 moved: writable after ${Math.round(took)} ms`);
     assert.equal((await s2.ask<unknown[]>("/get?key=kept")).length, 1);
     await eventually("members at their new addresses", async () =>
-      (await s1.ask<ServerMember[]>("/members")).every(({ RpcAddress, Status }, index) => Status === "alive" && RpcAddress === `${addresses[index]}:4647`),
+      (await s1.ask<ServerMember[]>("/members")).every(
+        ({ RpcAddress, Status }, index) => Status === "alive" && RpcAddress === `${addresses[index]}:4647`,
+      ),
     );
   });
 
@@ -228,7 +244,10 @@ test("what is wrong is said: no program, a port that is taken, a foreign cluster
   assert.equal(await missing.ended, 1);
   assert.match(missing.output(), /CONSUL_BINARY_MISSING .*no program "consul" is on PATH.*consul \{ address \}/s);
 
-  const holder = s1.machine.start(process.execPath, ["-e", `require("node:net").createServer().listen(4649, "${s1.machine.address}", () => console.log("up"))`]);
+  const holder = s1.machine.start(process.execPath, [
+    "-e",
+    `require("node:net").createServer().listen(4649, "${s1.machine.address}", () => console.log("up"))`,
+  ]);
   await eventually("the port to be taken", async () => holder.output().includes("up"));
   const clash = s1.start([]);
   assert.equal(await clash.ended, 1);

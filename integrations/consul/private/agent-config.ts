@@ -95,12 +95,24 @@ export function agentConfig(options: Omit<PrivateConsulOptions, "clock" | "repor
   };
 }
 
-function tlsPart({ caFile, certFile, keyFile, acceptPlain }: NonNullable<PrivateConsulOptions["tls"]>): Record<string, unknown> {
+function tlsPart({
+  caFile,
+  certFile,
+  keyFile,
+  acceptPlain,
+  verifyServerHostname,
+  minVersion,
+}: NonNullable<PrivateConsulOptions["tls"]>): Record<string, unknown> {
   const strict = acceptPlain !== true;
   return {
     tls: {
-      defaults: { ca_file: caFile, cert_file: certFile, key_file: keyFile, tls_min_version: "TLSv1_2" },
-      internal_rpc: { verify_incoming: strict, verify_outgoing: strict, verify_server_hostname: strict },
+      defaults: {
+        ca_file: caFile,
+        cert_file: certFile,
+        key_file: keyFile,
+        tls_min_version: minVersion === "TLSv1.3" ? "TLSv1_3" : "TLSv1_2",
+      },
+      internal_rpc: { verify_incoming: strict, verify_outgoing: strict, verify_server_hostname: strict && verifyServerHostname !== false },
     },
   };
 }

@@ -4,7 +4,18 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readdirSync, readFileSync, readSync, fstatSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "#ports";
 import { NamedError } from "#std";
@@ -35,9 +46,10 @@ export function removeOtherConfigs(directory: string, keep: string): void {
 
 /** The one that runs on a configuration file of this directory; undefined: none does. */
 export function findProcess(directory: string): ConsulProcess | undefined {
+  const place = existsSync(directory) ? realpathSync(directory) : directory;
   for (const name of pids()) {
     const words = commandLine(name);
-    const flag = words.find((word) => word.startsWith(`-config-file=${directory}/config-`));
+    const flag = words.find((word) => word.startsWith(`-config-file=${place}/config-`));
     if (flag === undefined || words[1] !== "agent") continue;
     const startTicks = ticksOf(Number(name));
     if (startTicks !== undefined) return { pid: Number(name), startTicks, configFile: flag.slice("-config-file=".length) };
@@ -93,7 +105,9 @@ export async function endsWithin(which: ConsulProcess, timeoutMs: number, clock:
 /** Why it went, from the end of what it wrote: for the error of whoever started it. */
 export function whyItEnded(lastWords: string, log: string): NamedError {
   const said = `${tail(log)}\n${tail(lastWords)}`;
-  const taken = /listen (?:tcp|udp)[46]? ([^\s:]*(?:\[[^\]]*\])?:\d+): bind: address already in use/.exec(said) ?? /Failed to start (?:TCP|UDP) listener on "?([^"\s]+)"? port (\d+)/.exec(said);
+  const taken =
+    /listen (?:tcp|udp)[46]? ([^\s:]*(?:\[[^\]]*\])?:\d+): bind: address already in use/.exec(said) ??
+    /Failed to start (?:TCP|UDP) listener on "?([^"\s]+)"? port (\d+)/.exec(said);
   if (taken !== null) {
     const address = taken[2] === undefined ? taken[1] : `${taken[1]}:${taken[2]}`;
     return new NamedError("CONSUL_PORT_TAKEN", `Cannot start a private Consul: ${address} is taken by another program`, {

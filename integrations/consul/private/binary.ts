@@ -16,7 +16,13 @@ export interface ConsulBinary {
 
 /** Rejects with NamedError CONSUL_BINARY_MISSING. */
 export async function findConsul(wanted: string, searchPath: string): Promise<ConsulBinary> {
-  const places = wanted === "" ? searchPath.split(delimiter).filter(isAbsolute).map((folder) => join(folder, "consul")) : [wanted];
+  const places =
+    wanted === ""
+      ? searchPath
+          .split(delimiter)
+          .filter(isAbsolute)
+          .map((folder) => join(folder, "consul"))
+      : [wanted];
   for (const place of places) {
     try {
       await access(place, constants.X_OK);

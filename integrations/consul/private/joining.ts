@@ -79,7 +79,8 @@ export async function startJoining(options: JoiningOptions): Promise<Joining> {
   let state = NOT_TRIED;
   let toldProblems = "";
   const turn = async (): Promise<void> => {
-    const { state: next, pauseMs } = state.at === "joined" ? afterLook(await isAlone(membership, options.serverId), options) : await tryAll();
+    const { state: next, pauseMs } =
+      state.at === "joined" ? afterLook(await isAlone(membership, options.serverId), options) : await tryAll();
     state = next;
     if (over || pauseMs === undefined) return;
     timer = clock.after(pauseMs, () => void turn());
@@ -91,7 +92,8 @@ export async function startJoining(options: JoiningOptions): Promise<Joining> {
     if (Joined > 0) report("info", "joined other servers", { count: Joined });
     const problems = Problems.join("; ");
     // The same again and again is told once.
-    if (Joined === 0 && problems !== "" && problems !== toldProblems) report("warn", `no server of retry_join was joined: ${problems}`, { again_in_ms: step.pauseMs });
+    if (Joined === 0 && problems !== "" && problems !== toldProblems)
+      report("warn", `no server of retry_join was joined: ${problems}`, { again_in_ms: step.pauseMs });
     toldProblems = Joined > 0 ? "" : problems;
     if (step.state.at === "given-up")
       options.gaveUp(

@@ -28,6 +28,10 @@ export interface PrivateConsulOptions {
     readonly keyFile: string;
     /** tls { rpc_upgrade_mode }: plain connections are taken too, while a cluster is being changed over. */
     readonly acceptPlain?: boolean;
+    /** tls { verify_server_hostname }; default true: who speaks as a server must show server.<region>.nomad. */
+    readonly verifyServerHostname?: boolean;
+    /** Default "TLSv1.2". */
+    readonly minVersion?: "TLSv1.2" | "TLSv1.3";
   };
   /** UUID; Consul's node id is made from it, so that a change of address heals (consul-log.md, 28). */
   readonly serverId: string;

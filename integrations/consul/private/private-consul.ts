@@ -7,13 +7,23 @@
  * The first start rejects with what is wrong; later ones are reported and tried again for ever. Nobody but stop() and recover() ends it.
  */
 import { lookup } from "node:dns/promises";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Timer } from "#ports";
 import { NamedError, messageOf } from "#std";
 import { consulConnection, type ConsulAddress, type ConsulConnection } from "../connection.ts";
 import { agentConfig, placesOf, privateTokens } from "./agent-config.ts";
-import { endsWithin, findProcess, isRunning, removeOtherConfigs, signal, spawnDetached, whyItEnded, writeConfig, type ConsulProcess } from "./agent-process.ts";
+import {
+  endsWithin,
+  findProcess,
+  isRunning,
+  removeOtherConfigs,
+  signal,
+  spawnDetached,
+  whyItEnded,
+  writeConfig,
+  type ConsulProcess,
+} from "./agent-process.ts";
 import { findConsul } from "./binary.ts";
 import type { PrivateConsulOptions } from "./options.ts";
 import { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./recovery.ts";
@@ -55,14 +65,19 @@ const TIMEOUT_MS = 5000;
  * Resolves when it answers, leader or not. Rejects with NamedErrors CONSUL_BINARY_MISSING, CONSUL_PORT_TAKEN, CONSUL_DID_NOT_START,
  * CONSUL_REGION_UNFIT, GOSSIP_KEY_INVALID, CONSUL_SOCKET_PATH_TOO_LONG.
  */
-export async function privateConsul(options: PrivateConsulOptions): Promise<PrivateConsul> {
+export async function privateConsul(given: PrivateConsulOptions): Promise<PrivateConsul> {
+  mkdirSync(given.directory, { recursive: true, mode: 0o700 });
+  chmodSync(given.directory, 0o700);
+  // One name, whatever links lead there: a process is known again by it.
+  const options = { ...given, directory: realpathSync(given.directory) };
   const { directory, clock, report } = options;
   const places = placesOf(directory);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  chmodSync(directory, 0o700);
   const tokens = privateTokens(options);
   if (options.tls !== undefined && options.encrypt === "")
-    report("warn", "without server { encrypt } the private Consul obeys every certificate of the authority, those of nodes too: its ACLs are off");
+    report(
+      "warn",
+      "without server { encrypt } the private Consul obeys every certificate of the authority, those of nodes too: its ACLs are off",
+    );
   const addressWith = (token: string): ConsulAddress => ({
     address: `unix://${places.socket}`,
     token,
@@ -94,7 +109,10 @@ export async function privateConsul(options: PrivateConsulOptions): Promise<Priv
       if (isRunning(running)) return look();
       if (clock.nowMs() - startedAtMs > WELL_MS) pauseMs = PAUSE_MS.first;
       const why = whyItEnded(places.lastWords, places.log);
-      report("warn", `the private Consul (process ${running.pid}) has ended; it is started again`, { in_ms: pauseMs, last_word: why.message });
+      report("warn", `the private Consul (process ${running.pid}) has ended; it is started again`, {
+        in_ms: pauseMs,
+        last_word: why.message,
+      });
       again();
     });
   };
@@ -174,7 +192,8 @@ async function adoptOrSpawn(options: PrivateConsulOptions, binary: string, confi
       return found;
     }
     report("warn", "the private Consul does not answer; it is started anew", { process: found.pid });
-  } else if (found !== undefined) report("info", "the private Consul is started anew: its configuration is another one", { process: found.pid });
+  } else if (found !== undefined)
+    report("info", "the private Consul is started anew: its configuration is another one", { process: found.pid });
   await endPrivateConsul(directory, clock);
   const { lastWords, log } = placesOf(directory);
   const spawned = await spawnDetached(binary, configFile, lastWords, directory);
@@ -218,6 +237,9 @@ async function addressOf(host: string): Promise<string> {
   try {
     return (await lookup(host)).address;
   } catch (thrown) {
-    throw new NamedError("CONSUL_DID_NOT_START", `Cannot start a private Consul: advertised name "${host}": ${messageOf(thrown)}, wanted one that can be looked up`);
+    throw new NamedError(
+      "CONSUL_DID_NOT_START",
+      `Cannot start a private Consul: advertised name "${host}": ${messageOf(thrown)}, wanted one that can be looked up`,
+    );
   }
 }

@@ -26,7 +26,9 @@ export function tokensOf(gossipKey: string, region: string): PrivateTokens {
 /** Consul's id of a server's node: its own id if that is a UUID. Ids survive changes of address. */
 export function nodeIdOf(serverId: string): string {
   const lower = serverId.toLowerCase();
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(lower) ? lower : asUuid(createHash("sha256").update(`drover server\0${serverId}`).digest());
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(lower)
+    ? lower
+    : asUuid(createHash("sha256").update(`drover server\0${serverId}`).digest());
 }
 
 function asUuid(digest: Buffer): string {

@@ -18,7 +18,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { eventually, REPOSITORY, run, type CommandResult } from "../real-agent.ts";
+import { eventually, REPOSITORY, type CommandResult } from "../real-agent.ts";
 import { mountsUnder, ownFolder, processesUnder, removeRemains, sweepAbandoned } from "../remains.ts";
 import { startIsolatedHost, type IsolatedHost } from "./isolated-host.ts";
 import type { PartOwner } from "./process.ts";
@@ -132,7 +132,7 @@ export async function startClusterWorld(owner: PartOwner, options: ClusterWorldO
   await sweepAbandoned();
   const folder = ownFolder("cluster");
   const number = Math.floor(Math.random() * 0x10000);
-  const addresses = `10.${64 + (number >> 8) % 64}.${number & 255}.`;
+  const addresses = `10.${64 + ((number >> 8) % 64)}.${number & 255}.`;
   const machines: ClusterMachine[] = [];
   let last = 10;
   let removed = false;
@@ -349,10 +349,7 @@ async function openDoor(host: IsolatedHost, path: string): Promise<string> {
   const [first = "", ...words] = [...host.through, process.execPath, DOOR, path];
   const door = spawn(first, words, { stdio: ["pipe", "pipe", "inherit"] });
   door.stdin.on("error", () => undefined);
-  await Promise.race([
-    once(door.stdout, "data"),
-    once(door, "exit").then(() => Promise.reject(new Error(`no way into ${host.name}`))),
-  ]);
+  await Promise.race([once(door.stdout, "data"), once(door, "exit").then(() => Promise.reject(new Error(`no way into ${host.name}`)))]);
   // It keeps nobody from ending.
   door.unref();
   for (const pipe of [door.stdin, door.stdout]) (pipe as unknown as Socket).unref();
@@ -406,7 +403,9 @@ function readCommand(pid: number): string {
 
 function isAlive(pid: number): boolean {
   try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").startsWith("Z");
+    return !readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .startsWith("Z");
   } catch {
     return false;
   }

@@ -21,7 +21,10 @@ function entry(name: string, status: string, meta: Record<string, string> = {}):
   const id = `id-${name.slice(1)}`;
   return {
     Node: { Node: name, Address: "" },
-    Service: { ID: "drover-server", Meta: { id, name, region: "global", dc: "dc2", rpc: "a:1", http: "a:2", serf: "3", version: "0.2.0", ...meta } },
+    Service: {
+      ID: "drover-server",
+      Meta: { id, name, region: "global", dc: "dc2", rpc: "a:1", http: "a:2", serf: "3", version: "0.2.0", ...meta },
+    },
     Checks: [{ Status: "passing" }, { Status: status }],
   };
 }
@@ -44,7 +47,10 @@ test("a server is alive when its machine and its process both answer; gossip's o
 
 test("without a catalog members are there all the same, their ports guessed from ours", () => {
   const [, two] = membersOf([gossip("s1", 1), gossip("s2", 1, { Addr: "fd00::2" })], [], SELF);
-  assert.deepEqual([two?.ServerId, two?.RpcAddress, two?.HttpAddress, two?.Status], ["node-s2", "[fd00::2]:4647", "[fd00::2]:4646", "alive"]);
+  assert.deepEqual(
+    [two?.ServerId, two?.RpcAddress, two?.HttpAddress, two?.Status],
+    ["node-s2", "[fd00::2]:4647", "[fd00::2]:4646", "alive"],
+  );
 });
 
 test("in an external catalog only servers of this region count, and this one is there though the catalog is silent", () => {

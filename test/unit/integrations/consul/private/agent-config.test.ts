@@ -50,7 +50,8 @@ test("ACLs are on where there are certificates and a key; all servers make the s
   assert.notEqual(tokensOf(KEY, "other").management, tokens.management);
   assert.ok(!("acl" in agentConfig({ ...OPTIONS, encrypt: KEY })));
   assert.ok(!("acl" in agentConfig({ ...OPTIONS, tls: TLS })));
-  const strict = (more: object): unknown => (agentConfig({ ...OPTIONS, tls: { ...TLS, ...more } })["tls"] as { internal_rpc: unknown }).internal_rpc;
+  const strict = (more: object): unknown =>
+    (agentConfig({ ...OPTIONS, tls: { ...TLS, ...more } })["tls"] as { internal_rpc: unknown }).internal_rpc;
   assert.deepEqual(strict({}), { verify_incoming: true, verify_outgoing: true, verify_server_hostname: true });
   assert.deepEqual(strict({ acceptPlain: true }), { verify_incoming: false, verify_outgoing: false, verify_server_hostname: false });
 });
@@ -84,7 +85,10 @@ test("why Consul ended is read from its last words", (t) => {
   const folder = own(t);
   const [words, log] = [join(folder, "words"), join(folder, "log")];
   assert.match(whyItEnded(words, log).message, /without a word/);
-  writeFileSync(log, "2026 [INFO] agent: x\n2026 [ERROR] agent: Error starting agent: error=\"listen tcp 10.0.0.1:4649: bind: address already in use\"\n");
+  writeFileSync(
+    log,
+    '2026 [INFO] agent: x\n2026 [ERROR] agent: Error starting agent: error="listen tcp 10.0.0.1:4649: bind: address already in use"\n',
+  );
   assert.match(whyItEnded(words, log).message, /10\.0\.0\.1:4649 is taken/);
   assert.equal(whyItEnded(words, log).code, "CONSUL_PORT_TAKEN");
   writeFileSync(log, "2026-11-22 [ERROR] agent: the disk is full\n");

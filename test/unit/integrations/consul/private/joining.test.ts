@@ -60,12 +60,15 @@ test("addresses are hosts with or without a port, and names stand for all their 
 
 test("providers are refused before anything starts, with what to write instead", () => {
   for (const entry of ["provider=aws tag_key=a tag_value=b", "tag_key=a provider=mdns"])
-    assert.throws(() => requireJoinable(["10.0.0.1", entry]), (error: NamedError) => {
-      assert.equal(error.code, "JOIN_PROVIDER_UNSUPPORTED");
-      assert.match(error.message, /"(aws|mdns)"/);
-      assert.match(error.fix ?? "", /exec=/);
-      return true;
-    });
+    assert.throws(
+      () => requireJoinable(["10.0.0.1", entry]),
+      (error: NamedError) => {
+        assert.equal(error.code, "JOIN_PROVIDER_UNSUPPORTED");
+        assert.match(error.message, /"(aws|mdns)"/);
+        assert.match(error.fix ?? "", /exec=/);
+        return true;
+      },
+    );
   assert.throws(() => requireJoinable(["exec= "]), { code: "JOIN_ADDRESS_INVALID" });
   requireJoinable(["exec=/usr/bin/addresses --all", "servers.example.com", "[::1]:4648"]);
 });
