@@ -15,7 +15,7 @@ import type { Message, Pipe } from "./pipe.ts";
 /** Bytes of values on the way or waiting, per call and direction; a single value may be larger. */
 export const CREDIT_BYTES = 256 * 1024;
 /** Calls that one connection may have running at the other end; what is above it is refused, and may be asked again. */
-export const RUNNING_MAX = 4_096;
+const RUNNING_MAX = 4_096;
 /** Of a value besides its body: many small ones count too. */
 const ITEM_BYTES = 64;
 
@@ -147,7 +147,11 @@ export function createAnswering(pipe: () => Pipe | undefined, answers: Answers):
     const credit = (more: number) => pipe()?.urgent({ kind: KIND.credit, call, credit: more });
     const current: Running = { gone: new AbortController(), input: new Inbox(credit), allowance: new Allowance() };
     // Who asks numbers its calls; one that is used twice was not made by this protocol.
-    if (running.has(call)) return reply(KIND.fault, packFault(new NamedError("LINK_FRAME_UNREADABLE", "Cannot answer: this call runs already", { statusCode: 400 })));
+    if (running.has(call))
+      return reply(
+        KIND.fault,
+        packFault(new NamedError("LINK_FRAME_UNREADABLE", "Cannot answer: this call runs already", { statusCode: 400 })),
+      );
     running.set(call, current);
     try {
       if (running.size > RUNNING_MAX) throw tooMany();

@@ -53,7 +53,10 @@ export function roleObjection(
 /** OpenSSL's word for why a certificate is not believed, in ours. */
 export function trustObjection(code: string): Objection {
   if (code === "CERT_HAS_EXPIRED")
-    return { message: "its certificate has expired", fix: "Give it a new one and send its agent SIGHUP. Is the clock right on both machines?" };
+    return {
+      message: "its certificate has expired",
+      fix: "Give it a new one and send its agent SIGHUP. Is the clock right on both machines?",
+    };
   if (code === "CERT_NOT_YET_VALID") return { message: "its certificate is not valid yet", fix: "Set the clocks of both machines right." };
   if (code === "INVALID_PURPOSE")
     return { message: "its certificate is not made for this end of a connection", fix: "Make it with drover tls cert create." };

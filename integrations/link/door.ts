@@ -13,6 +13,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { messageOf, NamedError } from "#std";
 import { contextOf, contextOptions, type LinkTls, NO_CERTIFICATE, type Objection, trustObjection } from "./certificates.ts";
+import { seldom, type SeldomReport } from "./seldom.ts";
 import type { LinkReport } from "./service.ts";
 
 export interface DoorOptions {
@@ -32,8 +33,8 @@ export interface DoorOptions {
 
 export interface Door {
   readonly port: number;
-  /** Throws LINK_TLS_INVALID, and nothing has changed. */
-  reload(tls: LinkTls): void;
+  /** For who comes from now on; undefined: TLS is off. Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls | undefined, upgradeMode: boolean): void;
   /** Nobody comes in any more. */
   shut(): void;
   /** Whoever is in is out. */
@@ -45,26 +46,26 @@ const TLS_HANDSHAKE = 0x16;
 const NO_TLS_HERE = Uint8Array.of(21, 3, 1, 0, 2, 2, 120);
 /** To be told why. */
 const LAST_WORDS_MS = 2_000;
-/** The same is reported once in so long. */
-const REPORT_MS = 10_000;
 
-export const TLS_DEMANDED: Objection = {
+const TLS_DEMANDED: Objection = {
   message: "it speaks without TLS, and this server demands it",
   fix: "Turn it on there: tls { rpc = true, ca_file, cert_file, key_file }; or, for a while, tls { rpc_upgrade_mode = true } here.",
 };
 
 /** Rejects with NamedError LINK_LISTEN_FAILED or LINK_TLS_INVALID. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { host, port, tls, upgradeMode, handshakeTimeoutMs, inside } = options;
+  const { host, port, tls, handshakeTimeoutMs, inside } = options;
   const sockets = new Set<Socket>();
   const byClient = new Map<string, number>();
-  const report = onceInAWhile(options.report);
+  const report = seldom(options.report);
   const turnAway = (socket: Socket, from: string, why: Objection) => {
     report(`refused a connection: ${why.message}`, from, why.fix);
     setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
     options.turnedAway(socket, why);
   };
-  const secured = tls === undefined ? undefined : securedBy(tls, handshakeTimeoutMs, { inside, turnAway, report });
+  const secure = (by: LinkTls) => securedBy(by, handshakeTimeoutMs, { inside, turnAway, report });
+  let secured = tls === undefined ? undefined : secure(tls);
+  let upgradeMode = options.upgradeMode;
 
   function knock(socket: Socket): void {
     const from = socket.remoteAddress ?? "";
@@ -96,7 +97,11 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 
   function lead(socket: Socket, from: string, speaksTls: boolean): void {
     if (speaksTls && secured === undefined) {
-      report("refused a connection: it speaks TLS, and this server does not", from, "Turn it on here: tls { rpc = true, … }, or off there.");
+      report(
+        "refused a connection: it speaks TLS, and this server does not",
+        from,
+        "Turn it on here: tls { rpc = true, … }, or off there.",
+      );
       socket.end(NO_TLS_HERE);
       setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
     } else if (speaksTls) secured?.take(socket);
@@ -109,12 +114,18 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     server.once("error", (error) => reject(listenFailed(`${host}:${port}`, error)));
     server.listen({ host, port }, resolve);
   });
+  server.on("error", (error) =>
+    options.report({ level: "warn", message: "a connection could not be taken", fields: { problem: messageOf(error) } }),
+  );
   return {
     port: (server.address() as AddressInfo).port,
-    reload: (replaced) => secured?.reload(replaced),
+    reload(replaced, both) {
+      // Who is in the middle of a handshake finishes it with the old one.
+      secured = replaced === undefined ? undefined : secure(replaced);
+      upgradeMode = both;
+    },
     shut() {
       server.close();
-      secured?.shut();
     },
     clear() {
       for (const socket of sockets) socket.destroy();
@@ -128,15 +139,13 @@ function securedBy(
   lead: {
     readonly inside: (socket: Socket) => void;
     readonly turnAway: (socket: Socket, from: string, why: Objection) => void;
-    readonly report: (message: string, from: string, fix: string) => void;
+    readonly report: SeldomReport;
   },
 ) {
-  const settings = (of: LinkTls) => {
-    contextOf(of);
-    return { ...contextOptions(of), secureOptions: constants.SSL_OP_NO_TICKET };
-  };
+  contextOf(tls);
   const server = createTlsServer({
-    ...settings(tls),
+    ...contextOptions(tls),
+    secureOptions: constants.SSL_OP_NO_TICKET,
     requestCert: true,
     // Not believed does not mean not answered: it is told why, and nothing else.
     rejectUnauthorized: false,
@@ -157,8 +166,6 @@ function securedBy(
   });
   return {
     take: (socket: Socket) => void server.emit("connection", socket),
-    reload: (replaced: LinkTls) => server.setSecureContext(settings(replaced)),
-    shut: () => void server.close(),
   };
 }
 
@@ -168,18 +175,6 @@ const codeOf = (error: Error | null | undefined): string => (error as { code?: s
 /** What a connection says of itself once it is inside: its certificate, when it came by TLS. */
 export function certificateOf(shown: { readonly raw: Buffer } | undefined): X509Certificate | undefined {
   return shown === undefined ? undefined : new X509Certificate(shown.raw);
-}
-
-function onceInAWhile(report: LinkReport): (message: string, from: string, fix: string) => void {
-  const saidMs = new Map<string, number>();
-  return (message, from, fix) => {
-    const key = `${from} ${message}`;
-    const nowMs = performance.now();
-    if (nowMs - (saidMs.get(key) ?? -Infinity) < REPORT_MS) return;
-    if (saidMs.size > 1_000) saidMs.clear();
-    saidMs.set(key, nowMs);
-    report({ level: "warn", message, fields: { from, ...(fix === "" ? {} : { fix }) } });
-  };
 }
 
 function listenFailed(at: string, error: Error): NamedError {

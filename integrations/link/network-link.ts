@@ -41,13 +41,13 @@ export interface NetworkLink extends Link {
   known(): readonly string[];
   /** These and no others, until servers tell who they are; a connection that stands goes on. */
   setServers(servers: readonly string[]): void;
-  /** For connections from now on. Throws LINK_TLS_INVALID, and nothing has changed. */
-  reload(tls: LinkTls): void;
+  /** For connections from now on; undefined: without TLS. Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls | undefined): void;
 }
 
 /** A server that has not answered by then is passed over. */
 const CONNECT_MS = 5_000;
-/** Where there are others to try. */
+/** At the first try after a loss, where there are others: not so often that a slow cluster is asked more and more. */
 const CONNECT_ANOTHER_MS = 1_500;
 const TUNNEL_MS = 5_000;
 /** Nodes that lost the same server do not come to the next all at once. */
@@ -69,11 +69,21 @@ interface Memory {
   told: readonly string[] | undefined;
   setByHand: boolean;
   lost: string | undefined;
+  /** Since then none took it. */
+  failed: boolean;
   standing: Standing | undefined;
 }
 
 export function networkLink(options: NetworkLinkOptions): NetworkLink {
-  const memory: Memory = { tls: options.tls, found: [], told: undefined, setByHand: false, lost: undefined, standing: undefined };
+  const memory: Memory = {
+    tls: options.tls,
+    found: [],
+    told: undefined,
+    setByHand: false,
+    lost: undefined,
+    failed: false,
+    standing: undefined,
+  };
   return {
     async connect(node, end, closed) {
       memory.found = memory.setByHand ? [] : await lookUp(options, memory);
@@ -84,7 +94,7 @@ export function networkLink(options: NetworkLinkOptions): NetworkLink {
         });
       }
       if (memory.lost !== undefined && servers.length > 1) await options.clock.sleep(options.random.integer(SPREAD_MS));
-      const withinMs = servers.length > 1 ? CONNECT_ANOTHER_MS : CONNECT_MS;
+      const withinMs = memory.lost !== undefined && !memory.failed && servers.length > 1 ? CONNECT_ANOTHER_MS : CONNECT_MS;
       const problems: (readonly [server: string, error: NamedError])[] = [];
       for (const server of servers) {
         try {
@@ -93,6 +103,7 @@ export function networkLink(options: NetworkLinkOptions): NetworkLink {
           problems.push([server, thrown instanceof NamedError ? thrown : refused(messageOf(thrown))]);
         }
       }
+      memory.failed = true;
       throw noneTook(problems);
     },
     async openApi() {
@@ -109,7 +120,7 @@ export function networkLink(options: NetworkLinkOptions): NetworkLink {
       memory.found = [];
     },
     reload(tls) {
-      contextOf(tls);
+      if (tls !== undefined) contextOf(tls);
       memory.tls = tls;
     },
   };
@@ -192,6 +203,7 @@ async function connectTo(
   );
   const { HttpAddress, Servers, ApiTicket } = await welcome;
   welcomed = true;
+  memory.failed = false;
   if (control.pipe.open) {
     standing = { server, tunnels: () => tunnels.open(String(ApiTicket ?? "")) };
     memory.standing = standing;

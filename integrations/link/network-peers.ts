@@ -24,8 +24,8 @@ export interface NetworkPeersOptions {
 }
 
 export interface NetworkPeers extends Peers {
-  /** For connections from now on. Throws LINK_TLS_INVALID, and nothing has changed. */
-  reload(tls: LinkTls): void;
+  /** For connections from now on; undefined: without TLS. Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls | undefined): void;
 }
 
 /** Until the other end has welcomed us. */
@@ -50,7 +50,7 @@ export function networkPeers(options: NetworkPeersOptions): NetworkPeers {
       return way.peer;
     },
     reload(tls) {
-      contextOf(tls);
+      if (tls !== undefined) contextOf(tls);
       settings.tls = tls;
     },
     close() {
@@ -187,7 +187,12 @@ function createLine(address: string, settings: Settings) {
       if (last !== undefined && clock.nowMs() < refusedUntilMs) throw last;
       try {
         const remoteAddress = address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
-        const tunnel = await hailTunnel(through(), SERVER_API, { Version: PROTOCOL_VERSION }, { clock, withinMs: CONNECT_MS, remoteAddress });
+        const tunnel = await hailTunnel(
+          through(),
+          SERVER_API,
+          { Version: PROTOCOL_VERSION },
+          { clock, withinMs: CONNECT_MS, remoteAddress },
+        );
         backoffMs = 0;
         last = undefined;
         return tunnel;

@@ -11,6 +11,8 @@ import { createTunnel } from "./tunnel.ts";
 const HELLO_MS = 10_000;
 /** A hello is short; before it nobody is believed. */
 const HELLO_BYTES_MAX = 16 * 1024;
+/** Of what somebody let in has begun to say and not finished. */
+const GATHERED_BYTES_MAX = 64 * 1024 * 1024;
 
 export type Hello = Readonly<Record<string, unknown>>;
 type Stream = ServerDuplexStream<Frame, Frame>;
@@ -41,8 +43,8 @@ export function receive(
       greeted = true;
       clearTimeout(late);
       void (async () => {
-        const hello = readHello(message);
         admit(stream);
+        const hello = readHello(message);
         await greet(pipe, hello, (events) => {
           taken = events;
           welcomed = true;
@@ -50,7 +52,7 @@ export function receive(
         });
       })().catch(refuse);
     },
-    messageBytesMax: () => (welcomed ? undefined : HELLO_BYTES_MAX),
+    messageBytesMax: () => (welcomed ? GATHERED_BYTES_MAX : HELLO_BYTES_MAX),
     closed(reason) {
       clearTimeout(late);
       hall.pipes.delete(pipe);
@@ -62,11 +64,7 @@ export function receive(
 }
 
 /** A tunnel, once its hello is good. `lead` throws for who may not have one, and answers with who takes it. */
-export function receiveTunnel(
-  stream: Stream,
-  admit: (stream: Stream) => void,
-  lead: (hello: Hello) => (connection: Duplex) => void,
-): void {
+export function receiveTunnel(stream: Stream, admit: (stream: Stream) => void, lead: (hello: Hello) => (connection: Duplex) => void): void {
   let over = false;
   const breakOff = () => {
     if (over) return;
@@ -80,8 +78,8 @@ export function receiveTunnel(
     stream.off("data", first);
     stream.pause();
     try {
-      const hello = readHello(message);
       admit(stream);
+      const hello = readHello(message);
       const take = lead(hello);
       stream.write(frame(KIND.welcome));
       take(createTunnel(stream, { finish: () => void stream.end(), breakOff }, hostOf(stream.getPeer())));
@@ -112,7 +110,8 @@ function requireVersion(version: unknown): void {
   });
 }
 
-const hostOf = (peer: string): string => peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+/** Of ip:port. */
+export const hostOf = (peer: string): string => peer.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 
 function asFrameStream(stream: Stream): FrameStream {
   return {

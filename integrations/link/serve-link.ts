@@ -23,7 +23,8 @@ import { certificateOf, type Door, openDoor } from "./door.ts";
 import { type Frame, KIND } from "./frame.ts";
 import { askNode } from "./node-services.ts";
 import type { Pipe } from "./pipe.ts";
-import { type Become, type Hello, receive, receiveTunnel } from "./receive.ts";
+import { type Become, type Hello, hostOf, receive, receiveTunnel } from "./receive.ts";
+import { seldom, type SeldomReport } from "./seldom.ts";
 import { servePeers } from "./serve-peers.ts";
 import { type LinkReport, NODE_LINK, PROTOCOL_VERSION, refused, SERVER_CHANNEL_OPTIONS, SERVERS } from "./service.ts";
 
@@ -59,8 +60,8 @@ export interface ServedLink {
   readonly address: string;
   /** host:port of the node links of all servers: connected nodes are told, and who comes later. */
   tellServers(servers: readonly string[]): void;
-  /** For connections from now on; those that stand go on. Throws LINK_TLS_INVALID, and nothing has changed. Without TLS at start: nothing. */
-  reload(tls: LinkTls): void;
+  /** For connections from now on; those that stand go on. undefined: without TLS. Throws LINK_TLS_INVALID, and nothing has changed. */
+  reload(tls: LinkTls | undefined, upgradeMode?: boolean): void;
   /** Nodes are told, and every connection ends. */
   close(): Promise<void>;
 }
@@ -70,11 +71,11 @@ const CLOSE_MS = 1_000;
 const CONNECTIONS_PER_CLIENT_MAX = 100;
 const HANDSHAKE_MS = 5_000;
 
-export interface Hall {
+interface Hall {
   readonly accept: () => Link | undefined;
   readonly api: ((connection: Duplex) => void) | undefined;
   readonly httpAddress: string;
-  readonly report: LinkReport;
+  readonly report: SeldomReport;
   readonly pipes: Set<Pipe>;
   /** Control streams of nodes, by the ticket of their tunnels. */
   readonly nodes: Map<string, Pipe>;
@@ -94,7 +95,7 @@ export async function serveLink(options: ServeLinkOptions): Promise<ServedLink> 
     accept: typeof accept === "function" ? accept : () => accept,
     api,
     httpAddress: options.httpAddress ?? "",
-    report,
+    report: seldom(report),
     pipes: new Set(),
     nodes: new Map(),
     awaited: new Map(),
@@ -125,9 +126,9 @@ export async function serveLink(options: ServeLinkOptions): Promise<ServedLink> 
       const told = { kind: KIND.tell, method: "serversChanged", body: pack({ Servers: servers }) };
       for (const pipe of hall.nodes.values()) pipe.urgent(told);
     },
-    reload(replaced) {
-      door.reload(replaced);
-      if (hall.tls !== undefined) hall.tls = replaced;
+    reload(replaced, upgradeMode = options.upgradeMode ?? false) {
+      door.reload(replaced, upgradeMode);
+      hall.tls = replaced;
     },
     close: () => closeAll(hall, door, rooms),
   };
@@ -194,7 +195,7 @@ function openRooms(hall: Hall, peer: PeerEnd | undefined) {
   };
 }
 
-export function apiOf(api: Hall["api"]): NonNullable<Hall["api"]> {
+function apiOf(api: Hall["api"]): NonNullable<Hall["api"]> {
   if (api === undefined) throw refused("reach the API: this server does not serve it here");
   return api;
 }
@@ -206,11 +207,11 @@ const turnedAway = ({ message, fix }: Objection): NamedError =>
 function requireRole(hall: Hall, stream: Stream, roles: readonly Role[], always: boolean): void {
   if (hall.tls === undefined) return;
   const certificate = certificateOf(stream.getAuthContext().sslPeerCertificate);
-  // Only in upgrade mode does anybody come this far without.
+  // Nobody comes this far without but in upgrade mode, or before TLS was turned on.
   if (certificate === undefined) return;
   const objection = roleObjection(certificate, hall.tls, roles, always || hall.tls.verifyServerHostname);
   if (objection === undefined) return;
-  hall.report({ level: "warn", message: `refused a stream: ${objection.message}`, fields: { from: stream.getPeer(), fix: objection.fix } });
+  hall.report(`refused a stream: ${objection.message}`, hostOf(stream.getPeer()), objection.fix);
   throw turnedAway(objection);
 }
 

@@ -14,7 +14,12 @@ const tell = () => process.send?.({ connected });
 async function live(): Promise<void> {
   const ID = randomUUID() as NodeId;
   const link = networkLink({ servers: async () => servers, clock, random });
-  const node = { ID, SecretID: "secret", Name: ID, Attributes: Object.fromEntries(Array.from({ length: 80 }, (_, at) => [`attribute.${at}`, "value"])) };
+  const node = {
+    ID,
+    SecretID: "secret",
+    Name: ID,
+    Attributes: Object.fromEntries(Array.from({ length: 80 }, (_, at) => [`attribute.${at}`, "value"])),
+  };
   let waitMs = 250;
   for (;;) {
     const lost = Promise.withResolvers<void>();

@@ -25,7 +25,12 @@ export function peersConformance(maker: string, open: OpenPeer): void {
   each(
     "calls arrive with their arguments, and answers come back",
     {
-      introduce: async (introduction) => ({ ServerId: "two", Name: introduction.Name, ClusterId: introduction.ClusterId, ClusterKey: "key" }),
+      introduce: async (introduction) => ({
+        ServerId: "two",
+        Name: introduction.Name,
+        ClusterId: introduction.ClusterId,
+        ClusterKey: "key",
+      }),
       propose: async (command, requestId) => ({ ok: true, index: command.length, reason: requestId }),
       beat: async (nodes) => Object.fromEntries(nodes.map((node, at) => [node, at])),
       holdsNode: async (id) => id === "one",
@@ -58,7 +63,8 @@ export function peersConformance(maker: string, open: OpenPeer): void {
   each(
     "a refusal keeps its code, its status and its fix",
     {
-      propose: () => Promise.reject(new NamedError("PEER_NOT_LEADING", "Cannot append: not the leader", { statusCode: 503, fix: "Ask 10.0.0.2." })),
+      propose: () =>
+        Promise.reject(new NamedError("PEER_NOT_LEADING", "Cannot append: not the leader", { statusCode: 503, fix: "Ask 10.0.0.2." })),
     },
     async (peer) => {
       await assert.rejects(peer.propose(new Uint8Array(), "x"), { code: "PEER_NOT_LEADING", statusCode: 503, fix: "Ask 10.0.0.2." });
@@ -80,10 +86,7 @@ export function peersConformance(maker: string, open: OpenPeer): void {
     async (peer) => {
       const seen: number[] = [];
       for await (const piece of peer.snapshot(7)) seen.push(piece[0] ?? -1, piece.length);
-      assert.deepEqual(
-        seen,
-        Array.from({ length: 100 }, (_, at) => [at, 32 * 1024]).flat(),
-      );
+      assert.deepEqual(seen, Array.from({ length: 100 }, (_, at) => [at, 32 * 1024]).flat());
       stopped = false;
       for await (const piece of peer.snapshot(0)) if ((piece[0] ?? 0) > 3) break;
       const untilMs = performance.now() + 5_000;
@@ -96,20 +99,24 @@ export function peersConformance(maker: string, open: OpenPeer): void {
 }
 
 function tunnels(maker: string, open: OpenPeer): void {
-  test(`peers (${maker}): HTTP is spoken on a connection to the API, large bodies both ways, one after the other and at once`, { timeout: 20_000 }, async () => {
-    const server = createServer((asked, answer) => {
-      answer.setHeader("x-path", asked.url ?? "");
-      asked.pipe(answer);
-    });
-    await over(server, open, async (peer) => {
-      const body = Buffer.alloc(3 * 1024 * 1024, "drover");
-      const answers = await Promise.all(Array.from({ length: 5 }, (_, at) => ask(peer, `/v1/echo/${at}`, body)));
-      for (const [at, { path, text }] of answers.entries()) {
-        assert.equal(path, `/v1/echo/${at}`);
-        assert.ok(body.equals(text));
-      }
-    });
-  });
+  test(
+    `peers (${maker}): HTTP is spoken on a connection to the API, large bodies both ways, one after the other and at once`,
+    { timeout: 20_000 },
+    async () => {
+      const server = createServer((asked, answer) => {
+        answer.setHeader("x-path", asked.url ?? "");
+        asked.pipe(answer);
+      });
+      await over(server, open, async (peer) => {
+        const body = Buffer.alloc(3 * 1024 * 1024, "drover");
+        const answers = await Promise.all(Array.from({ length: 5 }, (_, at) => ask(peer, `/v1/echo/${at}`, body)));
+        for (const [at, { path, text }] of answers.entries()) {
+          assert.equal(path, `/v1/echo/${at}`);
+          assert.ok(body.equals(text));
+        }
+      });
+    },
+  );
 
   test(`peers (${maker}): a websocket is opened on a connection to the API`, { timeout: 20_000 }, async () => {
     const server = createServer();
@@ -165,7 +172,8 @@ function tunnels(maker: string, open: OpenPeer): void {
       const far = await arrival(came, 0);
       let taken = 0;
       const piece = Buffer.alloc(64 * 1024, 1);
-      const write = () => near.write(piece, (error) => (error ? undefined : ((taken += piece.length), void (taken < 64 * 1024 * 1024 && write()))));
+      const write = () =>
+        near.write(piece, (error) => (error ? undefined : ((taken += piece.length), void (taken < 64 * 1024 * 1024 && write()))));
       write();
       let before = -1;
       while (before !== taken) {

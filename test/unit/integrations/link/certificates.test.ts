@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect as connectTls } from "node:tls";
 import { after, before, test } from "node:test";
-import { expiryWarnings, type LinkTls } from "#integrations/link";
+import { expiryWarnings, type LinkTls, type ServedLink } from "#integrations/link";
 import type { NodeId } from "#model";
 import { NamedError } from "#std";
 import { openHouse, type House } from "./house.ts";
@@ -28,7 +28,7 @@ interface World {
   readonly reports: string[];
   readonly fixes: string[];
   readonly servers: ReturnType<typeof acceptor>;
-  readonly reload: (tls: LinkTls) => void;
+  readonly reload: ServedLink["reload"];
 }
 
 async function serving(tls: LinkTls | undefined, run: (world: World) => Promise<void>, upgradeMode = false): Promise<void> {
@@ -42,7 +42,7 @@ async function serving(tls: LinkTls | undefined, run: (world: World) => Promise<
     report: ({ message, fields }) => void (reports.push(message), fixes.push(String(fields["fix"] ?? ""))),
   });
   try {
-    await run({ address: served.address, reports, fixes, servers, reload: (replaced) => served.reload(replaced) });
+    await run({ address: served.address, reports, fixes, servers, reload: (...by) => served.reload(...by) });
   } finally {
     await served.close();
   }
@@ -71,7 +71,11 @@ async function refusal(of: Promise<unknown>): Promise<string> {
 
 test("nodes and servers with the house's certificates are let in; the second connection and tunnels too", limit, async () => {
   await serving(server, async ({ address, servers }) => {
-    const connection = await linkTo([address], { tls: client }).connect(NODE, nodeEnd({ hostUsage: async () => ({ Uptime: 1 }) as never }), noop);
+    const connection = await linkTo([address], { tls: client }).connect(
+      NODE,
+      nodeEnd({ hostUsage: async () => ({ Uptime: 1 }) as never }),
+      noop,
+    );
     assert.deepEqual(await servers.end().services.hostUsage(), { Uptime: 1 });
     connection.close();
     (await connecting(address, server)).close();
@@ -91,7 +95,10 @@ test("who may not come in is told why, and so is the log with how to mend it", l
     await serving(server, async ({ address, reports, fixes, servers }) => {
       assert.match(await refusal(connecting(address, tls)), words, what);
       assert.match(await refusal(asking(address, tls)), words, what);
-      assert.ok(reports.some((each) => words.test(each)), `${what}: ${reports.join()}`);
+      assert.ok(
+        reports.some((each) => words.test(each)),
+        `${what}: ${reports.join()}`,
+      );
       assert.ok(fixes.every((each) => each.length > 10));
       assert.equal(servers.connected, 0);
     });
@@ -99,18 +106,25 @@ test("who may not come in is told why, and so is the log with how to mend it", l
 
 test("a node's certificate does not make a server", limit, async () => {
   await serving(server, async ({ address }) => {
-    assert.match(await refusal(asking(address, client)), /PEER_UNREACHABLE .*is for client\.global\.nomad, wanted is server\.global\.nomad/);
+    assert.match(
+      await refusal(asking(address, client)),
+      /PEER_UNREACHABLE .*is for client\.global\.nomad, wanted is server\.global\.nomad/,
+    );
   });
 });
 
-test("names are not demanded where verify_server_hostname is off, but what they say is believed; a server's always are", limit, async () => {
-  const loose = { ...server, verifyServerHostname: false };
-  await serving(loose, async ({ address }) => {
-    (await connecting(address, house.issue("house", "somebody.example", { verify: false }))).close();
-    assert.match(await refusal(connecting(address, house.issue("house", "client.eu.nomad", { verify: false }))), /client\.eu\.nomad/);
-    assert.match(await refusal(asking(address, house.issue("house", "somebody.example", { verify: false }))), /no name of servers/);
-  });
-});
+test(
+  "names are not demanded where verify_server_hostname is off, but what they say is believed; a server's always are",
+  limit,
+  async () => {
+    const loose = { ...server, verifyServerHostname: false };
+    await serving(loose, async ({ address }) => {
+      (await connecting(address, house.issue("house", "somebody.example", { verify: false }))).close();
+      assert.match(await refusal(connecting(address, house.issue("house", "client.eu.nomad", { verify: false }))), /client\.eu\.nomad/);
+      assert.match(await refusal(asking(address, house.issue("house", "somebody.example", { verify: false }))), /no name of servers/);
+    });
+  },
+);
 
 test("a node is not taken in by who is no server: a node's certificate, another CA, another region, an expired one", limit, async () => {
   const cases: readonly (readonly [LinkTls, RegExp])[] = [
@@ -144,7 +158,10 @@ test("who shows no certificate is told that it needs one", limit, async () => {
     const socket = connectTls({ host, port: Number(port), ca: server.ca, servername: "server.global.nomad", ALPNProtocols: ["h2"] });
     socket.on("error", noop).resume();
     await new Promise((resolve) => socket.once("close", resolve));
-    assert.ok(reports.some((each) => /it shows no certificate/.test(each)), reports.join());
+    assert.ok(
+      reports.some((each) => /it shows no certificate/.test(each)),
+      reports.join(),
+    );
   });
 });
 
@@ -181,6 +198,29 @@ test("a new CA comes in while everybody goes on: old and new together, then the 
     assert.equal((await standing.heartbeat()).HeartbeatTtlMs, 10_000);
     assert.throws(() => reload({ ...nextServer, key: client.key }), { code: "LINK_TLS_INVALID" });
     (await connecting(address, nextClient)).close();
+    standing.close();
+  });
+});
+
+test("TLS is turned on and off while everybody goes on", limit, async () => {
+  await serving(undefined, async ({ address, reload }) => {
+    const node = linkTo([address]);
+    const standing = await node.connect(NODE, nodeEnd(), noop);
+    reload(server, true);
+    (await connecting(address)).close();
+    (await connecting(address, client)).close();
+    reload(server, false);
+    assert.match(await refusal(connecting(address)), /speaks without TLS/);
+    const peers = peersOf({ tls: server });
+    assert.equal(await peers.at(address).holdsNode("x" as NodeId), true);
+    reload(undefined);
+    assert.match(await refusal(connecting(address, client)), /does not speak TLS there/);
+    assert.equal(await peers.at(address).holdsNode("x" as NodeId), true);
+    peers.close();
+    assert.equal((await standing.heartbeat()).HeartbeatTtlMs, 10_000);
+    node.reload(client);
+    node.reload(undefined);
+    (await node.connect(NODE, nodeEnd(), noop)).close();
     standing.close();
   });
 });

@@ -36,7 +36,19 @@ function chance(from: number) {
 }
 type Chance = ReturnType<typeof chance>;
 
-const METHODS = ["register", "heartbeat", "updateAllocations", "propose", "snapshot", "holdsNode", "beat", "constructor", "__proto__", "", "é".repeat(300)];
+const METHODS = [
+  "register",
+  "heartbeat",
+  "updateAllocations",
+  "propose",
+  "snapshot",
+  "holdsNode",
+  "beat",
+  "constructor",
+  "__proto__",
+  "",
+  "é".repeat(300),
+];
 
 function anyValue({ below, bytes, one }: Chance): unknown {
   return one([
@@ -55,8 +67,15 @@ function anyValue({ below, bytes, one }: Chance): unknown {
 /** Sometimes what a well-behaved end would say, mostly a little off. */
 function anyFrame(by: Chance): Buffer {
   const { below, bytes, one } = by;
-  const body = one([() => pack(anyValue(by)), () => bytes(200), () => new Uint8Array(below(3_000)).fill(0x91), () => Uint8Array.of(0xdd, 255, 255, 255, 255)])();
-  const made = encodeFrame(frame(below(15), { call: below(40), method: one(METHODS), body, more: below(6) === 0, credit: below(2) * below(2 ** 31) }));
+  const body = one([
+    () => pack(anyValue(by)),
+    () => bytes(200),
+    () => new Uint8Array(below(3_000)).fill(0x91),
+    () => Uint8Array.of(0xdd, 255, 255, 255, 255),
+  ])();
+  const made = encodeFrame(
+    frame(below(15), { call: below(40), method: one(METHODS), body, more: below(6) === 0, credit: below(2) * below(2 ** 31) }),
+  );
   for (let at = below(5) - 2; at > 0; at--) made[below(made.length)] = below(256);
   return below(20) === 0 ? made.subarray(0, below(made.length)) : made;
 }
@@ -80,12 +99,16 @@ test(`garbage does not bring a server down, nor stay in it (seed ${seed})`, { ti
   const secured = await serve(acceptor().accept, { peer, tls, connectionsPerClientMax: 0, upgradeMode: true });
   const tcp = () => process.getActiveResourcesInfo().filter((each) => /^TCPSocketWrap$/.test(each)).length;
   try {
-    for (let at = 0; at < 40 * testScale(); at++) await Promise.all(Array.from({ length: 5 }, () => knockWith(by.one([plain.port, secured.port]), by)));
+    for (let at = 0; at < 40 * testScale(); at++)
+      await Promise.all(Array.from({ length: 5 }, () => knockWith(by.one([plain.port, secured.port]), by)));
     for (let at = 0; at < 100 * testScale(); at++) await sayGarbage(by.one([plain.address, secured.address]), by, 100);
     const connection = await linkTo([plain.address]).connect(NODE, nodeEnd(), noop);
     await connection.heartbeat();
     connection.close();
-    for (const [address, peers] of [[plain.address, peersOf()], [secured.address, peersOf({ tls })]] as const) {
+    for (const [address, peers] of [
+      [plain.address, peersOf()],
+      [secured.address, peersOf({ tls })],
+    ] as const) {
       assert.equal(await peers.at(address).holdsNode("x" as NodeId), true);
       peers.close();
     }

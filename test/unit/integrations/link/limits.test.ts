@@ -161,4 +161,3 @@ test("before there is a cluster nodes are refused, servers are answered; then bo
     await served.close();
   }
 });
-

@@ -93,10 +93,12 @@ test("a node reaches its server's API on its connection, and only while it has o
     });
     assert.equal(text, "/v1/jobs from 127.0.0.1");
     connection.close();
-    await eventually("there is none", async () => link.openApi().then(
-      (opened) => void opened.destroy(),
-      () => true,
-    ));
+    await eventually("there is none", async () =>
+      link.openApi().then(
+        (opened) => void opened.destroy(),
+        () => true,
+      ),
+    );
   } finally {
     await served.close();
   }
