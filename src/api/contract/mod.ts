@@ -16,12 +16,19 @@
  * Read next: endpoints.ts, shapes.ts, then ../client/mod.ts and ../server/mod.ts.
  */
 export { ENDPOINTS, endpointPath, variableEndpointPath } from "./endpoints.ts";
+export { NEEDS, needsOf } from "./capabilities.ts";
+export type { RecordKind, Requirement } from "./capabilities.ts";
 export { LATER_ENDPOINTS, LATER_METHODS, awaitedText } from "./later.ts";
 export type { Awaited, LaterEndpoint } from "./later.ts";
 export type { Endpoint, EndpointName, Method, PathParameters } from "./endpoints.ts";
 export { HEADERS } from "./headers.ts";
 export { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes.ts";
 export type {
+  AclAuthMethodAnswer,
+  AclAuthMethodStub,
+  AclBindingRuleStub,
+  AclPolicyStub,
+  AclTokenStub,
   AgentHealthAnswer,
   AgentHostAnswer,
   AgentMember,

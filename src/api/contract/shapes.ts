@@ -3,6 +3,11 @@
  * server answers goes out as it is, so its shape is the server's.
  */
 import type {
+  AclAuthMethod,
+  AclAuthMethodConfig,
+  AclBindingRule,
+  AclPolicy,
+  AclToken,
   Allocation,
   Evaluation,
   Job,
@@ -537,4 +542,22 @@ export interface Gauge {
   readonly Name: string;
   readonly Value: number;
   readonly Labels: Readonly<Record<string, string>>;
+}
+
+/** GET /v1/acl/policies */
+export type AclPolicyStub = Omit<AclPolicy, "Rules">;
+/** GET /v1/acl/tokens: without secrets. */
+export type AclTokenStub = Omit<AclToken, "SecretID" | "ExpirationTTL">;
+/** GET /v1/acl/auth-methods */
+export type AclAuthMethodStub = Pick<AclAuthMethod, "Name" | "Type" | "Default" | "Hash" | "CreateIndex" | "ModifyIndex">;
+/** GET /v1/acl/binding-rules */
+export type AclBindingRuleStub = Pick<AclBindingRule, "ID" | "Description" | "AuthMethod" | "Hash" | "CreateIndex" | "ModifyIndex">;
+/** GET /v1/acl/auth-method/:name: durations as Go writes them; secrets are "redacted". */
+export interface AclAuthMethodAnswer extends Omit<AclAuthMethod, "MaxTokenTTL" | "Config"> {
+  readonly MaxTokenTTL: string;
+  readonly Config: Omit<AclAuthMethodConfig, "ExpirationLeeway" | "NotBeforeLeeway" | "ClockSkewLeeway"> & {
+    readonly ExpirationLeeway: string;
+    readonly NotBeforeLeeway: string;
+    readonly ClockSkewLeeway: string;
+  };
 }

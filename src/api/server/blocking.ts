@@ -7,7 +7,7 @@
  */
 import type { TableName } from "#state";
 import type { Call, Context, Handler, Read, Result } from "./call.ts";
-import { compileFilter } from "./filter/mod.ts";
+import { compileFilter } from "#std";
 import { RefusedAt, serverOnly } from "./refusal.ts";
 
 const WAIT_MS_MAX = 300_000;
@@ -35,6 +35,7 @@ async function readState(call: Call, context: Context, tables: readonly TableNam
       snapshot = cluster.state.snapshot();
       found = read(snapshot, call, context);
     }
+    await call.renew();
   }
   try {
     return await found.answer();

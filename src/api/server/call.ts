@@ -1,4 +1,5 @@
 /** One request as a handler sees it, and what a handler may answer. Handlers decide; reply/ performs. */
+import type { Grant } from "#access";
 import type { Snapshot } from "#state";
 import type { Method } from "../contract/mod.ts";
 import type { Body } from "./body.ts";
@@ -20,6 +21,10 @@ export interface Call {
   readonly namespace: string;
   /** ?stale: whatever this server knows will do. */
   readonly stale: boolean;
+  /** What the one who asks may do; everything where there is no access control. guard/admit.ts has seen to what the endpoint needs. */
+  readonly grant: Grant;
+  /** Asks again whether it may be answered, of a request that has waited. Rejects when not any more. */
+  renew(): Promise<void>;
   /** The decoded body; throws 400. `optional`: none counts as {}. */
   body(optional?: boolean): Body;
   /** The body as it came. */

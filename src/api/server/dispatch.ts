@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type LaterEndpoint, type Method } from "../contract/mod.ts";
 import { decodeBody } from "./body.ts";
 import type { Call, Context, Handlers } from "./call.ts";
+import { admit } from "./guard/admit.ts";
 import { guardOrigin, type Guard } from "./origin.ts";
 import type { Matched } from "./paths.ts";
 import { Query } from "./query.ts";
@@ -12,6 +13,7 @@ import { perform } from "./reply/perform.ts";
 import { relay, wayElsewhere } from "./relay.ts";
 import { HANDLERS } from "./routes/table.ts";
 import { tokenOf } from "./token.ts";
+import { NOTHING } from "#access";
 import { NamedError } from "#std";
 
 export interface Arrived {
@@ -54,6 +56,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   const pretty = query.flag("pretty", false, true);
   const stale = query.flag("stale", false, true) && !query.flag("consistent", false, true);
   const gone = departure(arrived.response, desk);
+  let grant = NOTHING;
   const call: Call = {
     method,
     path: arrived.path,
@@ -62,6 +65,12 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     token: tokenOf(arrived.headers),
     namespace: query.text("namespace") || "default",
     stale,
+    get grant() {
+      return grant;
+    },
+    async renew() {
+      grant = await admit(target, call, desk.context);
+    },
     body: (optional = false) => decodeBody(arrived.body, optional),
     bytes: () => arrived.body ?? Buffer.alloc(0),
     get signal() {
@@ -71,6 +80,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
   try {
     // A change is decided from what was acknowledged before it was asked for, whichever server it is asked of.
     if (method !== "GET" && desk.context.cluster?.leads === false && !ofTheAgent(target)) await desk.context.cluster.read();
+    await call.renew();
     const result = await handler(call, desk.context);
     await perform(result, {
       response: arrived.response,

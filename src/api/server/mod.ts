@@ -18,6 +18,7 @@
  * exec/session.ts (websockets), metrics/prometheus.ts.
  */
 export { createApi } from "./create-api.ts";
+export { accessThroughServer } from "./guard/who.ts";
 export type { ServingTls } from "./secure-server.ts";
 export { LOG_LEVELS } from "./facts.ts";
 export type { AgentFacts, Api, ApiOptions, InjectedRequest, InjectedResponse, ListenAddress, LogLevel, Profile } from "./facts.ts";

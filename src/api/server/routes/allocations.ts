@@ -2,6 +2,7 @@
 import type { Allocation, AllocationId } from "#model";
 import { reading } from "../blocking.ts";
 import { json, list, value, type Call, type Handler } from "../call.ts";
+import { both, visible } from "../guard/visible.ts";
 import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { notFound } from "../refusal.ts";
@@ -19,7 +20,8 @@ export const listAllocations: Handler = reading(["allocations"], (snapshot, call
     async answer() {
       const prefix = call.query.text("prefix");
       const { namespace } = call;
-      const keep = namespace === "*" ? undefined : (allocation: Allocation) => allocation.Namespace === namespace;
+      const here = namespace === "*" ? undefined : (allocation: Allocation) => allocation.Namespace === namespace;
+      const keep = both(here, visible(call.grant, ["read-job"]));
       const found =
         prefix === ""
           ? await page(call, await inCreationOrder<Allocation>(snapshot, "allocations", context), byCreateIndex<Allocation>(), keep)

@@ -4,6 +4,7 @@ import type { DeploymentResponse } from "#server";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { list, value, type Call, type Handler, type Result } from "../call.ts";
+import { both, visible } from "../guard/visible.ts";
 import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
@@ -18,7 +19,8 @@ export const listDeployments: Handler = reading(["deployments"], (snapshot, call
     async answer() {
       const prefix = call.query.text("prefix");
       const { namespace } = call;
-      const keep = namespace === "*" ? undefined : (deployment: Deployment) => deployment.Namespace === namespace;
+      const here = namespace === "*" ? undefined : (deployment: Deployment) => deployment.Namespace === namespace;
+      const keep = both(here, visible(call.grant, ["read-job"]));
       const found =
         prefix === ""
           ? await page(call, await inCreationOrder<Deployment>(snapshot, "deployments", context), byCreateIndex<Deployment>(), keep)
@@ -45,7 +47,8 @@ export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, ca
   return {
     index,
     async answer() {
-      const found = await page(call, snapshot.allocationsByDeployment(idOf(call)), byCreateIndex<Allocation>());
+      const keep = visible(call.grant, ["read-job"]);
+      const found = await page(call, snapshot.allocationsByDeployment(idOf(call)), byCreateIndex<Allocation>(), keep);
       const shape = stubShape(call);
       return list(found.items, (allocation) => context.texts.allocationStub(allocation, shape), { index, nextToken: found.nextToken });
     },

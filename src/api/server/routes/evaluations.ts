@@ -4,6 +4,7 @@ import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Call, type Handler } from "../call.ts";
 import { compileFilter } from "#std";
+import { visible } from "../guard/visible.ts";
 import { inCreationOrder } from "../listing/creation-order.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { collect } from "../listing/slices.ts";
@@ -68,10 +69,13 @@ function asked(snapshot: Snapshot, call: Call): { source: Iterable<Evaluation>; 
     throw badRequest("Filter expression cannot be used with other filter parameters");
   }
   const { namespace } = call;
+  const sees = visible(call.grant, ["read-job"]);
   return {
     source: snapshot.evaluations(call.query.text("prefix")),
     keep: (one) =>
-      (namespace === "*" || one.Namespace === namespace) && (job === "" || one.JobID === job) && (status === "" || one.Status === status),
+      (namespace === "*" || one.Namespace === namespace) &&
+      (sees === undefined || sees(one)) &&
+      (job === "" || one.JobID === job) && (status === "" || one.Status === status),
   };
 }
 
@@ -109,7 +113,8 @@ export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, ca
   return {
     index,
     async answer() {
-      const found = await page(call, snapshot.allocationsByEvaluation(call.parameters["id"] ?? ""), byCreateIndex());
+      const keep = visible(call.grant, ["read-job"]);
+      const found = await page(call, snapshot.allocationsByEvaluation(call.parameters["id"] ?? ""), byCreateIndex(), keep);
       const shape = stubShape(call);
       return list(found.items, (allocation) => context.texts.allocationStub(allocation, shape), { index, nextToken: found.nextToken });
     },

@@ -4,6 +4,8 @@ import { canonicalJob, parseJob } from "#jobspec";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
+import { requireSubmit } from "../guard/submit.ts";
+import { visible } from "../guard/visible.ts";
 import { byNamespaceAndId, jobsFrom, page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -15,12 +17,14 @@ export const listJobs: Handler = reading(["jobs", "job-summaries"], (snapshot, c
     index,
     async answer() {
       const meta = call.query.flag("meta", false, true);
-      const found = await page(call, jobsFrom(snapshot, call), byNamespaceAndId(call.namespace));
+      const keep = visible(call.grant, ["list-jobs", "read-job"]);
+      const found = await page(call, jobsFrom(snapshot, call), byNamespaceAndId(call.namespace), keep);
       return list(
         found.items,
         (job) => context.texts.jobStub(job, snapshot.jobSummary(job.Namespace, job.ID), meta),
         { index, nextToken: found.nextToken },
-        `jobs ${index} ${shapeKey(call)}`,
+        // What is kept for the next one who asks is what everybody may see there.
+        keep !== undefined && call.namespace === "*" ? undefined : `jobs ${index} ${shapeKey(call)}`,
       );
     },
   };
@@ -46,6 +50,7 @@ export const registerJob: Handler = (call, context) => register(call.body(), cal
 export async function register(body: Body, call: Call, context: Context): Promise<Result> {
   const server = requireServer(context);
   const job = jobOf(body);
+  requireSubmit(job, call, context, "register-job", "submit-job");
   const answer = await server.registerJob({
     Job: job.fields,
     ...sensitiveOf(body),

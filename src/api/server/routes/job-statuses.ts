@@ -11,6 +11,7 @@ import type { JobStatus } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
 import { Body } from "../body.ts";
 import { list, type Call, type Handler } from "../call.ts";
+import { both, visible } from "../guard/visible.ts";
 import { byModifyIndex, page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
 
@@ -22,7 +23,8 @@ export const listStatuses: Handler = reading(["jobs", "allocations", "deployment
     async answer() {
       const asked = call.method === "PUT" ? askedOf(call) : { jobs: undefined, children: call.query.flag("include_children", false, true) };
       const source = asked.jobs === undefined ? snapshot.jobs(call.namespace, call.query.text("prefix")) : named(snapshot, asked.jobs);
-      const keep = (job: Job) => asked.jobs !== undefined || asked.children || job.ParentID === "";
+      const parents = (job: Job) => asked.jobs !== undefined || asked.children || job.ParentID === "";
+      const keep = both(parents, visible(call.grant, ["read-job"]));
       const found = await page(call, source, byModifyIndex<Job>(), keep);
       return list(found.items, (job) => JSON.stringify(statusOf(snapshot, job, asked.children)), { index, nextToken: found.nextToken });
     },

@@ -3,6 +3,8 @@ import type { Allocation } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { json, list, value, type Call, type Handler } from "../call.ts";
+import { requireCapability } from "../guard/admit.ts";
+import { requireSubmit } from "../guard/submit.ts";
 import { byCreateIndex, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -32,8 +34,10 @@ export const deregisterJob: Handler = async (call, context) => {
   const server = requireServer(context);
   const priority = call.query.whole("eval_priority", 0);
   if (priority > 100) throw badRequest(`Invalid eval_priority: ${priority} is not between 1 and 100`);
+  const purge = call.query.flag("purge", false, true);
+  requireCapability(call.grant, namespaceOf(call), purge ? "purge-job" : "deregister-job", "submit-job");
   const answer = await server.deregisterJob(namespaceOf(call), jobIdOf(call), {
-    Purge: call.query.flag("purge", false, true),
+    Purge: purge,
     EvalPriority: priority,
     NoShutdownDelay: call.query.flag("no_shutdown_delay", false, true),
   });
@@ -48,6 +52,7 @@ export const planJob: Handler = async (call, context) => {
   const body = call.body();
   const job = jobOf(body);
   sameId(call, job.text("ID"));
+  requireSubmit(job, call, context, "plan-job", "submit-job");
   const answer = await server.planJob({ Job: job.fields, ...sensitiveOf(body), Diff: body.flag("Diff"), ...requestScope(call) });
   return value({ ...answer, Index: context.cluster?.state.index ?? 0 }, { index: context.cluster?.state.index ?? 1 });
 };

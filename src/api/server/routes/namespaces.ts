@@ -2,6 +2,8 @@
 import type { NamespaceRecord } from "#model";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Handler } from "../call.ts";
+import { maySeeNamespace } from "#access";
+import { denied } from "../guard/denied.ts";
 import { byName, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -11,7 +13,9 @@ export const listNamespaces: Handler = reading(["namespaces"], (snapshot, call) 
   return {
     index,
     async answer() {
-      const found = await page(call, snapshot.namespaces(call.query.text("prefix")), byName<NamespaceRecord>());
+      const { grant } = call;
+      const keep = grant.Management ? undefined : ({ Name }: NamespaceRecord) => maySeeNamespace(grant, Name);
+      const found = await page(call, snapshot.namespaces(call.query.text("prefix")), byName<NamespaceRecord>(), keep);
       return list(found.items, (one) => JSON.stringify(one), { index, nextToken: found.nextToken });
     },
   };
@@ -23,6 +27,7 @@ export const readNamespace: Handler = reading(["namespaces"], (snapshot, call) =
   return {
     index,
     answer() {
+      if (!maySeeNamespace(call.grant, call.parameters["name"] ?? "")) throw denied("It needs any capability in the namespace.");
       if (found === undefined) throw notFound("Namespace not found");
       return value(found, { index });
     },

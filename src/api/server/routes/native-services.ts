@@ -3,6 +3,7 @@ import type { ServiceRegistration } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { empty, list, type Call, type Handler } from "../call.ts";
+import { visible, type Sees } from "../guard/visible.ts";
 import { choose } from "../listing/choose.ts";
 import { byText, compareText, page } from "../listing/page.ts";
 import { requireServer } from "../require.ts";
@@ -20,7 +21,7 @@ export const listServices: Handler = reading(["services"], (snapshot, call) => {
   return {
     index,
     async answer() {
-      const found = await page(call, namesOf(snapshot, call.namespace), byText(nameKey));
+      const found = await page(call, namesOf(snapshot, call.namespace), byText(nameKey), seesOf(call));
       const namespaces = Map.groupBy(found.items, ({ Namespace }) => Namespace);
       const answer = [...namespaces].map(([Namespace, names]) => ({
         Namespace,
@@ -62,11 +63,16 @@ function listing(
     return {
       index,
       async answer() {
-        const found = await page(call, source(snapshot, call), byText(registrationKey));
+        const found = await page(call, source(snapshot, call), byText(registrationKey), seesOf(call));
         return list(shown(found.items, call), (one) => JSON.stringify(one), { index, nextToken: found.nextToken });
       },
     };
   });
+}
+
+/** Tasks see the services of their own namespace. */
+function seesOf({ grant }: Call): Sees | undefined {
+  return visible(grant, ["read-job"], true);
 }
 
 function nameKey({ Namespace, ServiceName }: NamedService): string {

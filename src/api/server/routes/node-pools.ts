@@ -2,6 +2,8 @@
 import { NODE_POOL_ALL, type Job, type Node, type NodePool } from "#model";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
+import { mayNodePool } from "#access";
+import { both, visible } from "../guard/visible.ts";
 import { byId, byName, byNamespaceAndId, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -12,7 +14,9 @@ export const listNodePools: Handler = reading(["node-pools"], (snapshot, call) =
   return {
     index,
     async answer() {
-      const found = await page(call, snapshot.nodePools(call.query.text("prefix")), byName<NodePool>());
+      const { grant } = call;
+      const keep = grant.Management ? undefined : ({ Name }: NodePool) => mayNodePool(grant, Name, "read");
+      const found = await page(call, snapshot.nodePools(call.query.text("prefix")), byName<NodePool>(), keep);
       return list(found.items, (pool) => JSON.stringify(shown(pool)), { index, nextToken: found.nextToken });
     },
   };
@@ -73,7 +77,8 @@ export const listJobsOfPool: Handler = reading(["jobs", "job-summaries", "node-p
       const name = nameOf(call);
       if (snapshot.nodePool(name) === undefined) throw missing();
       const order = byNamespaceAndId<Job>(call.namespace);
-      const found = await page(call, snapshot.jobs(call.namespace), order, (job) => job.NodePool === name);
+      const keep = both<Job>((job) => job.NodePool === name, visible(call.grant, ["read-job"]));
+      const found = await page(call, snapshot.jobs(call.namespace), order, keep);
       const meta = call.query.flag("meta", false, true);
       return list(found.items, (job) => context.texts.jobStub(job, snapshot.jobSummary(job.Namespace, job.ID), meta), {
         index,

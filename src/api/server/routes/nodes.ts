@@ -3,6 +3,7 @@ import type { Eligibility, Node, NodeId } from "#model";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
+import { visible } from "../guard/visible.ts";
 import { byCreateIndex, byId, page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -42,7 +43,8 @@ export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, ca
     index,
     async answer() {
       if (snapshot.node(idOf(call)) === undefined) throw notFound("node not found");
-      const found = await page(call, snapshot.allocationsByNode(idOf(call)), byCreateIndex());
+      // They hold their jobs: what is of other namespaces is left out.
+      const found = await page(call, snapshot.allocationsByNode(idOf(call)), byCreateIndex(), visible(call.grant, ["read-job"]));
       return list(found.items, context.texts.allocation, { index, nextToken: found.nextToken });
     },
   };

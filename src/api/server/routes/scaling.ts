@@ -4,9 +4,12 @@ import type { Job, Scaling, ScalingPolicy } from "#model";
 import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Handler } from "../call.ts";
+import { both, visible } from "../guard/visible.ts";
 import { byId, compareText, page } from "../listing/page.ts";
 import { collect, sortInSlices } from "../listing/slices.ts";
 import { notFound } from "../refusal.ts";
+
+const NEEDED = ["list-scaling-policies", "read-job"];
 
 /** ?job, ?type ("horizontal", "vertical_cpu", …), ?prefix of the id. */
 export const listPolicies: Handler = reading(["jobs"], (snapshot, call) => {
@@ -19,7 +22,7 @@ export const listPolicies: Handler = reading(["jobs"], (snapshot, call) => {
       const type = call.query.text("type");
       const wanted = (policy: ScalingPolicy) =>
         policy.ID.startsWith(prefix) && (job === "" || policy.Target["Job"] === job) && (type === "" || policy.Type === type);
-      const policies = await collect(policiesIn(snapshot, call.namespace), wanted);
+      const policies = await collect(policiesIn(snapshot, call.namespace), both(wanted, visible(call.grant, NEEDED)) ?? wanted);
       const sorted = await sortInSlices(policies, (a, b) => compareText(a.ID, b.ID));
       const found = await page(call, sorted, byId<ScalingPolicy>());
       return list(found.items, stubText, { index, nextToken: found.nextToken });

@@ -1,6 +1,10 @@
 /** Who answers what: a handler for every endpoint and method the contract lists; the compiler sees to it that none is missing. */
 import type { ENDPOINTS, EndpointName } from "../../contract/mod.ts";
 import type { Handler } from "../call.ts";
+import * as aclLogin from "./acl-login.ts";
+import * as aclPolicies from "./acl-policies.ts";
+import * as aclRoles from "./acl-roles.ts";
+import * as aclTokens from "./acl-tokens.ts";
 import * as agent from "./agent.ts";
 import * as agentInside from "./agent-inside.ts";
 import * as allocations from "./allocations.ts";
@@ -17,6 +21,7 @@ import * as jobStatuses from "./job-statuses.ts";
 import * as jobVersions from "./job-versions.ts";
 import * as keyring from "./keyring.ts";
 import * as mesh from "./mesh.ts";
+import * as members from "./members.ts";
 import * as metrics from "./metrics.ts";
 import * as nodes from "./nodes.ts";
 import * as namespaces from "./namespaces.ts";
@@ -114,8 +119,14 @@ export const HANDLERS: HandlerTable = {
   "client-stats": { GET: client.hostUsage },
   "client-gc": { GET: client.collectNode, PUT: client.collectNode },
   "agent-self": { GET: agent.readSelf },
-  "agent-members": { GET: agent.listMembers },
-  "agent-servers": { GET: agent.listServers },
+  "agent-members": { GET: members.listMembers },
+  "agent-servers": { GET: agent.listServers, PUT: agent.updateServers },
+  "agent-join": { PUT: members.joinServers },
+  "agent-force-leave": { PUT: members.forceLeave },
+  "agent-keyring-list": { GET: members.listGossipKeys },
+  "agent-keyring-install": { PUT: members.changeGossipKey("install") },
+  "agent-keyring-use": { PUT: members.changeGossipKey("use") },
+  "agent-keyring-remove": { PUT: members.changeGossipKey("remove") },
   "agent-health": { GET: agent.readHealth },
   "agent-monitor": { GET: agent.monitor },
   "agent-host": { GET: agentInside.readHost },
@@ -134,6 +145,8 @@ export const HANDLERS: HandlerTable = {
   "namespace-create": { PUT: namespaces.writeNamespace },
   namespace: { GET: namespaces.readNamespace, PUT: namespaces.writeNamespace, DELETE: namespaces.deleteNamespace },
   "raft-configuration": { GET: operator.readRaftConfiguration },
+  "raft-peer": { DELETE: operator.removePeer },
+  "raft-transfer-leadership": { PUT: operator.transferLeadership },
   "autopilot-configuration": { GET: operator.readAutopilotConfiguration },
   "autopilot-health": { GET: operator.readAutopilotHealth },
   "keyring-keys": { GET: keyring.listKeys },
@@ -147,4 +160,28 @@ export const HANDLERS: HandlerTable = {
   "scheduler-configuration": { GET: system.readSchedulerConfiguration, PUT: system.writeSchedulerConfiguration },
   "event-stream": { GET: eventStream.streamEvents },
   metrics: { GET: metrics.readMetrics },
+  "acl-grant": { GET: aclTokens.readGrant },
+  "acl-bootstrap": { PUT: aclTokens.bootstrap },
+  "acl-policies": { GET: aclPolicies.listPolicies },
+  "acl-policy-self": { GET: aclPolicies.listOwnPolicies },
+  "acl-policy": { GET: aclPolicies.readPolicy, PUT: aclPolicies.writePolicy, DELETE: aclPolicies.deletePolicy },
+  "acl-tokens": { GET: aclTokens.listTokens },
+  "acl-token-create": { PUT: aclTokens.createToken },
+  "acl-token-self": { GET: aclTokens.readOwnToken },
+  "acl-token-onetime": { PUT: aclTokens.createOneTime },
+  "acl-token-onetime-exchange": { PUT: aclTokens.exchangeOneTime },
+  "acl-token": { GET: aclTokens.readToken, PUT: aclTokens.updateToken, DELETE: aclTokens.deleteToken },
+  "acl-roles": { GET: aclRoles.listRoles },
+  "acl-role-create": { PUT: aclRoles.createRole },
+  "acl-role": { GET: aclRoles.readRole, PUT: aclRoles.updateRole, DELETE: aclRoles.deleteRole },
+  "acl-role-by-name": { GET: aclRoles.readRoleByName },
+  "acl-auth-methods": { GET: aclLogin.listMethods },
+  "acl-auth-method-create": { PUT: aclLogin.createMethod },
+  "acl-auth-method": { GET: aclLogin.readMethod, PUT: aclLogin.updateMethod, DELETE: aclLogin.deleteMethod },
+  "acl-binding-rules": { GET: aclLogin.listRules },
+  "acl-binding-rule-create": { PUT: aclLogin.createRule },
+  "acl-binding-rule": { GET: aclLogin.readRule, PUT: aclLogin.updateRule, DELETE: aclLogin.deleteRule },
+  "acl-oidc-auth-url": { PUT: aclLogin.oidcAuthUrl },
+  "acl-oidc-complete-auth": { PUT: aclLogin.oidcCompleteAuth },
+  "acl-login": { PUT: aclLogin.login },
 };

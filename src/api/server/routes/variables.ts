@@ -3,7 +3,10 @@ import type { SealedVariable } from "#model";
 import type { Asker, VariableRequest, Variables, VariableWritten } from "#server";
 import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
-import { empty, list, value, type Call, type Handler, type Meta, type Result } from "../call.ts";
+import { empty, list, value, type Call, type Context, type Handler, type Meta, type Result } from "../call.ts";
+import { mayVariable, type VariableCapability } from "#access";
+import { deniedFor } from "../guard/denied.ts";
+import { accessOf } from "../guard/who.ts";
 import { compareText, page, type Order } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
@@ -12,7 +15,7 @@ type Place = Pick<SealedVariable, "Namespace" | "Path">;
 
 export const listVariables: Handler = async (call, context) => {
   const { variables } = requireServer(context);
-  const asker = await variables.asker(call.token);
+  const asker = await askerOf(call, context, variables);
   if (call.namespace !== "*") variables.require(asker, { access: "list", Namespace: call.namespace, Path: "" });
   return listFor(variables, asker)(call, context);
 };
@@ -28,7 +31,7 @@ function listFor(variables: Variables, asker: Asker): Handler {
         const shown = function* (from?: Place) {
           for (const each of snapshot.variables(call.namespace, prefix, from)) {
             const { Namespace, Path } = each;
-            if (variables.may(asker, { access: "list", Namespace, Path })) yield variables.metadata(each);
+            if (mayVariable(call.grant, Namespace, Path, "list") && variables.may(asker, { access: "list", Namespace, Path })) yield variables.metadata(each);
           }
         };
         const backwards = call.query.flag("reverse", false, true);
@@ -61,7 +64,7 @@ function placeOf(token: string): Place {
 
 export const readVariable: Handler = async (call, context) => {
   const { variables } = requireServer(context);
-  const asker = await variables.asker(call.token);
+  const asker = await askerOf(call, context, variables);
   const Path = pathOf(call);
   const Namespace = call.namespace;
   if (Namespace === "*") throw badRequest('Cannot read variable: namespace is "*", wanted one namespace');
@@ -85,27 +88,46 @@ const LOCK_OPERATIONS = { "lock-acquire": "acquire", "lock-renew": "renew", "loc
 /** PUT: made or replaced, or something about its lock. */
 export const writeVariable: Handler = async (call, context) => {
   const { variables } = requireServer(context);
-  const asker = await variables.asker(call.token);
+  const asker = await askerOf(call, context, variables);
   const request = requestOf(call, bodyOf(call));
+  // The body may name another namespace than the query.
+  require(call, request, "write");
   const operations = Object.entries(LOCK_OPERATIONS).filter(([name]) => call.query.has(name));
   if (operations.length > 1) throw badRequest("Cannot use lock: several operations are asked for, wanted one");
   const operation = operations[0]?.[1];
   const checkIndex = checkIndexOf(call);
   if (operation !== undefined && checkIndex !== null) throw badRequest("Cannot use lock: cas is given too, wanted one of them");
-  if (operation === undefined) return answered(await variables.put(asker, request, checkIndex));
-  const written = await variables[operation](asker, request);
+  if (operation === undefined) return answered(tellable(await variables.put(asker, request, checkIndex), call));
+  const written = tellable(await variables[operation](asker, request), call);
   // What is locked is told to who takes the lock; renewing and releasing tell of the lock alone.
-  return answered(written, operation !== "acquire");
+  const { Namespace, Path } = request;
+  return answered(written, operation !== "acquire" || !mayVariable(call.grant, Namespace, Path, "read"));
 };
 
 export const deleteVariable: Handler = async (call, context) => {
   const { variables } = requireServer(context);
-  const asker = await variables.asker(call.token);
+  const asker = await askerOf(call, context, variables);
   const lockId = bodyOf(call, true).object("Lock")?.text("ID") ?? "";
   const place = { Namespace: call.namespace, Path: pathOf(call) };
   const done = await variables.delete(asker, place, { checkIndex: checkIndexOf(call), lockId });
-  return done.ok ? empty({ index: done.Index, status: 204 }) : answered(done);
+  return done.ok ? empty({ index: done.Index, status: 204 }) : answered(tellable(done, call));
 };
+
+/** Where there is access control it has judged workloads by their policies and their own paths already. */
+async function askerOf(call: Call, context: Context, variables: Variables): Promise<Asker> {
+  return accessOf(context) === undefined ? variables.asker(call.token) : null;
+}
+
+function require(call: Call, { Namespace, Path }: { readonly Namespace: string; readonly Path: string }, capability: VariableCapability): void {
+  if (!mayVariable(call.grant, Namespace, Path, capability)) throw deniedFor({ kind: "variable", any: [capability] }, Namespace);
+}
+
+/** What stands in the way of a write is told with its items only to who may read them. */
+function tellable(written: VariableWritten, { grant }: Call): VariableWritten {
+  if (written.ok) return written;
+  const { Namespace, Path } = written.Conflict;
+  return mayVariable(grant, Namespace, Path, "read") ? written : { ...written, Conflict: { ...written.Conflict, Items: null } };
+}
 
 function answered(written: VariableWritten, withoutItems = false): Result {
   const meta: Meta = { index: written.Index };
