@@ -115,6 +115,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   const shared = openShared();
   // Whoever waits for it is told; nobody may have begun to by then.
   shared.catch(() => undefined);
+  opened.defer(() => shared.then((each) => each.close()).catch(() => undefined));
   const cluster: SharedCluster = await startSharedCluster({
     serverId,
     name: `${config.name}.${config.region}`,
@@ -132,8 +133,10 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     firstConfiguration: config.server.scheduler,
     ...(config.server.snapshotEveryEntries > 0 ? { snapshotEveryEntries: config.server.snapshotEveryEntries } : {}),
   });
-  opened.defer(() => cluster.close());
-  opened.defer(() => stopping.abort(new Error("the agent stops")));
+  opened.defer(async () => {
+    stopping.abort(new Error("the agent stops"));
+    await cluster.close();
+  });
   const joining =
     beside === undefined
       ? undefined
