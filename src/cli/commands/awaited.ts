@@ -48,7 +48,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "plugin status",
   ),
   ...awaiting("operators", "the agent logs to standard output: there is no file to export", "monitor export"),
-  ...awaiting("operators", "an agent says what is wrong with its configuration when it starts", "config validate"),
   ...awaiting("operators", "a node's own records are read by its agent alone", "operator client-state"),
   ...awaiting("operators", "the state is kept in Drover's own form", "operator snapshot state", "operator snapshot redact"),
   ...awaiting(

@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "alloc signal": entry("Send a signal to an allocation's tasks", async () => (await import("./alloc-actions.ts")).allocSignal),
   "alloc status": entry("Show an allocation: tasks, usage, events", async () => (await import("./alloc-status.ts")).allocStatus),
   "alloc stop": entry("Stop an allocation; its job replaces it", async () => (await import("./alloc-actions.ts")).allocStop),
+  "config validate": entry("Check an agent's configuration", async () => (await import("./config-validate.ts")).configValidate),
   "deployment fail": entry("Mark a deployment as failed", async () => (await import("./deployment-actions.ts")).deploymentFail),
   "deployment list": entry("List deployments", async () => (await import("./deployment-list.ts")).deploymentList),
   "deployment pause": entry("Hold a deployment", async () => (await import("./deployment-actions.ts")).deploymentPause),
