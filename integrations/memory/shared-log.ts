@@ -56,13 +56,15 @@ export function memorySharedLog(world: MemorySharedWorld, { server, id = randomU
   const send: MemorySend = async (kind, act, { index, withinMs = ANSWER_MS } = {}) => {
     if (isDead) return new Promise<never>(() => undefined);
     if (stopped.signal.aborted) throw closed();
+    const lose = (): never => {
+      throw unreachable();
+    };
     const request = { server, kind, ...(index === undefined ? {} : { index }) };
     const road = async () => {
-      if (world.deliver !== undefined) await world.deliver(request);
-      else await Promise.resolve();
+      await world.deliver?.(request).catch(lose);
       if (!world.isReachable(server)) throw unreachable();
       const result = act();
-      if (world.answer !== undefined) await world.answer(request);
+      await world.answer?.(request).catch(lose);
       if (!world.isReachable(server)) throw unreachable();
       return result;
     };
@@ -98,8 +100,9 @@ export function memorySharedLog(world: MemorySharedWorld, { server, id = randomU
       signal.throwIfAborted();
       try {
         return await ask();
-      } catch {
+      } catch (thrown) {
         if (stopped.signal.aborted) throw closed();
+        if (!(thrown instanceof NamedError)) throw thrown;
         await pause(signal, RETRY_MS);
       }
     }
@@ -143,7 +146,7 @@ export function memorySharedLog(world: MemorySharedWorld, { server, id = randomU
     if (world.content.head === null) return false;
     // What an earlier tenure of this server could not give back.
     const earlier = world.holder?.session;
-    if (earlier?.server === server) inside.end(earlier);
+    if (earlier !== session && earlier?.server === server) inside.end(earlier);
     return inside.acquire(session, self);
   }
 

@@ -59,11 +59,13 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
   async function write(kind: "append" | "cut", next: MemoryStoredHead, batch?: SharedBatch): Promise<void> {
     if (lost.signal.aborted) throw notLeading();
     const startedMs = clock.nowMs();
+    // What is on the road compares with what was known when it was sent, however late it comes.
+    const expected = version;
     let mayHaveHappened = false;
     for (;;) {
       const leftMs = settleMs - (clock.nowMs() - startedMs);
       const index = batch?.FirstIndex;
-      const done = await send(kind, () => inside.write(session, version, next, batch) && world.version, {
+      const done = await send(kind, () => inside.write(session, expected, next, batch) && world.version, {
         withinMs: Math.max(1, leftMs),
         ...(index === undefined ? {} : { index }),
       }).catch(() => undefined);
@@ -75,7 +77,7 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
         { withinMs: Math.max(1, settleMs - (clock.nowMs() - startedMs)) },
       ).catch(() => undefined);
       if (there?.head?.WriteId === next.WriteId) return settled(next, there.version);
-      if (there !== undefined && (!there.held || there.version !== version)) {
+      if (there !== undefined && (!there.held || there.version !== expected)) {
         lose("another one leads");
         throw mayHaveHappened ? outcomeUnknown() : notLeading();
       }
@@ -83,7 +85,7 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
         lose(`an append was unsettled for ${settleMs} ms`);
         throw mayHaveHappened ? outcomeUnknown() : notLeading();
       }
-      if (there === undefined) await clock.sleep(20);
+      await clock.sleep(20);
     }
   }
   function settled(next: MemoryStoredHead, at: number): void {
