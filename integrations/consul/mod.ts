@@ -30,5 +30,6 @@ export { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./
 export { requireJoinable } from "./private/join-addresses.ts";
 export { startJoining, type Joining, type JoiningOptions } from "./private/joining.ts";
 export { privateMembership, type PrivateMembershipOptions } from "./membership-private.ts";
+export { loneMembership } from "./membership-lone.ts";
 export { externalMembership, type ExternalMembershipOptions } from "./membership-external.ts";
 export type { ServerSelf } from "./membership-self.ts";

@@ -13,6 +13,8 @@ import { eventually } from "./real-agent.ts";
 
 const PROCESS = join(import.meta.dirname, "parts", "private-consul-process.ts");
 
+const ALL = "s1.global alive, s2.global alive, s3.global alive";
+
 class Server {
   readonly machine: ClusterMachine;
   readonly serverId = randomUUID();
@@ -95,8 +97,7 @@ async function three(
   const addresses = world.machines.map(({ address }) => address);
   for (const server of servers) server.start(addresses);
   await Promise.all(servers.map((server) => writable(server, "three come together")));
-  const all = "s1.global alive, s2.global alive, s3.global alive";
-  for (const server of servers) await eventually(`${server.machine.name} to see all`, async () => (await server.statuses()) === all);
+  for (const server of servers) await eventually(`${server.machine.name} to see all`, async () => (await server.statuses()) === ALL);
   return { world, servers };
 }
 
@@ -155,7 +156,18 @@ test("three private Consuls come together, say who is there, outlive their Drove
     process.kill(before, "SIGKILL");
     await eventually("another Consul", async () => (await s3.ask<number>("/pid")) !== before && (await s3.tries("/get?key=k")));
     assert.match(s3.process?.output() ?? "", /the private Consul \(process \d+\) has ended/);
-    assert.match(s3.process?.output() ?? "", /the private Consul runs again/);
+    assert.match(s3.process?.output() ?? "", /the private Consul \(process \d+\) runs again/);
+  });
+
+  await t.test("power fails for the one whose Consul leads: the others write again within seconds", async () => {
+    const leader = await s1.ask<string>("/leader");
+    const gone = servers.find(({ machine }) => leader.startsWith(`${machine.address}:`)) as Server;
+    const [left] = servers.filter((server) => server !== gone) as [Server, Server];
+    await gone.machine.kill9();
+    const took = await writable(left, "without the leader", 15_000);
+    t.diagnostic(`machine of Consul's leader killed: writable after ${Math.round(took)} ms`);
+    gone.start([left.machine.address]);
+    await eventually("it to be back", async () => (await left.statuses()) === ALL);
   });
 
   await t.test("all addresses change: writable again within 30 s, with everything kept (F25)", async () => {

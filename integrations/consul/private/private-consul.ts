@@ -1,15 +1,14 @@
 /**
  * A Consul server that belongs to this Drover server and outlives it: a crash or an upgrade of Drover costs no election (consul-log.md, 27).
  *
- *   none ──spawn──▶ starting ──answers──▶ up ──dies──▶ waiting (250 ms, doubling to 15 s) ──▶ starting
- *     └──runs already, same configuration: adopted ──▶ up          └──ended or hung──▶ waiting
+ *   none ──spawn──▶ starting ──answers──▶ up ──▶ supervision.ts
+ *     └──runs already, same configuration: adopted ──▶ up
  *
  * The first start rejects with what is wrong; later ones are reported and tried again for ever. Nobody but stop() and recover() ends it.
  */
 import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import { isIP } from "node:net";
-import type { Timer } from "#ports";
 import { NamedError, messageOf } from "#std";
 import { consulConnection, type ConsulAddress, type ConsulConnection } from "../connection.ts";
 import { agentConfig, placesOf, privateTokens } from "./agent-config.ts";
@@ -28,6 +27,7 @@ import { findConsul } from "./binary.ts";
 import type { PrivateConsulOptions } from "./options.ts";
 import { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./recovery.ts";
 import { nodeIdOf } from "./secrets.ts";
+import { supervise, type Supervision } from "./supervision.ts";
 
 export interface PrivateConsul {
   /** May do everything, once there is a Consul leader. For the shared log, the catalog, autopilot. */
@@ -54,10 +54,6 @@ export interface PrivateConsul {
 }
 
 const ANSWER_WAIT_MS = 20_000;
-const LOOK_MS = 500;
-const PAUSE_MS = { first: 250, most: 15_000 };
-/** After so long it counts as well again. */
-const WELL_MS = 60_000;
 const LEAVE_WAIT_MS = 15_000;
 const TIMEOUT_MS = 5000;
 
@@ -88,63 +84,19 @@ export async function privateConsul(given: PrivateConsulOptions): Promise<Privat
   const connection = consulConnection(addressWith(tokens.management));
   const agent = consulConnection(addressWith(tokens.agent));
   const closeConnections = (): void => [connection, agent].forEach((each) => each.close());
-  let running: ConsulProcess;
-  let startedAtMs = 0;
-  let pauseMs = PAUSE_MS.first;
-  let over = false;
-  let timer: Timer | undefined;
-
-  const start = async (): Promise<void> => {
-    const binary = await findConsul(options.binary, options.searchPath);
-    const document = agentConfig({ ...options, advertise: await addressOf(options.advertise) });
-    const configFile = writeConfig(directory, document, binary.mark);
-    running = await adoptOrSpawn(options, binary.path, configFile);
-    removeOtherConfigs(directory, configFile);
-    startedAtMs = clock.nowMs();
-  };
-  const look = (): void => {
-    if (over) return;
-    timer = clock.after(LOOK_MS, () => {
-      if (over) return;
-      if (isRunning(running)) return look();
-      if (clock.nowMs() - startedAtMs > WELL_MS) pauseMs = PAUSE_MS.first;
-      const why = whyItEnded(places.lastWords, places.log);
-      report("warn", `the private Consul (process ${running.pid}) has ended; it is started again`, {
-        in_ms: pauseMs,
-        last_word: why.message,
-      });
-      again();
+  const begin = (): Promise<Supervision<ConsulProcess>> =>
+    supervise({
+      start: () => startOn(options),
+      isRunning,
+      lastWord: () => whyItEnded(places.lastWords, places.log).message,
+      name: ({ pid }) => `the private Consul (process ${pid})`,
+      clock,
+      report,
     });
-  };
-  const again = (): void => {
-    timer = clock.after(pauseMs, () => {
-      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.most);
-      if (over) return;
-      start().then(
-        () => {
-          report("info", "the private Consul runs again", { process: running.pid });
-          look();
-        },
-        (thrown: unknown) => {
-          if (over) return;
-          report("error", messageOf(thrown), { again_in_ms: pauseMs });
-          again();
-        },
-      );
-    });
-  };
-  const letGo = (): void => {
-    over = true;
-    timer?.cancel();
-  };
-
-  try {
-    await start();
-  } catch (thrown) {
+  let supervision = await begin().catch((thrown: unknown) => {
     closeConnections();
     throw thrown;
-  }
-  look();
+  });
   return {
     connection,
     agent,
@@ -152,34 +104,45 @@ export async function privateConsul(given: PrivateConsulOptions): Promise<Privat
     nodeName: options.name,
     nodeId: nodeIdOf(options.serverId),
     get pid() {
-      return running.pid;
+      return supervision.process.pid;
     },
     encrypted: options.encrypt !== "",
     managementTokenOf: (gossipKey) => privateTokens({ ...options, encrypt: gossipKey }).management,
     reload: () => agent.direct("PUT", "/agent/reload"),
     async recover(survivors) {
-      letGo();
+      await supervision.letGo();
       await recoverPrivateConsul(directory, survivors, clock);
-      over = false;
-      await start();
-      look();
+      supervision = await begin();
     },
     async stop(how) {
-      letGo();
-      if (how === "leave") {
-        await agent.direct("PUT", "/agent/leave").catch((thrown: unknown) => {
-          report("warn", `the private Consul did not leave: ${messageOf(thrown)}`);
-        });
-        await endsWithin(running, LEAVE_WAIT_MS, clock);
-      }
+      await supervision.letGo();
+      if (how === "leave") await leave(agent, supervision.process, options);
       await endPrivateConsul(directory, clock);
       closeConnections();
     },
     close() {
-      letGo();
+      void supervision.letGo();
       closeConnections();
     },
   };
+}
+
+async function leave(agent: ConsulConnection, process: ConsulProcess, { clock, report }: PrivateConsulOptions): Promise<void> {
+  try {
+    await agent.direct("PUT", "/agent/leave");
+    await endsWithin(process, LEAVE_WAIT_MS, clock);
+  } catch (thrown) {
+    report("warn", `the private Consul did not leave: ${messageOf(thrown)}`);
+  }
+}
+
+async function startOn(options: PrivateConsulOptions): Promise<ConsulProcess> {
+  const binary = await findConsul(options.binary, options.searchPath);
+  const document = agentConfig({ ...options, advertise: await addressOf(options.advertise) });
+  const configFile = writeConfig(options.directory, document, binary.mark);
+  const running = await adoptOrSpawn(options, binary.path, configFile);
+  removeOtherConfigs(options.directory, configFile);
+  return running;
 }
 
 /** One that runs on this configuration is ours already; one on an earlier configuration is ended first, and is not told to leave. */

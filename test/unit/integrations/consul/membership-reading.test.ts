@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { loneMembership } from "#integrations/consul";
 import { membersInCatalog, membersOf, type SerfMember, type ServerEntry } from "../../../../integrations/consul/membership-reading.ts";
 
 const SELF = {
@@ -64,4 +65,13 @@ test("in an external catalog only servers of this region count, and this one is 
     ],
   );
   assert.equal(membersInCatalog([], SELF).length, 1);
+});
+
+test("a server that stands alone is its only member, and joins nobody but says how it could", async () => {
+  const lone = loneMembership(SELF);
+  assert.deepEqual(
+    (await lone.members()).map(({ Name, Status, Port }) => [Name, Status, Port]),
+    [["s1.global", "alive", 4648]],
+  );
+  await assert.rejects(lone.join(["10.0.0.2"]), { code: "JOIN_ALONE", statusCode: 400 });
 });
