@@ -1,0 +1,27 @@
+/** How records of access control are written: proposed, and read back as they were stored. */
+import { createHash } from "node:crypto";
+import type { Command, Snapshot } from "#state";
+import { refusedByState } from "./errors.ts";
+import type { AccessParts } from "./parts.ts";
+
+/** Resolves with the index; rejects with what the state refused. */
+export async function write({ cluster }: Pick<AccessParts, "cluster">, command: Command): Promise<number> {
+  const outcome = await cluster.propose(command);
+  if (!outcome.ok) throw refusedByState(outcome);
+  return outcome.index;
+}
+
+/** Written, and as it is now. */
+export async function stored<T>(parts: Pick<AccessParts, "cluster">, command: Command, read: (snapshot: Snapshot) => T | undefined): Promise<{ readonly Index: number; readonly record: T | undefined }> {
+  const Index = await write(parts, command);
+  return { Index, record: read(parts.cluster.state.snapshot()) };
+}
+
+/** Of what a record says, not when. */
+export function hashOf(...said: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(said)).digest("base64");
+}
+
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}
