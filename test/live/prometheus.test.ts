@@ -15,6 +15,7 @@ const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
 const LESSON = join(REPOSITORY, "examples", "02-consul-service");
 const AGENT = `server {
   enabled = true
+  bootstrap_expect = 1
 }
 client {
   enabled = true
