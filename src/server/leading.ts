@@ -29,6 +29,7 @@ import { createGarbageCollector, type GarbageCollector, type GarbagePolicy } fro
 import { createDisconnectedNodes } from "./reconcilers/lost-nodes-disconnected.ts";
 import { markNodesLost } from "./reconcilers/lost-nodes.ts";
 import { createPeriodicLauncher } from "./reconcilers/periodic.ts";
+import { createScope, type Scope } from "./scope.ts";
 import { createStaleEvaluations } from "./reconcilers/stale-evaluations.ts";
 import type { Timings } from "./timings.ts";
 import { createVariableLocks, type VariableLocks } from "./variables/locks.ts";
@@ -69,11 +70,13 @@ export interface Leading {
   close(): Promise<void>;
 }
 
-/** `server`: what the parts of this server share; its cluster is replaced by the fenced one. */
+/** `server`: what the parts of this server share; its cluster is replaced by the fenced one, time and news are theirs until the end. */
 export async function startLeading(server: ServerContext, leadership: Leadership, parts: LeadingParts): Promise<Leading> {
   const started = new AsyncDisposableStack();
+  const scope = createScope(server.clock, leadership.cluster);
+  started.defer(() => scope.close());
   try {
-    return assemble(fenced(server, leadership), leadership, parts, started);
+    return assemble(fenced(server, leadership, scope), leadership, parts, started);
   } catch (thrown) {
     await started.disposeAsync();
     throw thrown;
@@ -81,9 +84,10 @@ export async function startLeading(server: ServerContext, leadership: Leadership
 }
 
 /** What is refused because somebody else leads now is nobody's error. */
-function fenced(server: ServerContext, { cluster, lost }: Leadership): ServerContext {
+function fenced(server: ServerContext, { lost }: Leadership, { clock, cluster }: Scope): ServerContext {
   return {
     ...server,
+    clock,
     cluster,
     report: (entry) => server.report(lost.aborted && entry.level !== "debug" ? { ...entry, level: "debug" } : entry),
   };

@@ -68,12 +68,14 @@ export function createKeyringKeeper(context: ServerContext, { keyring, encryptio
       throw keyringClosed();
     }
     const atOnce = publishAtNs === null;
+    // The first of all is active as it comes, and nobody is given it to sign with until the first look is over, which waits for the others.
+    const activeAsItComes = atOnce && (spread === undefined || cluster.state.snapshot().activeRootKey() === undefined);
     const Key: RootKey = {
       KeyID,
       Algorithm: algorithm,
-      State: atOnce && spread === undefined ? "active" : "prepublished",
+      State: activeAsItComes ? "active" : "prepublished",
       CreateTime: clock.nowNs(),
-      PublishTime: publishAtNs ?? (spread === undefined ? 0 : clock.nowNs()),
+      PublishTime: publishAtNs ?? (activeAsItComes ? 0 : clock.nowNs()),
       PublicJwk: made.publicJwk,
       Wrapped: made.wrapped,
       CreateIndex: 0,
@@ -86,10 +88,10 @@ export function createKeyringKeeper(context: ServerContext, { keyring, encryptio
             .filter(({ State, KeyID: id }) => State === "active" || (State === "inactive" && seals(context, id)))
             .map((each) => ({ ...each, State: "rekeying" }))
         : [];
-    let Index = await commit(context, { type: "root-keys-upsert", Keys: Key.State === "active" ? [...before(), Key] : [Key] });
+    let Index = await commit(context, { type: "root-keys-upsert", Keys: activeAsItComes ? [...before(), Key] : [Key] });
     report({ level: "info", message: "root key made", fields: { key: KeyID, algorithm, state: Key.State } });
-    if (atOnce && spread !== undefined) {
-      await spread(KeyID);
+    if (atOnce) await spread?.(KeyID);
+    if (atOnce && !activeAsItComes) {
       Index = await commit(context, { type: "root-keys-upsert", Keys: [...before(), { ...stored(KeyID, Key), State: "active" }] });
     }
     return { Key: stored(KeyID, Key), Index };

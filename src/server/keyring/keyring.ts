@@ -62,9 +62,9 @@ export function createKeyring({ cluster }: Pick<ServerContext, "cluster">, encry
     settled.delete(id);
   }
 
-  const unsubscribe = cluster.state.watch.subscribe(({ command, outcome }) => {
-    if (!outcome.ok) return;
-    if (command.type === "root-key-delete") forget(command.KeyID);
+  const unsubscribe = cluster.state.watch.subscribe(({ command, outcome, replaced }) => {
+    if (replaced === true) for (const id of opened.keys()) forget(id);
+    else if (outcome.ok && command.type === "root-key-delete") forget(command.KeyID);
     if (waiters.length === 0 || cluster.state.snapshot().activeRootKey() === undefined) return;
     for (const wake of waiters.splice(0)) wake();
   });

@@ -81,7 +81,8 @@ export function createWrappings(context: ServerContext, disk: KeyEncryption, oth
     return 1 + answers.filter(Boolean).length;
   }
 
-  const unsubscribe = cluster.state.watch.subscribe(({ command, outcome }) => {
+  const unsubscribe = cluster.state.watch.subscribe(({ command, outcome, replaced }) => {
+    if (replaced === true) return lookAfter(0);
     if (!outcome.ok) return;
     if (command.type === "root-keys-upsert") lookAfter(0);
     else if (command.type === "root-key-delete") disk.forget(command.KeyID).catch(() => undefined);

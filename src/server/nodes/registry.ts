@@ -6,7 +6,7 @@
  * A node speaks for its own allocations only. Namespace, job and data centre of a registration are the servers' to say.
  */
 import type { NodeId, ServiceRegistration } from "#model";
-import type { NodeEnd } from "#ports";
+import type { NodeEnd, ServicesChanged } from "#ports";
 import type { Change } from "#state";
 import { commit, type ServerContext } from "../context.ts";
 import { serviceForeign } from "../errors.ts";
@@ -46,7 +46,13 @@ export function createRegistry(context: ServerContext): Registry {
     for (const end of followers) end.servicesChanged(message);
   }
 
+  function whole(): ServicesChanged {
+    const { state, clusterId } = cluster;
+    return { ClusterId: clusterId, Index: state.index, Complete: true, Changed: [...state.snapshot().services("*")], Gone: [] };
+  }
+
   const unsubscribe = cluster.state.watch.subscribe((change: Change) => {
+    if (change.replaced === true) for (const end of followers) end.servicesChanged(whole());
     if (followers.size === 0 || (change.services.length === 0 && change.goneServices.length === 0)) return;
     for (const { ID } of change.goneServices) {
       changed.delete(ID);
@@ -80,14 +86,7 @@ export function createRegistry(context: ServerContext): Registry {
     },
 
     follow(end) {
-      const { state, clusterId } = cluster;
-      end.servicesChanged({
-        ClusterId: clusterId,
-        Index: state.index,
-        Complete: true,
-        Changed: [...state.snapshot().services("*")],
-        Gone: [],
-      });
+      end.servicesChanged(whole());
       followers.add(end);
       return () => void followers.delete(end);
     },

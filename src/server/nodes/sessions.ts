@@ -117,6 +117,11 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
 
   function observe(change: Change): void {
     if (sessions.size === 0) return;
+    if (change.replaced === true) {
+      // Nothing that was told may be believed to be known: everybody is told the whole.
+      for (const session of sessions.values()) if (session.synced) push(session, true);
+      return;
+    }
     for (const allocation of change.allocations) {
       if (allocation.AllocModifyIndex !== change.index) continue;
       const session = sessions.get(allocation.NodeID);

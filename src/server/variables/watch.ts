@@ -27,8 +27,9 @@ export function createPathWatch(
     for (const each of of.get(key) ?? []) each(true);
   }
 
-  function observe({ variables, goneVariables }: Change): void {
+  function observe({ variables, goneVariables, replaced }: Change): void {
     if (waiting === 0) return;
+    if (replaced === true) for (const key of [...exact.keys(), ...prefixes.keys()]) [exact, prefixes].forEach((of) => wake(of, key));
     for (const list of [variables, goneVariables]) {
       for (const { Namespace, Path } of list) {
         wake(exact, keyOf(Namespace, Path));
