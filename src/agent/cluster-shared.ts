@@ -137,18 +137,6 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     stopping.abort(new Error("the agent stops"));
     await cluster.close();
   });
-  const joining =
-    beside === undefined
-      ? undefined
-      : await startJoining({
-          ...config.server.join,
-          membership,
-          serverId,
-          gaveUp: (error) => report("error", error.message, { fix: error.fix }),
-          clock,
-          report,
-        });
-  if (joining !== undefined) opened.defer(() => joining.close());
   const telling: { timer?: NodeJS.Timeout } = {};
   opened.defer(() => clearInterval(telling.timer));
 
@@ -166,7 +154,22 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
         keyEncryption: (keyId) => server.peer.keyEncryption(keyId),
         api: (incoming) => api.connect(incoming),
       }),
-      tellNodes(served) {
+      async begin(served) {
+        if (beside !== undefined) {
+          const joining = await startJoining({
+            ...config.server.join,
+            membership,
+            serverId,
+            gaveUp: (error) => {
+              report("error", error.message, { fix: error.fix });
+              process.exitCode = 1;
+              process.kill(process.pid, "SIGTERM");
+            },
+            clock,
+            report,
+          });
+          opened.defer(() => joining.close());
+        }
         let told = "";
         const look = async (): Promise<void> => {
           const servers = (await membership.members()).filter(({ Status }) => Status === "alive").map(({ RpcAddress }) => RpcAddress);
@@ -214,6 +217,8 @@ function openPrivateConsul({ config, environment, clock, log }: Parts, serverId:
             certFile: config.tls.certFile,
             keyFile: config.tls.keyFile,
             acceptPlain: config.tls.rpcUpgradeMode,
+            verifyServerHostname: config.tls.verifyServerHostname,
+            minVersion: config.tls.minVersion,
           },
         }),
     serverId,

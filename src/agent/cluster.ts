@@ -31,8 +31,8 @@ export interface Others {
   readonly membership: Membership;
   /** What other servers are answered here. */
   peerEnd(server: RunningServer, api: Api): PeerEnd;
-  /** Nodes are told who the servers are, whenever that changes. */
-  tellNodes(served: ServedLink): void;
+  /** The link listens: this server joins the others, and nodes are told who the servers are, whenever that changes. Rejects with JOIN_FAILED. */
+  begin(served: ServedLink): Promise<void>;
   /** Certificates were read again. */
   reload(tls: LinkTls): Promise<void>;
 }

@@ -48,7 +48,7 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     const leaves = signal === "SIGINT" ? config.leaveOnInterrupt : config.leaveOnTerminate;
     log.write("INFO", "agent", config.dev ? "stopping, with every task" : leaves ? "leaving the other servers; tasks run on" : "stopping; tasks run on");
     await agent.close({ stopTasks: config.dev, leaves });
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     complain(error);
     return 1;

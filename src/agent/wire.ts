@@ -72,7 +72,7 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
           });
     if (served !== undefined) {
       opened.push(() => served.close());
-      servers?.others?.tellNodes(served);
+      await servers?.others?.begin(served);
     }
 
     const link = server === undefined ? nodeLink?.link : createMemoryLink(server.link);
