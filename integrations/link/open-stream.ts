@@ -1,5 +1,12 @@
 /** The opening end of a stream: gRPC's client, the hello, and what a failure means. */
-import { Client, credentials, type ChannelOptions, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "#ports";
 import { messageOf, type NamedError } from "#std";
@@ -13,7 +20,7 @@ import type { Duplex } from "node:stream";
 
 /** gRPC's client of one server; whoever opened it closes it. */
 export function openClient(server: string, tls: LinkTls | undefined, options: ChannelOptions): Client {
-  if (tls === undefined) return new Client(server, credentials.createInsecure(), options);
+  if (tls === undefined) return new Client(server, hangUpOnSilence(credentials.createInsecure()), options);
   const secured = credentials.createFromSecureContext(contextOf(tls), {
     checkServerIdentity(_host, shown) {
       const objection = roleObjection(new X509Certificate(shown.raw), tls, ["server"], tls.verifyServerHostname);
@@ -21,7 +28,32 @@ export function openClient(server: string, tls: LinkTls | undefined, options: Ch
     },
   });
   const name = nameOf("server", tls.region);
-  return new Client(server, secured, { ...options, "grpc.ssl_target_name_override": name, "grpc.default_authority": name });
+  return new Client(server, hangUpOnSilence(secured), {
+    ...options,
+    "grpc.ssl_target_name_override": name,
+    "grpc.default_authority": name,
+  });
+}
+
+/** Who has taken a connection says something, if only that it speaks HTTP/2. */
+const SILENCE_MS = 5_000;
+
+/** gRPC itself waits for that for ever, on a socket that nobody else can close. */
+function hangUpOnSilence(by: ChannelCredentials): ChannelCredentials {
+  const create = by._createSecureConnector.bind(by);
+  by._createSecureConnector = (...words) => {
+    const connector = create(...words);
+    const connect = connector.connect.bind(connector);
+    connector.connect = (socket) => {
+      const timer = setTimeout(() => {
+        if (socket.bytesRead === 0) socket.destroy();
+      }, SILENCE_MS).unref();
+      socket.once("close", () => clearTimeout(timer));
+      return connect(socket);
+    };
+    return connector;
+  };
+  return by;
 }
 
 export interface StreamEvents {

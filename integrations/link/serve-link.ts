@@ -14,7 +14,7 @@ import type { Duplex } from "node:stream";
 import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
 import type { Link, LinkConnection, NodeEnd, PeerEnd, VariableQuestion } from "#ports";
-import { NamedError } from "#std";
+import type { NamedError } from "#std";
 import { pack } from "./body.ts";
 import { createAnswering, createAsking, type Answers, type Asking } from "./calls.ts";
 import { type LinkTls, type Objection, type Role, roleObjection } from "./certificates.ts";

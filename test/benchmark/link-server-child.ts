@@ -1,7 +1,18 @@
-/** A server's end of the node link and nothing behind it. Tells its address; takes the list of all servers; `count` is how many nodes are in. */
+/** A server's end of the node link and of the servers' own, and nothing behind them. Tells its address; takes the list of all servers; `count` is how many nodes are in. */
 import { serveLink } from "#integrations/link";
 import { QUIET_SERVERS } from "../quiet-servers.ts";
 
+const nothing = () => Promise.reject(new Error("no part of this benchmark"));
+const NOTHING = {
+  introduce: nothing,
+  beat: nothing,
+  holdsNode: nothing,
+  keyEncryption: nothing,
+  snapshot: () => {
+    throw new Error("no part of this benchmark");
+  },
+  api: () => undefined,
+};
 const TTL_MS = 10_000;
 let count = 0;
 
@@ -17,6 +28,10 @@ const served = await serveLink({
         close: () => void count--,
       };
     },
+  },
+  peer: {
+    ...NOTHING,
+    propose: async (command) => ({ ok: true, index: command.length }),
   },
   host: "127.0.0.1",
   port: 0,

@@ -3,7 +3,9 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Benchmark, Figure } from "./figure.ts";
+import { createHostClock, createHostRandom } from "#integrations/host";
+import { networkPeers } from "#integrations/link";
+import { percentile, type Benchmark, type Figure } from "./figure.ts";
 import { costOf } from "./process-cost.ts";
 
 const NODES = 1_000;
@@ -48,6 +50,7 @@ export const link: Benchmark = {
       const pids = servers.map(({ child }) => child.pid as number);
       const quiet = await costOf(pids, WATCH_MS);
       const emptyMb = servers.reduce((sum, each) => sum + each.emptyMb, 0);
+      const forwarded = await forward(addresses[1] as string);
       const lostMs = performance.now();
       servers[0]?.child.kill("SIGKILL");
       await until(() => connected < NODES);
@@ -59,6 +62,9 @@ export const link: Benchmark = {
         figure(`link: RSS of a server's end per node`, ((quiet.residentMb - emptyMb) * 1024) / NODES, "KB"),
         figure(`link: RSS of ${SERVERS} servers' ends with ${NODES} nodes`, quiet.residentMb, "MB"),
         figure(`link: CPU of ${SERVERS} servers' ends with ${NODES} nodes beating`, quiet.cpuPercent, "% of a core"),
+        figure("link: a command of 2 KB to another server and back, p50", percentile(forwarded.smallMs, 50), "ms"),
+        figure("link: a command of 2 KB to another server and back, p99", percentile(forwarded.smallMs, 99), "ms"),
+        figure("link: a command of 8 MB to another server and back", percentile(forwarded.largeMs, 50), "ms"),
         figure(`link: a server killed → all its nodes registered elsewhere`, recoveredMs, "ms"),
       ];
     } finally {
@@ -66,3 +72,25 @@ export const link: Benchmark = {
     }
   },
 };
+
+/** As a follower hands commands to the leader, one after the other. */
+async function forward(address: string): Promise<{ readonly smallMs: readonly number[]; readonly largeMs: readonly number[] }> {
+  const peers = networkPeers({ clock: createHostClock(), random: createHostRandom() });
+  const peer = peers.at(address);
+  const timed = async (bytes: number, count: number) => {
+    const command = new Uint8Array(bytes);
+    const tookMs: number[] = [];
+    for (let at = 0; at < count; at++) {
+      const startedMs = performance.now();
+      await peer.propose(command, `request ${at}`);
+      tookMs.push(performance.now() - startedMs);
+    }
+    return tookMs;
+  };
+  try {
+    await timed(2_000, 50);
+    return { smallMs: await timed(2_000, 1_000), largeMs: await timed(8_000_000, 5) };
+  } finally {
+    peers.close();
+  }
+}

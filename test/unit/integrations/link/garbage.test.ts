@@ -60,7 +60,7 @@ function anyValue({ below, bytes, one }: Chance): unknown {
     () => ({ Version: { toString: 1 } }),
     () => [[{ ID: 1 }], bytes(50)],
     () => "x".repeat(below(2_000)),
-    () => [new Array(below(50)).fill({ a: { b: [] } })],
+    () => [Array.from({ length: below(50) }, () => ({ a: { b: [] } }))],
   ])();
 }
 

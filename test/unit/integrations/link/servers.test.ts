@@ -1,7 +1,9 @@
 /** Which servers a node knows, and what becomes of ways between servers. */
 import assert from "node:assert/strict";
 import { createServer as createHttpServer, request } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
+import { createHostRandom } from "#integrations/host";
 import type { NodeId } from "#model";
 import { eventually } from "../../../eventually.ts";
 import { cable } from "./cable.ts";
@@ -35,6 +37,44 @@ test("servers tell nodes who they are: at the welcome and when that changes; a l
     assert.equal(link.known()[0], second.address);
     connection.close();
   } finally {
+    await first.close();
+    await second.close();
+  }
+});
+
+test("after a loss a server that says nothing costs at most two seconds, and no connection in the end", limit, async () => {
+  let waiting = 0;
+  const mute = createServer((socket) => {
+    waiting++;
+    socket
+      .on("error", noop)
+      .on("close", () => waiting--)
+      .resume();
+  });
+  await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+  const [one, two] = [acceptor(), acceptor()];
+  const first = await serve(one.accept);
+  const second = await serve(two.accept);
+  try {
+    let servers = [first.address];
+    const random = { ...createHostRandom(), integer: () => 0 };
+    const link = linkTo([], { servers: async () => servers, random });
+    const lost = Promise.withResolvers<void>();
+    await link.connect(NODE, nodeEnd(), () => lost.resolve());
+    servers = [`127.0.0.1:${(mute.address() as AddressInfo).port}`, second.address, first.address];
+    await first.close();
+    await lost.promise;
+    const startedMs = performance.now();
+    const connection = await link.connect(NODE, nodeEnd(), noop);
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs > 1_000 && tookMs < 2_000, `it took ${Math.round(tookMs)} ms`);
+    assert.equal(two.connected, 1);
+    await eventually("the silent one is hung up on", () => waiting === 0, 10_000);
+    // Who speaks is not.
+    await connection.heartbeat();
+    connection.close();
+  } finally {
+    mute.close();
     await first.close();
     await second.close();
   }
