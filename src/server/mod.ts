@@ -15,6 +15,7 @@
  *   reconcilers/   loops without input: deployments, drains, lost nodes, periodic, garbage, stale evaluations. What they decide is a
  *                  pure step each (deployments/step.ts, drains/node-step.ts), drawn at its head
  *   mesh/          may one service call another: every step of the call's way, from state, nodes and what governs the mesh (check.ts: pure)
+ *   access/        who is behind a token; policies, roles, tokens, logins by JWT and OIDC (login/: what of a provider's word is believed)
  *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check
  *
  * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which
@@ -35,6 +36,7 @@ export type { GarbagePolicy } from "./reconcilers/garbage.ts";
 export type { HeartbeatPolicy } from "./nodes/heartbeats.ts";
 export type { IntroductionPolicy } from "./nodes/identities.ts";
 export { verifyNodeIdentity } from "./nodes/identities.ts";
+export type { AccessSettings } from "./access/start-access.ts";
 export type { BackupPolicy } from "./backups/backups.ts";
 export { snapshotArchive, type SnapshotArchive } from "./backups/archive.ts";
 export type { RejectionPolicy } from "./broker/rejections.ts";

@@ -1,27 +1,7 @@
 /** No access control: everybody may everything, and what would change policies, tokens or ways to log in says that there is none. */
-import type { Grant, Rules } from "#access";
+import { EVERYTHING } from "#access";
 import { NamedError } from "#std";
 import type { AccessControl } from "./access/contract.ts";
-
-const NO_RULES: Rules = {
-  Namespaces: [],
-  NodePools: [],
-  HostVolumes: [],
-  Node: "",
-  Agent: "",
-  Operator: "",
-  OperatorCapabilities: [],
-  Quota: "",
-  Plugin: "",
-};
-const EVERYTHING: Grant = {
-  Subject: "anonymous",
-  Management: true,
-  Rules: NO_RULES,
-  Workload: null,
-  AccessorID: "",
-  ExpiresAtMs: null,
-};
 
 export function openAccess(): AccessControl {
   const refuse = (): Promise<never> =>

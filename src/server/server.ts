@@ -21,6 +21,7 @@ import { createNodeIdentities, DEFAULT_INTRODUCTION_POLICY, type IntroductionPol
 import { createRegistry } from "./nodes/registry.ts";
 import { createSessions } from "./nodes/sessions.ts";
 import { createSignsOfLife } from "./nodes/signs-of-life.ts";
+import { DEFAULT_ACCESS_SETTINGS, startAccess, type AccessSettings } from "./access/start-access.ts";
 import { openAccess } from "./open-access.ts";
 import { createOthers } from "./others.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
@@ -89,6 +90,8 @@ export interface ServerOptions {
   readonly introductions?: Partial<IntroductionPolicy>;
   /** Written by the server that leads. Absent: none. */
   readonly backups?: BackupPolicy;
+  /** acl { enabled = true }. Absent: everybody may everything. */
+  readonly access?: Partial<AccessSettings> & Pick<AccessSettings, "web">;
 }
 
 /** The Server of contract.ts, the door nodes come in by, and what other servers ask. */
@@ -184,6 +187,11 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     }),
   );
 
+  const access =
+    options.access === undefined
+      ? openAccess()
+      : await startAccess(context, { keys: openKeys, ...DEFAULT_ACCESS_SETTINGS, ...options.access }, (end) => started.defer(end));
+
   const timings = createTimings(clock);
   const parts: LeadingParts = {
     workers: options.workers ?? WORKERS_DEFAULT,
@@ -236,7 +244,7 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     },
     beat: peer.beat,
     peer,
-    access: openAccess(),
+    access,
     introduceNode: (request) => nodeIdentities.introduce(request),
     nodeIdentity: (id) => sessions.identity(id)?.claims ?? null,
     renewNodeIdentity: (id) => sessions.renewIdentity(id),

@@ -13,6 +13,8 @@ export interface AccessParts {
   readonly policy: AccessPolicy;
   /** Whose identity a JWT is; undefined: nobody's, or that of one who has ended. */
   readonly verifyIdentity: (token: string) => Promise<WorkloadClaims | undefined>;
+  /** Which node's identity a JWT is. */
+  readonly verifyNode: (token: string) => Promise<string | undefined>;
   /** What of the keyring seals what logins carry from one server to the next. undefined: no keyring (tests): they end on this server. */
   readonly keys: AccessKeys | undefined;
   /** Providers of logins. */

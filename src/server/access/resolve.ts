@@ -3,7 +3,7 @@
  *
  *   ""            the policy "anonymous", if there is one
  *   a secret      its token ─► its policies, and those of its roles ─► rules
- *   a JWT         a workload's identity ─► the policies of its job, group, task; what every workload may without any
+ *   a JWT         a workload's identity ─► the policies of its job, group, task; what every workload may without any; a node's: somebody, no more
  *
  * Kept until a policy, role or token changes; whether a time is over is asked each time.
  */
@@ -17,8 +17,8 @@ const KEPT_MAX = 10_000;
 const SECRET_LENGTH_MAX = 16 * 1024;
 const ANONYMOUS = "anonymous";
 
-export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "verifyIdentity">): (token: string) => Promise<Grant> {
-  const { cluster, clock, verifyIdentity } = parts;
+export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "verifyIdentity" | "verifyNode">): (token: string) => Promise<Grant> {
+  const { cluster, clock, verifyIdentity, verifyNode } = parts;
   let keptAt = -1;
   const kept = new Map<string, Grant>();
   const parsed = new Map<string, { readonly index: number; readonly rules: Rules }>();
@@ -56,6 +56,9 @@ export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "v
     const claims = await verifyIdentity(jwt);
     const snapshot = cluster.state.snapshot();
     const allocation = claims === undefined ? undefined : snapshot.allocation(claims.nomad_allocation_id);
+    const node = claims === undefined ? await verifyNode(jwt) : undefined;
+    // A node is somebody, and may nothing but what its link is for.
+    if (node !== undefined) return { ...NOTHING, Subject: `node ${node}` };
     if (claims === undefined || allocation === undefined) throw tokenNotFound();
     const Workload = {
       Namespace: claims.nomad_namespace,
