@@ -7,7 +7,7 @@
  * destroyed at one end is destroyed at the other.
  */
 import { Duplex } from "node:stream";
-import { messageOf, NamedError } from "#std";
+import { messageOf } from "#std";
 import { type Frame, frame, KIND } from "./frame.ts";
 
 /** A gRPC stream, whichever end. */
@@ -96,8 +96,9 @@ export function createTunnel(stream: TunnelStream, ends: TunnelEnds, remoteAddre
   return likeASocket(duplex, remoteAddress);
 }
 
-function reset(why: string): NamedError {
-  return new NamedError("ECONNRESET", `Cannot go on with the connection to a server's API: ${why}`, { statusCode: 503 });
+/** As a socket says it: what speaks HTTP on it knows that. */
+function reset(why: string): Error {
+  return Object.assign(new Error(`Cannot go on with the connection to a server's API: ${why}`), { code: "ECONNRESET" });
 }
 
 /** What clients and servers of HTTP ask of a socket besides. */

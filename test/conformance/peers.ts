@@ -148,14 +148,14 @@ function tunnels(maker: string, open: OpenPeer): void {
       assert.equal(await textOf(near), "the answer");
 
       const second = await opened.peer.openApi();
-      const lost = new Promise<string>((resolve) => second.on("error", (error: NamedError) => resolve(error.code)));
+      const lost = new Promise<string>((resolve) => second.on("error", (error: NodeJS.ErrnoException) => resolve(String(error.code))));
       second.resume();
       (await arrival(came, 1)).destroy();
       assert.equal(await lost, "ECONNRESET");
 
       const third = await opened.peer.openApi();
       const other = await arrival(came, 2);
-      const gone = new Promise<string>((resolve) => other.on("error", (error: NamedError) => resolve(error.code)));
+      const gone = new Promise<string>((resolve) => other.on("error", (error: NodeJS.ErrnoException) => resolve(String(error.code))));
       other.resume();
       third.destroy();
       assert.equal(await gone, "ECONNRESET");
