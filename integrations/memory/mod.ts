@@ -24,3 +24,4 @@ export {
   type MemorySharedWorld,
 } from "./shared-log-world.ts";
 export { memoryMembership, type MemoryMembershipWorld } from "./membership.ts";
+export { createMemoryPeerNetwork, type MemoryPeerCall, type MemoryPeerEnd, type MemoryPeerNetwork } from "./peers.ts";

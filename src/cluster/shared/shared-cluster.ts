@@ -322,6 +322,7 @@ class ServerOfMany implements SharedCluster {
         const code = thrown instanceof NamedError ? thrown.code : "";
         // These are judged again, from the head.
         if (code !== "SHARED_LOG_CUT" && code !== "SHARED_LOG_BEHIND") this.#refused(thrown);
+        else await pause(this.#options.clock, this.#limits.retryMs / 10, signal);
       }
       if (this.#problem !== undefined || this.#belongs === "") await pause(this.#options.clock, this.#limits.retryMs, signal);
     }
@@ -353,7 +354,8 @@ class ServerOfMany implements SharedCluster {
         return;
       }
       case "refuse":
-        throw verdict.problem;
+        this.#refused(verdict.problem);
+        return;
       case "follow":
         await this.#follow(shared);
     }
