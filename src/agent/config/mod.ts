@@ -35,6 +35,5 @@ export { ConfigError } from "./config-error.ts";
 export { machineConfigDisk, type ConfigDisk } from "./config-disk.ts";
 export { loadConfig, type LoadRequest } from "./load-config.ts";
 export { hostNetworksOf } from "./host-networks.ts";
-export { readTls, type TlsMaterial } from "./tls-files.ts";
 export { meshMeta } from "./mesh-meta.ts";
 export type { Settings } from "./settings.ts";

@@ -1,27 +1,9 @@
 /** tls { ca_file, cert_file, key_file }: there, readable, what they say they are, and of one pair. Asked at start and at every reload. */
 import { X509Certificate, createPrivateKey, type KeyObject } from "node:crypto";
-import { Concealed, messageOf } from "#std";
+import { messageOf } from "#std";
 import type { ConfigDisk } from "./config-disk.ts";
 import type { TlsConfig } from "./config.ts";
 import { type Settings, problemAt } from "./settings.ts";
-
-/** What the files hold, PEM. */
-export interface TlsMaterial {
-  /** "" for none. */
-  readonly authorities: string;
-  readonly certificate: string;
-  readonly key: Concealed;
-}
-
-/** null: neither HTTP nor RPC speaks TLS. Throws where a file is gone since it was looked at. */
-export function readTls(tls: TlsConfig, disk: Pick<ConfigDisk, "read">): TlsMaterial | null {
-  if (!tls.http && !tls.rpc) return null;
-  return {
-    authorities: tls.caFile === "" ? "" : disk.read(tls.caFile),
-    certificate: disk.read(tls.certFile),
-    key: new Concealed(disk.read(tls.keyFile)),
-  };
-}
 
 /** Problems, rendered with their places. Nothing of a key is in them. */
 export function checkTlsFiles(tls: TlsConfig, settings: Settings, disk: Pick<ConfigDisk, "read">): readonly string[] {
