@@ -87,6 +87,7 @@ export interface ServerOptions {
   readonly peers?: Peers;
   /** failover_heartbeat_ttl: how long nodes are believed at least when another server has led until now. Only with `peers`. Default 5 minutes. */
   readonly failoverHeartbeatTtlMs?: number;
+  /** client_introduction. Absent: nodes need none. */
   readonly introductions?: Partial<IntroductionPolicy>;
   /** Written by the server that leads. Absent: none. */
   readonly backups?: BackupPolicy;
@@ -163,7 +164,7 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     issuer,
     generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
   });
-  const nodeIdentities = createNodeIdentities(context, keyring, { ...DEFAULT_INTRODUCTION_POLICY, ...options.introductions }, issuer);
+  const nodeIdentities = createNodeIdentities(context, keyring, { ...DEFAULT_INTRODUCTION_POLICY, enforcement: "none", ...options.introductions }, issuer);
   const signs = keep(
     createSignsOfLife(context, {
       leading: () => leading?.beat,
