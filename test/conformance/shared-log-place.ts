@@ -79,7 +79,7 @@ export async function consulPlace(at: Asker & { readonly httpAddress: string }, 
     async remove() {
       for (const connection of connections) connection.close();
       for (const pulse of pulses.values()) await pulse.close();
-      await at.api(`/v1/kv/${prefix}/?recurse`, { method: "DELETE" });
+      await at.api(`/v1/kv/${prefix}/?recurse`, { method: "DELETE" }).catch(() => undefined);
     },
   };
 }

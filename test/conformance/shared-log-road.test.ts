@@ -131,10 +131,10 @@ test("memory: two tenures, a bad road: every acknowledged entry once, in order, 
     { numRuns: Math.round(60 * testScale()), endOnFailure: true },
   );
   // Where nothing went wrong nothing was tested.
-  assert.ok(acknowledged > 50 && unknown > 0 && tenures > 60, JSON.stringify({ acknowledged, unknown, tenures }));
+  assert.ok(acknowledged > 10 && unknown > 0 && tenures > 60, JSON.stringify({ acknowledged, unknown, tenures }));
 });
 
-test("memory: an append that comes after the next tenure's first entry is not written", async () => {
+for (const when of ["before", "after"] as const) test(`memory: an append that comes ${when} the next tenure's first entry is not written`, async () => {
   const clock = createVirtualClock({ settleTurns: 3 });
   const world = createMemorySharedWorld({ clock });
   const [a, b] = [memorySharedLog(world, { server: "a" }), memorySharedLog(world, { server: "b" })];
@@ -150,9 +150,10 @@ test("memory: an append that comes after the next tenure's first entry is not wr
   await refused;
   assert.equal(one.lost.aborted, true);
   const two = await b.campaign(leaderOf("b"), stop.signal);
-  assert.equal(await two.append([bytes("first")]), 1);
+  if (when === "after") assert.equal(await two.append([bytes("first")]), 1);
   letGo();
   await clock.settle();
+  if (when === "before") assert.equal(await two.append([bytes("first")]), 1);
   assert.equal(await two.append([bytes("second")]), 2);
   assert.deepEqual(
     [...world.content.batches.values()].flatMap(({ Entries }) => Entries.map(text)),

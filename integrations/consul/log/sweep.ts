@@ -2,7 +2,9 @@
 import { headerOf } from "./envelope.ts";
 import { TREES_MAX, partsTree, type Store, type StoredHead } from "./store.ts";
 
-/** Only while nothing is on its way by the same session. Rejects with ConsulProblem. */
+/**
+ * What is on its way meanwhile lies beyond `head` and is left alone; it is looked at when the log has come so far. Rejects with ConsulProblem.
+ */
 export async function sweepParts(
   store: Store,
   { session, head, withinMs }: { readonly session: string; readonly head: StoredHead; readonly withinMs: number },
@@ -14,7 +16,8 @@ export async function sweepParts(
 
 async function isNamed(store: Store, folder: string, head: StoredHead): Promise<boolean> {
   const first = Number(folder.split("-", 1)[0]);
-  if (!(first >= head.Floor && first <= head.LastIndex)) return false;
+  if (first > head.LastIndex) return true;
+  if (!(first >= head.Floor)) return false;
   const { value } = await store.batch(first, new AbortController().signal);
   return value !== undefined && headerOf(value).Parts?.Id === folder;
 }

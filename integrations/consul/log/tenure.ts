@@ -191,11 +191,12 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
       });
     }
   }
-  /** Nothing else is on its way meanwhile, so what no batch names belongs to nobody. */
+  /** Not in turn: an append never waits for it. */
   function sweepSoon(): void {
-    inTurn(async () => {
-      if (!lost.signal.aborted) await sweepParts(store, { session, head, withinMs: settleMs });
-    }).catch((thrown: unknown) => options.report(`Cannot sweep parts of batches in Consul: ${messageOf(thrown)}`));
+    if (lost.signal.aborted) return;
+    sweepParts(store, { session, head, withinMs: settleMs }).catch((thrown: unknown) => {
+      options.report(`Cannot sweep parts of batches in Consul: ${messageOf(thrown)}`);
+    });
   }
   /** The first index of the batch that holds `index`: a batch is kept whole or not at all. */
   async function batchOf(index: number): Promise<number> {
@@ -214,7 +215,7 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
     if (Floor === head.Floor && trees.length === 0) return;
     await settle({ ...head, Epoch: head.Epoch, Floor, WriteId: randomUUID() }, { deleteTrees: trees.slice(0, TREES_MAX) });
     for (let at = TREES_MAX; at < trees.length; at += TREES_MAX) await store.write({ session, deleteTrees: trees.slice(at, at + TREES_MAX) }, settleMs);
-    await sweepParts(store, { session, head, withinMs: settleMs });
+    sweepSoon();
   }
 
   return {
