@@ -37,7 +37,11 @@ export function resolveTls(read: SettingReader): TlsConfig {
   wanted(tls.http, "http", tls.rpc ? [] : pair);
   wanted(tls.verifyHttpsClient && tls.http && !tls.rpc, "verify_https_client", [["ca_file", tls.caFile]]);
   if (tls.verifyHttpsClient && !tls.http)
-    read.problem(at("verify_https_client"), "tls.verify_https_client is true and tls.http is not", "Without HTTPS nobody shows a certificate: set http = true.");
+    read.problem(
+      at("verify_https_client"),
+      "tls.verify_https_client is true and tls.http is not",
+      "Without HTTPS nobody shows a certificate: set http = true.",
+    );
   return tls;
 }
 
@@ -130,7 +134,9 @@ export function guardWarnings(config: Pick<Config, "bind" | "tls" | "acl" | "ser
     else if (!tls.http) warnings.push(`${where} without TLS: tokens travel in the clear. Set tls { http = true }`);
   }
   if (server.enabled && server.logMaker === "consul" && !tls.rpc && !isLoopback(bind.rpc))
-    warnings.push(`servers and nodes talk on ${bind.rpc} without TLS: whoever is on that network can read and speak. Set tls { rpc = true }`);
+    warnings.push(
+      `servers and nodes talk on ${bind.rpc} without TLS: whoever is on that network can read and speak. Set tls { rpc = true }`,
+    );
   if (tls.rpc && !tls.verifyServerHostname)
     warnings.push(
       "tls.verify_server_hostname is not set: any certificate of this authority may speak as a server, a node's too. Set it to true",

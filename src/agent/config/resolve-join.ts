@@ -36,14 +36,15 @@ export function resolveTogether(read: SettingReader, around: JoinSurroundings): 
   }
   const looksInConsul = around.consul?.serverAutoJoin === true && expected === 0;
   const alone = around.dev || (others.length === 0 && expected <= 1 && !looksInConsul);
-  if (alone) return { bootstrapExpect: 1, logMaker: "sqlite", join, warnings: enabled && !around.dev && expected === 0 ? [aloneWarning()] : [] };
+  if (alone)
+    return { bootstrapExpect: 1, logMaker: "sqlite", join, warnings: enabled && !around.dev && expected === 0 ? [aloneWarning()] : [] };
   return { bootstrapExpect: expected, logMaker: "consul", join, warnings: enabled ? clusterWarnings(expected, others, around) : [] };
 }
 
 function aloneWarning(): string {
   return (
     "server.bootstrap_expect is not set and no other server is named: this server stands alone, as with bootstrap_expect = 1. " +
-    "Write that to say so; to join a cluster, name one of its servers in server { retry_join = [\"…\"] }"
+    'Write that to say so; to join a cluster, name one of its servers in server { retry_join = ["…"] }'
   );
 }
 
@@ -95,7 +96,8 @@ function joinProblem(written: string, provided: boolean): { readonly problem: st
   if (/\bprovider\s*=/.test(text))
     return {
       problem: "clouds are not asked for their machines",
-      detail: "Name a DNS record of the servers, or let a program say them: retry_join = [\"exec=/usr/local/bin/servers\"], one address a line.",
+      detail:
+        'Name a DNS record of the servers, or let a program say them: retry_join = ["exec=/usr/local/bin/servers"], one address a line.',
     };
   if (text.startsWith("exec=")) return provided && text.length > 5 ? null : { problem: "no program to run", detail: "" };
   const address = /^(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+|[0-9a-fA-F:.]+)(?::(\d{1,5}))?$/.exec(text);

@@ -25,7 +25,10 @@ export function checkTlsFiles(tls: TlsConfig, settings: Settings, disk: Pick<Con
       return parse(text);
     } catch {
       const other = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-      problem(key, `tls.${key} ${JSON.stringify(file)} holds ${other === undefined ? "no PEM" : `a ${other.toLowerCase()}`}, must hold ${what}`);
+      problem(
+        key,
+        `tls.${key} ${JSON.stringify(file)} holds ${other === undefined ? "no PEM" : `a ${other.toLowerCase()}`}, must hold ${what}`,
+      );
       return null;
     }
   };

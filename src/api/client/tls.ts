@@ -63,7 +63,8 @@ const UNKNOWN_AUTHORITY = new Set([
   "INVALID_CA",
   "CERT_UNTRUSTED",
 ]);
-const CLIENT_WANTED = "Give yours by -client-cert and -client-key (NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY); `drover tls cert create -cli` makes one.";
+const CLIENT_WANTED =
+  "Give yours by -client-cert and -client-key (NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY); `drover tls cert create -cli` makes one.";
 
 /** undefined: it has nothing to do with TLS. */
 export function handshakeFailure(address: Address, tls: TlsFiles, error: NodeJS.ErrnoException): ApiUnreachable | undefined {
@@ -84,13 +85,20 @@ export function handshakeFailure(address: Address, tls: TlsFiles, error: NodeJS.
       "Ask by one of those names, or say which to expect: -tls-server-name=server.global.nomad, NOMAD_TLS_SERVER_NAME.",
     );
   }
-  if (code === "CERT_HAS_EXPIRED") return failure("its certificate has ended", "Make a new one with `drover tls cert create -server` and reload the agent.");
+  if (code === "CERT_HAS_EXPIRED")
+    return failure("its certificate has ended", "Make a new one with `drover tls cert create -server` and reload the agent.");
   if (code === "CERT_NOT_YET_VALID")
-    return failure("its certificate is not valid yet, by this machine's clock", "Set the clock of this machine, or of the one it was made on.");
+    return failure(
+      "its certificate is not valid yet, by this machine's clock",
+      "Set the clock of this machine, or of the one it was made on.",
+    );
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || /wrong version number/.test(error.message))
     return failure("it does not speak TLS", `Ask by ${address.text.replace(/^https:/, "http:")}.`);
   if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|ALERT_UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED/.test(code))
-    return failure(tls.certificate === undefined ? "it asks for a certificate of its clients" : "it does not take the certificate shown", CLIENT_WANTED);
+    return failure(
+      tls.certificate === undefined ? "it asks for a certificate of its clients" : "it does not take the certificate shown",
+      CLIENT_WANTED,
+    );
   if (code === "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" || code === "ERR_SSL_UNSUPPORTED_PROTOCOL")
     return failure("it speaks another version of TLS", "Set tls { tls_min_version } of the agent to tls12.");
   // A server that wants a certificate and gets none, or a wrong one, may just hang up.

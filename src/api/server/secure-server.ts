@@ -30,11 +30,7 @@ const NOT_SECURE =
 /** As good as none, for a timer. */
 const NO_LIMIT_MS = 2 ** 31 - 1;
 
-export function createSecureServer(
-  tls: ServingTls,
-  options: ServerOptions<typeof IncomingMessage>,
-  handle: RequestListener,
-): SecureServer {
+export function createSecureServer(tls: ServingTls, options: ServerOptions<typeof IncomingMessage>, handle: RequestListener): SecureServer {
   const handshakeTimeoutMs = tls.handshakeTimeoutMs > 0 ? tls.handshakeTimeoutMs : NO_LIMIT_MS;
   const server = https.createServer(
     { ...options, ...contextOf(tls), requestCert: tls.clientAuthorities !== null, rejectUnauthorized: true },

@@ -68,7 +68,7 @@ export function signCertificate(wanted: Wanted, by: Signer): string {
 
 /** 127 bits: never negative, never shorter than it looks. */
 export function randomSerial(): bigint {
-  return BigInt(`0x${randomBytes(16).toString("hex")}`) & ((1n << 127n) - 1n) | (1n << 126n);
+  return (BigInt(`0x${randomBytes(16).toString("hex")}`) & ((1n << 127n) - 1n)) | (1n << 126n);
 }
 
 function extensions(wanted: Wanted, ownKeyId: Buffer, issuerKeyId: Buffer): readonly Asn1[] {
@@ -84,7 +84,18 @@ function extensions(wanted: Wanted, ownKeyId: Buffer, issuerKeyId: Buffer): read
     ...(names.length === 0 ? [] : [extension("2.5.29.17", false, sequence(...names))]),
     ...(wanted.permittedDomains.length === 0
       ? []
-      : [extension("2.5.29.30", true, sequence(context(0, wanted.permittedDomains.map((each) => sequence(tagged(2, each))))))]),
+      : [
+          extension(
+            "2.5.29.30",
+            true,
+            sequence(
+              context(
+                0,
+                wanted.permittedDomains.map((each) => sequence(tagged(2, each))),
+              ),
+            ),
+          ),
+        ]),
   ];
 }
 
@@ -97,16 +108,23 @@ function readCertificate(certificate: X509Certificate): { readonly subject: Asn1
   const all = ((listed?.value as Asn1[] | undefined)?.[0]?.value ?? []) as Asn1[];
   const found = all.map((each) => each.value as Asn1[]).find((parts) => asn1.derToOid(parts[0]?.value as string) === "2.5.29.14");
   const written = found?.at(-1)?.value as string | undefined;
-  const keyId = written === undefined ? keyIdentifier(certificate.publicKey) : Buffer.from(parse(Buffer.from(written, "latin1")).value as string, "latin1");
+  const keyId =
+    written === undefined
+      ? keyIdentifier(certificate.publicKey)
+      : Buffer.from(parse(Buffer.from(written, "latin1")).value as string, "latin1");
   return { subject: fields[at + 4] as Asn1, keyId };
 }
 
 /** RFC 5280 §4.2.1.2, method 1: of the key's bits alone. */
 function keyIdentifier(key: KeyObject): Buffer {
-  const bits = (parse(createPublicKey(key.export({ type: "spki", format: "pem" })).export({ type: "spki", format: "der" })).value as Asn1[])[1];
+  const bits = (
+    parse(createPublicKey(key.export({ type: "spki", format: "pem" })).export({ type: "spki", format: "der" })).value as Asn1[]
+  )[1];
   // forge unpacks bits that hold ASN.1 themselves; the raw ones begin with the count of bits not used.
   const raw = (bits as { bitStringContents?: string }).bitStringContents ?? (bits?.value as string);
-  return createHash("sha1").update(Buffer.from(raw.slice(1), "latin1")).digest();
+  return createHash("sha1")
+    .update(Buffer.from(raw.slice(1), "latin1"))
+    .digest();
 }
 
 function signatureAlgorithm(key: KeyObject): Asn1 {
@@ -149,7 +167,8 @@ const parse = (der: Uint8Array): Asn1 => asn1.fromDer(util.createBuffer(Buffer.f
 const bytes = (value: Asn1): Buffer => Buffer.from(asn1.toDer(value).getBytes(), "latin1");
 const sequence = (...parts: readonly Asn1[]): Asn1 => asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, [...parts]);
 const primitive = (type: forge.asn1.Type, value: string): Asn1 => asn1.create(asn1.Class.UNIVERSAL, type, false, value);
-const context = (tag: number, parts: readonly Asn1[]): Asn1 => asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, true, [...parts]);
+const context = (tag: number, parts: readonly Asn1[]): Asn1 =>
+  asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, true, [...parts]);
 const tagged = (tag: number, value: string): Asn1 => asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, false, value);
 const identifier = (text: string): Asn1 => primitive(asn1.Type.OID, asn1.oidToDer(text).getBytes());
 function integer(value: bigint): Asn1 {

@@ -35,7 +35,8 @@ export const tlsCaCreate: Command = {
     const constrained = flags.flag("name-constraint");
     if (more.length > 0 && !constrained) throw new UsageError("-additional-domain says what -name-constraint allows: give both");
     const country = flags.text("country") ?? "";
-    if (country !== "" && !/^[A-Za-z]{2}$/.test(country)) throw new UsageError(`-country is ${JSON.stringify(country)}, must be two letters`);
+    if (country !== "" && !/^[A-Za-z]{2}$/.test(country))
+      throw new UsageError(`-country is ${JSON.stringify(country)}, must be two letters`);
     const validMs = days(flags, DAYS);
     const { assertFree, writePair } = await import("../certificates/pair-files.ts");
     const { randomSerial, signCertificate } = await import("../certificates/sign.ts");

@@ -29,7 +29,11 @@ export const tlsCertCreate: Command = {
     "cluster-region": { kind: "text", value: "region", about: "The same, by its old name" },
     domain: { kind: "text", value: "domain", about: "The domain of the name. Agents ask for nomad, the default" },
     "additional-dnsname": { kind: "list", value: "name", about: "Another name it is valid for, besides localhost; may be repeated" },
-    "additional-ipaddress": { kind: "list", value: "address", about: "Another address it is valid for, besides 127.0.0.1; may be repeated" },
+    "additional-ipaddress": {
+      kind: "list",
+      value: "address",
+      about: "Another address it is valid for, besides 127.0.0.1; may be repeated",
+    },
   },
   async run(context) {
     noArguments(context);
@@ -39,7 +43,8 @@ export const tlsCertCreate: Command = {
     const region = assertDomain("-region", flags.text("region") ?? flags.text("cluster-region") ?? "global");
     const dnsNames = flags.list("additional-dnsname").map((each) => assertDnsName("-additional-dnsname", each));
     const addresses = flags.list("additional-ipaddress");
-    for (const each of addresses) if (isIP(each) === 0) throw new UsageError(`-additional-ipaddress is ${JSON.stringify(each)}, must be an IP address`);
+    for (const each of addresses)
+      if (isIP(each) === 0) throw new UsageError(`-additional-ipaddress is ${JSON.stringify(each)}, must be an IP address`);
     const validMs = days(flags, DAYS);
     const { assertFree, writePair } = await import("../certificates/pair-files.ts");
     const { randomSerial, signCertificate } = await import("../certificates/sign.ts");
@@ -51,7 +56,9 @@ export const tlsCertCreate: Command = {
     if (kind === "server") warnOfServers(context);
     terminal.print(`==> Using CA file ${from.certificate} and CA key ${from.key}`);
     if (domain !== "nomad")
-      terminal.complain(`==> WARNING: agents ask for ${kind}.${region}.nomad: with the domain ${domain}, tls { rpc = true } does not take this one`);
+      terminal.complain(
+        `==> WARNING: agents ask for ${kind}.${region}.nomad: with the domain ${domain}, tls { rpc = true } does not take this one`,
+      );
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const nowMs = context.nowMs();
     const endMs = Math.min(nowMs + validMs, authority.certificate.validToDate.getTime());
@@ -106,7 +113,8 @@ async function readAuthority(
   const fix = "Make an authority with `drover tls ca create`, or name its files with -ca and -key.";
   const certificate = readCertificateFile(files.certificate, fix);
   const key = readKeyFile(files.key, fix);
-  const refuse = (why: string) => new NamedError("TLS_AUTHORITY_UNFIT", `Cannot sign with ${JSON.stringify(files.certificate)}: ${why}`, { fix });
+  const refuse = (why: string) =>
+    new NamedError("TLS_AUTHORITY_UNFIT", `Cannot sign with ${JSON.stringify(files.certificate)}: ${why}`, { fix });
   if (!certificate.ca) throw refuse("it is no authority's certificate");
   if (!certificate.checkPrivateKey(key)) throw refuse(`${JSON.stringify(files.key)} is not its key`);
   if (key.asymmetricKeyType !== "ec" && key.asymmetricKeyType !== "rsa")

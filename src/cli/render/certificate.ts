@@ -7,7 +7,9 @@ export function certificateTable(certificate: X509Certificate, nowMs: number): s
   const names = (certificate.subjectAltName ?? "").split(", ");
   const of = (kind: string) => names.filter((each) => each.startsWith(`${kind}:`)).map((each) => short(each.slice(kind.length + 1)));
   const ends = certificate.validToDate;
-  const issuer = new Map(certificate.issuer.split("\n").map((each) => [each.slice(0, each.indexOf("=")), each.slice(each.indexOf("=") + 1)]));
+  const issuer = new Map(
+    certificate.issuer.split("\n").map((each) => [each.slice(0, each.indexOf("=")), each.slice(each.indexOf("=") + 1)]),
+  );
   return table([
     ["Serial Number", BigInt(`0x${certificate.serialNumber}`).toString()],
     ["Issuer CN", issuer.get("CN") ?? ""],

@@ -34,14 +34,22 @@ function authority(name: string): Pair & { sign(name: string, more?: { ends?: Da
     permittedDomains: [],
     serial: randomSerial(),
   });
-  const certificate = signCertificate({ ...wanted(name, keys.publicKey), authority: true, uses: [] }, { certificate: null, key: keys.privateKey });
+  const certificate = signCertificate(
+    { ...wanted(name, keys.publicKey), authority: true, uses: [] },
+    { certificate: null, key: keys.privateKey },
+  );
   const signer: Signer = { certificate: new X509Certificate(certificate), key: keys.privateKey };
   return {
     certificate,
     key: keys.privateKey,
     sign(common, { ends, dns = ["server.global.nomad", "localhost"] } = {}) {
       const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
-      const asked = { ...wanted(common, own.publicKey), authority: false, dnsNames: dns, ipAddresses: dns.includes("localhost") ? ["127.0.0.1"] : [] };
+      const asked = {
+        ...wanted(common, own.publicKey),
+        authority: false,
+        dnsNames: dns,
+        ipAddresses: dns.includes("localhost") ? ["127.0.0.1"] : [],
+      };
       return { certificate: signCertificate(ends === undefined ? asked : { ...asked, notAfter: ends }, signer), key: own.privateKey };
     },
   };
@@ -64,7 +72,11 @@ function serving(pair: Pair, more: Partial<ServingTls> = {}): ServingTls {
 }
 
 /** A server that says "hello", its port, and how to end it. */
-async function served(t: TestContext, tls: ServingTls, connectionsPerClientMax = 100): Promise<{ port: number; listeners: Listeners; path: string }> {
+async function served(
+  t: TestContext,
+  tls: ServingTls,
+  connectionsPerClientMax = 100,
+): Promise<{ port: number; listeners: Listeners; path: string }> {
   const folder = mkdtempSync(join(tmpdir(), "drover-https-"));
   const listeners = createListeners({
     handle: (_request: IncomingMessage, response: ServerResponse) => void response.setHeader("x-nomad-index", "1").end('"hello"'),
@@ -110,7 +122,10 @@ test("Every way a handshake fails is told with how to mend it", async (t) => {
   assert.match(await asked(address, { ca: OURS.certificate, serverName: "web.example.com" }), /not "web\.example\.com".*-tls-server-name/);
   assert.match(await asked(`http://127.0.0.1:${fine.port}`, {}), /Client sent an HTTP request to an HTTPS server.*https:\/\//s);
   assert.match(await asked(address, { ca: "no certificate" }), /Cannot use -ca-cert/);
-  assert.match(await asked(address, { ca: OURS.certificate, certificate: OURS.certificate }), /Cannot use -client-cert without -client-key/);
+  assert.match(
+    await asked(address, { ca: OURS.certificate, certificate: OURS.certificate }),
+    /Cannot use -client-cert without -client-key/,
+  );
   assert.match(
     await asked(address, { ca: OURS.certificate, certificate: OURS.sign("x").certificate, key: pem(OURS.sign("y")) }),
     /Cannot use -client-cert and -client-key/,
@@ -157,7 +172,14 @@ test("New handshakes show the new certificate, open connections stay, and one th
 
 test("Old versions are refused, and who never finishes a handshake is closed", async (t) => {
   const { port } = await served(t, serving(OURS.sign("server.global.nomad"), { minVersion: "TLSv1.3", handshakeTimeoutMs: 300 }));
-  const closed = (socket: net.Socket) => new Promise<void>((resolve) => void socket.once("close", () => resolve()).on("error", () => undefined).resume());
+  const closed = (socket: net.Socket) =>
+    new Promise<void>(
+      (resolve) =>
+        void socket
+          .once("close", () => resolve())
+          .on("error", () => undefined)
+          .resume(),
+    );
   const old = tls.connect({ host: "127.0.0.1", port, ca: OURS.certificate, maxVersion: "TLSv1.2", servername: "localhost" });
   await closed(old);
   assert.equal(old.authorized, false);
@@ -197,7 +219,12 @@ test("Plain bytes and a scanner's nonsense do not hold a listener up when it clo
     plain.once("data", (text) => resolve(String(text)));
   });
   assert.match(answer, /^HTTP\/1\.1 400 /);
-  const gone = new Promise((resolve) => silent.once("close", resolve).on("error", () => undefined).resume());
+  const gone = new Promise((resolve) =>
+    silent
+      .once("close", resolve)
+      .on("error", () => undefined)
+      .resume(),
+  );
   await listeners.close();
   await gone;
 });

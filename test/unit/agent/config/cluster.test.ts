@@ -49,8 +49,14 @@ test("A one-server configuration of old goes on alone, and is told how to say so
   assert.match(load("server { enabled = true }").warnings.join("\n"), /bootstrap_expect is not set and no other server is named/);
   assert.match(load("server { enabled = true }\nconsul { }").warnings.join("\n"), /waits for them\. A server that stands alone says/);
   assert.deepEqual(load("server { enabled = true \n bootstrap_expect = 1 }").warnings, []);
-  assert.match(load('bind_addr = "10.0.0.5"\nserver { enabled = true \n bootstrap_expect = 4 }').warnings.join("\n"), /an even number of servers/);
-  assert.match(load('server { enabled = true \n retry_join = ["10.0.0.9"] }').warnings.join("\n"), /listens on 127\.0\.0\.1 only: they cannot reach it/);
+  assert.match(
+    load('bind_addr = "10.0.0.5"\nserver { enabled = true \n bootstrap_expect = 4 }').warnings.join("\n"),
+    /an even number of servers/,
+  );
+  assert.match(
+    load('server { enabled = true \n retry_join = ["10.0.0.9"] }').warnings.join("\n"),
+    /listens on 127\.0\.0\.1 only: they cannot reach it/,
+  );
 });
 
 test("What is said of joining is kept, with ports; what cannot be is refused", () => {
@@ -98,8 +104,14 @@ test("The rest of a cluster's settings, and their defaults", () => {
     server { enabled = true \n snapshot_interval = "1h" \n snapshot_keep = 2 \n consul_path = "/usr/bin/consul" \n raft_snapshot_threshold = 100
       client_introduction { enforcement = "strict" } }`);
   assert.deepEqual([written.leaveOnTerminate, written.leaveOnInterrupt, written.limits.rpcHandshakeTimeoutMs], [true, false, 1_000]);
-  assert.deepEqual([written.server.backups.intervalMs, written.server.backups.keep, written.server.consulPath], [3_600_000, 2, "/usr/bin/consul"]);
-  assert.deepEqual([written.server.snapshotEveryEntries, written.autopilot.minQuorum, written.server.clientIntroduction.enforcement], [100, 3, "strict"]);
+  assert.deepEqual(
+    [written.server.backups.intervalMs, written.server.backups.keep, written.server.consulPath],
+    [3_600_000, 2, "/usr/bin/consul"],
+  );
+  assert.deepEqual(
+    [written.server.snapshotEveryEntries, written.autopilot.minQuorum, written.server.clientIntroduction.enforcement],
+    [100, 3, "strict"],
+  );
   assert.deepEqual(written.notYet, []);
   assert.throws(() => load('server { enabled = true } acl { token_min_expiration_ttl = "48h" }'), /No token could be made/);
 });
@@ -109,7 +121,10 @@ test("A node's introduction comes from the environment, else from the file besid
   const file = { "/opt/d/client/intro_token.jwt": "from-file\n" };
   const token = (files: Readonly<Record<string, string>>, environment = {}) =>
     load(node, [], files, { environment }).client.introductionToken.reveal();
-  assert.deepEqual([token({}), token(file), token(file, { NOMAD_CLIENT_INTRO_TOKEN: "from-environment" })], ["", "from-file", "from-environment"]);
+  assert.deepEqual(
+    [token({}), token(file), token(file, { NOMAD_CLIENT_INTRO_TOKEN: "from-environment" })],
+    ["", "from-file", "from-environment"],
+  );
 });
 
 function pair(): { readonly certificate: string; readonly key: string } {
@@ -139,16 +154,27 @@ test("TLS: its files are there, are what they should be, and belong together; no
   const server = "server { enabled = true \n bootstrap_expect = 1 }\n";
   const tls = (text: string) => load(`${server}tls { ${text} }`, [], files);
   const both = 'cert_file = "/t/c.pem" \n key_file = "/t/k.pem"';
-  const config = tls(`http = true \n rpc = true \n verify_server_hostname = true \n verify_https_client = true \n ca_file = "/t/ca.pem" \n ${both}`);
+  const config = tls(
+    `http = true \n rpc = true \n verify_server_hostname = true \n verify_https_client = true \n ca_file = "/t/ca.pem" \n ${both}`,
+  );
   assert.deepEqual(config.warnings, []);
   assert.doesNotMatch(JSON.stringify(config), /PRIVATE/);
   assert.throws(() => tls("http = true"), /tls\.http is true and tls\.cert_file is missing.*tls cert create/s);
   assert.throws(() => tls(`rpc = true \n ${both}`), /tls\.rpc is true and tls\.ca_file is missing.*tls ca create/s);
   assert.throws(() => tls(`http = true \n verify_https_client = true \n ${both}`), /tls\.ca_file is missing/);
   assert.throws(() => tls("verify_https_client = true"), /tls\.http is not/);
-  assert.throws(() => tls('http = true \n cert_file = "/t/none.pem" \n key_file = "/t/k.pem"'), /a\.hcl:\d+:\d+: tls\.cert_file "\/t\/none\.pem" cannot be read/);
-  assert.throws(() => tls('http = true \n cert_file = "/t/k.pem" \n key_file = "/t/k.pem"'), /holds a private key, must hold a certificate/);
-  assert.throws(() => tls('http = true \n cert_file = "/t/c.pem" \n key_file = "/t/c.pem"'), /holds a certificate, must hold a private key/);
+  assert.throws(
+    () => tls('http = true \n cert_file = "/t/none.pem" \n key_file = "/t/k.pem"'),
+    /a\.hcl:\d+:\d+: tls\.cert_file "\/t\/none\.pem" cannot be read/,
+  );
+  assert.throws(
+    () => tls('http = true \n cert_file = "/t/k.pem" \n key_file = "/t/k.pem"'),
+    /holds a private key, must hold a certificate/,
+  );
+  assert.throws(
+    () => tls('http = true \n cert_file = "/t/c.pem" \n key_file = "/t/c.pem"'),
+    /holds a certificate, must hold a private key/,
+  );
   assert.throws(() => tls('http = true \n cert_file = "/t/c.pem" \n key_file = "/t/other.pem"'), /is not the key of/);
   assert.throws(() => tls(`http = true \n tls_min_version = "tls10" \n ${both}`), /must be tls12 or tls13/);
   assert.throws(() => tls(`http = true \n tls_cipher_suites = "TLS_RSA_WITH_RC4_128_SHA" \n ${both}`), /not known or broken/);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -28,8 +28,13 @@ function workshop(t: TestContext) {
 
 test("An authority and three kinds of certificates: Nomad's files and words, keys for their owner alone, nothing overwritten", (t) => {
   const { folder, run, openssl, read } = workshop(t);
-  assert.equal(run("tls ca create").stdout, "==> CA Certificate saved to: nomad-agent-ca.pem\n==> CA Certificate key saved to: nomad-agent-ca-key.pem\n");
-  const server = run("tls cert create -server -additional-dnsname=web.example.com -additional-ipaddress=10.0.0.1 -additional-ipaddress=fe80::1");
+  assert.equal(
+    run("tls ca create").stdout,
+    "==> CA Certificate saved to: nomad-agent-ca.pem\n==> CA Certificate key saved to: nomad-agent-ca-key.pem\n",
+  );
+  const server = run(
+    "tls cert create -server -additional-dnsname=web.example.com -additional-ipaddress=10.0.0.1 -additional-ipaddress=fe80::1",
+  );
   assert.equal(
     server.stdout,
     "==> Using CA file nomad-agent-ca.pem and CA key nomad-agent-ca-key.pem\n" +
@@ -43,7 +48,8 @@ test("An authority and three kinds of certificates: Nomad's files and words, key
     assert.ok(new X509Certificate(read(`${name}.pem`)).checkPrivateKey(createPrivateKey(read(`${name}-key.pem`))));
     assert.match(openssl(`verify -x509_strict -CAfile nomad-agent-ca.pem ${name}.pem`), /^0 .*: OK/);
   }
-  const verified = (purpose: string, file: string, more = "") => openssl(`verify -purpose ${purpose} -CAfile nomad-agent-ca.pem ${more} ${file}`.replace("  ", " "));
+  const verified = (purpose: string, file: string, more = "") =>
+    openssl(`verify -purpose ${purpose} -CAfile nomad-agent-ca.pem ${more} ${file}`.replace("  ", " "));
   assert.match(verified("sslserver", "global-server-nomad.pem", "-verify_hostname server.global.nomad"), /^0 /);
   assert.match(verified("sslserver", "global-server-nomad.pem", "-verify_ip fe80::1"), /^0 /);
   assert.match(verified("sslclient", "global-cli-nomad.pem"), /^0 /);
@@ -53,8 +59,14 @@ test("An authority and three kinds of certificates: Nomad's files and words, key
   assert.deepEqual([again.status, /already exists/.test(again.stderr), read("global-cli-nomad-key.pem") === before], [1, true, true]);
   assert.equal(run("tls ca create").status, 1);
   const info = run("tls cert info global-server-nomad.pem").stdout;
-  assert.match(info, /^Serial Number  \d{30,}\nIssuer CN      Nomad Agent CA \d+\nCommon Name    CN=server\.global\.nomad\nExpiry Date    [\d-]+ [\d:]+ \+0000 UTC\n/);
-  assert.match(info, /DNS Names      \[server\.global\.nomad localhost web\.example\.com\]\nIP Addresses   \[127\.0\.0\.1 10\.0\.0\.1 fe80::1\]\n$/);
+  assert.match(
+    info,
+    /^Serial Number  \d{30,}\nIssuer CN      Nomad Agent CA \d+\nCommon Name    CN=server\.global\.nomad\nExpiry Date    [\d-]+ [\d:]+ \+0000 UTC\n/,
+  );
+  assert.match(
+    info,
+    /DNS Names      \[server\.global\.nomad localhost web\.example\.com\]\nIP Addresses   \[127\.0\.0\.1 10\.0\.0\.1 fe80::1\]\n$/,
+  );
   const days = (Date.parse(new X509Certificate(read("eu-client-nomad.pem")).validTo) - Date.now()) / 86_400_000;
   assert.ok(days > 29.9 && days <= 30.01, String(days));
 });
@@ -84,7 +96,10 @@ test("Authorities of others sign too, RSA and elliptic; what is none does not", 
     assert.equal(status, 1);
     assert.match(stderr, why);
   };
-  refused("tls cert create -server", /Cannot read "nomad-agent-ca\.pem": there is no such file\nMake an authority with `drover tls ca create`/);
+  refused(
+    "tls cert create -server",
+    /Cannot read "nomad-agent-ca\.pem": there is no such file\nMake an authority with `drover tls ca create`/,
+  );
   refused("tls cert create -server -ca=e-cli-nomad.pem -key=e-cli-nomad-key.pem", /it is no authority's certificate/);
   refused("tls cert create -server -ca=ec.pem -key=rsa-key.pem", /is not its key/);
   refused("tls cert create -server -client", /Give one of -server, -client and -cli/);
@@ -113,7 +128,10 @@ test("Two agents greet each other with them, each checking the other's name", as
   const { port } = server.address() as net.AddressInfo;
   const heard = await new Promise<string>((resolve, reject) => {
     const socket = tls.connect({ ...of("client"), host: "127.0.0.1", port, servername: "server.global.nomad" });
-    socket.setEncoding("utf8").once("data", (text) => resolve(String(text))).once("error", reject);
+    socket
+      .setEncoding("utf8")
+      .once("data", (text) => resolve(String(text)))
+      .once("error", reject);
   });
   assert.deepEqual([heard, names], ["welcome", ["CN=client.global.nomad"]]);
 });
