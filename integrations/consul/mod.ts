@@ -1,6 +1,6 @@
 /**
  * Consul, through the agent beside us: services made known, workloads' tokens, the things templates look at, the mesh,
- * what the node says of it, where the servers are.
+ * what the node says of it, where the servers are, the log servers share (log/).
  *
  * Comes in: one connection (consulConnection: `consul { … }` of the configuration). Goes out: makers of ports, plain functions.
  *
