@@ -8,15 +8,15 @@
  */
 import { join } from "node:path";
 import type { Api } from "#api/server";
-import { openRecordedLog, readServerId, startCluster, type Cluster, type MakerDisk } from "#cluster";
-import { openSnapshotStore, openSqliteLog } from "#integrations/host";
+import { readServerId, startCluster, type Cluster } from "#cluster";
+import { openSnapshotStore } from "#integrations/host";
 import type { LinkTls, NetworkPeers, ServedLink } from "#integrations/link";
 import type { Membership, PeerEnd } from "#ports";
 import type { RunningServer } from "#server";
 import type { AgentConsul } from "./consul.ts";
+import { openLocalLog, SNAPSHOTS } from "./local-log.ts";
 import { makerDisk } from "./maker-disk.ts";
 import type { Parts } from "./parts.ts";
-import { releaseParts } from "./release.ts";
 
 export interface AgentCluster {
   readonly cluster: Cluster;
@@ -49,20 +49,6 @@ export async function openCluster(needs: ClusterNeeds): Promise<AgentCluster> {
   // What only servers with others need is loaded only for them.
   const { openWithOthers } = await import("./cluster-shared.ts");
   return openWithOthers(needs);
-}
-
-export const SNAPSHOTS = "snapshots";
-
-export function openLocalLog({ config, random }: Parts, disk: MakerDisk) {
-  const directory = config.server.dataDirectory;
-  const workerUrl = releaseParts().sqliteLogWorker;
-  return openRecordedLog({
-    disk,
-    dataDir: directory,
-    wanted: config.server.logMaker,
-    open: () =>
-      openSqliteLog({ path: join(directory, "log.sqlite"), clusterId: random.uuid(), ...(workerUrl === undefined ? {} : { workerUrl }) }),
-  });
 }
 
 async function openAlone(parts: Parts): Promise<AgentCluster> {

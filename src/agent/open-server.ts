@@ -1,12 +1,15 @@
 /** The server of an agent: its policies from the configuration, and what it looks out through. */
 import { join } from "node:path";
 import { diskKeyEncryption, folderBackupStore } from "#integrations/host";
+import { formatDuration } from "#std";
 import { startServer, type RunningServer } from "#server";
 import type { AgentCluster } from "./cluster.ts";
 import type { AgentConsul } from "./consul.ts";
 import { SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { reporter } from "./log.ts";
 import type { Parts } from "./parts.ts";
+
+const NS_PER_MS = 1e6;
 
 export function openServer(
   { config, clock, random, log }: Parts,
@@ -18,6 +21,14 @@ export function openServer(
   return startServer({
     cluster,
     ...(others === undefined ? {} : { peers: others.peers }),
+    ...(others === undefined ? {} : { membership: others.membership }),
+    autopilot: {
+      CleanupDeadServers: config.autopilot.cleanupDeadServers,
+      LastContactThreshold: formatDuration(config.autopilot.lastContactThresholdMs * NS_PER_MS),
+      MaxTrailingLogs: config.autopilot.maxTrailingLogs,
+      MinQuorum: config.autopilot.minQuorum,
+      ServerStabilizationTime: formatDuration(config.autopilot.serverStabilizationMs * NS_PER_MS),
+    },
     failoverHeartbeatTtlMs: server.failoverHeartbeatTtlMs,
     introductions: server.clientIntroduction,
     ...(backups.intervalMs === 0
