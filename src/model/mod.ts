@@ -45,4 +45,5 @@ export * from "./plan.ts";
 export * from "./diff.ts";
 export * from "./event.ts";
 export * from "./usage.ts";
+export * from "./autopilot.ts";
 export * from "./scheduler-configuration.ts";

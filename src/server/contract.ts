@@ -20,6 +20,7 @@ import type {
   WorkloadClaims,
   Evaluation,
   Eligibility,
+  AutopilotConfiguration,
   SchedulerConfiguration,
 } from "#model";
 import type { NodeServices } from "#ports";
@@ -244,6 +245,14 @@ export interface Server {
   whoHoldsNode(id: NodeId): Promise<string>;
   /** Signs of life of nodes that are connected to another server; the answer: within what time the next, by node. The leader's; NamedError PEER_NOT_LEADING. */
   beat(ids: readonly NodeId[]): Promise<Readonly<Record<NodeId, number>>>;
+  /** What is stored; until somebody does, what this server was configured with. */
+  autopilotConfiguration(): AutopilotConfiguration;
+  setAutopilotConfiguration(
+    configuration: AutopilotConfiguration,
+    enforceIndex: number | null,
+  ): Promise<{ readonly Updated: boolean; readonly Index: number }>;
+  /** Unix milliseconds since when each server is well, by id, as the leader saw it; NOT_LEADING elsewhere. */
+  serversStableSinceMs(): Readonly<Record<string, number>>;
   readonly access: AccessControl;
   /** A node's first token. `ttlMs` 0: the default. */
   introduceNode(request: { readonly ttlMs: number; readonly nodeName: string; readonly nodePool: string }): Promise<{ readonly JWT: string }>;

@@ -3,14 +3,14 @@
  * reverse. All of it or nothing: when a part cannot start, those before it end and the failure goes up, so that no half leader acts (F5).
  *
  *   plan applier ─► broker (reads back what waits), workers ─► deployments, drains, lost nodes ─► periodic ─► keyring ─► garbage, locks
- *     ─► every node that is known gets its time, and more after another server led (F4) ─► backups
+ *     ─► every node that is known gets its time, and more after another server led (F4) ─► backups ─► the servers themselves
  *
  * Nothing that matters is kept here: the next one reads it from the state. nomad.md §7 "Leadership".
  */
 import { createPlanApplier } from "#plan";
 import type { Leadership } from "#cluster";
 import type { NodeId } from "#model";
-import type { KeyEncryption } from "#ports";
+import type { KeyEncryption, Membership } from "#ports";
 import { type BackupPolicy, createBackups } from "./backups/backups.ts";
 import { createBroker, type Broker } from "./broker/broker.ts";
 import { createRejections, type RejectionPolicy } from "./broker/rejections.ts";
@@ -23,6 +23,8 @@ import { createResealer } from "./keyring/reseal.ts";
 import type { KeyringPolicy } from "./keyring/schedule.ts";
 import { createHeartbeats, type HeartbeatPolicy, type Heartbeats } from "./nodes/heartbeats.ts";
 import { isLost, takeBack } from "./nodes/returned.ts";
+import type { AutopilotStart } from "./operations/autopilot.ts";
+import { createDeadServers, type DeadServers } from "./reconcilers/dead-servers.ts";
 import { createDeploymentWatcher } from "./reconcilers/deployments/watcher.ts";
 import { createDrainer } from "./reconcilers/drains/drainer.ts";
 import { createGarbageCollector, type GarbageCollector, type GarbagePolicy } from "./reconcilers/garbage.ts";
@@ -55,6 +57,9 @@ export interface LeadingParts {
   readonly sealer: Sealer;
   readonly timings: Timings;
   readonly backups: BackupPolicy | undefined;
+  /** undefined: this server stands alone. */
+  readonly membership: Membership | undefined;
+  readonly autopilot: AutopilotStart;
 }
 
 export interface Leading {
@@ -63,6 +68,7 @@ export interface Leading {
   readonly garbage: GarbageCollector;
   readonly locks: VariableLocks;
   readonly keeper: KeyringKeeper | undefined;
+  readonly servers: DeadServers;
   /** These nodes live: each gets its time, and those taken for lost are back. */
   beat(ids: readonly NodeId[]): Promise<Readonly<Record<NodeId, number>>>;
   statistics(): Readonly<Record<string, number>>;
@@ -139,12 +145,15 @@ function assemble(context: ServerContext, { lost }: Leadership, parts: LeadingPa
   armKnownNodes(context, heartbeats, parts.failoverTtlMs);
   if (parts.backups !== undefined) keep(createBackups(context, parts.backups));
 
+  const servers = keep(createDeadServers(context, parts.membership, parts.autopilot));
+
   return {
     broker,
     refusals,
     garbage,
     locks,
     keeper,
+    servers,
     beat: (ids) => beat(context, heartbeats, ids),
     statistics: () => ({
       ...broker.statistics(),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { AdmissionContext } from "#jobspec";
 import type { Cluster, Leadership } from "#cluster";
-import type { Clock, KeyEncryption, Link, Mesh, PeerEnd, Peers, Random } from "#ports";
+import type { Clock, KeyEncryption, Link, Membership, Mesh, PeerEnd, Peers, Random } from "#ports";
 import type { BackupPolicy } from "./backups/backups.ts";
 import { DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejections.ts";
 import type { Report, ServerContext } from "./context.ts";
@@ -43,6 +43,7 @@ import { planJob } from "./operations/plan-job.ts";
 import { registerJob } from "./operations/register-job.ts";
 import { revertJob } from "./operations/revert-job.ts";
 import { rotateRootKey } from "./operations/rotate-root-key.ts";
+import { autopilotConfiguration, setAutopilotConfiguration, type AutopilotStart } from "./operations/autopilot.ts";
 import { setSchedulerConfiguration } from "./operations/scheduler-configuration.ts";
 import { createIdentitySigner } from "./operations/sign-identities.ts";
 import { stopAllocation } from "./operations/stop-allocation.ts";
@@ -85,6 +86,10 @@ export interface ServerOptions {
   readonly mesh?: Mesh;
   /** The way to other servers. Absent: this one stands alone. */
   readonly peers?: Peers;
+  /** Who belongs to the servers: the leader forgets those that failed for good. Only with `peers`. */
+  readonly membership?: Membership;
+  /** autopilot { … }: what a cluster begins with. */
+  readonly autopilot?: AutopilotStart;
   /** failover_heartbeat_ttl: how long nodes are believed at least when another server has led until now. Only with `peers`. Default 5 minutes. */
   readonly failoverHeartbeatTtlMs?: number;
   /** client_introduction. Absent: nodes need none. */
@@ -105,8 +110,8 @@ export interface RunningServer extends Server {
 const WORKERS_DEFAULT = 4;
 /** nomad.md §5.2 */
 const FAILOVER_TTL_MS = 300_000;
-/** A server that has not been sure to be up to date for so long takes no nodes: one that is may be near. */
-const OUT_OF_DATE_MS = 30_000;
+/** A server that has not been sure to be up to date for so long has no nodes: what is new would not reach them. */
+const OUT_OF_DATE_MS = 15_000;
 
 /** All of it or nothing: when a part cannot start, those before it end, so that no half server goes on acting (F5). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -207,6 +212,8 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     sealer,
     timings,
     backups: options.backups,
+    membership: options.membership,
+    autopilot: options.autopilot ?? {},
   };
   await lead(context, parts, started, others === undefined, (now) => {
     leading = now;
@@ -234,6 +241,9 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     setNodeEligibility: (id, eligibility) => setNodeEligibility(context, id, eligibility),
     purgeNode: (id) => purgeNode(context, id),
     setSchedulerConfiguration: (configuration, index) => setSchedulerConfiguration(context, configuration, index),
+    autopilotConfiguration: () => autopilotConfiguration(cluster.state.snapshot(), parts.autopilot),
+    setAutopilotConfiguration: (configuration, index) => setAutopilotConfiguration(context, configuration, index),
+    serversStableSinceMs: () => led("tell how the servers are").servers.stableSinceMs(),
     collectGarbage: async () => collectGarbage(context, led("collect garbage").garbage, sessions),
     nodeServices: (id) => sessions.services(id),
     holdsNode: (id) => sessions.holds(id),

@@ -38,6 +38,7 @@ import type {
   Reason,
   RootKey,
   ScalingEvent,
+  AutopilotConfiguration,
   SchedulerConfiguration,
   SealedVariable,
   ServiceRegistration,
@@ -324,6 +325,7 @@ export type Command =
    * parts are there.
    */
   | { readonly type: "restore-commit"; readonly RestoreID: string; readonly Parts: number }
+  | { readonly type: "autopilot-configuration"; readonly Configuration: AutopilotConfiguration; readonly EnforceIndex: number | null }
   | { readonly type: "scheduler-configuration"; readonly Configuration: SchedulerConfiguration; readonly EnforceIndex: number | null };
 
 export type CommandType = Command["type"];
@@ -514,6 +516,8 @@ export interface Snapshot {
   aclBootstrapIndex(): number;
 
   schedulerConfiguration(): SchedulerConfiguration;
+  /** ModifyIndex 0: nobody has stored one. */
+  autopilotConfiguration(): AutopilotConfiguration;
 
   /** The scheduler's columns at this index. Only valid until the next `apply`: use them without awaiting (asserted). */
   columns(): Columns;

@@ -46,6 +46,7 @@ export function digestOf(tables: Tables): string {
   }
   // Where neither is, digests are those of before there were any.
   if (tables.leadership !== undefined || tables.leap > 0) add([tables.leadership ?? null, tables.leap]);
+  if (tables.autopilotConfiguration.ModifyIndex > 0) add(tables.autopilotConfiguration);
   for (const [part, { RestoreID, Data, Ends }] of tables.restoreParts.range()) {
     add([part, RestoreID, Ends]);
     hash.update(Data);

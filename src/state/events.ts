@@ -64,6 +64,7 @@ const TYPE_OF: Readonly<Record<CommandType, string>> = {
   leadership: "Operator",
   "restore-part": "Operator",
   "restore-commit": "Operator",
+  "autopilot-configuration": "Operator",
   "scheduler-configuration": "Operator",
 };
 

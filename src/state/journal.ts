@@ -1,6 +1,6 @@
 /** What tables held before they were written to, so that an entry that fails halfway can be taken back. */
 import type { OrderedMap } from "#std";
-import type { SchedulerConfiguration } from "#model";
+import type { AutopilotConfiguration, SchedulerConfiguration } from "#model";
 import type { LeadershipRecord } from "./contract.ts";
 import type { Grouped } from "./tables/grouped.ts";
 import type { TableIndexes, Tables } from "./tables/tables.ts";
@@ -18,6 +18,7 @@ export class Journal {
   readonly #tables: Tables;
   readonly #tableIndexes: TableIndexes;
   readonly #schedulerConfiguration: SchedulerConfiguration;
+  readonly #autopilotConfiguration: AutopilotConfiguration;
   readonly #leadership: LeadershipRecord | undefined;
   readonly #changes: Change[] = [];
 
@@ -25,6 +26,7 @@ export class Journal {
     this.#tables = tables;
     this.#tableIndexes = { ...tables.tableIndexes };
     this.#schedulerConfiguration = tables.schedulerConfiguration;
+    this.#autopilotConfiguration = tables.autopilotConfiguration;
     this.#leadership = tables.leadership;
   }
 
@@ -70,6 +72,7 @@ export class Journal {
     this.#changes.length = 0;
     this.#tables.tableIndexes = this.#tableIndexes;
     this.#tables.schedulerConfiguration = this.#schedulerConfiguration;
+    this.#tables.autopilotConfiguration = this.#autopilotConfiguration;
     this.#tables.leadership = this.#leadership;
   }
 }

@@ -10,6 +10,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import {
+  type AutopilotConfiguration,
   type AclAuthMethod,
   type AclBindingRule,
   type AclPolicy,
@@ -108,8 +109,9 @@ async function* chunksOf(tables: Tables): AsyncGenerator<Uint8Array> {
     chunks++;
     return Uint8Array.from(packr.pack(value));
   };
-  const { leap, leadership = null } = tables;
-  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration, { leap, leadership }]);
+  const { leap, leadership = null, autopilotConfiguration } = tables;
+  const autopilot = autopilotConfiguration.ModifyIndex > 0 ? { autopilot: autopilotConfiguration } : {};
+  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration, { leap, leadership, ...autopilot }]);
   for (const [kind, records] of tablesOf(tables, specs)) {
     for (const slice of slices(records, specs)) {
       // What the slice is the first to refer to goes before it.
@@ -321,10 +323,15 @@ class Restoring {
     this.#tables.index = index as number;
     this.#tables.time = time as number;
     // Absent in formats before 5.
-    const { leap, leadership } = (more ?? { leap: 0, leadership: null }) as { leap: number; leadership: LeadershipRecord | null };
+    const { leap, leadership, autopilot } = (more ?? { leap: 0, leadership: null }) as {
+      leap: number;
+      leadership: LeadershipRecord | null;
+      autopilot?: AutopilotConfiguration;
+    };
     this.#tables.leap = leap;
     this.#tables.leadership = leadership ?? undefined;
     this.#tables.tableIndexes = { ...UNTOUCHED, ...(tableIndexes as Tables["tableIndexes"]) };
+    if (autopilot !== undefined) this.#tables.autopilotConfiguration = deepFreeze(autopilot);
     this.#tables.schedulerConfiguration = deepFreeze(configuration as Tables["schedulerConfiguration"]);
   }
 

@@ -21,6 +21,7 @@ import {
   type Reason,
   type RootKey,
   type ScalingEvent,
+  type AutopilotConfiguration,
   type SchedulerConfiguration,
   type SealedVariable,
   type ServiceRegistration,
@@ -283,6 +284,10 @@ export class TablesSnapshot implements Snapshot {
   }
   aclBootstrapIndex(): number {
     return this.#tables.acl.bootstrap.get(BOOTSTRAP)?.Index ?? 0;
+  }
+
+  autopilotConfiguration(): AutopilotConfiguration {
+    return this.#tables.autopilotConfiguration;
   }
 
   schedulerConfiguration(): SchedulerConfiguration {

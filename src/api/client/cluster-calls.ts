@@ -143,6 +143,9 @@ export function systemCalls(ask: Requester) {
     raftConfiguration: (query?: QueryOptions) => ask.get<RaftConfigurationAnswer>(endpointPath("raft-configuration", {}), query),
     autopilotConfiguration: (query?: QueryOptions) =>
       ask.get<AutopilotConfigurationAnswer>(endpointPath("autopilot-configuration", {}), query),
+    /** Replaced whole; answers whether it was. `enforceIndex`: only if the stored one has this ModifyIndex. */
+    setAutopilotConfiguration: (configuration: AutopilotConfigurationAnswer, how: { readonly enforceIndex?: number | undefined } = {}) =>
+      ask.put<boolean>(endpointPath("autopilot-configuration", {}), configuration, withParameters(undefined, { cas: how.enforceIndex })),
     /** Rejects with ApiError 429 when the servers are not well; its text is the same JSON. */
     autopilotHealth: (query?: QueryOptions) => ask.get<AutopilotHealthAnswer>(endpointPath("autopilot-health", {}), query),
     /** A tar.gz of the whole state. */

@@ -157,7 +157,7 @@ export const NEEDS = {
   "raft-configuration": { GET: operator("read") },
   "raft-peer": { DELETE: operator("write") },
   "raft-transfer-leadership": { PUT: operator("write") },
-  "autopilot-configuration": { GET: operator("read") },
+  "autopilot-configuration": { GET: operator("read"), PUT: operator("write") },
   "autopilot-health": { GET: operator("read") },
   "keyring-keys": { GET: management },
   "keyring-rotate": { PUT: management },

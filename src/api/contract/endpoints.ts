@@ -128,7 +128,7 @@ export const ENDPOINTS = {
   "raft-configuration": { path: "/v1/operator/raft/configuration", methods: ["GET"] },
   "raft-peer": { path: "/v1/operator/raft/peer", methods: ["DELETE"] },
   "raft-transfer-leadership": { path: "/v1/operator/raft/transfer-leadership", methods: ["PUT"] },
-  "autopilot-configuration": { path: "/v1/operator/autopilot/configuration", methods: ["GET"] },
+  "autopilot-configuration": { path: "/v1/operator/autopilot/configuration", methods: ["GET", "PUT"] },
   "autopilot-health": { path: "/v1/operator/autopilot/health", methods: ["GET"] },
   "keyring-keys": { path: "/v1/operator/keyring/keys", methods: ["GET"] },
   "keyring-rotate": { path: "/v1/operator/keyring/rotate", methods: ["PUT"] },

@@ -1,6 +1,6 @@
 /** The request's body: read within a limit, then decoded as JSON with a reason for everything that is wrong with it. */
 import type { Readable } from "node:stream";
-import { messageOf, NamedError } from "#std";
+import { messageOf, parseDuration, NamedError } from "#std";
 import { badRequest } from "./refusal.ts";
 
 /** A job that needs more than this is a mistake; what is larger is refused before any of it is decoded. */
@@ -72,6 +72,15 @@ export class Body {
     const value = this.#typed(name, "number", "nanoseconds", 0);
     if (!Number.isInteger(value)) throw badRequest(`Cannot read request body: field "${name}" is ${value}, wanted whole nanoseconds`);
     return value;
+  }
+
+  /** Nanoseconds, from a number of them or from text as Go writes it ("10s"). 0 for absent and null. */
+  durationNs(name: string): number {
+    const value = this.value(name);
+    if (typeof value !== "string") return this.nanoseconds(name);
+    const ns = parseDuration(value);
+    if (ns === undefined) throw badRequest(`Cannot read request body: field "${name}" is ${JSON.stringify(value.slice(0, 80))}, wanted a duration like "10s"`);
+    return ns;
   }
 
   /** undefined for absent and null. */

@@ -103,6 +103,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "Show whether the servers are well",
     async () => (await import("./operator-servers.ts")).operatorAutopilotHealth,
   ),
+  "operator autopilot set-config": entry(
+    "Change how the servers look after themselves",
+    async () => (await import("./operator-autopilot.ts")).operatorAutopilotSetConfig,
+  ),
   "operator debug": entry("Gather what helps to find a fault", async () => (await import("./operator-debug.ts")).operatorDebug),
   "operator gossip keyring generate": entry(
     "Make a key for the servers' gossip",

@@ -45,6 +45,7 @@ import { applyReap } from "./reap.ts";
 import { applyScalingEvent } from "./scaling-event.ts";
 import { applyRootKeyDelete } from "./root-key-delete.ts";
 import { applyRootKeysUpsert } from "./root-keys-upsert.ts";
+import { applyAutopilotConfiguration } from "./autopilot-configuration.ts";
 import { applySchedulerConfiguration } from "./scheduler-configuration.ts";
 import { applyServicesDelete } from "./services-delete.ts";
 import { applyServicesUpsert } from "./services-upsert.ts";
@@ -111,6 +112,7 @@ const COMMANDS: { readonly [Type in CommandType]: { readonly version: number; re
   leadership: { version: 1, apply: applyLeadership },
   "restore-part": { version: 1, apply: applyRestorePart },
   "restore-commit": { version: 1, apply: applyRestoreCommit },
+  "autopilot-configuration": { version: 1, apply: applyAutopilotConfiguration },
   "scheduler-configuration": { version: 1, apply: applySchedulerConfiguration },
 };
 

@@ -33,11 +33,13 @@ import type {
   Reason,
   RootKey,
   ScalingEvent,
+  AutopilotConfiguration,
   SchedulerConfiguration,
   SealedVariable,
   ServiceRegistration,
 } from "#model";
-import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_AUTOPILOT_CONFIGURATION,
+  DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
 import type { HeldTurn, LeadershipRecord, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
 import { AclTables } from "./acl-tables.ts";
@@ -130,6 +132,7 @@ export class Tables {
   readonly acl: AclTables;
   readonly tallies: OrderedMap<Tally>;
   schedulerConfiguration: SchedulerConfiguration;
+  autopilotConfiguration: AutopilotConfiguration;
   readonly restoreParts: OrderedMap<RestorePart>;
   readonly outcomes: OrderedMap<Outcome>;
   /** Index (padded, so that order is order) → request id. */
@@ -176,6 +179,7 @@ export class Tables {
     this.acl = from?.acl.fork() ?? new AclTables();
     this.tallies = from?.tallies.fork() ?? new OrderedMap();
     this.schedulerConfiguration = from?.schedulerConfiguration ?? DEFAULT_SCHEDULER_CONFIGURATION;
+    this.autopilotConfiguration = from?.autopilotConfiguration ?? DEFAULT_AUTOPILOT_CONFIGURATION;
     this.restoreParts = from?.restoreParts.fork() ?? new OrderedMap();
     this.outcomes = from?.outcomes.fork() ?? new OrderedMap();
     this.requestIds = from?.requestIds.fork() ?? new OrderedMap();

@@ -378,6 +378,11 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
     // What begins and is never finished; a whole one is in restoration.test.ts.
     "restore-part": () => ({ type: "restore-part", RestoreID: random.uuid(), Part: 0, Data: Uint8Array.of(random.integer(256)), Ends: false }),
     "restore-commit": () => ({ type: "restore-commit", RestoreID: random.uuid(), Parts: random.integer(3) }),
+    "autopilot-configuration": () => ({
+      type: "autopilot-configuration",
+      Configuration: { ...snapshot.autopilotConfiguration(), MinQuorum: random.integer(4) },
+      EnforceIndex: chance(20) ? random.integer(50) : null,
+    }),
     "scheduler-configuration": () => ({
       type: "scheduler-configuration",
       Configuration: { ...snapshot.schedulerConfiguration(), SchedulerAlgorithm: some(["binpack", "spread"] as const) },

@@ -1,24 +1,12 @@
 /** /v1/operator about the servers themselves: who keeps the log, how they are. nomad.md §3.2. */
 import type { ServerDescription } from "#cluster";
-import type { AgentMember, AutopilotConfigurationAnswer } from "../../contract/mod.ts";
+import type { AutopilotConfiguration } from "#model";
+import { formatDuration } from "#std";
+import type { AgentMember } from "../../contract/mod.ts";
 import { empty, value, type Context, type Handler } from "../call.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireCluster, requireServer } from "../require.ts";
 import { membersOf } from "./members.ts";
-
-/** What Nomad starts with. */
-const AUTOPILOT: AutopilotConfigurationAnswer = {
-  CleanupDeadServers: true,
-  LastContactThreshold: "200ms",
-  MaxTrailingLogs: 250,
-  MinQuorum: 0,
-  ServerStabilizationTime: "10s",
-  EnableRedundancyZones: false,
-  DisableUpgradeMigration: false,
-  EnableCustomUpgrades: false,
-  CreateIndex: 1,
-  ModifyIndex: 1,
-};
 
 /** A server as the log knows it and as its gossip does, put together by its id. */
 interface KnownServer {
@@ -85,14 +73,43 @@ export const transferLeadership: Handler = async (call, context) => {
 };
 
 export const readAutopilotConfiguration: Handler = (_call, context) => {
-  requireCluster(context);
-  return value(AUTOPILOT, { index: 1 });
+  const configuration = requireServer(context).autopilotConfiguration();
+  return value(configuration, { index: configuration.ModifyIndex });
+};
+
+/** Replaced whole; ?cas: only if it has this modify index. Answers whether it was. */
+export const writeAutopilotConfiguration: Handler = async (call, context) => {
+  const server = requireServer(context);
+  const body = call.body();
+  const duration = (name: string): string => formatDuration(body.durationNs(name));
+  const configuration: AutopilotConfiguration = {
+    CleanupDeadServers: body.flag("CleanupDeadServers"),
+    LastContactThreshold: duration("LastContactThreshold"),
+    MaxTrailingLogs: body.whole("MaxTrailingLogs"),
+    MinQuorum: body.whole("MinQuorum"),
+    ServerStabilizationTime: duration("ServerStabilizationTime"),
+    EnableRedundancyZones: body.flag("EnableRedundancyZones"),
+    DisableUpgradeMigration: body.flag("DisableUpgradeMigration"),
+    EnableCustomUpgrades: body.flag("EnableCustomUpgrades"),
+    CreateIndex: 0,
+    ModifyIndex: 0,
+  };
+  const cas = call.query.has("cas") ? call.query.whole("cas", 0) : null;
+  const { Updated, Index } = await server.setAutopilotConfiguration(configuration, cas);
+  return value(Updated, { index: Index });
 };
 
 /** 429 when it is not well, as a load balancer expects. */
-export const readAutopilotHealth: Handler = async (_call, context) => {
+export const readAutopilotHealth: Handler = async (call, context) => {
+  const server = requireServer(context);
+  const { leads } = requireCluster(context);
+  const judgment = {
+    configuration: server.autopilotConfiguration(),
+    // Who leads knows since when; of another server's own view it is not asked.
+    stableSinceMs: call.stale && !leads ? {} : server.serversStableSinceMs(),
+  };
   const known = await knownServers(context);
-  const servers = known.map((server) => serverHealth(server, context));
+  const servers = known.map((server) => serverHealth(server, context, judgment));
   const well = servers.filter((server) => server.Healthy).length;
   const quorum = Math.floor(servers.length / 2) + 1;
   const leader = servers.find((server) => server.Leader);
@@ -109,10 +126,19 @@ export const readAutopilotHealth: Handler = async (_call, context) => {
   );
 };
 
+interface Judgment {
+  readonly configuration: AutopilotConfiguration;
+  readonly stableSinceMs: Readonly<Record<string, number>>;
+}
+
+/** Go's time of nothing. */
+const NEVER = "0001-01-01T00:00:00Z";
+
 /** Well: its machine and its process answer, it follows, and it is not far behind. */
-function serverHealth({ log, member }: KnownServer, context: Context) {
+function serverHealth({ log, member }: KnownServer, context: Context, { configuration, stableSinceMs }: Judgment) {
   const cluster = requireCluster(context);
   const own = log.ServerId === cluster.serverId;
+  const sinceMs = stableSinceMs[log.ServerId];
   const status = member?.Status ?? (own ? "alive" : "none");
   const lastIndex = own ? cluster.state.index : log.SyncedIndex;
   const contactMs = own ? cluster.lastContactMs() : log.Leader ? 0 : Math.max(0, context.clock.nowMs() - log.Time);
@@ -126,8 +152,8 @@ function serverHealth({ log, member }: KnownServer, context: Context) {
     LastContact: `${Math.round(contactMs)}ms`,
     LastTerm: 1,
     LastIndex: lastIndex,
-    Healthy: status === "alive" && cluster.state.index - lastIndex <= AUTOPILOT.MaxTrailingLogs && (!own || cluster.leaderAddress !== ""),
+    Healthy: status === "alive" && cluster.state.index - lastIndex <= configuration.MaxTrailingLogs && (!own || cluster.leaderAddress !== ""),
     Voter: true,
-    StableSince: new Date(context.agent.startedAtMs).toISOString(),
+    StableSince: sinceMs === undefined ? NEVER : new Date(sinceMs).toISOString(),
   };
 }

@@ -147,7 +147,7 @@ export const HANDLERS: HandlerTable = {
   "raft-configuration": { GET: operator.readRaftConfiguration },
   "raft-peer": { DELETE: operator.removePeer },
   "raft-transfer-leadership": { PUT: operator.transferLeadership },
-  "autopilot-configuration": { GET: operator.readAutopilotConfiguration },
+  "autopilot-configuration": { GET: operator.readAutopilotConfiguration, PUT: operator.writeAutopilotConfiguration },
   "autopilot-health": { GET: operator.readAutopilotHealth },
   "keyring-keys": { GET: keyring.listKeys },
   "keyring-rotate": { PUT: keyring.rotateKey },
