@@ -124,3 +124,26 @@ for (const seed of seeds) {
       assert.deepEqual(errors, []);
     }));
 }
+
+test("a server that lags stops nothing, and its nodes go where news comes from (F1)", () =>
+  herd(7, { servers: 3, nodes: 30 }, async ({ world, nodes, of, leader, errors }) => {
+    const system = (id: string) => ({ Job: jobOf({ id, type: "system", count: 1, memoryMB: 10, cpu: 10 }) });
+    const runningOf = (id: string) =>
+      [...(leader().cluster?.state.snapshot().allocationsByJob("default", id) ?? [])].filter(({ ClientStatus }) => ClientStatus === "running").length;
+    await answered(world, of(leader()).registerJob(system("before")));
+    await world.until("it runs everywhere", () => runningOf("before") === 30);
+    const [lagging] = world.servers.filter((server) => server !== leader()) as [SimulatedServer];
+    // It hears nothing any more, and is heard by its nodes and the other servers.
+    world.shared.setReachable(lagging.name, false);
+    await answered(world, of(leader()).registerJob(system("after")));
+    // Some nodes come to it meanwhile, having seen more than it knows.
+    await world.clock.advance(60_000);
+    assert.equal(runningOf("after"), 30, "all nodes have heard");
+    assert.ok((lagging.cluster?.state.index ?? 0) < (leader().cluster?.state.index ?? 0));
+    assert.equal(runningOf("before"), 30);
+    assert.equal(nodes.reduce((sum, { stopped }) => sum + stopped, 0), 0);
+    assert.deepEqual([...new Set([...(leader().cluster?.state.snapshot().nodes() ?? [])].map(({ Status }) => Status))], ["ready"]);
+    world.shared.setReachable(lagging.name, true);
+    await world.until("it has caught up", () => lagging.cluster?.state.index === leader().cluster?.state.index);
+    assert.deepEqual(errors, []);
+  }));

@@ -63,7 +63,7 @@ interface Session {
 export interface SessionParts {
   readonly signs: SignsOfLife;
   readonly nodeIdentities: NodeIdentities;
-  /** Why no node is taken now; undefined: all are. */
+  /** Why no node is taken now, and those that are here are sent to another server; undefined: all are welcome. */
   readonly closedDoor: () => string | undefined;
   /**
    * Where there are other servers: who says nothing for this long after its word was due has gone to another one, or nowhere, and its session
@@ -195,7 +195,11 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
   let sweeping: Timer | undefined;
   function sweep(): void {
     const nowMs = clock.nowMs();
-    for (const session of sessions.values()) if (session.silentAtMs <= nowMs) end(session, "it said nothing for too long");
+    const why = parts.closedDoor();
+    for (const session of sessions.values()) {
+      if (why !== undefined) end(session, why);
+      else if (session.silentAtMs <= nowMs) end(session, "it said nothing for too long");
+    }
     sweeping = clock.after(SWEEP_MS, sweep);
   }
   if (silenceMs !== undefined) sweeping = clock.after(SWEEP_MS, sweep);
