@@ -5,8 +5,10 @@
  * Out: commands with the evaluations they call for, in one entry each; plans, checked and committed by #plan; news for nodes.
  *
  *   operations/    a file a use case: register-job, plan-job, stop-allocation, …
+ *   leading.ts     what one server does for all while it leads: broker, workers, loops, deadlines; ends with the lead, whatever happens (scope.ts)
  *   broker/        which evaluation is next (queue.ts, blocked.ts: pure), workers that turn them into placements
  *   nodes/         sessions, heartbeats, reports gathered and written together, the registry of services
+ *   backups/       the state as an archive; backups by themselves
  *   sealed/        values of sensitive job variables: sealed when a job comes in, opened for the node that runs it
  *   turns/         who may go down for a changed secret, at most max_parallel of a group over all nodes (decide.ts: pure)
  *   keyring/       the keys identities are signed with: when they come, change and go (schedule.ts: pure); what is said of a workload
@@ -17,6 +19,9 @@
  *   mesh/          may one service call another: every step of the call's way, from state, nodes and what governs the mesh (check.ts: pure)
  *   access/        who is behind a token; policies, roles, tokens, logins by JWT and OIDC (login/: what of a provider's word is believed)
  *   why/           what is wanted and does not run: a sentence for each cause, from state, broker and plan check
+ *
+ * Every server has nodes, opens keys and takes requests: their commands go by #cluster to whoever leads. What only the leader knows is refused
+ * elsewhere (NOT_LEADING): the API passes it on.
  *
  * Invariants: nothing that matters lives only here: kill -9 at any moment, and a new server reads from the state which
  * evaluations wait and which nodes to expect. One evaluation of a job is in work at a time. A change and the evaluation it calls for are
@@ -38,5 +43,5 @@ export type { IntroductionPolicy } from "./nodes/identities.ts";
 export { verifyNodeIdentity } from "./nodes/identities.ts";
 export type { AccessSettings } from "./access/start-access.ts";
 export type { BackupPolicy } from "./backups/backups.ts";
-export { snapshotArchive, type SnapshotArchive } from "./backups/archive.ts";
+export { snapshotArchive, stateOfArchive, type SnapshotArchive } from "./backups/archive.ts";
 export type { RejectionPolicy } from "./broker/rejections.ts";

@@ -60,4 +60,26 @@ export function keyEncryptionConformance(maker: string, make: () => KeyEncryptio
     await encryption.forget(ID);
     await assert.rejects(encryption.open(ID, sealed), isCode("KEY_MISSING"));
   });
+
+  test(`${maker} key encryption: what opens a key here opens it on another server that adopted it, once and for all`, async () => {
+    const [one, two] = [make(), make()];
+    try {
+      const sealed = await one.encryption.seal(ID, Buffer.from("a secret"));
+      assert.equal(await two.encryption.wrapping(ID), null);
+      const wrapping = await one.encryption.wrapping(ID);
+      assert.ok(wrapping !== null);
+      await two.encryption.adopt(ID, wrapping);
+      assert.equal(Buffer.from(await two.encryption.open(ID, sealed)).toString(), "a secret");
+      // What is there stays: nobody can put another in its place.
+      await two.encryption.adopt(ID, randomBytes(wrapping.length));
+      assert.equal(Buffer.from(await two.encryption.open(ID, sealed)).toString(), "a secret");
+      await assert.rejects(two.encryption.adopt(OTHER, Buffer.alloc(3)), isCode("KEY_DAMAGED"));
+      assert.equal(await two.encryption.wrapping(OTHER), null);
+      await two.encryption.forget(ID);
+      assert.equal(await two.encryption.wrapping(ID), null);
+    } finally {
+      one.remove();
+      two.remove();
+    }
+  });
 }
