@@ -3,13 +3,15 @@
  * addresses and unix sockets.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { readBody } from "./body.ts";
 import type { Context } from "./call.ts";
-import { dispatch, type Desk } from "./dispatch.ts";
+import { dispatch, takesUpload, type Desk } from "./dispatch.ts";
 import { createUpgrades } from "./exec/upgrade.ts";
 import type { Api, ApiOptions } from "./facts.ts";
 import { CreationOrders } from "./listing/creation-order.ts";
+import { accessOf } from "./guard/who.ts";
 import { createListeners } from "./listeners.ts";
 import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
 import { notFound } from "./refusal.ts";
@@ -42,6 +44,9 @@ export function createApi(options: ApiOptions): Api {
     handle: (request, response) => app.routing(request, response),
     upgrades,
     async mayPass(token) {
+      // Somebody's token, or a workload's identity; what either may is judged as everywhere.
+      const access = accessOf(options);
+      if (access !== undefined) return (await access.resolve(token)).Subject !== "anonymous";
       if (options.server === null) return (await options.verifyIdentity?.(token)) === true;
       return (await options.server.verifyIdentity(token)) !== undefined;
     },
@@ -82,7 +87,8 @@ function createApp(desk: Desk): FastifyInstance {
   });
   // Clients send JSON under any content type or none, so the body is read as bytes whatever it is called.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, payload, done) => {
+  app.addContentTypeParser("*", (request, payload, done) => {
+    if (takesUpload(request.method, (request.url.split("?")[0] ?? ""))) return done(null, payload);
     readBody(payload, Number(payload.headers["content-length"] ?? 0)).then(
       (bytes) => done(null, bytes),
       (error: Error) => done(error),
@@ -105,7 +111,7 @@ function createApp(desk: Desk): FastifyInstance {
       target,
       query: request.query,
       headers: request.headers,
-      body: request.body as Buffer | undefined,
+      ...(request.body instanceof Readable ? { body: undefined, upload: request.body } : { body: request.body as Buffer | undefined, upload: undefined }),
       response: reply.raw,
     };
     return settle(dispatch(matched, arrived, desk), request, reply, desk);

@@ -536,6 +536,7 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
     clusterId: "c",
     leads: true,
     leaderAddress: "127.0.0.1:4647",
+    lastContactMs: () => 0,
     read: async () => state.snapshot(),
     state: {
       get index() {

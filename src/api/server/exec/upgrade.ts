@@ -10,8 +10,10 @@ import type { Context } from "../call.ts";
 import { guardOrigin, type Guard } from "../origin.ts";
 import { Query } from "../query.ts";
 import { headersOf } from "../reply/heads.ts";
-import { relayUpgrade } from "../relay.ts";
+import { admitCommand } from "../guard/exec.ts";
+import { relayUpgrade, wayElsewhere } from "../relay.ts";
 import { refusalOf } from "../reply/refuse.ts";
+import { tokenOf } from "../token.ts";
 import { isExecPath, readAsk, startCommand, whoAnswers, type ExecAsk } from "./command.ts";
 import { runSession } from "./session.ts";
 
@@ -73,7 +75,14 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
         });
         running.add(session);
       });
-    void whoAnswers(ask, context, request.headers)
+    const namespace = new Query(query).text("namespace") || "default";
+    void admitCommand(ask, tokenOf(request.headers), namespace, context)
+      .then(() => whoAnswers(ask, context, request.headers))
+      .catch((error: unknown) => {
+        const elsewhere = wayElsewhere(error, context, request.headers);
+        if (elsewhere === undefined) throw error;
+        return elsewhere;
+      })
       .then(async (way) => {
         if (way === undefined) return here();
         const shut = () => socket.destroy();

@@ -3,6 +3,8 @@ import type { Job } from "#model";
 import type { Snapshot } from "#state";
 import { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX, type FuzzyContext, type FuzzyMatch } from "../../contract/mod.ts";
 import { value, type Handler } from "../call.ts";
+import type { Grant } from "#access";
+import { mayFind, maySearch, requireSearch } from "../guard/contexts.ts";
 import { compareText } from "../listing/page.ts";
 import { collect, sortInSlices } from "../listing/slices.ts";
 import { badRequest } from "../refusal.ts";
@@ -13,6 +15,8 @@ const TERM_MIN = 2;
 
 interface Candidate {
   readonly name: string;
+  /** Where the scope does not begin with it. */
+  readonly namespace?: string;
   readonly scope: readonly string[];
 }
 
@@ -28,14 +32,16 @@ export const fuzzySearch: Handler = async (call, context) => {
     throw badRequest(`Invalid context ${JSON.stringify(wanted)}: wanted "all" or one of ${CONTEXTS.join(", ")}`);
   }
   const namespace = namespaceOf(call, body);
+  const kinds = FUZZY_CONTEXTS.filter((kind) => wanted === "all" || wanted === kind || (wanted === "jobs" && INSIDE_JOBS.includes(kind)));
+  requireSearch(call.grant, kinds.length === 0 ? [wanted] : kinds, namespace);
   const mayList = wanted === "all" || wanted === "vars" ? await listerOf(call, context) : () => false;
   const snapshot = await requireCluster(context).read();
   const matches: Partial<Record<FuzzyContext, readonly FuzzyMatch[]>> = {};
   const truncations: Partial<Record<FuzzyContext, boolean>> = {};
-  for (const kind of FUZZY_CONTEXTS) {
-    // Asking for jobs finds what is inside them too.
-    if (wanted !== "all" && wanted !== kind && !(wanted === "jobs" && INSIDE_JOBS.includes(kind))) continue;
-    const found = await best(candidates(snapshot, namespace, kind, mayList), text, BY_PREFIX.includes(kind));
+  // Asking for jobs finds what is inside them too.
+  for (const kind of kinds) {
+    if (!maySearch(call.grant, kind, namespace)) continue;
+    const found = await best(seen(candidates(snapshot, namespace, kind, mayList), kind, call.grant), text, BY_PREFIX.includes(kind));
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
     if (found.length > 0) matches[kind] = found.slice(0, SEARCH_RESULTS_MAX).map(({ name, scope }) => ({ ID: name, Scope: scope }));
   }
@@ -59,6 +65,16 @@ async function best(all: Iterable<Candidate>, text: string, prefixOnly: boolean)
   });
   const order = (a: Candidate, b: Candidate) => placeIn(a) - placeIn(b) || a.name.length - b.name.length || compareText(a.name, b.name);
   return (await sortInSlices(found, order)).slice(0, SEARCH_RESULTS_MAX + 1);
+}
+
+const WITHOUT_NAMESPACE: readonly FuzzyContext[] = ["nodes", "node_pools", "namespaces"];
+
+/** Those that may be told; variables have been judged by their paths. */
+function* seen(all: Iterable<Candidate>, kind: FuzzyContext, grant: Grant): Generator<Candidate> {
+  for (const one of all) {
+    const of = WITHOUT_NAMESPACE.includes(kind) ? { Name: one.name } : { Namespace: one.namespace ?? one.scope[0] ?? "" };
+    if (kind === "vars" || mayFind(grant, kind, of)) yield one;
+  }
 }
 
 function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext, mayList: MayList): Generator<Candidate> {
@@ -88,10 +104,10 @@ function* candidates(snapshot: Snapshot, namespace: string, kind: FuzzyContext, 
       for (const one of snapshot.allocations()) if (here(one)) yield { name: one.Name, scope: [one.Namespace, one.ID] };
       return;
     case "evals":
-      for (const one of snapshot.evaluations()) if (here(one)) yield { name: one.ID, scope: [] };
+      for (const one of snapshot.evaluations()) if (here(one)) yield { name: one.ID, scope: [], namespace: one.Namespace };
       return;
     case "deployment":
-      for (const one of snapshot.deployments()) if (here(one)) yield { name: one.ID, scope: [] };
+      for (const one of snapshot.deployments()) if (here(one)) yield { name: one.ID, scope: [], namespace: one.Namespace };
       return;
     case "vars":
       for (const one of snapshot.variables(namespace)) if (mayList(one)) yield { name: one.Path, scope: [one.Namespace] };

@@ -154,7 +154,7 @@ export const HANDLERS: HandlerTable = {
   "keyring-key": { DELETE: keyring.removeKey },
   jwks: { GET: keyring.readJwks },
   "openid-configuration": { GET: keyring.readDiscovery },
-  snapshot: { GET: snapshot.saveSnapshot },
+  snapshot: { GET: snapshot.saveSnapshot, PUT: snapshot.restoreSnapshot },
   variables: { GET: variables.listVariables },
   variable: { GET: variables.readVariable, PUT: variables.writeVariable, DELETE: variables.deleteVariable },
   "scheduler-configuration": { GET: system.readSchedulerConfiguration, PUT: system.writeSchedulerConfiguration },
