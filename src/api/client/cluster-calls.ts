@@ -148,6 +148,8 @@ export function systemCalls(ask: Requester) {
       ask.put<boolean>(endpointPath("autopilot-configuration", {}), configuration, withParameters(undefined, { cas: how.enforceIndex })),
     /** Rejects with ApiError 429 when the servers are not well; its text is the same JSON. */
     autopilotHealth: (query?: QueryOptions) => ask.get<AutopilotHealthAnswer>(endpointPath("autopilot-health", {}), query),
+    /** Everything is replaced by what the archive holds. */
+    restoreSnapshot: (archive: Uint8Array, query?: QueryOptions) => ask.put<null>(endpointPath("snapshot", {}), archive, query),
     /** A tar.gz of the whole state. */
     saveSnapshot: (query?: QueryOptions) => ask.bytes(endpointPath("snapshot", {}), query),
   };

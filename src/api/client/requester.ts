@@ -42,6 +42,7 @@ export interface Answer<T> {
 export interface Requester {
   readonly address: string;
   get<T>(path: string, options?: QueryOptions): Promise<Answer<T>>;
+  /** A body that is a Uint8Array goes as it is, anything else as JSON. */
   put<T>(path: string, body?: unknown, options?: QueryOptions): Promise<Answer<T>>;
   delete<T>(path: string, options?: QueryOptions, body?: unknown): Promise<Answer<T>>;
   /** Raw bytes as they come. Ends with the server; leaving the loop or aborting closes the connection. */
@@ -65,7 +66,9 @@ export function createRequester(options: ApiClientOptions): Requester {
   const connect = () => (connection ??= createConnection(address, options.tls ?? {}));
 
   async function send(method: string, path: string, body: unknown, query: QueryOptions, keepErrors = false) {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const raw = body instanceof Uint8Array;
+    const text = body === undefined ? undefined : raw ? body : JSON.stringify(body);
+    const contentType = raw ? "application/octet-stream" : "application/json";
     const timeoutMs = timeLimit(options, query);
     const sent = query.headers === undefined ? headers : { ...headers, ...query.headers };
     const incoming = await (
@@ -75,7 +78,7 @@ export function createRequester(options: ApiClientOptions): Requester {
         method,
         target: path + queryText(options, query),
         headers:
-          text === undefined ? sent : { ...sent, "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
+          text === undefined ? sent : { ...sent, "content-type": contentType, "content-length": String(Buffer.byteLength(text)) },
         body: text,
         timeoutMs,
         signal: query.signal,

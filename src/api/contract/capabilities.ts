@@ -164,7 +164,7 @@ export const NEEDS = {
   "keyring-key": { DELETE: management },
   jwks: { GET: anyone },
   "openid-configuration": { GET: anyone },
-  snapshot: { GET: operator("write", "snapshot-save") },
+  snapshot: { GET: operator("write", "snapshot-save"), PUT: management },
   variables: { GET: { kind: "variable", any: ["list"], listing: true } },
   variable: { GET: variable("read"), PUT: variable("write"), DELETE: variable("destroy") },
   "scheduler-configuration": { GET: operator("read"), PUT: operator("write") },

@@ -135,7 +135,7 @@ export const ENDPOINTS = {
   "keyring-key": { path: "/v1/operator/keyring/key/:id", methods: ["DELETE"] },
   jwks: { path: "/.well-known/jwks.json", methods: ["GET"] },
   "openid-configuration": { path: "/.well-known/openid-configuration", methods: ["GET"] },
-  snapshot: { path: "/v1/operator/snapshot", methods: ["GET"] },
+  snapshot: { path: "/v1/operator/snapshot", methods: ["GET", "PUT"] },
   variables: { path: "/v1/vars", methods: ["GET"] },
   /** Its path is plain: the slashes are its own. */
   variable: { path: "/v1/var/*", methods: ["GET", "PUT", "DELETE"] },

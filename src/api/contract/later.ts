@@ -83,7 +83,6 @@ export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
 
 /** Methods Nomad takes on a path answered here in part: 501, not 405. */
 export const LATER_METHODS: readonly LaterEndpoint[] = [
-  ...later("cluster and access", "restoring is done together with moving a state between logs", ["/v1/operator/snapshot", "PUT"]),
   ...later("operators", "set server { num_schedulers } and start the agent again", ["/v1/agent/schedulers/config", "PUT"]),
 ];
 

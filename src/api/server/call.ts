@@ -1,4 +1,5 @@
 /** One request as a handler sees it, and what a handler may answer. Handlers decide; reply/ performs. */
+import type { Readable } from "node:stream";
 import type { Grant } from "#access";
 import type { Snapshot } from "#state";
 import type { Method } from "../contract/mod.ts";
@@ -29,6 +30,8 @@ export interface Call {
   body(optional?: boolean): Body;
   /** The body as it came. */
   bytes(): Buffer;
+  /** The body as it comes, of an endpoint that takes large ones; it was not read before the access was granted. */
+  upload(): Readable;
   /** Aborts when the client has gone or the API closes. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 /** One request: which endpoint, may it, what does it answer. The conventions of nomad.md §3.1 that hold for every endpoint are here. */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type LaterEndpoint, type Method } from "../contract/mod.ts";
 import { decodeBody } from "./body.ts";
 import type { Call, Context, Handlers } from "./call.ts";
@@ -25,6 +26,8 @@ export interface Arrived {
   readonly query: unknown;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer | undefined;
+  /** Instead of `body`, where takesUpload: not read yet. */
+  readonly upload: Readable | undefined;
   readonly response: ServerResponse;
 }
 
@@ -35,6 +38,11 @@ export interface Desk {
   /** Of the requests that wait or stream: aborted when the API closes. A set, since a thousand listeners on one signal are slow. */
   readonly waiting: Set<AbortController>;
   readonly closing: AbortSignal;
+}
+
+/** Bodies larger than what is kept of others, which are read when it is known that they may. */
+export function takesUpload(method: string, path: string): boolean {
+  return methodOf(method) === "PUT" && path === ENDPOINTS.snapshot.path;
 }
 
 /** Answers on `arrived.response`, or throws what refuse.ts turns into an answer. */
@@ -72,6 +80,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
       grant = await admit(target, call, desk.context);
     },
     body: (optional = false) => decodeBody(arrived.body, optional),
+    upload: () => arrived.upload ?? Readable.from([]),
     bytes: () => arrived.body ?? Buffer.alloc(0),
     get signal() {
       return gone();

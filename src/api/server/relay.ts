@@ -7,7 +7,7 @@
  * token the request carries. At most twice, so that two who think of each other end.
  */
 import { request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, NamedError } from "#std";
 import type { Context } from "./call.ts";
@@ -19,6 +19,8 @@ export interface Relayed {
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer | undefined;
+  /** Instead of it: passed on as it comes. */
+  readonly upload?: Readable | undefined;
 }
 
 /** Who answers instead. */
@@ -93,7 +95,8 @@ export async function relay(what: Relayed, response: ServerResponse, way: Way, s
   });
   asked.once("response", answered.resolve);
   asked.once("error", answered.reject);
-  asked.end(what.body);
+  if (what.upload === undefined) asked.end(what.body);
+  else pipeline(what.upload, asked).catch(answered.reject);
   try {
     const answer = await answered.promise.catch((cause: unknown) => {
       throw unreachable(way, cause);

@@ -23,7 +23,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "node identity renew",
     "node intro create",
   ),
-  ...awaiting("cluster and access", "restoring is done together with moving a state between logs", "operator snapshot restore"),
   ...awaiting(
     "cluster and access",
     "access control is not there yet",

@@ -1,4 +1,4 @@
-/** `drover operator snapshot save` and `inspect`: nomad.md §4.3, §4.4. Restoring comes with the cluster. */
+/** `drover operator snapshot save`, `inspect` and `restore`: nomad.md §4.3, §4.4. */
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
@@ -70,6 +70,25 @@ export const operatorSnapshotInspect: Command = {
       ]),
     );
     terminal.print(`\n${table([["File", "Size"], ...files.map((each) => [each.name, String(each.size)])])}`);
+    return 0;
+  },
+};
+
+/** Larger states take longer than an ordinary request. */
+const RESTORE_TIMEOUT_MS = 600_000;
+
+export const operatorSnapshotRestore: Command = {
+  usage: "operator snapshot restore [options] <file>",
+  about: "Puts what a snapshot file holds in the place of everything the servers know.",
+  connects: true,
+  flags: {},
+  async run(context) {
+    const { terminal, api, interrupted } = context;
+    const file = onlyArgument(context, "<file>");
+    // Damage is told before anything is sent.
+    readSnapshot(file);
+    await api.system.restoreSnapshot(readFileSync(file), { signal: interrupted, timeoutMs: RESTORE_TIMEOUT_MS });
+    terminal.print("Snapshot Restored");
     return 0;
   },
 };

@@ -165,6 +165,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "Show what a snapshot holds",
     async () => (await import("./operator-snapshot.ts")).operatorSnapshotInspect,
   ),
+  "operator snapshot restore": entry(
+    "Put a snapshot in the place of everything",
+    async () => (await import("./operator-snapshot.ts")).operatorSnapshotRestore,
+  ),
   "operator snapshot save": entry(
     "Write the servers' state to a file",
     async () => (await import("./operator-snapshot.ts")).operatorSnapshotSave,
