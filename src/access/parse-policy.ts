@@ -26,7 +26,7 @@ import { PolicyError } from "./policy-error.ts";
 import { mergeRules, NO_RULES } from "./rules.ts";
 
 /** Longer ones are refused before anything is read. */
-export const POLICY_TEXT_MAX = 128 * 1024;
+const POLICY_TEXT_MAX = 128 * 1024;
 
 const LEVELS: Readonly<Record<string, readonly Level[]>> = {
   node: ["deny", "read", "write"],

@@ -9,8 +9,8 @@ import { interpolates } from "./login/interpolate.ts";
 import type { AccessParts } from "./parts.ts";
 import { hashOf, timeText, write } from "./write.ts";
 
-export const REDACTED = "redacted";
-export const DEFAULT_TOKEN_NAME = "${auth_method_type}-${auth_method_name}";
+const REDACTED = "redacted";
+const DEFAULT_TOKEN_NAME = "${auth_method_type}-${auth_method_name}";
 /** Never a shared secret's, never none. */
 export const SIGNING_ALGORITHMS: readonly string[] = [
   "RS256",

@@ -1,6 +1,6 @@
-/** How records of access control are written: proposed, and read back as they were stored. */
+/** How records of access control are written: proposed; what the state refuses is thrown. */
 import { createHash } from "node:crypto";
-import type { Command, Snapshot } from "#state";
+import type { Command } from "#state";
 import { refusedByState } from "./errors.ts";
 import type { AccessParts } from "./parts.ts";
 
@@ -9,12 +9,6 @@ export async function write({ cluster }: Pick<AccessParts, "cluster">, command: 
   const outcome = await cluster.propose(command);
   if (!outcome.ok) throw refusedByState(outcome);
   return outcome.index;
-}
-
-/** Written, and as it is now. */
-export async function stored<T>(parts: Pick<AccessParts, "cluster">, command: Command, read: (snapshot: Snapshot) => T | undefined): Promise<{ readonly Index: number; readonly record: T | undefined }> {
-  const Index = await write(parts, command);
-  return { Index, record: read(parts.cluster.state.snapshot()) };
 }
 
 /** Of what a record says, not when. */
