@@ -2,6 +2,7 @@
 import type { Event } from "#model";
 import type { ExecInput } from "#ports";
 import { endpointPath, type FuzzySearchAnswer, type FuzzySearchBody, type SearchAnswer, type SearchBody } from "../contract/mod.ts";
+import { aclCalls } from "./acl-calls.ts";
 import { allocationCalls, deploymentCalls, evaluationCalls, fileCalls } from "./allocation-calls.ts";
 import {
   agentCalls,
@@ -42,6 +43,7 @@ export function createApiClient(options: ApiClientOptions = {}) {
     system: systemCalls(ask),
     mesh: meshCalls(ask),
     variables: variableCalls(ask),
+    acl: aclCalls(ask),
     search: (body: SearchBody, query?: QueryOptions) => ask.put<SearchAnswer>(endpointPath("search", {}), body, query),
     searchFuzzy: (body: FuzzySearchBody, query?: QueryOptions) => ask.put<FuzzySearchAnswer>(endpointPath("search-fuzzy", {}), body, query),
     /** Heartbeats come as `{}`. Topics: "Job:web", "Allocation:*". */
