@@ -68,7 +68,7 @@ export type VariableCapability = "read" | "list" | "write" | "destroy";
  */
 export function mayVariable(grant: Grant, namespace: string, path: string, capability: VariableCapability): boolean {
   if (grant.Management) return true;
-  if (namespaceRules(grant.Rules, namespace).some(({ Capabilities }) => Capabilities.includes("deny"))) return false;
+  if (deniesNamespace(grant.Rules, namespace)) return false;
   const speaking = closest(variableRules(grant.Rules), `${namespace}\u0000${path}`, ({ glob }) => glob);
   if (speaking.some(({ Capabilities }) => Capabilities.includes("deny"))) return false;
   if (allows(speaking, capability)) return true;
@@ -142,6 +142,16 @@ export function meets(grant: Grant, need: Need, { namespace = "default", pool = 
 
 function namespaceRules(rules: Rules, namespace: string): readonly Capable[] {
   return closest(rules.Namespaces, namespace, nameOf);
+}
+
+/** A rule that only speaks of paths says nothing of the namespace: it must not stand before a deny of a wider one. */
+function deniesNamespace({ Namespaces }: Rules, namespace: string): boolean {
+  const speaking = closest(
+    Namespaces.filter(({ Capabilities }) => Capabilities.length > 0),
+    namespace,
+    nameOf,
+  );
+  return speaking.some(({ Capabilities }) => Capabilities.includes("deny"));
 }
 
 function variableRules({ Namespaces }: Rules): readonly (Capable & { readonly glob: string })[] {

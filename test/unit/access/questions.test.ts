@@ -75,6 +75,14 @@ test("Variables: by the closest path, writing does not read", () => {
   assert.equal(maySeeNamespace(grant, "dev"), true);
 });
 
+test("A rule of paths alone does not lift the deny of a wider namespace rule", () => {
+  const policies = ['namespace "a*" { policy = "deny" }', 'namespace "*" { variables { path "*" { capabilities = ["read"] } } }'];
+  assert.equal(mayVariable(holding(...policies), "ab", "x", "read"), false);
+  assert.equal(mayVariable(holding(...policies), "b", "x", "read"), true);
+  const more = 'namespace "ab" { variables { path "z" { capabilities = ["deny"] } } }';
+  assert.equal(mayVariable(holding(...policies, more), "ab", "x", "read"), false);
+});
+
 test("A workload reads its own variables and services, and what policies give; a deny takes that away", () => {
   const Workload = { Namespace: "default" as Namespace, JobID: "web" as JobId, TaskGroup: "front", Task: "app", AllocationID: "a" as AllocationId };
   const grant: Grant = { ...NOTHING, Workload };
