@@ -1,6 +1,7 @@
 /** The server of an agent: its policies from the configuration, and what it looks out through. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { diskKeyEncryption, folderBackupStore } from "#integrations/host";
+import { diskKeyEncryption, folderBackupStore, hostWeb } from "#integrations/host";
 import { formatDuration } from "#std";
 import { startServer, type RunningServer } from "#server";
 import type { AgentCluster } from "./cluster.ts";
@@ -29,6 +30,16 @@ export function openServer(
       MinQuorum: config.autopilot.minQuorum,
       ServerStabilizationTime: formatDuration(config.autopilot.serverStabilizationMs * NS_PER_MS),
     },
+    ...(acl.enabled
+      ? {
+          access: {
+            web: hostWeb(),
+            policy: { tokenMinExpirationMs: acl.tokenMinExpirationMs, tokenMaxExpirationMs: acl.tokenMaxExpirationMs },
+            resetIndex: () => readResetIndex(join(server.dataDirectory, "acl-bootstrap-reset")),
+            expiredShownMs: server.aclTokenGarbageThresholdMs,
+          },
+        }
+      : {}),
     failoverHeartbeatTtlMs: server.failoverHeartbeatTtlMs,
     introductions: server.clientIntroduction,
     ...(backups.intervalMs === 0
@@ -79,4 +90,15 @@ export function openServer(
       vaultTask: config.vault?.defaultIdentity ?? null,
     },
   });
+}
+
+/** An operator who has lost every token writes the number of the refusal there. nomad.md §7 (Tokens). */
+async function readResetIndex(path: string): Promise<number | null> {
+  try {
+    const text = (await readFile(path, "utf8")).trim();
+    return /^\d+$/.test(text) ? Number(text) : null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@
  * The parts list of one agent: who is given what, in which order. Started in order, closed in reverse; whatever was opened is closed again when
  * a later part fails. Which maker stands behind which window: cluster.ts, open-server.ts, open-client.ts.
  */
-import { createApi, type Api, type ListenAddress } from "#api/server";
+import { accessThroughServer, createApi, type Api, type ListenAddress } from "#api/server";
 import type { Client } from "#client";
 import { createHostClock, createHostRandom } from "#integrations/host";
 import { createMemoryLink } from "#integrations/memory";
@@ -128,7 +128,11 @@ function openApi({ parts, tls, server, others, nodeLink, client }: ApiNeeds): Ap
     server: server ?? null,
     cluster: server?.cluster ?? null,
     localNode: localNode(client),
-    ...(nodeLink === undefined ? {} : { serverApi: nodeLink.serverApi, verifyIdentity: nodeLink.verifyIdentity }),
+    ...(nodeLink === undefined ? {} : {
+          serverApi: nodeLink.serverApi,
+          verifyIdentity: nodeLink.verifyIdentity,
+          ...(config.acl.enabled ? { access: accessThroughServer(nodeLink.serverApi, clock) } : {}),
+        }),
     ...(others === undefined ? {} : { peerApi: (address) => others.peers.at(address).openApi(), membership: others.membership }),
     tls: tls.http ?? null,
     agent: agentFacts({
