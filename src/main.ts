@@ -7,5 +7,6 @@ if (verb === "agent") {
   process.exit(await runAgent(rest));
 } else {
   const { runCommand } = await import("#cli");
-  process.exitCode = await runCommand(process.argv.slice(2));
+  // What is done on the files of a stopped server needs what only servers load: the command line is given the way there.
+  process.exitCode = await runCommand(process.argv.slice(2), process.env, async () => (await import("#agent")).stoppedServer);
 }

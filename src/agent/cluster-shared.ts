@@ -31,7 +31,7 @@ import type { Parts } from "./parts.ts";
 
 const MEMBERS_LOOK_MS = 2_000;
 /** Consul's KV below which everything of a region lies. */
-const prefixOf = ({ region }: Config): string => `drover/${region}`;
+export const prefixOf = ({ region }: Config): string => `drover/${region}`;
 
 /** All of it or nothing. */
 export async function openWithOthers(needs: ClusterNeeds): Promise<AgentCluster> {
@@ -197,7 +197,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
 /** On a Consul that others use too. */
 const EXTERNAL_DAILY_BYTES = 2 * 1024 ** 3;
 
-function openPrivateConsul({ config, environment, clock, log }: Parts, serverId: string, tls: LinkTls | undefined): Promise<PrivateConsul> {
+export function openPrivateConsul({ config, environment, clock, log }: Parts, serverId: string, tls: LinkTls | undefined): Promise<PrivateConsul> {
   const { server } = config;
   return privateConsul({
     directory: join(server.dataDirectory, "consul"),

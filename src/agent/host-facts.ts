@@ -6,6 +6,13 @@ import type { AgentHostAnswer } from "#api/contract";
 const TEXT_BYTES_MAX = 64 * 1024;
 const MIB = 1024 * 1024;
 
+/** As a configuration's templates are told them. */
+export function networkAddressesOfMachine() {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).map((each) => ({ interface: name, address: each.address, family: each.family, loopback: each.internal })),
+  );
+}
+
 /** `paths`: whose file systems are told, besides the root's. */
 export async function hostFacts(
   environment: Readonly<Record<string, string | undefined>>,

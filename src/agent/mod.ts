@@ -10,6 +10,7 @@
  *
  * Never here: a decision about jobs, allocations or tasks.
  *
- * Read next: config/mod.ts, wire.ts, run.ts.
+ * Read next: config/mod.ts, wire.ts, run.ts; stopped-server.ts for what is done while it does not run.
  */
 export { runAgent } from "./run.ts";
+export { stoppedServer } from "./stopped.ts";

@@ -1,9 +1,10 @@
 /** `drover agent`: read the configuration, start, say so, and stay until told to stop. Exit code 0 after a stop, 1 for a start that failed. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { hostname, networkInterfaces, tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { NamedError, VERSION, messageOf } from "#std";
 import { AGENT_FLAGS, ConfigError, loadConfig, machineConfigDisk, parseAgentFlags, type AgentFlags, type Config } from "./config/mod.ts";
+import { networkAddressesOfMachine } from "./host-facts.ts";
 import { createLog, type AgentLog } from "./log.ts";
 import type { RunningAgent } from "./wire.ts";
 
@@ -64,9 +65,7 @@ function surroundings(flags: AgentFlags, temporaryDirectory: () => string) {
     disk: machineConfigDisk,
     workingDirectory: process.cwd(),
     hostName: hostname(),
-    networkAddresses: Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-      (addresses ?? []).map((each) => ({ interface: name, address: each.address, family: each.family, loopback: each.internal })),
-    ),
+    networkAddresses: networkAddressesOfMachine(),
     temporaryDirectory,
     environment: process.env,
   };

@@ -1,6 +1,7 @@
 /** What a command is: its words, its flags, and a run that answers with an exit code. One file each in commands/. */
 import type { ApiClient } from "#api/client";
 import type { FlagTable, ParsedFlags } from "./flags.ts";
+import type { StoppedServer } from "./stopped-server.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Command {
@@ -29,6 +30,8 @@ export interface Context {
   apiAt(address: string): ApiClient;
   /** The namespace asked for; "" when none was. */
   readonly namespace: string;
+  /** What may be done on a stopped server's files. */
+  stoppedServer(): Promise<StoppedServer>;
   nowMs(): number;
   /** Aborted by the first Ctrl-C. */
   readonly interrupted: AbortSignal;

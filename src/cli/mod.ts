@@ -22,12 +22,14 @@ import type { CompletionSource, TypedFlags } from "./completion.ts";
 import { DATA_FLAGS } from "./data-output.ts";
 import { isTrue, parseFlags, UsageError, type ParsedFlags } from "./flags.ts";
 import { commandHelp, groupHelp, overview } from "./help.ts";
+import { noServer, type StoppedServerDoor } from "./stopped-server.ts";
 import { processTerminal } from "./terminal.ts";
 
 /** Runs one command line; answers its exit code. */
 export async function runCommand(
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  stoppedServer: StoppedServerDoor = noServer,
 ): Promise<number> {
   watchOutputs();
   if (environment["COMP_LINE"] !== undefined) {
@@ -40,7 +42,7 @@ export async function runCommand(
     return installCompletion({ remove: first.endsWith("uninstall"), environment });
   }
   // `drover help job run` is `drover job run -h`.
-  if (first === "help" && words.length > 1) return runCommand([...words.slice(1), "-h"], environment);
+  if (first === "help" && words.length > 1) return runCommand([...words.slice(1), "-h"], environment, stoppedServer);
   if (first === undefined || /^--?(h|help)$/.test(first) || first === "help") {
     process.stdout.write(overview());
     return first === undefined ? 127 : 0;
@@ -49,7 +51,7 @@ export async function runCommand(
   const found = findCommand(words);
   if (found === undefined) return explainUnknown(words);
   const command = await found.load();
-  return execute(command, found.rest, environment);
+  return execute(command, found.rest, environment, stoppedServer);
 }
 
 /** `drover … | head` closes the pipe early: that is no error. A full disk is one. */
@@ -137,6 +139,7 @@ async function execute(
   command: Command,
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  stoppedServer: StoppedServerDoor,
 ): Promise<number> {
   const table = { ...DISPLAY_FLAGS, ...(command.connects ? CONNECTION_FLAGS : {}), ...command.flags };
   let flags: ParsedFlags;
@@ -176,6 +179,7 @@ async function execute(
     terminal,
     environment,
     namespace,
+    stoppedServer,
     nowMs: () => Date.now(),
     interrupted: interrupt.signal,
     get api() {

@@ -18,6 +18,6 @@ export { startCluster, type ClusterOptions } from "./cluster.ts";
 export { startSharedCluster, type SharedCluster, type SharedClusterLimits, type SharedClusterOptions } from "./shared/shared-cluster.ts";
 export { recoverShared, type RecoverSharedOptions } from "./shared/recover-shared.ts";
 export { moveLog, openRecordedLog, readMakerRecord, type MakerDisk, type MakerRecord } from "./maker.ts";
-export { framed } from "./snapshot-stream.ts";
+export { framed, unframed } from "./snapshot-stream.ts";
 export { readServerId } from "./server-id.ts";
 export { COMMAND_BYTES_MAX } from "./limits.ts";

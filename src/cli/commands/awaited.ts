@@ -43,7 +43,7 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
   ),
   ...awaiting("operators", "the agent logs to standard output: there is no file to export", "monitor export"),
   ...awaiting("operators", "a node's own records are read by its agent alone", "operator client-state"),
-  ...awaiting("operators", "the state is kept in Drover's own form", "operator snapshot state", "operator snapshot redact"),
+  ...awaiting("operators", "the state is kept in Drover's own form", "operator snapshot redact"),
   ...awaiting(
     "enterprise",
     "",
@@ -61,7 +61,6 @@ export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
     "operator raft info",
     "operator raft logs",
     "operator raft state",
-    "operator raft migrate-backend",
   ),
   ...awaiting(
     "never",

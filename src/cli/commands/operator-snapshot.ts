@@ -74,6 +74,20 @@ export const operatorSnapshotInspect: Command = {
   },
 };
 
+export const operatorSnapshotState: Command = {
+  usage: "operator snapshot state [options] <file>",
+  about: "Shows everything a snapshot file holds as JSON, but for secrets: what is sealed, and what opens something.",
+  connects: false,
+  flags: {},
+  async run(context) {
+    const file = onlyArgument(context, "<file>");
+    readSnapshot(file);
+    const tables = await (await context.stoppedServer()).stateInArchive(readFileSync(file));
+    context.terminal.print(JSON.stringify(tables, null, 2));
+    return 0;
+  },
+};
+
 /** Larger states take longer than an ordinary request. */
 const RESTORE_TIMEOUT_MS = 600_000;
 

@@ -133,6 +133,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "List the servers that keep the log",
     async () => (await import("./operator-servers.ts")).operatorRaftListPeers,
   ),
+  "operator raft migrate-backend": entry(
+    "Make a cluster of one server, or one server of a cluster",
+    async () => (await import("./operator-raft-offline.ts")).operatorRaftMigrateBackend,
+  ),
+  "operator raft recover": entry(
+    "Go on from the disk of one server",
+    async () => (await import("./operator-raft-offline.ts")).operatorRaftRecover,
+  ),
   "operator raft remove-peer": entry(
     "Forget a server that is gone for good",
     async () => (await import("./operator-raft.ts")).operatorRaftRemovePeer,
@@ -172,6 +180,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "operator snapshot save": entry(
     "Write the servers' state to a file",
     async () => (await import("./operator-snapshot.ts")).operatorSnapshotSave,
+  ),
+  "operator snapshot state": entry(
+    "Show everything a snapshot holds",
+    async () => (await import("./operator-snapshot.ts")).operatorSnapshotState,
   ),
   "scaling policy info": entry("Show a scaling policy", async () => (await import("./scaling-policy.ts")).scalingPolicyInfo),
   "scaling policy list": entry("List scaling policies", async () => (await import("./scaling-policy.ts")).scalingPolicyList),

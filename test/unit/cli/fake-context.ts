@@ -43,6 +43,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
       readBytes: async () => Buffer.alloc(0),
     },
     environment: {},
+    stoppedServer: () => Promise.reject(new Error("no server is here")),
     api: (options.api ?? {}) as ApiClient,
     apiAt: () => (options.api ?? {}) as ApiClient,
     namespace: "",
