@@ -2,11 +2,15 @@
  * How a server comes to the others (consul-log.md, 21, 28): start_join once, retry_join until somebody was joined, and again whenever it finds
  * itself alone (all others may have moved to addresses that retry_join names).
  *
+ * The servers it knows from before are joined too, in so many words: gossip finds them by itself, but does not take back what the others were
+ * told meanwhile. To those who forced it to leave it would be "leaving" for ever.
+ *
  *   trying ──somebody joined──▶ joined ──alone──▶ trying
  *     └──retry_max full intervals passed──▶ given up
  */
 import type { Clock, JoinOutcome, Membership, Timer } from "#ports";
 import { NamedError, messageOf } from "#std";
+import { hostPort } from "../membership-reading.ts";
 import { expandEntry, requireJoinable, type Execute } from "./join-addresses.ts";
 import type { Tell } from "./options.ts";
 
@@ -86,14 +90,15 @@ export async function startJoining(options: JoiningOptions): Promise<Joining> {
     timer = clock.after(pauseMs, () => void turn());
   };
   const tryAll = async (): Promise<JoinStep> => {
-    const { Joined, Problems } = await attempt(options, retryJoin);
-    const step = afterAttempt(state, Joined > 0, options);
+    const { Joined, Problems } = await attempt(options, [...retryJoin, ...(await knownOthers(membership, options.serverId))]);
+    // A server that waits for "server join" has nothing to give up.
+    const step = afterAttempt(state, Joined > 0, retryJoin.length === 0 ? { ...options, retryMax: 0 } : options);
     if (over) return step;
     if (Joined > 0) report("info", "joined other servers", { count: Joined });
     const problems = Problems.join("; ");
     // The same again and again is told once.
     if (Joined === 0 && problems !== "" && problems !== toldProblems)
-      report("warn", `no server of retry_join was joined: ${problems}`, { again_in_ms: step.pauseMs });
+      report("warn", `no server ${retryJoin.length === 0 ? "known from before" : "of retry_join"} was joined: ${problems}`, { again_in_ms: step.pauseMs });
     toldProblems = Joined > 0 ? "" : problems;
     if (step.state.at === "given-up")
       options.gaveUp(
@@ -103,7 +108,7 @@ export async function startJoining(options: JoiningOptions): Promise<Joining> {
       );
     return step;
   };
-  if (retryJoin.length > 0) void turn();
+  void turn();
   return {
     close() {
       over = true;
@@ -128,6 +133,14 @@ async function attempt({ membership, execute }: JoiningOptions, entries: readonl
   } catch (thrown) {
     return { Joined: 0, Problems: [...problems, messageOf(thrown)] };
   }
+}
+
+/** Addresses of gossip. Those that left may not want to be found. */
+async function knownOthers(membership: Pick<Membership, "members">, serverId: string): Promise<readonly string[]> {
+  const members = await membership.members().catch(() => []);
+  return members
+    .filter(({ ServerId, Status }) => ServerId !== serverId && (Status === "alive" || Status === "failed"))
+    .map(({ Address, Port }) => hostPort(Address, Port));
 }
 
 /** Not to know is not to be alone. */

@@ -44,7 +44,8 @@ export function resolveTogether(read: SettingReader, around: JoinSurroundings): 
 function aloneWarning(): string {
   return (
     "server.bootstrap_expect is not set and no other server is named: this server stands alone, as with bootstrap_expect = 1. " +
-    'Write that to say so; to join a cluster, name one of its servers in server { retry_join = ["…"] }'
+    'Write that to say so; to join a cluster, name one of its servers in server { retry_join = ["…"] }, ' +
+    'or write bootstrap_expect = 3 and tell it one: "drover server join".'
   );
 }
 

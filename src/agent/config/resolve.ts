@@ -55,13 +55,6 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
       "Set server { enabled = true } or client { enabled = true } or both, or start with -dev.",
     );
   }
-  if (client.enabled && !server.enabled && client.servers.length === 0 && consul?.clientAutoJoin !== true) {
-    read.problem(
-      "client.enabled",
-      "A client without a server in the same agent has to know where one is",
-      'Name it: client { servers = ["10.0.0.1:4647"] }, or add consul { } to find it in Consul.',
-    );
-  }
   const tls = resolveTls(read);
   const acl = resolveAcl(read);
   const config: Config = {
@@ -100,11 +93,19 @@ export function resolveConfig(settings: Settings, around: Surroundings): { reado
     warnings: [
       ...guardWarnings({ bind: network.bind, tls, acl, server }),
       ...together.warnings,
+      ...(client.enabled && !server.enabled && client.servers.length === 0 && consul?.clientAutoJoin !== true ? [serverlessWarning()] : []),
       ...vaultWarnings(read, vault),
       ...networkWarnings(client.network, around.networkAddresses),
     ],
   };
   return { config, problems: read.problems };
+}
+
+function serverlessWarning(): string {
+  return (
+    "client.servers is empty: this node waits until it is told a server (drover node config -update-servers 10.0.0.1:4647). " +
+    'Or name one: client { servers = ["10.0.0.1:4647"] }, or add consul { } to find it in Consul.'
+  );
 }
 
 function resolveDataDirectory(read: SettingReader, around: Surroundings): string {

@@ -83,7 +83,7 @@ test("joining goes on until somebody is joined, tells a problem once, and begins
   const told: string[] = [];
   const asked: (readonly string[])[] = [];
   let outcome: JoinOutcome = { Joined: 0, Problems: ["10.0.0.2: nobody answers"] };
-  let members: Pick<ServerMember, "ServerId" | "Status">[] = [];
+  let members: Pick<ServerMember, "ServerId" | "Status" | "Address" | "Port">[] = [];
   const joining = await startJoining({
     ...PACE,
     startJoin: [],
@@ -106,22 +106,59 @@ test("joining goes on until somebody is joined, tells a problem once, and begins
   assert.deepEqual(told, ["warn no server of retry_join was joined: 10.0.0.2: nobody answers"]);
   outcome = { Joined: 1, Problems: [] };
   members = [
-    { ServerId: "me", Status: "alive" },
-    { ServerId: "other", Status: "alive" },
+    { ServerId: "me", Status: "alive", Address: "10.0.0.1", Port: 4648 },
+    { ServerId: "other", Status: "alive", Address: "10.0.0.2", Port: 4648 },
   ];
   await advance(clock, 2000);
   assert.deepEqual(told.slice(1), ["info joined other servers"]);
   await advance(clock, 120_000);
   assert.equal(asked.length, 4);
   members = [
-    { ServerId: "me", Status: "alive" },
-    { ServerId: "other", Status: "failed" },
+    { ServerId: "me", Status: "alive", Address: "10.0.0.1", Port: 4648 },
+    { ServerId: "other", Status: "failed", Address: "10.0.0.2", Port: 4648 },
   ];
   await advance(clock, 31_000);
   assert.equal(asked.length, 5);
   joining.close();
   await advance(clock, 120_000);
   assert.equal(asked.length, 5);
+});
+
+test("servers known from before are joined by what they answer to, those that left are not, and a server nobody named waits for ever", async () => {
+  const clock = createVirtualClock();
+  const asked: (readonly string[])[] = [];
+  let members: Pick<ServerMember, "ServerId" | "Status" | "Address" | "Port">[] = [];
+  const joining = await startJoining({
+    retryMax: 1,
+    retryIntervalMs: 1000,
+    startJoin: [],
+    retryJoin: [],
+    serverId: "me",
+    membership: {
+      join: async (addresses) => {
+        asked.push(addresses);
+        return { Joined: addresses.length, Problems: [] };
+      },
+      members: async () => members as ServerMember[],
+    },
+    gaveUp: (error) => assert.fail(error.message),
+    clock,
+    report: () => undefined,
+  });
+  await advance(clock, 10_000);
+  assert.ok(asked.length > 3 && asked.every((each) => each.length === 0));
+  members = [
+    { ServerId: "me", Status: "alive", Address: "10.0.0.1", Port: 4648 },
+    { ServerId: "a", Status: "alive", Address: "10.0.0.2", Port: 4648 },
+    { ServerId: "", Status: "failed", Address: "fd00::3", Port: 5000 },
+    { ServerId: "b", Status: "left", Address: "10.0.0.4", Port: 4648 },
+  ];
+  await advance(clock, 1500);
+  assert.deepEqual(asked.at(-1), ["10.0.0.2:4648", "[fd00::3]:5000"]);
+  const count = asked.length;
+  await advance(clock, 10_000);
+  assert.equal(asked.length, count);
+  joining.close();
 });
 
 test("start_join that joins nobody ends it; retry_max reached is said once", async () => {
