@@ -113,6 +113,7 @@ export function openClient(
       reserved: client.reserved,
       dynamicPorts: client.dynamicPorts,
       totals: { cpuMHz: client.cpuTotalMHz, memoryMB: client.memoryTotalMB, diskMB: client.diskTotalMB },
+      introductionToken: client.introductionToken.reveal(),
       maxKillTimeoutMs: client.maxKillTimeoutMs,
       remoteExecDisabled: client.remoteExecDisabled,
       template: client.template,

@@ -75,7 +75,7 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
       await servers?.others?.begin(served);
     }
 
-    const link = server === undefined ? nodeLink?.link : createMemoryLink(server.link);
+    const link = server === undefined ? nodeLink?.link : createMemoryLink(server.ownLink);
     if (config.client.enabled && link !== undefined) {
       const dns = await openDns({ config: config.client.dns, log: parts.log, random: parts.random, node: () => client?.node() });
       if (dns !== undefined) opened.push(() => dns.close());

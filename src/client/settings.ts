@@ -5,6 +5,8 @@ export interface ClientSettings {
   /** "": kept on disk, made at first start. */
   readonly nodeId: string;
   readonly name: string;
+  /** Shown to servers that do not know the node yet; "": none. A secret. */
+  readonly introductionToken: string;
   readonly datacenter: string;
   readonly region: string;
   readonly nodePool: string;
@@ -80,6 +82,7 @@ export const CLIENT_DEFAULTS: Omit<ClientSettings, "name" | "allocationDirectory
   reserved: { cpuMHz: 0, memoryMB: 0, diskMB: 0, ports: "" },
   dynamicPorts: { min: 20000, max: 32000 },
   totals: { cpuMHz: 0, memoryMB: 0, diskMB: 0 },
+  introductionToken: "",
   maxKillTimeoutMs: 30_000,
   garbage: { intervalMs: 60_000, diskUsagePercent: 80, inodeUsagePercent: 70, allocationsMax: 50, parallel: 2 },
   chroot: Object.fromEntries(

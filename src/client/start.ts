@@ -169,6 +169,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     link: needs.link,
     end,
     node: () => node,
+    introductionToken: needs.settings.introductionToken,
     clock,
     random,
     report,

@@ -103,6 +103,8 @@ export interface ServerOptions {
 /** The Server of contract.ts, the door nodes come in by, and what other servers ask. */
 export interface RunningServer extends Server {
   readonly link: Link;
+  /** The same for the node in this process: it needs no introduction. */
+  readonly ownLink: Link;
   readonly peer: Pick<PeerEnd, "beat" | "holdsNode" | "keyEncryption">;
 }
 
@@ -231,6 +233,7 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
   return {
     cluster,
     link: sessions.link,
+    ownLink: sessions.ownLink,
     registerJob: async (request) => registerJob(context, await sealed.seal(request)),
     planJob: async (request) => planJob(context, await sealed.seal(request)),
     validateJob: async (request) => validateJob(context, sealed.check(request)),

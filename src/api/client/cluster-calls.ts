@@ -141,6 +141,17 @@ export function systemCalls(ask: Requester) {
         withParameters(query, { cas: how.enforceIndex }),
       ),
     raftConfiguration: (query?: QueryOptions) => ask.get<RaftConfigurationAnswer>(endpointPath("raft-configuration", {}), query),
+    /** A new node's first token: who shows it may join where introductions are asked for. `ttlMs` 0: the servers' default. */
+    introduceNode: (request: { readonly ttlMs: number; readonly nodeName: string; readonly nodePool: string }) =>
+      ask.put<{ readonly JWT: string }>(endpointPath("client-introduction", {}), {
+        TTL: request.ttlMs * 1e6,
+        NodeName: request.nodeName,
+        NodePool: request.nodePool,
+      }),
+    nodeIdentity: (id: string) =>
+      ask.get<{ readonly Claims: Readonly<Record<string, unknown>> }>(endpointPath("client-identity", {}), { parameters: { node_id: id } }),
+    /** With its next heartbeat. */
+    renewNodeIdentity: (id: string) => ask.put<null>(endpointPath("client-identity-renew", {}), { NodeID: id }),
     autopilotConfiguration: (query?: QueryOptions) =>
       ask.get<AutopilotConfigurationAnswer>(endpointPath("autopilot-configuration", {}), query),
     /** Replaced whole; answers whether it was. `enforceIndex`: only if the stored one has this ModifyIndex. */

@@ -97,6 +97,9 @@ export const ENDPOINTS = {
   /** Drover's own: may one service call another, step by step. */
   "mesh-check": { path: "/v1/mesh/check", methods: ["GET"] },
   "client-stats": { path: "/v1/client/stats", methods: ["GET"], crossOrigin: true },
+  "client-identity": { path: "/v1/client/identity", methods: ["GET"], crossOrigin: true },
+  "client-identity-renew": { path: "/v1/client/identity/renew", methods: ["PUT"] },
+  "client-introduction": { path: "/v1/acl/identity/client-introduction-token", methods: ["PUT"] },
   "client-metadata": { path: "/v1/client/metadata", methods: ["GET", "PUT"], crossOrigin: true },
   "client-gc": { path: "/v1/client/gc", methods: ["GET", "PUT"] },
   "agent-self": { path: "/v1/agent/self", methods: ["GET"] },

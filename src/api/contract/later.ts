@@ -28,17 +28,6 @@ const later = (awaited: Awaited, why: string, ...paths: readonly (readonly [path
 
 export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
   ...later(
-    "cluster and access",
-    "nodes prove themselves by their secret",
-    ["/v1/client/identity", "GET"],
-    ["/v1/client/identity/renew", "PUT"],
-  ),
-  ...later(
-    "cluster and access",
-    "nodes prove themselves by their secret",
-    ["/v1/acl/identity/client-introduction-token", "PUT"],
-  ),
-  ...later(
     "volumes",
     "needs volumes",
     ["/v1/volumes", "GET"],

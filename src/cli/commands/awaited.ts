@@ -18,13 +18,6 @@ const awaiting = (awaited: AwaitedCommand["awaited"], why: string, ...names: rea
 export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
   ...awaiting(
     "cluster and access",
-    "nodes prove themselves by their secret",
-    "node identity get",
-    "node identity renew",
-    "node intro create",
-  ),
-  ...awaiting(
-    "cluster and access",
     "access control is not there yet",
     "acl bootstrap",
     ...["apply", "delete", "info", "list", "self"].map((verb) => `acl policy ${verb}`),

@@ -6,7 +6,7 @@
  * Losing it stops nothing: tasks run on, updates wait.
  */
 import type { Node } from "#model";
-import type { Clock, Link, LinkConnection, NodeEnd, Random } from "#ports";
+import type { Clock, HeartbeatAnswer, Link, LinkConnection, NodeEnd, Random } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Report } from "../world.ts";
 
@@ -17,6 +17,8 @@ export interface SessionNeeds {
   readonly link: Link;
   readonly end: NodeEnd;
   readonly node: () => Node;
+  /** Shown to servers that do not know the node yet; "": none. A secret. */
+  readonly introductionToken?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -88,14 +90,14 @@ export class Session {
     this.#connection = connection;
     if (this.#closed) return;
     this.#registerWanted = false;
-    let { HeartbeatTtlMs: ttlMs } = await connection.register(node());
+    let { HeartbeatTtlMs: ttlMs } = await this.#register(connection);
     this.#needs.heard();
     this.#needs.connected(connection);
     let nextMs = clock.nowMs() + spread(ttlMs, random);
     while (!this.#closed && this.#lost === undefined) {
       if (this.#registerWanted) {
         this.#registerWanted = false;
-        ({ HeartbeatTtlMs: ttlMs } = await connection.register(node()));
+        ({ HeartbeatTtlMs: ttlMs } = await this.#register(connection));
         this.#needs.heard();
         nextMs = clock.nowMs() + spread(ttlMs, random);
       }
@@ -109,6 +111,11 @@ export class Session {
       nextMs = clock.nowMs() + spread(ttlMs, random);
     }
     if (!this.#closed) throw new Error(this.#lost ?? "the connection ended");
+  }
+
+  #register(connection: LinkConnection): Promise<HeartbeatAnswer> {
+    const { node, introductionToken = "" } = this.#needs;
+    return introductionToken === "" ? connection.register(node()) : connection.register(node(), introductionToken);
   }
 
   async #sleep(delayMs: number): Promise<void> {

@@ -25,6 +25,8 @@ import type { Registry } from "./registry.ts";
 
 export interface Sessions {
   readonly link: Link;
+  /** For the node in this very process, which needs no introduction. */
+  readonly ownLink: Link;
   services(id: NodeId): NodeServices;
   holds(id: NodeId): boolean;
   /** All connected nodes' services. */
@@ -46,6 +48,8 @@ const CONNECTED_MS = 30_000;
 interface Session {
   readonly id: NodeId;
   readonly secret: string;
+  /** It runs in this process. */
+  readonly own: boolean;
   readonly end: NodeEnd;
   readonly closed: (reason: string) => void;
   /** The Complete set was sent: from now on changes are. */
@@ -57,6 +61,8 @@ interface Session {
   /** Until when the next word is expected. */
   silentAtMs: number;
   identity: IssuedIdentity | undefined;
+  /** Somebody wants it to have another one. */
+  renewal: boolean;
   over: boolean;
 }
 
@@ -171,6 +177,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
     await cluster.read();
     const stored = storedNode(context, session);
     if (stored !== undefined) return stored;
+    if (session.own) return undefined;
     const refusal = await nodeIdentities.refusal(described, token);
     if (refusal !== undefined) throw linkRefused(refusal);
     return undefined;
@@ -185,10 +192,11 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
 
   async function answer(session: Session, ttlMs: number, node: Node): Promise<HeartbeatAnswer> {
     session.silentAtMs = clock.nowMs() + ttlMs + (silenceMs ?? 0);
-    if (!nodeIdentities.worn(session.identity)) return { HeartbeatTtlMs: ttlMs };
+    if (!session.renewal && !nodeIdentities.worn(session.identity)) return { HeartbeatTtlMs: ttlMs };
     const issued = await nodeIdentities.issue(node);
     if (issued === undefined) return { HeartbeatTtlMs: ttlMs };
     session.identity = issued;
+    session.renewal = false;
     return { HeartbeatTtlMs: ttlMs, NodeIdentity: issued.token };
   }
 
@@ -210,7 +218,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
     return session;
   }
 
-  const link: Link = {
+  const linkFor = (own: boolean): Link => ({
     async connect(node, nodeEnd, closed) {
       const why = parts.closedDoor();
       if (why !== undefined) throw serverNotReady(why);
@@ -226,6 +234,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
       const session: Session = {
         id: node.ID,
         secret: node.SecretID,
+        own,
         end: nodeEnd,
         closed,
         synced: false,
@@ -234,6 +243,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
         unfollow: undefined,
         silentAtMs: clock.nowMs() + CONNECTED_MS,
         identity: undefined,
+        renewal: false,
         over: false,
       };
       sessions.set(node.ID, session);
@@ -289,11 +299,12 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
       };
       return connection;
     },
-  };
+  });
 
   const unsubscribe = cluster.state.watch.subscribe(observe);
   return {
-    link,
+    link: linkFor(false),
+    ownLink: linkFor(true),
     services: (id) => connected(id).end.services,
     holds: (id) => sessions.get(id)?.synced === true,
     everyServices: () => [...sessions.values()].map((session) => session.end.services),
@@ -302,7 +313,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
     },
     identity: (id) => connected(id).identity,
     renewIdentity(id) {
-      connected(id).identity = undefined;
+      connected(id).renewal = true;
     },
     endAll(reason) {
       for (const session of sessions.values()) end(session, reason);

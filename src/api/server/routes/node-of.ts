@@ -1,6 +1,7 @@
 /** Which node answers for an allocation or a node id: the one on this agent, one the server is connected to, or one that is connected to another server. */
 import type { AllocationId, NodeId } from "#model";
 import type { NodeServices } from "#ports";
+import type { Server } from "#server";
 import type { Context } from "../call.ts";
 import { AnsweredElsewhere, badRequest, notFound, serverOnly } from "../refusal.ts";
 
@@ -28,6 +29,18 @@ export async function nodeById(context: Context, id: string): Promise<NodeServic
     throw notFound(`Unknown node ${JSON.stringify(id)}`);
   }
   return servicesOf(context, id as NodeId);
+}
+
+/** Rejects unless the node is connected to this very server; `id` "": the node on this agent. */
+export async function heldHere(context: Context, id: string): Promise<{ readonly server: Server; readonly id: NodeId }> {
+  const { server } = context;
+  const meant = (id === "" ? (localNode(context)?.id ?? "") : id) as NodeId;
+  if (meant === "") throw badRequest("Node ID missing: this agent runs no node, ?node_id must say which is meant");
+  if (server === null || context.cluster === null) throw serverOnly();
+  if ((await context.cluster.read()).node(meant) === undefined) throw notFound(`Unknown node ${JSON.stringify(meant)}`);
+  const holder = server.holdsNode(meant) ? "" : await server.whoHoldsNode(meant);
+  if (holder !== "") throw new AnsweredElsewhere(holder);
+  return { server, id: meant };
 }
 
 async function servicesOf(context: Context, id: NodeId): Promise<NodeServices> {

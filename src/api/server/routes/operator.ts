@@ -17,8 +17,8 @@ interface KnownServer {
 async function knownServers(context: Context): Promise<readonly KnownServer[]> {
   const [servers, members] = await Promise.all([requireCluster(context).servers(), membersOf(context)]);
   const known = servers.map((log) => ({ log, member: members.find(({ Tags }) => Tags["id"] === log.ServerId) }));
-  // One that has not written anything yet is there all the same.
-  const silent = members.filter(({ Tags }) => Tags["id"] !== "" && !servers.some(({ ServerId }) => ServerId === Tags["id"]));
+  // One that has not written anything yet is there all the same; one that was forgotten is not.
+  const silent = members.filter(({ Status, Tags }) => Status === "alive" && Tags["id"] !== "" && !servers.some(({ ServerId }) => ServerId === Tags["id"]));
   return [...known, ...silent.map((member) => ({ log: describedBy(member), member }))];
 }
 

@@ -9,6 +9,7 @@ import * as agent from "./agent.ts";
 import * as agentInside from "./agent-inside.ts";
 import * as allocations from "./allocations.ts";
 import * as client from "./client.ts";
+import * as identity from "./node-identity.ts";
 import * as deployments from "./deployments.ts";
 import * as evaluations from "./evaluations.ts";
 import * as eventStream from "./event-stream.ts";
@@ -115,6 +116,9 @@ export const HANDLERS: HandlerTable = {
   "client-allocation-mesh": { GET: mesh.readAllocationMesh },
   "client-preflight": { GET: mesh.readPreflight },
   "mesh-check": { GET: mesh.checkMesh },
+  "client-identity": { GET: identity.readNodeIdentity },
+  "client-identity-renew": { PUT: identity.renewNodeIdentity },
+  "client-introduction": { PUT: identity.introduceNode },
   "client-metadata": { GET: client.readMetadata, PUT: client.changeMetadata },
   "client-stats": { GET: client.hostUsage },
   "client-gc": { GET: client.collectNode, PUT: client.collectNode },
