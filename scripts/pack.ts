@@ -15,6 +15,7 @@ const result = await build({
   entryPoints: {
     main: "src/main.ts",
     "sqlite-log-worker": "integrations/host/sqlite-log-worker.ts",
+    "pulse-worker": "integrations/host/pulse-worker.ts",
     "template-process": "src/template/worker/template-process.ts",
     "template-worker": "src/template/worker/template-worker.ts",
     "template-check": "src/template/check-template.ts",

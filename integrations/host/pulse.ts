@@ -1,9 +1,17 @@
 /**
- * The main loop says that it runs: an HTTP listener that it answers itself (consul-log.md, 24). The kernel takes connections for a process that
- * hangs; it answers no request for it.
+ * The process says that it runs: an HTTP listener that Consul asks, and on whose answers leadership hangs (consul-log.md, 24). The kernel takes
+ * connections for a process that is stopped; it answers no request for it.
+ *
+ * Three ends, three speeds, so that a busy machine is not taken for a dead one:
+ *
+ *   killed     the connection is refused: at once
+ *   stopped    no thread answers: after the check's time-out (SESSION_CHECK of whoever registers it)
+ *   hung       the thread of the pulse answers "503" once the main loop has not turned for hungMs
+ *
+ * The listener lives in a thread of its own (pulse-worker.ts), which the machine's load hardly delays: a main loop that computes, collects garbage or
+ * waits for a processor for a second or two leads on. In the main loop such a second lost the leadership of servers that had nothing wrong with them.
  */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Worker } from "node:worker_threads";
 
 export interface Pulse {
   /** http://127.0.0.1:41234/ */
@@ -11,25 +19,47 @@ export interface Pulse {
   close(): Promise<void>;
 }
 
-/** On a free port unless one is named. `host`: 127.0.0.1, or an address that the Consul which asks can reach. */
-export async function startPulse(host = "127.0.0.1", port = 0): Promise<Pulse> {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.writeHead(request.method === "GET" || request.method === "HEAD" ? 200 : 405, { "content-length": 0 }).end();
+export interface PulseOptions {
+  /** 127.0.0.1 by default, or an address that the Consul which asks can reach. */
+  readonly host?: string;
+  /** 0 (default): a free one. */
+  readonly port?: number;
+  /** A main loop that has not turned for so long is hung. Default 2,500. */
+  readonly hungMs?: number;
+  /** The thread's program; the packed release names its own. */
+  readonly workerUrl?: URL;
+}
+
+export interface PulseWorkerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly hungMs: number;
+}
+
+/** The thread's words: where it listens; that it cannot; "turn?", to which the main loop says "turned". */
+export type PulseMessage = { readonly url: string } | { readonly problem: string } | "turn?";
+
+const HUNG_MS = 2_500;
+
+/** Rejects when nothing can listen there. */
+export async function startPulse({ host = "127.0.0.1", port = 0, hungMs = HUNG_MS, workerUrl }: PulseOptions = {}): Promise<Pulse> {
+  const workerData: PulseWorkerOptions = { host, port, hungMs };
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(workerUrl ?? new URL(`./pulse-worker.${extension}`, import.meta.url), { workerData, name: "pulse", execArgv: [] });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  worker.on("message", (message: PulseMessage) => {
+    if (message === "turn?") worker.postMessage("turned");
+    else if ("url" in message) resolve(message.url);
+    else reject(new Error(message.problem));
   });
-  server.requestTimeout = 5000;
-  server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  const { address, family, port: taken } = server.address() as AddressInfo;
-  return {
-    url: `http://${family === "IPv6" ? `[${address}]` : address}:${taken}/`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  // Later on: a process without a pulse leads nothing, and Consul sees to that.
+  worker.on("error", reject);
+  worker.once("exit", () => reject(new Error("its thread ended")));
+  try {
+    const url = await promise;
+    return { url, close: async () => void (await worker.terminate()) };
+  } catch (thrown) {
+    await worker.terminate();
+    throw thrown;
+  }
 }

@@ -28,6 +28,7 @@ import { openLocalLog, SNAPSHOTS } from "./local-log.ts";
 import { reporter } from "./log.ts";
 import { makerDisk } from "./maker-disk.ts";
 import type { Parts } from "./parts.ts";
+import { releaseParts } from "./release.ts";
 
 const MEMBERS_LOOK_MS = 2_000;
 /** Consul's KV below which everything of a region lies. */
@@ -66,7 +67,11 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   const beside = consul === undefined ? await openPrivateConsul(parts, serverId, tls) : undefined;
   if (beside !== undefined) opened.defer(() => beside.close());
   // A Consul on another machine asks us where the others do.
-  const pulse = await startPulse(consul === undefined || isLocal(consul.connection.address) ? "127.0.0.1" : hostOf(config.advertise.rpc));
+  const { pulseWorker } = releaseParts();
+  const pulse = await startPulse({
+    host: consul === undefined || isLocal(consul.connection.address) ? "127.0.0.1" : hostOf(config.advertise.rpc),
+    ...(pulseWorker === undefined ? {} : { workerUrl: pulseWorker }),
+  });
   opened.defer(() => pulse.close());
 
   const introduction = (): Introduction => ({

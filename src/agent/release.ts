@@ -6,16 +6,19 @@ import { pathToFileURL } from "node:url";
 export interface ReleaseParts {
   /** undefined: running from the sources. */
   readonly sqliteLogWorker: URL | undefined;
+  readonly pulseWorker: URL | undefined;
   readonly templateProcess: URL | undefined;
   readonly logKeeper: string | undefined;
 }
 
 export function releaseParts(directory: string = import.meta.dirname): ReleaseParts {
   const worker = join(directory, "sqlite-log-worker.js");
+  const pulse = join(directory, "pulse-worker.js");
   const templates = join(directory, "template-process.js");
   const keeper = join(directory, "log-keeper.js");
   return {
     sqliteLogWorker: existsSync(worker) ? pathToFileURL(worker) : undefined,
+    pulseWorker: existsSync(pulse) ? pathToFileURL(pulse) : undefined,
     templateProcess: existsSync(templates) ? pathToFileURL(templates) : undefined,
     logKeeper: existsSync(keeper) ? keeper : undefined,
   };

@@ -122,7 +122,7 @@ test("the release has all its parts, and its entry holds neither side of the pro
   const files = readdirSync(join(release, "dist"));
   const main = readFileSync(join(release, "dist", "main.js"), "utf8");
   assert.ok(main.length < 20_000, `main.js has ${main.length} bytes`);
-  const parts = ["sqlite-log-worker.js", "log-keeper.js", "template-worker.js", "template-check.js", "templates"];
+  const parts = ["sqlite-log-worker.js", "pulse-worker.js", "log-keeper.js", "template-worker.js", "template-check.js", "templates"];
   assert.deepEqual(
     parts.filter((part) => !files.includes(part)),
     [],

@@ -1,6 +1,12 @@
 /**
- * A session that lives as long as this process's main loop answers: it hangs on an HTTP check of it (a killed process and a hung one both fail
- * it, consul-log.md 24) and on the health of the Consul agent beside us. Nothing renews it. What an earlier life of this server left is ended.
+ * A session that lives as long as this process does and its main loop turns: it hangs on an HTTP check of its pulse (a killed process and a hung one
+ * both fail it, consul-log.md 24) and on the health of the Consul agent beside us. Nothing renews it. What an earlier life of this server left is
+ * ended.
+ *
+ * One failed check ends the session, so what is patient is the question, not the counting: a refused connection fails at once, an answer may take
+ * TIMEOUT. To bear two short failures in a row instead costs a stopped process's detection the same time and bears less (the longest hang that passes
+ * is then the two time-outs and the pause between them, the longest time to detection one more pause). Killed: 0–0.3 s. Stopped: 1.25–1.55 s. A hung
+ * main loop: what the pulse says (host/pulse.ts), and no more than 0.3 s.
  */
 import type { Clock } from "#ports";
 import { ConsulProblem, answerText } from "../problem.ts";
@@ -9,7 +15,7 @@ import { READ_MS, type Store } from "./store.ts";
 export interface Pulse {
   /** Of this server, the same over restarts; names its check and its sessions. */
   readonly id: string;
-  /** What Consul asks every 500 ms; the main loop answers it with 2xx. */
+  /** What Consul asks; 2xx while the main loop turns. */
   readonly http: string;
 }
 
@@ -22,6 +28,8 @@ export interface Sessions {
   close(): Promise<void>;
 }
 
+const CHECK_INTERVAL = "300ms";
+const CHECK_TIMEOUT = "1250ms";
 /** Consul creates a session only once it has heard of the check (measured: 70–300 ms). */
 const CHECK_NEW_MS = 5_000;
 const CHECK_NEW_RETRY_MS = 20;
@@ -54,8 +62,8 @@ export function sessionsOf(store: Store, { pulse, clock, lockDelayMs }: { readon
           CheckID: checkId,
           Name: "The main loop of the Drover server answers",
           HTTP: pulse.http,
-          Interval: "500ms",
-          Timeout: "1s",
+          Interval: CHECK_INTERVAL,
+          Timeout: CHECK_TIMEOUT,
           Status: "passing",
           DeregisterCriticalServiceAfter: "24h",
         },

@@ -32,9 +32,12 @@ export interface ConsulSharedLogOptions {
   readonly report?: (message: string) => void;
   /** Default 0: the transactions are fenced, so nothing is won by waiting. */
   readonly lockDelayMs?: number;
-  /** Default 1,000. */
+  /**
+   * An append unsettled for so long ends the tenure. Default 3,000: longer than Consul takes to elect (1–2.6 s), while nobody else can lead either. Who
+   * replaces us does not wait for it: the session goes with our Consul agent, and what we still have on the way is fenced.
+   */
   readonly settleMs?: number;
-  /** Default 3,000. */
+  /** Nothing heard of Consul for so long ends it too. Default 5,000. */
   readonly silenceMs?: number;
   /** On a Consul that others use too: reported once a day when more is appended. Default: never. */
   readonly dailyBytesMax?: number;
@@ -48,7 +51,7 @@ const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 500;
 
 export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
-  const { connection, prefix = "drover", key, pulse, clock, lockDelayMs = 0, settleMs = 1_000, silenceMs = 3_000 } = options;
+  const { connection, prefix = "drover", key, pulse, clock, lockDelayMs = 0, settleMs = 3_000, silenceMs = 5_000 } = options;
   const stopped = new AbortController();
   setMaxListeners(0, stopped.signal);
   let contactMs = clock.nowMs();

@@ -57,6 +57,8 @@ interface Waiting {
 
 const LOOK_MS = 500;
 const LOOK_WITHIN_MS = 1_000;
+/** One sending of a write; an answer that was lost must not take the time of all others with it. */
+const SEND_WITHIN_MS = 1_000;
 const RETRY_MS = 10;
 const PARTS_AT_ONCE = 4;
 
@@ -124,13 +126,13 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
     };
     for (;;) {
       if (lost.signal.aborted && !mayHaveHappened) throw notLeading();
-      const written = await store.write(change, leftMs()).catch((thrown: unknown) => {
+      const written = await store.write(change, Math.min(SEND_WITHIN_MS, leftMs())).catch((thrown: unknown) => {
         if (!(thrown instanceof ConsulProblem && thrown.status === 429)) mayHaveHappened = true;
         return undefined;
       });
       if (written !== undefined && "done" in written) return moved(next, written.done);
       if (written !== undefined && "forbidden" in written && !mayHaveHappened) throw writeFailed(written.forbidden);
-      const withinMs = leftMs();
+      const withinMs = Math.min(SEND_WITHIN_MS, leftMs());
       const [there, lock] = await Promise.all([store.head(withinMs), store.lock(withinMs)]).catch(() => [undefined, undefined] as const);
       if (there?.head?.WriteId === next.WriteId) return moved(next, there.version);
       if (lock !== undefined && lock.session !== session) end("its session was ended");

@@ -63,7 +63,8 @@ export function agentConfig(options: Omit<PrivateConsulOptions, "clock" | "repor
     raft_trailing_logs: 64,
     raft_snapshot_threshold: 128,
     raft_snapshot_interval: "5s",
-    gossip_lan: { probe_interval: "200ms", probe_timeout: "100ms", suspicion_mult: 2 },
+    // Who is suspected has 0.8 s to say no (suspicion_mult × probe_interval for few servers): 0.4 s is less than a busy machine holds one back.
+    gossip_lan: { probe_interval: "200ms", probe_timeout: "100ms", gossip_interval: "100ms", suspicion_mult: 4 },
     // One of three that fails stays a voter: when it is back it counts at once, not after it was watched for a while.
     autopilot: { cleanup_dead_servers: true, min_quorum: Math.max(3, bootstrapExpect) },
     leave_on_terminate: false,
