@@ -5,11 +5,11 @@ import { empty, value, type Call, type Context, type Handler } from "../call.ts"
 import { accessOf } from "../guard/who.ts";
 import { PROFILES, type Profile } from "../facts.ts";
 import { badRequest, notFound, serverOnly } from "../refusal.ts";
-import { otherAgentRefused } from "./agent.ts";
+import { requireThisAgent } from "./agent-meant.ts";
 
 export const readHost: Handler = async (call, context) => {
   requireDebug(context);
-  otherAgentRefused(call.query.text("node_id"), call.query.text("server_id"), context);
+  await requireThisAgent(call, context);
   return value({ AgentID: agentId(context), HostData: await context.agent.host() });
 };
 
@@ -50,7 +50,7 @@ const PROFILE_SECONDS_MAX = 300;
 /** V8's own profiles, which Chromium's tools open; what only Go has is refused with the reason. */
 export const readProfile: Handler = async (call, context) => {
   requireDebug(context);
-  otherAgentRefused(call.query.text("node_id"), call.query.text("server_id"), context);
+  await requireThisAgent(call, context);
   const profile = profileOf(call);
   const seconds = call.query.whole("seconds", 1, 1);
   if (seconds > PROFILE_SECONDS_MAX) throw badRequest(`Invalid seconds: ${seconds} is more than ${PROFILE_SECONDS_MAX}`);

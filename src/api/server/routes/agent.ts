@@ -1,8 +1,9 @@
 /** /v1/agent: what this agent is, who it knows, how it is, what it logs. */
-import { value, type Context, type Handler } from "../call.ts";
+import { value, type Handler } from "../call.ts";
 import { LOG_LEVELS, type LogLevel } from "../facts.ts";
 import { beating } from "../reply/beating.ts";
-import { badRequest, notFound } from "../refusal.ts";
+import { badRequest } from "../refusal.ts";
+import { requireThisAgent } from "./agent-meant.ts";
 
 const HEARTBEAT_MS = 1000;
 const FIRST_HEARTBEAT_MS = 100;
@@ -67,10 +68,10 @@ export const readHealth: Handler = (call, context) => {
   return value(asked, { status: ok ? 200 : 500 });
 };
 
-export const monitor: Handler = (call, context) => {
+export const monitor: Handler = async (call, context) => {
   const level = (call.query.text("log_level") || "info").toLowerCase();
   if (!LOG_LEVELS.includes(level as LogLevel)) throw badRequest(`Unknown log level: ${level}`);
-  otherAgentRefused(call.query.text("node_id"), call.query.text("server_id"), context);
+  await requireThisAgent(call, context);
   const lines = context.agent.monitor({ level: level as LogLevel, json: call.query.flag("log_json", false, true) }, call.signal);
   const plain = call.query.flag("plain", false, true);
   return {
@@ -85,15 +86,6 @@ export const monitor: Handler = (call, context) => {
     }),
   };
 };
-
-/** Of this agent only: another one is asked itself. */
-export function otherAgentRefused(nodeId: string, serverId: string, context: Context): void {
-  if (nodeId !== "" && serverId !== "") throw badRequest("Cannot target node and server simultaneously");
-  if (nodeId !== "" && nodeId !== context.localNode?.id) throw notFound(`Unknown node ${JSON.stringify(nodeId)} on this agent`);
-  if (serverId !== "" && serverId !== "leader" && serverId !== context.agent.member().Name) {
-    throw notFound(`Unknown server ${JSON.stringify(serverId)} on this agent`);
-  }
-}
 
 async function* framed(lines: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const line of lines) yield JSON.stringify({ Data: Buffer.from(line, "utf8").toString("base64") });
