@@ -22,6 +22,7 @@ import { createRegistry } from "./nodes/registry.ts";
 import { createSessions } from "./nodes/sessions.ts";
 import { createSignsOfLife } from "./nodes/signs-of-life.ts";
 import { DEFAULT_ACCESS_SETTINGS, startAccess, type AccessSettings } from "./access/start-access.ts";
+import { createWorkloadRights } from "./access/workload-rights.ts";
 import { openAccess } from "./open-access.ts";
 import { createOthers } from "./others.ts";
 import { collectGarbage } from "./operations/collect-garbage.ts";
@@ -154,7 +155,7 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
   const keyring = openKeys ?? NO_KEYRING;
   const sealer = createSealer(keyring);
   const sealed = createJobSealer(context, keyring);
-  const reader = keep(createVariableReader(context, sealer));
+  const reader = keep(createVariableReader(context, sealer, options.access === undefined ? undefined : createWorkloadRights(cluster)));
   const variables = createVariables(context, {
     sealer,
     reader,

@@ -7,11 +7,13 @@
  *
  * Kept until a policy, role or token changes; whether a time is over is asked each time.
  */
-import { EVERYTHING, type Grant, mergeRules, NO_RULES, NOTHING, parsePolicy, type Rules } from "#access";
-import type { AclPolicy, AclToken, JobAcl, WorkloadClaims } from "#model";
+import { EVERYTHING, type Grant, mergeRules, NOTHING, type Rules } from "#access";
+import type { AclToken } from "#model";
 import type { Snapshot } from "#state";
 import { tokenExpired, tokenNotFound } from "./errors.ts";
 import type { AccessParts } from "./parts.ts";
+import { createPolicyRules } from "./policy-rules.ts";
+import { createWorkloadRights } from "./workload-rights.ts";
 
 const KEPT_MAX = 10_000;
 const SECRET_LENGTH_MAX = 16 * 1024;
@@ -21,15 +23,9 @@ export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "v
   const { cluster, clock, verifyIdentity, verifyNode } = parts;
   let keptAt = -1;
   const kept = new Map<string, Grant>();
-  const parsed = new Map<string, { readonly index: number; readonly rules: Rules }>();
+  const rulesOf = createPolicyRules();
+  const rightsOf = createWorkloadRights(cluster, rulesOf);
 
-  const rulesOf = (policy: AclPolicy): Rules => {
-    const known = parsed.get(policy.Name);
-    if (known?.index === policy.ModifyIndex) return known.rules;
-    const rules = parsePolicy(policy.Rules, policy.Name);
-    parsed.set(policy.Name, { index: policy.ModifyIndex, rules });
-    return rules;
-  };
   /** Names that are not there any more open nothing. */
   const merged = (snapshot: Snapshot, names: Iterable<string>): Rules =>
     mergeRules(
@@ -60,16 +56,13 @@ export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "v
     // A node is somebody, and may nothing but what its link is for.
     if (node !== undefined) return { ...NOTHING, Subject: `node ${node}` };
     if (claims === undefined || allocation === undefined) throw tokenNotFound();
-    const Workload = {
+    return rightsOf({
       Namespace: claims.nomad_namespace,
       JobID: claims.nomad_job_id,
       TaskGroup: allocation.TaskGroup,
       Task: claims.nomad_task ?? "",
       AllocationID: claims.nomad_allocation_id,
-    };
-    const names = [...snapshot.aclPolicies()].filter(({ JobACL }) => JobACL !== null && isOf(JobACL, claims, allocation.TaskGroup));
-    const Rules = names.length === 0 ? NO_RULES : mergeRules(names.map(rulesOf));
-    return { ...NOTHING, Subject: `workload ${Workload.AllocationID}`, Rules, Workload };
+    });
   }
 
   return async (token) => {
@@ -93,10 +86,4 @@ export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "v
 export function policyNames(snapshot: Snapshot, { Policies, Roles }: Pick<AclToken, "Policies" | "Roles">): readonly string[] {
   const ofRoles = Roles.flatMap(({ ID }) => snapshot.aclRole(ID)?.Policies.map(({ Name }) => Name) ?? []);
   return [...Policies, ...ofRoles];
-}
-
-function isOf(acl: JobAcl, claims: WorkloadClaims, group: string): boolean {
-  const fits = (wanted: string, is: string) => wanted === "" || wanted === is;
-  if (acl.Namespace !== claims.nomad_namespace || !fits(acl.JobID, claims.nomad_job_id) || !fits(acl.Group, group)) return false;
-  return fits(acl.Task, claims.nomad_task ?? "");
 }

@@ -8,7 +8,7 @@
  * | a task, in another namespace | nothing                                                      | nothing            | nothing        |
  *
  * A task's job is the parent of a dispatched or periodic child; a service's identity has no last line. While there is no access control
- * the paths outside of nomad/ are everybody's; policies take their place when it comes.
+ * the paths outside of nomad/ are everybody's; where there is, policies say it (#access, mayVariable), and this table is not asked.
  */
 import type { Allocation, WorkloadClaims } from "#model";
 
@@ -50,6 +50,14 @@ export function whyDenied(asker: Asker, { access, Namespace, Path }: Asked): { r
   if (!own.includes(Path)) return { reason: `${cannot}: below "nomad/" it may read ${own.map(quoted).join(", ")} alone`, fix };
   if (reads) return null;
   return { reason: `${cannot}: below "nomad/" a workload may read its own variables and write none`, fix: 'Write outside of "nomad/".' };
+}
+
+/** Of a workload whose policies do not open it: they are what is to be changed. */
+export function deniedByPolicies(asker: WorkloadOfVariables, { access, Namespace, Path }: Asked): { readonly reason: string; readonly fix: string } {
+  return {
+    reason: `${nameOf(asker)} may not ${access} variable "${Path}" of namespace "${Namespace}": no policy of the workload allows it`,
+    fix: `Keep it at ${ownPaths(asker).map(quoted).join(", ")}, or apply a policy to the job: \`drover acl policy apply -job ${asker.JobID} …\`.`,
+  };
 }
 
 export function mayUse(asker: Asker, asked: Asked): boolean {

@@ -1,6 +1,7 @@
 /** What a node is told for its tasks: only of allocations that live there, at the beginning of a wait and at its end. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Grant, mergeRules, NOTHING, parsePolicy, type WorkloadSubject } from "#access";
 import type { Cluster } from "#cluster";
 import { createVirtualClock } from "#integrations/memory";
 import type { Allocation, NodeId, SealedVariable } from "#model";
@@ -13,7 +14,7 @@ import type { Sealer } from "../../../../src/server/variables/sealer.ts";
 const NODE = "n1" as NodeId;
 const isDenied = (thrown: unknown) => thrown instanceof NamedError && thrown.code === "VARIABLE_DENIED";
 
-function stage() {
+function stage(rightsOf?: (workload: WorkloadSubject) => Grant) {
   const clock = createVirtualClock();
   const listeners = new Set<(change: Change) => void>();
   const variables = new Map<string, SealedVariable>();
@@ -36,7 +37,7 @@ function stage() {
   const watch = { subscribe: (listener: (change: Change) => void) => (listeners.add(listener), () => void listeners.delete(listener)) };
   const cluster = { state: { snapshot, watch } } as unknown as Pick<Cluster, "state">;
   const sealer = { open: async ({ Path }: SealedVariable) => (opened++, { said: Path }) } as unknown as Sealer;
-  const reader = createVariableReader({ cluster, clock }, sealer);
+  const reader = createVariableReader({ cluster, clock }, sealer, rightsOf);
   const touch = (kind: "variables" | "goneVariables", Path: string) => {
     index++;
     const one = { Namespace: "default", Path, ModifyIndex: index, Lock: null } as SealedVariable;
@@ -97,4 +98,26 @@ test("one that goes is told with an index beyond any it had; one that comes back
   const idle = ask("app", { AfterIndex: absent.Index + 50 });
   await clock.advance(20_000);
   assert.equal((await idle).Variable?.Path, "app", "at the time limit it hears what there is");
+});
+
+test("with access control a template reads what its task's policies open, beside its own paths, and no more once they close while it waits", async () => {
+  let text = 'namespace "default" { variables { path "app/*" { capabilities = ["read"] } path "nomad/jobs/web/g" { capabilities = ["deny"] } } }';
+  const asked: WorkloadSubject[] = [];
+  const { ask, touch } = stage((Workload) => {
+    asked.push(Workload);
+    return { ...NOTHING, Workload, Rules: mergeRules([parsePolicy(text, "p")]) };
+  });
+  for (const path of ["app/one", "other/secret", "nomad/jobs/web", "nomad/jobs/web/g"]) touch("variables", path);
+  assert.equal((await ask("app/one")).Variable?.Path, "app/one");
+  assert.equal((await ask("nomad/jobs/web")).Variable?.Path, "nomad/jobs/web", "its own");
+  await assert.rejects(ask("other/secret"), isDenied);
+  await assert.rejects(ask("not/there"), isDenied, "what is not there is not told either");
+  await assert.rejects(ask("nomad/jobs/web/g"), isDenied, "its own, taken away");
+  assert.deepEqual((await ask("", { List: true })).List.map(({ Path }) => Path).toSorted(), ["app/one", "nomad/jobs/web"]);
+  assert.deepEqual(asked[0], { Namespace: "default", JobID: "web", TaskGroup: "g", Task: "t", AllocationID: "a1" });
+  const { Index } = await ask("app/one");
+  const waits = ask("app/one", { AfterIndex: Index + 5 });
+  text = 'namespace "default" { policy = "read" }';
+  touch("variables", "app/one");
+  await assert.rejects(waits, isDenied);
 });
