@@ -16,7 +16,7 @@ import { createListeners } from "./listeners.ts";
 import { jobTails, matchJobPath, routablePaths, type Matched } from "./paths.ts";
 import { notFound } from "./refusal.ts";
 import { KeptTexts } from "./reply/kept-texts.ts";
-import { headersOf } from "./reply/heads.ts";
+import { headersOf, type Headers } from "./reply/heads.ts";
 import { refusalOf } from "./reply/refuse.ts";
 import { createTaskSockets } from "./task-sockets.ts";
 import { createTexts } from "./texts.ts";
@@ -168,13 +168,23 @@ function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, de
   }
   const text = Buffer.from(refusal.text, "utf8");
   response.writeHead(refusal.status, {
-    ...headersOf(desk.context, {}, "text/plain; charset=utf-8"),
+    ...usualHeaders(desk),
     ...refusal.headers,
     "x-content-type-options": "nosniff",
     "content-length": String(text.length),
   });
   response.end(request.method === "HEAD" ? undefined : text);
   return reply;
+}
+
+/** A refusal goes out whatever state its server is in: one that cannot say how far it follows still says why it refuses. */
+function usualHeaders({ context }: Desk): Headers {
+  const type = "text/plain; charset=utf-8";
+  try {
+    return headersOf(context, {}, type);
+  } catch {
+    return { "content-type": type };
+  }
 }
 
 function pathOf(request: IncomingMessage): string {

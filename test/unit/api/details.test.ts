@@ -8,7 +8,7 @@ import type { ApiOptions } from "#api/server";
 import type { Deployment } from "#model";
 import { KeptTexts } from "../../../src/api/server/reply/kept-texts.ts";
 import { eventually } from "../../eventually.ts";
-import { aJob, anAllocation, anEvaluation, aNode, CLOCK, createWorld, type World } from "./fake-world.ts";
+import { aJob, anAllocation, anEvaluation, aNode, aServer, CLOCK, createWorld, type World } from "./fake-world.ts";
 import { createRealWorld } from "./real-world.ts";
 
 /** A world that ends with the test. */
@@ -291,9 +291,18 @@ test("A server that does not lead is not well, and a load balancer sees it", asy
   );
 });
 
+test("A server that cannot say how far it follows still answers, and says why it refuses", { timeout: 10_000 }, async (context) => {
+  const { cluster } = createWorldWithoutLeader();
+  const broken = { ...cluster, lastContactMs: () => assert.fail("the clock stands still"), read: () => assert.fail("nor is it asked") };
+  const { get, faults } = worldOf(context, { cluster: broken as unknown as ApiOptions["cluster"] });
+  const answer = await get("/v1/jobs");
+  assert.deepEqual([answer.statusCode, answer.headers["content-type"]], [500, "text/plain; charset=utf-8"]);
+  assert.equal(faults.length, 1);
+});
+
 function createWorldWithoutLeader() {
-  const state = { index: 1 };
-  return { cluster: { leads: false, leaderAddress: "", state } as unknown as ApiOptions["cluster"] };
+  const alone = { serverId: "s1", leads: false, leaderAddress: "", lastContactMs: () => 9_000, servers: async () => [aServer(1, false)] };
+  return { cluster: { ...alone, state: { index: 1 } } as unknown as ApiOptions["cluster"] };
 }
 
 test("An allocation's older resources add up its tasks", async (context) => {

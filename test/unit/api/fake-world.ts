@@ -4,9 +4,10 @@
  */
 import { once, EventEmitter } from "node:events";
 import { createApi, type AgentFacts, type Api, type ApiOptions } from "#api/server";
-import type { Cluster } from "#cluster";
+import type { Cluster, ServerDescription } from "#cluster";
 import {
   BUILT_IN_NODE_POOLS,
+  DEFAULT_AUTOPILOT_CONFIGURATION,
   DEFAULT_NAMESPACE_RECORD,
   DEFAULT_SCHEDULER_CONFIGURATION,
   newEvaluation,
@@ -443,7 +444,7 @@ function agentFacts(): AgentFacts {
     Name: "one.global",
     Addr: "127.0.0.1",
     Port: 4648,
-    Tags: { region: "global", dc: "dc1", port: "4647", build: "2.0.6" },
+    Tags: { region: "global", dc: "dc1", id: "s1", port: "4647", build: "2.0.6" },
     Status: "alive",
     ProtocolMin: 1,
     ProtocolMax: 5,
@@ -507,6 +508,12 @@ const TIMINGS: readonly Timing[] = [
   },
 ];
 
+/** The one server there is, as the log knows it. */
+export function aServer(SyncedIndex: number, Leader = true): ServerDescription {
+  const RpcAddress = "127.0.0.1:4647";
+  return { ServerId: "s1", Name: "one.global", RpcAddress, HttpAddress: "", Leader, Version: "0.1.0", FeatureLevel: 1, SyncedIndex, Time: 0 };
+}
+
 /** One job "web" with an allocation and an evaluation on node n1. */
 export function createWorld(more: Partial<ApiOptions> = {}): World {
   const state = new FakeState();
@@ -534,8 +541,10 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
   state.evaluations = [anEvaluation("e1", { Status: "complete" })];
   const cluster = {
     clusterId: "c",
+    serverId: "s1",
     leads: true,
     leaderAddress: "127.0.0.1:4647",
+    servers: async () => [aServer(state.index)],
     lastContactMs: () => 0,
     read: async () => state.snapshot(),
     state: {
@@ -553,6 +562,8 @@ export function createWorld(more: Partial<ApiOptions> = {}): World {
       if (operation === "nodeServices") return () => services;
       if (operation === "statistics") return () => STATISTICS;
       if (operation === "timings") return () => TIMINGS;
+      if (operation === "autopilotConfiguration") return () => DEFAULT_AUTOPILOT_CONFIGURATION;
+      if (operation === "serversStableSinceMs") return () => ({ s1: 1_790_000_000_000 });
       if (operation === "variables") return { asker: async () => null, may: () => true };
       if (operation === "explainJob")
         return (namespace: string, id: string) => ({ Namespace: namespace, JobID: id, Reasons: [], Past: [] });

@@ -5,7 +5,12 @@ import { ENDPOINTS } from "#api/contract";
 import { createRealWorld } from "./real-world.ts";
 
 const world = createRealWorld(42);
-for (let each = 0; each < 400; each++) world.move();
+/** What comes and goes is there when the moves end, however they were drawn. */
+const complete = () => {
+  const [first] = world.state.snapshot().services("default");
+  return first !== undefined && [...world.state.snapshot().allocationsByJob("default", first.JobID)].length > 1;
+};
+for (let each = 0; each < 400 || !complete(); each++) world.move();
 after(() => world.api.close());
 
 /** A job, a node, … that has something of everything. */
