@@ -140,7 +140,7 @@ async function play(seed: number, manner: Manner): Promise<Played> {
   }
 }
 
-function there(snapshot: Snapshot, register: string): Exclude<Ending, string> & { kind: "told" } {
+function there(snapshot: Snapshot, register: string): Extract<Ending, { readonly kind: "told" }> {
   const found = snapshot.job(DEFAULT, register);
   return { kind: "told", value: found?.Meta?.["value"] ?? null, index: found?.JobModifyIndex ?? 0 };
 }
