@@ -50,8 +50,8 @@ export function nodeNotConnected(id: string): NamedError {
   });
 }
 
-export function linkRefused(message: string): NamedError {
-  return new NamedError("LINK_REFUSED", message, { statusCode: 403 });
+export function linkRefused(message: string, fix?: string): NamedError {
+  return new NamedError("LINK_REFUSED", message, { statusCode: 403, ...(fix === undefined ? {} : { fix }) });
 }
 
 export function linkUnsupported(call: string): NamedError {

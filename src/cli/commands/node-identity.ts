@@ -1,18 +1,25 @@
 /** `drover node identity get` and `renew`, `node intro create`: nomad.md §4.3. */
-import type { Command } from "../command.ts";
+import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
+import type { FlagTable } from "../flags.ts";
 import { noArguments, onlyArgument } from "../only-argument.ts";
 import { table } from "../render/columns.ts";
 import { resolveNode } from "../resolve.ts";
 
+const NODE_FLAG: FlagTable = { "node-id": { kind: "text", value: "node", about: "The node, instead of the argument" } };
+
+async function nodeMeant(context: Context) {
+  return resolveNode(context, context.flags.text("node-id") ?? onlyArgument(context, "<node>"));
+}
+
 export const nodeIdentityGet: Command = {
-  usage: "node identity get [options] <node>",
+  usage: "node identity get [options] [<node>]",
   about: "Shows the claims of the identity a node was last given by the server it is connected to.",
   connects: true,
-  flags: DATA_FLAGS,
+  flags: { ...NODE_FLAG, ...DATA_FLAGS },
   async run(context) {
     const { flags, terminal, api } = context;
-    const node = await resolveNode(context, onlyArgument(context, "<node>"));
+    const node = await nodeMeant(context);
     const { value } = await api.system.nodeIdentity(node.ID);
     if (flags.flag("json") || flags.given("t")) {
       printData(terminal, value, flags.text("t"));
@@ -32,12 +39,12 @@ export function claimRows(claims: Readonly<Record<string, unknown>>): readonly (
 }
 
 export const nodeIdentityRenew: Command = {
-  usage: "node identity renew [options] <node>",
+  usage: "node identity renew [options] [<node>]",
   about: "Gives a node another identity with its next heartbeat, however fresh the one it has.",
   connects: true,
-  flags: {},
+  flags: NODE_FLAG,
   async run(context) {
-    const node = await resolveNode(context, onlyArgument(context, "<node>"));
+    const node = await nodeMeant(context);
     await context.api.system.renewNodeIdentity(node.ID);
     return 0;
   },

@@ -58,7 +58,7 @@ const STATE = {
 } as const;
 
 /** Taken for scripts' sake. */
-const WITHOUT_EFFECT = ["log-include-location", "max-nodes", "node-id", "node-class", "server-id", "pprof-interval"];
+const WITHOUT_EFFECT = ["log-include-location", "max-nodes", "node-id", "node-class", "pprof-interval"];
 
 export const operatorDebug: Command = {
   usage: "operator debug [options]",
@@ -76,7 +76,7 @@ export const operatorDebug: Command = {
     "max-nodes": { kind: "whole", value: "count", about: "At most so many nodes (comes with the cluster: the agent asked is looked into)" },
     "node-id": { kind: "text", value: "nodes", about: "These nodes (comes with the cluster: the agent asked is looked into)" },
     "node-class": { kind: "text", value: "class", about: "Nodes of this class (comes with the cluster: the agent asked is looked into)" },
-    "server-id": { kind: "text", value: "servers", about: "These servers (comes with the cluster: the agent asked is looked into)" },
+    "server-id": { kind: "text", value: "servers", about: 'These servers, by name, with commas between; "leader"; default: "all"' },
     stale: { kind: "boolean", about: "Ask any server, even when none leads" },
     "event-topic": { kind: "text", value: "topics", about: 'Events to gather, with commas between (default "*:*"; "none")' },
     "pprof-duration": { kind: "duration", value: "duration", about: "Of a processor profile (default 1s; 0: none)" },
@@ -207,7 +207,13 @@ async function gather(
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, interrupted]);
   const topics = (flags.text("event-topic") ?? "*:*").split(",").map((topic) => (topic.includes(":") ? topic : `${topic}:*`));
+  const servers = await serversMeant(context, capture);
   const streams = [
+    ...servers.map((server) =>
+      capture.stream(`server/${server}/monitor.log`, signal, () =>
+        api.agent.monitor({ logLevel: flags.text("log-level") ?? "TRACE" }, { signal, parameters: { server_id: server } }),
+      ),
+    ),
     capture.stream("monitor.log", signal, () => api.agent.monitor({ logLevel: flags.text("log-level") ?? "TRACE" }, { signal })),
     ...(topics.includes("none:*")
       ? []
@@ -226,6 +232,18 @@ async function gather(
   }
   over.abort();
   await Promise.all(streams);
+}
+
+/** Whose log is followed besides that of the agent asked: nobody's where it is the one server there is. */
+async function serversMeant({ api, flags }: Context, capture: Capture): Promise<readonly string[]> {
+  const asked = flags.text("server-id") ?? "all";
+  if (asked !== "all") return asked.split(",").filter((name) => name !== "");
+  const names: string[] = [];
+  await capture.part("server", async () => {
+    const { value } = await api.agent.members();
+    names.push(...value.Members.filter(({ Status }) => Status === "alive").map(({ Name }) => Name));
+  });
+  return names.length > 1 ? names : [];
 }
 
 function write(output: string | undefined, name: string, capture: Capture, nowMs: number): string {

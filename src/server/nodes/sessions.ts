@@ -87,6 +87,9 @@ export interface SessionParts {
   readonly unseal?: (nodeId: NodeId, allocationId: AllocationId) => Promise<Readonly<Record<string, string>>>;
 }
 
+const INTRODUCE =
+  'Make a token with "drover node intro create"; the node shows it as NOMAD_CLIENT_INTRO_TOKEN, or from intro_token.jwt in its state directory.';
+
 export function createSessions(context: ServerContext, parts: SessionParts): Sessions {
   const { signs, nodeIdentities, updates, registry, identities, silenceMs } = parts;
   const asked = { readVariable: unsupported("readVariable"), turns: NO_TURNS, unseal: unsupported("unseal"), ...parts };
@@ -179,7 +182,7 @@ export function createSessions(context: ServerContext, parts: SessionParts): Ses
     if (stored !== undefined) return stored;
     if (session.own) return undefined;
     const refusal = await nodeIdentities.refusal(described, token);
-    if (refusal !== undefined) throw linkRefused(refusal);
+    if (refusal !== undefined) throw linkRefused(refusal, INTRODUCE);
     return undefined;
   }
 
