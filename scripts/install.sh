@@ -19,7 +19,8 @@ if [ ! -e "$install_record" ] || [ package-lock.json -nt "$install_record" ] || 
   # Who has the development packages keeps them.
   [ "$install_wanted" = run ] && [ ! -d node_modules/typescript ] && install_flags="$install_flags --omit=dev"
   install_log=$(mktemp)
-  if ! npm ci $install_flags >"$install_log" 2>&1; then
+  # npm would keep its compiled code in a folder of its own beside the temporary files.
+  if ! NODE_DISABLE_COMPILE_CACHE=1 npm ci $install_flags >"$install_log" 2>&1; then
     cat "$install_log" >&2
     rm -f "$install_log"
     echo "drover: npm ci failed: see above; the registry must be reachable" >&2
