@@ -1,5 +1,8 @@
-/** Whose token is this? Signed by a key of the keyring, in time, and of a workload that lives. nomad.md §7. */
-import { clientTerminal, type WorkloadClaims } from "#model";
+/**
+ * Whose token is this? Signed by a key of the keyring, made for us, in time, and of a workload that lives. nomad.md §7. One made for somebody else
+ * (Vault, Consul, a cloud) is in their hands, and opens nothing here: stricter than Nomad, which takes any.
+ */
+import { clientTerminal, DEFAULT_IDENTITY_AUDIENCE, type WorkloadClaims } from "#model";
 import { importJWK, jwtVerify } from "jose";
 import type { ServerContext } from "../context.ts";
 
@@ -13,7 +16,7 @@ export async function verifyIdentity({ cluster, clock }: ServerContext, token: s
       if (key === undefined || key.Algorithm !== alg) throw new Error("not a key of this keyring");
       return importJWK({ ...key.PublicJwk } as Parameters<typeof importJWK>[0], alg);
     },
-    { currentDate: new Date(clock.nowMs()), algorithms: ["RS256", "EdDSA"] },
+    { currentDate: new Date(clock.nowMs()), algorithms: ["RS256", "EdDSA"], audience: DEFAULT_IDENTITY_AUDIENCE },
   ).then(
     ({ payload }) => payload as unknown as WorkloadClaims,
     () => undefined,

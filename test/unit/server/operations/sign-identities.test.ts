@@ -240,12 +240,17 @@ test("a job from before the servers knew Consul has the identities their configu
     { generatedIdentities: { consulService: { aud: ["consul.io"], ttlNs: 3_600e9, extraClaims: { a: "${job.id}" } } } },
   ));
 
-test("a token is believed while its workload lives, its time lasts and its key is there", () =>
+test("a token made for us is believed while its workload lives, its time lasts and its key is there", () =>
   playing(
     job((_group, task) => {
-      task["Identities"] = [{ Name: "short", Audience: ["x"], TTL: 60e9 }];
+      task["Identities"] = [
+        { Name: "short", Audience: ["x", "nomadproject.io"], TTL: 60e9 },
+        { Name: "others", Audience: ["vault.io"] },
+      ];
     }),
     async ({ world, connection, allocation, ask }) => {
+      const others = signed(await ask({ Identity: "others" })).JWT;
+      assert.equal(await world.server.verifyIdentity(others), undefined, "made for somebody else");
       const forever = signed(await ask({})).JWT;
       const short = signed(await ask({ Identity: "short" })).JWT;
       const expected = { nomad_namespace: "default", nomad_job_id: "web", nomad_allocation_id: allocation.ID, nomad_task: "task" };
