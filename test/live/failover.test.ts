@@ -76,6 +76,7 @@ plugin "raw_exec" { config { enabled = true } }`,
       90_000,
     );
   await leader();
+  for (const server of servers) await eventually(`${server.name} to follow`, () => put(server, `follows/${server.name}`), 60_000);
   return { world, servers, leader, start: (machine) => start(machine), process: (machine) => processes.get(machine) as MachineProcess };
 }
 
@@ -191,7 +192,7 @@ test("the leader is killed or stopped under a write load: the next write is take
   assert.ok(withConsulMs <= WITH_CONSUL_MS, `with its Consul ${withConsulMs} ms`);
 });
 
-test("a leader that is busy or held back for a second leads on, and so does one whose Consul is", LIVE, async (t) => {
+test("a leader that is busy or held back for a second leads on, and so does one whose Consul is; one that hangs is replaced", LIVE, async (t) => {
   const { world, servers, process: of, leader } = await startCluster(t, []);
   const now = await leader();
   const epochs = (): number => [...servers].reduce((sum, each) => sum + of(each).output().split("leads now").length - 1, 0);
@@ -215,6 +216,12 @@ test("a leader that is busy or held back for a second leads on, and so does one 
     process.kill(pid, "SIGCONT");
     await holds(`${pid === consul ? "its Consul" : "it"} was stopped for ${lengthMs} ms`);
   }
+  writeFileSync(join(world.folder, "busy-ms"), "8000");
+  process.kill(of(now).pid, "SIGUSR2");
+  const tookMs = await nextWrite(servers.filter((each) => each !== now), "hung");
+  t.diagnostic(`next write after the main loop hung: ${shown([tookMs])} ms`);
+  assert.notEqual(await leader(now), now);
+  assert.ok(tookMs < 8000, `replaced before it turned again: ${tookMs} ms`);
 });
 
 async function sleepers(world: ClusterWorld): Promise<readonly number[]> {
