@@ -17,7 +17,7 @@ const HELP_LIMIT_MS = 5_000;
 
 /** What completion asks the servers; `flags` are the connection flags typed before the cursor (namespace, address, …). */
 export interface CompletionSource {
-  /** Ids that begin so, by kind: jobs, allocs, nodes, evals or all. */
+  /** Ids that begin so, by kind: jobs, allocs, nodes, evals or all; "acl policy" and its like are asked for one by one. */
   ids(prefix: string, kind: string, flags: TypedFlags): Promise<readonly string[]>;
   /** A job's version numbers and tags. */
   versions(job: string, flags: TypedFlags): Promise<readonly string[]>;
@@ -125,9 +125,24 @@ function agentFlags(): string[] {
 }
 
 /** Flags whose value is an id or a name the servers know. */
-const VALUE_KINDS: Readonly<Record<string, string>> = { alloc: "allocs", job: "jobs", namespace: "namespaces", "node-id": "nodes" };
+const VALUE_KINDS: Readonly<Record<string, string>> = {
+  alloc: "allocs",
+  "auth-method": "acl auth-method",
+  job: "jobs",
+  method: "acl auth-method",
+  namespace: "namespaces",
+  "node-id": "nodes",
+  policy: "acl policy",
+  "role-id": "acl role",
+  "role-name": "acl role by name",
+};
 /** By a command's first words; the longest that fit count. */
 const KINDS: Readonly<Record<string, string>> = {
+  "acl auth-method": "acl auth-method",
+  "acl binding-rule": "acl binding-rule",
+  "acl policy": "acl policy",
+  "acl role": "acl role",
+  "acl token": "acl token",
   alloc: "allocs",
   deployment: "deployment",
   eval: "evals",
@@ -140,6 +155,17 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 /** Their argument is a file, or there is none. */
 const WITHOUT_IDS = new Set([
+  "acl auth-method create",
+  "acl auth-method list",
+  "acl binding-rule create",
+  "acl binding-rule list",
+  "acl policy list",
+  "acl policy self",
+  "acl role create",
+  "acl role list",
+  "acl token create",
+  "acl token list",
+  "acl token self",
   "deployment list",
   "eval list",
   "job init",

@@ -1,11 +1,18 @@
 /** `-json` and `-t`: an answer as data. */
-import { UsageError, type FlagTable } from "./flags.ts";
+import { UsageError, type FlagTable, type ParsedFlags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const DATA_FLAGS: FlagTable = {
   json: { kind: "boolean", about: "Print as JSON" },
   t: { kind: "text", value: "template", about: "Print through a Go template: paths such as {{.ID}} and {{range .}}…{{end}}" },
 };
+
+/** For a command with DATA_FLAGS: true when they were given, and the answer is printed. */
+export function printedAsData({ flags, terminal }: { readonly flags: ParsedFlags; readonly terminal: Terminal }, data: unknown): boolean {
+  if (!flags.flag("json") && !flags.given("t")) return false;
+  printData(terminal, data, flags.text("t"));
+  return true;
+}
 
 /** Prints through the template when there is one, else as indented JSON. */
 export function printData(terminal: Terminal, data: unknown, template: string | undefined): void {

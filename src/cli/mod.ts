@@ -79,6 +79,8 @@ async function completeLine(line: string, environment: Readonly<Record<string, s
   };
   const source: CompletionSource = {
     async ids(prefix, kind, flags) {
+      // Access control is nothing one can search in.
+      if (kind.startsWith("acl ")) return (await import("./acl-names.ts")).aclNames(await connect(flags), kind, prefix);
       const { value } = await (await connect(flags)).search({ Prefix: prefix, Context: kind as "jobs" });
       return Object.values(value.Matches).flatMap((ids) => ids ?? []);
     },

@@ -17,17 +17,6 @@ const awaiting = (awaited: AwaitedCommand["awaited"], why: string, ...names: rea
 
 export const AWAITED_COMMANDS: readonly AwaitedCommand[] = [
   ...awaiting(
-    "cluster and access",
-    "access control is not there yet",
-    "acl bootstrap",
-    ...["apply", "delete", "info", "list", "self"].map((verb) => `acl policy ${verb}`),
-    ...["create", "delete", "info", "list", "self", "update"].map((verb) => `acl token ${verb}`),
-    ...["create", "delete", "info", "list", "update"].flatMap((verb) =>
-      ["role", "auth-method", "binding-rule"].map((noun) => `acl ${noun} ${verb}`),
-    ),
-    "login",
-  ),
-  ...awaiting(
     "volumes",
     "needs volumes",
     ...["claim delete", "claim list", "create", "delete", "deregister", "detach", "init", "register"].map((verb) => `volume ${verb}`),
