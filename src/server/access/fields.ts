@@ -1,6 +1,6 @@
 /** What records of access control have in common: names, descriptions, durations as people and programs write them. */
 import { parseDuration } from "#std";
-import { recordFields, type RecordFields } from "../operations/record-fields.ts";
+import { fieldOf, recordFields, type RecordFields } from "../operations/record-fields.ts";
 import { invalid } from "./errors.ts";
 
 const NAME = /^[a-zA-Z0-9-]{1,128}$/;
@@ -36,7 +36,7 @@ export function durationNs(value: unknown, name: string): number {
 }
 
 export function valueOf(record: unknown, name: string): unknown {
-  return typeof record === "object" && record !== null && Object.hasOwn(record, name) ? (record as Record<string, unknown>)[name] : undefined;
+  return typeof record === "object" && record !== null ? fieldOf(record as Record<string, unknown>, name) : undefined;
 }
 
 export function listOf(record: unknown, name: string, what: string): readonly unknown[] {

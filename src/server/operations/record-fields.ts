@@ -13,13 +13,21 @@ export interface RecordFields {
   unset(name: string, why: string): void;
 }
 
+/** Found whatever the case of its name, as Go's decoder does; the one that is spelled so goes first. undefined: there is none. */
+export function fieldOf(fields: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(fields, name)) return fields[name];
+  const lower = name.toLowerCase();
+  const key = Object.keys(fields).find((each) => each.toLowerCase() === lower);
+  return key === undefined ? undefined : fields[key];
+}
+
 /** `subject` starts what is refused: `Cannot store namespace "web"`. */
 export function recordFields(value: unknown, subject: string, path = ""): RecordFields {
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw badRequest(`${subject}: ${path === "" ? "it" : path} is not an object`);
   }
   const fields = value as Readonly<Record<string, unknown>>;
-  const at = (name: string): unknown => (Object.hasOwn(fields, name) ? (fields[name] ?? null) : null);
+  const at = (name: string): unknown => fieldOf(fields, name) ?? null;
   const wrong = (name: string, wanted: string): Error => badRequest(`${subject}: ${path}${name} is not ${wanted}`);
   return {
     text(name) {
