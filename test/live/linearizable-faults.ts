@@ -23,7 +23,7 @@ export const dataOf = (machine: ClusterMachine): string => join(machine.folder, 
 
 type Kind = (one: Server, other: Server) => { readonly begin: () => Promise<unknown> | unknown; readonly end: () => Promise<unknown> | unknown };
 
-/** A whole round of every kind, in an order of the seed's; again and again. */
+/** A whole round of every kind (or of those that DROVER_HISTORY_FAULTS names, "disk|clock"), in an order of the seed's; again and again. */
 export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leader: () => Server | undefined, random: Random): Generator<Fault> {
   const start = (server: Server): void => {
     server.start();
@@ -60,8 +60,9 @@ export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leade
     "clock ahead of": (one) => ({ begin: () => writeFileSync(skewFile(one.machine), "3600000"), end: () => writeFileSync(skewFile(one.machine), "0") }),
     "clock behind of": (one) => ({ begin: () => writeFileSync(skewFile(one.machine), "-600000"), end: () => writeFileSync(skewFile(one.machine), "0") }),
   };
+  const wanted = new RegExp(process.env["DROVER_HISTORY_FAULTS"] ?? "");
   for (;;) {
-    const names = Object.keys(kinds);
+    const names = Object.keys(kinds).filter((name) => wanted.test(name));
     while (names.length > 0) {
       const [name = ""] = names.splice(random.integer(names.length), 1);
       const leading = leader();

@@ -118,7 +118,11 @@ test("What clients of a register on three servers see is what one copy could hav
       const endedMs = performance.now();
       await eventually("a write to be acknowledged", () => clients.acknowledged.some((at) => at > endedMs), 45_000);
       await accepted(servers, "between", 45_000);
-      story.push(`${fault.name}: ${during} writes in ${Math.round(endedMs - begunMs)} ms, all well ${Math.round(performance.now() - endedMs)} ms after`);
+      const moments = [begunMs, ...clients.acknowledged.filter((at) => at > begunMs)];
+      const silenceMs = Math.max(...moments.slice(1).map((at, n) => at - (moments[n] as number)));
+      story.push(
+        `${fault.name}: ${during} writes in ${Math.round(endedMs - begunMs)} ms, none for ${Math.round(silenceMs)} ms at most, all well ${Math.round(performance.now() - endedMs)} ms after`,
+      );
     }
     await clients.end();
     // Each server tells the same of every register in the end.
