@@ -5,7 +5,7 @@
  * Three ends, three speeds, so that a busy machine is not taken for a dead one:
  *
  *   killed     the connection is refused: at once
- *   stopped    no thread answers: after the check's time-out (SESSION_CHECK of whoever registers it)
+ *   stopped    no thread answers: after the check's time-out (consul/log/session.ts)
  *   hung       the thread of the pulse answers "503" once the main loop has not turned for hungMs
  *
  * The listener lives in a thread of its own (pulse-worker.ts), which the machine's load hardly delays: a main loop that computes, collects garbage or

@@ -3,12 +3,11 @@
  * is no reason to go: a second in which it does something else.
  */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { testScale } from "../scale.ts";
 import { eventually } from "../eventually.ts";
-import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld, type MachineProcess } from "./parts/cluster-world.ts";
+import type { ClusterMachine, ClusterWorld } from "./parts/cluster-world.ts";
+import { commandOf, isConsul, median, nextWrite, shown, startThree } from "./parts/failover-cluster.ts";
 import { put, startWriteLoad } from "./parts/write-load.ts";
 
 const SOAK = testScale() >= 10;
@@ -19,66 +18,6 @@ const CLIENTS = SOAK ? ["c1", "c2", "c3"] : ["c1"];
 const MEDIAN_MS = 2000;
 const LONGEST_MS = 4000;
 const WITH_CONSUL_MS = 5000;
-
-interface Cluster {
-  readonly world: ClusterWorld;
-  readonly servers: readonly ClusterMachine[];
-  readonly process: (machine: ClusterMachine) => MachineProcess;
-  /** On the files of before. */
-  readonly start: (machine: ClusterMachine) => void;
-  readonly leader: (except?: ClusterMachine) => Promise<ClusterMachine>;
-}
-
-/** SIGUSR2 makes the main loop compute for as long as the file says, in milliseconds. */
-const BUSY = `import { readFileSync } from "node:fs";
-process.on("SIGUSR2", () => {
-  const until = performance.now() + Number(readFileSync(process.env.BUSY_FILE, "utf8"));
-  while (performance.now() < until);
-});
-`;
-
-async function startCluster(t: TestContext, clients: readonly string[]): Promise<Cluster> {
-  const world = await startClusterWorld(t, { machines: ["s1", "s2", "s3", ...clients] });
-  const servers = world.machines.slice(0, 3);
-  const processes = new Map<ClusterMachine, MachineProcess>();
-  t.after(() => {
-    if (!t.passed) for (const [machine, each] of processes) t.diagnostic(`${machine.name}: ${lastWords(each)}`);
-  });
-  const busy = join(world.folder, "busy.mjs");
-  writeFileSync(busy, BUSY);
-  writeFileSync(join(world.folder, "busy-ms"), "0");
-  const environment = { NODE_OPTIONS: `--import=${busy}`, BUSY_FILE: join(world.folder, "busy-ms") };
-  const start = (machine: ClusterMachine, files?: Readonly<Record<string, string>>): void =>
-    void processes.set(machine, machine.agent(files, { environment }));
-  const first = servers[0] as ClusterMachine;
-  for (const machine of servers)
-    start(machine, {
-      "server.hcl": `server {\n  enabled = true\n  bootstrap_expect = 3\n  server_join { retry_join = ["${first.address}:4648"] }\n}`,
-    });
-  for (const name of clients)
-    start(world.machine(name), {
-      "client.hcl": `client {\n  enabled = true\n  servers = [${servers.map(({ address }) => `"${address}"`).join(", ")}]\n  dns { port = 0 }\n}
-plugin "raw_exec" { config { enabled = true } }`,
-    });
-  for (const machine of world.machines) await machine.answers(90_000);
-  const leader = (except?: ClusterMachine): Promise<ClusterMachine> =>
-    eventually(
-      "a leader",
-      async () => {
-        for (const server of servers) {
-          if (server === except) continue;
-          const { text, status } = await server.request("/v1/status/leader", { timeoutMs: 2000 });
-          const found = servers.find(({ address }) => status === 200 && text === `"${address}:4647"`);
-          if (found !== undefined && found !== except) return found;
-        }
-        return undefined;
-      },
-      90_000,
-    );
-  await leader();
-  for (const server of servers) await eventually(`${server.name} to follow`, () => put(server, `follows/${server.name}`), 60_000);
-  return { world, servers, leader, start: (machine) => start(machine), process: (machine) => processes.get(machine) as MachineProcess };
-}
 
 interface RunningTask {
   readonly allocation: string;
@@ -119,22 +58,8 @@ async function tasks(server: ClusterMachine): Promise<readonly RunningTask[]> {
     .toSorted((a, b) => (a.allocation < b.allocation ? -1 : 1));
 }
 
-/** From now until the first write that is sent now is acknowledged, through whichever of them is quicker. */
-async function nextWrite(servers: readonly ClusterMachine[], name: string): Promise<number> {
-  const startedMs = performance.now();
-  await Promise.any(servers.map((server) => put(server, `next/${name}-${server.name}`)));
-  return performance.now() - startedMs;
-}
-
-function median(figures: readonly number[]): number {
-  const sorted = figures.toSorted((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
-}
-
-const shown = (figures: readonly number[]): string => figures.map((each) => `${Math.round(each)}`).join(" ");
-
 test("the leader is killed or stopped under a write load: the next write is taken in time, nothing is lost, doubled or disturbed", LIVE, async (t) => {
-  const { world, servers, process: of, start, leader } = await startCluster(t, CLIENTS);
+  const { world, servers, process: of, start, leader } = await startThree(t, { clients: CLIENTS });
   const first = servers[0] as ClusterMachine;
   assert.equal((await first.request("/v1/jobs", { method: "PUT", body: { Job: JOB } })).status, 200);
   const before = await eventually("three tasks", async () => {
@@ -193,7 +118,7 @@ test("the leader is killed or stopped under a write load: the next write is take
 });
 
 test("a leader that is busy or held back for a second leads on, and so does one whose Consul is; one that hangs is replaced", LIVE, async (t) => {
-  const { world, servers, process: of, leader } = await startCluster(t, []);
+  const { servers, process: of, leader, busyFor } = await startThree(t);
   const now = await leader();
   const epochs = (): number => [...servers].reduce((sum, each) => sum + of(each).output().split("leads now").length - 1, 0);
   // The first may have been busy with starting.
@@ -203,21 +128,19 @@ test("a leader that is busy or held back for a second leads on, and so does one 
     assert.equal(epochs(), before, what);
     assert.equal(await leader(), now, what);
   };
-  writeFileSync(join(world.folder, "busy-ms"), "1800");
   for (let round = 0; round < 2; round++) {
-    process.kill(of(now).pid, "SIGUSR2");
+    busyFor(now, 1800);
     await holds(`its main loop was busy ${round}`);
   }
   const consul = (await now.pids()).find((pid) => isConsul(pid));
   assert.ok(consul !== undefined);
-  for (const [pid, lengthMs] of [[of(now).pid, 800], [consul, 500]] as const) {
+  for (const [pid, lengthMs] of [[of(now).pid, 700], [consul, 500]] as const) {
     process.kill(pid, "SIGSTOP");
     await new Promise((resolve) => setTimeout(resolve, lengthMs));
     process.kill(pid, "SIGCONT");
     await holds(`${pid === consul ? "its Consul" : "it"} was stopped for ${lengthMs} ms`);
   }
-  writeFileSync(join(world.folder, "busy-ms"), "8000");
-  process.kill(of(now).pid, "SIGUSR2");
+  busyFor(now, 8000);
   const tookMs = await nextWrite(servers.filter((each) => each !== now), "hung");
   t.diagnostic(`next write after the main loop hung: ${shown([tookMs])} ms`);
   assert.notEqual(await leader(now), now);
@@ -227,14 +150,4 @@ test("a leader that is busy or held back for a second leads on, and so does one 
 async function sleepers(world: ClusterWorld): Promise<readonly number[]> {
   const pids = (await Promise.all(world.machines.map((machine) => machine.pids()))).flat();
   return pids.filter((pid) => commandOf(pid) === "/bin/sleep 86400").toSorted((a, b) => a - b);
-}
-
-const isConsul = (pid: number): boolean => /^\S*consul agent /.test(commandOf(pid));
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-  } catch {
-    return "";
-  }
 }

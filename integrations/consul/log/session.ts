@@ -5,8 +5,8 @@
  *
  * One failed check ends the session, so what is patient is the question, not the counting: a refused connection fails at once, an answer may take
  * TIMEOUT. To bear two short failures in a row instead costs a stopped process's detection the same time and bears less (the longest hang that passes
- * is then the two time-outs and the pause between them, the longest time to detection one more pause). Killed: 0–0.3 s. Stopped: 1.25–1.55 s. A hung
- * main loop: what the pulse says (host/pulse.ts), and no more than 0.3 s.
+ * is then the two time-outs and the pause between them, the longest time to detection one more pause). Killed: 0–0.3 s. Stopped: 1–1.3 s. A hung main
+ * loop: what the pulse says (host/pulse.ts), and 0.3 s more.
  */
 import type { Clock } from "#ports";
 import { ConsulProblem, answerText } from "../problem.ts";
@@ -29,7 +29,7 @@ export interface Sessions {
 }
 
 const CHECK_INTERVAL = "300ms";
-const CHECK_TIMEOUT = "1250ms";
+const CHECK_TIMEOUT = "1s";
 /** Consul creates a session only once it has heard of the check (measured: 70–300 ms). */
 const CHECK_NEW_MS = 5_000;
 const CHECK_NEW_RETRY_MS = 20;
