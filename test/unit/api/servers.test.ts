@@ -71,7 +71,7 @@ function world(membership?: Membership) {
   const ask = async (method: string, url: string, body?: unknown) => {
     const payload = body === undefined ? {} : { payload: body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body) };
     const response = await api.inject({ method: method as "GET", url, ...payload });
-    return { status: response.statusCode, text: response.payload };
+    return { status: response.statusCode, text: response.rawPayload.toString("utf8") };
   };
   return { asked, state, ask };
 }

@@ -54,6 +54,8 @@ function placeOf(address: string): { readonly host: string; readonly port: strin
 
 /** ?address=…&address=…; at least one. */
 export const joinServers: Handler = async (call, context) => {
+  // Not passed on: it is the server here that would join.
+  if (context.server === null) throw badRequest("Cannot join servers: this agent runs no server; ask one that does");
   const addresses = call.query.all("address").filter((each) => each !== "");
   if (addresses.length === 0) throw badRequest("missing address to join");
   const outcome = await requireMembership(context, "join").join(addresses);
