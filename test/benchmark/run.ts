@@ -23,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   "templates-vault": async () => (await import("./templates-vault.ts")).templatesVault,
   secrets: async () => (await import("./secrets.ts")).secrets,
   link: async () => (await import("./link.ts")).link,
+  nodes: async () => (await import("./nodes.ts")).nodes,
   network: async () => (await import("./network.ts")).network,
   docker: async () => (await import("./docker.ts")).docker,
   mesh: async () => (await import("./mesh.ts")).mesh,
