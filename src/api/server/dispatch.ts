@@ -3,8 +3,10 @@ import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { ENDPOINTS, LATER_METHODS, type Endpoint, type EndpointName, type LaterEndpoint, type Method } from "../contract/mod.ts";
 import { decodeBody } from "./body.ts";
-import type { Call, Context, Handlers } from "./call.ts";
+import type { Call, Context, Handlers, Result } from "./call.ts";
 import { admit } from "./guard/admit.ts";
+import { watchRights, whileAllowed } from "./guard/watch-rights.ts";
+import { accessOf } from "./guard/who.ts";
 import { guardOrigin, type Guard } from "./origin.ts";
 import type { Matched } from "./paths.ts";
 import { Query } from "./query.ts";
@@ -91,7 +93,7 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     if (method !== "GET" && desk.context.cluster?.leads === false && !ofTheAgent(target)) await desk.context.cluster.read();
     await call.renew();
     const result = await handler(call, desk.context);
-    await perform(result, {
+    await perform(lasting(result, target, call, desk.context), {
       response: arrived.response,
       options: desk.context,
       kept: desk.kept,
@@ -107,6 +109,16 @@ export async function dispatch(matched: Matched, arrived: Arrived, desk: Desk): 
     if (way === undefined) throw error;
     await relay(arrived, arrived.response, way, gone());
   }
+}
+
+/** What goes on and on goes on for as long as it may. Events are looked at one by one (routes/event-stream.ts). */
+function lasting(result: Result, target: EndpointName, call: Call, context: Context): Result {
+  if (result.kind !== "stream" || target === "event-stream" || accessOf(context) === undefined) return result;
+  const watched = watchRights(call.grant, context, async () => {
+    await call.renew();
+    return call.grant;
+  });
+  return { ...result, chunks: whileAllowed(result.chunks, watched) };
 }
 
 /** "gzip;q=0" says no. */

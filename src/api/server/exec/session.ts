@@ -25,6 +25,8 @@ export interface ExecSession {
   readonly onFault: (error: unknown) => void;
   /** Aborts when the API closes. */
   readonly closing: AbortSignal;
+  /** Aborts, with the refusal, when who asked may not any more. */
+  readonly lost?: AbortSignal;
 }
 
 const CLOSE_NORMAL = 1000;
@@ -56,7 +58,12 @@ export async function runSession(session: ExecSession): Promise<void> {
     socket.close(CLOSE_GOING_AWAY, "the agent stops");
     clock.after(LAST_WORD_MS, () => socket.terminate());
   };
+  const refuse = () => {
+    socket.close(CLOSE_CLIENT_FAULT, reasonOf(refusalOf(session.lost?.reason).text));
+    clock.after(LAST_WORD_MS, () => socket.terminate());
+  };
   session.closing.addEventListener("abort", shut, { once: true });
+  session.lost?.addEventListener("abort", refuse, { once: true });
   const inbox = new Inbox(socket);
   const pulse = watchPulse(socket, clock);
   try {
@@ -83,6 +90,7 @@ export async function runSession(session: ExecSession): Promise<void> {
     await closed;
     pulse.stop();
     session.closing.removeEventListener("abort", shut);
+    session.lost?.removeEventListener("abort", refuse);
   }
 }
 

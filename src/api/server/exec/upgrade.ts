@@ -10,7 +10,10 @@ import type { Context } from "../call.ts";
 import { guardOrigin, type Guard } from "../origin.ts";
 import { Query } from "../query.ts";
 import { headersOf } from "../reply/heads.ts";
+import { NOTHING, type Grant } from "#access";
 import { admitCommand } from "../guard/exec.ts";
+import { watchRights } from "../guard/watch-rights.ts";
+import { accessOf } from "../guard/who.ts";
 import { relayUpgrade, wayElsewhere } from "../relay.ts";
 import { refusalOf } from "../reply/refuse.ts";
 import { tokenOf } from "../token.ts";
@@ -60,8 +63,11 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
     } catch (error) {
       return refuse(error);
     }
-    const here = () =>
+    const namespace = new Query(query).text("namespace") || "default";
+    const admitted = () => admitCommand(ask, tokenOf(request.headers), namespace, context);
+    const here = (grant: Grant) =>
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        const watched = accessOf(context) === undefined ? undefined : watchRights(grant, context, admitted);
         const session = runSession({
           socket: webSocket,
           clock: context.clock,
@@ -69,22 +75,27 @@ export function createUpgrades(desk: UpgradeDesk): Upgrades {
           start: (input, signal) => startCommand(ask, context, input, signal),
           onFault,
           closing: desk.closing,
+          ...(watched === undefined ? {} : { lost: watched.lost }),
         }).finally(() => {
+          watched?.end();
           running.delete(session);
           answered(101);
         });
         running.add(session);
       });
-    const namespace = new Query(query).text("namespace") || "default";
-    void admitCommand(ask, tokenOf(request.headers), namespace, context)
-      .then(() => whoAnswers(ask, context, request.headers))
+    let grant: Grant = NOTHING;
+    void admitted()
+      .then((admittedNow) => {
+        grant = admittedNow;
+        return whoAnswers(ask, context, request.headers);
+      })
       .catch((error: unknown) => {
         const elsewhere = wayElsewhere(error, context, request.headers);
         if (elsewhere === undefined) throw error;
         return elsewhere;
       })
       .then(async (way) => {
-        if (way === undefined) return here();
+        if (way === undefined) return here(grant);
         const shut = () => socket.destroy();
         desk.closing.addEventListener("abort", shut, { once: true });
         await relayUpgrade(request, socket, head, way, (status, text) =>
