@@ -10,12 +10,10 @@ export const ui: Command = {
   connects: true,
   flags: {
     "show-url": { kind: "boolean", about: "Print the address instead of opening it" },
-    authenticate: { kind: "boolean", about: "Log in with a one-time token (comes with access control: refused)" },
+    authenticate: { kind: "boolean", about: "With a one-time token, good for ten minutes, that logs the browser in" },
   },
   async run({ flags, terminal, api, arguments: words }) {
     if (words.length > 1) throw new UsageError("This command takes at most one argument: <id>");
-    if (flags.flag("authenticate"))
-      throw new NamedError("ACCESS_CONTROL_ABSENT", "Cannot make a one-time token: access control is not in this version of Drover yet");
     const path =
       words[0] === undefined
         ? "/ui/jobs"
@@ -24,7 +22,8 @@ export const ui: Command = {
       throw new NamedError("UI_ABSENT", `Cannot open ${api.address}${path}: the web UI is not in this version of Drover yet`, {
         fix: "drover status shows the same; -show-url prints the address.",
       });
-    terminal.print(`URL for web UI: ${api.address}${path}`);
+    const login = flags.flag("authenticate") ? `?ott=${(await api.acl.tokens.createOneTime()).value.OneTimeToken.OneTimeSecretID}` : "";
+    terminal.print(`URL for web UI: ${api.address}${path}${login}`);
     return 0;
   },
 };
