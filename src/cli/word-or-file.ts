@@ -15,8 +15,8 @@ export async function readJsonWord(context: Context, word: string, flag: string)
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const place = /(?:at|in JSON at) position \d+(?: \(line \d+ column \d+\))?/.exec(messageOf(error))?.[0];
-    throw new NamedError("SPECIFICATION_INVALID", `${flag}: Cannot read JSON${place === undefined ? "" : ` ${place}`}`);
+    const place = /line \d+ column \d+/.exec(messageOf(error))?.[0];
+    throw new NamedError("SPECIFICATION_INVALID", `${flag}: Cannot read JSON${place === undefined ? "" : `, ${place}`}`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new NamedError("SPECIFICATION_INVALID", `${flag}: Cannot read JSON: want an object`);

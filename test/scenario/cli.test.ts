@@ -1,5 +1,6 @@
 /**
- * The command line as a person sees it, recorded: each test/scenario/cli/*.txt is a session on one real agent (one after the other).
+ * The command line as a person sees it, recorded: each test/scenario/cli/*.txt is a session on one real agent (one after the other),
+ * each of cli/closed/*.txt on another one that has access control.
  *
  *   ## a remark
  *   $ drover job status web        typed into sh, in a folder holding test/scenario/cli/files
@@ -21,17 +22,19 @@ import { createMask } from "./cli/mask.ts";
 
 const FOLDER = join(import.meta.dirname, "cli");
 const RECORD = process.env["DROVER_RECORD"] === "1";
-/** Shell functions a session may use: the id of a job's only (or newest) allocation, first evaluation, newest deployment, of the node; a job's children. */
+/** Shell functions a session may use: the id of a job's only (or newest) allocation, first evaluation, newest deployment, of the node; a job's children. `as <file> …`: with the token in it. */
 const PRELUDE = `
 alloc() { drover operator api "/v1/job/$1/allocations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => r.CreateIndex - l.CreateIndex)[0].ID)'; }
 evaluation() { drover operator api "/v1/job/$1/evaluations" | node -e 'const all = JSON.parse(require("fs").readFileSync(0)); console.log(all.sort((l, r) => l.CreateIndex - r.CreateIndex)[0].ID)'; }
 deployment() { drover job deployments -latest -t '{{.ID}}' "$1"; }
 children() { drover operator api "/v1/jobs?prefix=$1/" | node -e 'for (const job of JSON.parse(require("fs").readFileSync(0)).sort((l, r) => l.CreateIndex - r.CreateIndex)) console.log(job.ID)'; }
+as() { NOMAD_TOKEN=$(cat "$1"); export NOMAD_TOKEN; shift; drover "$@"; }
 node_id() { drover node status -t '{{range .}}{{.ID}}{{end}}'; }
 `;
 
 const own = temporaryDirectory("scenario-cli");
 let agent: RealAgent;
+let closed: RealAgent;
 
 before(async () => {
   // The packed program says the same and starts four times as fast.
@@ -48,10 +51,15 @@ before(async () => {
         'name = "node-one"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\nclient {\n  enabled = true\n  network_interface = "lo"\n  cpu_total_compute = 4000\n  memory_total_mb = 4096\n  options = {\n    "driver.allowlist" = "raw_exec"\n  }\n}\nplugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n',
     },
   });
+  closed = await startRealAgent({
+    config: { "10-all.hcl": 'name = "node-two"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\nacl {\n  enabled = true\n}\n' },
+    ready: false,
+  });
+  await eventually("the closed agent to lead", async () => (await fetch(`${closed.address}/v1/status/leader`)).ok);
 });
 after(async () => {
   own.remove();
-  await agent.remove();
+  await Promise.all([agent?.remove(), closed?.remove()]);
 });
 
 interface DeploymentSeen {
@@ -82,7 +90,7 @@ async function wait(job: string, wanted: string): Promise<void> {
   });
 }
 
-async function answer(command: string): Promise<string> {
+async function answer(command: string, on: RealAgent): Promise<string> {
   const waiting = /^wait (\S+) (\S+)$/.exec(command);
   if (waiting !== null) {
     await wait(waiting[1] as string, waiting[2] as string);
@@ -91,7 +99,7 @@ async function answer(command: string): Promise<string> {
   const env = {
     PATH: `${join(own.path, "bin")}:${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`,
     HOME: own.path,
-    NOMAD_ADDR: agent.address,
+    NOMAD_ADDR: on.address,
     TZ: "UTC",
     LC_ALL: "C",
   };
@@ -124,12 +132,13 @@ function stepsOf(text: string): Step[] {
   return steps;
 }
 
-for (const path of globSync("*.txt", { cwd: FOLDER }).toSorted()) {
+for (const path of [...globSync("*.txt", { cwd: FOLDER }).toSorted(), ...globSync("closed/*.txt", { cwd: FOLDER }).toSorted()]) {
   test(`the session ${basename(path, ".txt")} prints what is recorded`, { timeout: 240_000 }, async () => {
-    const mask = createMask({ port: agent.port, directory: own.path });
+    const on = path.startsWith("closed/") ? closed : agent;
+    const mask = createMask({ port: on.port, directory: own.path });
     const parts: string[] = [];
     for (const { remarks, command, printed } of stepsOf(readFileSync(join(FOLDER, path), "utf8"))) {
-      const now = mask(await answer(command)).trimEnd();
+      const now = mask(await answer(command, on)).trimEnd();
       parts.push(`${remarks}$ ${command}\n----\n${now === "" ? "" : `${now}\n`}`);
       if (!RECORD) assert.equal(`$ ${command}\n${now}`, `$ ${command}\n${printed.trimEnd()}`);
     }

@@ -45,6 +45,8 @@ function maskLine(line: string, idToken: (short: string) => string): string {
     .replaceAll(/(127\.0\.0\.1(?::| +)|"Value": ?)[1-6]\d{4}\b/g, "$1#####")
     .replaceAll(/("\w*Index": ?)\d+/g, "$1N")
     .replaceAll(/(Check Index = |check index is |-check-index=)\d+/g, "$1N")
+    .replaceAll(/^((?:Create|Modify) ?Index +=) \d+$/g, "$1 N")
+    .replaceAll(/(reset index: |: write )\d+/g, "$1N")
     .replaceAll(/(Job Modify Index: |-check-index |modify index is still |modify index: )\d+/g, "$1N")
     .replaceAll(/\b(?:\d+(?:mo|[ydhms]))+ ago {2,}/g, "Ns ago   ")
     .replaceAll(/\b(?:\d+(?:mo|[ydhms]))+ ago$/g, "Ns ago")
