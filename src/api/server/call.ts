@@ -66,7 +66,13 @@ export type Result =
       readonly headers: Readonly<Record<string, string>>;
       readonly meta: Meta;
     }
-  | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<string | Uint8Array> };
+  /** `tooSlow`: who does not take it is told this last, and let go; without it is waited for. */
+  | {
+      readonly kind: "stream";
+      readonly contentType: string;
+      readonly chunks: AsyncIterable<string | Uint8Array>;
+      readonly tooSlow?: () => string;
+    };
 
 export function value(of: unknown, meta: Meta = {}): Result {
   return { kind: "value", value: of, meta };

@@ -38,11 +38,13 @@ export function createApi(options: ApiOptions): Api {
     upgrades,
     connectionsPerClientMax: options.connectionsPerClientMax ?? 100,
     tls: options.tls ?? null,
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
   });
 
   const taskSockets = createTaskSockets({
     handle: (request, response) => app.routing(request, response),
     upgrades,
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
     async mayPass(token) {
       // Somebody's token, or a workload's identity; what either may is judged as everywhere.
       const access = accessOf(options);

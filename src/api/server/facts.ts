@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { Clock, Membership, NodeServices, Random, TaskSockets } from "#ports";
 import type { Server } from "#server";
 import type { AgentHealthAnswer, AgentHostAnswer, AgentMember } from "../contract/mod.ts";
+import type { Patience } from "./patience.ts";
 import type { ServingTls } from "./secure-server.ts";
 
 /** The agent's own part of the answers. Functions are called per request: they must be cheap. */
@@ -78,6 +79,8 @@ export interface ApiOptions {
   readonly tls?: ServingTls | null;
   /** limits.http_max_conns_per_client. Default 100; 0: no limit. */
   readonly connectionsPerClientMax?: number;
+  /** How slow a connection may be. Default: PATIENCE. */
+  readonly patience?: Patience;
   /** Names this agent may be called by in a Host header besides IP addresses and localhost, when it listens on loopback only. */
   readonly hostNames?: readonly string[];
   /** For what went wrong inside: an error that is not a NamedError. Never given a token or a body. */

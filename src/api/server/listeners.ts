@@ -7,6 +7,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
 import type { ListenAddress } from "./facts.ts";
+import { headLimits, limitExchange, limitHeadsOfHanded, PATIENCE, type Patience } from "./patience.ts";
 import { createSecureServer, endOf, renewSecureServer, unfit, type ServingTls } from "./secure-server.ts";
 
 export interface Listeners {
@@ -22,10 +23,6 @@ export interface Listeners {
 }
 
 const KEEP_ALIVE_MS = 75_000;
-/** To send a request's head. Bodies and answers have no limit: blocking queries and streams last. */
-const HEAD_TIMEOUT_MS = 20_000;
-/** How late a head that takes too long is noticed, at most. */
-const CHECKED_EVERY_MS = 5_000;
 const TOO_MANY =
   "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
 /** What is no request, by node's code for it. */
@@ -41,7 +38,13 @@ export function createListeners(how: {
   readonly connectionsPerClientMax: number;
   /** HTTPS on addresses with a port; unix sockets are nobody else's. */
   readonly tls: ServingTls | null;
+  readonly patience?: Patience;
 }): Listeners {
+  const patience = how.patience ?? PATIENCE;
+  const handlePatiently = (request: IncomingMessage, response: ServerResponse): void => {
+    limitExchange(request, response, patience);
+    how.handle(request, response);
+  };
   let servers: { readonly server: Server | SecureServer; readonly address: ListenAddress }[] = [];
   let tls = how.tls;
   const countOf = new Map<string, number>();
@@ -65,14 +68,12 @@ export function createListeners(how: {
 
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEAD_TIMEOUT_MS,
-    requestTimeout: 0,
-    connectionsCheckingInterval: CHECKED_EVERY_MS,
+    ...headLimits(patience),
     shouldUpgradeCallback: how.upgrades.wanted,
   };
 
   function createPlain(): Server {
-    const server = http.createServer(options, how.handle);
+    const server = http.createServer(options, handlePatiently);
     server.on("connection", (socket: Socket) => admit(socket, how.connectionsPerClientMax, () => socket.end(TOO_MANY)));
     return answering(server);
   }
@@ -82,7 +83,7 @@ export function createListeners(how: {
     // Those too many are told so after their handshake; beyond as many again that would cost what is to be saved.
     const tooMany = new Set<string>();
     const handle = (request: IncomingMessage, response: ServerResponse) => {
-      if (!tooMany.has(endOf(request.socket))) return how.handle(request, response);
+      if (!tooMany.has(endOf(request.socket))) return handlePatiently(request, response);
       response.writeHead(429, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(TOO_MANY.split("\r\n\r\n")[1]);
     };
     let server: SecureServer;
@@ -126,6 +127,7 @@ export function createListeners(how: {
     );
     servers = [];
     for (const each of tunnels) each.destroy();
+    inside?.close();
     await Promise.all(closed);
   }
 
@@ -149,7 +151,7 @@ export function createListeners(how: {
       return servers.map(({ address }) => address);
     },
     connect(connection) {
-      inside ??= createPlain();
+      inside ??= limitHeadsOfHanded(createPlain());
       tunnels.add(connection);
       connection.once("close", () => tunnels.delete(connection));
       inside.emit("connection", connection);

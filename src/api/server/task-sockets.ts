@@ -29,6 +29,7 @@ import type { Duplex } from "node:stream";
 import type { TaskSocket, TaskSockets } from "#ports";
 import { messageOf, NamedError } from "#std";
 import type { Upgrades } from "./exec/upgrade.ts";
+import { headLimits, limitExchange, limitHeadsOfHanded, PATIENCE, type Patience } from "./patience.ts";
 import { tokenOf } from "./token.ts";
 
 const CONNECTIONS_MAX = 64;
@@ -47,17 +48,22 @@ export function createTaskSockets(how: {
   readonly upgrades: Pick<Upgrades, "wanted" | "handle">;
   /** Rejects or answers false: refused. */
   readonly mayPass: (token: string) => Promise<boolean>;
+  readonly patience?: Patience;
 }): ApiTaskSockets {
+  const patience = how.patience ?? PATIENCE;
   const open = new Map<string, TaskSocket>();
   const passes = async (request: IncomingMessage) => {
     const token = tokenOf(request.headers);
     return token !== "" && (await how.mayPass(token).catch(() => false));
   };
   // It listens on nothing itself: it is handed the connections of all sockets.
-  const web = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, shouldUpgradeCallback: how.upgrades.wanted });
+  const web = limitHeadsOfHanded(
+    http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, ...headLimits(patience), shouldUpgradeCallback: how.upgrades.wanted }),
+  );
   web.on("request", (request: IncomingMessage, response: ServerResponse) => {
     // No page in a browser gets here, so a client may call us by any name (origin.ts).
     request.headers.host = "localhost";
+    limitExchange(request, response, patience);
     void passes(request).then((may) => (may ? how.handle(request, response) : deny(response)));
   });
   web.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -90,7 +96,10 @@ export function createTaskSockets(how: {
       open.set(path, socket);
       return socket;
     },
-    close: async () => void (await Promise.all([...open.values()].map((socket) => socket.close()))),
+    async close() {
+      await Promise.all([...open.values()].map((socket) => socket.close()));
+      web.close();
+    },
   };
 }
 

@@ -320,6 +320,8 @@ export class EventSource {
   readonly batches: { readonly Index: number; readonly Events: readonly Event[] }[] = [];
   /** How many batches readers have taken. */
   taken = 0;
+  /** How many readers have ended. */
+  left = 0;
   lagged = false;
   readonly #news = new EventEmitter();
   push(index: number): void {
@@ -330,6 +332,13 @@ export class EventSource {
     this.#news.emit("news");
   }
   async *read(_options: unknown, signal: AbortSignal) {
+    try {
+      yield* this.#read(signal);
+    } finally {
+      this.left++;
+    }
+  }
+  async *#read(signal: AbortSignal) {
     for (let at = 0; ; at++) {
       if (this.lagged)
         throw new NamedError("EVENT_STREAM_LAGGED", "Cannot follow the event stream: the reader fell behind, resume from index 42");

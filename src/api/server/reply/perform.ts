@@ -7,6 +7,7 @@ import { createGzip, gzip } from "node:zlib";
 import type { Meta, Result } from "../call.ts";
 import type { ApiOptions } from "../facts.ts";
 import { arrayText } from "../listing/slices.ts";
+import { PATIENCE, patienceMs } from "../patience.ts";
 import { headersOf, type Headers } from "./heads.ts";
 import type { KeptTexts } from "./kept-texts.ts";
 
@@ -120,7 +121,7 @@ async function sendPieces(pieces: Iterable<string>, meta: Meta, to: Answering, k
   for (const piece of pieces) {
     const bytes = Buffer.from(piece, "utf8");
     if (keep !== undefined) keepBytes(keep, bytes);
-    if (!sink.write(bytes) && !(await drained(sink, to.signal))) return abandon(sink, to);
+    if (!sink.write(bytes) && (await drained(sink, to, bytes.length)) !== "drained") return abandon(sink, to);
     await nextTurn();
     if (to.signal.aborted) return abandon(sink, to);
   }
@@ -141,17 +142,28 @@ function abandon(sink: { destroy(): unknown }, to: Answering): false {
   return false;
 }
 
-/** True when there is room again, false when the reader has gone. */
-async function drained(sink: NodeJS.EventEmitter, signal: AbortSignal): Promise<boolean> {
+/** Waits for room again. `bytes`: that were written; null: for as long as it takes. */
+async function drained(sink: NodeJS.EventEmitter, { signal, options }: Answering, bytes: number | null): Promise<"drained" | "gone" | "slow"> {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const timer = bytes === null ? undefined : options.clock.after(patienceMs(options.patience ?? PATIENCE, bytes), end);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
   try {
-    await once(sink, "drain", { signal });
-    return true;
+    await once(sink, "drain", { signal: over.signal });
+    return "drained";
   } catch {
-    return false;
+    return signal.aborted ? "gone" : "slow";
+  } finally {
+    timer?.cancel();
+    signal.removeEventListener("abort", end);
   }
 }
 
-/** The head goes out with the first chunk; an error before it is an ordinary error answer, one after it breaks the connection. */
+/**
+ * The head goes out with the first chunk; an error before it is an ordinary error answer, one after it breaks the connection. Who is too slow has
+ * as long again to take what is there and why it ends (patience.ts).
+ */
 async function sendStream(result: Extract<Result, { kind: "stream" }>, to: Answering): Promise<void> {
   const chunks = result.chunks[Symbol.asyncIterator]();
   try {
@@ -159,7 +171,11 @@ async function sendStream(result: Extract<Result, { kind: "stream" }>, to: Answe
     to.response.writeHead(200, { ...head(to, {}, result.contentType), "cache-control": "no-cache", "x-content-type-options": "nosniff" });
     to.response.flushHeaders();
     while (step.done !== true && !to.head) {
-      if (step.value.length > 0 && !to.response.write(step.value) && !(await drained(to.response, to.signal))) break;
+      if (step.value.length > 0 && !to.response.write(step.value)) {
+        const room = await drained(to.response, to, result.tooSlow === undefined ? null : step.value.length);
+        if (room === "slow") to.response.write(result.tooSlow?.() ?? "");
+        if (room !== "drained") break;
+      }
       if (to.signal.aborted) break;
       step = await chunks.next();
     }

@@ -1,8 +1,8 @@
 /**
  * GET /v1/event/stream: NDJSON, one index a line, `{}` at once and every 30 s. nomad.md §3.4.
  *
- * The stream is read as fast as its reader reads: nothing is buffered here (F22). A reader that falls behind the state's buffer gets a
- * last line `{"Error":"…"}` that names the index to resume from, and the end.
+ * The stream is read as fast as its reader reads: nothing is buffered here (F22). A reader that falls behind the state's buffer, or takes nothing
+ * for a minute while there is something to take, gets a last line `{"Error":"…"}` that names the index to resume from, and the end.
  */
 import type { Event } from "#model";
 import { messageOf } from "#std";
@@ -46,21 +46,29 @@ export const streamEvents: Handler = (call, context) => {
   if (!mayAll(call.grant)) throw denied("It needs what reading each of the topics needs; all of them (*) a management token.");
   const watched = watchRights(call, context, mayAll);
   const batches = cluster.state.events.read(options, watched.signal);
+  const sent = { index: options.fromIndex };
   return {
     kind: "stream",
     contentType: "application/json",
-    chunks: beating(linesOf(batches, watched), { beat: "{}\n", firstAfterMs: 0, everyMs: HEARTBEAT_MS, clock: context.clock, signal: call.signal }),
+    chunks: beating(linesOf(batches, watched, sent), { beat: "{}\n", firstAfterMs: 0, everyMs: HEARTBEAT_MS, clock: context.clock, signal: call.signal }),
+    tooSlow: () => `${JSON.stringify({ Error: tooSlow(sent.index) })}\n`,
   };
 };
+
+function tooSlow(index: number): string {
+  return `Cannot continue event stream: the reader takes too little, subscribe again with index=${index}`;
+}
 
 interface Batch {
   readonly Index: number;
   readonly Events: readonly Event[];
 }
 
-async function* linesOf(batches: AsyncIterable<Batch>, watched: Watched): AsyncGenerator<string> {
+/** `sent`: what was handed on last. */
+async function* linesOf(batches: AsyncIterable<Batch>, watched: Watched, sent: { index: number }): AsyncGenerator<string> {
   try {
     for await (const batch of batches) {
+      sent.index = batch.Index;
       const grant = await watched.grant();
       if (watched.lost()) break;
       const Events = grant.Management ? batch.Events : batch.Events.filter((event) => mayHear(grant, event));
