@@ -20,6 +20,8 @@ export interface Clients {
 }
 
 const TIMEOUT_MS = 4_000;
+/** Longer than a server tries: it says itself what it does not know. */
+const PATIENT_MS = 14_000;
 const REGISTERS = 3;
 /** Registers are left after so long: the search in a history is by register. */
 const REGISTER_MS = 8_000;
@@ -47,7 +49,7 @@ export function startClients(options: { readonly servers: readonly Server[]; rea
       const value = `${process}-${written++}`;
       const call: RegisterCall = dice < 0.5 ? { kind: "read" } : dice < 0.7 ? { kind: "write", value } : { kind: "cas", expected: seen.get(at) ?? 0, value };
       const ending = await history.run(`${process}@${server.machine.name}`, at, call, async () => {
-        const how = await ask(server, at, call);
+        const how = await ask(server, at, call, process === "p0" ? PATIENT_MS : TIMEOUT_MS);
         count(`${call.kind}: ${how.told}`);
         if (how.strange) strange.push(`${server.machine.name} ${call.kind}: ${how.told}`);
         return how.ending;
@@ -86,12 +88,12 @@ interface How {
   readonly strange?: boolean;
 }
 
-export async function ask({ machine }: Server, register: string, call: RegisterCall): Promise<How> {
+export async function ask({ machine }: Server, register: string, call: RegisterCall, timeoutMs = TIMEOUT_MS): Promise<How> {
   const cas = call.kind === "cas" ? `?cas=${call.expected}` : "";
   const options = call.kind === "read" ? {} : { method: "PUT", body: { Items: { value: call.value } } };
   let answer: MachineAnswer;
   try {
-    answer = await machine.request(`/v1/var/${register}${cas}`, { ...options, timeoutMs: TIMEOUT_MS });
+    answer = await machine.request(`/v1/var/${register}${cas}`, { ...options, timeoutMs });
   } catch {
     return { ending: "unknown", told: "no answer" };
   }
@@ -104,7 +106,7 @@ export async function ask({ machine }: Server, register: string, call: RegisterC
   if (known !== undefined && (call.kind === "read" || status === 409)) return { ending: known, told: String(status) };
   // What is said of a write that is not known to have happened: it never did, unless it is said that it may.
   const nothing = /^(No cluster leader|Cannot write)/.test(text) && !/may still|perhaps|shutting down/.test(text);
-  if (status === 500 || status === 503) return { ending: nothing ? "failed" : "unknown", told: `${status} ${text.replace(/\s+/g, " ").slice(0, 160)}` };
+  if (status === 500 || status === 503) return { ending: nothing ? "failed" : "unknown", told: `${status} ${text.replace(/\s+|unix:\S+|[\d.]+:\d+(->)?/g, " ").slice(0, 200)}` };
   return { ending: "unknown", told: `${status} ${text.slice(0, 160)}`, strange: true };
 }
 

@@ -26,7 +26,8 @@ type Kind = (one: Server, other: Server) => { readonly begin: () => Promise<unkn
 /** A whole round of every kind (or of those that DROVER_HISTORY_FAULTS names, "disk|clock"), in an order of the seed's; again and again. */
 export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leader: () => Server | undefined, random: Random): Generator<Fault> {
   const start = (server: Server): void => {
-    server.start();
+    // Another fault may have ended it too.
+    if (server.down) server.start();
     server.down = false;
   };
   const kinds: Readonly<Record<string, Kind>> = {
