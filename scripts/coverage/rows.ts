@@ -156,7 +156,7 @@ function awaitedStanding(name: string): Standing {
   return `${found.awaited === "enterprise" ? "never" : "later"}: ${awaitedText({ awaited: found.awaited, why: found.why })}`;
 }
 
-/** Recorded sessions: lines that begin with `$ drover`, also after variables. The agent's are the configuration's. */
+/** Recorded sessions: lines that begin with `$ drover`, also after variables, or with `$ as <token>`. The agent's are the configuration's. */
 function commandTranscripts(): readonly TestText[] {
   return ["scenario/cli", "scenario/config"].flatMap((folder) =>
     readdirSync(join(REPOSITORY, "test", folder), { recursive: true, encoding: "utf8" })
@@ -173,6 +173,6 @@ const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = { agent: "test/scenari
 function whereShown(name: string, alias: string | undefined, transcripts: readonly TestText[]): string {
   if (Object.hasOwn(SHOWN_ELSEWHERE, name)) return SHOWN_ELSEWHERE[name] as string;
   const spellings = [name, ...(alias === undefined ? [] : [alias])].join("|");
-  const shown = new RegExp(`^\\$ (?:[^\\n]*\\| *)?(?:\\w+=\\S* +)*drover (?:${spellings})(?= |$)`, "m");
+  const shown = new RegExp(`^\\$ (?:[^\\n]*\\| *)?(?:\\w+=\\S* +)*(?:drover|as \\w+) (?:${spellings})(?= |$)`, "m");
   return transcripts.find(({ text }) => shown.test(text))?.file ?? "";
 }
