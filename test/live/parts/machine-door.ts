@@ -27,8 +27,9 @@ function join(caller: Socket, target: string, rest: Buffer): void {
   const colon = target.lastIndexOf(":");
   const callee = connect(Number(target.slice(colon + 1)), target.slice(0, colon));
   callee.on("error", () => caller.destroy());
-  callee.on("close", () => caller.destroy());
-  caller.on("close", () => callee.destroy());
+  // What was said before goes out first: a long answer is longer than the pipe.
+  callee.on("close", () => caller.destroySoon());
+  caller.on("close", () => callee.destroySoon());
   callee.write(rest);
   callee.pipe(caller);
   caller.pipe(callee);

@@ -4,12 +4,14 @@
  */
 import { createHostClock, createHostRandom } from "#integrations/host";
 import { networkLink } from "#integrations/link";
-import type { NodeServices } from "#ports";
+import type { Link, NodeServices } from "#ports";
 import { Session } from "../../../src/client/node/session.ts";
 import { nodeOf } from "../../simulation/fixtures.ts";
 import type { NodesReport } from "./many-nodes.ts";
 
 const REPORT_MS = 250;
+/** Machines have a processor each; these share one, and would all be too slow together. */
+const CONNECTING_MAX = 50;
 /** As many as a fingerprint of a machine has. */
 const ATTRIBUTES = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`platform.attribute.${at}`, `value ${at}`]));
 
@@ -19,6 +21,8 @@ const random = createHostRandom();
 const total = { registered: 0, beats: 0, lost: 0, stopped: 0 };
 const at = new Map<string, string>();
 let problem = "";
+let connecting = 0;
+const waiting: (() => void)[] = [];
 
 for (let number = 0; number < Number(count); number++) startNode(`node-${number}`);
 setInterval(() => process.stdout.write(`${JSON.stringify(report())}\n`), REPORT_MS);
@@ -38,7 +42,7 @@ function startNode(name: string): void {
     there = now;
   };
   const session = new Session({
-    link: networkLink({ servers: async () => servers, clock, random, connected: ({ server }) => at.set(name, server) }),
+    link: inTurn(networkLink({ servers: async () => servers, clock, random, connected: ({ server }) => at.set(name, server) })),
     end: {
       allocationsChanged: ({ Gone }) => (total.stopped += Gone.length),
       servicesChanged: () => undefined,
@@ -56,4 +60,19 @@ function startNode(name: string): void {
   });
   // Machines are not switched on in one moment; these are, within a second.
   clock.after(random.integer(1_000), () => session.start());
+}
+
+function inTurn(link: Link): Link {
+  return {
+    async connect(...words) {
+      if (connecting >= CONNECTING_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
+      connecting++;
+      try {
+        return await link.connect(...words);
+      } finally {
+        connecting--;
+        waiting.shift()?.();
+      }
+    },
+  };
 }
