@@ -31,8 +31,9 @@ type run struct {
 func main() {
 	address := flag.String("address", "http://127.0.0.1:4646", "the agent")
 	driver := flag.String("driver", "raw_exec", "the driver of the job")
+	token := flag.String("token", "", "one that may everything, where there is access control")
 	flag.Parse()
-	client, err := api.NewClient(&api.Config{Address: *address})
+	client, err := api.NewClient(&api.Config{Address: *address, SecretID: *token})
 	if err != nil {
 		fail("client", err)
 	}
@@ -49,6 +50,12 @@ func main() {
 		{"variables", r.variables}, {"locks", r.locks},
 		{"pools", r.pools}, {"metadata", r.metadata}, {"fuzzy", r.fuzzy}, {"operator", r.operator}, {"servers", r.servers},
 		{"snapshot", r.snapshot}, {"stop", r.stop}, {"drain", r.drain}, {"eval-delete", r.evalDelete}, {"gone", r.gone},
+	}
+	if *token != "" {
+		steps = append(steps, struct {
+			name string
+			step func() error
+		}{"acl", func() error { return r.acl(*address) }})
 	}
 	for _, each := range steps {
 		if err := each.step(); err != nil {
