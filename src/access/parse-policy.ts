@@ -145,10 +145,13 @@ class PolicyReader {
   /** policy and capabilities of a block, together. `blocks`: what else may stand in it. */
   #capabilities(item: Item, known: readonly string[], coarse: Coarse, blocks: readonly string[]): readonly string[] {
     const words = Object.keys(coarse);
+    const problems = this.diagnostics.length;
     const found = this.#attributes(item, words.length === 0 ? ["capabilities"] : ["policy", "capabilities"], blocks);
     const policy = found.get("policy");
     const capabilities = this.#list(found.get("capabilities"), known);
-    if (policy === undefined && found.get("capabilities") === undefined && !item.body.blocks.some(({ type }) => blocks.includes(type))) {
+    // What is misspelt was meant to say something.
+    const spelt = this.diagnostics.length === problems;
+    if (spelt && policy === undefined && found.get("capabilities") === undefined && !item.body.blocks.some(({ type }) => blocks.includes(type))) {
       const hasInner = item.body.attributes.some(({ name }) => blocks.includes(name));
       if (!hasInner) this.#wrong(item.range, `Block ${describe(item)} opens and denies nothing`, "Write a policy or capabilities.");
     }

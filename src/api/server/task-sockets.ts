@@ -2,7 +2,8 @@
  * The running API on further unix sockets, one in the secrets directory of each task (ports/task-sockets). nomad.md §2.1, §2.5.
  *
  *   connection ─► token? ─► verified? ─► the same routes as everywhere
- *                   └─ no ────┴─ no ──► 403 Permission denied, whatever the path
+ *                   │           └─ no ──► 403 Permission denied, whatever the path
+ *                   └─ no ──────────────► 401 (nomad.md §3.1)
  *
  * The directory is the task's, and the task may be hostile and already running (the agent was restarted): the socket is bound, given away and
  * its mode set inside a directory of our own that the task cannot enter, then moved to its place in one step (F59). All of it through
@@ -36,7 +37,9 @@ const CONNECTIONS_MAX = 64;
 const KEEP_ALIVE_MS = 75_000;
 /** Where there is no /proc to go round it by. */
 const PATH_BYTES_MAX = 103;
-const DENIED = "Permission denied";
+/** How a request is turned away. */
+const REFUSALS = { 401: "Missing token: it is in NOMAD_TOKEN, or in a file of the secrets directory", 403: "Permission denied" } as const;
+type Refusal = keyof typeof REFUSALS;
 
 export interface ApiTaskSockets extends TaskSockets {
   /** All of them. */
@@ -52,9 +55,10 @@ export function createTaskSockets(how: {
 }): ApiTaskSockets {
   const patience = how.patience ?? PATIENCE;
   const open = new Map<string, TaskSocket>();
-  const passes = async (request: IncomingMessage) => {
+  const refusalOf = async (request: IncomingMessage): Promise<Refusal | undefined> => {
     const token = tokenOf(request.headers);
-    return token !== "" && (await how.mayPass(token).catch(() => false));
+    if (token === "") return 401;
+    return (await how.mayPass(token).catch(() => false)) ? undefined : 403;
   };
   // It listens on nothing itself: it is handed the connections of all sockets.
   const web = limitHeadsOfHanded(
@@ -64,11 +68,13 @@ export function createTaskSockets(how: {
     // No page in a browser gets here, so a client may call us by any name (origin.ts).
     request.headers.host = "localhost";
     limitExchange(request, response, patience);
-    void passes(request).then((may) => (may ? how.handle(request, response) : deny(response)));
+    void refusalOf(request).then((refusal) => (refusal === undefined ? how.handle(request, response) : deny(response, refusal)));
   });
   web.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    void passes(request).then((may) => (may ? how.upgrades.handle(request, socket, head) : denyPlainly(socket)));
+    void refusalOf(request).then((refusal) =>
+      refusal === undefined ? how.upgrades.handle(request, socket, head) : denyPlainly(socket, refusal),
+    );
   });
   web.on("clientError", (_error, socket) => socket.destroy());
 
@@ -103,13 +109,15 @@ export function createTaskSockets(how: {
   };
 }
 
-function deny(response: ServerResponse): void {
-  response.writeHead(403, { "content-type": "text/plain; charset=utf-8", "content-length": String(DENIED.length), connection: "close" });
-  response.end(DENIED);
+function deny(response: ServerResponse, status: Refusal): void {
+  const text = REFUSALS[status];
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "content-length": String(text.length), connection: "close" });
+  response.end(text);
 }
 
-function denyPlainly(socket: Duplex): void {
-  socket.end(`HTTP/1.1 403 ${STATUS_CODES[403]}\r\ncontent-length: ${DENIED.length}\r\nconnection: close\r\n\r\n${DENIED}`);
+function denyPlainly(socket: Duplex, status: Refusal): void {
+  const text = REFUSALS[status];
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`);
 }
 
 type Owner = { readonly uid: number; readonly gid: number };

@@ -31,6 +31,7 @@ test("Policies, roles and tokens come, are listed to whom they belong, and go", 
   assert.deepEqual((await own<Made[]>("/v1/acl/roles")).map(({ ID }) => ID), [role.ID]);
   assert.equal((await own<Made>("/v1/acl/role/name/readers")).ID, role.ID);
   assert.equal((await ask("GET", "/v1/acl/role/name/others", { token })).status, 403);
+  assert.deepEqual((await own<{ Name: string }[]>("/v1/acl/policy/self")).map(({ Name }) => Name), ["reads"]);
   assert.equal((await own<AclToken>("/v1/acl/token/self")).Name, "ana");
   assert.equal((await ask("GET", "/v1/acl/token/self")).status, 403, "nobody has no token");
   await manage("DELETE", `/v1/acl/role/${role.ID}`);
