@@ -26,7 +26,7 @@ async function startUntuned(servers: readonly ClusterMachine[]): Promise<void> {
 
 test("on an untuned Consul the leader is killed, stopped, and killed with its Consul: printed; nothing is lost or doubled", LIVE, async (t) => {
   const { servers, process: of, start, leader } = await startThree(t, { consul: startUntuned });
-  const load = startWriteLoad(servers, 1);
+  const load = startWriteLoad(t, servers, 1);
   const others = (old: ClusterMachine): readonly ClusterMachine[] => servers.filter((each) => each !== old);
   const stopped = await leader();
   of(stopped).stop();

@@ -67,7 +67,7 @@ test("the leader is killed or stopped under a write load: the next write is take
     return found.length === 3 ? found : undefined;
   }, 60_000);
   const pidsBefore = await sleepers(world);
-  const load = startWriteLoad(servers, 2);
+  const load = startWriteLoad(t, servers, 2);
   const killed: number[] = [];
   const stopped: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

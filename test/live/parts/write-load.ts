@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "../../eventually.ts";
 import type { ClusterMachine } from "./cluster-world.ts";
+import type { PartOwner } from "./process.ts";
 
 export interface WriteLoad {
   readonly acknowledged: number;
@@ -25,10 +26,12 @@ interface Variable {
 const ANSWER_MS = 30_000;
 const PREFIX = "load/";
 
-export function startWriteLoad(servers: readonly ClusterMachine[], writersPerServer: number): WriteLoad {
+/** Ends with the test, also when that fails. */
+export function startWriteLoad(owner: PartOwner, servers: readonly ClusterMachine[], writersPerServer: number): WriteLoad {
   const acknowledged = new Map<string, number>();
   let unanswered = 0;
   let over = false;
+  owner.after(() => void (over = true));
   const write = async (server: ClusterMachine, name: string): Promise<void> => {
     for (let n = 0; !over; n++) {
       const path = `${PREFIX}${name}/${String(n).padStart(6, "0")}`;
