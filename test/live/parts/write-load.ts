@@ -31,7 +31,10 @@ export function startWriteLoad(owner: PartOwner, servers: readonly ClusterMachin
   const acknowledged = new Map<string, number>();
   let unanswered = 0;
   let over = false;
-  owner.after(() => void (over = true));
+  owner.after(() => {
+    over = true;
+    return Promise.resolve();
+  });
   const write = async (server: ClusterMachine, name: string): Promise<void> => {
     for (let n = 0; !over; n++) {
       const path = `${PREFIX}${name}/${String(n).padStart(6, "0")}`;
