@@ -43,7 +43,7 @@ test(`${COUNT} requests that are a little off leave a server as it was (seed ${S
         }
         const request = anyRequest(by, tokens);
         const answer = await ask(server.port, agent, request, by.rarely(60) ? by.below(10) : GONE_MS);
-        const kind = answer.status === 0 ? "gone" : `${Math.floor(answer.status / 100)}xx`;
+        const kind = answer.status === 0 ? "gone" : answer.status < 500 ? `${Math.floor(answer.status / 100)}xx` : `${answer.status} ${answer.code}`;
         statuses.set(kind, (statuses.get(kind) ?? 0) + 1);
         assert.ok(!/API_FAULT/.test(answer.code) && !/\n\s+at |node:internal|file:\/\//.test(answer.text), explain(request, answer));
         assert.ok(answer.status < 500 || answer.status === 501 || answer.code !== "", explain(request, answer));
