@@ -144,7 +144,7 @@ for (const driver of ["raw_exec", "exec"] as const) {
     );
     const allocation = await running(id);
     const [text] = await said(allocation.ID, /none .* end/);
-    assert.equal(text, "none 403 bad 403 good 200 bearer 200 end");
+    assert.equal(text, "none 401 bad 403 good 200 bearer 200 end");
   });
 }
 
