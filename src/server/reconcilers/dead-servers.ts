@@ -12,6 +12,8 @@ import { autopilotConfiguration, type AutopilotStart } from "../operations/autop
 import { deadServers, wellServers, type ServersSeen } from "./dead-servers-rules.ts";
 
 const LOOK_MS = 1_000;
+/** Between two looks no more is counted than this: a clock that is set ahead makes nobody fail for longer. */
+const WATCHED_MS_MAX = 5_000;
 const NS_PER_MS = 1e6;
 
 export interface DeadServers {
@@ -24,7 +26,10 @@ export interface DeadServers {
 export function createDeadServers(context: ServerContext, membership: Membership | undefined, first: AutopilotStart): DeadServers {
   const { cluster, clock, report } = context;
   const wellSince = new Map([[cluster.serverId, clock.nowMs()]]);
+  /** By the time that was watched. */
   const failedSince = new Map<string, number>();
+  let watchedMs = 0;
+  let lookedMs = clock.nowMs();
   let timer: Timer | undefined;
   let closed = false;
   let failing = false;
@@ -36,10 +41,12 @@ export function createDeadServers(context: ServerContext, membership: Membership
     const seen: ServersSeen = { servers, members, ownId: cluster.serverId, index: cluster.state.index };
     const configuration = autopilotConfiguration(cluster.state.snapshot(), first);
     const nowMs = clock.nowMs();
+    watchedMs += Math.min(nowMs - lookedMs, WATCHED_MS_MAX);
+    lookedMs = nowMs;
     remember(wellSince, wellServers(seen, configuration.MaxTrailingLogs), nowMs);
-    remember(failedSince, members.flatMap(({ ServerId, Status }) => (Status === "failed" ? [ServerId] : [])), nowMs);
+    remember(failedSince, members.flatMap(({ ServerId, Status }) => (Status === "failed" ? [ServerId] : [])), watchedMs);
     const stabilizationMs = (parseDuration(configuration.ServerStabilizationTime) ?? 0) / NS_PER_MS;
-    for (const { ServerId, Name, left } of deadServers(seen, configuration, { failedSinceMs: failedSince, stabilizationMs, nowMs })) {
+    for (const { ServerId, Name, left } of deadServers(seen, configuration, { failedSinceMs: failedSince, stabilizationMs, nowMs: watchedMs })) {
       await cluster.forgetServer(ServerId);
       if (!left) await among.forceLeave(Name, false);
       report({ level: "info", message: left ? "server left, it is forgotten" : "server failed for good, it is forgotten", fields: { server: Name, id: ServerId } });

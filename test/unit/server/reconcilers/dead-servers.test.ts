@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deadServers, wellServers, type ServersSeen } from "../../../../src/server/reconcilers/dead-servers-rules.ts";
-import type { MemberStatus } from "#ports";
+import { DEFAULT_AUTOPILOT_CONFIGURATION } from "#model";
+import type { Membership, MemberStatus } from "#ports";
+import type { ServerContext } from "../../../../src/server/context.ts";
+import { createDeadServers } from "../../../../src/server/reconcilers/dead-servers.ts";
+import { createSimulatedClock } from "../../../simulation/clock.ts";
 
 const AFTER = { stabilizationMs: 10_000, nowMs: 100_000 };
 const ON = { CleanupDeadServers: true, MinQuorum: 0 };
@@ -52,4 +56,31 @@ test("A server that came again under another name is there", () => {
 test("Well is who answers and is not far behind", () => {
   const servers = seen({ a: "alive", b: "alive", c: "failed", d: "alive" }, { b: 749, d: 750 });
   assert.deepEqual(wellServers(servers, 250), ["a", "d"]);
+});
+
+test("A leader whose clock is set ahead forgets nobody the sooner", async () => {
+  const clock = createSimulatedClock();
+  let aheadMs = 0;
+  const forgotten: string[] = [];
+  const servers = seen({ a: "alive", b: "alive", c: "failed" });
+  const cluster = {
+    serverId: "a",
+    servers: async () => servers.servers,
+    state: { index: 1_000, snapshot: () => ({ autopilotConfiguration: () => ({ ...DEFAULT_AUTOPILOT_CONFIGURATION, ModifyIndex: 5 }) }) },
+    forgetServer: async (id: string) => void forgotten.push(id),
+  };
+  const context = {
+    cluster,
+    clock: { ...clock, nowMs: () => clock.nowMs() + aheadMs, after: clock.after },
+    report: () => undefined,
+  } as unknown as ServerContext;
+  const membership = { members: async () => servers.members, forceLeave: async () => undefined } as unknown as Membership;
+  const looking = createDeadServers(context, membership, {});
+  await clock.advance(2_000);
+  aheadMs = 3_600_000;
+  await clock.advance(2_000);
+  assert.equal(forgotten.length, 0);
+  await clock.advance(10_000);
+  assert.ok(forgotten.includes("c"));
+  looking.close();
 });
