@@ -20,7 +20,7 @@ import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld } 
 import { eventually } from "./real-agent.ts";
 
 const SECONDS = Number(process.env["DROVER_HISTORY_SECONDS"] ?? (testScale() >= 10 ? 1800 : 60));
-const SKEWED_CLOCK = join(import.meta.dirname, "parts", "skewed-clock.ts");
+const SKEWED_CLOCK = join(import.meta.dirname, "linearizable-clock.ts");
 const DISK = "160m";
 
 let world: ClusterWorld;
@@ -64,7 +64,9 @@ async function accepted(servers: readonly Server[], path: string, timeoutMs: num
     );
 }
 
-test("A history by reads without a barrier, of a server that is cut off, is refused", { timeout: 120_000 }, async () => {
+test("A history by reads without a barrier, of a server that is cut off, is refused", { timeout: 120_000 }, async (t) => {
+  const begunMs = performance.now();
+  const told = (what: string): void => t.diagnostic(`${what} after ${Math.round(performance.now() - begunMs)} ms`);
   const [one, , cut] = servers as [Server, Server, Server];
   const right = createHistory();
   const wrong = createHistory();
@@ -78,14 +80,17 @@ test("A history by reads without a barrier, of a server that is cut off, is refu
     if (typeof ending !== "string") await wrong.run("p", "x", { kind: "write", value }, async () => ending);
     return typeof ending !== "string";
   }, 40_000);
+  told("written without it");
   // The server itself refuses: it cannot know.
   assert.equal(await right.run("q", "x", { kind: "read" }, async () => ((await act(cut, { kind: "read" })) === "failed" ? "failed" : "unknown")), "failed");
   const { Items, ModifyIndex } = await cut.machine.get<{ Items: { value: string }; ModifyIndex: number }>("/v1/var/x?stale");
   await wrong.run("q", "x", { kind: "read" }, async () => ({ kind: "told", value: Items.value, index: ModifyIndex }));
   assert.deepEqual(historyFaults(right), []);
   assert.equal(historyFaults(wrong).length, 1);
+  told("judged");
   await world.heal();
   await accepted(servers, "between", 45_000);
+  told("all well");
 });
 
 test("What clients of a register on three servers see is what one copy could have told, whatever befalls the servers", { timeout: (SECONDS + 240) * 1000 }, async (t) => {
