@@ -2,8 +2,13 @@
  * What seals the batches of the shared log: made once, by the server that is first to say it will, kept on servers' disks only, and told by one
  * server to another over the link between them.
  *
- *   on disk ──► it is that          not on disk ──► may found a cluster? claim ──► mine: made, on disk
- *                                                                        └──────► another's: asked of the others until one knows it
+ *   on disk ──► it is that
+ *   not on disk ──► asked of the others ──► one tells it
+ *                        └──► nobody knows it, and as many have met as are expected: claim ──► mine: made, on disk
+ *                                                                                └──────────► another's: asked again, until one knows it
+ *
+ * The others are asked first: in a Consul that has lost everything nobody has claimed anything, and a new server beside old ones must not make
+ * another key.
  */
 import { randomBytes } from "node:crypto";
 import type { MakerDisk } from "#cluster";
@@ -21,8 +26,8 @@ export interface ClusterKeyNeeds {
   /** `<data_dir>/server` */
   readonly disk: MakerDisk;
   readonly serverId: string;
-  /** May this server be a cluster's first? */
-  readonly bootstrap: boolean;
+  /** So many servers make a cluster, this one among them; 0: this one makes none. */
+  readonly bootstrapExpect: number;
   /** Who makes the key, as all servers see it; with an id: that one's from now on if nobody has said so. Rejects while Consul cannot tell. */
   readonly claim: (serverId?: string) => Promise<string | undefined>;
   /** Asks every other server that is known. */
@@ -66,19 +71,61 @@ export async function obtainClusterKey(needs: ClusterKeyNeeds): Promise<Uint8Arr
   }
 }
 
-async function tryOnce({ serverId, bootstrap, claim, introduce }: ClusterKeyNeeds): Promise<Uint8Array | undefined> {
-  const maker = await claim(bootstrap ? serverId : undefined);
-  if (maker === serverId) return randomBytes(KEY_BYTES);
-  for (const { ClusterKey } of await introduce()) {
+async function tryOnce({ serverId, bootstrapExpect, claim, introduce }: ClusterKeyNeeds): Promise<Uint8Array | undefined> {
+  const met = await introduce().then(
+    (answers) => ({ answers, refusal: undefined }),
+    (refusal: unknown) => ({ answers: [], refusal: { thrown: refusal } }),
+  );
+  for (const { ClusterKey } of met.answers) {
     const key = Buffer.from(ClusterKey, "base64");
     if (key.length === KEY_BYTES) return key;
   }
-  throw new Error(
-    maker === undefined ? "no cluster is here yet, and bootstrap_expect is not set" : "no server that is reached has told the cluster's key",
-  );
+  const enough = bootstrapExpect > 0 && met.answers.length + 1 >= bootstrapExpect;
+  const maker = await claim(enough ? serverId : undefined);
+  if (maker === serverId) return randomBytes(KEY_BYTES);
+  if (met.refusal !== undefined) throw met.refusal.thrown;
+  if (maker !== undefined) throw new Error("no server that is reached has told the cluster's key");
+  throw new Error(bootstrapExpect === 0 ? "no cluster is here yet, and bootstrap_expect is not set" : tooFew(met.answers.length + 1, bootstrapExpect));
 }
 
-function pause({ clock, signal }: ClusterKeyNeeds, forMs: number): Promise<void> {
+const tooFew = (met: number, expected: number): string => `no cluster is here yet: ${met} of ${expected} expected servers have met`;
+
+export interface FoundersNeeds extends Pick<ClusterKeyNeeds, "bootstrapExpect" | "introduce" | "clock" | "log" | "signal"> {
+  /** Is the shared log there? Rejects while Consul cannot tell. */
+  readonly isThere: () => Promise<boolean>;
+}
+
+/**
+ * For a server that belongs to no cluster yet. Resolves when the shared log is there, or may be made: as many new servers as are expected have met,
+ * and none of those that answer belongs to a cluster. One that does founds it, or waits to be recovered: a new, empty cluster in its place
+ * would look as if everything were lost.
+ */
+export async function foundersMeet(needs: FoundersNeeds): Promise<void> {
+  let saidMs = -Infinity;
+  while (true) {
+    needs.signal.throwIfAborted();
+    const why = await whyNotYet(needs).catch(messageOf);
+    if (why === undefined) return;
+    if (needs.clock.nowMs() - saidMs >= REMIND_MS) {
+      saidMs = needs.clock.nowMs();
+      needs.log.write("INFO", "cluster", "waiting for the other servers", { reason: why });
+    }
+    await pause(needs, RETRY_MS);
+  }
+}
+
+async function whyNotYet({ bootstrapExpect, introduce, isThere }: FoundersNeeds): Promise<string | undefined> {
+  if (await isThere()) return undefined;
+  const answers = await introduce().catch((thrown: unknown) => {
+    if (bootstrapExpect > 1) throw thrown;
+    return [];
+  });
+  const old = answers.find(({ ClusterId }) => ClusterId !== "");
+  if (old !== undefined) return `server "${old.Name}" belongs to cluster ${old.ClusterId} already, whose log is not in Consul (yet)`;
+  return answers.length + 1 >= bootstrapExpect ? undefined : tooFew(answers.length + 1, bootstrapExpect);
+}
+
+function pause({ clock, signal }: Pick<ClusterKeyNeeds, "clock" | "signal">, forMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = clock.after(forMs, done);
     function done(): void {

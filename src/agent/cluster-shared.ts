@@ -20,7 +20,7 @@ import type { LinkTls, NetworkPeers } from "#integrations/link";
 import type { Introduction, IntroductionAnswer, Membership, SharedLog } from "#ports";
 import { messageOf, NamedError, VERSION } from "#std";
 import type { AgentCluster, ClusterNeeds } from "./cluster.ts";
-import { obtainClusterKey, readClusterKey } from "./cluster-key.ts";
+import { foundersMeet, obtainClusterKey, readClusterKey } from "./cluster-key.ts";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
 import { openPeers } from "./link.ts";
@@ -33,6 +33,8 @@ import { releaseParts } from "./release.ts";
 const MEMBERS_LOOK_MS = 2_000;
 /** Consul's KV below which everything of a region lies. */
 export const prefixOf = ({ region }: Config): string => `drover/${region}`;
+/** Which server makes the cluster's key. */
+export const keyMakerOf = (config: Config): string => `${prefixOf(config)}/key-maker`;
 
 /** All of it or nothing. */
 export async function openWithOthers(needs: ClusterNeeds): Promise<AgentCluster> {
@@ -97,18 +99,15 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   opened.defer(() => membership.close());
   const connection = beside?.connection ?? (consul as AgentConsul).connection;
 
+  const started = Promise.withResolvers<SharedCluster>();
   const openShared = async (): Promise<SharedLog> => {
-    const key = await obtainClusterKey({
-      disk,
-      serverId,
-      bootstrap: config.server.bootstrapExpect > 0,
-      claim: (id) => claimKey(connection, `${prefixOf(config)}/key-maker`, id),
-      introduce: () => introduceToAll(membership, peers, serverId, introduction()),
-      clock,
-      log,
-      signal: stopping.signal,
-    });
-    return consulSharedLog({
+    const { clusterId } = await started.promise;
+    const { bootstrapExpect } = config.server;
+    const introduce = () => introduceToAll(membership, peers, serverId, introduction());
+    const meeting = { bootstrapExpect, introduce, clock, log, signal: stopping.signal };
+    const claim = (id: string | undefined) => claimKey(connection, keyMakerOf(config), id);
+    const key = await obtainClusterKey({ ...meeting, disk, serverId, claim });
+    const shared = consulSharedLog({
       connection,
       prefix: prefixOf(config),
       key,
@@ -117,12 +116,18 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
       report: (message) => log.write("WARN", "cluster", message),
       ...(beside === undefined ? { dailyBytesMax: EXTERNAL_DAILY_BYTES } : {}),
     });
+    if (bootstrapExpect > 0 && clusterId === "")
+      await foundersMeet({ ...meeting, isThere: async () => (await shared.head()) !== null }).catch(async (thrown: unknown) => {
+        await shared.close();
+        throw thrown;
+      });
+    return shared;
   };
   const shared = openShared();
   // Whoever waits for it is told; nobody may have begun to by then.
   shared.catch(() => undefined);
   opened.defer(() => shared.then((each) => each.close()).catch(() => undefined));
-  const cluster: SharedCluster = await startSharedCluster({
+  const starting = startSharedCluster({
     serverId,
     name: `${config.name}.${config.region}`,
     rpcAddress: config.advertise.rpc,
@@ -139,6 +144,8 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     firstConfiguration: config.server.scheduler,
     ...(config.server.snapshotEveryEntries > 0 ? { snapshotEveryEntries: config.server.snapshotEveryEntries } : {}),
   });
+  starting.then(started.resolve, started.reject);
+  const cluster: SharedCluster = await starting;
   opened.defer(async () => {
     stopping.abort(new Error("the agent stops"));
     await cluster.close();

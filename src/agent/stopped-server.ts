@@ -8,14 +8,14 @@
  */
 import { join } from "node:path";
 import { moveLog, readMakerRecord, readServerId, recoverShared } from "#cluster";
-import { consulSharedLog, endPrivateConsul, type ConsulConnection, type PrivateConsul } from "#integrations/consul";
+import { claimKey, consulSharedLog, endPrivateConsul, type ConsulConnection, type PrivateConsul } from "#integrations/consul";
 import { createHostClock, createHostRandom, openSnapshotStore, openSqliteLog } from "#integrations/host";
 import type { Log, SharedLog } from "#ports";
 import { stateOfArchive } from "#server";
 import { restoreState, type Snapshot } from "#state";
 import { messageOf, NamedError } from "#std";
 import { readClusterKey } from "./cluster-key.ts";
-import { openPrivateConsul, prefixOf } from "./cluster-shared.ts";
+import { keyMakerOf, openPrivateConsul, prefixOf } from "./cluster-shared.ts";
 import type { Config } from "./config/mod.ts";
 import { openConsul } from "./consul.ts";
 import { SNAPSHOTS } from "./local-log.ts";
@@ -67,6 +67,8 @@ export async function recoverServer(stopped: Stopped): Promise<{ readonly cluste
     const shared = open();
     opened.defer(() => shared.close());
     const snapshots = openSnapshotStore(join(config.server.dataDirectory, SNAPSHOTS));
+    // In a Consul that has lost everything nobody has made the cluster's key: servers that come new must not make another.
+    await claimKey(connection, keyMakerOf(config), serverId);
     const found = await recoverShared({ log, snapshots, disk, shared, clock: parts.clock });
     tell(`The shared log goes on after entry ${found.lastIndex} of this server`);
     return found;
