@@ -21,7 +21,18 @@ export { consulMesh, type ConsulMeshOptions } from "./mesh.ts";
 export { consulFingerprint } from "./fingerprint.ts";
 export { claimKey } from "./claim.ts";
 export { consulServers } from "./discovery.ts";
-export { agentSnippet, setUpConsul, tearDownConsul, wantedObjects, AGENT_RULES, type ConsulSetup, type SetupStep } from "./setup.ts";
+export {
+  agentSnippet,
+  serverRules,
+  setUpConsul,
+  setUpServers,
+  tearDownConsul,
+  wantedForServers,
+  wantedObjects,
+  AGENT_RULES,
+  type ConsulSetup,
+  type SetupStep,
+} from "./setup.ts";
 export { consulSharedLog, type ConsulSharedLogOptions } from "./log/shared-log.ts";
 export type { Pulse } from "./log/session.ts";
 export { privateConsul, type PrivateConsul } from "./private/private-consul.ts";

@@ -135,6 +135,57 @@ service_prefix "" {
 mesh = "write"
 `;
 
+/**
+ * For consul { token } of servers among others that keep their log in this Consul, when ACLs are on: the log and who holds it, the pulse that the
+ * session hangs on, finding each other, and the agent's own entry. Nothing else: not even to read what others wrote.
+ */
+export function serverRules(region: string): string {
+  return `# The log, sealed, and the lock of whoever leads.
+key_prefix "drover/${region}/" {
+  policy = "write"
+}
+
+session_prefix "" {
+  policy = "write"
+}
+
+service "drover-log" {
+  policy = "write"
+}
+
+# Where the servers find each other; who may not read nodes is shown no service on them.
+service "drover-server" {
+  policy = "write"
+}
+
+node_prefix "" {
+  policy = "read"
+}
+
+# consul { auto_advertise, server_service_name }
+service "nomad" {
+  policy = "write"
+}
+
+agent_prefix "" {
+  policy = "read"
+}
+`;
+}
+
+const serverPolicy = (region: string): string => `nomad-servers-${region}`;
+
+/** The policy of a region's servers. It needs no server: they start with its token. As setUpConsul, and with its errors. */
+export async function setUpServers(connection: ConsulConnection, region: string): Promise<readonly SetupStep[]> {
+  return makeTrue(connection, wantedForServers(region));
+}
+
+export function wantedForServers(region: string): readonly WantedObject[] {
+  const Name = serverPolicy(region);
+  const Description = marked(`What the servers of region ${region} may do in Consul`);
+  return [{ kind: "policy", name: Name, body: { Name, Description, Rules: serverRules(region) } }];
+}
+
 /** consul { … } of every agent's configuration, to reach Consul the way it was reached here. */
 export function agentSnippet(address: string, tls: ConsulAddress["tls"]): string {
   const files = { ca_file: tls.caFile, cert_file: tls.certFile, key_file: tls.keyFile };
@@ -179,8 +230,11 @@ interface Found {
  * Idempotent. Rejects with NamedError CONSUL_SETUP_OCCUPIED (something of that name is there and says something else), CONSUL_SETUP_FAILED.
  * Nothing is changed when anything is occupied.
  */
-export async function setUpConsul(connection: ConsulConnection, setup: ConsulSetup): Promise<readonly SetupStep[]> {
-  const wanted = wantedObjects(setup);
+export function setUpConsul(connection: ConsulConnection, setup: ConsulSetup): Promise<readonly SetupStep[]> {
+  return makeTrue(connection, wantedObjects(setup));
+}
+
+async function makeTrue(connection: ConsulConnection, wanted: readonly WantedObject[]): Promise<readonly SetupStep[]> {
   const plan: { readonly step: SetupStep; readonly object: WantedObject; readonly found: Found | undefined }[] = [];
   for (const object of wanted) {
     const found = await find(connection, object);
@@ -211,7 +265,8 @@ export async function tearDownConsul(connection: ConsulConnection): Promise<read
   }
   for (const method of ours) await remove("auth-method", `/acl/auth-method/${String(method.Name)}`, String(method.Name));
   for (const kind of ["role", "policy"] as const) {
-    for (const each of (await list(connection, kind)).filter((found) => found.Name?.startsWith(taskRole("")) === true && isOurs(found))) {
+    const named = (name = ""): boolean => name.startsWith(taskRole("")) || (kind === "policy" && name.startsWith(serverPolicy("")));
+    for (const each of (await list(connection, kind)).filter((found) => named(found.Name) && isOurs(found))) {
       await remove(kind, `/acl/${kind}/${String(each.ID)}`, String(each.Name));
     }
   }

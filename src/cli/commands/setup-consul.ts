@@ -1,5 +1,5 @@
 /** `drover setup consul`: nomad.md §4.3. */
-import type { SetupStep } from "#integrations/consul";
+import type { ConsulConnection, SetupStep } from "#integrations/consul";
 import { NamedError, messageOf } from "#std";
 import type { Command, Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
@@ -14,12 +14,14 @@ export const setupConsul: Command = {
     "Prepares Consul so that services and tasks log in to it with their identities: an auth method, its binding rules, and a role and a policy " +
     "for the tasks of every namespace there is. May be repeated: what is there already is left, or brought up to date. It then shows what to " +
     "write into the agents' configuration.\n\n" +
+    "With -servers: only the policy of servers that keep their log in this Consul (docs/cluster.md), for which no server has to run.\n\n" +
     'Consul is found, as by its own command line, by CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN (needs acl = "write"), CONSUL_HTTP_SSL, ' +
     "CONSUL_HTTP_SSL_VERIFY, CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY.",
   connects: true,
   flags: {
     y: { kind: "boolean", about: "Ask nothing" },
     destroy: { kind: "boolean", about: "Remove what this command made, and nothing else; ends the tokens made by logins" },
+    servers: { kind: "boolean", about: "Only the policy of the servers of a region (-region; default global), with which they start" },
     "jwks-url": { kind: "text", value: "url", about: `Where Consul fetches the servers' public keys. Default: ${JWKS_URL}` },
     "jwks-ca-file": { kind: "text", value: "path", about: "A CA certificate (PEM) to trust at that URL" },
   },
@@ -45,6 +47,7 @@ export const setupConsul: Command = {
         if (steps.length === 0) terminal.print("Nothing of this command's is there");
         return 0;
       }
+      if (flags.flag("servers")) return await servers(context, consul, connection);
       const setup = {
         jwksUrl: flags.text("jwks-url") ?? JWKS_URL,
         jwksCa: certificate(flags.text("jwks-ca-file")),
@@ -68,6 +71,18 @@ export const setupConsul: Command = {
     }
   },
 };
+
+async function servers({ flags, terminal, environment }: Context, consul: typeof import("#integrations/consul"), connection: ConsulConnection): Promise<number> {
+  const region = flags.text("region") ?? environment["NOMAD_REGION"] ?? "global";
+  const steps = await consul.setUpServers(connection, region);
+  for (const step of steps) terminal.print(line(step));
+  terminal.print(
+    `\nMake a token for the servers, and write it into consul { token } of each, or give it by CONSUL_HTTP_TOKEN:\n\n` +
+      `    consul acl token create -description "Drover's servers" -policy-name ${steps[0]?.name}\n\n` +
+      `An agent that is a node too needs what "drover setup consul" names besides.`,
+  );
+  return 0;
+}
 
 /** Asked of the servers when they answer. A role for a namespace that comes later is made by running the command again. */
 async function namespaces({ api, terminal }: Context): Promise<readonly string[]> {
