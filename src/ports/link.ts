@@ -53,6 +53,7 @@ export interface FileInformation {
 
 /** One frame of a followed file (the API's own shape; Data is raw here, base64 on the wire). */
 export interface FileFrame {
+  /** Where its Data ends: reading goes on from there. */
   readonly Offset: number;
   readonly Data: Uint8Array;
   readonly File: string;

@@ -11,7 +11,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, NamedError } from "#std";
 import type { Context } from "./call.ts";
-import { AnsweredElsewhere, noLeader } from "./refusal.ts";
+import { AnsweredElsewhere, noLeader, RefusedAt } from "./refusal.ts";
 
 export interface Relayed {
   readonly method: string;
@@ -51,8 +51,9 @@ function isOfPage(header: string): boolean {
   return header === "origin" || header === "referer" || header.startsWith("sec-fetch-");
 }
 
-/** Who could answer what was refused here with `error`; undefined: nobody else. Throws NamedError API_NO_LEADER when nobody is known who could. */
-export function wayElsewhere(error: unknown, context: Context, headers: IncomingHttpHeaders): Way | undefined {
+/** Who could answer what was refused here with `thrown`; undefined: nobody else. Throws NamedError API_NO_LEADER when nobody is known who could. */
+export function wayElsewhere(thrown: unknown, context: Context, headers: IncomingHttpHeaders): Way | undefined {
+  const error = thrown instanceof RefusedAt ? thrown.cause : thrown;
   if (!(error instanceof NamedError)) return undefined;
   if (context.server === null) {
     const open = context.serverApi;

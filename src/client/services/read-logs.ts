@@ -49,7 +49,7 @@ export async function* readLogs(
             signal,
           )) {
             if (frame.Data.length === 0) continue;
-            position = { number, offset: frame.Offset + frame.Data.length };
+            position = { number, offset: frame.Offset };
             yield frame;
           }
         } catch (thrown) {

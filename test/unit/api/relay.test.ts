@@ -6,6 +6,8 @@ import { connect, type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { NamedError } from "#std";
 import { eventually } from "../../eventually.ts";
+import { wayElsewhere } from "../../../src/api/server/relay.ts";
+import { RefusedAt } from "../../../src/api/server/refusal.ts";
 import { createWorld } from "./fake-world.ts";
 
 interface Heard {
@@ -114,3 +116,10 @@ test("without a server that is known, or reached, the answer is Nomad's, and say
       assert.deepEqual(heard, []);
     },
   ));
+
+test("what only the leader can answer goes to it, also when it was refused while a state was read", () => {
+  const refusal = new NamedError("NOT_LEADING", "Cannot explain a job: this server does not lead", { statusCode: 503 });
+  const context = { server: {}, cluster: { leaderAddress: "10.0.0.2:4647", leads: false }, peerApi: () => assert.fail("not yet") } as never;
+  for (const thrown of [refusal, new RefusedAt(refusal, 7)]) assert.equal(wayElsewhere(thrown, context, {})?.to, "10.0.0.2:4647");
+  assert.equal(wayElsewhere(new RefusedAt(new Error("else"), 7), context, {}), undefined);
+});
