@@ -139,8 +139,8 @@ test("every command of README.md's five minutes does what it says", async () => 
   );
 });
 
-/** Typed by template-lesson.test.ts, dynamic-credentials.test.ts and mesh-lesson.test.ts. */
-const ON_THE_STACK = ["03-template-kv-secret", "04-dynamic-credentials", "05-mesh"];
+/** Typed by template-lesson.test.ts, dynamic-credentials.test.ts, mesh-lesson.test.ts and cluster-lesson.test.ts. */
+const ON_THE_STACK = ["03-template-kv-secret", "04-dynamic-credentials", "05-mesh", "11-cluster"];
 
 /** What a reader of a lesson gets to see, in this order. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
