@@ -23,7 +23,7 @@ export async function openServedLink(needs: {
   readonly httpAddress: string;
 }): Promise<ServedLink> {
   const { config, log, tls, accept, peer, api, httpAddress } = needs;
-  const { serveLink, expiryWarnings } = await import("#integrations/link");
+  const { serveLink } = await import("#integrations/link");
   const served = await serveLink({
     accept,
     host: config.bind.rpc,
@@ -44,7 +44,6 @@ export async function openServedLink(needs: {
       fix: "tls { rpc = true } with certificates of your own (drover tls ca create), or let only your own machines reach it",
     });
   }
-  if (tls !== undefined) for (const warning of expiryWarnings(tls, Date.now())) log.write("WARN", "link", warning);
   return served;
 }
 

@@ -18,6 +18,7 @@ import { openClient } from "./open-client.ts";
 import { openServer } from "./open-server.ts";
 import type { AgentSurroundings, Parts } from "./parts.ts";
 import { readTls, type AgentTls } from "./tls.ts";
+import { watchExpiry } from "./tls-expiry.ts";
 import { openVault } from "./vault.ts";
 
 export interface RunningAgent {
@@ -43,6 +44,8 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
   };
   try {
     const tls = readTls(config);
+    const expiry = await watchExpiry(tls, parts);
+    opened.push(async () => expiry?.close());
     const consul = config.consul === null ? undefined : openConsul(config.consul, config.client.template);
     if (consul !== undefined) opened.push(() => consul.close());
     const vault = config.vault === null ? undefined : openVault(config.vault, config.client.template.vaultDefaultLeaseMs);
@@ -96,10 +99,12 @@ export async function startAgent(config: Config, surroundings: AgentSurroundings
       async reload(next) {
         const renewed = readTls(next);
         if (renewed.http !== undefined) api.renewTls(renewed.http);
-        if (renewed.link === undefined) return;
-        served?.reload(renewed.link);
-        nodeLink?.reload(renewed.link);
-        await servers?.others?.reload(renewed.link);
+        if (renewed.link !== undefined) {
+          served?.reload(renewed.link);
+          nodeLink?.reload(renewed.link);
+          await servers?.others?.reload(renewed.link);
+        }
+        expiry?.renew(renewed);
       },
       async close(how) {
         stopTasks = how.stopTasks;
