@@ -31,6 +31,8 @@ export interface SimulatedServer {
   /** What it told its log. */
   readonly told: string[];
   skewMs: number;
+  /** Of the program it is started with next; undefined: this one's. */
+  featureLevel?: number;
   /** Of the leader's work that is under way here. */
   work: Leadership | undefined;
 }
@@ -110,6 +112,7 @@ export function createClusterWorld(options: ClusterWorldOptions): ClusterWorld {
       ...(options.snapshotEveryEntries === undefined ? {} : { snapshotEveryEntries: options.snapshotEveryEntries }),
       report: ({ level, message }) => void server.told.push(`${level}: ${message}`),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(server.featureLevel === undefined ? {} : { featureLevel: server.featureLevel }),
     });
     server.cluster = cluster;
     unserve.set(server, peers.serve(`${server.name}:4647`, cluster.peer));

@@ -58,7 +58,8 @@ const CUT_ENTRIES_MIN = 64;
 interface Current {
   readonly tenure: Tenure;
   readonly proposer: Proposer;
-  readonly level: number;
+  /** What all servers can read. */
+  level: number;
   readonly stepDown: AbortController;
   /** Of tenure and stepping down. */
   readonly lost: AbortSignal;
@@ -85,8 +86,24 @@ export class Leading {
     const current = this.#current;
     if (current === undefined || current.lost.aborted) return undefined;
     const needed = commandLevel(proposal.command.type);
-    if (needed > current.level) return Promise.reject(needsFeatureLevel(proposal.command.type, needed, current.level));
+    return needed > current.level ? this.#whenRaised(current, needed, proposal) : current.proposer.add(proposal);
+  }
+
+  /** The others may have been upgraded since this server began to lead: they are asked again before anything is refused. */
+  async #whenRaised(current: Current, needed: number, proposal: { readonly version: number; readonly requestId: string; readonly command: Command }): Promise<Outcome> {
+    const level = await this.#commonLevel();
+    if (needed > level) throw needsFeatureLevel(proposal.command.type, needed, level);
+    if (level > current.level) {
+      await current.proposer.add(this.#saysWhoLeads(current.tenure, level));
+      current.level = level;
+    }
     return current.proposer.add(proposal);
+  }
+
+  #saysWhoLeads(tenure: Tenure, FeatureLevel: number): { readonly version: number; readonly requestId: string; readonly command: Command } {
+    const { ServerId: ServerID, Name } = this.#options.self;
+    const command: Command = { type: "leadership", EpochID: tenure.EpochId, ServerID, Name, FeatureLevel };
+    return { version: commandVersion(command.type) ?? 0, requestId: this.#options.random.uuid(), command };
   }
 
   stepDown(why: Error): void {
@@ -140,9 +157,7 @@ export class Leading {
     await Promise.race([within(clock, CATCH_UP_MS, waiting.index(head.LastIndex, state.logIndex), notCaughtUp), over]);
     const level = await Promise.race([this.#commonLevel(), over]);
     const proposer = new Proposer({ tenure, codec, clock, waiting, time: state.time });
-    const { ServerId: ServerID, Name } = this.#options.self;
-    const command: Command = { type: "leadership", EpochID: tenure.EpochId, ServerID, Name, FeatureLevel: level };
-    await Promise.race([proposer.add({ version: commandVersion(command.type) ?? 0, requestId: this.#options.random.uuid(), command }), over]);
+    await Promise.race([proposer.add(this.#saysWhoLeads(tenure, level)), over]);
     this.#current = { tenure, proposer, level, stepDown, lost };
     try {
       report(`leads now (tenure ${tenure.Epoch}, index ${state.index})`);

@@ -103,6 +103,23 @@ test("Two leaders never both write: one that is cut off is told so, its work end
     await same(world);
   }));
 
+test("A reader waits while the shared log is out of reach for a moment, and is refused when it stays away", () =>
+  inWorld(async (world) => {
+    const { followers } = await started(world);
+    const [follower] = followers;
+    world.shared.setReachable(follower.name, false);
+    let answered = false;
+    const reading = clusterOf(follower)
+      .read()
+      .then(() => (answered = true));
+    await world.clock.advance(1_500);
+    assert.equal(answered, false);
+    world.shared.setReachable(follower.name, true);
+    await passing(world, reading);
+    world.shared.setReachable(follower.name, false);
+    await assert.rejects(passing(world, clusterOf(follower).read()), { code: "CLUSTER_NO_LEADER" });
+  }));
+
 test("Where nobody leads a write is refused after a while, with what may still happen; reads go on while the log answers", () =>
   inWorld(
     async (world) => {
@@ -282,4 +299,37 @@ test("An entry of a newer program halts a server, which says so and leads no mor
     assert.match(clusterOf(leader).problem?.message ?? "", /fly-to-the-moon/);
     await world.clock.advance(5_000);
     assert.equal(world.leaders().length, 0);
+  }));
+
+test("While one server is of an older program, what it could not read is refused; once it is upgraded the same leader takes it", () =>
+  inWorld(async (world) => {
+    const { leader, followers } = await started(world);
+    const [old, next] = followers as [SimulatedServer, SimulatedServer];
+    const reported = async (level: number) => {
+      let found: number | undefined;
+      const look = async () => (found = (await next.shared?.reports())?.find(({ ServerId }) => ServerId === old.name)?.FeatureLevel);
+      await world.until(`${old.name} to report ${level}`, () => (void look(), found === level));
+    };
+    world.kill(old);
+    old.featureLevel = 0;
+    await world.start(old);
+    await reported(0);
+    world.kill(old);
+    world.kill(leader);
+    await world.until("another leads", () => world.leaders()[0] === next);
+    const ask = () =>
+      passing(
+        world,
+        clusterOf(next)
+          .propose(register("new"))
+          .then(({ ok }) => ok, (thrown: { code?: string }) => thrown.code),
+      );
+    assert.equal(await ask(), "CLUSTER_FEATURE_LEVEL");
+    delete old.featureLevel;
+    await world.start(old);
+    await world.start(leader);
+    await reported(1);
+    assert.equal(await ask(), true);
+    assert.deepEqual(world.leaders(), [next]);
+    await same(world);
   }));
