@@ -5,14 +5,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
+import { testScale } from "../scale.ts";
 import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld, type MachineProcess } from "./parts/cluster-world.ts";
 import { eventually } from "./real-agent.ts";
 
-const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 300_000 };
+const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 600_000 };
+/** A server that comes back at another address is taken again by the others' gossip half a minute after they missed it: for the soak. */
+const MOVING = { skip: testScale() < 10 ? "soak" : false };
 const SERVERS = ["s1", "s2", "s3"];
 const CLIENTS = ["c1", "c2", "c3"];
 /** Rounds of reconnecting, at most 22 s apart, and what follows. */
 const BACK_MS = 60_000;
+/** And until gossip takes a server again at another address. */
+const MOVED_MS = 120_000;
 const MINUTE_NS = 60e9;
 
 interface Allocation {
@@ -64,7 +69,7 @@ test("nodes that vanish come back to what is wanted of them, once", LIVE, async 
     }),
   );
   await t.test("a node held by a server that lags behind stops nothing", (each) => cluster.explain(each, () => laggingServer(cluster)));
-  await t.test("servers move to other addresses one after the other: nodes find them, also those that start with the old ones", (each) =>
+  await t.test("servers move to other addresses one after the other: nodes find them, also those that start with the old ones", MOVING, (each) =>
     cluster.explain(each, async () => {
       const ran = processesOf(await c1.pids());
       for (const server of servers) {
@@ -73,7 +78,7 @@ test("nodes that vanish come back to what is wanted of them, once", LIVE, async 
         await server.readdress();
         cluster.start(server.name, servers.map(({ address }) => address));
         await server.answers();
-        await eventually("three servers that follow", () => cluster.allFollow(), BACK_MS);
+        await eventually("three servers that follow", () => cluster.allFollow(), MOVED_MS);
       }
       await eventually("the nodes to be ready", () => cluster.allReady(), BACK_MS);
       await cluster.process("c1").kill9();
@@ -220,7 +225,7 @@ async function laggingServer(cluster: Cluster): Promise<void> {
     await eventually("c1 to be missed", async () => (await cluster.node("c1", others[0])).Status === "disconnected", BACK_MS);
     // From here on only a server that lags could tell it anything.
     const asked = countOf(cluster.process("c1"), "servers cannot be reached");
-    await eventually("c1 to have asked s3 again and again", () => countOf(cluster.process("c1"), "servers cannot be reached") >= asked + 3, BACK_MS);
+    await eventually("c1 to have asked s3 again and again", () => countOf(cluster.process("c1"), "servers cannot be reached") >= asked + 2, BACK_MS);
     assert.deepEqual(processesOf(await c1.pids()), wanted);
     for (const pid of consul) process.kill(pid, "SIGCONT");
     await eventually("c1 to be back through s3", async () => (await cluster.node("c1", others[0])).Status === "ready", BACK_MS);
