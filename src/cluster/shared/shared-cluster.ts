@@ -101,6 +101,9 @@ export async function startSharedCluster(options: SharedClusterOptions): Promise
   return cluster;
 }
 
+/** Between two looks of a reader that waits for the shared log. */
+const BARRIER_RETRY_MS = 100;
+
 interface Start {
   readonly state: State;
   readonly snapshotIndex: number;
@@ -491,12 +494,27 @@ class ServerOfMany implements SharedCluster {
     if (shared === undefined) throw noLeader("the shared log does not answer yet", this.#problem);
     const { problem } = this;
     if (problem !== undefined) throw noLeader(problem.message, problem);
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + limitMs;
+    let reason: unknown;
     const reached = async (): Promise<void> => {
-      const head = await shared.head();
-      if (head === null || head.ClusterId !== this.#belongs) throw noLeader("the shared log is not this cluster's");
-      await this.#waiting.index(head.LastIndex, this.state.logIndex);
+      while (clock.nowMs() < untilMs && this.#closing === undefined) {
+        try {
+          const head = await shared.head();
+          // A server that has just come has not said yet that it belongs here.
+          if (head !== null && head.ClusterId === this.#belongs) return await this.#waiting.index(head.LastIndex, this.state.logIndex);
+          if (this.#belongs !== "") throw noLeader("the shared log is not this cluster's");
+        } catch (thrown) {
+          if (thrown instanceof NamedError && thrown.code !== "SHARED_LOG_UNREACHABLE") throw thrown;
+          // Consul may be choosing a leader of its own: that passes.
+          reason = thrown;
+        }
+        await pause(clock, BARRIER_RETRY_MS, this.#ending.signal);
+      }
+      throw late();
     };
-    const late = (): NamedError => noLeader(`this server did not catch up within ${limitMs / 1000} s`, this.problem);
+    const late = (): NamedError =>
+      noLeader(reason === undefined ? `this server did not catch up within ${limitMs / 1000} s` : messageOf(reason), this.problem);
     await within(this.#options.clock, limitMs, reached(), late).catch((thrown: unknown) => {
       if (thrown instanceof NamedError && (thrown.code === "CLUSTER_NO_LEADER" || thrown.code === "CLUSTER_CLOSED")) throw thrown;
       throw noLeader(messageOf(thrown), thrown);

@@ -106,7 +106,7 @@ test("Two leaders never both write: one that is cut off is told so, its work end
 test("A reader waits while the shared log is out of reach for a moment, and is refused when it stays away", () =>
   inWorld(async (world) => {
     const { followers } = await started(world);
-    const [follower] = followers;
+    const follower = followers[0] as SimulatedServer;
     world.shared.setReachable(follower.name, false);
     let answered = false;
     const reading = clusterOf(follower)
