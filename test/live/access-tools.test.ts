@@ -1,7 +1,7 @@
 /** Tools that others wrote, and our own login, against an agent with access control: the Go client, Prometheus, a person's browser. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { SECRET, startProvider } from "../unit/server/access/provider.ts";
@@ -163,4 +163,24 @@ test("a person logs in by the browser; a script by a JWT; whom nothing binds sta
   assert.equal(script.code, 0, script.stderr);
   assert.deepEqual((JSON.parse(script.stdout) as Token).Policies, ["readers"]);
   for (const secret of [root, token.SecretID, SECRET]) assert.equal(agent.output().includes(secret), false);
+});
+
+test("operator debug holds no token, whoever asks; what the asker may not see is said, and the rest is there", LIVE, async () => {
+  const { SecretID } = await put<Token>("/v1/acl/token", { Name: "looks", Type: "client", Policies: ["readers"] });
+  for (const [name, token] of Object.entries({ manager: root, reader: SecretID })) {
+    const output = join(scratch.path, name);
+    const words = ["operator", "debug", "-duration", "1s", "-interval", "1s", "-output", output];
+    const { code, stdout, stderr } = await run(process.execPath, [join(REPOSITORY, "src", "main.ts"), ...words], {
+      env: { ...process.env, NOMAD_ADDR: agent.address, NOMAD_TOKEN: token },
+    });
+    const files = readdirSync(output, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+    const texts = files.map((each) => readFileSync(join(each.parentPath, each.name), "utf8"));
+    assert.ok(texts.some((text) => text.includes('"ID": "found"') || text.includes('"Status": "ready"') || text.includes('"CreateIndex"')), stdout);
+    for (const secret of [root, SecretID]) assert.equal(texts.some((text) => text.includes(secret)), false, name);
+    if (name === "manager") assert.equal(code, 0, stderr);
+    else {
+      assert.match(stderr, /parts could not be had:[^]*profile: Permission denied/);
+      assert.doesNotMatch(stderr, /^\s+at .*\.ts:/m);
+    }
+  }
 });

@@ -307,8 +307,12 @@ class Capture {
   /** The agent shows them with enable_debug only; that it does not is no failure. */
   async profiles(durationMs: number): Promise<void> {
     if (durationMs <= 0) return;
-    const { value } = await this.#context.api.agent.self();
-    if (value.config["EnableDebug"] !== true && value.config["enable_debug"] !== true) return;
+    let shown = false;
+    await this.part("profile", async () => {
+      const { config } = (await this.#context.api.agent.self()).value;
+      shown = config["EnableDebug"] === true || config["enable_debug"] === true;
+    });
+    if (!shown) return;
     await this.#part("profile/processor.json", async () => {
       const parts: Uint8Array[] = [];
       for await (const data of await this.#context.api.agent.profile("profile", Math.max(1, Math.round(durationMs / 1000))))
