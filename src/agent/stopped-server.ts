@@ -77,6 +77,18 @@ export async function recoverServer(stopped: Stopped): Promise<{ readonly cluste
   }
 }
 
+/** What recovering here would go on from: which server's disk holds most is seen by asking each. NamedErrors LOG_LOCKED, LOG_MAKER_ABSENT. */
+export async function lookAtServer(stopped: Stopped): Promise<{ readonly clusterId: string; readonly lastIndex: number }> {
+  const { config } = stopped;
+  requireServer(config);
+  const parts = partsOf(stopped);
+  if ((await readMakerRecord(makerDisk(config.server.dataDirectory))) === undefined) throw nothingThere(config);
+  const log = await openOwnLog(parts);
+  const { clusterId, lastIndex } = log;
+  await log.close();
+  return { clusterId, lastIndex };
+}
+
 /** The log is ordered by another maker from the next start on. NamedErrors LOG_LOCKED, LOG_MAKER_ABSENT. */
 export async function migrateBackend(stopped: Stopped, to: "consul" | "sqlite"): Promise<"moved" | "there already"> {
   const { config, tell } = stopped;

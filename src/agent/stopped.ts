@@ -15,6 +15,10 @@ export const stoppedServer = {
     const { recoverServer } = await import("./stopped-server.ts");
     return recoverServer({ config: configOf(config, rest.environment), ...rest });
   },
+  async look({ config, ...rest }: Words): Promise<{ readonly clusterId: string; readonly lastIndex: number }> {
+    const { lookAtServer } = await import("./stopped-server.ts");
+    return lookAtServer({ config: configOf(config, rest.environment), ...rest });
+  },
   async migrateBackend({ config, ...rest }: Words, to: "consul" | "sqlite"): Promise<"moved" | "there already"> {
     const { migrateBackend } = await import("./stopped-server.ts");
     return migrateBackend({ config: configOf(config, rest.environment), ...rest }, to);

@@ -3,6 +3,8 @@ import { NamedError } from "#std";
 
 export interface StoppedServer {
   recover(words: StoppedWords): Promise<{ readonly clusterId: string; readonly lastIndex: number }>;
+  /** What recover() would go on from. */
+  look(words: StoppedWords): Promise<{ readonly clusterId: string; readonly lastIndex: number }>;
   migrateBackend(words: StoppedWords, to: "consul" | "sqlite"): Promise<"moved" | "there already">;
   /** JSON of everything in it. */
   stateInArchive(archive: Uint8Array): Promise<unknown>;

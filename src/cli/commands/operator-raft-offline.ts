@@ -11,8 +11,8 @@ export const operatorRaftRecover: Command = {
   usage: "operator raft recover [options]",
   about:
     "The cluster goes on from the disk of this one server: what other servers hold beyond it is lost. For when a majority of the servers is gone " +
-    "for good, or the Consul that orders the log has lost it. Stop every server, choose the one with the highest index (\"drover operator raft " +
-    'list-peers" and the log of each agent say it), run this there, and start it; then the others, with empty data directories where they refuse. ' +
+    "for good, or the Consul that orders the log has lost it. Stop every server, choose the one with the highest entry (without -yes this command " +
+    "says it), run this there, and start it; then the others, with empty data directories where they refuse. " +
     "A private Consul without a majority goes on with this server alone.",
   connects: false,
   flags: { ...CONFIG, yes: { kind: "boolean", about: "Do it; without, it is only said what would be done" } },
@@ -20,7 +20,9 @@ export const operatorRaftRecover: Command = {
     const { flags, terminal } = context;
     const words = stoppedWords(context);
     if (!flags.flag("yes")) {
-      terminal.complain("This makes the disk of this server what the whole cluster goes on from. Say -yes to do it.");
+      const { clusterId, lastIndex } = await (await context.stoppedServer()).look(words);
+      terminal.print(`The disk of this server holds the log of cluster ${clusterId} through entry ${lastIndex}.`);
+      terminal.complain("Recovering makes it what the whole cluster goes on from; choose the server with the highest entry. Say -yes to do it.");
       return 1;
     }
     const { clusterId, lastIndex } = await (await context.stoppedServer()).recover(words);
