@@ -166,10 +166,6 @@ node_prefix "" {
 service "nomad" {
   policy = "write"
 }
-
-agent_prefix "" {
-  policy = "read"
-}
 `;
 }
 
