@@ -31,10 +31,10 @@ test("no command is both there and awaited, and none is awaited twice", () => {
 });
 
 for (const [words, said] of [
-  ["acl -h", /^drover: "acl" is not in this version/],
+  ["volume -h", /^drover: "volume" is not in this version/],
   ["quota list", /belongs to Nomad Enterprise/],
-  ["operator raft migrate-backend x", /will not come: Drover writes no Raft/],
-  ["operator raft remove-peer -peer-id x", /"operator raft remove-peer" is not/],
+  ["operator raft state x", /will not come: Drover writes no Raft/],
+  ["volume claim list -json", /"volume claim list" is not/],
 ] as const) {
   test(`"${words}" is answered by name`, () => assert.match(explainAwaited(words.split(" "), Object.keys(COMMANDS)) ?? "", said));
 }
