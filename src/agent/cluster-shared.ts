@@ -8,6 +8,7 @@ import { readServerId, startSharedCluster, type Cluster, type MakerDisk, type Sh
 import {
   claimKey,
   consulSharedLog,
+  endPrivateConsul,
   externalMembership,
   privateConsul,
   privateMembership,
@@ -68,6 +69,8 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   opened.defer(() => peers.close());
   const beside = consul === undefined ? await openPrivateConsul(parts, serverId, tls) : undefined;
   if (beside !== undefined) opened.defer(() => beside.close());
+  // Of a time before consul { }: nobody would end it any more.
+  else await endPrivateConsul(join(config.server.dataDirectory, "consul"), clock);
   // A Consul on another machine asks us where the others do.
   const { pulseWorker } = releaseParts();
   const pulse = await startPulse({
