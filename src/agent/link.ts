@@ -38,12 +38,6 @@ export async function openServedLink(needs: {
     report: reporter(log, "link"),
   });
   log.write("DEBUG", "link", "listening for nodes", { address: served.address });
-  if (tls === undefined && !/^(127\.|::1$|localhost$)/.test(config.bind.rpc)) {
-    log.write("WARN", "link", "nodes and servers connect without TLS: whoever reaches this address can register a node, ask for the cluster's key and read along", {
-      address: served.address,
-      fix: "tls { rpc = true } with certificates of your own (drover tls ca create), or let only your own machines reach it",
-    });
-  }
   return served;
 }
 

@@ -133,9 +133,10 @@ export function guardWarnings(config: Pick<Config, "bind" | "tls" | "acl" | "ser
       warnings.push(`${where} and nothing guards it: whoever reaches it can run programs here. Set acl { enabled = true }`);
     else if (!tls.http) warnings.push(`${where} without TLS: tokens travel in the clear. Set tls { http = true }`);
   }
-  if (server.enabled && server.logMaker === "consul" && !tls.rpc && !isLoopback(bind.rpc))
+  if (server.enabled && !tls.rpc && !isLoopback(bind.rpc))
     warnings.push(
-      `servers and nodes talk on ${bind.rpc} without TLS: whoever is on that network can read and speak. Set tls { rpc = true }`,
+      `nodes and servers connect on ${bind.rpc} without TLS: whoever reaches it can register a node, ask for the cluster's key and read along. ` +
+        "Set tls { rpc = true } with certificates of your own (drover tls ca create), or let only your own machines reach it",
     );
   if (tls.rpc && !tls.verifyServerHostname)
     warnings.push(
