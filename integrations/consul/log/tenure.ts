@@ -39,7 +39,7 @@ export interface TenureOptions {
   readonly settleMs: number;
   /** Nothing heard for so long ends it too. */
   readonly silenceMs: number;
-  /** Gives the session back; may reject. */
+  /** Gives the session back, again if it does not get through. */
   readonly end: () => Promise<void>;
   /** Calls back when the lock may have gone; returns how to leave. */
   readonly whenLockChanges: (listener: () => void) => () => void;
@@ -84,7 +84,7 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
     leave();
     lost.abort(notLeading(why));
     for (const { reject } of queue.splice(0)) reject(notLeading(why));
-    // Ends what may still be on its way. Campaigning ends it again, should this not get through.
+    // Ends what may still be on its way.
     options.end().catch(() => undefined);
   }
   /** Whether the lock is still ours; silence is an answer too, after a while. */
@@ -192,6 +192,8 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
         }
       });
     }
+    // In the turn that found the queue empty: what comes in a later one begins anew.
+    isDraining = false;
   }
   /** Not in turn: an append never waits for it. */
   function sweepSoon(): void {
@@ -233,7 +235,7 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
         queue.push({ entries: copies, bytes: copies.reduce((sum, { length }) => sum + 4 + length, 0), resolve, reject });
         if (isDraining) return;
         isDraining = true;
-        void drain().finally(() => (isDraining = false));
+        void drain();
       });
     },
     cut: (throughIndex) => inTurn(() => cut(throughIndex)),

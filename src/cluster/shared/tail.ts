@@ -11,9 +11,9 @@ import assert from "node:assert/strict";
 import type { Clock, Log, SharedBatch, SharedLog } from "#ports";
 import type { Codec, State } from "#state";
 import { messageOf, type NamedError } from "#std";
-import { pause } from "../deadline.ts";
+import { pause, unlessAborted } from "../deadline.ts";
 import { APPLY_SLICE_MS } from "../limits.ts";
-import { diverged, halted } from "../problems.ts";
+import { closed, diverged, halted } from "../problems.ts";
 import { turn } from "../recover.ts";
 import type { Waiting } from "./requests.ts";
 
@@ -43,7 +43,7 @@ export class Tail {
   #applying: Promise<void> = Promise.resolve();
   #roomMade = Promise.withResolvers<void>();
   #withinBatch = false;
-  #boundaries: (() => void)[] = [];
+  #boundaries: { readonly run: () => void; readonly refuse: (why: Error) => void }[] = [];
   stuck: NamedError | Error | undefined;
   halted: NamedError | undefined;
 
@@ -69,7 +69,7 @@ export class Tail {
         next += batch.Entries.length;
         epochId = batch.EpochId;
         this.#take(batch);
-        while (this.#queueBytes > QUEUE_BYTES_MAX && !signal.aborted) await this.#roomMade.promise;
+        while (this.#queueBytes > QUEUE_BYTES_MAX && !signal.aborted) await unlessAborted(signal, this.#roomMade.promise, closed).catch(() => undefined);
       }
       if (this.halted !== undefined) throw this.halted;
     } finally {
@@ -82,7 +82,7 @@ export class Tail {
     await this.#applying;
   }
 
-  /** `take` runs when no batch is half applied, in one turn: now or after the one at hand. */
+  /** `take` runs when no batch is half applied, in one turn: now or after the one at hand. Rejects with CLUSTER_HALTED: that one stays half applied. */
   atBoundary<T>(take: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = (): void => {
@@ -92,7 +92,8 @@ export class Tail {
           reject(thrown as Error);
         }
       };
-      if (this.#withinBatch) this.#boundaries.push(run);
+      if (this.halted !== undefined) reject(this.halted);
+      else if (this.#withinBatch) this.#boundaries.push({ run, refuse: reject });
       else run();
     });
   }
@@ -100,24 +101,27 @@ export class Tail {
   #take(batch: SharedBatch): void {
     this.#queue.push(batch);
     this.#queueBytes += bytesOf(batch);
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
-    // What arrives in the same turn travels together.
-    await Promise.resolve();
-    while (this.#queue.length > 0 && !this.#options.signal.aborted) {
-      const batches = this.#queue.splice(0);
-      const first = (batches[0] as SharedBatch).FirstIndex;
-      const at = await this.#append(batches.flatMap(({ Entries }) => Entries));
-      if (at === undefined) return;
-      assert.equal(at, first, "the own log goes on where the shared one does");
-      this.#queueBytes -= batches.reduce((sum, batch) => sum + bytesOf(batch), 0);
-      this.#roomMade.resolve();
-      this.#roomMade = Promise.withResolvers();
-      for (const batch of batches) this.#applying = this.#applying.then(() => this.#apply(batch));
+    try {
+      // What arrives in the same turn travels together.
+      await Promise.resolve();
+      while (this.#queue.length > 0 && !this.#options.signal.aborted) {
+        const batches = this.#queue.splice(0);
+        const first = (batches[0] as SharedBatch).FirstIndex;
+        const at = await this.#append(batches.flatMap(({ Entries }) => Entries));
+        if (at === undefined) return;
+        assert.equal(at, first, "the own log goes on where the shared one does");
+        this.#queueBytes -= batches.reduce((sum, batch) => sum + bytesOf(batch), 0);
+        this.#roomMade.resolve();
+        this.#roomMade = Promise.withResolvers();
+        for (const batch of batches) this.#applying = this.#applying.then(() => this.#apply(batch));
+      }
+    } finally {
+      // In the turn that found the queue empty: what comes in a later one begins anew.
+      this.#writing = undefined;
     }
   }
 
@@ -160,11 +164,12 @@ export class Tail {
       }
     } catch (thrown) {
       this.halted = halted(thrown);
+      for (const { refuse } of this.#boundaries.splice(0)) refuse(this.halted);
       changed();
       return;
     }
     this.#withinBatch = false;
-    for (const run of this.#boundaries.splice(0)) run();
+    for (const { run } of this.#boundaries.splice(0)) run();
     waiting.reached(this.#state.logIndex);
     applied(this.#state.logIndex);
   }
