@@ -25,13 +25,7 @@ export interface Ask {
 }
 
 /** Nothing was written, and asking again changes nothing. */
-const FINAL = new Set([
-  "COMMAND_TOO_LARGE",
-  "STATE_COMMAND_UNKNOWN_VERSION",
-  "STATE_ENTRY_UNREADABLE",
-  "CLUSTER_FEATURE_LEVEL",
-  "CLUSTER_CLOSED",
-]);
+const FINAL = new Set(["COMMAND_TOO_LARGE", "STATE_COMMAND_UNKNOWN_VERSION", "STATE_ENTRY_UNREADABLE", "CLUSTER_FEATURE_LEVEL"]);
 /** Nothing was written by this attempt. */
 const UNWRITTEN = new Set(["LOG_WRITE_FAILED", "PEER_NOT_LEADING", "SHARED_LOG_NOT_LEADING", "CLUSTER_NO_LEADER", "CLUSTER_NOT_LEADING"]);
 const RETRY_MS = 100;
@@ -49,6 +43,8 @@ export async function askUntilAnswered(ask: Ask, command: Command, requestId: st
       problem = thrown;
     }
     const code = problem instanceof NamedError ? problem.code : "";
+    // Of this server; a leader that closes may have written it, and the next one knows.
+    if (signal.aborted && code === "CLUSTER_CLOSED") throw problem;
     if (FINAL.has(code)) throw problem;
     if (code === "LOG_WRITE_FAILED" && !mayBeWritten) throw problem;
     if (!UNWRITTEN.has(code)) mayBeWritten = true;
