@@ -42,7 +42,8 @@ const server = createServer((request, response) => {
 });
 server.requestTimeout = 5000;
 server.maxConnections = 64;
-server.once("error", (error) => say({ problem: error.message }));
+// Also later on: a connection that cannot be taken (no file descriptor is left) must not end the pulse for good.
+server.on("error", (error) => say({ problem: error.message }));
 server.listen(wanted, host, () => {
   const { address, family, port: taken } = server.address() as AddressInfo;
   say({ url: `http://${family === "IPv6" ? `[${address}]` : address}:${taken}/` });
