@@ -171,6 +171,10 @@ function createLine(address: string, settings: Settings) {
     } catch (thrown) {
       throw failed(thrown as NamedError);
     }
+    if (settings.closed) {
+      stream.pipe.close("this server stops");
+      throw unreachable(address, "this server stops");
+    }
     backoffMs = 0;
     last = undefined;
     open = { pipe: stream.pipe, asking };
