@@ -177,9 +177,17 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
       signal.addEventListener("abort", over, { once: true });
     });
   }
+  /** What does not get through is said again until it does: a session that stays holds the lock for a server that does not lead. */
+  async function giveBack(session: string): Promise<void> {
+    const end = (): Promise<void> =>
+      sessions.end(session).catch((thrown: unknown) => {
+        if (!(thrown instanceof ConsulProblem) || thrown.passes) throw thrown;
+        report(`Cannot give leadership back: ${thrown.message}`);
+      });
+    await end().catch(() => void insist(stopped.signal, end).catch(() => undefined));
+  }
   async function campaign(self: SharedLeader, asker: AbortSignal): Promise<Tenure> {
     const signal = AbortSignal.any([asker, stopped.signal]);
-    const give = async (session: string): Promise<void> => sessions.end(session).catch(() => undefined);
     for (let retryMs = RETRY_FIRST_MS; ; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
       signal.throwIfAborted();
       let session: string | undefined;
@@ -190,9 +198,9 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
         const read = await attempt(self, session, signal);
         signal.throwIfAborted();
         if (read?.head != null) return begin(session, read.head, read.version);
-        await give(session);
+        await giveBack(session);
       } catch (thrown) {
-        if (session !== undefined) await give(session);
+        if (session !== undefined) await giveBack(session);
         signal.throwIfAborted();
         if (!(thrown instanceof ConsulProblem)) throw thrown;
         report(`Cannot campaign for leadership: ${messageOf(thrown)}`);
@@ -211,7 +219,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
       clock,
       settleMs,
       silenceMs,
-      end: () => sessions.end(session),
+      end: () => giveBack(session),
       whenLockChanges: (listener) => watch.whenChanged(listener),
       wrote: counted,
       report,
