@@ -80,9 +80,9 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
       failures += 1;
       if (failures === SILENT_TRIES && !over) report("warn", `the server cannot be put into Consul's catalog: ${messageOf(thrown)}`);
     }
-    if (!over) timer = clock.after(failures === 0 ? LOOK_MS : AGAIN_MS, () => void round());
+    if (!over) timer = clock.after(failures === 0 ? LOOK_MS : AGAIN_MS, () => void (latest = round()));
   };
-  void round();
+  let latest = round();
   const close = (): void => {
     over = true;
     timer?.cancel();
@@ -91,6 +91,8 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
     close,
     async remove() {
       close();
+      // It may be on its way in just now.
+      await latest;
       await connection.direct("PUT", `/agent/service/deregister/${encodeURIComponent(serviceId)}`);
     },
   };
