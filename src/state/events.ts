@@ -128,7 +128,8 @@ export class EventBuffer implements EventStream {
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly Index: number; readonly Events: readonly Event[] }> {
     let position = this.#positionOf(options.fromIndex);
-    const aborted = Promise.withResolvers<void>();
+    // Another one for each wait: one for all would keep something of every wait until the reader goes.
+    let aborted = Promise.withResolvers<void>();
     const abort = () => aborted.resolve();
     signal.addEventListener("abort", abort, { once: true });
     try {
@@ -136,6 +137,7 @@ export class EventBuffer implements EventStream {
         if (position < this.#first) throw lagged(this.firstIndex);
         const entry = this.#entries[position - this.#first];
         if (entry === undefined) {
+          aborted = Promise.withResolvers();
           await Promise.race([this.#wake.promise, aborted.promise]);
           continue;
         }

@@ -1,6 +1,8 @@
 /** What lasts ends when its right does: at a change, at the token's end, at the next look of an agent that hears of no changes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { NOTHING, type Grant } from "#access";
 import { createVirtualClock } from "#integrations/memory";
 import { NamedError } from "#std";
@@ -93,4 +95,41 @@ test("a stream that says nothing breaks off, with the refusal; one that ends lea
   const got: string[] = [];
   for await (const each of whileAllowed(brief(), short.watched)) got.push(each);
   assert.deepEqual([got, short.listeners.size], [["all"], 0]);
+});
+
+test("a stream that goes on and on takes no more memory for it", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const long = stage();
+  async function* much(): AsyncGenerator<number> {
+    for (let at = 0; ; at++) yield at;
+  }
+  const read = whileAllowed(much(), long.watched);
+  const heap = async (chunks: number) => {
+    for (let at = 0; at < chunks; at++) await read.next();
+    await turn();
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await heap(1_000);
+  const each = ((await heap(30_000)) - before) / 30_000;
+  assert.ok(each < 64, `${Math.round(each)} bytes are kept of each chunk`);
+  long.world.refusal = denied();
+  long.happen("acl-tokens-delete");
+  await turn();
+  await assert.rejects(read.next(), { code: "API_DENIED" });
+});
+
+test("a right that is lost between two chunks ends the stream before the next", async () => {
+  const busy = stage();
+  async function* always(): AsyncGenerator<string> {
+    for (;;) yield "more";
+  }
+  const read = whileAllowed(always(), busy.watched);
+  await read.next();
+  busy.world.refusal = denied();
+  busy.happen("acl-tokens-delete");
+  await turn();
+  assert.equal(busy.watched.lost.aborted, true);
+  await assert.rejects(read.next(), { code: "API_DENIED" });
 });

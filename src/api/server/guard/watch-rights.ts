@@ -61,18 +61,21 @@ export function watchRights(granted: Grant, context: Pick<Context, "cluster" | "
 /** The same, until the right is lost: then it breaks off with the refusal. */
 export async function* whileAllowed<T>(chunks: AsyncIterable<T>, watched: Watched): AsyncGenerator<T> {
   const source = chunks[Symbol.asyncIterator]();
-  const lost = new Promise<never>((_resolve, reject) => {
-    if (watched.lost.aborted) reject(watched.lost.reason);
-    watched.lost.addEventListener("abort", () => reject(watched.lost.reason), { once: true });
-  });
-  lost.catch(() => undefined);
+  let breakOff: (refusal: unknown) => void = () => undefined;
+  const lose = () => breakOff(watched.lost.reason);
+  watched.lost.addEventListener("abort", lose, { once: true });
   try {
     for (;;) {
-      const next = await Promise.race([source.next(), lost]);
+      watched.lost.throwIfAborted();
+      // Another one each time: one that lasts as long as the stream would keep something of every race it was in.
+      const lost = Promise.withResolvers<never>();
+      breakOff = lost.reject;
+      const next = await Promise.race([source.next(), lost.promise]);
       if (next.done === true) return;
       yield next.value;
     }
   } finally {
+    watched.lost.removeEventListener("abort", lose);
     watched.end();
     // Not waited for: what still reads is told by the request's own signal.
     Promise.resolve(source.return?.()).catch(() => undefined);
