@@ -75,7 +75,10 @@ function bounded(headers: IncomingHttpHeaders, way: Way): Way {
 }
 
 function relays(headers: IncomingHttpHeaders): number {
-  return Number(headers[RELAYED] ?? 0) || 0;
+  const said = headers[RELAYED];
+  if (said === undefined) return 0;
+  // None of ours wrote anything but a number: whoever did is not passed on for ever.
+  return typeof said === "string" && /^\d{1,3}$/.test(said) ? Number(said) : RELAYS_MAX;
 }
 
 /** Resolves when the answer is out. Rejects with NamedError API_NO_LEADER, or API_SERVER_UNREACHABLE. */
@@ -83,12 +86,15 @@ export async function relay(what: Relayed, response: ServerResponse, way: Way, s
   const connection = await opened(way);
   const headers = Object.fromEntries(Object.entries(what.headers).filter(([name]) => !HOP_BY_HOP.has(name) && !isOfPage(name)));
   const answered = Promise.withResolvers<IncomingMessage>();
-  const asked = ask(new URL(what.target, "http://localhost"), {
+  const asked = ask({
+    // As it came: read as a URL it could become another one ("%2e%2e").
+    path: what.target,
     method: what.method,
     signal,
     createConnection: () => connection as never,
     headers: {
       ...headers,
+      host: "localhost",
       connection: "close",
       [RELAYED]: String(relays(what.headers) + 1),
       ...(what.body === undefined ? {} : { "content-length": String(what.body.length) }),
@@ -107,7 +113,10 @@ export async function relay(what: Relayed, response: ServerResponse, way: Way, s
       Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name === "content-length" || !HOP_BY_HOP.has(name))),
     );
     response.flushHeaders();
-    await pipeline(answer, response);
+    // One of the two has gone: nothing is broken here.
+    await pipeline(answer, response).catch((cause: unknown) => {
+      throw unreachable(way, cause);
+    });
   } finally {
     connection.destroy();
   }
@@ -125,12 +134,15 @@ export async function relayUpgrade(
   refused: (status: number, text: string) => void,
 ): Promise<void> {
   const connection = await opened(way);
+  // Who has gone meanwhile tells nobody of it any more.
+  if (socket.destroyed) return void connection.destroy();
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => name !== "host" && !isOfPage(name)));
   const over = Promise.withResolvers<void>();
-  const asked = ask(new URL(request.url ?? "/", "http://localhost"), {
+  const asked = ask({
+    path: request.url ?? "/",
     method: "GET",
     createConnection: () => connection as never,
-    headers: { ...headers, [RELAYED]: String(relays(request.headers) + 1) },
+    headers: { ...headers, host: "localhost", [RELAYED]: String(relays(request.headers) + 1) },
   });
   asked.once("error", (cause) => over.reject(unreachable(way, cause)));
   asked.once("response", (answer) => {
