@@ -105,7 +105,7 @@ function withState(cluster: Cluster, state: State): Cluster {
     },
     lastContactMs: () => cluster.lastContactMs(),
     whenLeading: (begin) => cluster.whenLeading(begin),
-    transferLeadership: () => cluster.transferLeadership(),
+    transferLeadership: (...to) => cluster.transferLeadership(...to),
     compact: () => cluster.compact(),
     readSnapshot: (atLeastIndex) => cluster.readSnapshot(atLeastIndex),
     restore: (chunks) => cluster.restore(chunks),

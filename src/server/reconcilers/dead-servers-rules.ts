@@ -20,6 +20,12 @@ export function wellServers({ servers, members, ownId, index }: ServersSeen, max
     .map(({ ServerId }) => ServerId);
 }
 
+/** Ids of those that failed; one that came again under another name is there. */
+export function failedServers(members: ServersSeen["members"]): readonly string[] {
+  const alive = new Set(members.filter(({ Status }) => Status === "alive").map(({ ServerId }) => ServerId));
+  return members.filter(({ ServerId, Status }) => Status === "failed" && !alive.has(ServerId)).map(({ ServerId }) => ServerId);
+}
+
 export interface DeadServer {
   readonly ServerId: string;
   /** As the others know it. */

@@ -9,7 +9,7 @@ import type { Membership, Timer } from "#ports";
 import { messageOf, parseDuration } from "#std";
 import type { ServerContext } from "../context.ts";
 import { autopilotConfiguration, type AutopilotStart } from "../operations/autopilot.ts";
-import { deadServers, wellServers, type ServersSeen } from "./dead-servers-rules.ts";
+import { deadServers, failedServers, wellServers, type ServersSeen } from "./dead-servers-rules.ts";
 
 const LOOK_MS = 1_000;
 /** Between two looks no more is counted than this: a clock that is set ahead makes nobody fail for longer. */
@@ -44,7 +44,7 @@ export function createDeadServers(context: ServerContext, membership: Membership
     watchedMs += Math.min(nowMs - lookedMs, WATCHED_MS_MAX);
     lookedMs = nowMs;
     remember(wellSince, wellServers(seen, configuration.MaxTrailingLogs), nowMs);
-    remember(failedSince, members.flatMap(({ ServerId, Status }) => (Status === "failed" ? [ServerId] : [])), watchedMs);
+    remember(failedSince, failedServers(members), watchedMs);
     const stabilizationMs = (parseDuration(configuration.ServerStabilizationTime) ?? 0) / NS_PER_MS;
     for (const { ServerId, Name, left } of deadServers(seen, configuration, { failedSinceMs: failedSince, stabilizationMs, nowMs: watchedMs })) {
       await cluster.forgetServer(ServerId);

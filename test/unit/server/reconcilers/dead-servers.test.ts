@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deadServers, wellServers, type ServersSeen } from "../../../../src/server/reconcilers/dead-servers-rules.ts";
+import { deadServers, failedServers, wellServers, type ServersSeen } from "../../../../src/server/reconcilers/dead-servers-rules.ts";
 import { DEFAULT_AUTOPILOT_CONFIGURATION } from "#model";
 import type { Membership, MemberStatus } from "#ports";
 import type { ServerContext } from "../../../../src/server/context.ts";
@@ -51,6 +51,8 @@ test("A server that came again under another name is there", () => {
   const servers = seen({ a: "alive", b: "alive", c: "failed" });
   const again = { ...servers, members: [...servers.members, { ServerId: "c", Name: "other.global", Status: "alive" as const }] };
   assert.deepEqual(forgotten(again, { c: 0 }), []);
+  // Its time begins when the one that came again fails too.
+  assert.deepEqual([failedServers(servers.members), failedServers(again.members)], [["c"], []]);
 });
 
 test("Well is who answers and is not far behind", () => {
