@@ -146,7 +146,10 @@ function openApi({ parts, tls, server, others, nodeLink, client }: ApiNeeds): Ap
       server,
       client,
       serverAddresses: nodeLink?.servers,
-      setServerAddresses: nodeLink?.setServers,
+      setServerAddresses: nodeLink && (async (addresses) => {
+          await nodeLink.setServers(addresses);
+          client()?.serversChanged();
+        }),
       environment,
       startedAtMs: clock.nowMs(),
     }),

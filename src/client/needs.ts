@@ -75,6 +75,8 @@ export interface Client {
   /** As it was last described. */
   readonly node: () => Node;
   readonly services: NodeServices;
+  /** Somebody told which servers there are: a node without a connection tries them at once. */
+  serversChanged(): void;
   /** Counts for metrics and debugging. */
   statistics(): Readonly<Record<string, number>>;
   /**

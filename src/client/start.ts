@@ -194,6 +194,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
     nodeId: identity.ID,
     node: () => node,
     services,
+    serversChanged: () => session.serversChanged(),
     statistics: () => ({
       ...statistics(herd),
       ...registrar.statistics(),

@@ -35,6 +35,8 @@ export class Session {
   #wake = Promise.withResolvers<void>();
   #lost: string | undefined;
   #registerWanted = false;
+  /** Somebody told where servers are: what was learnt of waiting is no longer true. */
+  #serversChanged = false;
 
   constructor(needs: SessionNeeds) {
     this.#needs = needs;
@@ -47,6 +49,13 @@ export class Session {
   /** The node's description changed. */
   registerAgain(): void {
     this.#registerWanted = true;
+    this.#nudge();
+  }
+
+  /** Other servers may be tried now: whoever waits to try again waits no longer. A connection that stands is kept. */
+  serversChanged(): void {
+    if (this.#connection !== undefined) return;
+    this.#serversChanged = true;
     this.#nudge();
   }
 
@@ -73,8 +82,9 @@ export class Session {
       if (this.#closed) return;
       // A connection that held for a while was a good one: start over with short waits.
       if (this.#needs.clock.nowMs() - startedMs > RECONNECT_MAX_MS) backoffMs = RECONNECT_FIRST_MS;
-      await this.#sleep(backoffMs * (0.5 + this.#needs.random.fraction()));
-      backoffMs = Math.min(backoffMs * 2, RECONNECT_MAX_MS);
+      if (!this.#serversChanged) await this.#sleep(backoffMs * (0.5 + this.#needs.random.fraction()));
+      backoffMs = this.#serversChanged ? RECONNECT_FIRST_MS : Math.min(backoffMs * 2, RECONNECT_MAX_MS);
+      this.#serversChanged = false;
     }
   }
 
@@ -88,6 +98,7 @@ export class Session {
       this.#nudge();
     });
     this.#connection = connection;
+    this.#serversChanged = false;
     if (this.#closed) return;
     this.#registerWanted = false;
     let { HeartbeatTtlMs: ttlMs } = await this.#register(connection);

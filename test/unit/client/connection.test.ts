@@ -58,6 +58,22 @@ describe("a node and its servers", () => {
     assert.equal(stage.server.registered.length, 2);
   });
 
+  test("told of other servers, it tries them at once, however long it has waited; a connection that stands is kept", async () => {
+    const stage = createStage();
+    const { client } = await stage.agent();
+    await stage.clock.advance(SECOND);
+    client.serversChanged();
+    await stage.clock.advance(SECOND);
+    assert.equal(stage.server.registered.length, 1);
+    stage.server.refuse = true;
+    stage.server.lose();
+    await stage.clock.advance(3600 * SECOND);
+    stage.server.refuse = false;
+    client.serversChanged();
+    await stage.clock.advance(1);
+    assert.equal(stage.server.registered.length, 2);
+  });
+
   test("an update that was not taken is told again, until it is", async () => {
     const stage = createStage();
     await stage.agent();
