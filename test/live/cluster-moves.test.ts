@@ -4,7 +4,7 @@
  * and no index goes back.
  */
 import assert from "node:assert/strict";
-import { rmSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { eventually } from "../eventually.ts";
@@ -19,7 +19,7 @@ test("one server becomes three and one again, restored and recovered on the way;
   const moves = movesOf(t, world);
   const [s1, s2, s3, c1] = world.machines as [ClusterMachine, ClusterMachine, ClusterMachine, ClusterMachine];
   const alone = { "server.hcl": "server {\n  enabled = true\n  bootstrap_expect = 1\n}\n" };
-  const together = { "server.hcl": `server {\n  enabled = true\n  bootstrap_expect = 3\n  server_join {\n    retry_join = ["${s1.address}", "${s2.address}"]\n    retry_interval = "1s"\n  }\n}\n` };
+  const together = { "server.hcl": `server {\n  enabled = true\n  bootstrap_expect = 3\n  server_join {\n    retry_join = ["${s1.address}", "${s2.address}"]\n    retry_interval = "1s"\n  }\n  snapshot_interval = "2s"\n  snapshot_keep = 2\n}\n` };
   const servers = [s1, s2, s3].map(({ address }) => `"${address}"`).join(", ");
 
   await moves.step("one server, and a node with a task", async () => {
@@ -64,6 +64,11 @@ test("one server becomes three and one again, restored and recovered on the way;
     await must(s1, "operator", "snapshot", "restore", file);
     assert.deepEqual(await variables(s3), ["moves/alone", "moves/moved/s1", "moves/moved/s2", "moves/moved/s3"]);
     await moves.writes(s2, "restored-again");
+    // And what was saved by itself, on whichever of them leads.
+    const backup = await eventually("a backup", async () => backupsOf([s1, s2, s3]).find(({ index }) => index >= moves.lastIndex)?.path, BACK_MS);
+    await moves.writes(s1, "after-the-backup");
+    await must(s3, "operator", "snapshot", "restore", backup);
+    assert.deepEqual(await variables(s1), ["moves/alone", "moves/moved/s1", "moves/moved/s2", "moves/moved/s3", "moves/restored-again"]);
     for (const server of [s1, s2, s3]) await moves.taskRuns(server);
   });
 
@@ -111,6 +116,9 @@ test("one server becomes three and one again, restored and recovered on the way;
     const found = await variables(s1);
     for (const name of ["alone", "moved/s3", "recovered", "recovered/s3", "alone-again"]) assert.ok(found.includes(`moves/${name}`), `${name}: ${found.join(" ")}`);
     assert.deepEqual((await s1.pids()).filter(isConsul), []);
+    await must(s1, "operator", "snapshot", "restore", join(world.folder, "three.snap"));
+    assert.deepEqual(await variables(s1), ["moves/alone", "moves/moved/s1", "moves/moved/s2", "moves/moved/s3"]);
+    await moves.taskRuns(s1);
   });
 });
 
@@ -200,6 +208,17 @@ async function must(machine: ClusterMachine, ...words: readonly string[]) {
 function emptied(machine: ClusterMachine): void {
   rmSync(join(machine.folder, "data"), { recursive: true, force: true });
   mkdirSync(join(machine.folder, "data"));
+}
+
+function backupsOf(servers: readonly ClusterMachine[]): readonly { readonly path: string; readonly index: number }[] {
+  return servers.flatMap(({ folder }) => {
+    const backups = join(folder, "data", "server", "backups");
+    const names = existsSync(backups) ? readdirSync(backups) : [];
+    return names.flatMap((name) => {
+      const index = /^drover-.*Z-(\d+)\.snap$/.exec(name)?.[1];
+      return index === undefined ? [] : [{ path: join(backups, name), index: Number(index) }];
+    });
+  });
 }
 
 const isConsul = (pid: number): boolean => /^\S*consul agent /.test(commandOf(pid));
