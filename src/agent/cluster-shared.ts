@@ -4,7 +4,7 @@
  * The API answers from the start; the cluster says "No cluster leader" until enough servers have come together.
  */
 import { join } from "node:path";
-import { readServerId, startSharedCluster, type Cluster, type MakerDisk, type SharedCluster } from "#cluster";
+import { readServerId, startSharedCluster, type SharedCluster } from "#cluster";
 import {
   claimKey,
   consulSharedLog,
@@ -19,11 +19,12 @@ import {
 import { openSnapshotStore, startPulse } from "#integrations/host";
 import type { LinkTls, NetworkPeers } from "#integrations/link";
 import type { Introduction, IntroductionAnswer, Membership, SharedLog } from "#ports";
-import { messageOf, NamedError, VERSION } from "#std";
+import { messageOf, VERSION } from "#std";
 import type { AgentCluster, ClusterNeeds } from "./cluster.ts";
 import { foundersMeet, obtainClusterKey, readClusterKey } from "./cluster-key.ts";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
+import { answerIntroduction } from "./introduction.ts";
 import { openPeers } from "./link.ts";
 import { openLocalLog, SNAPSHOTS } from "./local-log.ts";
 import { reporter } from "./log.ts";
@@ -162,7 +163,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
       peers,
       membership,
       peerEnd: (server, api) => ({
-        introduce: (who) => answerIntroduction(who, config, disk, cluster, serverId),
+        introduce: (who) => answerIntroduction(who, introduction(), () => readClusterKey(disk)),
         propose: (command, requestId) => cluster.peer.propose(command, requestId),
         snapshot: (atLeastIndex) => cluster.peer.snapshot(atLeastIndex),
         beat: (nodes) => server.peer.beat(nodes),
@@ -241,36 +242,6 @@ export function openPrivateConsul({ config, environment, clock, log }: Parts, se
     rejoinAfterLeave: server.join.rejoinAfterLeave,
     clock,
     report: (level, message, fields = {}) => log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "consul", message, fields),
-  });
-}
-
-async function answerIntroduction(
-  who: Introduction,
-  config: Config,
-  disk: MakerDisk,
-  cluster: Cluster,
-  serverId: string,
-): Promise<IntroductionAnswer> {
-  if (who.Region !== config.region) {
-    throw peerForeign(who, `it is of region "${who.Region}", this one of "${config.region}"`);
-  }
-  const own = cluster.clusterId;
-  if (own !== "" && who.ClusterId !== "" && own !== who.ClusterId) {
-    throw peerForeign(who, `it belongs to cluster ${who.ClusterId}, this one to ${own}`);
-  }
-  const key = await readClusterKey(disk);
-  return {
-    ServerId: serverId,
-    Name: `${config.name}.${config.region}`,
-    ClusterId: own,
-    ClusterKey: key === undefined ? "" : Buffer.from(key).toString("base64"),
-  };
-}
-
-function peerForeign(who: Introduction, why: string): NamedError {
-  return new NamedError("PEER_FOREIGN", `Cannot let server "${who.Name}" in: ${why}`, {
-    statusCode: 403,
-    fix: "Join servers of one cluster only; an empty data_dir makes a new server of it.",
   });
 }
 
