@@ -6,9 +6,12 @@ import { consulTenure } from "../../../../../integrations/consul/log/tenure.ts";
 
 /** A tenure over a Consul of one head and one lock. */
 function tenureOver() {
-  const consul = { session: "mine", version: 1, writes: [] as Change[], sent: async (_change: Change): Promise<void> => undefined };
+  const consul = { session: "mine", silent: false, version: 1, writes: [] as Change[], sent: async (_change: Change): Promise<void> => undefined };
   const store = {
-    lock: async (): Promise<LockRead> => ({ session: consul.session, leader: undefined, index: 1 }),
+    async lock(): Promise<LockRead> {
+      if (consul.silent) throw new Error("no answer");
+      return { session: consul.session, leader: undefined, index: 1 };
+    },
     head: async () => ({ head: consul.writes.at(-1)?.head?.next ?? head, version: consul.version }),
     partsFolders: async () => [],
     async write(change: Change) {
@@ -84,4 +87,23 @@ test("The lock is another's: what was refused was not written, what had no answe
     assert.deepEqual(ends, ["end"]);
     await assert.rejects(tenure.append(entry("b")), { code: "SHARED_LOG_NOT_LEADING" });
   }
+});
+
+test("A leader that writes nothing notices within a second that the lock is another's", async () => {
+  const { tenure, consul, clock, ends } = tenureOver();
+  for (let n = 0; n < 20; n++) await clock.advance(100);
+  assert.equal(tenure.lost.aborted, false);
+  consul.session = "another's";
+  for (let n = 0; n < 11; n++) await clock.advance(100);
+  assert.equal(tenure.lost.aborted, true);
+  assert.deepEqual(ends, ["end"]);
+});
+
+test("A leader that hears nothing of Consul leads on for a while, and then no more", async () => {
+  const { tenure, consul, clock } = tenureOver();
+  consul.silent = true;
+  for (let n = 0; n < 45; n++) await clock.advance(100);
+  assert.equal(tenure.lost.aborted, false);
+  for (let n = 0; n < 15; n++) await clock.advance(100);
+  assert.equal(tenure.lost.aborted, true);
 });
