@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { WebSocket } from "ws";
 import type { ApiOptions } from "#api/server";
 import type { Deployment } from "#model";
+import { withoutSecrets } from "../../../src/api/server/routes/agent.ts";
 import { KeptTexts } from "../../../src/api/server/reply/kept-texts.ts";
 import { eventually } from "../../eventually.ts";
 import { aJob, anAllocation, anEvaluation, aNode, aServer, CLOCK, createWorld, type World } from "./fake-world.ts";
@@ -394,4 +395,11 @@ test("A client that shows no sign of life is gone, and its command with it", { t
   await eventually("the next look at its pulse", () => end(30_000));
   assert.equal((await closed)[0], 1006);
   await aborted.promise;
+});
+
+test("what is named like a secret never leaves with the configuration, however deep it is", () => {
+  const names = ["token", "client_secret", "Password", "passwd", "encrypt", "credentials", "auth"];
+  const config = { plugin: [{ config: Object.fromEntries(names.map((name) => [name, "hidden"])) }], author: "shown", token_file: "" };
+  const shown = JSON.stringify(withoutSecrets(config));
+  assert.deepEqual([shown.includes("hidden"), shown.includes("shown"), shown.match(/<redacted>/g)?.length], [false, true, names.length]);
 });

@@ -103,6 +103,7 @@ test("Gossip's keys: without encryption that is said; a key that is none is refu
 test("A peer is forgotten by id or address, leadership is given to one of the servers", async () => {
   const { ask, asked } = world();
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer")).status, 400);
+  assert.equal((await ask("DELETE", "/v1/operator/raft/peer?id=id-s2&address=10.0.0.2:4647")).status, 400);
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?id=nobody")).status, 404);
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?address=10.0.0.2:4647")).status, 200);
   assert.equal((await ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2")).status, 200);

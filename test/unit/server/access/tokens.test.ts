@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mayInNamespace, mayVariable } from "#access";
 import { createTokenReaper } from "../../../../src/server/access/reaper.ts";
+import { hasExpired } from "../../../../src/server/access/tokens.ts";
 import { job, node, placement, plan, evaluation } from "../../state/nouns.ts";
 import { accessWorld, type AccessWorld, claimsOf } from "./world.ts";
 
@@ -191,4 +192,11 @@ test("Events tell that something changed, and no secret", async () => {
     ["ACLToken ACLTokenUpserted", "ACLAuthMethod ACLAuthMethodUpserted", "ACLToken ACLTokenDeleted"],
   );
   assert.ok(!JSON.stringify(seen).includes(Token.SecretID) && !JSON.stringify(seen).includes("very secret"));
+});
+
+test("A token ends at its time, not after it", () => {
+  const endMs = Date.parse("2026-01-02T03:04:05.006Z");
+  const token = { ExpirationTime: new Date(endMs).toISOString() };
+  assert.deepEqual([endMs - 1, endMs].map((nowMs) => hasExpired(token, nowMs)), [false, true]);
+  assert.equal(hasExpired({ ExpirationTime: null }, Infinity), false);
 });
