@@ -16,7 +16,9 @@ const SHOWN: readonly RegExp[] = [
   /^==> .* finished with status "complete"$/m,
 ];
 
-test("lesson 11: what its README says works", { timeout: 150_000 }, async (t) => {
+const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 150_000 };
+
+test("lesson 11: what its README says works", LIVE, async (t) => {
   const world = await startClusterWorld(t, { machines: ["home"] });
   const home = world.machine("home");
   const environment = [`PATH=${join(REPOSITORY, "bin")}:${process.env["PATH"] ?? ""}`, `TMPDIR=${home.folder}`, "TZ=UTC"];

@@ -8,7 +8,8 @@ import { after, before, test } from "node:test";
 import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld, type MachineProcess } from "./parts/cluster-world.ts";
 import { eventually } from "./real-agent.ts";
 
-const step = { timeout: 120_000 };
+const SKIP = process.env["DROVER_SKIP_LIVE"] === "1";
+const step = { skip: SKIP, timeout: 120_000 };
 const JOB = `job "talk" {
   group "g" {
     count = 2
@@ -39,6 +40,7 @@ const agents = new Map<string, MachineProcess>();
 const afters: (() => Promise<void>)[] = [];
 
 before(async () => {
+  if (SKIP) return;
   world = await startClusterWorld({ after: (remove) => void afters.push(remove) }, { machines: ["s1", "s2", "s3", "c1", "c2"] });
   servers = world.machines.slice(0, 3);
 });
@@ -173,11 +175,13 @@ test("a fourth server joins by command; it is forced to leave, and comes back; i
   const s4 = await world.add("s4");
   start(s4, { "server.hcl": serverFile([]), "leave.hcl": "leave_on_terminate = true\n" });
   await s4.answers(40_000);
+  let began = performance.now();
   const alone = await membersOf(s4);
   assert.deepEqual([alone.length, alone[0]?.leads], [1, false]);
   assert.match((await s4.cli("node", "status")).stderr, /^Error: No cluster leader/);
   assert.equal((await must(s4, "server", "join", s1.address)).stdout, "Joined 1 servers successfully\n");
   await eventually("s4 to read", () => reads(s4, "first"), 30_000);
+  report("joined by command: reads", began);
   for (const server of [s2, s4])
     await eventually(`${server.name} to see four alive`, async () => {
       const rows = await membersOf(server);
@@ -193,11 +197,15 @@ test("a fourth server joins by command; it is forced to leave, and comes back; i
   await must(s3, "server", "force-leave", "-prune", "s4.global");
   await eventually("s4 to be gone", async () => statusOf(await seenBy(s1), s4) === undefined);
   await s4.heal();
+  began = performance.now();
   start(s4);
   await eventually("s4 to read again", () => reads(s4, "first"), 40_000);
+  report("forced to leave and started again: reads", began);
   await eventually("s4 to be alive", async () => statusOf(await seenBy(s1), s4) === "alive");
 
+  began = performance.now();
   assert.equal(await agents.get("s4")?.end("SIGTERM"), 0);
+  report("left", began);
   assert.equal(statusOf(await seenBy(s1), s4), "left");
   assert.deepEqual(await s4.pids(), [], "its Consul ended with it");
   await eventually("a write without it", () => writes(s2, "second"));
@@ -205,7 +213,6 @@ test("a fourth server joins by command; it is forced to leave, and comes back; i
 
 test("all addresses change: what was there is there, one leads within 30 s, and tasks run on", step, async () => {
   const [s1] = three();
-  const [c1] = nodes();
   const pids = await processesOfTasks();
   assert.equal(pids.length, 2);
   await Promise.all(servers.map((server) => server.kill9()));
@@ -224,7 +231,10 @@ test("all addresses change: what was there is there, one leads within 30 s, and 
   // The nodes know the old addresses only: they are told.
   for (const node of nodes()) await must(node, "node", "config", "-update-servers", s1.address);
   await readyNodes(s1, ["c1", "c2"]);
-  assert.equal((await must(c1, "job", "why", "talk")).stdout.split("\n")[0], "All 2 run");
+  // Nobody took them for down meanwhile, so that ready does not say connected.
+  for (const node of nodes())
+    await eventually(`${node.name} to be connected`, async () => (await node.cli("job", "why", "talk")).stdout.startsWith("All 2 run\n"));
+  report("all addresses changed: nodes are connected", began);
   assert.deepEqual(await processesOfTasks(), pids, "no task was started again");
 });
 
@@ -251,7 +261,7 @@ test("servers without retry_join are joined by command, and gossip is encrypted"
   const data = `${s3.folder}/data`;
   await s3.host.must("sh", "-c", `rm -rf ${data} && mkdir ${data}`);
   start(s3, { "server.hcl": serverFile([s2], 3, `encrypt = "${key}"`) });
-  await eventually("s3 to read", () => reads(s3, "third"), 40_000);
+  await eventually("s3 to read", () => reads(s3, "third"), 40_000).catch((error: unknown) => assert.fail(`${String(error)}\n${wordsOf(s3)}`));
 });
 
 function serverFile(others: readonly ClusterMachine[], expect = 3, more = ""): string {

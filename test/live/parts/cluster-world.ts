@@ -76,7 +76,7 @@ export interface ClusterMachine {
   dial(host: string, port: number): Promise<Socket>;
   /** Everything that runs on it, what detached itself too. */
   pids(): Promise<number[]>;
-  /** SIGKILL to everything on it, as when its power goes; its files stay. */
+  /** SIGKILL to everything on it, as when its power goes, and until nothing holds its ports; its files stay. */
   kill9(): Promise<void>;
   /** SIGSTOP, SIGCONT to everything on it. */
   stop(): Promise<void>;
@@ -259,7 +259,10 @@ function machineOn(host: IsolatedHost, folder: string, gateway: string, nextAddr
       ).then(() => undefined),
     dial,
     pids: async () => (await host.pids()).filter((pid) => !readCommand(pid).includes(DOOR)),
-    kill9: () => send("SIGKILL"),
+    async kill9() {
+      await send("SIGKILL");
+      await eventually(`everything on ${host.name} to be dead`, async () => !(await machine.pids()).some(isAlive));
+    },
     stop: () => send("SIGSTOP"),
     cont: () => send("SIGCONT"),
     cut: host.cutOff,
