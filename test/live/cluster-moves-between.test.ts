@@ -31,7 +31,7 @@ test("a cluster of one takes others in, changes to an external Consul, and back 
     `server_join {\n    retry_join = ${JSON.stringify(others.map(({ address }) => address))}\n    retry_interval = "1s"\n  }`;
   let lastIndex = 0;
   const writes = async (machine: ClusterMachine, name: string): Promise<void> => {
-    const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`).catch(() => undefined), BACK_MS);
+    const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`, 5000).catch(() => undefined), BACK_MS);
     assert.ok(index > lastIndex, `${name}: index ${index} after ${lastIndex}`);
     lastIndex = index;
   };

@@ -40,7 +40,7 @@ test("on an external Consul with access control servers live by the token of set
   };
   let lastIndex = 0;
   const writes = async (machine: ClusterMachine, name: string): Promise<void> => {
-    const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`).catch(() => undefined), BACK_MS);
+    const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`, 5000).catch(() => undefined), BACK_MS);
     assert.ok(index > lastIndex, `${name}: index ${index} after ${lastIndex}`);
     lastIndex = index;
   };

@@ -166,7 +166,7 @@ function movesOf(t: TestContext, world: ClusterWorld) {
     },
     /** Acknowledged, at an index above every one before. */
     async writes(machine: ClusterMachine, name: string): Promise<void> {
-      const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`).catch(() => undefined), BACK_MS);
+      const index = await eventually(`${machine.name} to write`, () => put(machine, `moves/${name}`, 5000).catch(() => undefined), BACK_MS);
       assert.ok(index > lastIndex, `${name}: index ${index} after ${lastIndex}`);
       lastIndex = index;
     },
