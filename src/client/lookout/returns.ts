@@ -81,12 +81,18 @@ class Lane {
   add(record: PrivateRecord): void {
     this.#waiting.set(record.id, { record, notBeforeMs: 0, refusedAgainMs: REFUSED_AGAIN_MS });
     this.#rest.wake();
+    this.#start();
+  }
+
+  #start(): void {
     if (this.#working) return;
     this.#working = true;
     this.#idle = Promise.withResolvers();
     void this.#work().finally(() => {
       this.#working = false;
       this.#idle.resolve();
+      // What came just as it ended found it still at work.
+      if (this.#waiting.size > 0 && !this.#over.signal.aborted) this.#start();
     });
   }
 
