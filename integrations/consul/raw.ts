@@ -44,7 +44,8 @@ export function rawTo(options: RawOptions): Raw {
   return (method, path, { query = {}, body, withinMs, signal, waits = false }) => {
     const url = new URL(`${origin}/v1${path}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const length = body === undefined ? (method === "GET" ? {} : { "content-length": "0" }) : { "content-length": String(Buffer.byteLength(body)) };
+    const length =
+      body === undefined ? (method === "GET" ? {} : { "content-length": "0" }) : { "content-length": String(Buffer.byteLength(body)) };
     return new Promise<RawAnswer>((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason as Error);
       const headers = { ...secrets, ...length };

@@ -45,7 +45,11 @@ const HUNG_MS = 2_500;
 export async function startPulse({ host = "127.0.0.1", port = 0, hungMs = HUNG_MS, workerUrl }: PulseOptions = {}): Promise<Pulse> {
   const workerData: PulseWorkerOptions = { host, port, hungMs };
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(workerUrl ?? new URL(`./pulse-worker.${extension}`, import.meta.url), { workerData, name: "pulse", execArgv: [] });
+  const worker = new Worker(workerUrl ?? new URL(`./pulse-worker.${extension}`, import.meta.url), {
+    workerData,
+    name: "pulse",
+    execArgv: [],
+  });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   worker.on("message", (message: PulseMessage) => {
     if (message === "turn?") worker.postMessage("turned");

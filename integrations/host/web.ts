@@ -40,7 +40,11 @@ async function read(answer: IncomingMessage, bytesMax: number): Promise<WebAnswe
     }
     chunks.push(chunk);
   }
-  return { status: answer.statusCode ?? 0, contentType: answer.headers["content-type"] ?? "", body: Buffer.concat(chunks).toString("utf8") };
+  return {
+    status: answer.statusCode ?? 0,
+    contentType: answer.headers["content-type"] ?? "",
+    body: Buffer.concat(chunks).toString("utf8"),
+  };
 }
 
 function unreachable(url: string, thrown: unknown): NamedError {

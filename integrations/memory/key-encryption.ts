@@ -47,7 +47,8 @@ export function memoryKeyEncryption(): MemoryKeyEncryption {
     },
     async adopt(keyId, bytes) {
       if (this.fail !== undefined) throw this.fail;
-      if (bytes.length !== 32) throw new NamedError("KEY_DAMAGED", `Cannot keep wrapping key of root key "${keyId}": it has ${bytes.length} bytes`);
+      if (bytes.length !== 32)
+        throw new NamedError("KEY_DAMAGED", `Cannot keep wrapping key of root key "${keyId}": it has ${bytes.length} bytes`);
       if (!wrapping.has(keyId)) wrapping.set(keyId, Buffer.from(bytes));
     },
   };

@@ -17,11 +17,6 @@ export { createMemoryThings, type MemoryLease, type MemoryThings } from "./thing
 export { createMemoryMesh, type MemoryMesh } from "./mesh.ts";
 export { createMemoryProxies, WELL_PROXY, type MemoryProxies } from "./proxies.ts";
 export { memorySharedLog, type MemorySharedLogOptions } from "./shared-log.ts";
-export {
-  createMemorySharedWorld,
-  type MemorySharedContent,
-  type MemorySharedRequest,
-  type MemorySharedWorld,
-} from "./shared-log-world.ts";
+export { createMemorySharedWorld, type MemorySharedContent, type MemorySharedRequest, type MemorySharedWorld } from "./shared-log-world.ts";
 export { memoryMembership, type MemoryMembershipWorld } from "./membership.ts";
 export { createMemoryPeerNetwork, type MemoryPeerCall, type MemoryPeerEnd, type MemoryPeerNetwork } from "./peers.ts";

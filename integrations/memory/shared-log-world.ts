@@ -8,7 +8,18 @@
  */
 import type { Clock, ServerReport, SharedBatch, SharedHead, SharedLeader } from "#ports";
 
-export type MemorySharedKind = "append" | "cut" | "head" | "create" | "replace" | "follow" | "acquire" | "session" | "release" | "report" | "reports";
+export type MemorySharedKind =
+  | "append"
+  | "cut"
+  | "head"
+  | "create"
+  | "replace"
+  | "follow"
+  | "acquire"
+  | "session"
+  | "release"
+  | "report"
+  | "reports";
 
 export interface MemorySharedRequest {
   /** Of the handle that asks. */

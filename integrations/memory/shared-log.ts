@@ -5,12 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { SharedBatch, SharedHead, SharedLeader, SharedLog, Tenure } from "#ports";
 import { NamedError } from "#std";
-import type {
-  MemorySharedKind,
-  MemorySharedSession,
-  MemorySharedWorld,
-  MemoryStoredHead,
-} from "./shared-log-world.ts";
+import type { MemorySharedKind, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
 import { memoryTenure } from "./shared-tenure.ts";
 
 export interface MemorySharedLogOptions {
@@ -27,9 +22,16 @@ const ANSWER_MS = 2_000;
 const RETRY_MS = 100;
 
 /** Sends `act` on the world's road. Rejects when it or its answer is lost or too late; it may happen all the same. */
-export type MemorySend = <T>(kind: MemorySharedKind, act: () => T, options?: { readonly index?: number; readonly withinMs?: number }) => Promise<T>;
+export type MemorySend = <T>(
+  kind: MemorySharedKind,
+  act: () => T,
+  options?: { readonly index?: number; readonly withinMs?: number },
+) => Promise<T>;
 
-export function memorySharedLog(world: MemorySharedWorld, { server, id = randomUUID, settleMs = 1_000 }: MemorySharedLogOptions): SharedLog {
+export function memorySharedLog(
+  world: MemorySharedWorld,
+  { server, id = randomUUID, settleMs = 1_000 }: MemorySharedLogOptions,
+): SharedLog {
   const { clock, inside } = world;
   const stopped = new AbortController();
   const listeners = new Set<(leader: SharedLeader | undefined) => void>();
@@ -43,12 +45,12 @@ export function memorySharedLog(world: MemorySharedWorld, { server, id = randomU
     server,
     () => {
       changes++;
-      for (const wake of [...waiting]) wake();
+      for (const wake of Array.from(waiting)) wake();
       if (!world.isReachable(server)) return;
       const now = world.holder?.leader;
       if (now === leader) return;
       leader = now;
-      for (const listener of [...listeners]) listener(now);
+      for (const listener of Array.from(listeners)) listener(now);
     },
     () => void (isDead = true),
   );
@@ -223,7 +225,7 @@ export function memorySharedLog(world: MemorySharedWorld, { server, id = randomU
       if (stopped.signal.aborted) return;
       stopped.abort(closed());
       leave();
-      for (const wake of [...waiting]) wake();
+      for (const wake of Array.from(waiting)) wake();
       const { holder } = world;
       if (!isDead && holder?.session.server === server) inside.end(holder.session);
     },

@@ -38,7 +38,11 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
   let last: Promise<unknown> = Promise.resolve();
   let heardMs = clock.nowMs();
 
-  const leave = inside.join(server, () => void (world.isReachable(server) && !session.alive && lose("its session was ended")), () => leave());
+  const leave = inside.join(
+    server,
+    () => void (world.isReachable(server) && !session.alive && lose("its session was ended")),
+    () => leave(),
+  );
   const lose = (why: string): void => {
     leave();
     if (lost.signal.aborted) return;
@@ -137,8 +141,12 @@ function notLeading(): NamedError {
 }
 
 function outcomeUnknown(): NamedError {
-  return new NamedError("SHARED_LOG_OUTCOME_UNKNOWN", "Cannot tell whether the shared log took it: its answer is lost, and so is leadership", {
-    statusCode: 503,
-    fix: "Ask again under the same request id.",
-  });
+  return new NamedError(
+    "SHARED_LOG_OUTCOME_UNKNOWN",
+    "Cannot tell whether the shared log took it: its answer is lost, and so is leadership",
+    {
+      statusCode: 503,
+      fix: "Ask again under the same request id.",
+    },
+  );
 }

@@ -121,7 +121,8 @@ class PolicyReader {
     for (const [at, variables] of inner.entries()) {
       if (at > 0) this.#wrong(variables.range, `There is a second variables block in ${describe(item)}`, "Put the paths into one.");
       const paths = this.#items(variables.body, ["path"], new Set(["path"]), "variables");
-      if (paths.length === 0) this.#wrong(variables.range, `There is no path in variables of ${describe(item)}`, 'Write path "GLOB" { … }.');
+      if (paths.length === 0)
+        this.#wrong(variables.range, `There is no path in variables of ${describe(item)}`, 'Write path "GLOB" { … }.');
       for (const path of paths) Variables.push(this.#path(path));
     }
     return { Namespaces: [{ Name, Capabilities, Variables }] };
@@ -151,7 +152,12 @@ class PolicyReader {
     const capabilities = this.#list(found.get("capabilities"), known);
     // What is misspelt was meant to say something.
     const spelt = this.diagnostics.length === problems;
-    if (spelt && policy === undefined && found.get("capabilities") === undefined && !item.body.blocks.some(({ type }) => blocks.includes(type))) {
+    if (
+      spelt &&
+      policy === undefined &&
+      found.get("capabilities") === undefined &&
+      !item.body.blocks.some(({ type }) => blocks.includes(type))
+    ) {
       const hasInner = item.body.attributes.some(({ name }) => blocks.includes(name));
       if (!hasInner) this.#wrong(item.range, `Block ${describe(item)} opens and denies nothing`, "Write a policy or capabilities.");
     }
@@ -164,7 +170,8 @@ class PolicyReader {
     const found = this.#attributes(item, known === undefined ? ["policy"] : ["policy", "capabilities"], []);
     const policy = found.get("policy");
     const list = found.get("capabilities");
-    if (policy === undefined && list === undefined) this.#wrong(item.range, `Block ${describe(item)} has no policy`, 'Write policy = "read".');
+    if (policy === undefined && list === undefined)
+      this.#wrong(item.range, `Block ${describe(item)} has no policy`, 'Write policy = "read".');
     const level = policy === undefined ? undefined : this.#word(policy, LEVELS[item.type] ?? [], "policy");
     return { level: (level ?? "") as Level | "", capabilities: this.#list(list, known ?? []) };
   }
@@ -186,7 +193,11 @@ class PolicyReader {
   #list(expression: Expression | undefined, known: readonly string[]): readonly string[] {
     if (expression === undefined) return [];
     if (expression.kind !== "tuple") {
-      this.#wrong(expression.range, "Expected a list of capabilities", `For example: capabilities = [${known.slice(1, 3).map(quoted).join(", ")}]`);
+      this.#wrong(
+        expression.range,
+        "Expected a list of capabilities",
+        `For example: capabilities = [${known.slice(1, 3).map(quoted).join(", ")}]`,
+      );
       return [];
     }
     return expression.items.flatMap((item) => this.#word(item, known, "capability") ?? []);
@@ -212,7 +223,13 @@ class PolicyReader {
   }
 
   /** The blocks of a body, in whichever way they were written. `others`: attributes that are read elsewhere. */
-  #items(body: Body, known: readonly string[], labelled: ReadonlySet<string>, where: string, others: readonly string[] = []): readonly Item[] {
+  #items(
+    body: Body,
+    known: readonly string[],
+    labelled: ReadonlySet<string>,
+    where: string,
+    others: readonly string[] = [],
+  ): readonly Item[] {
     const items: Item[] = [];
     for (const { name, nameRange, expression } of body.attributes) {
       if (others.includes(name)) continue;

@@ -155,7 +155,9 @@ function deniesNamespace({ Namespaces }: Rules, namespace: string): boolean {
 }
 
 function variableRules({ Namespaces }: Rules): readonly (Capable & { readonly glob: string })[] {
-  return Namespaces.flatMap(({ Name, Variables }) => Variables.map(({ Path, Capabilities }) => ({ glob: `${Name}\u0000${Path}`, Capabilities })));
+  return Namespaces.flatMap(({ Name, Variables }) =>
+    Variables.map(({ Path, Capabilities }) => ({ glob: `${Name}\u0000${Path}`, Capabilities })),
+  );
 }
 
 function nameOf({ Name }: { readonly Name: string }): string {

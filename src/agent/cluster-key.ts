@@ -43,9 +43,13 @@ export async function readClusterKey(disk: MakerDisk): Promise<Uint8Array | unde
   if (text === undefined) return undefined;
   const key = Buffer.from(text.trim(), "base64");
   if (key.length === KEY_BYTES) return key;
-  throw new NamedError("CLUSTER_KEY_UNREADABLE", `Cannot read "server/${PATH}" of the data directory: it holds no key of ${KEY_BYTES} bytes`, {
-    fix: "Copy the file from another server of the cluster, or remove it: this server asks the others for it then.",
-  });
+  throw new NamedError(
+    "CLUSTER_KEY_UNREADABLE",
+    `Cannot read "server/${PATH}" of the data directory: it holds no key of ${KEY_BYTES} bytes`,
+    {
+      fix: "Copy the file from another server of the cluster, or remove it: this server asks the others for it then.",
+    },
+  );
 }
 
 /** Waits until it is there. Rejects when the signal aborts, and with CLUSTER_KEY_UNREADABLE. */
@@ -85,7 +89,9 @@ async function tryOnce({ serverId, bootstrapExpect, claim, introduce }: ClusterK
   if (maker === serverId) return randomBytes(KEY_BYTES);
   if (met.refusal !== undefined) throw met.refusal.thrown;
   if (maker !== undefined) throw new Error("no server that is reached has told the cluster's key");
-  throw new Error(bootstrapExpect === 0 ? "no cluster is here yet, and bootstrap_expect is not set" : tooFew(met.answers.length + 1, bootstrapExpect));
+  throw new Error(
+    bootstrapExpect === 0 ? "no cluster is here yet, and bootstrap_expect is not set" : tooFew(met.answers.length + 1, bootstrapExpect),
+  );
 }
 
 const tooFew = (met: number, expected: number): string => `no cluster is here yet: ${met} of ${expected} expected servers have met`;

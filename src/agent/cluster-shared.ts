@@ -213,7 +213,11 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
 /** On a Consul that others use too. */
 const EXTERNAL_DAILY_BYTES = 2 * 1024 ** 3;
 
-export function openPrivateConsul({ config, environment, clock, log }: Parts, serverId: string, tls: LinkTls | undefined): Promise<PrivateConsul> {
+export function openPrivateConsul(
+  { config, environment, clock, log }: Parts,
+  serverId: string,
+  tls: LinkTls | undefined,
+): Promise<PrivateConsul> {
   const { server } = config;
   return privateConsul({
     directory: join(server.dataDirectory, "consul"),
@@ -267,4 +271,3 @@ function hostOf(address: string): string {
 function isLocal(address: string): boolean {
   return address.startsWith("unix:") || /^https?:\/\/(127\.|localhost\b|\[::1\])/.test(address);
 }
-

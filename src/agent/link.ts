@@ -41,7 +41,11 @@ export async function openServedLink(needs: {
   return served;
 }
 
-export async function openPeers(needs: { readonly tls: LinkTls | undefined; readonly clock: Clock; readonly random: Random }): Promise<NetworkPeers> {
+export async function openPeers(needs: {
+  readonly tls: LinkTls | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}): Promise<NetworkPeers> {
   const { networkPeers } = await import("#integrations/link");
   const { tls, clock, random } = needs;
   return networkPeers({ clock, random, ...(tls === undefined ? {} : { tls }) });

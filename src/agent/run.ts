@@ -47,7 +47,11 @@ export async function runAgent(words: readonly string[]): Promise<number> {
     void speakOfNetworks(config, agent, log);
     const signal = await stopped;
     const leaves = signal === "SIGINT" ? config.leaveOnInterrupt : config.leaveOnTerminate;
-    log.write("INFO", "agent", config.dev ? "stopping, with every task" : leaves ? "leaving the other servers; tasks run on" : "stopping; tasks run on");
+    log.write(
+      "INFO",
+      "agent",
+      config.dev ? "stopping, with every task" : leaves ? "leaving the other servers; tasks run on" : "stopping; tasks run on",
+    );
     await agent.close({ stopTasks: config.dev, leaves });
     return Number(process.exitCode ?? 0);
   } catch (error) {

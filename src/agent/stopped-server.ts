@@ -146,15 +146,23 @@ function requireServer(config: Config): void {
 }
 
 function nothingThere(config: Config): NamedError {
-  return new NamedError("LOG_MAKER_ABSENT", `Cannot work on ${JSON.stringify(config.server.dataDirectory)}: no server has been started there`, {
-    fix: "Give the configuration the server is started with: -config=<path>.",
-  });
+  return new NamedError(
+    "LOG_MAKER_ABSENT",
+    `Cannot work on ${JSON.stringify(config.server.dataDirectory)}: no server has been started there`,
+    {
+      fix: "Give the configuration the server is started with: -config=<path>.",
+    },
+  );
 }
 
 function keyAbsent(): NamedError {
-  return new NamedError("CLUSTER_KEY_ABSENT", 'Cannot recover a cluster: this server has no cluster key ("server/cluster-key" of its data directory)', {
-    fix: "Recover on a server that has been part of the cluster, or copy that file from one.",
-  });
+  return new NamedError(
+    "CLUSTER_KEY_ABSENT",
+    'Cannot recover a cluster: this server has no cluster key ("server/cluster-key" of its data directory)',
+    {
+      fix: "Recover on a server that has been part of the cluster, or copy that file from one.",
+    },
+  );
 }
 
 function partsOf({ config, environment, tell }: Stopped): Parts {

@@ -133,7 +133,9 @@ function openApi({ parts, tls, server, others, nodeLink, client }: ApiNeeds): Ap
     server: server ?? null,
     cluster: server?.cluster ?? null,
     localNode: localNode(client),
-    ...(nodeLink === undefined ? {} : {
+    ...(nodeLink === undefined
+      ? {}
+      : {
           serverApi: nodeLink.serverApi,
           verifyIdentity: nodeLink.verifyIdentity,
           ...(config.acl.enabled ? { access: accessThroughServer(nodeLink.serverApi, clock) } : {}),
@@ -146,7 +148,9 @@ function openApi({ parts, tls, server, others, nodeLink, client }: ApiNeeds): Ap
       server,
       client,
       serverAddresses: nodeLink?.servers,
-      setServerAddresses: nodeLink && (async (addresses) => {
+      setServerAddresses:
+        nodeLink &&
+        (async (addresses) => {
           await nodeLink.setServers(addresses);
           client()?.serversChanged();
         }),

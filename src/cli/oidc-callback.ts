@@ -95,5 +95,7 @@ function refused(error: string, description: string): NamedError {
 }
 
 function tooLate(): NamedError {
-  return new NamedError("LOGIN_TIMEOUT", `Nobody finished the login within ${LIMIT_MS / 60_000} minutes`, { fix: "Run drover login again." });
+  return new NamedError("LOGIN_TIMEOUT", `Nobody finished the login within ${LIMIT_MS / 60_000} minutes`, {
+    fix: "Run drover login again.",
+  });
 }

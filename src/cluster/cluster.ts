@@ -91,14 +91,19 @@ class OneServer implements Cluster {
     this.#time = state.time;
     const { log, snapshots, clock } = options;
     const everyEntries = options.snapshotEveryEntries;
-    this.#compactor = new Compactor({ log, snapshots, state, clock, warn, ...(everyEntries === undefined ? {} : { everyEntries }) }, snapshotIndex);
+    this.#compactor = new Compactor(
+      { log, snapshots, state, clock, warn, ...(everyEntries === undefined ? {} : { everyEntries }) },
+      snapshotIndex,
+    );
     this.#appender = new Appender({ log, state, codec, clock, applied: (index) => this.#compactor.applied(index) });
     // There is nobody to step down for: whoever asked for the work is told that it could not begin.
     this.#work = new LeadingWork(warn, (thrown) => {
       throw thrown;
     });
     // Nothing that is kept in memory is true any more.
-    this.#unwatch = state.watch.subscribe(({ replaced }) => void (replaced === true && this.#leadAnew().catch((thrown: unknown) => warn(String(thrown)))));
+    this.#unwatch = state.watch.subscribe(
+      ({ replaced }) => void (replaced === true && this.#leadAnew().catch((thrown: unknown) => warn(String(thrown)))),
+    );
   }
 
   get clusterId(): string {
@@ -148,7 +153,16 @@ class OneServer implements Cluster {
 
   async servers(): Promise<readonly ServerDescription[]> {
     const { log, clock } = this.#options;
-    return [{ ...this.leader, Leader: true, Version: VERSION.drover, FeatureLevel: FEATURE_LEVEL, SyncedIndex: log.lastIndex, Time: clock.nowMs() }];
+    return [
+      {
+        ...this.leader,
+        Leader: true,
+        Version: VERSION.drover,
+        FeatureLevel: FEATURE_LEVEL,
+        SyncedIndex: log.lastIndex,
+        Time: clock.nowMs(),
+      },
+    ];
   }
 
   async forgetServer(serverId: string): Promise<void> {

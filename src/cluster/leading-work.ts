@@ -49,7 +49,7 @@ export class LeadingWork {
     return this.#next(async () => {
       this.#leadership = leadership;
       try {
-        for (const entry of [...this.#entries]) {
+        for (const entry of Array.from(this.#entries)) {
           if (leadership.lost.aborted) break;
           entry.end ??= await entry.begin(leadership);
         }

@@ -58,35 +58,54 @@ export function needsFeatureLevel(type: string, needed: number, has: number): Na
 
 export function halted(thrown: unknown): NamedError {
   return new NamedError("CLUSTER_HALTED", `Cannot go on applying the log: ${messageOf(thrown)}`, {
-    fix: thrown instanceof NamedError && thrown.fix !== undefined ? thrown.fix : "Restart the agent; the entry is in the log and will be tried again.",
+    fix:
+      thrown instanceof NamedError && thrown.fix !== undefined
+        ? thrown.fix
+        : "Restart the agent; the entry is in the log and will be tried again.",
     cause: thrown,
   });
 }
 
 export function foreignCluster(own: string, found: string): NamedError {
-  return new NamedError("SHARED_LOG_FOREIGN", `Cannot follow the shared log: this server belongs to cluster "${own}", the log to "${found}"`, {
-    statusCode: 500,
-    fix: `Point it at the Consul of its own cluster, or start it with an empty data_dir to join this one, or make this server's disk the truth: ${RECOVER}`,
-  });
+  return new NamedError(
+    "SHARED_LOG_FOREIGN",
+    `Cannot follow the shared log: this server belongs to cluster "${own}", the log to "${found}"`,
+    {
+      statusCode: 500,
+      fix: `Point it at the Consul of its own cluster, or start it with an empty data_dir to join this one, or make this server's disk the truth: ${RECOVER}`,
+    },
+  );
 }
 
 export function wiped(lastIndex: number): NamedError {
-  return new NamedError("SHARED_LOG_WIPED", `Cannot follow the shared log: Consul holds none, this server's disk holds it up to index ${lastIndex}`, {
-    statusCode: 500,
-    fix: `Restore Consul, or make the disk of the server with the highest index the truth: ${RECOVER}`,
-  });
+  return new NamedError(
+    "SHARED_LOG_WIPED",
+    `Cannot follow the shared log: Consul holds none, this server's disk holds it up to index ${lastIndex}`,
+    {
+      statusCode: 500,
+      fix: `Restore Consul, or make the disk of the server with the highest index the truth: ${RECOVER}`,
+    },
+  );
 }
 
 export function behind(headIndex: number, lastIndex: number): NamedError {
-  return new NamedError("SHARED_LOG_BEHIND", `Cannot follow the shared log: it ends at index ${headIndex}, this server's disk holds it up to ${lastIndex}`, {
-    statusCode: 500,
-    fix: `Consul was restored from an older copy: make the disk of the server with the highest index the truth: ${RECOVER}`,
-  });
+  return new NamedError(
+    "SHARED_LOG_BEHIND",
+    `Cannot follow the shared log: it ends at index ${headIndex}, this server's disk holds it up to ${lastIndex}`,
+    {
+      statusCode: 500,
+      fix: `Consul was restored from an older copy: make the disk of the server with the highest index the truth: ${RECOVER}`,
+    },
+  );
 }
 
 export function diverged(index: number): NamedError {
-  return new NamedError("SHARED_LOG_DIVERGED", `Cannot follow the shared log: from index ${index} on it tells another story than this server's disk`, {
-    statusCode: 500,
-    fix: `If this server's disk is right: ${RECOVER}; otherwise start it with an empty data_dir: it takes everything from the others.`,
-  });
+  return new NamedError(
+    "SHARED_LOG_DIVERGED",
+    `Cannot follow the shared log: from index ${index} on it tells another story than this server's disk`,
+    {
+      statusCode: 500,
+      fix: `If this server's disk is right: ${RECOVER}; otherwise start it with an empty data_dir: it takes everything from the others.`,
+    },
+  );
 }

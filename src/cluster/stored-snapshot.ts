@@ -25,5 +25,7 @@ export async function* storedSnapshot(of: StoredSnapshots, atLeastIndex: number)
 }
 
 function tooYoung(has: number, wanted: number): NamedError {
-  return new NamedError("SNAPSHOT_BEHIND", `Cannot send snapshot: index ${wanted} is wanted, this server is at ${has}`, { statusCode: 503 });
+  return new NamedError("SNAPSHOT_BEHIND", `Cannot send snapshot: index ${wanted} is wanted, this server is at ${has}`, {
+    statusCode: 503,
+  });
 }

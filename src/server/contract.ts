@@ -255,7 +255,11 @@ export interface Server {
   serversStableSinceMs(): Readonly<Record<string, number>>;
   readonly access: AccessControl;
   /** A node's first token. `ttlMs` 0: the default. */
-  introduceNode(request: { readonly ttlMs: number; readonly nodeName: string; readonly nodePool: string }): Promise<{ readonly JWT: string }>;
+  introduceNode(request: {
+    readonly ttlMs: number;
+    readonly nodeName: string;
+    readonly nodePool: string;
+  }): Promise<{ readonly JWT: string }>;
   /** Claims of the identity it was last given; null: none yet. NODE_NOT_CONNECTED when it is connected elsewhere. */
   nodeIdentity(id: NodeId): NodeClaims | null;
   /** It is given another identity with its next heartbeat. NODE_NOT_CONNECTED. */

@@ -188,11 +188,7 @@ function armKnownNodes(context: ServerContext, heartbeats: Heartbeats, atLeastMs
   for (const node of context.cluster.state.snapshot().nodes()) if (node.Status !== "down") heartbeats.arm(node.ID, atLeastMs);
 }
 
-async function beat(
-  context: ServerContext,
-  heartbeats: Heartbeats,
-  ids: readonly NodeId[],
-): Promise<Readonly<Record<NodeId, number>>> {
+async function beat(context: ServerContext, heartbeats: Heartbeats, ids: readonly NodeId[]): Promise<Readonly<Record<NodeId, number>>> {
   const snapshot = context.cluster.state.snapshot();
   const known = ids.flatMap((id) => snapshot.node(id) ?? []);
   const ttlsMs = Object.fromEntries(known.map(({ ID }) => [ID, heartbeats.arm(ID)])) as Record<NodeId, number>;

@@ -51,8 +51,8 @@ export function createScope(clock: Clock, cluster: Cluster): Scope {
     cluster: withState(cluster, withWatch(state, { changed: (...asked) => state.watch.changed(...asked), subscribe })),
     close() {
       closed = true;
-      for (const timer of [...timers]) timer.cancel();
-      for (const end of [...subscriptions]) end();
+      for (const timer of Array.from(timers)) timer.cancel();
+      for (const end of Array.from(subscriptions)) end();
     },
   };
 }

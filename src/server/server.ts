@@ -172,7 +172,12 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     issuer,
     generated: { ...NO_GENERATED_IDENTITIES, ...options.generatedIdentities },
   });
-  const nodeIdentities = createNodeIdentities(context, keyring, { ...DEFAULT_INTRODUCTION_POLICY, enforcement: "none", ...options.introductions }, issuer);
+  const nodeIdentities = createNodeIdentities(
+    context,
+    keyring,
+    { ...DEFAULT_INTRODUCTION_POLICY, enforcement: "none", ...options.introductions },
+    issuer,
+  );
   const signs = keep(
     createSignsOfLife(context, {
       leading: () => leading?.beat,

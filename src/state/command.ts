@@ -14,7 +14,6 @@ import type {
   Eligibility,
   Evaluation,
   EvaluationId,
-  Event,
   Job,
   JobId,
   JobSubmission,

@@ -58,5 +58,7 @@ export class Restoration {
 }
 
 function notWhole(id: string): NamedError {
-  return new NamedError("STATE_SNAPSHOT_UNREADABLE", `Cannot restore snapshot "${id}": not all of its parts are there`, { statusCode: 400 });
+  return new NamedError("STATE_SNAPSHOT_UNREADABLE", `Cannot restore snapshot "${id}": not all of its parts are there`, {
+    statusCode: 400,
+  });
 }

@@ -111,7 +111,15 @@ async function* chunksOf(tables: Tables): AsyncGenerator<Uint8Array> {
   };
   const { leap, leadership = null, autopilotConfiguration } = tables;
   const autopilot = autopilotConfiguration.ModifyIndex > 0 ? { autopilot: autopilotConfiguration } : {};
-  yield chunk([NAME, FORMAT, tables.index, tables.time, tables.tableIndexes, tables.schedulerConfiguration, { leap, leadership, ...autopilot }]);
+  yield chunk([
+    NAME,
+    FORMAT,
+    tables.index,
+    tables.time,
+    tables.tableIndexes,
+    tables.schedulerConfiguration,
+    { leap, leadership, ...autopilot },
+  ]);
   for (const [kind, records] of tablesOf(tables, specs)) {
     for (const slice of slices(records, specs)) {
       // What the slice is the first to refer to goes before it.

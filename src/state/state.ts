@@ -8,7 +8,18 @@ import { applyEntry } from "./apply.ts";
 import { unknownVersion } from "./codec.ts";
 import { ColumnStore } from "./columns.ts";
 import { readsVersion } from "./commands/table.ts";
-import type { Change, Envelope, EventStream, LeadershipRecord, Outcome, Snapshot, State, StateOptions, TableName, Watch } from "./contract.ts";
+import type {
+  Change,
+  Envelope,
+  EventStream,
+  LeadershipRecord,
+  Outcome,
+  Snapshot,
+  State,
+  StateOptions,
+  TableName,
+  Watch,
+} from "./contract.ts";
 import { digestOf } from "./digest.ts";
 import type { Draft } from "./draft.ts";
 import { EventBuffer, type Gone } from "./events.ts";

@@ -33,7 +33,13 @@ export const nodes: Benchmark = {
       await eventually("its nodes to miss it", () => many.latest().lost >= losses, PATIENCE_MS);
       await eventually("all nodes to be registered again", () => many.latest().registered === NODES, PATIENCE_MS);
       const backMs = performance.now() - killedMs;
-      const figure = (bench: string, value: number, unit: string, goal = ""): Figure => ({ bench: `nodes: ${bench}`, value, unit, reference: null, goal });
+      const figure = (bench: string, value: number, unit: string, goal = ""): Figure => ({
+        bench: `nodes: ${bench}`,
+        value,
+        unit,
+        reference: null,
+        goal,
+      });
       const sum = (values: readonly number[]) => values.reduce((total, each) => total + each, 0);
       const residentMb = sum(rest.agents.map((each) => each.residentMb));
       const emptyMb = sum(empty.agents.map((each) => each.residentMb));

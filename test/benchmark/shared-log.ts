@@ -30,7 +30,8 @@ function open(server: string, http: string) {
 }
 /** A main loop in a process of its own, to kill and to stop. */
 async function mainLoop(): Promise<{ readonly child: ChildProcess; readonly http: string }> {
-  const code = 'const s = require("node:http").createServer((q, r) => r.end("ok")).listen(0, "127.0.0.1", () => console.log(s.address().port))';
+  const code =
+    'const s = require("node:http").createServer((q, r) => r.end("ok")).listen(0, "127.0.0.1", () => console.log(s.address().port))';
   const child = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
   closing.push(() => child.kill("SIGKILL"));
   const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -61,7 +62,10 @@ try {
     show(`append of ${size} bytes`, took);
   }
   const lag = [...acknowledged].flatMap(([index, at]) => (seen.has(index) ? [(seen.get(index) ?? 0) - at] : []));
-  show("acknowledged → follower", lag.map((each) => Math.max(0, each)));
+  show(
+    "acknowledged → follower",
+    lag.map((each) => Math.max(0, each)),
+  );
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: 5_000 }, () => tenure.append([randomBytes(200)])));
   console.log(`5,000 appends of 200 bytes at once: ${(performance.now() - startedMs).toFixed(0)} ms`);

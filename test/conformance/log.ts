@@ -134,20 +134,23 @@ export function logConformance(maker: LogMaker): void {
     assert.equal(await again.append([bytes("next")]), 11);
   });
 
-  check("after a reset it is empty, belongs to whom it was told and goes on after that index, also when it is opened again", async (open) => {
-    const log = await open();
-    await log.append(Array.from({ length: 10 }, (_, n) => bytes(String(n + 1))));
-    await log.cut(4);
-    await log.reset({ afterIndex: 700, clusterId: "c-another" });
-    assert.deepEqual([log.firstIndex, log.lastIndex, log.clusterId], [701, 700, "c-another"]);
-    assert.deepEqual(await all(log), []);
-    assert.equal(await log.append([bytes("first")]), 701);
-    await log.close();
-    const again = await open();
-    assert.deepEqual([again.firstIndex, again.lastIndex, again.clusterId], [701, 701, "c-another"]);
-    await again.reset({ afterIndex: 0, clusterId: "c-third" });
-    assert.equal(await again.append([bytes("anew")]), 1);
-  });
+  check(
+    "after a reset it is empty, belongs to whom it was told and goes on after that index, also when it is opened again",
+    async (open) => {
+      const log = await open();
+      await log.append(Array.from({ length: 10 }, (_, n) => bytes(String(n + 1))));
+      await log.cut(4);
+      await log.reset({ afterIndex: 700, clusterId: "c-another" });
+      assert.deepEqual([log.firstIndex, log.lastIndex, log.clusterId], [701, 700, "c-another"]);
+      assert.deepEqual(await all(log), []);
+      assert.equal(await log.append([bytes("first")]), 701);
+      await log.close();
+      const again = await open();
+      assert.deepEqual([again.firstIndex, again.lastIndex, again.clusterId], [701, 701, "c-another"]);
+      await again.reset({ afterIndex: 0, clusterId: "c-third" });
+      assert.equal(await again.append([bytes("anew")]), 1);
+    },
+  );
 
   check("a closed log refuses to append", async (open) => {
     const log = await open();

@@ -10,7 +10,10 @@ import { consulPlace, type ConsulPlaceOptions } from "./shared-log-place.ts";
 import { CREATED, bytes, gather, leaderOf } from "./shared-log.ts";
 
 const codeOf = (thrown: unknown): string => (thrown instanceof NamedError ? thrown.code : String(thrown));
-const FAST = { gossip_lan: { probe_interval: "200ms", probe_timeout: "100ms", suspicion_mult: 2 }, autopilot: { server_stabilization_time: "200ms" } };
+const FAST = {
+  gossip_lan: { probe_interval: "200ms", probe_timeout: "100ms", suspicion_mult: 2 },
+  autopilot: { server_stabilization_time: "200ms" },
+};
 
 async function placeFor(consul: RealConsul, options: ConsulPlaceOptions = {}) {
   const place = await consulPlace(consul, options);
@@ -110,7 +113,7 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
     let lastMs = performance.now();
     let longestMs = 0;
     const write = async (count: number): Promise<void> => {
-      for (let done = 0; done < count; ) {
+      for (let done = 0; done < count;) {
         const tenure = await place.lead(a, "a");
         while (done < count && !tenure.lost.aborted) {
           const name = `v${++value}`;
@@ -209,7 +212,8 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       await consul.put("/v1/acl/policy", { Name: name, Rules: rules });
       return (await consul.put<{ SecretID: string }>("/v1/acl/token", { Policies: [{ Name: name }] })).SecretID;
     };
-    const enough = 'key_prefix "little/" { policy = "write" }\nservice "drover-log" { policy = "write" }\nsession_prefix "" { policy = "write" }\n';
+    const enough =
+      'key_prefix "little/" { policy = "write" }\nservice "drover-log" { policy = "write" }\nsession_prefix "" { policy = "write" }\n';
     const place = await placeFor(consul, { prefix, token: await tokenWith("enough", enough) });
     const a = await place.open("a");
     await a.create(CREATED);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createMemorySharedWorld, createVirtualClock, memorySharedLog } from "#integrations/memory";
 import type { SharedLog, Tenure } from "#ports";
-import { NamedError } from "#std";
+import type { NamedError } from "#std";
 import { testScale } from "../scale.ts";
 import { CREATED, bytes, leaderOf, text } from "./shared-log.ts";
 
@@ -26,7 +26,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 5, maxLength: 60 },
 );
 /** What the road does to the n-th request, in turn: nothing, late, lost; the same for its answer. */
-const fates = fc.array(fc.constantFrom("through", "through", "through", "late", "lost", "answer late", "answer lost"), { minLength: 1, maxLength: 40 });
+const fates = fc.array(fc.constantFrom("through", "through", "through", "late", "lost", "answer late", "answer lost"), {
+  minLength: 1,
+  maxLength: 40,
+});
 
 test("memory: two tenures, a bad road: every acknowledged entry once, in order, for every follower", async () => {
   let acknowledged = 0;
@@ -64,7 +67,8 @@ test("memory: two tenures, a bad road: every acknowledged entry once, in order, 
           if (tenure === undefined) return;
           tenures++;
           held[n] = tenure;
-          if (!tenure.lost.aborted) await new Promise<void>((resolve) => void tenure.lost.addEventListener("abort", () => resolve(), { once: true }));
+          if (!tenure.lost.aborted)
+            await new Promise<void>((resolve) => void tenure.lost.addEventListener("abort", () => resolve(), { once: true }));
         }
       };
       const leading = [lead(0), lead(1)].map((work) => work.catch(() => undefined));
@@ -134,34 +138,35 @@ test("memory: two tenures, a bad road: every acknowledged entry once, in order, 
   assert.ok(acknowledged > 10 && unknown > 0 && tenures > 60, JSON.stringify({ acknowledged, unknown, tenures }));
 });
 
-for (const when of ["before", "after"] as const) test(`memory: an append that comes ${when} the next tenure's first entry is not written`, async () => {
-  const clock = createVirtualClock({ settleTurns: 3 });
-  const world = createMemorySharedWorld({ clock });
-  const [a, b] = [memorySharedLog(world, { server: "a" }), memorySharedLog(world, { server: "b" })];
-  await a.create(CREATED);
-  const stop = new AbortController();
-  const one = await a.campaign(leaderOf("a"), stop.signal);
-  let letGo: () => void = () => undefined;
-  world.deliver = ({ kind, server }) =>
-    kind === "append" && server === "a" ? new Promise((resolve) => (letGo = resolve)) : Promise.resolve();
-  const late = one.append([bytes("late")]);
-  const refused = assert.rejects(late, (thrown) => (thrown as NamedError).code === "SHARED_LOG_OUTCOME_UNKNOWN");
-  await clock.advance(1_100);
-  await refused;
-  assert.equal(one.lost.aborted, true);
-  const two = await b.campaign(leaderOf("b"), stop.signal);
-  if (when === "after") assert.equal(await two.append([bytes("first")]), 1);
-  letGo();
-  await clock.settle();
-  if (when === "before") assert.equal(await two.append([bytes("first")]), 1);
-  assert.equal(await two.append([bytes("second")]), 2);
-  assert.deepEqual(
-    [...world.content.batches.values()].flatMap(({ Entries }) => Entries.map(text)),
-    ["first", "second"],
-  );
-  await a.close();
-  await b.close();
-});
+for (const when of ["before", "after"] as const)
+  test(`memory: an append that comes ${when} the next tenure's first entry is not written`, async () => {
+    const clock = createVirtualClock({ settleTurns: 3 });
+    const world = createMemorySharedWorld({ clock });
+    const [a, b] = [memorySharedLog(world, { server: "a" }), memorySharedLog(world, { server: "b" })];
+    await a.create(CREATED);
+    const stop = new AbortController();
+    const one = await a.campaign(leaderOf("a"), stop.signal);
+    let letGo: () => void = () => undefined;
+    world.deliver = ({ kind, server }) =>
+      kind === "append" && server === "a" ? new Promise((resolve) => (letGo = resolve)) : Promise.resolve();
+    const late = one.append([bytes("late")]);
+    const refused = assert.rejects(late, (thrown) => (thrown as NamedError).code === "SHARED_LOG_OUTCOME_UNKNOWN");
+    await clock.advance(1_100);
+    await refused;
+    assert.equal(one.lost.aborted, true);
+    const two = await b.campaign(leaderOf("b"), stop.signal);
+    if (when === "after") assert.equal(await two.append([bytes("first")]), 1);
+    letGo();
+    await clock.settle();
+    if (when === "before") assert.equal(await two.append([bytes("first")]), 1);
+    assert.equal(await two.append([bytes("second")]), 2);
+    assert.deepEqual(
+      [...world.content.batches.values()].flatMap(({ Entries }) => Entries.map(text)),
+      ["first", "second"],
+    );
+    await a.close();
+    await b.close();
+  });
 
 test("memory: an answer lost after the commit is found out about, and acknowledged", async () => {
   const clock = createVirtualClock();

@@ -30,7 +30,17 @@ const LINES = [
   "\x16\x03\x01\x02\x00",
   "",
 ];
-const TAILS = ["\r\n", "\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nFFFFFFFFFFFFFFFFF\r\n", "\r\n5\r\nhel", "\r\n-1\r\n", "\r\n0\r\nTrailer: x\r\n\r\n", "\r\nhello", " folded\r\n\r\n", ""];
+const TAILS = [
+  "\r\n",
+  "\r\n5\r\nhello\r\n0\r\n\r\n",
+  "\r\nFFFFFFFFFFFFFFFFF\r\n",
+  "\r\n5\r\nhel",
+  "\r\n-1\r\n",
+  "\r\n0\r\nTrailer: x\r\n\r\n",
+  "\r\nhello",
+  " folded\r\n\r\n",
+  "",
+];
 
 /** Says it, sometimes cut, flipped or twice; waits for the end, but not for long. What was answered, if anything. */
 export async function sayBroken(port: number, by: Chance): Promise<string> {

@@ -11,7 +11,14 @@ export interface FuzzRequest {
 }
 
 /** What ends the server, waits for minutes, or is measured elsewhere. */
-const LEFT_OUT: readonly EndpointName[] = ["raft-peer", "raft-transfer-leadership", "agent-profile", "agent-reload", "keyring-rotate", "acl-bootstrap"];
+const LEFT_OUT: readonly EndpointName[] = [
+  "raft-peer",
+  "raft-transfer-leadership",
+  "agent-profile",
+  "agent-reload",
+  "keyring-rotate",
+  "acl-bootstrap",
+];
 const NAMES = Object.keys(ENDPOINTS).filter((name) => !(LEFT_OUT as readonly string[]).includes(name)) as EndpointName[];
 const UUID = "11111111-2222-4333-8444-555555555555";
 /** Few that could be meant, so that what is made is made again and not more and more. */
@@ -76,7 +83,16 @@ const QUERIES = [
   "log_level",
   "command",
 ];
-const FILTERS = ['ID == "x"', "Meta[", 'Name matches "(a+)+$"', "not not not ID", '"a" in b', "(".repeat(400), 'ID contains "', "Status is empty"];
+const FILTERS = [
+  'ID == "x"',
+  "Meta[",
+  'Name matches "(a+)+$"',
+  "not not not ID",
+  '"a" in b',
+  "(".repeat(400),
+  'ID contains "',
+  "Status is empty",
+];
 
 const JOB = {
   ID: "web",
@@ -112,7 +128,10 @@ const BODIES: Partial<Record<EndpointName, readonly unknown[]>> = {
   job: [{ Job: JOB }],
   "job-plan": [{ Job: JOB, Diff: true }],
   "validate-job": [{ Job: JOB }],
-  "jobs-parse": [{ JobHCL: 'job "web" { group "g" { task "t" { driver = "raw_exec" } } }', Canonicalize: true }, { JobHCL: "job {".repeat(200) }],
+  "jobs-parse": [
+    { JobHCL: 'job "web" { group "g" { task "t" { driver = "raw_exec" } } }', Canonicalize: true },
+    { JobHCL: "job {".repeat(200) },
+  ],
   "jobs-statuses": [{ jobs: [{ id: "web", namespace: "default" }] }],
   "job-evaluate": [{ JobID: "web", EvalOptions: { ForceReschedule: true } }],
   "job-version-tag": [{ Description: "d", Version: 0 }],
@@ -169,22 +188,36 @@ export function anyRequest(by: Chance, tokens: readonly string[]): FuzzRequest {
   const filled = path.replace(/:(\w+)/g, () => word(by)).replace("*", () => `${word(by)}/x`);
   const target = by.rarely(40) ? `/${encodeOdd(by.one(ODD))}/${word(by)}` : filled;
   const token = by.one(tokens);
-  const headers: Record<string, string> = token === "" ? {} : by.rarely(4) ? { authorization: `Bearer ${token}` } : { "x-nomad-token": token };
-  if (by.rarely(15)) headers[by.one(["accept-encoding", "origin", "sec-fetch-site", "content-type", "x-drover-relayed", "expect", "range", "x-nomad-token"])] = oddHeader(by);
+  const headers: Record<string, string> =
+    token === "" ? {} : by.rarely(4) ? { authorization: `Bearer ${token}` } : { "x-nomad-token": token };
+  if (by.rarely(15))
+    headers[
+      by.one(["accept-encoding", "origin", "sec-fetch-site", "content-type", "x-drover-relayed", "expect", "range", "x-nomad-token"])
+    ] = oddHeader(by);
   const takesBody = method === "PUT" || method === "POST" || by.rarely(30);
-  return { endpoint, method, target: target + queryOf(endpoint, by), headers, body: takesBody ? bodyOf(endpoint, rawBody === true, by) : undefined };
+  return {
+    endpoint,
+    method,
+    target: target + queryOf(endpoint, by),
+    headers,
+    body: takesBody ? bodyOf(endpoint, rawBody === true, by) : undefined,
+  };
 }
 
 const word = (by: Chance): string => (by.rarely(4) ? encodeOdd(by.one(ODD)) : by.one(WORDS));
 /** What node would not send at all is sent by broken-http.ts. */
 const encodeOdd = (text: string): string => text.replaceAll(/[^\x21-\x7e]/g, encodeURIComponent);
-const oddHeader = (by: Chance): string => by.one(["gzip;q=0", "*", "null", "http://evil.example", "cross-site", "9", "-1", "x".repeat(2_000), "bytes=0-1", ""]);
+const oddHeader = (by: Chance): string =>
+  by.one(["gzip;q=0", "*", "null", "http://evil.example", "cross-site", "9", "-1", "x".repeat(2_000), "bytes=0-1", ""]);
 
 function queryOf(endpoint: EndpointName, by: Chance): string {
   const parts: string[] = [];
   for (let left = by.below(4); left > 0; left--) {
     const key = by.rarely(12) ? encodeURIComponent(by.one(ODD)) : by.one(QUERIES);
-    const value = key === "filter" ? by.one(FILTERS) : by.one([...WORDS, ...ODD, "true", "false", "1", "0", "5", "stdout", "Job:web", "9007199254740993"]);
+    const value =
+      key === "filter"
+        ? by.one(FILTERS)
+        : by.one([...WORDS, ...ODD, "true", "false", "1", "0", "5", "stdout", "Job:web", "9007199254740993"]);
     parts.push(`${key}=${by.rarely(10) ? encodeOdd(value) : encodeURIComponent(value.replaceAll(/[\ud800-\udfff]/g, ""))}`);
   }
   // Waiting is asked for, but not for long; a command is at once done with.
@@ -200,7 +233,8 @@ function bodyOf(endpoint: EndpointName, raw: boolean, by: Chance): Uint8Array {
   if (by.rarely(30)) text = text.replace(/"[A-Za-z]+":/, by.one(['"__proto__":', '"constructor":', '"\\ud800":', '"":']));
   if (by.rarely(60)) text = `${'{"Job":'.repeat(by.below(400))}${text}`;
   const bytes = Buffer.from(text);
-  for (let flips = by.rarely(20) ? 1 + by.below(4) : 0; flips > 0 && bytes.length > 0; flips--) bytes[by.below(bytes.length)] = by.below(256);
+  for (let flips = by.rarely(20) ? 1 + by.below(4) : 0; flips > 0 && bytes.length > 0; flips--)
+    bytes[by.below(bytes.length)] = by.below(256);
   return bytes;
 }
 

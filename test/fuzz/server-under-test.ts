@@ -51,7 +51,11 @@ export async function startServer(t: TestContext): Promise<ServerUnderTest> {
     async healthy() {
       const answer = await agent.request("/v1/agent/health", { signal: AbortSignal.timeout(10_000) });
       assert.equal(answer.status, 200, await answer.text());
-      const put = await agent.request("/v1/var/fuzz/healthy", { method: "PUT", headers, body: JSON.stringify({ Path: "fuzz/healthy", Items: { a: "b" } }) });
+      const put = await agent.request("/v1/var/fuzz/healthy", {
+        method: "PUT",
+        headers,
+        body: JSON.stringify({ Path: "fuzz/healthy", Items: { a: "b" } }),
+      });
       assert.equal(put.status, 200, await put.text());
     },
   };

@@ -96,7 +96,8 @@ test("Histories of a register with one copy are linearizable, and the order that
       for (const [n, { call, answer, beganAt }] of verdict.order.entries()) {
         state = state === undefined ? undefined : REGISTER.step(state, call, answer);
         assert.ok(state !== undefined, "a step that cannot be");
-        for (const later of verdict.order.slice(n + 1)) assert.ok(later.answer === undefined || later.endedAt > beganAt, "one that was over came later");
+        for (const later of verdict.order.slice(n + 1))
+          assert.ok(later.answer === undefined || later.endedAt > beganAt, "one that was over came later");
       }
       const answered = operations.filter((each) => each.answer !== undefined);
       assert.equal(verdict.order.filter((each) => each.answer !== undefined).length, answered.length);
@@ -108,7 +109,12 @@ test("Histories of a register with one copy are linearizable, and the order that
 
 test("Of small histories, right ones and wrong ones, it says what trying every order says", () => {
   let wrong = 0;
-  const other = fc.record({ at: fc.nat(6), from: fc.nat(6), by: fc.constantFrom(-2, 0, 2), what: fc.constantFrom("value", "index", "both", "nothing") });
+  const other = fc.record({
+    at: fc.nat(6),
+    from: fc.nat(6),
+    by: fc.constantFrom(-2, 0, 2),
+    what: fc.constantFrom("value", "index", "both", "nothing"),
+  });
   fc.assert(
     fc.property(plans(6), other, (all, { at, from, by, what }) => {
       const operations = played(all).map((each, n, whole): RegisterOperation => {
@@ -119,7 +125,11 @@ test("Of small histories, right ones and wrong ones, it says what trying every o
         if (elsewhere?.kind !== "told" || what === "nothing") return each;
         return {
           ...each,
-          answer: { kind: "told", value: what === "index" ? answer.value : elsewhere.value, index: what === "value" ? answer.index : elsewhere.index + by },
+          answer: {
+            kind: "told",
+            value: what === "index" ? answer.value : elsewhere.value,
+            index: what === "value" ? answer.index : elsewhere.index + by,
+          },
         };
       });
       const expected = bruteForce(REGISTER, operations);
@@ -147,7 +157,8 @@ const cas = (expected: number, value: string, index: number | undefined, begin?:
   did({ kind: "cas", expected, value }, index === undefined ? undefined : { kind: "written", index }, begin, end);
 const refused = (expected: number, value: string, index: number, begin?: number, end?: number) =>
   did({ kind: "cas", expected, value: "refused" }, { kind: "told", value, index }, begin, end);
-const read = (value: string | null, index = 0, begin?: number, end?: number) => did({ kind: "read" }, { kind: "told", value, index }, begin, end);
+const read = (value: string | null, index = 0, begin?: number, end?: number) =>
+  did({ kind: "read" }, { kind: "told", value, index }, begin, end);
 
 const BAD: Readonly<Record<string, () => RegisterOperation[]>> = {
   "a read of what was before an acknowledged write": () => [write("a", 5), write("b", 7), read("a", 5)],
@@ -177,8 +188,18 @@ for (const [what, history] of Object.entries(BAD))
   });
 
 const GOOD: Readonly<Record<string, () => RegisterOperation[]>> = {
-  "what was under way at once, in either order": () => [write("a", 5, 1, 10), write("b", 7, 2, 11), read("a", 5, 3, 4), read("b", 7, 12, 13)],
-  "a write without an answer that shows up much later": () => [write("a", undefined, 1), write("b", 5, 3, 4), read("b", 5, 5, 6), read("a", 9, 7, 8)],
+  "what was under way at once, in either order": () => [
+    write("a", 5, 1, 10),
+    write("b", 7, 2, 11),
+    read("a", 5, 3, 4),
+    read("b", 7, 12, 13),
+  ],
+  "a write without an answer that shows up much later": () => [
+    write("a", undefined, 1),
+    write("b", 5, 3, 4),
+    read("b", 5, 5, 6),
+    read("a", 9, 7, 8),
+  ],
   "a write without an answer that never shows up": () => [write("a", 5), write("b", undefined), read("a", 5), cas(5, "c", 7)],
   "a cas without an answer, seen by who is refused": () => [write("a", 5), cas(5, "b", undefined), refused(5, "b", 7), cas(7, "c", 9)],
 };
@@ -191,7 +212,9 @@ for (const [what, history] of Object.entries(GOOD))
 
 test("Thousands of operations of ten processes at once are judged in a moment, with many that were never answered", () => {
   const many = fc.sample(fc.array(plan, { minLength: 3000, maxLength: 3000 }), { seed: 1, numRuns: 1 })[0] ?? [];
-  const operations = played(many.map((each, n) => ({ ...each, begin: n, effect: each.effect % 6, end: each.end % 6, answered: n % 20 !== 0 })));
+  const operations = played(
+    many.map((each, n) => ({ ...each, begin: n, effect: each.effect % 6, end: each.end % 6, answered: n % 20 !== 0 })),
+  );
   assert.ok(operations.filter(({ answer }) => answer === undefined).length > 50);
   const began = performance.now();
   const verdict = linearize(REGISTER, withoutUnseen(operations));

@@ -73,7 +73,8 @@ export function linearize<State, Call, Answer>(
     }
     // Those that ended first are likeliest to have come first.
     next.sort((a, b) => at(a).endedAt - at(b).endedAt);
-    for (let n = 0; n < open.length && (open[n] as Operation<Call, Answer>).beganAt < firstEnd; n++) if (!taken.includes(n)) next.push(-1 - n);
+    for (let n = 0; n < open.length && (open[n] as Operation<Call, Answer>).beganAt < firstEnd; n++)
+      if (!taken.includes(n)) next.push(-1 - n);
     return next;
   };
   const place = (state: State, done: number, ahead: readonly number[], taken: readonly number[]): Place<State> => {
@@ -89,7 +90,10 @@ export function linearize<State, Call, Answer>(
   const path: Place<State>[] = [place(model.initial, 0, [], [])];
   const order: Operation<Call, Answer>[] = [];
   const seen = new Set<string>();
-  let longest: { readonly order: readonly Operation<Call, Answer>[]; readonly next: readonly number[] } = { order: [], next: path[0]?.next ?? [] };
+  let longest: { readonly order: readonly Operation<Call, Answer>[]; readonly next: readonly number[] } = {
+    order: [],
+    next: path[0]?.next ?? [],
+  };
   for (;;) {
     const here = path.at(-1);
     if (here === undefined) return { linearizable: false, order: longest.order, stuckAt: longest.next.map(at), places: seen.size };

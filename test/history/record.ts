@@ -44,7 +44,9 @@ export function historyFaults({ operations }: Pick<History, "operations">): stri
     const verdict = linearize(REGISTER, withoutUnseen(all));
     if (verdict.linearizable) continue;
     const around = Math.min(...verdict.stuckAt.map(({ beganAt }) => beganAt));
-    const near = all.filter(({ beganAt, endedAt }) => endedAt > around - 40 && beganAt < around + 40).toSorted((a, b) => a.beganAt - b.beganAt);
+    const near = all
+      .filter(({ beganAt, endedAt }) => endedAt > around - 40 && beganAt < around + 40)
+      .toSorted((a, b) => a.beganAt - b.beganAt);
     faults.push(
       [
         `${register}: no order of its ${all.length} operations is that of one copy. After ${verdict.order.length}, the last of them`,

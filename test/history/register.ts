@@ -12,8 +12,7 @@ export type RegisterCall =
 
 export type RegisterAnswer =
   /** What is there; of a cas: why nothing was written. value null: nothing is there. */
-  | { readonly kind: "told"; readonly value: string | null; readonly index: number }
-  | { readonly kind: "written"; readonly index: number };
+  { readonly kind: "told"; readonly value: string | null; readonly index: number } | { readonly kind: "written"; readonly index: number };
 
 export type RegisterOperation = Operation<RegisterCall, RegisterAnswer>;
 
@@ -67,6 +66,7 @@ export function withoutUnseen(operations: readonly RegisterOperation[]): Registe
 
 export function tell({ process, call, answer, beganAt, endedAt }: RegisterOperation): string {
   const asked = call.kind === "read" ? "read" : call.kind === "write" ? `write ${call.value}` : `cas ${call.expected} → ${call.value}`;
-  const said = answer === undefined ? "no answer" : answer.kind === "written" ? `written @${answer.index}` : `told ${answer.value} @${answer.index}`;
+  const said =
+    answer === undefined ? "no answer" : answer.kind === "written" ? `written @${answer.index}` : `told ${answer.value} @${answer.index}`;
   return `${beganAt}–${answer === undefined ? "" : endedAt} ${process}: ${asked}: ${said}`;
 }

@@ -5,7 +5,12 @@ import { createHistory, historyFaults } from "./record.ts";
 import { type StaleRead, staleFaults } from "./stale.ts";
 
 const read = (server: string, beganAt: number, endedAt: number, value: string | null, index: number): StaleRead => ({
-  ...{ server, register: "x", beganAt, endedAt, value, index },
+  server,
+  register: "x",
+  beganAt,
+  endedAt,
+  value,
+  index,
 });
 
 async function written(): Promise<ReturnType<typeof createHistory>> {
@@ -19,7 +24,13 @@ async function written(): Promise<ReturnType<typeof createHistory>> {
 
 test("A server may tell what is over, another one less than it, and reads at once in either order", async () => {
   const { operations } = await written();
-  const reads = [read("s1", 1, 2, null, 0), read("s1", 3, 6, "b", 7), read("s1", 4, 5, "a", 5), read("s2", 7, 8, "a", 5), read("s1", 9, 10, "c", 8)];
+  const reads = [
+    read("s1", 1, 2, null, 0),
+    read("s1", 3, 6, "b", 7),
+    read("s1", 4, 5, "a", 5),
+    read("s2", 7, 8, "a", 5),
+    read("s1", 9, 10, "c", 8),
+  ];
   assert.deepEqual(staleFaults(reads, operations), []);
 });
 

@@ -27,7 +27,9 @@ export function staleFaults(reads: readonly StaleRead[], operations: ReadonlyMap
       for (let over = ended[next]; over !== undefined && over.endedAt < read.beganAt; over = ended[++next])
         if (newest === undefined || over.index > newest.index) newest = over;
       if (newest !== undefined && read.index < newest.index)
-        faults.push(`${place} went back: ${newest.value} @${newest.index} by ${newest.endedAt}, then ${read.value} @${read.index} at ${read.beganAt}`);
+        faults.push(
+          `${place} went back: ${newest.value} @${newest.index} by ${newest.endedAt}, then ${read.value} @${read.index} at ${read.beganAt}`,
+        );
     }
   }
   for (const [register, group] of Map.groupBy(reads, (read) => read.register)) {
@@ -37,7 +39,8 @@ export function staleFaults(reads: readonly StaleRead[], operations: ReadonlyMap
     for (const { server, value, index } of group) {
       if (value === null) continue;
       if (!written.has(value)) faults.push(`${server} ${register}: tells ${value} @${index}, which nobody wrote`);
-      else if ((written.get(value) ?? index) !== index) faults.push(`${server} ${register}: tells ${value} @${index}, which was written @${written.get(value)}`);
+      else if ((written.get(value) ?? index) !== index)
+        faults.push(`${server} ${register}: tells ${value} @${index}, which was written @${written.get(value)}`);
     }
   }
   return faults;

@@ -35,7 +35,11 @@ other $(ask "$(cat nomad_db.jwt)" /v1/var/nomad/jobs/worker?namespace=red) end"
   sleep 1
 done`;
 
-const jobOf = (id: string, namespace: string, task: object = { Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["86400"] } }) => ({
+const jobOf = (
+  id: string,
+  namespace: string,
+  task: object = { Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["86400"] } },
+) => ({
   Job: {
     ID: id,
     Name: id,
@@ -65,7 +69,11 @@ test("teams, tokens and workloads are let in where their policies say, through a
   const everywhere = async (token: string, path: string, status: number, more: { method?: string; body?: unknown } = {}): Promise<void> => {
     const got = await Promise.all(ways.map(async (way) => ({ way: way.name, ...(await ask(way, token, path, more)) })));
     const shown = got.map(({ way, status: is, text }) => `${way} ${is} ${text.slice(0, 200)}`).join("\n");
-    assert.deepEqual(got.map((each) => each.status), ways.map(() => status), `${path}\n${shown}`);
+    assert.deepEqual(
+      got.map((each) => each.status),
+      ways.map(() => status),
+      `${path}\n${shown}`,
+    );
   };
   let root = "";
   const manage = <T>(way: ClusterMachine, path: string, body: unknown, method = "PUT") => told<T>(way, root, path, { method, body });
@@ -87,7 +95,8 @@ test("teams, tokens and workloads are let in where their policies say, through a
     const tries = await Promise.all([...ways, ...ways].map((way) => ask(way, "", "/v1/acl/bootstrap", { method: "PUT" })));
     const won = tries.filter(({ status }) => status === 200);
     assert.equal(won.length, 1, tries.map(({ status, text }) => `${status} ${text}`).join("\n"));
-    for (const { status, text } of tries) if (status !== 200) assert.match(`${status} ${text}`, /^400 ACL bootstrap already done \(reset index: \d+\)/);
+    for (const { status, text } of tries)
+      if (status !== 200) assert.match(`${status} ${text}`, /^400 ACL bootstrap already done \(reset index: \d+\)/);
     root = won[0]?.json<Token>().SecretID ?? "";
     secrets.push(root);
     await everywhere(root, "/v1/acl/tokens", 200);
@@ -124,7 +133,9 @@ test("teams, tokens and workloads are let in where their policies say, through a
     const bearer = await ask(s2, "", "/v1/jobs?namespace=red", { headers: { authorization: `Bearer ${red.SecretID}` } });
     const both = await ask(s2, blue.SecretID, "/v1/jobs?namespace=red", { headers: { authorization: `Bearer ${root}` } });
     assert.deepEqual([bearer.status, both.status], [200, 403]);
-    const through = await ask(client, blue.SecretID, "/v1/jobs?namespace=red", { headers: { authorization: `Bearer ${root}`, "x-drover-relayed": "1" } });
+    const through = await ask(client, blue.SecretID, "/v1/jobs?namespace=red", {
+      headers: { authorization: `Bearer ${root}`, "x-drover-relayed": "1" },
+    });
     assert.equal(through.status, 403);
   });
 
@@ -135,12 +146,18 @@ test("teams, tokens and workloads are let in where their policies say, through a
     assert.equal((await ask(client, red.SecretID, "/v1/jobs", { method: "PUT", body: jobOf("talker", "red", say) })).status, 200);
     const started = await eventually(
       "the job to run",
-      async () => (await told<Stub[]>(s2, red.SecretID, "/v1/job/talker/allocations?namespace=red")).find((each) => each.ClientStatus === "running"),
+      async () =>
+        (await told<Stub[]>(s2, red.SecretID, "/v1/job/talker/allocations?namespace=red")).find((each) => each.ClientStatus === "running"),
       60_000,
     );
     allocation = started.ID;
     const logs = `/v1/client/fs/logs/${allocation}?task=t&type=stdout&plain=true`;
-    const paths = [`/v1/allocation/${allocation}`, logs, `/v1/client/fs/ls/${allocation}?path=/`, `/v1/client/allocation/${allocation}/stats`];
+    const paths = [
+      `/v1/allocation/${allocation}`,
+      logs,
+      `/v1/client/fs/ls/${allocation}?path=/`,
+      `/v1/client/allocation/${allocation}/stats`,
+    ];
     await eventually("its words", async () => (await ask(s1, red.SecretID, `${logs}&namespace=red`)).text === "from red\n");
     for (const path of paths) {
       const inRed = `${path}${path.includes("?") ? "&" : "?"}namespace=red`;
@@ -161,7 +178,10 @@ test("teams, tokens and workloads are let in where their policies say, through a
         body: { Prefix: "", Context: "all" },
       });
       assert.deepEqual([found.Matches["jobs"], found.Matches["allocs"], found.Matches["evals"]], [[], [], []], way.name);
-      const fuzzy = await told<{ Matches: Record<string, unknown> }>(way, blue.SecretID, "/v1/search/fuzzy?namespace=*", { method: "PUT", body: { Text: "talk" } });
+      const fuzzy = await told<{ Matches: Record<string, unknown> }>(way, blue.SecretID, "/v1/search/fuzzy?namespace=*", {
+        method: "PUT",
+        body: { Text: "talk" },
+      });
       assert.deepEqual(fuzzy.Matches, {}, way.name);
       assert.deepEqual(await told<unknown[]>(way, blue.SecretID, "/v1/allocations?namespace=*"), [], way.name);
     }
@@ -169,7 +189,21 @@ test("teams, tokens and workloads are let in where their policies say, through a
 
   await step("a command in a task that is not kept apart from its machine needs alloc-node-exec too", async () => {
     const run = (way: ClusterMachine, token: Token) =>
-      cli(way, token.SecretID, "alloc", "exec", "-namespace", "red", "-i=false", "-t=false", "-task", "t", allocation, "/bin/echo", "inside");
+      cli(
+        way,
+        token.SecretID,
+        "alloc",
+        "exec",
+        "-namespace",
+        "red",
+        "-i=false",
+        "-t=false",
+        "-task",
+        "t",
+        allocation,
+        "/bin/echo",
+        "inside",
+      );
     const [mine, notMine, theirs] = await Promise.all([run(s2, ops), run(s3, red), run(client, blue)]);
     assert.deepEqual([mine.code, mine.stdout.trim()], [0, "inside"], mine.stderr);
     for (const one of [notMine, theirs]) {
@@ -234,7 +268,10 @@ test("teams, tokens and workloads are let in where their policies say, through a
     });
     assert.match(over.text, /ACL token expired/);
     await everywhere(brief.SecretID, "/v1/jobs?namespace=red", 403);
-    const long = await ask(s1, root, "/v1/acl/token", { method: "PUT", body: { Type: "client", Policies: ["red"], ExpirationTTL: "100h" } });
+    const long = await ask(s1, root, "/v1/acl/token", {
+      method: "PUT",
+      body: { Type: "client", Policies: ["red"], ExpirationTTL: "100h" },
+    });
     assert.equal(long.status, 400);
   });
 
@@ -251,7 +288,12 @@ test("teams, tokens and workloads are let in where their policies say, through a
         ClaimMappings: { team: "team" },
       },
     });
-    await manage(s2, "/v1/acl/binding-rule", { AuthMethod: "ci", Selector: "value.team != root", BindType: "policy", BindName: "${value.team}" });
+    await manage(s2, "/v1/acl/binding-rule", {
+      AuthMethod: "ci",
+      Selector: "value.team != root",
+      BindType: "policy",
+      BindName: "${value.team}",
+    });
     const jwt = (claims: object) =>
       new SignJWT({ ...claims }).setProtectedHeader({ alg: "ES256" }).setIssuedAt().setExpirationTime("5m").sign(privateKey);
     const login = async (way: ClusterMachine, claims: object) =>
@@ -262,39 +304,49 @@ test("teams, tokens and workloads are let in where their policies say, through a
     secrets.push(token.SecretID);
     await everywhere(token.SecretID, "/v1/jobs?namespace=blue", 200);
     await everywhere(token.SecretID, "/v1/jobs?namespace=red", 403);
-    const refused = await Promise.all([login(s1, { aud: "another", team: "blue" }), login(s2, { aud: "drover", team: "root" }), login(client, { aud: "drover" })]);
-    assert.deepEqual(refused.map(({ status }) => status), [403, 400, 400]);
+    const refused = await Promise.all([
+      login(s1, { aud: "another", team: "blue" }),
+      login(s2, { aud: "drover", team: "root" }),
+      login(client, { aud: "drover" }),
+    ]);
+    assert.deepEqual(
+      refused.map(({ status }) => status),
+      [403, 400, 400],
+    );
   });
 
-  await step("a workload is what its identity says, and more by the policies of its job; an identity made for others is none here", async () => {
-    for (const [Path, Items] of Object.entries({ "nomad/jobs/worker": { own: "yes" }, "app/secret": { other: "no" } })) {
-      await told(s1, red.SecretID, `/v1/var/${Path}?namespace=red`, { method: "PUT", body: { Namespace: "red", Path, Items } });
-    }
-    const worker = {
-      Driver: "raw_exec",
-      Config: { command: "/bin/sh", args: ["-c", SCRIPT] },
-      Identity: { Env: true, File: true },
-      Identities: [{ Name: "db", File: true, Audience: ["db.example"] }],
-    };
-    assert.equal((await ask(s1, red.SecretID, "/v1/jobs", { method: "PUT", body: jobOf("worker", "red", worker) })).status, 200);
-    const said = async (words: RegExp) =>
-      eventually(
-        String(words),
-        async () => {
-          const [one] = await told<Stub[]>(s3, red.SecretID, "/v1/job/worker/allocations?namespace=red");
-          const { text } = await ask(s2, red.SecretID, `/v1/client/fs/logs/${one?.ID}?task=t&type=stdout&plain=true&namespace=red`);
-          return words.test(text.trimEnd().split("\n").at(-1) ?? "");
-        },
-        60_000,
-      );
-    await said(/^own 200 secret 403 jobs 403 blue 403 other 403 end$/);
-    await policy(s2, "workers", 'namespace "red" { policy = "read" variables { path "app/*" { capabilities = ["read"] } } }', {
-      JobACL: { Namespace: "red", JobID: "worker" },
-    });
-    await said(/^own 200 secret 200 jobs 200 blue 403 other 403 end$/);
-    await manage(s3, "/v1/acl/policy/workers", undefined, "DELETE");
-    await said(/^own 200 secret 403 jobs 403 blue 403 other 403 end$/);
-  });
+  await step(
+    "a workload is what its identity says, and more by the policies of its job; an identity made for others is none here",
+    async () => {
+      for (const [Path, Items] of Object.entries({ "nomad/jobs/worker": { own: "yes" }, "app/secret": { other: "no" } })) {
+        await told(s1, red.SecretID, `/v1/var/${Path}?namespace=red`, { method: "PUT", body: { Namespace: "red", Path, Items } });
+      }
+      const worker = {
+        Driver: "raw_exec",
+        Config: { command: "/bin/sh", args: ["-c", SCRIPT] },
+        Identity: { Env: true, File: true },
+        Identities: [{ Name: "db", File: true, Audience: ["db.example"] }],
+      };
+      assert.equal((await ask(s1, red.SecretID, "/v1/jobs", { method: "PUT", body: jobOf("worker", "red", worker) })).status, 200);
+      const said = async (words: RegExp) =>
+        eventually(
+          String(words),
+          async () => {
+            const [one] = await told<Stub[]>(s3, red.SecretID, "/v1/job/worker/allocations?namespace=red");
+            const { text } = await ask(s2, red.SecretID, `/v1/client/fs/logs/${one?.ID}?task=t&type=stdout&plain=true&namespace=red`);
+            return words.test(text.trimEnd().split("\n").at(-1) ?? "");
+          },
+          60_000,
+        );
+      await said(/^own 200 secret 403 jobs 403 blue 403 other 403 end$/);
+      await policy(s2, "workers", 'namespace "red" { policy = "read" variables { path "app/*" { capabilities = ["read"] } } }', {
+        JobACL: { Namespace: "red", JobID: "worker" },
+      });
+      await said(/^own 200 secret 200 jobs 200 blue 403 other 403 end$/);
+      await manage(s3, "/v1/acl/policy/workers", undefined, "DELETE");
+      await said(/^own 200 secret 403 jobs 403 blue 403 other 403 end$/);
+    },
+  );
 
   await step("the leader is gone: who was let in is, who was not is not", async () => {
     const gone = await access.leader();

@@ -42,15 +42,23 @@ before(async () => {
   if (SKIP) return;
   agent = await startRealAgent({ config: { "agent.hcl": AGENT }, ready: false });
   root = (
-    await eventually("bootstrap", async () => {
-      const answer = await agent.request("/v1/acl/bootstrap", { method: "PUT" });
-      return answer.status === 200 && ((await answer.json()) as Token);
-    }, 60_000)
+    await eventually(
+      "bootstrap",
+      async () => {
+        const answer = await agent.request("/v1/acl/bootstrap", { method: "PUT" });
+        return answer.status === 200 && ((await answer.json()) as Token);
+      },
+      60_000,
+    )
   ).SecretID;
-  await eventually("a node", async () => {
-    const answer = await agent.request("/v1/nodes", { headers: { "x-nomad-token": root } });
-    return ((await answer.json()) as { Status: string }[]).some(({ Status }) => Status === "ready");
-  }, 60_000);
+  await eventually(
+    "a node",
+    async () => {
+      const answer = await agent.request("/v1/nodes", { headers: { "x-nomad-token": root } });
+      return ((await answer.json()) as { Status: string }[]).some(({ Status }) => Status === "ready");
+    },
+    60_000,
+  );
   await put("/v1/acl/policy/readers", { Name: "readers", Rules: 'namespace "default" { policy = "read" }' });
 });
 after(async () => {
@@ -62,7 +70,9 @@ test("the Go client runs its tutorial with a token, and manages policies, roles,
   const binary = join(scratch.path, "go-client");
   const built = await run("go", ["build", "-o", binary, "."], { cwd: join(REPOSITORY, "test", "tools", "go-client"), timeoutMs: 240_000 });
   assert.equal(built.code, 0, `go build: ${built.stderr}`);
-  const { code, stdout, stderr } = await run(binary, ["-address", agent.address, "-driver", "raw_exec", "-token", root], { timeoutMs: 120_000 });
+  const { code, stdout, stderr } = await run(binary, ["-address", agent.address, "-driver", "raw_exec", "-token", root], {
+    timeoutMs: 120_000,
+  });
   assert.equal(code, 0, `${stdout}${stderr}\n${agent.output()}`);
   assert.equal(stdout.trim().split("\n").at(-1), "ok acl");
   const without = await run(binary, ["-address", agent.address], { timeoutMs: 60_000 });
@@ -90,7 +100,11 @@ ${credentials}    relabel_configs:
       return startPrometheus(t, { config: configOf(credentials), discovery, listen: `127.0.0.1:${port}` });
     });
   const allowed = await found(`        authorization: { type: Bearer, credentials: ${SecretID} }\n`);
-  await eventually("its service", async () => (await allowed.targets("services")).some(({ labels }) => labels["service"] === "found"), 60_000);
+  await eventually(
+    "its service",
+    async () => (await allowed.targets("services")).some(({ labels }) => labels["service"] === "found"),
+    60_000,
+  );
   assert.equal((await agent.request("/v1/services")).status, 403, "without one");
 });
 
@@ -175,8 +189,16 @@ test("operator debug holds no token, whoever asks; what the asker may not see is
     });
     const files = readdirSync(output, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
     const texts = files.map((each) => readFileSync(join(each.parentPath, each.name), "utf8"));
-    assert.ok(texts.some((text) => text.includes('"ID": "found"') || text.includes('"Status": "ready"') || text.includes('"CreateIndex"')), stdout);
-    for (const secret of [root, SecretID]) assert.equal(texts.some((text) => text.includes(secret)), false, name);
+    assert.ok(
+      texts.some((text) => text.includes('"ID": "found"') || text.includes('"Status": "ready"') || text.includes('"CreateIndex"')),
+      stdout,
+    );
+    for (const secret of [root, SecretID])
+      assert.equal(
+        texts.some((text) => text.includes(secret)),
+        false,
+        name,
+      );
     if (name === "manager") assert.equal(code, 0, stderr);
     else {
       assert.match(stderr, /parts could not be had:[^]*profile: Permission denied/);

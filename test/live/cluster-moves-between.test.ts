@@ -40,7 +40,8 @@ test("a cluster of one takes others in, changes to an external Consul, and back 
   };
   /** On whichever holds most: those that were stopped last have led meanwhile. Theirs is the configuration that is written already. */
   const recover = async (): Promise<ClusterMachine> => {
-    const raft = (machine: ClusterMachine, ...words: string[]) => machine.cli("operator", "raft", "recover", `-config=${machine.folder}/config`, ...words);
+    const raft = (machine: ClusterMachine, ...words: string[]) =>
+      machine.cli("operator", "raft", "recover", `-config=${machine.folder}/config`, ...words);
     const found = await Promise.all(
       servers.map(async (machine) => ({ machine, last: Number(/through entry (\d+)\./.exec((await raft(machine)).stdout)?.[1]) })),
     );
@@ -64,14 +65,31 @@ test("a cluster of one takes others in, changes to an external Consul, and back 
   for (const machine of [s2, s3]) await writes(machine, `joined/${machine.name}`);
 
   await stopAll();
-  s1.start(toolPath("consul"), ["agent", "-server", "-bootstrap", "-node=theirs", `-bind=${s1.address}`, "-client=0.0.0.0", `-data-dir=${s1.folder}/theirs`]);
+  s1.start(toolPath("consul"), [
+    "agent",
+    "-server",
+    "-bootstrap",
+    "-node=theirs",
+    `-bind=${s1.address}`,
+    "-client=0.0.0.0",
+    `-data-dir=${s1.folder}/theirs`,
+  ]);
   const external = `consul {\n  address = "${s1.address}:8500"\n}\n`;
-  await eventually("their Consul", async () => (await s1.request("/v1/status/leader", { port: 8500, timeoutMs: 2000 }).catch(() => undefined))?.text.includes(":8300"), BACK_MS);
+  await eventually(
+    "their Consul",
+    async () => (await s1.request("/v1/status/leader", { port: 8500, timeoutMs: 2000 }).catch(() => undefined))?.text.includes(":8300"),
+    BACK_MS,
+  );
   await configure("bootstrap_expect = 3", external);
   await recover();
   for (const machine of servers) start(machine, "bootstrap_expect = 3", external);
   for (const machine of servers) await writes(machine, `external/${machine.name}`);
-  for (const machine of servers) assert.deepEqual((await machine.pids()).filter((pid) => OURS.test(commandOf(pid))), [], machine.name);
+  for (const machine of servers)
+    assert.deepEqual(
+      (await machine.pids()).filter((pid) => OURS.test(commandOf(pid))),
+      [],
+      machine.name,
+    );
 
   await stopAll();
   const together = `bootstrap_expect = 3\n  ${joins(...servers)}`;

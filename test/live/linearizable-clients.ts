@@ -26,7 +26,13 @@ const REGISTERS = 3;
 /** Registers are left after so long: the search in a history is by register. */
 const REGISTER_MS = 8_000;
 
-export function startClients(options: { readonly servers: readonly Server[]; readonly history: History; readonly random: Random; readonly clients: number; readonly pauseMs: number }): Clients {
+export function startClients(options: {
+  readonly servers: readonly Server[];
+  readonly history: History;
+  readonly random: Random;
+  readonly clients: number;
+  readonly pauseMs: number;
+}): Clients {
   const { servers, history, random, clients, pauseMs } = options;
   const stale: StaleRead[] = [];
   const answers = new Map<string, number>();
@@ -47,7 +53,8 @@ export function startClients(options: { readonly servers: readonly Server[]; rea
       const at = register();
       const dice = random.fraction();
       const value = `${process}-${written++}`;
-      const call: RegisterCall = dice < 0.5 ? { kind: "read" } : dice < 0.7 ? { kind: "write", value } : { kind: "cas", expected: seen.get(at) ?? 0, value };
+      const call: RegisterCall =
+        dice < 0.5 ? { kind: "read" } : dice < 0.7 ? { kind: "write", value } : { kind: "cas", expected: seen.get(at) ?? 0, value };
       const ending = await history.run(`${process}@${server.machine.name}`, at, call, async () => {
         const how = await ask(server, at, call, process === "p0" ? PATIENT_MS : TIMEOUT_MS);
         count(`${call.kind}: ${how.told}`);
@@ -74,7 +81,11 @@ export function startClients(options: { readonly servers: readonly Server[]; rea
   const all = Promise.all([...Array.from({ length: clients }, (_, n) => client(`p${n}`)), ...servers.map(staleReader)]);
   all.catch(() => undefined);
   return {
-    ...{ stale, answers, strange, acknowledged, register },
+    stale,
+    answers,
+    strange,
+    acknowledged,
+    register,
     async end() {
       over = true;
       await all;
@@ -106,7 +117,11 @@ export async function ask({ machine }: Server, register: string, call: RegisterC
   if (known !== undefined && (call.kind === "read" || status === 409)) return { ending: known, told: String(status) };
   // What is said of a write that is not known to have happened: it never did, unless it is said that it may.
   const nothing = /^(No cluster leader|Cannot write)/.test(text) && !/may still|perhaps|shutting down/.test(text);
-  if (status === 500 || status === 503) return { ending: nothing ? "failed" : "unknown", told: `${status} ${text.replace(/\s+|unix:\S+|[\d.]+:\d+(->)?/g, " ").slice(0, 200)}` };
+  if (status === 500 || status === 503)
+    return {
+      ending: nothing ? "failed" : "unknown",
+      told: `${status} ${text.replace(/\s+|unix:\S+|[\d.]+:\d+(->)?/g, " ").slice(0, 200)}`,
+    };
   return { ending: "unknown", told: `${status} ${text.slice(0, 160)}`, strange: true };
 }
 

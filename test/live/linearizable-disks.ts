@@ -8,7 +8,9 @@ import { dataOf } from "./linearizable-faults.ts";
 import type { ClusterMachine } from "./parts/cluster-world.ts";
 
 /** Of each machine, at the newest index that any of them has. */
-export async function digestsOf(machines: readonly ClusterMachine[]): Promise<{ readonly index: number; readonly behind: number; readonly digests: string[] }> {
+export async function digestsOf(
+  machines: readonly ClusterMachine[],
+): Promise<{ readonly index: number; readonly behind: number; readonly digests: string[] }> {
   const clock = createHostClock({ keepAlive: true });
   const disks = await Promise.all(
     machines.map(async (machine) => {

@@ -21,10 +21,18 @@ export interface Fault {
 export const skewFile = (machine: ClusterMachine): string => join(machine.folder, "skew-ms");
 export const dataOf = (machine: ClusterMachine): string => join(machine.folder, "data");
 
-type Kind = (one: Server, other: Server) => { readonly begin: () => Promise<unknown> | unknown; readonly end: () => Promise<unknown> | unknown };
+type Kind = (
+  one: Server,
+  other: Server,
+) => { readonly begin: () => Promise<unknown> | unknown; readonly end: () => Promise<unknown> | unknown };
 
 /** A whole round of every kind (or of those that DROVER_HISTORY_FAULTS names, "disk|clock"), in an order of the seed's; again and again. */
-export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leader: () => Server | undefined, random: Random): Generator<Fault> {
+export function* faultsOf(
+  world: ClusterWorld,
+  servers: readonly Server[],
+  leader: () => Server | undefined,
+  random: Random,
+): Generator<Fault> {
   const start = (server: Server): void => {
     // Another fault may have ended it too.
     if (server.down) server.start();
@@ -46,7 +54,10 @@ export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leade
       },
       end: () => start(one),
     }),
-    "Consul killed of": (one) => ({ begin: async () => (await consulsOf(one)).forEach((pid) => process.kill(pid, "SIGKILL")), end: () => undefined }),
+    "Consul killed of": (one) => ({
+      begin: async () => (await consulsOf(one)).forEach((pid) => process.kill(pid, "SIGKILL")),
+      end: () => undefined,
+    }),
     "power gone of": (one) => ({
       begin() {
         one.down = true;
@@ -58,8 +69,14 @@ export function* faultsOf(world: ClusterWorld, servers: readonly Server[], leade
       begin: () => one.machine.host.run("dd", ["if=/dev/zero", `of=${dataOf(one.machine)}/ballast`, "bs=64k"]),
       end: () => one.machine.host.run("rm", ["-f", `${dataOf(one.machine)}/ballast`]),
     }),
-    "clock ahead of": (one) => ({ begin: () => writeFileSync(skewFile(one.machine), "3600000"), end: () => writeFileSync(skewFile(one.machine), "0") }),
-    "clock behind of": (one) => ({ begin: () => writeFileSync(skewFile(one.machine), "-600000"), end: () => writeFileSync(skewFile(one.machine), "0") }),
+    "clock ahead of": (one) => ({
+      begin: () => writeFileSync(skewFile(one.machine), "3600000"),
+      end: () => writeFileSync(skewFile(one.machine), "0"),
+    }),
+    "clock behind of": (one) => ({
+      begin: () => writeFileSync(skewFile(one.machine), "-600000"),
+      end: () => writeFileSync(skewFile(one.machine), "0"),
+    }),
   };
   const wanted = new RegExp(process.env["DROVER_HISTORY_FAULTS"] ?? "");
   for (;;) {

@@ -69,24 +69,30 @@ test("nodes that vanish come back to what is wanted of them, once", LIVE, async 
     }),
   );
   await t.test("a node held by a server that lags behind stops nothing", (each) => cluster.explain(each, () => laggingServer(cluster)));
-  await t.test("servers move to other addresses one after the other: nodes find them, also those that start with the old ones", MOVING, (each) =>
-    cluster.explain(each, async () => {
-      const ran = processesOf(await c1.pids());
-      for (const server of servers) {
-        assert.equal(await cluster.process(server.name).end("SIGTERM"), 0);
-        await server.kill9();
-        await server.readdress();
-        cluster.start(server.name, servers.map(({ address }) => address));
-        await server.answers();
-        await eventually("three servers that follow", () => cluster.allFollow(), MOVED_MS);
-      }
-      await eventually("the nodes to be ready", () => cluster.allReady(), BACK_MS);
-      await cluster.process("c1").kill9();
-      cluster.start("c1");
-      await eventually("c1, told of addresses of before, to answer through a server", () => reachesServer(c1), BACK_MS);
-      await eventually("the nodes to be ready", () => cluster.allReady(), BACK_MS);
-      assert.deepEqual(processesOf(await c1.pids()), ran);
-    }),
+  await t.test(
+    "servers move to other addresses one after the other: nodes find them, also those that start with the old ones",
+    MOVING,
+    (each) =>
+      cluster.explain(each, async () => {
+        const ran = processesOf(await c1.pids());
+        for (const server of servers) {
+          assert.equal(await cluster.process(server.name).end("SIGTERM"), 0);
+          await server.kill9();
+          await server.readdress();
+          cluster.start(
+            server.name,
+            servers.map(({ address }) => address),
+          );
+          await server.answers();
+          await eventually("three servers that follow", () => cluster.allFollow(), MOVED_MS);
+        }
+        await eventually("the nodes to be ready", () => cluster.allReady(), BACK_MS);
+        await cluster.process("c1").kill9();
+        cluster.start("c1");
+        await eventually("c1, told of addresses of before, to answer through a server", () => reachesServer(c1), BACK_MS);
+        await eventually("the nodes to be ready", () => cluster.allReady(), BACK_MS);
+        assert.deepEqual(processesOf(await c1.pids()), ran);
+      }),
   );
 });
 
@@ -108,7 +114,14 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { id: "plain", likes: "c1", away: "lost", replaced: true, survivor: "replacement" },
-  { id: "stay", likes: "c1", disconnect: { LostAfter: 10 * MINUTE_NS, Replace: false }, away: "unknown", replaced: false, survivor: "original" },
+  {
+    id: "stay",
+    likes: "c1",
+    disconnect: { LostAfter: 10 * MINUTE_NS, Replace: false },
+    away: "unknown",
+    replaced: false,
+    survivor: "original",
+  },
   {
     id: "keep-original",
     likes: "c1",
@@ -225,7 +238,11 @@ async function laggingServer(cluster: Cluster): Promise<void> {
     await eventually("c1 to be missed", async () => (await cluster.node("c1", others[0])).Status === "disconnected", BACK_MS);
     // From here on only a server that lags could tell it anything.
     const asked = countOf(cluster.process("c1"), "servers cannot be reached");
-    await eventually("c1 to have asked s3 again and again", () => countOf(cluster.process("c1"), "servers cannot be reached") >= asked + 2, BACK_MS);
+    await eventually(
+      "c1 to have asked s3 again and again",
+      () => countOf(cluster.process("c1"), "servers cannot be reached") >= asked + 2,
+      BACK_MS,
+    );
     assert.deepEqual(processesOf(await c1.pids()), wanted);
     for (const pid of consul) process.kill(pid, "SIGCONT");
     await eventually("c1 to be back through s3", async () => (await cluster.node("c1", others[0])).Status === "ready", BACK_MS);
@@ -349,20 +366,27 @@ plugin "raw_exec" {
       return found[0] as NodeStub;
     },
     allocations: (job, through) => ask(`/v1/job/${job}/allocations?all=true`, through),
-    running: async (job) => (await cluster.allocations(job)).filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run"),
+    running: async (job) =>
+      (await cluster.allocations(job)).filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run"),
     settled(job, through) {
       let problem = "";
       return eventually(
         `${job} to run once, with its service`,
         async () => {
-          const wanted = (await cluster.allocations(job, through)).filter((each) => each.DesiredStatus === "run" && each.ClientStatus === "running");
+          const wanted = (await cluster.allocations(job, through)).filter(
+            (each) => each.DesiredStatus === "run" && each.ClientStatus === "running",
+          );
           const services = await ask<{ AllocID: string }[]>(`/v1/service/${job}`, through);
           const processes: string[] = [];
           for (const name of CLIENTS) {
             const found = processesOf(await world.machine(name).pids()).get(`${job}.g[0]`) ?? [];
             for (const { allocation } of found) processes.push(`${name} ${allocation}`);
           }
-          problem = JSON.stringify({ wanted: wanted.map((each) => `${each.NodeName} ${each.ID}`), processes, services: services.map((each) => each.AllocID) });
+          problem = JSON.stringify({
+            wanted: wanted.map((each) => `${each.NodeName} ${each.ID}`),
+            processes,
+            services: services.map((each) => each.AllocID),
+          });
           const [only] = wanted;
           const once = wanted.length === 1 && processes.length === 1 && services.length === 1;
           return once && processes[0] === `${only?.NodeName} ${only?.ID}` && services[0]?.AllocID === only?.ID ? wanted : undefined;

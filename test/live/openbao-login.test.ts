@@ -32,7 +32,9 @@ before(async () => {
 /** The provider's page leads to it; a person's browser asks this of the API behind it. */
 async function approve(authUrl: string): Promise<{ code: string; state: string }> {
   const { search } = new URL(authUrl);
-  const answer = await fetch(`${bao.address}/v1/identity/oidc/provider/default/authorize${search}`, { headers: { "X-Vault-Token": session } });
+  const answer = await fetch(`${bao.address}/v1/identity/oidc/provider/default/authorize${search}`, {
+    headers: { "X-Vault-Token": session },
+  });
   assert.equal(answer.status, 200, await answer.clone().text());
   return (await answer.json()) as { code: string; state: string };
 }
@@ -61,7 +63,10 @@ for (const pkce of [true, false]) {
       },
       null,
     );
-    await world.access.upsertBindingRule({ AuthMethod: "bao", Selector: '"readers" in list.groups', BindType: "policy", BindName: "readers" }, null);
+    await world.access.upsertBindingRule(
+      { AuthMethod: "bao", Selector: '"readers" in list.groups', BindType: "policy", BindName: "readers" },
+      null,
+    );
     const request = { method: "bao", redirectUri: REDIRECT, clientNonce: `nonce-${pkce}` };
     const { AuthURL } = await world.access.oidcAuthUrl(request);
     const { Token } = await world.access.oidcCompleteAuth({ ...request, ...(await approve(AuthURL)) });

@@ -14,7 +14,10 @@ const SERVER = "server {\n  enabled = true\n  bootstrap_expect = 1\n}\n";
 
 async function server(t: TestContext, limits: string, more = ""): Promise<{ readonly agent: RealAgent; readonly rpcPort: number }> {
   const rpcPort = await freePort();
-  const agent = await startRealAgent({ config: { "10-server.hcl": `${SERVER}ports { rpc = ${rpcPort} }\nlimits {\n${limits}\n}\n${more}` }, ready: false });
+  const agent = await startRealAgent({
+    config: { "10-server.hcl": `${SERVER}ports { rpc = ${rpcPort} }\nlimits {\n${limits}\n}\n${more}` },
+    ready: false,
+  });
   t.after(() => agent.remove());
   await eventually("it to listen", async () => (await tryOpen(agent.port)) && (await tryOpen(rpcPort)), 60_000).catch((error: unknown) =>
     assert.fail(`${String(error)}\n${agent.output()}`),
@@ -23,7 +26,11 @@ async function server(t: TestContext, limits: string, more = ""): Promise<{ read
 }
 
 /** What is said to `hello`, until the end, and when that was. */
-function knock(t: TestContext, port: number, hello = ""): { readonly socket: Socket; readonly said: () => string; readonly ended: Promise<number> } {
+function knock(
+  t: TestContext,
+  port: number,
+  hello = "",
+): { readonly socket: Socket; readonly said: () => string; readonly ended: Promise<number> } {
   const started = performance.now();
   let said = "";
   const socket = connect(port, "127.0.0.1");
@@ -62,7 +69,10 @@ test("connections per client, over HTTP and on the port of nodes; a body too lar
   const [one, two, three] = [knock(t, rpcPort), knock(t, rpcPort), knock(t, rpcPort)];
   const times = await Promise.all([one.ended, two.ended, three.ended]);
   assert.ok(Math.min(...times) < 900, `the third is refused at once: ${times.map(Math.round).join()}`);
-  assert.ok(Math.max(...times) >= 900 && Math.max(...times) < 10_000, `the others when they have said nothing for a second: ${times.map(Math.round).join()}`);
+  assert.ok(
+    Math.max(...times) >= 900 && Math.max(...times) < 10_000,
+    `the others when they have said nothing for a second: ${times.map(Math.round).join()}`,
+  );
 
   const large = await agent.request("/v1/jobs", { method: "PUT", body: "x".repeat(9 * 1024 * 1024) });
   assert.equal(large.status, 413);
@@ -89,7 +99,11 @@ test("who reads events a byte a second costs nothing, and is let go with where t
   await eventually("a leader", async () => (await agent.request("/v1/status/leader")).status === 200, 60_000);
   const rssMB = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(join("/proc", String(agent.pid), "status"), "utf8"))?.[1] ?? 0) / 1024;
   const put = async (number: number): Promise<void> => {
-    const body = JSON.stringify({ Name: `n${number % 5}`, Description: `${number}`.padEnd(200, "x"), Meta: { filler: "x".repeat(60_000) } });
+    const body = JSON.stringify({
+      Name: `n${number % 5}`,
+      Description: `${number}`.padEnd(200, "x"),
+      Meta: { filler: "x".repeat(60_000) },
+    });
     const answer = await agent.request("/v1/namespace", { method: "PUT", body });
     assert.equal(answer.status, 200, await answer.text());
   };

@@ -148,7 +148,8 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
   const right = { ca: ours.file, certificate: cli };
   const explain = (error: unknown): never =>
     assert.fail(`${String(error)}\n${[...processes].map(([name, each]) => `--- ${name}\n${lastWords(each)}`).join("\n")}`);
-  const members = async () => (await cluster.get<{ Members: Member[] }>(s1, "/v1/agent/members")).Members.map(({ Name }) => Name).toSorted();
+  const members = async () =>
+    (await cluster.get<{ Members: Member[] }>(s1, "/v1/agent/members")).Members.map(({ Name }) => Name).toSorted();
   const nodes = async () => (await cluster.get<NodeStub[]>(s1, "/v1/nodes")).map(({ Name, Status }) => `${Name} ${Status}`);
   const ALL = ["s1.global", "s2.global", "s3.global"];
 
@@ -187,7 +188,10 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
       refused({ ...right, certificate: theirs.issue("cli", { dns: ["cli.global.nomad"] }) }, /certificate.*tls cert create -cli/s),
     ]);
     await Promise.all([
-      refused({ ...right, certificate: ours.issue("cli-old", { dns: ["cli.global.nomad"], days: -1 }) }, /certificate.*tls cert create -cli/s),
+      refused(
+        { ...right, certificate: ours.issue("cli-old", { dns: ["cli.global.nomad"], days: -1 }) },
+        /certificate.*tls cert create -cli/s,
+      ),
       refused({ certificate: cli }, /an authority this machine does not know.*-ca-cert/s),
       refused({ scheme: "http" }, /HTTP request to an HTTPS server.*https:\/\//s),
     ]);
@@ -197,15 +201,25 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
   await t.test("as a node: another authority, another region, expired, without TLS", async (each) => {
     const addresses = servers.map(({ address }) => address);
     const cases: readonly (readonly [what: string, tls: string, words: RegExp])[] = [
-      ["another authority's", tlsBlock({ ca: ours.file, certificate: theirs.issue("node", namesOf("client", stranger)) }), /not signed by the CA/],
-      ["of another region", tlsBlock({ ca: ours.file, certificate: ours.issue("eu", namesOf("client", stranger, 365, "eu")) }), /client\.eu\.nomad/],
+      [
+        "another authority's",
+        tlsBlock({ ca: ours.file, certificate: theirs.issue("node", namesOf("client", stranger)) }),
+        /not signed by the CA/,
+      ],
+      [
+        "of another region",
+        tlsBlock({ ca: ours.file, certificate: ours.issue("eu", namesOf("client", stranger, 365, "eu")) }),
+        /client\.eu\.nomad/,
+      ],
       ["expired", tlsBlock({ ca: ours.file, certificate: ours.issue("old", namesOf("client", stranger, -1)) }), /certificate has expired/],
       ["without TLS", "", /speaks without TLS, and this server demands it/],
     ];
     for (const [what, tls, words] of cases) {
       const started = performance.now();
       const agent = stranger.agent({ "agent.hcl": tls + clientBlock(addresses) });
-      await eventually(what, async () => words.test(agent.output()) || !agent.isRunning(), 30_000).catch(() => assert.fail(`${what}\n${lastWords(agent)}`));
+      await eventually(what, async () => words.test(agent.output()) || !agent.isRunning(), 30_000).catch(() =>
+        assert.fail(`${what}\n${lastWords(agent)}`),
+      );
       assert.match(agent.output(), words, what);
       each.diagnostic(`${what}: refused after ${Math.round(performance.now() - started)} ms`);
       await stranger.kill9();
@@ -216,15 +230,29 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
   await t.test("as a server: a node's certificate, another region's, another authority's, without TLS", async (each) => {
     const addresses = servers.map(({ address }) => address);
     const cases: readonly (readonly [what: string, tls: string, words: RegExp])[] = [
-      ["a node's certificate", tlsBlock({ ca: ours.file, certificate: ours.issue("node", namesOf("client", stranger)) }), /wanted is server\.global\.nomad/],
-      ["of another region", tlsBlock({ ca: ours.file, certificate: ours.issue("eu-s", namesOf("server", stranger, 365, "eu")) }), /server\.eu\.nomad/],
-      ["another authority's", tlsBlock({ ca: ours.file, certificate: theirs.issue("server", namesOf("server", stranger)) }), /not signed by the CA/],
+      [
+        "a node's certificate",
+        tlsBlock({ ca: ours.file, certificate: ours.issue("node", namesOf("client", stranger)) }),
+        /wanted is server\.global\.nomad/,
+      ],
+      [
+        "of another region",
+        tlsBlock({ ca: ours.file, certificate: ours.issue("eu-s", namesOf("server", stranger, 365, "eu")) }),
+        /server\.eu\.nomad/,
+      ],
+      [
+        "another authority's",
+        tlsBlock({ ca: ours.file, certificate: theirs.issue("server", namesOf("server", stranger)) }),
+        /not signed by the CA/,
+      ],
       ["without TLS", "", /speaks without TLS, and this server demands it/],
     ];
     for (const [what, tls, words] of cases) {
       const started = performance.now();
       const agent = stranger.agent({ "agent.hcl": tls + serverBlock(addresses, ENCRYPT) });
-      await eventually(what, async () => words.test(agent.output()) || !agent.isRunning(), 30_000).catch(() => assert.fail(`${what}\n${lastWords(agent)}`));
+      await eventually(what, async () => words.test(agent.output()) || !agent.isRunning(), 30_000).catch(() =>
+        assert.fail(`${what}\n${lastWords(agent)}`),
+      );
       assert.match(agent.output(), words, what);
       assert.deepEqual(await members(), ALL, what);
       each.diagnostic(`${what}: refused after ${Math.round(performance.now() - started)} ms`);
@@ -236,22 +264,46 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
   await t.test("at the private Consul: not without the key of gossip; with it, neither by what it asks nor by what it writes", async () => {
     const consul = (key: string, ...more: readonly string[]) =>
       stranger.start(toolPath("consul"), [
-        ...["agent", "-node=foreigner", `-bind=${stranger.address}`, `-data-dir=${stranger.folder}/consul-${key.length}`, "-datacenter=global"],
-        ...["-serf-lan-port=4648", "-server-port=4649", `-retry-join=${s1.address}:4648`, "-retry-interval=1s", "-log-level=info"],
+        "agent",
+        "-node=foreigner",
+        `-bind=${stranger.address}`,
+        `-data-dir=${stranger.folder}/consul-${key.length}`,
+        "-datacenter=global",
+        "-serf-lan-port=4648",
+        "-server-port=4649",
+        `-retry-join=${s1.address}:4648`,
+        "-retry-interval=1s",
+        "-log-level=info",
         ...(key === "" ? [] : [`-encrypt=${key}`]),
         ...more,
       ]);
     const foreigners = async () => (await members()).join();
     for (const key of ["", randomBytes(32).toString("base64")]) {
       const outside = consul(key);
-      await eventually("the refusal", async () => /join|decrypt|No installed keys|encrypt/i.test(outside.output()) && /failed|error|WARN/i.test(outside.output()), 30_000);
+      await eventually(
+        "the refusal",
+        async () => /join|decrypt|No installed keys|encrypt/i.test(outside.output()) && /failed|error|WARN/i.test(outside.output()),
+        30_000,
+      );
       await outside.end("SIGKILL");
       assert.equal(await foreigners(), ALL.join());
     }
     const within = consul(ENCRYPT);
-    await eventually("an answer of its own", async () => (await stranger.host.run("curl", ["-s", "http://127.0.0.1:8500/v1/agent/self"])).code === 0, 30_000);
+    await eventually(
+      "an answer of its own",
+      async () => (await stranger.host.run("curl", ["-s", "http://127.0.0.1:8500/v1/agent/self"])).code === 0,
+      30_000,
+    );
     for (const words of [["-X", "PUT", "-d", "1"], []]) {
-      const said = await stranger.host.run("curl", ["-s", "-m", "15", "-w", " %{http_code}", ...words, "http://127.0.0.1:8500/v1/kv/drover/global/x"]);
+      const said = await stranger.host.run("curl", [
+        "-s",
+        "-m",
+        "15",
+        "-w",
+        " %{http_code}",
+        ...words,
+        "http://127.0.0.1:8500/v1/kv/drover/global/x",
+      ]);
       assert.match(said.stdout, / (500|403)$/, said.stdout);
     }
     await within.end("SIGKILL");
@@ -277,7 +329,10 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
     cluster.asking.ca = ours.text + next.text;
     await reload("both are trusted");
     for (const machine of everybody)
-      putInPlace(next.issue(machine.name, namesOf(machine === c1 ? "client" : "server", machine)), cluster.placed.get(machine.name) as HouseCertificate);
+      putInPlace(
+        next.issue(machine.name, namesOf(machine === c1 ? "client" : "server", machine)),
+        cluster.placed.get(machine.name) as HouseCertificate,
+      );
     await reload("certificates of the next one");
     assert.equal((await cluster.cli({ ca: next.file, certificate: cli }, "server", "members")).code, 0);
     // Who starts now connects anew, by certificates of the next one.
@@ -289,7 +344,11 @@ test("under TLS right certificates work; wrong ones are refused everywhere, and 
     writeFileSync(cluster.trusted, next.text);
     for (const { name } of everybody) process.kill((processes.get(name) as MachineProcess).pid, "SIGHUP");
     const by = { ca: next.file, certificate: nextCli };
-    await eventually("the next one alone", async () => (await cluster.cli({ ...by, certificate: cli }, "server", "members")).code !== 0, 30_000);
+    await eventually(
+      "the next one alone",
+      async () => (await cluster.cli({ ...by, certificate: cli }, "server", "members")).code !== 0,
+      30_000,
+    );
     const done = await cluster.cli(by, "namespace", "apply", "after");
     assert.equal(done.code, 0, done.stderr);
     assert.match((await cluster.cli(by, "node", "status")).stdout, /c1 .*ready/);

@@ -23,7 +23,10 @@ test(`${NODES} nodes outlive the leader of three servers`, LIVE, async (t) => {
     await eventually("all nodes to be registered", () => many.latest().registered === NODES, PATIENCE_MS);
     t.diagnostic(`${NODES} nodes registered after ${Math.round(performance.now() - startedMs)} ms`);
     for (const server of many.servers) {
-      await eventually("every server to know them", async () => (await many.seenBy(server)).filter(({ Status }) => Status === "ready").length === NODES);
+      await eventually(
+        "every server to know them",
+        async () => (await many.seenBy(server)).filter(({ Status }) => Status === "ready").length === NODES,
+      );
     }
     const rest = await many.cost(WATCH_MS);
     for (const [at, agent] of rest.agents.entries()) {
@@ -46,7 +49,9 @@ test(`${NODES} nodes outlive the leader of three servers`, LIVE, async (t) => {
     await eventually("the nodes of the dead leader to miss it", () => many.latest().lost >= onLeader, WITHIN_MS);
     await eventually("all nodes to be registered again", () => many.latest().registered === NODES, WITHIN_MS);
     const backMs = performance.now() - killedMs;
-    t.diagnostic(`leader killed: its ${onLeader} nodes were on another after ${Math.round(backMs)} ms; it had ${many.latest().lost} losses`);
+    t.diagnostic(
+      `leader killed: its ${onLeader} nodes were on another after ${Math.round(backMs)} ms; it had ${many.latest().lost} losses`,
+    );
     assert.ok(backMs < WITHIN_MS);
     const after = await many.leader();
     t.diagnostic(`${after.name} leads after ${Math.round(performance.now() - killedMs)} ms`);

@@ -60,7 +60,10 @@ export function createFaults(world: ClusterWorld): Faults {
     "clock off": () => void (some(world.servers).skewMs = random.integer(20_000) - 10_000),
     // Not awaited: on a slow road its answer needs time to pass.
     "leadership transferred"() {
-      void world.leaders()[0]?.cluster?.transferLeadership().catch(() => undefined);
+      void world
+        .leaders()[0]
+        ?.cluster?.transferLeadership()
+        .catch(() => undefined);
     },
     async compact() {
       void some(world.servers)

@@ -124,8 +124,15 @@ async function play(seed: number, manner: Manner): Promise<Played> {
       let done = false;
       // Each tells the same in the end, as a reader behind all others.
       void Promise.all(
-        REGISTERS.map((register) => history.run(`last-${server.name}`, register, { kind: "read" }, async () => there(await (server.cluster as Running).read(), register))),
-      ).then(() => (done = true), () => undefined);
+        REGISTERS.map((register) =>
+          history.run(`last-${server.name}`, register, { kind: "read" }, async () =>
+            there(await (server.cluster as Running).read(), register),
+          ),
+        ),
+      ).then(
+        () => (done = true),
+        () => undefined,
+      );
       await world.until(`${server.name} to answer`, () => done);
     }
     const level = (): boolean => world.servers.every(({ cluster }) => cluster?.state.logIndex === world.shared.content.head?.LastIndex);
@@ -133,7 +140,9 @@ async function play(seed: number, manner: Manner): Promise<Played> {
     assert.equal(new Set(world.servers.map(({ cluster }) => cluster?.state.digest())).size, 1, "the states differ");
     return { history, stale, told: `${story.slice(-30).join("\n")}\n${tellAll(world.servers)}` };
   } catch (thrown) {
-    throw new Error(`seed ${seed}: ${(thrown as Error).message}\n${story.slice(-25).join("\n")}\n${tellAll(world.servers)}`, { cause: thrown });
+    throw new Error(`seed ${seed}: ${(thrown as Error).message}\n${story.slice(-25).join("\n")}\n${tellAll(world.servers)}`, {
+      cause: thrown,
+    });
   } finally {
     over = true;
     await world.close();
@@ -158,7 +167,9 @@ test("What clients of a register on several servers see is what one copy could h
     count.unknown += all.filter(({ answer }) => answer === undefined).length;
     count.stale += stale.length;
   }
-  context.diagnostic(`seeds from ${first}: ${count.answered} operations answered, ${count.unknown} writes without an answer, ${count.stale} stale reads`);
+  context.diagnostic(
+    `seeds from ${first}: ${count.answered} operations answered, ${count.unknown} writes without an answer, ${count.stale} stale reads`,
+  );
   assert.ok(count.answered > SEEDS * 100 && count.unknown > 0, JSON.stringify(count));
 });
 

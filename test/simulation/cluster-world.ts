@@ -174,7 +174,10 @@ export function createClusterWorld(options: ClusterWorldOptions): ClusterWorld {
 export function tellAll(servers: readonly SimulatedServer[]): string {
   return servers
     .map(({ name, cluster, disk, told }) => {
-      const standing = cluster === undefined ? "down" : `log ${cluster.state.logIndex}, ${cluster.leads ? "leads" : "follows"}, ${cluster.problem?.message ?? "well"}`;
+      const standing =
+        cluster === undefined
+          ? "down"
+          : `log ${cluster.state.logIndex}, ${cluster.leads ? "leads" : "follows"}, ${cluster.problem?.message ?? "well"}`;
       return `${name}: ${standing}, disk ${disk.firstIndex}..${disk.firstIndex + disk.entries.length - 1}\n    ${told.slice(-6).join("\n    ")}`;
     })
     .join("\n");

@@ -37,9 +37,7 @@ async function play(seed: number): Promise<{ readonly acknowledged: number; read
       void (async () => {
         while (!lost.aborted && server.life.alive) {
           const Name = `w-${server.name}-${written++}`;
-          await cluster
-            .propose({ type: "namespaces-upsert", Namespaces: [{ ...namespaceRecord, Name } as never] })
-            .catch(() => undefined);
+          await cluster.propose({ type: "namespaces-upsert", Namespaces: [{ ...namespaceRecord, Name } as never] }).catch(() => undefined);
           await world.clock.sleep(200);
         }
       })();
@@ -97,7 +95,11 @@ async function play(seed: number): Promise<{ readonly acknowledged: number; read
       await world.until(`${server.name} is up to date`, () => snapshot !== undefined);
       for (const [id, outcome] of acknowledged) {
         const found = snapshot?.job(DEFAULT, id);
-        assert.equal(found?.CreateIndex, outcome.index, `"${id}" was acknowledged at ${outcome.index}, on ${server.name} it is of ${found?.CreateIndex}`);
+        assert.equal(
+          found?.CreateIndex,
+          outcome.index,
+          `"${id}" was acknowledged at ${outcome.index}, on ${server.name} it is of ${found?.CreateIndex}`,
+        );
         assert.equal(found?.JobModifyIndex, outcome.index, `"${id}" was written again at ${found?.JobModifyIndex}`);
       }
     }
@@ -107,9 +109,12 @@ async function play(seed: number): Promise<{ readonly acknowledged: number; read
     assert.equal(new Set(world.servers.map(({ cluster }) => cluster?.state.digest())).size, 1, "the states differ");
     assert.deepEqual(broken, []);
   } catch (thrown) {
-    throw new Error(`seed ${seed}: ${(thrown as Error).message}\n${broken.slice(0, 5).join("\n")}\n${story.slice(-25).join("\n")}\n${tellAll(world.servers)}`, {
-      cause: thrown,
-    });
+    throw new Error(
+      `seed ${seed}: ${(thrown as Error).message}\n${broken.slice(0, 5).join("\n")}\n${story.slice(-25).join("\n")}\n${tellAll(world.servers)}`,
+      {
+        cause: thrown,
+      },
+    );
   } finally {
     await world.close();
   }
@@ -129,6 +134,8 @@ test("Whatever befalls several servers, what they acknowledged is there once, an
     told.tenures += tenures;
     told.fetched += fetched;
   }
-  context.diagnostic(`seeds from ${first}: ${told.acknowledged} writes acknowledged, ${told.tenures} tenures, ${told.fetched} snapshots fetched`);
+  context.diagnostic(
+    `seeds from ${first}: ${told.acknowledged} writes acknowledged, ${told.tenures} tenures, ${told.fetched} snapshots fetched`,
+  );
   assert.ok(told.acknowledged > SEEDS * 20 && told.tenures > SEEDS, JSON.stringify(told));
 });

@@ -21,7 +21,11 @@ interface Herd {
   leader(): SimulatedServer;
 }
 
-async function herd(seed: number, shape: { readonly servers: number; readonly nodes: number }, play: (herd: Herd) => Promise<void>): Promise<void> {
+async function herd(
+  seed: number,
+  shape: { readonly servers: number; readonly nodes: number },
+  play: (herd: Herd) => Promise<void>,
+): Promise<void> {
   const world = createClusterWorld({ seed, servers: shape.servers });
   const { clock, random } = world;
   const running = new Map<SimulatedServer, RunningServer>();
@@ -91,7 +95,10 @@ async function answered<T>(world: ClusterWorld, asking: Promise<T>): Promise<T> 
   return asking;
 }
 
-const seeds = process.env["DROVER_SEED"] === undefined ? Array.from({ length: 2 * testScale() }, (_, n) => n + 1) : [Number(process.env["DROVER_SEED"])];
+const seeds =
+  process.env["DROVER_SEED"] === undefined
+    ? Array.from({ length: 2 * testScale() }, (_, n) => n + 1)
+    : [Number(process.env["DROVER_SEED"])];
 
 for (const seed of seeds) {
   test(`leaders are killed one after the other: no node is down, nothing is placed twice, all servers know the same (seed ${seed})`, () =>
@@ -108,7 +115,10 @@ for (const seed of seeds) {
         await world.until("another leads", () => world.leaders().some((server) => server !== dead));
         const [other] = world.running().filter((server) => server !== leader());
         await answered(world, of(other as SimulatedServer).registerJob({ Job: jobOf({ id: `round-${round}`, count: 5 }) }));
-        await world.until("new work runs", () => placed(`round-${round}`).filter(({ ClientStatus }) => ClientStatus === "running").length === 5);
+        await world.until(
+          "new work runs",
+          () => placed(`round-${round}`).filter(({ ClientStatus }) => ClientStatus === "running").length === 5,
+        );
         await begin(dead);
         await world.clock.advance(60_000);
       }
@@ -119,8 +129,18 @@ for (const seed of seeds) {
       const nodes = [...(state?.snapshot().nodes() ?? [])];
       assert.equal(nodes.length, 60);
       assert.deepEqual([...new Set(nodes.map(({ Status }) => Status))], ["ready"]);
-      for (const { Events } of nodes) assert.deepEqual(Events.map(({ Message }) => Message), ["Node registered"]);
-      assert.deepEqual(placed("first").map(({ ID }) => ID).toSorted(), before.toSorted(), "nothing was replaced");
+      for (const { Events } of nodes)
+        assert.deepEqual(
+          Events.map(({ Message }) => Message),
+          ["Node registered"],
+        );
+      assert.deepEqual(
+        placed("first")
+          .map(({ ID }) => ID)
+          .toSorted(),
+        before.toSorted(),
+        "nothing was replaced",
+      );
       assert.deepEqual(errors, []);
     }));
 }
@@ -129,7 +149,9 @@ test("a server that lags stops nothing, and its nodes go where news comes from (
   herd(7, { servers: 3, nodes: 30 }, async ({ world, nodes, of, leader, errors }) => {
     const system = (id: string) => ({ Job: jobOf({ id, type: "system", count: 1, memoryMB: 10, cpu: 10 }) });
     const runningOf = (id: string) =>
-      [...(leader().cluster?.state.snapshot().allocationsByJob("default", id) ?? [])].filter(({ ClientStatus }) => ClientStatus === "running").length;
+      [...(leader().cluster?.state.snapshot().allocationsByJob("default", id) ?? [])].filter(
+        ({ ClientStatus }) => ClientStatus === "running",
+      ).length;
     await answered(world, of(leader()).registerJob(system("before")));
     await world.until("it runs everywhere", () => runningOf("before") === 30);
     const [lagging] = world.servers.filter((server) => server !== leader()) as [SimulatedServer];
@@ -141,7 +163,10 @@ test("a server that lags stops nothing, and its nodes go where news comes from (
     assert.equal(runningOf("after"), 30, "all nodes have heard");
     assert.ok((lagging.cluster?.state.index ?? 0) < (leader().cluster?.state.index ?? 0));
     assert.equal(runningOf("before"), 30);
-    assert.equal(nodes.reduce((sum, { stopped }) => sum + stopped, 0), 0);
+    assert.equal(
+      nodes.reduce((sum, { stopped }) => sum + stopped, 0),
+      0,
+    );
     assert.deepEqual([...new Set([...(leader().cluster?.state.snapshot().nodes() ?? [])].map(({ Status }) => Status))], ["ready"]);
     world.shared.setReachable(lagging.name, true);
     await world.until("it has caught up", () => lagging.cluster?.state.index === leader().cluster?.state.index);

@@ -115,7 +115,8 @@ interface SplitValue {
 }
 
 function split(value: Buffer): SplitValue {
-  if (value.length < 4 || value[0] !== VERSION) throw unreadable(undefined, `it has format ${value[0] ?? "none"}; this version reads ${VERSION}`);
+  if (value.length < 4 || value[0] !== VERSION)
+    throw unreadable(undefined, `it has format ${value[0] ?? "none"}; this version reads ${VERSION}`);
   const at = 4 + value.readUInt16BE(2);
   const sealedAt = at + NONCE_BYTES + TAG_BYTES;
   if (value.length < sealedAt) throw unreadable(undefined, "it ends too early");
@@ -149,7 +150,7 @@ function framed(entries: readonly Uint8Array[]): Buffer {
 
 function unframed(whole: Buffer): Uint8Array[] {
   const entries: Uint8Array[] = [];
-  for (let at = 0; at < whole.length; ) {
+  for (let at = 0; at < whole.length;) {
     const length = whole.readUInt32BE(at);
     at += 4;
     // A copy: an entry kept must not keep its whole batch.

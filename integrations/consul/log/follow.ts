@@ -97,7 +97,9 @@ async function* catchUp(
     const fetchNext = (): void => {
       const first = names[fetched.length];
       if (first === undefined) return;
-      const work = insist(signal, () => store.batch(first, signal)).then(({ value }) => (value === undefined ? undefined : opened(options, value, signal)));
+      const work = insist(signal, () => store.batch(first, signal)).then(({ value }) =>
+        value === undefined ? undefined : opened(options, value, signal),
+      );
       // Awaited in order below; one that fails meanwhile is no surprise to the process.
       work.catch(() => undefined);
       fetched.push(work);
@@ -151,7 +153,9 @@ function taken(place: Place, { ClusterId, ...batch }: Opened): SharedBatch {
   if (place.clusterId !== undefined && ClusterId !== place.clusterId) throw behind(place.next, "it belongs to another cluster");
   const skip = place.next - batch.FirstIndex;
   const wanted: SharedBatch =
-    skip === 0 ? batch : { FirstIndex: place.next, EpochId: batch.EpochId, PreviousEpochId: batch.EpochId, Entries: batch.Entries.slice(skip) };
+    skip === 0
+      ? batch
+      : { FirstIndex: place.next, EpochId: batch.EpochId, PreviousEpochId: batch.EpochId, Entries: batch.Entries.slice(skip) };
   if (place.previous !== undefined && wanted.PreviousEpochId !== place.previous) throw behind(place.next, "it is another history");
   place.next += wanted.Entries.length;
   place.previous = batch.EpochId;

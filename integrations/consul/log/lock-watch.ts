@@ -19,13 +19,13 @@ export function watchLock({ store, insist, signal, waitMs }: LockWatchOptions): 
   let lock: LockRead = { session: "", leader: undefined, index: 0 };
   const listeners = new Set<() => void>();
   const run = async (): Promise<void> => {
-    for (let index = 0; ; ) {
+    for (let index = 0; ;) {
       const asked = index;
       const found = await insist(signal, () => store.lockAfter(asked, waitMs, signal));
       index = found.index < asked ? 0 : found.index;
       const isSame = found.session === lock.session && sameLeader(found.leader, lock.leader);
       lock = found;
-      if (!isSame) for (const listener of [...listeners]) listener();
+      if (!isSame) for (const listener of Array.from(listeners)) listener();
     }
   };
   // Ends only when it is told to.

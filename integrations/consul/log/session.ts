@@ -34,7 +34,10 @@ const CHECK_TIMEOUT = "1s";
 const CHECK_NEW_MS = 5_000;
 const CHECK_NEW_RETRY_MS = 20;
 
-export function sessionsOf(store: Store, { pulse, clock, lockDelayMs }: { readonly pulse: Pulse; readonly clock: Clock; readonly lockDelayMs: number }): Sessions {
+export function sessionsOf(
+  store: Store,
+  { pulse, clock, lockDelayMs }: { readonly pulse: Pulse; readonly clock: Clock; readonly lockDelayMs: number },
+): Sessions {
   const name = `drover ${pulse.id}`;
   const serviceId = `drover-log-${pulse.id}`;
   const checkId = `drover-pulse-${pulse.id}`;
@@ -82,7 +85,9 @@ export function sessionsOf(store: Store, { pulse, clock, lockDelayMs }: { readon
         );
         return ID;
       } catch (thrown) {
-        const isNew = thrown instanceof ConsulProblem && /(missing|invalid|critical|no such) .*check|check .*(missing|critical|not found)/i.test(thrown.message);
+        const isNew =
+          thrown instanceof ConsulProblem &&
+          /(missing|invalid|critical|no such) .*check|check .*(missing|critical|not found)/i.test(thrown.message);
         if (!isNew || clock.nowMs() - startedMs > CHECK_NEW_MS) throw thrown;
         await clock.sleep(CHECK_NEW_RETRY_MS);
       }

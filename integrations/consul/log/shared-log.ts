@@ -108,7 +108,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
     const now = watch.lock.leader;
     if (sameLeader(now, leader)) return;
     leader = now;
-    for (const listener of [...leaderListeners.values()]) listener(now);
+    for (const listener of Array.from(leaderListeners.values())) listener(now);
   });
 
   /** One at a time; who asks meanwhile waits for the next, which is sent after they asked. */
@@ -124,13 +124,15 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
       return sent;
     }
     const before = asking;
-    nextAsking ??= before.then(
-      () => undefined,
-      () => undefined,
-    ).then(() => {
-      nextAsking = undefined;
-      return sharedHead();
-    });
+    nextAsking ??= before
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .then(() => {
+        nextAsking = undefined;
+        return sharedHead();
+      });
     return nextAsking;
   }
   const open = (): void => {
@@ -197,7 +199,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
         session = await sessions.open(signal);
         const read = await attempt(self, session, signal);
         signal.throwIfAborted();
-        if (read?.head != null) return begin(session, read.head, read.version);
+        if (read?.head !== null && read?.head !== undefined) return begin(session, read.head, read.version);
         await giveBack(session);
       } catch (thrown) {
         if (session !== undefined) await giveBack(session);

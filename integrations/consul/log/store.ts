@@ -71,7 +71,8 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
     if (answer.status < 500) heard();
     return answer;
   };
-  const kv = (method: "GET" | "PUT" | "DELETE", key: string, request: RawRequest): Promise<RawAnswer> => send(method, `/kv/${encoded(key)}`, request);
+  const kv = (method: "GET" | "PUT" | "DELETE", key: string, request: RawRequest): Promise<RawAnswer> =>
+    send(method, `/kv/${encoded(key)}`, request);
   const failed = ({ status, body }: RawAnswer): ConsulProblem => new ConsulProblem(status, answerText(body));
   /** 404: null. */
   async function get(key: string, query: Readonly<Record<string, string>>, more: Partial<RawRequest> = {}): Promise<RawAnswer | null> {
@@ -94,7 +95,7 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
     },
     /** Answers when it differs from what it was at `index`, or after `waitMs`. */
     async lockAfter(index: number, waitMs: number, signal: AbortSignal): Promise<LockRead> {
-      const query = { ...(index === 0 ? {} : { index: String(index), wait: `${waitMs}ms` }) };
+      const query = index === 0 ? {} : { index: String(index), wait: `${waitMs}ms` };
       return lockOf(await kv("GET", "lock", { query, withinMs: waitMs * 1.2 + READ_MS, signal, waits: true }));
     },
     /** false: somebody else holds it, or the session is gone. */
@@ -110,11 +111,16 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
       if (answer.status === 200) return { done: headVersionOf(answer.body, `${prefix}/head`) };
       const text = answerText(answer.body);
       if (answer.status === 409) return /permission denied|acl not found/i.test(text) ? { forbidden: text } : { refused: text };
-      if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) return { forbidden: text || `Consul answered ${answer.status}` };
+      if (answer.status >= 400 && answer.status < 500 && answer.status !== 429)
+        return { forbidden: text || `Consul answered ${answer.status}` };
       throw failed(answer);
     },
     /** A batch's bytes; undefined: there is none. With `after`, waits until there is one. */
-    async batch(first: number, signal: AbortSignal, after?: { readonly index: number; readonly waitMs: number }): Promise<{ value?: Buffer; index: number }> {
+    async batch(
+      first: number,
+      signal: AbortSignal,
+      after?: { readonly index: number; readonly waitMs: number },
+    ): Promise<{ value?: Buffer; index: number }> {
       const waits = after !== undefined && after.index > 0;
       const query = { raw: "", ...(waits ? { index: String(after.index), wait: `${after.waitMs}ms` } : {}) };
       const withinMs = READ_MS + (waits ? after.waitMs * 1.2 : 0);
@@ -125,10 +131,14 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
     },
     /** First indexes of the batches whose names lie in a segment, ascending. */
     async firsts(segment: number): Promise<readonly number[]> {
-      return namesOf(await get(segmentTree(segment), { keys: "" })).map((name) => Number(name.slice(-DIGITS))).toSorted((a, b) => a - b);
+      return namesOf(await get(segmentTree(segment), { keys: "" }))
+        .map((name) => Number(name.slice(-DIGITS)))
+        .toSorted((a, b) => a - b);
     },
     async segments(): Promise<readonly number[]> {
-      return namesOf(await get("log/", { keys: "", separator: "/" })).map((name) => Number(name.slice(0, -1).split("/").at(-1))).toSorted((a, b) => a - b);
+      return namesOf(await get("log/", { keys: "", separator: "/" }))
+        .map((name) => Number(name.slice(0, -1).split("/").at(-1)))
+        .toSorted((a, b) => a - b);
     },
     async partsFolders(): Promise<readonly string[]> {
       return namesOf(await get("parts/", { keys: "", separator: "/" })).map((name) => name.slice(0, -1).split("/").at(-1) ?? "");
@@ -163,7 +173,11 @@ interface Entry {
 function entriesOf(answer: RawAnswer | null): readonly Entry[] {
   if (answer === null) return [];
   const found = JSON.parse(answer.body.toString()) as readonly { ModifyIndex: number; Session?: string; Value: string | null }[];
-  return found.map(({ ModifyIndex, Session = "", Value }) => ({ ModifyIndex, Session, text: Buffer.from(Value ?? "", "base64").toString() }));
+  return found.map(({ ModifyIndex, Session = "", Value }) => ({
+    ModifyIndex,
+    Session,
+    text: Buffer.from(Value ?? "", "base64").toString(),
+  }));
 }
 
 function namesOf(answer: RawAnswer | null): readonly string[] {
@@ -176,14 +190,20 @@ function lockOf(answer: RawAnswer): LockRead {
   const [entry] = entriesOf(answer);
   const session = entry?.Session ?? "";
   // The value stays when the session goes: without one it says nothing.
-  return { session, leader: entry === undefined || session === "" ? undefined : (JSON.parse(entry.text) as SharedLeader), index: answer.index };
+  return {
+    session,
+    leader: entry === undefined || session === "" ? undefined : (JSON.parse(entry.text) as SharedLeader),
+    index: answer.index,
+  };
 }
 
 function operationsOf(prefix: string, { session, head, set, deleteTrees = [] }: Change): readonly unknown[] {
   const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes as Uint8Array).toString("base64");
   return [
     ...(session === undefined ? [] : [{ KV: { Verb: "check-session", Key: `${prefix}/lock`, Session: session } }]),
-    ...(head === undefined ? [] : [{ KV: { Verb: "cas", Key: `${prefix}/head`, Index: head.version, Value: base64(JSON.stringify(head.next)) } }]),
+    ...(head === undefined
+      ? []
+      : [{ KV: { Verb: "cas", Key: `${prefix}/head`, Index: head.version, Value: base64(JSON.stringify(head.next)) } }]),
     ...(set === undefined ? [] : [{ KV: { Verb: "set", Key: `${prefix}/${set.key}`, Value: base64(set.value) } }]),
     ...deleteTrees.map((tree) => ({ KV: { Verb: "delete-tree", Key: `${prefix}/${tree}` } })),
   ];

@@ -11,7 +11,8 @@ export async function sweepParts(
 ): Promise<void> {
   const orphans: string[] = [];
   for (const folder of await store.partsFolders()) if (!(await isNamed(store, folder, head))) orphans.push(partsTree(folder));
-  for (let at = 0; at < orphans.length; at += TREES_MAX) await store.write({ session, deleteTrees: orphans.slice(at, at + TREES_MAX) }, withinMs);
+  for (let at = 0; at < orphans.length; at += TREES_MAX)
+    await store.write({ session, deleteTrees: orphans.slice(at, at + TREES_MAX) }, withinMs);
 }
 
 async function isNamed(store: Store, folder: string, head: StoredHead): Promise<boolean> {

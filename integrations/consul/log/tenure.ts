@@ -218,7 +218,8 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
     const trees = (await store.segments()).filter((segment) => segment < segmentOf(Floor)).map(segmentTree);
     if (Floor === head.Floor && trees.length === 0) return;
     await settle({ ...head, Epoch: head.Epoch, Floor, WriteId: randomUUID() }, { deleteTrees: trees.slice(0, TREES_MAX) });
-    for (let at = TREES_MAX; at < trees.length; at += TREES_MAX) await store.write({ session, deleteTrees: trees.slice(at, at + TREES_MAX) }, settleMs);
+    for (let at = TREES_MAX; at < trees.length; at += TREES_MAX)
+      await store.write({ session, deleteTrees: trees.slice(at, at + TREES_MAX) }, settleMs);
     sweepSoon();
   }
 

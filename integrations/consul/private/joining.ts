@@ -98,7 +98,9 @@ export async function startJoining(options: JoiningOptions): Promise<Joining> {
     const problems = Problems.join("; ");
     // The same again and again is told once.
     if (Joined === 0 && problems !== "" && problems !== toldProblems)
-      report("warn", `no server ${retryJoin.length === 0 ? "known from before" : "of retry_join"} was joined: ${problems}`, { again_in_ms: step.pauseMs });
+      report("warn", `no server ${retryJoin.length === 0 ? "known from before" : "of retry_join"} was joined: ${problems}`, {
+        again_in_ms: step.pauseMs,
+      });
     toldProblems = Joined > 0 ? "" : problems;
     if (step.state.at === "given-up")
       options.gaveUp(

@@ -27,10 +27,7 @@ export function aclCalls(ask: Requester) {
     },
     tokens: {
       list: (globalOnly = false, query?: QueryOptions) =>
-        ask.get<readonly AclTokenStub[]>(
-          endpointPath("acl-tokens", {}),
-          withParameters(query, { global: globalOnly ? true : undefined }),
-        ),
+        ask.get<readonly AclTokenStub[]>(endpointPath("acl-tokens", {}), withParameters(query, { global: globalOnly ? true : undefined })),
       self: (query?: QueryOptions) => ask.get<AclToken>(endpointPath("acl-token-self", {}), query),
       read: (accessor: string, query?: QueryOptions) => ask.get<AclToken>(endpointPath("acl-token", { accessor }), query),
       create: (token: Fields, query?: QueryOptions) => ask.put<AclToken>(endpointPath("acl-token-create", {}), token, query),

@@ -77,8 +77,7 @@ export function createRequester(options: ApiClientOptions): Requester {
       {
         method,
         target: path + queryText(options, query),
-        headers:
-          text === undefined ? sent : { ...sent, "content-type": contentType, "content-length": String(Buffer.byteLength(text)) },
+        headers: text === undefined ? sent : { ...sent, "content-type": contentType, "content-length": String(Buffer.byteLength(text)) },
         body: text,
         timeoutMs,
         signal: query.signal,

@@ -79,7 +79,8 @@ export class Body {
     const value = this.value(name);
     if (typeof value !== "string") return this.nanoseconds(name);
     const ns = parseDuration(value);
-    if (ns === undefined) throw badRequest(`Cannot read request body: field "${name}" is ${JSON.stringify(value.slice(0, 80))}, wanted a duration like "10s"`);
+    if (ns === undefined)
+      throw badRequest(`Cannot read request body: field "${name}" is ${JSON.stringify(value.slice(0, 80))}, wanted a duration like "10s"`);
     return ns;
   }
 

@@ -90,7 +90,7 @@ function createApp(desk: Desk): FastifyInstance {
   // Clients send JSON under any content type or none, so the body is read as bytes whatever it is called.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request, payload, done) => {
-    if (takesUpload(request.method, (request.url.split("?")[0] ?? ""))) return done(null, payload);
+    if (takesUpload(request.method, request.url.split("?")[0] ?? "")) return done(null, payload);
     readBody(payload, Number(payload.headers["content-length"] ?? 0)).then(
       (bytes) => done(null, bytes),
       (error: Error) => done(error),
@@ -113,7 +113,9 @@ function createApp(desk: Desk): FastifyInstance {
       target,
       query: request.query,
       headers: request.headers,
-      ...(request.body instanceof Readable ? { body: undefined, upload: request.body } : { body: request.body as Buffer | undefined, upload: undefined }),
+      ...(request.body instanceof Readable
+        ? { body: undefined, upload: request.body }
+        : { body: request.body as Buffer | undefined, upload: undefined }),
       response: reply.raw,
     };
     return settle(dispatch(matched, arrived, desk), request, reply, desk);

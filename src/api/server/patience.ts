@@ -69,7 +69,10 @@ function limitBody(request: IncomingMessage, response: ServerResponse, patience:
     if (waitedMs <= patienceMs(patience, socket.bytesRead - readBefore)) return;
     stop();
     if (response.headersSent) socket.destroy();
-    else response.writeHead(408, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(SLOW_BODY, () => socket.destroySoon());
+    else
+      response
+        .writeHead(408, { "content-type": "text/plain; charset=utf-8", connection: "close" })
+        .end(SLOW_BODY, () => socket.destroySoon());
   }, patience.checkedEveryMs);
   timer.unref();
   const stop = (): void => clearInterval(timer);

@@ -21,7 +21,8 @@ export const aclPolicyApply: Command = {
   async run(context) {
     const { flags, terminal, api } = context;
     const [Name, path, ...more] = context.arguments;
-    if (Name === undefined || path === undefined || more.length > 0) throw new UsageError("This command takes two arguments: <name> <file>");
+    if (Name === undefined || path === undefined || more.length > 0)
+      throw new UsageError("This command takes two arguments: <name> <file>");
     const [JobID, Group, Task] = ["job", "group", "task"].map((name) => flags.text(name) ?? "") as [string, string, string];
     if (JobID === "" && Group + Task !== "") throw new UsageError("-group and -task are of a job: want -job too");
     if (Group === "" && Task !== "") throw new UsageError("-task is of a group: want -group too");

@@ -8,7 +8,11 @@ import { tokenTable, tokenText } from "../render/acl.ts";
 
 const SAID_FLAGS: FlagTable = {
   name: { kind: "text", value: "name", about: "What it is called, for people" },
-  type: { kind: "text", value: "type", about: "client, which may what its policies say, or management, which may everything (default client)" },
+  type: {
+    kind: "text",
+    value: "type",
+    about: "client, which may what its policies say, or management, which may everything (default client)",
+  },
   policy: { kind: "list", value: "policy", about: "A policy it has; repeatable" },
   "role-id": { kind: "list", value: "id", about: "A role it has; repeatable" },
   "role-name": { kind: "list", value: "name", about: "The same, by the role's name; repeatable" },

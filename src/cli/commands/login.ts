@@ -38,24 +38,29 @@ export const login: Command = {
 async function chosen({ flags, api }: Context): Promise<AclAuthMethodStub> {
   const name = flags.text("method") ?? "";
   const type = (flags.text("type") ?? "").toUpperCase();
-  if (type !== "" && type !== "OIDC" && type !== "JWT") throw new UsageError(`-type ${JSON.stringify(flags.text("type"))}: want OIDC or JWT`);
+  if (type !== "" && type !== "OIDC" && type !== "JWT")
+    throw new UsageError(`-type ${JSON.stringify(flags.text("type"))}: want OIDC or JWT`);
   const { value: all } = await api.acl.authMethods.list();
   if (name !== "") {
     const named = all.find((each) => each.Name === name);
     if (named === undefined) throw unknownMethod(`No auth method ${JSON.stringify(name)}`, all);
-    if (type !== "" && named.Type !== type) throw new UsageError(`-type ${type}: auth method ${JSON.stringify(name)} is of type ${named.Type}`);
+    if (type !== "" && named.Type !== type)
+      throw new UsageError(`-type ${type}: auth method ${JSON.stringify(name)} is of type ${named.Type}`);
     return named;
   }
   const found = all.filter((each) => each.Default && (type === "" || each.Type === type));
   // OIDC is a person's: that is who names nothing.
   const first = found.find((each) => each.Type === "OIDC") ?? found[0];
-  if (first === undefined) throw unknownMethod(type === "" ? "No auth method is the default" : `No auth method of type ${type} is the default`, all);
+  if (first === undefined)
+    throw unknownMethod(type === "" ? "No auth method is the default" : `No auth method of type ${type} is the default`, all);
   return first;
 }
 
 function unknownMethod(what: string, all: readonly AclAuthMethodStub[]): NamedError {
   const fix =
-    all.length === 0 ? "There is none yet: see drover acl auth-method create." : `Name one with -method: ${all.map(({ Name }) => Name).join(", ")}.`;
+    all.length === 0
+      ? "There is none yet: see drover acl auth-method create."
+      : `Name one with -method: ${all.map(({ Name }) => Name).join(", ")}.`;
   return new NamedError("LOGIN_METHOD_UNKNOWN", what, { fix });
 }
 
@@ -72,7 +77,9 @@ async function byBrowser({ flags, api, terminal, interrupted }: Context, method:
     const request = { AuthMethodName: method.Name, RedirectURI: callback.redirectUri, ClientNonce: randomBytes(24).toString("base64url") };
     const { AuthURL } = (await api.acl.oidcAuthUrl(request)).value;
     // Not to standard output: that is the token's.
-    terminal.complain(`Complete the login via your OIDC provider. Open in a browser:\n\n    ${AuthURL}\n\nWaiting for the provider's answer …`);
+    terminal.complain(
+      `Complete the login via your OIDC provider. Open in a browser:\n\n    ${AuthURL}\n\nWaiting for the provider's answer …`,
+    );
     const { code, state } = await callback.answer(new URL(AuthURL).searchParams.get("state") ?? "", interrupted);
     return (await api.acl.oidcCompleteAuth({ ...request, Code: code, State: state })).value;
   } finally {

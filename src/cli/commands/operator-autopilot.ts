@@ -27,7 +27,9 @@ export const operatorAutopilotSetConfig: Command = {
     const { flags, terminal, api } = context;
     noArguments(context);
     const { value: before } = await api.system.autopilotConfiguration();
-    const { value: updated } = await api.system.setAutopilotConfiguration(changedAutopilot(before, flags), { enforceIndex: before.ModifyIndex });
+    const { value: updated } = await api.system.setAutopilotConfiguration(changedAutopilot(before, flags), {
+      enforceIndex: before.ModifyIndex,
+    });
     if (!updated) {
       terminal.complain("Configuration could not be atomically updated, please try again");
       return 1;

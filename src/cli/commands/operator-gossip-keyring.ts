@@ -36,7 +36,11 @@ export const operatorGossipKeyringList: Command = {
     context.terminal.print(
       table([
         ["Key", "Primary", "Servers"],
-        ...Object.entries(value.Keys).map(([key, count]) => [key, String(Object.hasOwn(value.PrimaryKeys, key)), `${count}/${value.NumNodes}`]),
+        ...Object.entries(value.Keys).map(([key, count]) => [
+          key,
+          String(Object.hasOwn(value.PrimaryKeys, key)),
+          `${count}/${value.NumNodes}`,
+        ]),
       ]),
     );
     return 0;
@@ -61,5 +65,13 @@ export const operatorGossipKeyringInstall = change(
   "Gives every server another key of the gossip; the present one goes on being used.",
   "Installed the key on every server",
 );
-export const operatorGossipKeyringUse = change("use", "Encrypts the gossip with this key, which is installed.", "The key is the primary one now");
-export const operatorGossipKeyringRemove = change("remove", "Takes a key that is not the primary one away.", "Removed the key from every server");
+export const operatorGossipKeyringUse = change(
+  "use",
+  "Encrypts the gossip with this key, which is installed.",
+  "The key is the primary one now",
+);
+export const operatorGossipKeyringRemove = change(
+  "remove",
+  "Takes a key that is not the primary one away.",
+  "Removed the key from every server",
+);

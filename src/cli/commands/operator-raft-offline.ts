@@ -22,7 +22,9 @@ export const operatorRaftRecover: Command = {
     if (!flags.flag("yes")) {
       const { clusterId, lastIndex } = await (await context.stoppedServer()).look(words);
       terminal.print(`The disk of this server holds the log of cluster ${clusterId} through entry ${lastIndex}.`);
-      terminal.complain("Recovering makes it what the whole cluster goes on from; choose the server with the highest entry. Say -yes to do it.");
+      terminal.complain(
+        "Recovering makes it what the whole cluster goes on from; choose the server with the highest entry. Say -yes to do it.",
+      );
       return 1;
     }
     const { clusterId, lastIndex } = await (await context.stoppedServer()).recover(words);

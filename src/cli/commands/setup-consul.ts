@@ -1,4 +1,5 @@
 /** `drover setup consul`: nomad.md §4.3. */
+import type * as ConsulSetUp from "#integrations/consul";
 import type { ConsulConnection, SetupStep } from "#integrations/consul";
 import { NamedError, messageOf } from "#std";
 import type { Command, Context } from "../command.ts";
@@ -72,7 +73,11 @@ export const setupConsul: Command = {
   },
 };
 
-async function servers({ flags, terminal, environment }: Context, consul: typeof import("#integrations/consul"), connection: ConsulConnection): Promise<number> {
+async function servers(
+  { flags, terminal, environment }: Context,
+  consul: typeof ConsulSetUp,
+  connection: ConsulConnection,
+): Promise<number> {
   const region = flags.text("region") ?? environment["NOMAD_REGION"] ?? "global";
   const steps = await consul.setUpServers(connection, region);
   for (const step of steps) terminal.print(line(step));

@@ -115,14 +115,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     "Take a node out of scheduling, or back in",
     async () => (await import("./node-eligibility.ts")).nodeEligibility,
   ),
-  "node identity get": entry(
-    "Show the claims of a node's identity",
-    async () => (await import("./node-identity.ts")).nodeIdentityGet,
-  ),
-  "node identity renew": entry(
-    "Give a node another identity",
-    async () => (await import("./node-identity.ts")).nodeIdentityRenew,
-  ),
+  "node identity get": entry("Show the claims of a node's identity", async () => (await import("./node-identity.ts")).nodeIdentityGet),
+  "node identity renew": entry("Give a node another identity", async () => (await import("./node-identity.ts")).nodeIdentityRenew),
   "node intro create": entry("Make a new node's first token", async () => (await import("./node-identity.ts")).nodeIntroCreate),
   "node meta apply": entry("Set a node's metadata while it runs", async () => (await import("./node-meta.ts")).nodeMetaApply),
   "node meta read": entry("Show a node's metadata", async () => (await import("./node-meta.ts")).nodeMetaRead),

@@ -29,10 +29,14 @@ export async function fetchSnapshot(options: FetchOptions, atLeastIndex: number)
     }
   }
   const why = problems.length === 0 ? "no other server is known" : problems.join("; ");
-  throw new NamedError("SNAPSHOT_NOWHERE", `Cannot catch up: the shared log no longer reaches back, and no server gives a snapshot: ${why}`, {
-    statusCode: 503,
-    fix: "Start the other servers of this cluster.",
-  });
+  throw new NamedError(
+    "SNAPSHOT_NOWHERE",
+    `Cannot catch up: the shared log no longer reaches back, and no server gives a snapshot: ${why}`,
+    {
+      statusCode: 503,
+      fix: "Start the other servers of this cluster.",
+    },
+  );
 }
 
 /** The leader first: it is the one that holds the shared log's cut back meanwhile. */

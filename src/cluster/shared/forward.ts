@@ -49,7 +49,10 @@ export async function askUntilAnswered(ask: Ask, command: Command, requestId: st
     if (code === "LOG_WRITE_FAILED" && !mayBeWritten) throw problem;
     if (!UNWRITTEN.has(code)) mayBeWritten = true;
     if (signal.aborted || clock.nowMs() + RETRY_MS >= untilMs)
-      throw noLeader(`nobody took the write within ${limitMs / 1000} s${mayBeWritten ? ", or nobody could say so; it may still happen" : ""} (${messageOf(problem)})`, problem);
+      throw noLeader(
+        `nobody took the write within ${limitMs / 1000} s${mayBeWritten ? ", or nobody could say so; it may still happen" : ""} (${messageOf(problem)})`,
+        problem,
+      );
     await ask.patience(RETRY_MS);
   }
 }

@@ -90,7 +90,11 @@ export class Leading {
   }
 
   /** The others may have been upgraded since this server began to lead: they are asked again before anything is refused. */
-  async #whenRaised(current: Current, needed: number, proposal: { readonly version: number; readonly requestId: string; readonly command: Command }): Promise<Outcome> {
+  async #whenRaised(
+    current: Current,
+    needed: number,
+    proposal: { readonly version: number; readonly requestId: string; readonly command: Command },
+  ): Promise<Outcome> {
     const level = await this.#commonLevel();
     if (needed > level) throw needsFeatureLevel(proposal.command.type, needed, level);
     if (level > current.level) {
@@ -238,7 +242,9 @@ export class Leading {
     for (const report of await shared.reports()) {
       if (this.#heard.get(report.ServerId)?.report.Time !== report.Time) this.#heard.set(report.ServerId, { report, atMs: nowMs });
     }
-    const syncedIndexes = [...this.#heard.values()].filter(({ atMs }) => nowMs - atMs < cut.silenceMs).map(({ report }) => report.SyncedIndex);
+    const syncedIndexes = [...this.#heard.values()]
+      .filter(({ atMs }) => nowMs - atMs < cut.silenceMs)
+      .map(({ report }) => report.SyncedIndex);
     const { marginEntries, patienceEntries } = cut;
     const through = cutIndex({ syncedIndexes, marginEntries, patienceEntries, heldIndexes: cut.heldIndexes() });
     const head = await shared.head();

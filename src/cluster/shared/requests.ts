@@ -58,7 +58,7 @@ export class Waiting {
 
   /** Everything may have been answered by what was not seen going by. */
   lookAgain(outcomeOf: (requestId: string) => Outcome | undefined, applied: number): void {
-    for (const requestId of [...this.#requests.keys()]) {
+    for (const requestId of Array.from(this.#requests.keys())) {
       const outcome = outcomeOf(requestId);
       if (outcome !== undefined) this.answer(requestId, outcome);
     }

@@ -52,7 +52,11 @@ export interface SharedClusterOptions {
   readonly snapshotEveryEntries?: number;
   readonly freeze?: boolean;
   /** What is worth a line in the log: who leads, what was fetched; at level warn what went wrong in the background. */
-  readonly report?: (entry: { readonly level: "info" | "warn"; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }) => void;
+  readonly report?: (entry: {
+    readonly level: "info" | "warn";
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }) => void;
   readonly firstConfiguration?: SchedulerConfiguration;
   readonly limits?: Partial<SharedClusterLimits>;
 }
@@ -159,14 +163,24 @@ class ServerOfMany implements SharedCluster {
     const everyEntries = options.snapshotEveryEntries;
     this.#compactor = new Compactor(
       {
-        ...{ log, snapshots, state, clock, warn },
+        log,
+        snapshots,
+        state,
+        clock,
+        warn,
         ...(everyEntries === undefined ? {} : { everyEntries }),
         atBoundary: (take) => this.#tail.atBoundary(take),
       },
       start.snapshotIndex,
     );
     this.#tail = new Tail({
-      ...{ log, state, codec, clock, warn, waiting: this.#waiting, signal: this.#ending.signal },
+      log,
+      state,
+      codec,
+      clock,
+      warn,
+      waiting: this.#waiting,
+      signal: this.#ending.signal,
       applied: (index) => this.#compactor.applied(index),
       changed: () => this.#hindranceChanged(),
     });
@@ -266,7 +280,10 @@ class ServerOfMany implements SharedCluster {
     const hold = { index: Math.max(0, atLeastIndex), untilMs: clock.nowMs() + this.#limits.streamHoldMs };
     this.#holds.add(hold);
     try {
-      yield* storedSnapshot({ snapshots, clusterId: this.#options.log.clusterId, state: this.state, compactor: this.#compactor }, atLeastIndex);
+      yield* storedSnapshot(
+        { snapshots, clusterId: this.#options.log.clusterId, state: this.state, compactor: this.#compactor },
+        atLeastIndex,
+      );
     } finally {
       // Loading takes a while yet.
       clock.after(this.#limits.retryMs * 5, () => void this.#holds.delete(hold));
@@ -385,7 +402,8 @@ class ServerOfMany implements SharedCluster {
   }
 
   #refused(thrown: unknown): void {
-    this.#problem = thrown instanceof NamedError ? thrown : new NamedError("CLUSTER_HINDERED", messageOf(thrown), { statusCode: 503, cause: thrown });
+    this.#problem =
+      thrown instanceof NamedError ? thrown : new NamedError("CLUSTER_HINDERED", messageOf(thrown), { statusCode: 503, cause: thrown });
     const { message, fix } = this.#problem;
     // Once, not at every look.
     if (message !== this.#said) this.#warn(fix === undefined ? message : `${message}. ${fix}`);
@@ -437,8 +455,18 @@ class ServerOfMany implements SharedCluster {
       heldIndexes: () => [...this.#holds].filter(({ untilMs }) => untilMs > clock.nowMs()).map(({ index }) => index),
     };
     return new Leading({
-      ...{ shared, clock, random, firstConfiguration, featureLevel, cut },
-      ...{ self: this.#self, cluster: this, state: this.state, codec: this.#codec, waiting: this.#waiting, work: this.#work },
+      shared,
+      clock,
+      random,
+      firstConfiguration,
+      featureLevel,
+      cut,
+      self: this.#self,
+      cluster: this,
+      state: this.state,
+      codec: this.#codec,
+      waiting: this.#waiting,
+      work: this.#work,
       warn: this.#warn,
       report: (message) => this.#tell(message),
       mayLead: () => this.#mayLead(),

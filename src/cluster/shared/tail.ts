@@ -69,7 +69,8 @@ export class Tail {
         next += batch.Entries.length;
         epochId = batch.EpochId;
         this.#take(batch);
-        while (this.#queueBytes > QUEUE_BYTES_MAX && !signal.aborted) await unlessAborted(signal, this.#roomMade.promise, closed).catch(() => undefined);
+        while (this.#queueBytes > QUEUE_BYTES_MAX && !signal.aborted)
+          await unlessAborted(signal, this.#roomMade.promise, closed).catch(() => undefined);
       }
       if (this.halted !== undefined) throw this.halted;
     } finally {

@@ -25,7 +25,11 @@ export const SIGNING_ALGORITHMS: readonly string[] = [
   "EdDSA",
 ];
 
-export async function upsertAuthMethod(parts: AccessParts, given: unknown, name: string | null): ReturnType<AccessControl["upsertAuthMethod"]> {
+export async function upsertAuthMethod(
+  parts: AccessParts,
+  given: unknown,
+  name: string | null,
+): ReturnType<AccessControl["upsertAuthMethod"]> {
   const fields = recordFields(given, "Cannot store ACL auth method");
   const named = fields.text("Name");
   if (name !== null && named !== "" && named !== name) throw invalid("Name of ACL auth method is not that of the request's path");
@@ -52,7 +56,9 @@ function readMethod({ clock, policy }: AccessParts, given: unknown, before: AclA
   const ttl = or(durationNs(valueOf(given, "MaxTokenTTL"), "MaxTokenTTL"), 0, before?.MaxTokenTTL);
   const [min, max] = [policy.tokenMinExpirationMs * 1e6, policy.tokenMaxExpirationMs * 1e6];
   if (ttl < min || ttl > max) {
-    throw invalid(`invalid MaxTokenTTL value '${formatDuration(ttl)}' (should be between ${formatDuration(min)} and ${formatDuration(max)})`);
+    throw invalid(
+      `invalid MaxTokenTTL value '${formatDuration(ttl)}' (should be between ${formatDuration(min)} and ${formatDuration(max)})`,
+    );
   }
   const TokenNameFormat = or(fields.text("TokenNameFormat"), "", before?.TokenNameFormat ?? DEFAULT_TOKEN_NAME);
   if (!interpolates(TokenNameFormat)) throw invalid(`invalid token name format ${JSON.stringify(TokenNameFormat)}`);
@@ -79,16 +85,26 @@ function readMethod({ clock, policy }: AccessParts, given: unknown, before: AclA
 function readConfig(given: unknown, before: AclAuthMethodConfig | undefined): AclAuthMethodConfig {
   const fields = recordFields(given, "Cannot store ACL auth method", "Config.");
   const says = (name: string) => (valueOf(given, name) ?? null) !== null;
-  const text = (name: keyof AclAuthMethodConfig): string => (says(name) ? fields.text(name) : ((before?.[name] as string | undefined) ?? ""));
+  const text = (name: keyof AclAuthMethodConfig): string =>
+    says(name) ? fields.text(name) : ((before?.[name] as string | undefined) ?? "");
   const texts = (name: keyof AclAuthMethodConfig): readonly string[] =>
     says(name) ? (listOf(given, name, "auth method") as readonly string[]) : ((before?.[name] as readonly string[] | undefined) ?? []);
   const flag = (name: keyof AclAuthMethodConfig): boolean => fields.flag(name) ?? (before?.[name] as boolean | undefined) ?? false;
   const duration = (name: keyof AclAuthMethodConfig): number =>
     says(name) ? durationNs(valueOf(given, name), name) : ((before?.[name] as number | undefined) ?? 0);
-  const map = (name: keyof AclAuthMethodConfig) => (says(name) ? fields.textMap(name) : ((before?.[name] as Readonly<Record<string, string>>) ?? {}));
+  const map = (name: keyof AclAuthMethodConfig) =>
+    says(name) ? fields.textMap(name) : ((before?.[name] as Readonly<Record<string, string>>) ?? {});
   const secret = text("OIDCClientSecret");
   const assertion = valueOf(given, "OIDCClientAssertion");
-  for (const name of ["JWTValidationPubKeys", "OIDCScopes", "BoundAudiences", "BoundIssuer", "AllowedRedirectURIs", "DiscoveryCaPem", "SigningAlgs"]) {
+  for (const name of [
+    "JWTValidationPubKeys",
+    "OIDCScopes",
+    "BoundAudiences",
+    "BoundIssuer",
+    "AllowedRedirectURIs",
+    "DiscoveryCaPem",
+    "SigningAlgs",
+  ]) {
     fields.texts(name);
   }
   return {
@@ -98,7 +114,8 @@ function readConfig(given: unknown, before: AclAuthMethodConfig | undefined): Ac
     OIDCDiscoveryURL: text("OIDCDiscoveryURL"),
     OIDCClientID: text("OIDCClientID"),
     OIDCClientSecret: secret === REDACTED ? (before?.OIDCClientSecret ?? "") : secret,
-    OIDCClientAssertion: assertion === undefined ? (before?.OIDCClientAssertion ?? null) : (assertion as Readonly<Record<string, unknown>> | null),
+    OIDCClientAssertion:
+      assertion === undefined ? (before?.OIDCClientAssertion ?? null) : (assertion as Readonly<Record<string, unknown>> | null),
     OIDCEnablePKCE: flag("OIDCEnablePKCE"),
     OIDCDisableUserInfo: flag("OIDCDisableUserInfo"),
     OIDCScopes: texts("OIDCScopes"),
@@ -118,12 +135,14 @@ function readConfig(given: unknown, before: AclAuthMethodConfig | undefined): Ac
 
 function checkConfig(type: "OIDC" | "JWT", config: AclAuthMethodConfig): void {
   const algorithm = config.SigningAlgs.find((each) => !SIGNING_ALGORITHMS.includes(each));
-  if (algorithm !== undefined) throw invalid(`invalid signing algorithm ${JSON.stringify(algorithm)}: known are ${SIGNING_ALGORITHMS.join(", ")}`);
+  if (algorithm !== undefined)
+    throw invalid(`invalid signing algorithm ${JSON.stringify(algorithm)}: known are ${SIGNING_ALGORITHMS.join(", ")}`);
   for (const pem of [...config.DiscoveryCaPem, ...(config.JWKSCACert === "" ? [] : [config.JWKSCACert])]) {
     if (!readable(() => new X509Certificate(pem))) throw invalid("a CA certificate of the ACL auth method is no PEM certificate");
   }
   if (type === "OIDC") {
-    if (config.OIDCDiscoveryURL === "" || config.OIDCClientID === "") throw invalid("an OIDC auth method needs OIDCDiscoveryURL and OIDCClientID");
+    if (config.OIDCDiscoveryURL === "" || config.OIDCClientID === "")
+      throw invalid("an OIDC auth method needs OIDCDiscoveryURL and OIDCClientID");
     if (config.AllowedRedirectURIs.length === 0) throw invalid("an OIDC auth method needs AllowedRedirectURIs");
     checkUrl("OIDCDiscoveryURL", config.OIDCDiscoveryURL);
     return;
@@ -138,7 +157,8 @@ function checkConfig(type: "OIDC" | "JWT", config: AclAuthMethodConfig): void {
 }
 
 function checkUrl(name: string, url: string): void {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw invalid(`${name} ${JSON.stringify(url)} is no http or https address`);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw invalid(`${name} ${JSON.stringify(url)} is no http or https address`);
 }
 
 function readable(read: () => unknown): boolean {

@@ -8,7 +8,11 @@ import { interpolates } from "./login/interpolate.ts";
 import type { AccessParts } from "./parts.ts";
 import { hashOf, timeText, write } from "./write.ts";
 
-export async function upsertBindingRule(parts: AccessParts, given: unknown, id: string | null): ReturnType<AccessControl["upsertBindingRule"]> {
+export async function upsertBindingRule(
+  parts: AccessParts,
+  given: unknown,
+  id: string | null,
+): ReturnType<AccessControl["upsertBindingRule"]> {
   const fields = recordFields(given, "Cannot store ACL binding rule");
   const named = fields.text("ID");
   if (id !== null && named !== "" && named !== id) throw invalid("ID of ACL binding rule is not that of the request's path");

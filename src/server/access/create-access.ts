@@ -31,8 +31,10 @@ export function createAccess(parts: AccessParts): AccessControl {
   /** After a barrier: it may have been made on another server. `name` "": the default of the type. */
   async function methodOf(name: string, type: AclAuthMethod["Type"]): Promise<AclAuthMethod> {
     const snapshot = await cluster.read();
-    const wanted = name === "" ? [...snapshot.aclAuthMethods()].find((each) => each.Default && each.Type === type) : snapshot.aclAuthMethod(name);
-    if (wanted === undefined) throw notFound(name === "" ? `no default auth method of type ${type} found` : `auth method ${name} not found`);
+    const wanted =
+      name === "" ? [...snapshot.aclAuthMethods()].find((each) => each.Default && each.Type === type) : snapshot.aclAuthMethod(name);
+    if (wanted === undefined)
+      throw notFound(name === "" ? `no default auth method of type ${type} found` : `auth method ${name} not found`);
     if (wanted.Type !== type) throw invalid(`auth method ${wanted.Name} is of type ${wanted.Type}, wanted is ${type}`);
     return wanted;
   }

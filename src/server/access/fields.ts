@@ -16,7 +16,8 @@ export function isUuid(text: string): boolean {
 /** `what`: "policy", "role", … */
 export function nameOf(fields: RecordFields, what: string): string {
   const name = fields.text("Name");
-  if (!NAME.test(name)) throw invalid(`invalid name ${JSON.stringify(name)} of ACL ${what}: 1 to 128 letters, digits and dashes are wanted`);
+  if (!NAME.test(name))
+    throw invalid(`invalid name ${JSON.stringify(name)} of ACL ${what}: 1 to 128 letters, digits and dashes are wanted`);
   return name;
 }
 

@@ -34,4 +34,3 @@ export interface AccessPolicy {
   readonly tokenMaxExpirationMs: number;
 }
 export const DEFAULT_ACCESS_POLICY: AccessPolicy = { tokenMinExpirationMs: 60_000, tokenMaxExpirationMs: 86_400_000 };
-

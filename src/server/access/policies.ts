@@ -30,7 +30,12 @@ function readPolicy(given: unknown): AclPolicy {
 /** Whose workloads have it by themselves: narrower only below something named. */
 function readJobAcl(fields: RecordFields | null): JobAcl | null {
   if (fields === null) return null;
-  const [Namespace, JobID, Group, Task] = ["Namespace", "JobID", "Group", "Task"].map((name) => fields.text(name)) as [string, string, string, string];
+  const [Namespace, JobID, Group, Task] = ["Namespace", "JobID", "Group", "Task"].map((name) => fields.text(name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   if (Namespace + JobID + Group + Task === "") return null;
   if (JobID === "" && Group + Task !== "") throw invalid("job ACL of ACL policy names a group or task, but no job");
   if (Group === "" && Task !== "") throw invalid("job ACL of ACL policy names a task, but no group");

@@ -26,7 +26,9 @@ export function createTokenReaper(parts: Pick<AccessParts, "cluster" | "clock" |
     const snapshot = cluster.state.snapshot();
     const before = clock.nowMs();
     const tokens = [...snapshot.aclTokens()].filter((token) => hasExpired(token, before - thresholdMs)).map(({ AccessorID }) => AccessorID);
-    const oneTime = [...snapshot.oneTimeTokens()].filter(({ ExpiresAt }) => Date.parse(ExpiresAt) <= before).map((each) => each.OneTimeSecretID);
+    const oneTime = [...snapshot.oneTimeTokens()]
+      .filter(({ ExpiresAt }) => Date.parse(ExpiresAt) <= before)
+      .map((each) => each.OneTimeSecretID);
     for (let at = 0; at < tokens.length && !closed; at += PER_COMMAND_MAX) {
       await cluster.propose({ type: "acl-tokens-delete", AccessorIDs: tokens.slice(at, at + PER_COMMAND_MAX), Expired: true });
     }
@@ -40,7 +42,9 @@ export function createTokenReaper(parts: Pick<AccessParts, "cluster" | "clock" |
     if (closed) return;
     timer = clock.after(EVERY_MS, () => {
       void reap()
-        .catch((thrown: unknown) => report({ level: "warn", message: "cannot remove expired tokens", fields: { error: messageOf(thrown) } }))
+        .catch((thrown: unknown) =>
+          report({ level: "warn", message: "cannot remove expired tokens", fields: { error: messageOf(thrown) } }),
+        )
         .then(arm);
     });
   }

@@ -19,7 +19,9 @@ const KEPT_MAX = 10_000;
 const SECRET_LENGTH_MAX = 16 * 1024;
 const ANONYMOUS = "anonymous";
 
-export function createResolver(parts: Pick<AccessParts, "cluster" | "clock" | "verifyIdentity" | "verifyNode">): (token: string) => Promise<Grant> {
+export function createResolver(
+  parts: Pick<AccessParts, "cluster" | "clock" | "verifyIdentity" | "verifyNode">,
+): (token: string) => Promise<Grant> {
   const { cluster, clock, verifyIdentity, verifyNode } = parts;
   let keptAt = -1;
   const kept = new Map<string, Grant>();

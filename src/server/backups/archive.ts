@@ -57,7 +57,11 @@ export async function stateOfArchive(archive: Uint8Array): Promise<Buffer> {
     return found;
   };
   const sums = new Map(
-    content("SHA256SUMS").toString("utf8").trim().split("\n").map((line) => line.split(/\s+/).toReversed() as [name: string, sum: string]),
+    content("SHA256SUMS")
+      .toString("utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(/\s+/).toReversed() as [name: string, sum: string]),
   );
   for (const name of ["meta.json", "state.bin"]) {
     if (sums.get(name) !== createHash("sha256").update(content(name)).digest("hex")) throw invalid(`${name} is not what its checksum says`);

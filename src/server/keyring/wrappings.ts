@@ -52,7 +52,7 @@ export function createWrappings(context: ServerContext, disk: KeyEncryption, oth
   async function look(): Promise<void> {
     timer = undefined;
     const missing: string[] = [];
-    for (const { KeyID } of [...cluster.state.snapshot().rootKeys()]) {
+    for (const { KeyID } of Array.from(cluster.state.snapshot().rootKeys())) {
       if (closed) return;
       const here = await disk.wrapping(KeyID).catch(() => null);
       if (here === null && !(await fetch(KeyID).catch(() => false))) missing.push(KeyID);
@@ -108,7 +108,11 @@ export function createWrappings(context: ServerContext, disk: KeyEncryption, oth
         if (closed || have > count / 2) return;
         if (clock.nowMs() >= untilMs) {
           const fields = { key: keyId, servers: count, have };
-          return report({ level: "warn", message: "a root key becomes active although a majority of the servers cannot open it yet", fields });
+          return report({
+            level: "warn",
+            message: "a root key becomes active although a majority of the servers cannot open it yet",
+            fields,
+          });
         }
         await clock.sleep(LOOK_MS);
       }

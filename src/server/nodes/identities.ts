@@ -48,12 +48,7 @@ export interface NodeIdentities {
   worn(identity: IssuedIdentity | undefined): boolean;
 }
 
-export function createNodeIdentities(
-  context: ServerContext,
-  keyring: Keyring,
-  policy: IntroductionPolicy,
-  issuer: string,
-): NodeIdentities {
+export function createNodeIdentities(context: ServerContext, keyring: Keyring, policy: IntroductionPolicy, issuer: string): NodeIdentities {
   const { clock, random, report, admission } = context;
   const nowS = () => Math.floor(clock.nowMs() / 1_000);
 
@@ -63,13 +58,23 @@ export function createNodeIdentities(
 
   function registered(sub: string, ttlS: number): JWTPayload {
     const iat = nowS();
-    return { ...(issuer === "" ? {} : { iss: issuer }), sub, aud: DEFAULT_IDENTITY_AUDIENCE, iat, nbf: iat, exp: iat + ttlS, jti: random.uuid() };
+    return {
+      ...(issuer === "" ? {} : { iss: issuer }),
+      sub,
+      aud: DEFAULT_IDENTITY_AUDIENCE,
+      iat,
+      nbf: iat,
+      exp: iat + ttlS,
+      jti: random.uuid(),
+    };
   }
 
   return {
     async introduce({ ttlMs, nodeName, nodePool }) {
       if (ttlMs < 0 || ttlMs > policy.maxTtlMs)
-        throw badRequest(`Cannot introduce node: TTL ${ttlMs / 1_000}s is not between 0 and ${policy.maxTtlMs / 1_000}s (max_identity_ttl)`);
+        throw badRequest(
+          `Cannot introduce node: TTL ${ttlMs / 1_000}s is not between 0 and ${policy.maxTtlMs / 1_000}s (max_identity_ttl)`,
+        );
       const pool = nodePool === "" ? "default" : nodePool;
       const ttlS = Math.max(1, Math.floor((ttlMs === 0 ? policy.defaultTtlMs : ttlMs) / 1_000));
       const region = admission.defaultRegion;
@@ -115,7 +120,11 @@ export function createNodeIdentities(
   };
 }
 
-async function wrongIntroduction(context: ServerContext, node: Pick<Node, "Name" | "NodePool">, token: string): Promise<string | undefined> {
+async function wrongIntroduction(
+  context: ServerContext,
+  node: Pick<Node, "Name" | "NodePool">,
+  token: string,
+): Promise<string | undefined> {
   const claims = await verifySigned(context, token);
   if (claims === undefined) return "its introduction token is not one of this cluster, or has expired";
   if (!String(claims.sub ?? "").startsWith("node-introduction:")) return "what it brings is not an introduction token";

@@ -96,7 +96,11 @@ export function createSignsOfLife({ cluster, clock, report }: ServerContext, par
 
   function unheard(address: string, thrown: unknown): void {
     if (closed) return;
-    report({ level: "debug", message: "the leader did not hear of nodes", fields: { leader: address, nodes: untold.size, error: messageOf(thrown) } });
+    report({
+      level: "debug",
+      message: "the leader did not hear of nodes",
+      fields: { leader: address, nodes: untold.size, error: messageOf(thrown) },
+    });
     const alone = address !== "" || cluster.lastContactMs() > CUT_OFF_MS;
     if (isolation.failed(alone ? `this server cannot reach the leader: ${messageOf(thrown)}` : undefined)) {
       untold.clear();

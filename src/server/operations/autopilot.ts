@@ -24,7 +24,8 @@ export async function setAutopilotConfiguration(
 ): Promise<{ readonly Updated: boolean; readonly Index: number }> {
   for (const name of ["LastContactThreshold", "ServerStabilizationTime"] as const) {
     const ns = parseDuration(configuration[name]);
-    if (ns === undefined || ns < 0) throw badRequest(`Cannot set the autopilot configuration: ${name} "${configuration[name]}" is not a duration like "10s"`);
+    if (ns === undefined || ns < 0)
+      throw badRequest(`Cannot set the autopilot configuration: ${name} "${configuration[name]}" is not a duration like "10s"`);
   }
   const stored = context.cluster.state.snapshot().autopilotConfiguration().ModifyIndex;
   const outcome = await context.cluster.propose({

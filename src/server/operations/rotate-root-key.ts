@@ -10,7 +10,10 @@ export interface RotateOptions {
   readonly algorithm?: RootKey["Algorithm"];
 }
 
-export async function rotateRootKey(keyring: Pick<KeyringKeeper, "rotate">, options: RotateOptions): Promise<{ readonly Key: RootKey; readonly Index: number }> {
+export async function rotateRootKey(
+  keyring: Pick<KeyringKeeper, "rotate">,
+  options: RotateOptions,
+): Promise<{ readonly Key: RootKey; readonly Index: number }> {
   if (options.full && options.publishAtNs !== null) {
     throw badRequest("Cannot rotate root key: a key that is only prepublished cannot seal anything yet, use full or publish_time");
   }

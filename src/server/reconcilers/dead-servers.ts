@@ -46,10 +46,18 @@ export function createDeadServers(context: ServerContext, membership: Membership
     remember(wellSince, wellServers(seen, configuration.MaxTrailingLogs), nowMs);
     remember(failedSince, failedServers(members), watchedMs);
     const stabilizationMs = (parseDuration(configuration.ServerStabilizationTime) ?? 0) / NS_PER_MS;
-    for (const { ServerId, Name, left } of deadServers(seen, configuration, { failedSinceMs: failedSince, stabilizationMs, nowMs: watchedMs })) {
+    for (const { ServerId, Name, left } of deadServers(seen, configuration, {
+      failedSinceMs: failedSince,
+      stabilizationMs,
+      nowMs: watchedMs,
+    })) {
       await cluster.forgetServer(ServerId);
       if (!left) await among.forceLeave(Name, false);
-      report({ level: "info", message: left ? "server left, it is forgotten" : "server failed for good, it is forgotten", fields: { server: Name, id: ServerId } });
+      report({
+        level: "info",
+        message: left ? "server left, it is forgotten" : "server failed for good, it is forgotten",
+        fields: { server: Name, id: ServerId },
+      });
     }
   }
 
@@ -68,7 +76,11 @@ export function createDeadServers(context: ServerContext, membership: Membership
       },
       (thrown: unknown) => {
         if (closed) return;
-        report({ level: failing ? "debug" : "warn", message: "cannot look after the servers: trying again", fields: { error: messageOf(thrown) } });
+        report({
+          level: failing ? "debug" : "warn",
+          message: "cannot look after the servers: trying again",
+          fields: { error: messageOf(thrown) },
+        });
         failing = true;
         again(among);
       },

@@ -143,7 +143,8 @@ export function createRestartTurns(context: ServerContext): RestartTurns & { clo
     if (groups.size === 0) return;
     for (const { Namespace, JobID, TaskGroup } of [...change.allocations, ...change.goneAllocations]) wake({ Namespace, JobID, TaskGroup });
     const { type } = change.command;
-    if (change.replaced === true || type === "turn-give" || type === "node-status" || type === "node-purge") for (const group of groups.values()) mark(group);
+    if (change.replaced === true || type === "turn-give" || type === "node-status" || type === "node-purge")
+      for (const group of groups.values()) mark(group);
     const jobs = [...change.jobs, ...change.goneJobs, ...change.deployments.map(({ Namespace, JobID }) => ({ Namespace, ID: JobID }))];
     for (const job of jobs) {
       const key = jobKey(job);

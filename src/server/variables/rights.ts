@@ -53,7 +53,10 @@ export function whyDenied(asker: Asker, { access, Namespace, Path }: Asked): { r
 }
 
 /** Of a workload whose policies do not open it: they are what is to be changed. */
-export function deniedByPolicies(asker: WorkloadOfVariables, { access, Namespace, Path }: Asked): { readonly reason: string; readonly fix: string } {
+export function deniedByPolicies(
+  asker: WorkloadOfVariables,
+  { access, Namespace, Path }: Asked,
+): { readonly reason: string; readonly fix: string } {
   return {
     reason: `${nameOf(asker)} may not ${access} variable "${Path}" of namespace "${Namespace}": no policy of the workload allows it`,
     fix: `Keep it at ${ownPaths(asker).map(quoted).join(", ")}, or apply a policy to the job: \`drover acl policy apply -job ${asker.JobID} …\`.`,

@@ -10,7 +10,7 @@ export function applyAclAuthMethodsDelete(draft: Draft, command: AuthMethodsDele
   for (const name of command.Names) {
     const method = authMethods.get(name);
     if (method === undefined) return { code: "missing", reason: `Cannot delete ACL auth method "${name}": no such method` };
-    for (const id of [...rulesByMethod.values(name)]) {
+    for (const id of Array.from(rulesByMethod.values(name))) {
       const rule = bindingRules.get(id);
       if (rule !== undefined) dropBindingRule(draft, rule);
     }

@@ -6,7 +6,10 @@ import { dropRestoreParts } from "./restore-part.ts";
 export function applyRestoreCommit(draft: Draft, command: Extract<Command, { type: "restore-commit" }>): Refusal | undefined {
   const { RestoreID, Parts } = command;
   if (!draft.restoration.holds(RestoreID, Parts))
-    return { code: "invalid", reason: `Cannot restore snapshot "${RestoreID}": not all of its ${Parts} parts are there, or one cannot be read` };
+    return {
+      code: "invalid",
+      reason: `Cannot restore snapshot "${RestoreID}": not all of its ${Parts} parts are there, or one cannot be read`,
+    };
   draft.restored = draft.restoration.finish(RestoreID, Parts);
   dropRestoreParts(draft);
   return undefined;

@@ -38,8 +38,7 @@ import type {
   SealedVariable,
   ServiceRegistration,
 } from "#model";
-import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_AUTOPILOT_CONFIGURATION,
-  DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
+import { BUILT_IN_NODE_POOLS, DEFAULT_NAMESPACE_RECORD, DEFAULT_AUTOPILOT_CONFIGURATION, DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { OrderedMap } from "#std";
 import type { HeldTurn, LeadershipRecord, Outcome, PeriodicLaunch, TableName } from "../contract.ts";
 import { AclTables } from "./acl-tables.ts";

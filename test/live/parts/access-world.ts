@@ -4,7 +4,14 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { eventually, REPOSITORY, type CommandResult } from "../real-agent.ts";
-import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld, type MachineAnswer, type MachineProcess } from "./cluster-world.ts";
+import {
+  lastWords,
+  startClusterWorld,
+  type ClusterMachine,
+  type ClusterWorld,
+  type MachineAnswer,
+  type MachineProcess,
+} from "./cluster-world.ts";
 import { openHouse, type House } from "./house.ts";
 
 const MAIN = join(REPOSITORY, "src", "main.ts");
@@ -17,7 +24,12 @@ export interface AccessWorld {
   /** Servers and the node: every way in. */
   readonly ways: readonly ClusterMachine[];
   readonly processes: ReadonlyMap<ClusterMachine, MachineProcess>;
-  ask(way: ClusterMachine, token: string, path: string, more?: { readonly method?: string; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }): Promise<MachineAnswer>;
+  ask(
+    way: ClusterMachine,
+    token: string,
+    path: string,
+    more?: { readonly method?: string; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<MachineAnswer>;
   /** The JSON of a 200. */
   told<T>(way: ClusterMachine, token: string, path: string, more?: { readonly method?: string; readonly body?: unknown }): Promise<T>;
   /** A Drover command, run on the machine. */
@@ -37,7 +49,10 @@ export async function startAccessWorld(t: TestContext): Promise<AccessWorld> {
     if (!t.passed) for (const [machine, each] of processes) t.diagnostic(`${machine.name}: ${lastWords(each)}`);
   });
   const common = (machine: ClusterMachine, role: string) => {
-    const { cert, key } = house.issue(machine.name, { dns: [`${role}.global.nomad`, "localhost"], addresses: ["127.0.0.1", machine.address] });
+    const { cert, key } = house.issue(machine.name, {
+      dns: [`${role}.global.nomad`, "localhost"],
+      addresses: ["127.0.0.1", machine.address],
+    });
     return `log_level = "DEBUG"
 tls {
   http = true
@@ -74,7 +89,12 @@ plugin "raw_exec" { config { enabled = true } }
   processes.set(client, client.agent({ "agent.hcl": common(client, "client") + duty }));
 
   const ask: AccessWorld["ask"] = (way, token, path, { headers, ...more } = {}) =>
-    way.request(path, { timeoutMs: 30_000, ...more, headers: { ...(token === "" ? {} : { "x-nomad-token": token }), ...headers }, tls: { ca: house.text } });
+    way.request(path, {
+      timeoutMs: 30_000,
+      ...more,
+      headers: { ...(token === "" ? {} : { "x-nomad-token": token }), ...headers },
+      tls: { ca: house.text },
+    });
   const leader: AccessWorld["leader"] = (except) =>
     eventually(
       "a leader",

@@ -76,7 +76,14 @@ plugin "raw_exec" { config { enabled = true } }`,
     writeFileSync(join(world.folder, "busy-ms"), String(lengthMs));
     process.kill((processes.get(machine) as MachineProcess).pid, "SIGUSR2");
   };
-  return { world, servers, busyFor, leader, start: (machine) => start(machine), process: (machine) => processes.get(machine) as MachineProcess };
+  return {
+    world,
+    servers,
+    busyFor,
+    leader,
+    start: (machine) => start(machine),
+    process: (machine) => processes.get(machine) as MachineProcess,
+  };
 }
 
 /** From now until a write that is sent from now on is acknowledged, through whichever of them is quicker; who is refused asks again. */

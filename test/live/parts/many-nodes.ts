@@ -47,7 +47,13 @@ export interface ManyNodes {
   /** As that server has them. */
   seenBy(server: ClusterMachine): Promise<NodeSeen[]>;
   /** Of the agents of the servers that run, and of their Consuls, from now on. */
-  cost(watchMs: number): Promise<{ readonly agents: readonly ProcessCost[]; readonly consuls: readonly ProcessCost[]; readonly nodes: ProcessCost | undefined }>;
+  cost(
+    watchMs: number,
+  ): Promise<{
+    readonly agents: readonly ProcessCost[];
+    readonly consuls: readonly ProcessCost[];
+    readonly nodes: ProcessCost | undefined;
+  }>;
   /** For a failure: what the agents said last. */
   lastWords(): string;
 }

@@ -85,7 +85,8 @@ export function startWriteLoad(owner: PartOwner, servers: readonly ClusterMachin
           assert.deepEqual([found.CreateIndex, found.ModifyIndex], [index, index], `${path} on ${where}`);
         }
         // Also what nobody answered for is there once, or not at all.
-        for (const { Path, CreateIndex, ModifyIndex } of held) assert.equal(ModifyIndex, CreateIndex, `${Path} on ${where} was written twice`);
+        for (const { Path, CreateIndex, ModifyIndex } of held)
+          assert.equal(ModifyIndex, CreateIndex, `${Path} on ${where} was written twice`);
         assert.deepEqual(short(held), short(stories[0] ?? []), `${where} holds what ${all[0]?.name} holds`);
       }
     },

@@ -48,7 +48,13 @@ test("The same policy as HCL and as JSON", () => {
   `);
   const json = parsePolicy(
     JSON.stringify({
-      namespace: { "prod-*": { policy: "read", capabilities: ["alloc-exec"], variables: { path: { "project/*": { capabilities: ["read", "write"] } } } } },
+      namespace: {
+        "prod-*": {
+          policy: "read",
+          capabilities: ["alloc-exec"],
+          variables: { path: { "project/*": { capabilities: ["read", "write"] } } },
+        },
+      },
       node_pool: { gpu: { policy: "write" } },
       host_volume: [{ certs: { policy: "read" } }],
       node: { policy: "write" },
@@ -73,7 +79,7 @@ const WRONG: readonly (readonly [text: string, ...says: RegExp[]])[] = [
   ['namespace "a" { variables { } }', /There is no path/],
   ['namespace "a" { capabilities = "read-job" }', /Expected a list/],
   ['namespace "a" { policy = read }', /read/],
-  ["node { policy = \"list\" }", /Unknown policy "list"/],
+  ['node { policy = "list" }', /Unknown policy "list"/],
   ["node { }", /has no policy/],
   ['node { policy = "read" }\nnode { policy = "write" }', /team\.hcl:2:1: There is a second node block/],
   ['operator { capabilities = ["snapshot-sav"] }', /Did you mean "snapshot-save"\?/],

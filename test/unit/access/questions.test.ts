@@ -29,7 +29,11 @@ function holding(...texts: readonly string[]): Grant {
 }
 
 test("The closest glob speaks alone", () => {
-  const grant = holding('namespace "*" { policy = "write" }', 'namespace "*-web" { policy = "deny" }', 'namespace "production-web" { policy = "read" }');
+  const grant = holding(
+    'namespace "*" { policy = "write" }',
+    'namespace "*-web" { policy = "deny" }',
+    'namespace "production-web" { policy = "read" }',
+  );
   assert.equal(mayInNamespace(grant, "staging", "submit-job"), true);
   assert.equal(mayInNamespace(grant, "staging-web", "read-job"), false);
   assert.equal(mayInNamespace(grant, "production-web", "read-job"), true);
@@ -44,26 +48,41 @@ test("Deny wins over everything said of the same name", () => {
 });
 
 test("Of globs that are as near as each other a deny counts", () => {
-  assert.equal(mayInNamespace(holding('namespace "a*" { policy = "write" }', 'namespace "*a" { policy = "deny" }'), "aba", "read-job"), false);
+  assert.equal(
+    mayInNamespace(holding('namespace "a*" { policy = "write" }', 'namespace "*a" { policy = "deny" }'), "aba", "read-job"),
+    false,
+  );
 });
 
 test("Levels: write reads, list only lists", () => {
   const grant = holding('node { policy = "write" }', 'plugin { policy = "list" }', 'operator { capabilities = ["snapshot-save"] }');
   assert.deepEqual([mayNode(grant, "read"), mayNode(grant, "write")], [true, true]);
   assert.deepEqual([mayPlugin(grant, "list"), mayPlugin(grant, "read")], [true, false]);
-  assert.deepEqual([mayOperator(grant, "write", "snapshot-save"), mayOperator(grant, "write"), mayOperator(grant, "read", "keyring-read")], [true, false, false]);
+  assert.deepEqual(
+    [mayOperator(grant, "write", "snapshot-save"), mayOperator(grant, "write"), mayOperator(grant, "read", "keyring-read")],
+    [true, false, false],
+  );
 });
 
 test("Node pools and host volumes", () => {
-  const grant = holding('node_pool "dev-*" { policy = "read" capabilities = ["write"] }', 'host_volume "prod-*" { policy = "write" }', 'host_volume "prod-ca" { policy = "read" }');
-  assert.deepEqual(["read", "write", "delete"].map((each) => mayNodePool(grant, "dev-1", each)), [true, true, false]);
+  const grant = holding(
+    'node_pool "dev-*" { policy = "read" capabilities = ["write"] }',
+    'host_volume "prod-*" { policy = "write" }',
+    'host_volume "prod-ca" { policy = "read" }',
+  );
+  assert.deepEqual(
+    ["read", "write", "delete"].map((each) => mayNodePool(grant, "dev-1", each)),
+    [true, true, false],
+  );
   assert.equal(mayHostVolume(grant, "prod-db", "mount-readwrite"), true);
   assert.equal(mayHostVolume(grant, "prod-ca", "mount-readwrite"), false);
   assert.equal(mayHostVolume(grant, "other", "mount-readonly"), false);
 });
 
 test("Variables: by the closest path, writing does not read", () => {
-  const grant = holding('namespace "dev" { variables { path "project/*" { capabilities = ["write"] } path "project/secret" { capabilities = ["deny"] } } }');
+  const grant = holding(
+    'namespace "dev" { variables { path "project/*" { capabilities = ["write"] } path "project/secret" { capabilities = ["deny"] } } }',
+  );
   assert.equal(mayVariable(grant, "dev", "project/a", "write"), true);
   assert.equal(mayVariable(grant, "dev", "project/a", "list"), true);
   assert.equal(mayVariable(grant, "dev", "project/a", "read"), false);
@@ -84,7 +103,13 @@ test("A rule of paths alone does not lift the deny of a wider namespace rule", (
 });
 
 test("A workload reads its own variables and services, and what policies give; a deny takes that away", () => {
-  const Workload = { Namespace: "default" as Namespace, JobID: "web" as JobId, TaskGroup: "front", Task: "app", AllocationID: "a" as AllocationId };
+  const Workload = {
+    Namespace: "default" as Namespace,
+    JobID: "web" as JobId,
+    TaskGroup: "front",
+    Task: "app",
+    AllocationID: "a" as AllocationId,
+  };
   const grant: Grant = { ...NOTHING, Workload };
   for (const path of ["nomad/jobs", "nomad/jobs/web", "nomad/jobs/web/front", "nomad/jobs/web/front/app"]) {
     assert.equal(mayVariable(grant, "default", path, "read"), true, path);
@@ -105,7 +130,9 @@ const rules: fc.Arbitrary<Rules> = fc.record({
     fc.record({
       Name: names,
       Capabilities: fc.subarray(["deny", "read-job", "submit-job", "list-jobs", "read-fs"]),
-      Variables: fc.array(fc.record({ Path: names, Capabilities: fc.subarray(["deny", "read", "write", "list", "destroy"]) }), { maxLength: 2 }),
+      Variables: fc.array(fc.record({ Path: names, Capabilities: fc.subarray(["deny", "read", "write", "list", "destroy"]) }), {
+        maxLength: 2,
+      }),
     }),
     { maxLength: 3 },
   ),
@@ -129,10 +156,12 @@ function answers(Rules_: Rules): Readonly<Record<string, boolean>> {
     plugin: mayPlugin(grant, "list"),
   };
   for (const name of ["a", "ab", "abc", "aab", "b", "other"]) {
-    for (const capability of ["read-job", "submit-job", "read-logs", "purge-job"]) all[`${capability} in ${name}`] = mayInNamespace(grant, name, capability);
+    for (const capability of ["read-job", "submit-job", "read-logs", "purge-job"])
+      all[`${capability} in ${name}`] = mayInNamespace(grant, name, capability);
     all[`pool ${name}`] = mayNodePool(grant, name, "read");
     all[`volume ${name}`] = mayHostVolume(grant, name, "mount-readonly");
-    for (const path of ["a", "abc", "z"]) for (const how of ["read", "list", "write"] as const) all[`${how} ${path} in ${name}`] = mayVariable(grant, name, path, how);
+    for (const path of ["a", "abc", "z"])
+      for (const how of ["read", "list", "write"] as const) all[`${how} ${path} in ${name}`] = mayVariable(grant, name, path, how);
   }
   return all;
 }
@@ -151,7 +180,9 @@ test("The order of policies never matters", () => {
 
 test("Merging what is merged changes nothing", () => {
   fc.assert(
-    fc.property(fc.array(rules, { maxLength: 4 }), (policies) => assert.deepEqual(mergeRules([mergeRules(policies)]), mergeRules(policies))),
+    fc.property(fc.array(rules, { maxLength: 4 }), (policies) =>
+      assert.deepEqual(mergeRules([mergeRules(policies)]), mergeRules(policies)),
+    ),
     runs,
   );
 });
@@ -164,7 +195,9 @@ test("A deny more never opens anything", () => {
       const denying: Rules = {
         ...none,
         ...(where === "namespace" ? { Namespaces: [{ Name: name, Capabilities: ["deny"], Variables: [] }] } : {}),
-        ...(where === "path" ? { Namespaces: [{ Name: name, Capabilities: [], Variables: [{ Path: path, Capabilities: ["deny"] }] }] } : {}),
+        ...(where === "path"
+          ? { Namespaces: [{ Name: name, Capabilities: [], Variables: [{ Path: path, Capabilities: ["deny"] }] }] }
+          : {}),
         ...(where === "pool" ? { NodePools: [{ Name: name, Capabilities: ["deny"] }] } : {}),
         ...(where === "volume" ? { HostVolumes: [{ Name: name, Capabilities: ["deny"] }] } : {}),
         ...(where === "node" ? { Node: "deny" as const } : {}),

@@ -7,7 +7,13 @@ import { foundersMeet, obtainClusterKey, type ClusterKeyNeeds } from "../../../s
 import { eventually } from "../../eventually.ts";
 
 const OLD_KEY = Buffer.alloc(32, 7);
-const answer = (more: Partial<IntroductionAnswer> = {}): IntroductionAnswer => ({ ServerId: "b", Name: "b.global", ClusterId: "", ClusterKey: "", ...more });
+const answer = (more: Partial<IntroductionAnswer> = {}): IntroductionAnswer => ({
+  ServerId: "b",
+  Name: "b.global",
+  ClusterId: "",
+  ClusterKey: "",
+  ...more,
+});
 
 function world(bootstrapExpect: number, answers: () => readonly IntroductionAnswer[]) {
   const clock = createVirtualClock();

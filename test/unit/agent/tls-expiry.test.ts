@@ -20,7 +20,14 @@ test("a certificate's end is told at the start, each day once it is near, and no
       const cert = readFileSync(house.issue(`d${days}`, { dns: ["server.global.nomad"], days }).cert);
       const ca = Buffer.from(house.text);
       const link = { ca, cert, key: Buffer.alloc(0), region: "global", verifyServerHostname: true };
-      const http = { certificate: cert.toString(), key: "", clientAuthorities: house.text, minVersion: "TLSv1.2", ciphers: "", handshakeTimeoutMs: 0 } as const;
+      const http = {
+        certificate: cert.toString(),
+        key: "",
+        clientAuthorities: house.text,
+        minVersion: "TLSv1.2",
+        ciphers: "",
+        handshakeTimeoutMs: 0,
+      } as const;
       return kind === "link" ? { link, http: undefined } : { link: undefined, http };
     };
     for (const kind of ["link", "http"] as const) {

@@ -28,10 +28,16 @@ test("Policies, roles and tokens come, are listed to whom they belong, and go", 
   assert.equal((await manage<Made[]>("GET", "/v1/acl/roles")).length, 2);
   const { SecretID: token } = await manage("PUT", "/v1/acl/token", { Name: "ana", Type: "client", Roles: [{ Name: "readers" }] });
   const own = async <T>(url: string) => (await ask("GET", url, { token })).json<T>();
-  assert.deepEqual((await own<Made[]>("/v1/acl/roles")).map(({ ID }) => ID), [role.ID]);
+  assert.deepEqual(
+    (await own<Made[]>("/v1/acl/roles")).map(({ ID }) => ID),
+    [role.ID],
+  );
   assert.equal((await own<Made>("/v1/acl/role/name/readers")).ID, role.ID);
   assert.equal((await ask("GET", "/v1/acl/role/name/others", { token })).status, 403);
-  assert.deepEqual((await own<{ Name: string }[]>("/v1/acl/policy/self")).map(({ Name }) => Name), ["reads"]);
+  assert.deepEqual(
+    (await own<{ Name: string }[]>("/v1/acl/policy/self")).map(({ Name }) => Name),
+    ["reads"],
+  );
   assert.equal((await own<AclToken>("/v1/acl/token/self")).Name, "ana");
   assert.equal((await ask("GET", "/v1/acl/token/self")).status, 403, "nobody has no token");
   await manage("DELETE", `/v1/acl/role/${role.ID}`);
@@ -46,10 +52,11 @@ test("Fields are found whatever the case of their names, as Go's decoder does", 
 
 test("A one-time token hands over the token of whoever made it, once", async () => {
   const { SecretID: token, AccessorID } = await manage("PUT", "/v1/acl/token", { Type: "client", Policies: ["reads"] });
-  const made = (await ask("PUT", "/v1/acl/token/onetime", { token })).json<{ OneTimeToken: { OneTimeSecretID: string; AccessorID: string } }>();
+  const made = (await ask("PUT", "/v1/acl/token/onetime", { token })).json<{
+    OneTimeToken: { OneTimeSecretID: string; AccessorID: string };
+  }>();
   assert.equal(made.OneTimeToken.AccessorID, AccessorID);
-  const exchange = () =>
-    ask("PUT", "/v1/acl/token/onetime/exchange", { body: { OneTimeSecretID: made.OneTimeToken.OneTimeSecretID } });
+  const exchange = () => ask("PUT", "/v1/acl/token/onetime/exchange", { body: { OneTimeSecretID: made.OneTimeToken.OneTimeSecretID } });
   assert.equal((await exchange()).json<{ Token: AclToken }>().Token.SecretID, token);
   assert.equal((await exchange()).status, 404, "a second time there is nothing");
   assert.equal((await ask("PUT", "/v1/acl/token/onetime")).status, 403, "nobody has nothing to hand over");
@@ -75,7 +82,10 @@ test("Ways to log in are listed to anyone, told to managers without their secret
   const made = await ask("PUT", "/v1/acl/auth-method", { token: root, body: method });
   assert.equal(made.status, 200, made.text);
   assert.ok(!made.text.includes("t0psecret"));
-  assert.deepEqual((await ask("GET", "/v1/acl/auth-methods")).json<{ Name: string }[]>().map(({ Name }) => Name), ["company"]);
+  assert.deepEqual(
+    (await ask("GET", "/v1/acl/auth-methods")).json<{ Name: string }[]>().map(({ Name }) => Name),
+    ["company"],
+  );
   assert.ok(!(await ask("GET", "/v1/acl/auth-methods")).text.includes("127.0.0.1"));
   assert.equal((await ask("GET", "/v1/acl/auth-method/company")).status, 403);
   const rule = await manage("PUT", "/v1/acl/binding-rule", { AuthMethod: "company", BindType: "policy", BindName: "reads" });

@@ -9,7 +9,15 @@ let grant: Grant = NOTHING;
 const world = createWorld({ access: { enabled: true, resolve: async () => grant } });
 after(() => world.api.close());
 
-const PARAMETERS: Readonly<Record<string, string>> = { job: "web", id: "x", allocation: "a1", name: "default", accessor: "x", tag: "t", profile: "heap" };
+const PARAMETERS: Readonly<Record<string, string>> = {
+  job: "web",
+  id: "x",
+  allocation: "a1",
+  name: "default",
+  accessor: "x",
+  tag: "t",
+  profile: "heap",
+};
 const OF: Readonly<Record<string, string>> = { allocation: "a1", evaluation: "e1", deployment: "d1", "scaling-policy": "x" };
 
 function urlOf(name: EndpointName, needs: readonly Requirement[]): string {
@@ -36,7 +44,9 @@ function meeting(need: Requirement, namespace = "default"): readonly Partial<Rul
     case "namespace":
       return need.any.map((one) => ({ Namespaces: [{ Name: namespace, Capabilities: [one], Variables: [] }] }));
     case "variable":
-      return need.any.map((one) => ({ Namespaces: [{ Name: namespace, Capabilities: [], Variables: [{ Path: "*", Capabilities: [one] }] }] }));
+      return need.any.map((one) => ({
+        Namespaces: [{ Name: namespace, Capabilities: [], Variables: [{ Path: "*", Capabilities: [one] }] }],
+      }));
     case "node-pool":
       return need.any.map((one) => ({ NodePools: [{ Name: "default", Capabilities: [one] }] }));
     case "node":
@@ -76,7 +86,10 @@ for (const [name, endpoint] of Object.entries(ENDPOINTS) as [EndpointName, (type
 
 test("Who may submit in one namespace submits in no other, whatever the query says and however the field is written", async () => {
   const rules = grantOf({ Namespaces: [{ Name: "default", Capabilities: ["submit-job"], Variables: [] }] });
-  for (const Job of [{ ID: "web", Namespace: "team" }, { ID: "web", namespace: "team" }]) {
+  for (const Job of [
+    { ID: "web", Namespace: "team" },
+    { ID: "web", namespace: "team" },
+  ]) {
     grant = rules;
     const answer = await world.api.inject({ method: "PUT", url: "/v1/jobs", payload: JSON.stringify({ Job }) });
     assert.ok(answer.statusCode >= 400, answer.body);

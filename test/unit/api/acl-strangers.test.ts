@@ -22,9 +22,22 @@ const ATTACKERS: Readonly<Record<string, string>> = {
 };
 
 /** Long answers, the machine itself, what node { policy = "write" } is for; and metrics, which are everybody's who reaches the agent, as Nomad's: names of jobs stand in them. */
-const LEFT_OUT: readonly EndpointName[] = ["metrics", "agent-monitor", "event-stream", "agent-profile", "agent-host", "snapshot", "node-evaluate", "node-purge", "node-drain", "node-eligibility"];
+const LEFT_OUT: readonly EndpointName[] = [
+  "metrics",
+  "agent-monitor",
+  "event-stream",
+  "agent-profile",
+  "agent-host",
+  "snapshot",
+  "node-evaluate",
+  "node-purge",
+  "node-drain",
+  "node-eligibility",
+];
 
-const WORDS = "group meta name task environment action source variables policy description item tag service job".split(" ").map((word) => `zz-${word}`);
+const WORDS = "group meta name task environment action source variables policy description item tag service job"
+  .split(" ")
+  .map((word) => `zz-${word}`);
 
 interface Hidden {
   /** What stands in answers about it; none of it may be told to who did not say it. */
@@ -35,7 +48,11 @@ interface Hidden {
 function hiddenJob(): Record<string, unknown> {
   const made = jobOf({ id: "zz-job", count: 2, dynamicPorts: 1 });
   const [group] = made["TaskGroups"] as [Record<string, unknown> & { Tasks: [Record<string, unknown>] }];
-  Object.assign(group, { Name: "zz-group", Meta: { "zz-meta": "zz-meta-value" }, Scaling: { Min: 1, Max: 5, Enabled: true, Policy: { zz: "zz-policy" } } });
+  Object.assign(group, {
+    Name: "zz-group",
+    Meta: { "zz-meta": "zz-meta-value" },
+    Scaling: { Min: 1, Max: 5, Enabled: true, Policy: { zz: "zz-policy" } },
+  });
   Object.assign(group, { Update: { MaxParallel: 1, MinHealthyTime: 1e9, HealthyDeadline: 60e9, ProgressDeadline: 600e9, Canary: 0 } });
   Object.assign(group.Tasks[0], { Name: "zz-task", Env: { ZZ: "zz-environment" }, Actions: [{ Name: "zz-action", Command: "/bin/true" }] });
   return { ...made, Name: "zz-name", Namespace: HIDDEN, Type: "service" };
@@ -44,12 +61,20 @@ function hiddenJob(): Record<string, unknown> {
 async function prepare(world: World): Promise<Hidden> {
   const { server, link, random, clock, cluster } = world;
   const node = nodeOf(random, { name: "n1", attributes: { "nomad.service_discovery": "true" } });
-  const connection = await link.connect(node, { allocationsChanged: () => undefined, servicesChanged: () => undefined, services: {} as never }, () => undefined);
+  const connection = await link.connect(
+    node,
+    { allocationsChanged: () => undefined, servicesChanged: () => undefined, services: {} as never },
+    () => undefined,
+  );
   await connection.register(node);
   await server.upsertNamespace({ Name: HIDDEN, Description: "zz-description" });
   const Submission = { Source: "zz-source", Format: "hcl2", VariableFlags: {}, Variables: "zz-variables" };
   await server.registerJob({ Job: hiddenJob(), Submission, namespace: HIDDEN } as never);
-  await server.variables.put(null, { Namespace: HIDDEN, Path: "zz/path", Items: { word: "zz-item" }, Lock: { ID: "", TTL: "", LockDelay: "" } }, null);
+  await server.variables.put(
+    null,
+    { Namespace: HIDDEN, Path: "zz/path", Items: { word: "zz-item" }, Lock: { ID: "", TTL: "", LockDelay: "" } },
+    null,
+  );
   await clock.advance(1_000);
   const snapshot = cluster.state.snapshot();
   const allocations = [...snapshot.allocationsByJob(HIDDEN, "zz-job")];
@@ -72,7 +97,10 @@ async function prepare(world: World): Promise<Hidden> {
     } as never,
   ]);
   const evaluations = [...cluster.state.snapshot().evaluationsByJob(HIDDEN, "zz-job")].map(({ ID }) => ID);
-  const deployments = cluster.state.snapshot().deploymentsByJob(HIDDEN, "zz-job").map(({ ID }) => ID);
+  const deployments = cluster.state
+    .snapshot()
+    .deploymentsByJob(HIDDEN, "zz-job")
+    .map(({ ID }) => ID);
   assert.ok(evaluations.length > 0 && deployments.length > 0, "there is something to find");
   const services = [...cluster.state.snapshot().servicesByName(HIDDEN, "zz-service")].map(({ ID }) => ID);
   assert.equal(services.length, 1);
@@ -108,7 +136,15 @@ function bodiesOf({ parameters }: Hidden): readonly object[] {
     { Prefix: "", Context: "all", Text: "zz", Namespace: "*", Jobs: [{ Namespace: HIDDEN, ID: "zz-job" }], Name: "default" },
     { Job: hiddenJob(), JobID: "zz-job", Diff: true, JobVersion: 0, Version: 0, Stable: true, Target: { Group: "zz-group" }, Count: 1 },
     { Job: { ...jobOf({ id: "zz-job", count: 1 }), Namespace: undefined, namespace: HIDDEN }, Namespace: HIDDEN, EvalIDs: [evaluation] },
-    { DeploymentID: deployment, All: true, Pause: true, HealthyAllocationIDs: [allocation], Namespace: HIDDEN, Path: "zz/path", Items: { word: "x" } },
+    {
+      DeploymentID: deployment,
+      All: true,
+      Pause: true,
+      HealthyAllocationIDs: [allocation],
+      Namespace: HIDDEN,
+      Path: "zz/path",
+      Items: { word: "x" },
+    },
   ];
 }
 
@@ -129,7 +165,12 @@ function apiOf(world: World, grant: Grant): Api {
     server: world.server,
     cluster: world.cluster,
     localNode: null,
-    agent: { member: () => ({ Name: "s1", Tags: {} }), config: () => ({}), stats: () => ({}), serverAddresses: () => [] } as unknown as AgentFacts,
+    agent: {
+      member: () => ({ Name: "s1", Tags: {} }),
+      config: () => ({}),
+      stats: () => ({}),
+      serverAddresses: () => [],
+    } as unknown as AgentFacts,
     access: { enabled: true, resolve: async () => grant },
     clock: world.clock,
     random: createSeededRandom(1),
@@ -161,7 +202,8 @@ for (const [who, policy] of Object.entries(ATTACKERS)) {
                   const answer = await api.inject(request);
                   const said = `${url} ${payload ?? ""}`;
                   assert.deepEqual(told(answer.body, said), [], `${method} ${said} → ${answer.statusCode} ${answer.body.slice(0, 600)}`);
-                  if (method !== "GET") assert.ok(kept(world.cluster.state.snapshot()) === before, `it changed by ${method} ${said} → ${answer.statusCode}`);
+                  if (method !== "GET")
+                    assert.ok(kept(world.cluster.state.snapshot()) === before, `it changed by ${method} ${said} → ${answer.statusCode}`);
                   asked += 1;
                   // That the questions are good ones: who may is told.
                   if (method === "GET" && !needsOf(name, method).every(({ kind }) => kind === "anyone")) {

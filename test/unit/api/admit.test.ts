@@ -16,7 +16,10 @@ test("a record of another namespace is asked of the others as one that is not th
       cluster: { state: { snapshot: () => snapshot }, leads: true, read: async () => (reads++, snapshot) },
     } as unknown as Context;
     const call = { method: "GET", namespace: "default", token: "t", parameters: { id } } as unknown as Call;
-    const refusal = await admit("allocation", call, context).then(() => undefined, (error: Error & { code?: string }) => `${error.code} ${error.message}`);
+    const refusal = await admit("allocation", call, context).then(
+      () => undefined,
+      (error: Error & { code?: string }) => `${error.code} ${error.message}`,
+    );
     return { refusal, reads };
   };
   assert.deepEqual(await asked("hidden"), { refusal: "API_NOT_FOUND alloc not found", reads: 1 });

@@ -520,7 +520,17 @@ const TIMINGS: readonly Timing[] = [
 /** The one server there is, as the log knows it. */
 export function aServer(SyncedIndex: number, Leader = true): ServerDescription {
   const RpcAddress = "127.0.0.1:4647";
-  return { ServerId: "s1", Name: "one.global", RpcAddress, HttpAddress: "", Leader, Version: "0.1.0", FeatureLevel: 1, SyncedIndex, Time: 0 };
+  return {
+    ServerId: "s1",
+    Name: "one.global",
+    RpcAddress,
+    HttpAddress: "",
+    Leader,
+    Version: "0.1.0",
+    FeatureLevel: 1,
+    SyncedIndex,
+    Time: 0,
+  };
 }
 
 /** One job "web" with an allocation and an evaluation on node n1. */

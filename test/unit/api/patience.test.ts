@@ -21,7 +21,13 @@ async function opened(t: TestContext, more: Partial<ApiOptions> = {}): Promise<{
 }
 
 /** Says `text`, then `drop` every 20 ms, at `most` so often. */
-function dripping(t: TestContext, socket: Socket, text: string, drop = "x", most = Infinity): { readonly said: () => string; readonly ended: Promise<void> } {
+function dripping(
+  t: TestContext,
+  socket: Socket,
+  text: string,
+  drop = "x",
+  most = Infinity,
+): { readonly said: () => string; readonly ended: Promise<void> } {
   let said = "";
   socket.setEncoding("utf8").on("data", (part: string) => (said += part));
   socket.on("error", () => undefined);
@@ -68,10 +74,19 @@ test("a body that drips ends with 408, wherever it is sent, also where nobody wa
   for (const line of ["PUT /v1/jobs", "PUT /v1/operator/snapshot", "PUT /v1/nothing-here", "GET /v1/jobs"]) {
     const slow = dripping(t, connect(port, "127.0.0.1"), `${line} HTTP/1.1\r\n${headers}`);
     await slow.ended;
-    const answered = /nothing/.test(line) ? /^HTTP\/1\.1 (404|408) / : line.startsWith("GET") ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 408 .*comes too slowly/s;
+    const answered = /nothing/.test(line)
+      ? /^HTTP\/1\.1 (404|408) /
+      : line.startsWith("GET")
+        ? /^HTTP\/1\.1 200 /
+        : /^HTTP\/1\.1 408 .*comes too slowly/s;
     assert.match(slow.said(), answered, line);
   }
-  const chunked = dripping(t, connect(port, "127.0.0.1"), "PUT /v1/jobs HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nx\r\n");
+  const chunked = dripping(
+    t,
+    connect(port, "127.0.0.1"),
+    "PUT /v1/jobs HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
+    "1\r\nx\r\n",
+  );
   await chunked.ended;
   assert.match(chunked.said(), /^HTTP\/1\.1 408 /);
   // Twice as long as the grace, and quick enough all the time.
@@ -129,8 +144,15 @@ test("a stream of events that nobody takes ends with where to go on, and what wa
     return said;
   };
   const said = await read(true);
-  const last = said.trimEnd().split("\r\n").findLast((line) => line.startsWith("{")) ?? "";
-  assert.match(last.slice(0, 500), /^\{"Error":"Cannot continue event stream: the reader takes too little, subscribe again with index=\d+"\}\n?$/);
+  const last =
+    said
+      .trimEnd()
+      .split("\r\n")
+      .findLast((line) => line.startsWith("{")) ?? "";
+  assert.match(
+    last.slice(0, 500),
+    /^\{"Error":"Cannot continue event stream: the reader takes too little, subscribe again with index=\d+"\}\n?$/,
+  );
   world.events.batches.length = 0;
   assert.ok(!(await read(false)).includes("subscribe again"));
 });

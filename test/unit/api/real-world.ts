@@ -19,7 +19,14 @@ export function createRealWorld(seed: number): RealWorld {
   const state = createState({ clock: CLOCK, freeze: true });
   const random = createSeededRandom(seed);
   const remembered: Job[] = [];
-  const cluster = { clusterId: "c", leads: true, leaderAddress: "", lastContactMs: () => 0, read: async () => state.snapshot(), state } as unknown as Cluster;
+  const cluster = {
+    clusterId: "c",
+    leads: true,
+    leaderAddress: "",
+    lastContactMs: () => 0,
+    read: async () => state.snapshot(),
+    state,
+  } as unknown as Cluster;
   const apply = (command: Command) => {
     const index = state.index + 1;
     state.apply(index, { version: commandVersion(command.type) as number, time: index * 1000, requestId: `r${index}`, command });

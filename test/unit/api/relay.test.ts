@@ -141,7 +141,10 @@ test("a path goes on as it came: no part of it means another place", () =>
         answer.resume();
         assert.equal(answer.statusCode, 200);
       }
-      assert.deepEqual(heard.map(({ line }) => line), asked.map((path) => `GET ${path}`));
+      assert.deepEqual(
+        heard.map(({ line }) => line),
+        asked.map((path) => `GET ${path}`),
+      );
       assert.equal(heard[0]?.headers.host, "localhost");
     },
   ));
@@ -156,7 +159,9 @@ test("who has gone while the way to a server was opened leaves nothing open ther
       return connection;
     },
   };
-  await relayUpgrade({ url: "/v1/client/allocation/x/exec", headers: {} } as IncomingMessage, socket, Buffer.alloc(0), way, () => assert.fail("nobody is there"));
+  await relayUpgrade({ url: "/v1/client/allocation/x/exec", headers: {} } as IncomingMessage, socket, Buffer.alloc(0), way, () =>
+    assert.fail("nobody is there"),
+  );
   assert.equal(connection.destroyed, true);
   assert.equal(connection.readableLength, 0);
 });

@@ -35,7 +35,15 @@ function world(membership?: Membership) {
     lastContactMs: () => 0,
     read: async () => state.snapshot(),
     state,
-    servers: async () => [1, 2].map((at) => ({ ServerId: `id-s${at}`, Name: `s${at}.global`, RpcAddress: `10.0.0.${at}:4647`, Leader: at === 1, SyncedIndex: 0, Time: 0 })),
+    servers: async () =>
+      [1, 2].map((at) => ({
+        ServerId: `id-s${at}`,
+        Name: `s${at}.global`,
+        RpcAddress: `10.0.0.${at}:4647`,
+        Leader: at === 1,
+        SyncedIndex: 0,
+        Time: 0,
+      })),
     forgetServer: async (id: string) => void asked.push(["forget", id]),
     transferLeadership: async (id?: string) => void asked.push(["transfer", id]),
     async restore(chunks: AsyncIterable<Uint8Array>) {
@@ -86,7 +94,13 @@ test("Servers are joined and told to be gone by address and name; what no one is
   assert.match((await ask("PUT", "/v1/agent/join?address=10.9.9.9")).text, /"num_joined":0.*nobody answers/);
   assert.equal((await ask("PUT", "/v1/agent/force-leave?node=s2.global")).status, 200);
   const { Members } = JSON.parse((await ask("GET", "/v1/agent/members")).text) as { Members: { Name: string; Status: string }[] };
-  assert.deepEqual(Members.map(({ Name, Status }) => [Name, Status]), [["s1.global", "alive"], ["s2.global", "left"]]);
+  assert.deepEqual(
+    Members.map(({ Name, Status }) => [Name, Status]),
+    [
+      ["s1.global", "alive"],
+      ["s2.global", "left"],
+    ],
+  );
 });
 
 test("Gossip's keys: without encryption that is said; a key that is none is refused", async () => {
@@ -108,7 +122,10 @@ test("A peer is forgotten by id or address, leadership is given to one of the se
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?address=10.0.0.2:4647")).status, 200);
   assert.equal((await ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2")).status, 200);
   assert.equal((await ask("PUT", "/v1/operator/raft/transfer-leadership?id=nobody")).status, 404);
-  assert.deepEqual(asked, [["forget", "id-s2"], ["transfer", "id-s2"]]);
+  assert.deepEqual(asked, [
+    ["forget", "id-s2"],
+    ["transfer", "id-s2"],
+  ]);
 });
 
 test("Autopilot's configuration is replaced whole, durations as text or nanoseconds; the answer says whether it was", async () => {
@@ -117,7 +134,10 @@ test("Autopilot's configuration is replaced whole, durations as text or nanoseco
   assert.equal((await ask("PUT", path, { LastContactThreshold: "200ms", ServerStabilizationTime: "90s" })).text.trim(), "true");
   assert.equal((await ask("PUT", `${path}?cas=7`, { ServerStabilizationTime: 5e9 })).text.trim(), "false");
   assert.equal((await ask("PUT", path, { ServerStabilizationTime: "soon" })).status, 400);
-  assert.deepEqual(asked, [["autopilot", "1m30s", null], ["autopilot", "5s", 7]]);
+  assert.deepEqual(asked, [
+    ["autopilot", "1m30s", null],
+    ["autopilot", "5s", 7],
+  ]);
 });
 
 test("An archive that is whole is restored; a damaged one changes nothing", async () => {

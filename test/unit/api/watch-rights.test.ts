@@ -15,7 +15,10 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 function stage({ knowing = true, expiresInMs = null as number | null } = {}) {
   const clock = createVirtualClock();
   const listeners = new Set<(change: { command: { type: string } }) => void>();
-  const subscribe = (listener: (change: { command: { type: string } }) => void) => (listeners.add(listener), () => void listeners.delete(listener));
+  const subscribe = (listener: (change: { command: { type: string } }) => void) => (
+    listeners.add(listener),
+    () => void listeners.delete(listener)
+  );
   const cluster = knowing ? { state: { watch: { subscribe } } } : null;
   const context = { clock, cluster } as unknown as Pick<Context, "cluster" | "clock">;
   const granted: Grant = { ...NOTHING, ExpiresAtMs: expiresInMs === null ? null : clock.nowMs() + expiresInMs };

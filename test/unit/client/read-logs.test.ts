@@ -32,7 +32,8 @@ test("what a task prints while its log is followed comes after what was there, a
   };
   const disk = { list: host.list.bind(host), read: host.read.bind(host), watch } as unknown as Disk;
   let read = "";
-  for await (const frame of readLogs(runner, disk, createHostClock(), request, AbortSignal.timeout(20_000))) read += Buffer.from(frame.Data).toString();
+  for await (const frame of readLogs(runner, disk, createHostClock(), request, AbortSignal.timeout(20_000)))
+    read += Buffer.from(frame.Data).toString();
   assert.equal(read, wanted);
   assert.equal(lines, 5);
 });

@@ -37,7 +37,10 @@ test("What is found by other than its key is found after a snapshot, too", async
     assert.equal(snapshot.aclTokenBySecret("secret-of-second")?.AccessorID, "second");
     assert.equal(snapshot.aclTokenBySecret("secret-of-secon"), undefined);
     assert.equal(snapshot.aclTokenBySecret(""), undefined);
-    assert.deepEqual([...snapshot.bindingRulesByMethod("sso")].map(({ ID }) => ID), ["rule"]);
+    assert.deepEqual(
+      [...snapshot.bindingRulesByMethod("sso")].map(({ ID }) => ID),
+      ["rule"],
+    );
     assert.equal(snapshot.oneTimeToken("once")?.AccessorID, "second");
     assert.equal(snapshot.aclBootstrapIndex(), 4);
     assert.equal(snapshot.tableIndex("acl-policies"), 2);

@@ -99,7 +99,10 @@ export function aclMakers(random: Random): { readonly [Type in AclType]: () => C
   };
   const oneTime = () => `once-${random.integer(4)}`;
   return {
-    "acl-policies-upsert": () => ({ type: "acl-policies-upsert", Policies: [aclPolicy(policy(), { Description: String(random.integer(9)) })] }),
+    "acl-policies-upsert": () => ({
+      type: "acl-policies-upsert",
+      Policies: [aclPolicy(policy(), { Description: String(random.integer(9)) })],
+    }),
     "acl-policies-delete": () => ({ type: "acl-policies-delete", Names: [policy(), ...(chance(20) ? [policy()] : [])] }),
     "acl-roles-upsert": () => ({
       type: "acl-roles-upsert",

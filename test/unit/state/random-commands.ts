@@ -376,7 +376,13 @@ export function randomCommand(random: Random, snapshot: Snapshot, remembered: Jo
       FeatureLevel: 1,
     }),
     // What begins and is never finished; a whole one is in restoration.test.ts.
-    "restore-part": () => ({ type: "restore-part", RestoreID: random.uuid(), Part: 0, Data: Uint8Array.of(random.integer(256)), Ends: false }),
+    "restore-part": () => ({
+      type: "restore-part",
+      RestoreID: random.uuid(),
+      Part: 0,
+      Data: Uint8Array.of(random.integer(256)),
+      Ends: false,
+    }),
     "restore-commit": () => ({ type: "restore-commit", RestoreID: random.uuid(), Parts: random.integer(3) }),
     "autopilot-configuration": () => ({
       type: "autopilot-configuration",

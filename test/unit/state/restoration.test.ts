@@ -106,7 +106,17 @@ test("One state becomes what another saved, in place", async () => {
   state.watch.subscribe((change) => changes.push(change));
   await state.load(other.save());
   assert.equal(state.digest(), other.digest());
-  assert.deepEqual(changes.map(({ replaced }) => replaced), [true]);
-  await assert.rejects(state.load((async function* () { yield Uint8Array.of(1); })()), { code: "STATE_SNAPSHOT_UNREADABLE" });
+  assert.deepEqual(
+    changes.map(({ replaced }) => replaced),
+    [true],
+  );
+  await assert.rejects(
+    state.load(
+      (async function* () {
+        yield Uint8Array.of(1);
+      })(),
+    ),
+    { code: "STATE_SNAPSHOT_UNREADABLE" },
+  );
   assert.equal(state.digest(), other.digest());
 });

@@ -1,5 +1,14 @@
 /** What of a search is told to whom: kinds, and of those that are of a namespace, which ones. nomad.md §3.2. */
-import { mayInAnyNamespace, mayInNamespace, mayInAnyNodePool, mayListVariables, mayNode, maySeeNamespace, mayNodePool, type Grant } from "#access";
+import {
+  mayInAnyNamespace,
+  mayInNamespace,
+  mayInAnyNodePool,
+  mayListVariables,
+  mayNode,
+  maySeeNamespace,
+  mayNodePool,
+  type Grant,
+} from "#access";
 import { denied } from "./denied.ts";
 
 const OF_JOBS: readonly string[] = [

@@ -143,7 +143,11 @@ function abandon(sink: { destroy(): unknown }, to: Answering): false {
 }
 
 /** Waits for room again. `bytes`: that were written; null: for as long as it takes. */
-async function drained(sink: NodeJS.EventEmitter, { signal, options }: Answering, bytes: number | null): Promise<"drained" | "gone" | "slow"> {
+async function drained(
+  sink: NodeJS.EventEmitter,
+  { signal, options }: Answering,
+  bytes: number | null,
+): Promise<"drained" | "gone" | "slow"> {
   const over = new AbortController();
   const end = (): void => over.abort();
   const timer = bytes === null ? undefined : options.clock.after(patienceMs(options.patience ?? PATIENCE, bytes), end);

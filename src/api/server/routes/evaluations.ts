@@ -75,7 +75,8 @@ function asked(snapshot: Snapshot, call: Call): { source: Iterable<Evaluation>; 
     keep: (one) =>
       (namespace === "*" || one.Namespace === namespace) &&
       (sees === undefined || sees(one)) &&
-      (job === "" || one.JobID === job) && (status === "" || one.Status === status),
+      (job === "" || one.JobID === job) &&
+      (status === "" || one.Status === status),
   };
 }
 

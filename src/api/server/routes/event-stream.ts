@@ -50,7 +50,13 @@ export const streamEvents: Handler = (call, context) => {
   return {
     kind: "stream",
     contentType: "application/json",
-    chunks: beating(linesOf(batches, watched, sent), { beat: "{}\n", firstAfterMs: 0, everyMs: HEARTBEAT_MS, clock: context.clock, signal: call.signal }),
+    chunks: beating(linesOf(batches, watched, sent), {
+      beat: "{}\n",
+      firstAfterMs: 0,
+      everyMs: HEARTBEAT_MS,
+      clock: context.clock,
+      signal: call.signal,
+    }),
     tooSlow: () => `${JSON.stringify({ Error: tooSlow(sent.index) })}\n`,
   };
 };

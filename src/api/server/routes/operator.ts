@@ -18,7 +18,9 @@ async function knownServers(context: Context): Promise<readonly KnownServer[]> {
   const [servers, members] = await Promise.all([requireCluster(context).servers(), membersOf(context)]);
   const known = servers.map((log) => ({ log, member: members.find(({ Tags }) => Tags["id"] === log.ServerId) }));
   // One that has not written anything yet is there all the same; one that was forgotten is not.
-  const silent = members.filter(({ Status, Tags }) => Status === "alive" && Tags["id"] !== "" && !servers.some(({ ServerId }) => ServerId === Tags["id"]));
+  const silent = members.filter(
+    ({ Status, Tags }) => Status === "alive" && Tags["id"] !== "" && !servers.some(({ ServerId }) => ServerId === Tags["id"]),
+  );
   return [...known, ...silent.map((member) => ({ log: describedBy(member), member }))];
 }
 
@@ -53,9 +55,13 @@ export const readRaftConfiguration: Handler = async (_call, context) => {
 /** ?id= or ?address=: a server that is gone for good. */
 export const removePeer: Handler = async (call, context) => {
   const [id, address] = [call.query.text("id"), call.query.text("address")];
-  if ((id === "") === (address === "")) throw badRequest("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
+  if ((id === "") === (address === ""))
+    throw badRequest("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
   const found = (await knownServers(context)).find(({ log }) => (id === "" ? log.RpcAddress === address : log.ServerId === id));
-  if (found === undefined) throw notFound(`${id === "" ? `address ${JSON.stringify(address)}` : `id ${JSON.stringify(id)}`} was not found in the Raft configuration`);
+  if (found === undefined)
+    throw notFound(
+      `${id === "" ? `address ${JSON.stringify(address)}` : `id ${JSON.stringify(id)}`} was not found in the Raft configuration`,
+    );
   await requireCluster(context).forgetServer(found.log.ServerId);
   if (found.member !== undefined) await context.membership?.forceLeave(found.member.Name, true);
   return empty();
@@ -66,10 +72,16 @@ export const transferLeadership: Handler = async (call, context) => {
   requireServer(context);
   if (id !== "" && address !== "") throw badRequest("must specify either ID or address, not both");
   const found = (await knownServers(context)).find(({ log }) => (id === "" ? log.RpcAddress === address : log.ServerId === id));
-  if ((id !== "" || address !== "") && found === undefined) throw notFound(`no server ${JSON.stringify(id || address)} in the Raft configuration`);
+  if ((id !== "" || address !== "") && found === undefined)
+    throw notFound(`no server ${JSON.stringify(id || address)} in the Raft configuration`);
   const cluster = requireCluster(context);
   await cluster.transferLeadership(found?.log.ServerId);
-  return value({ From: { ID: cluster.serverId, Address: cluster.leaderAddress }, To: { ID: found?.log.ServerId ?? "", Address: found?.log.RpcAddress ?? "" }, Noop: found?.log.ServerId === cluster.serverId, Err: null });
+  return value({
+    From: { ID: cluster.serverId, Address: cluster.leaderAddress },
+    To: { ID: found?.log.ServerId ?? "", Address: found?.log.RpcAddress ?? "" },
+    Noop: found?.log.ServerId === cluster.serverId,
+    Err: null,
+  });
 };
 
 export const readAutopilotConfiguration: Handler = (_call, context) => {
@@ -152,7 +164,8 @@ function serverHealth({ log, member }: KnownServer, context: Context, { configur
     LastContact: `${Math.round(contactMs)}ms`,
     LastTerm: 1,
     LastIndex: lastIndex,
-    Healthy: status === "alive" && cluster.state.index - lastIndex <= configuration.MaxTrailingLogs && (!own || cluster.leaderAddress !== ""),
+    Healthy:
+      status === "alive" && cluster.state.index - lastIndex <= configuration.MaxTrailingLogs && (!own || cluster.leaderAddress !== ""),
     Voter: true,
     StableSince: sinceMs === undefined ? NEVER : new Date(sinceMs).toISOString(),
   };

@@ -23,19 +23,23 @@ const FINDERS: Partial<Readonly<Record<SearchContext, Finder>>> = {
     for (const job of snapshot.jobs(namespace, prefix)) if (mayFind(grant, "jobs", job)) yield job.ID;
   },
   *allocs(snapshot, namespace, prefix, _mayList, grant) {
-    for (const allocation of snapshot.allocations(prefix)) if (within(namespace, allocation) && mayFind(grant, "allocs", allocation)) yield allocation.ID;
+    for (const allocation of snapshot.allocations(prefix))
+      if (within(namespace, allocation) && mayFind(grant, "allocs", allocation)) yield allocation.ID;
   },
   *evals(snapshot, namespace, prefix, _mayList, grant) {
-    for (const evaluation of snapshot.evaluations(prefix)) if (within(namespace, evaluation) && mayFind(grant, "evals", evaluation)) yield evaluation.ID;
+    for (const evaluation of snapshot.evaluations(prefix))
+      if (within(namespace, evaluation) && mayFind(grant, "evals", evaluation)) yield evaluation.ID;
   },
   *nodes(snapshot, _namespace, prefix) {
     for (const node of snapshot.nodes(prefix)) yield node.ID;
   },
   *deployment(snapshot, namespace, prefix, _mayList, grant) {
-    for (const deployment of snapshot.deployments(prefix)) if (within(namespace, deployment) && mayFind(grant, "deployment", deployment)) yield deployment.ID;
+    for (const deployment of snapshot.deployments(prefix))
+      if (within(namespace, deployment) && mayFind(grant, "deployment", deployment)) yield deployment.ID;
   },
   *scaling_policy(snapshot, namespace, prefix, _mayList, grant) {
-    for (const policy of policiesIn(snapshot, namespace)) if (policy.ID.startsWith(prefix) && mayFind(grant, "scaling_policy", policy)) yield policy.ID;
+    for (const policy of policiesIn(snapshot, namespace))
+      if (policy.ID.startsWith(prefix) && mayFind(grant, "scaling_policy", policy)) yield policy.ID;
   },
   *namespaces(snapshot, _namespace, prefix, _mayList, grant) {
     for (const { Name } of snapshot.namespaces(prefix)) if (mayFind(grant, "namespaces", { Name })) yield Name;

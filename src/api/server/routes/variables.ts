@@ -31,7 +31,8 @@ function listFor(variables: Variables, asker: Asker): Handler {
         const shown = function* (from?: Place) {
           for (const each of snapshot.variables(call.namespace, prefix, from)) {
             const { Namespace, Path } = each;
-            if (mayVariable(call.grant, Namespace, Path, "list") && variables.may(asker, { access: "list", Namespace, Path })) yield variables.metadata(each);
+            if (mayVariable(call.grant, Namespace, Path, "list") && variables.may(asker, { access: "list", Namespace, Path }))
+              yield variables.metadata(each);
           }
         };
         const backwards = call.query.flag("reverse", false, true);
@@ -118,7 +119,11 @@ async function askerOf(call: Call, context: Context, variables: Variables): Prom
   return accessOf(context) === undefined ? variables.asker(call.token) : null;
 }
 
-function require(call: Call, { Namespace, Path }: { readonly Namespace: string; readonly Path: string }, capability: VariableCapability): void {
+function require(
+  call: Call,
+  { Namespace, Path }: { readonly Namespace: string; readonly Path: string },
+  capability: VariableCapability,
+): void {
   if (!mayVariable(call.grant, Namespace, Path, capability)) throw deniedFor({ kind: "variable", any: [capability] }, Namespace);
 }
 

@@ -11,7 +11,10 @@ export interface Selectable {
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-export function selectableOf(claims: Claims, { ClaimMappings, ListClaimMappings }: Pick<AclAuthMethodConfig, "ClaimMappings" | "ListClaimMappings">): Selectable {
+export function selectableOf(
+  claims: Claims,
+  { ClaimMappings, ListClaimMappings }: Pick<AclAuthMethodConfig, "ClaimMappings" | "ListClaimMappings">,
+): Selectable {
   const value: Record<string, string> = {};
   const list: Record<string, readonly string[]> = {};
   for (const [claim, name] of Object.entries(ClaimMappings)) {

@@ -40,7 +40,8 @@ export async function clientAssertion(
   }
   const own = valueOf(OIDCClientAssertion, "PrivateKey");
   const of = (name: string): string => String(valueOf(own, name) ?? "");
-  if (source !== "private_key" || of("PemKey") === "") throw loginRefused("the method's client assertion has no key: KeySource nomad, client_secret, or private_key with PrivateKey.PemKey");
+  if (source !== "private_key" || of("PemKey") === "")
+    throw loginRefused("the method's client assertion has no key: KeySource nomad, client_secret, or private_key with PrivateKey.PemKey");
   const alg = said("KeyAlgorithm") === "" ? "RS256" : said("KeyAlgorithm");
   return jwt.setProtectedHeader({ ...headers, typ: "JWT", alg, ...keyHeader(of) }).sign(createPrivateKey(of("PemKey")));
 }

@@ -49,7 +49,8 @@ export function createDocuments(web: Web, clock: Clock): Documents {
       const found = (await get(address, authorities, KEPT_MS)) as Record<string, unknown>;
       const text = (name: string) => (typeof found[name] === "string" ? found[name] : "");
       // Else another provider's word would count as this one's.
-      if (text("issuer").replace(/\/$/, "") !== url.replace(/\/$/, "")) throw loginRefused("the provider calls itself by another address than OIDCDiscoveryURL");
+      if (text("issuer").replace(/\/$/, "") !== url.replace(/\/$/, ""))
+        throw loginRefused("the provider calls itself by another address than OIDCDiscoveryURL");
       const methods = found["token_endpoint_auth_methods_supported"];
       return {
         issuer: text("issuer"),

@@ -91,7 +91,10 @@ function sameRedirect(allowed: string, given: string): boolean {
   return wanted.href === is.href;
 }
 
-async function providerOf(documents: Documents, { Config }: AclAuthMethod): Promise<{ config: AclAuthMethod["Config"]; discovery: Discovery }> {
+async function providerOf(
+  documents: Documents,
+  { Config }: AclAuthMethod,
+): Promise<{ config: AclAuthMethod["Config"]; discovery: Discovery }> {
   return { config: Config, discovery: await documents.discovery(Config.OIDCDiscoveryURL, Config.DiscoveryCaPem) };
 }
 

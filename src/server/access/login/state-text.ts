@@ -40,7 +40,9 @@ export function createLoginStates({ keys, clock }: Pick<AccessParts, "keys" | "c
   }
 
   function sign(secret: Buffer, what: string, parts: readonly string[]): string {
-    return createHmac("sha256", secret).update(JSON.stringify([what, ...parts])).digest("base64url");
+    return createHmac("sha256", secret)
+      .update(JSON.stringify([what, ...parts]))
+      .digest("base64url");
   }
 
   function stateOf(secret: Buffer, head: string, { method, redirectUri, clientNonce }: Going): LoginState {

@@ -67,7 +67,13 @@ async function byAnyOf(token: string, pems: readonly string[], algorithms: strin
   throw loginRefused("the token is signed by none of the method's keys");
 }
 
-async function byKeySet(documents: Documents, token: string, url: string, authorities: readonly string[], algorithms: string[]): Promise<string> {
+async function byKeySet(
+  documents: Documents,
+  token: string,
+  url: string,
+  authorities: readonly string[],
+  algorithms: string[],
+): Promise<string> {
   for (const fresh of [false, true]) {
     const keys = await documents.keys(url, authorities, fresh);
     try {
@@ -122,7 +128,8 @@ function checkTimes(claims: Claims, config: AclAuthMethodConfig, now: number): v
     return value;
   };
   const [iat, nbf, exp] = [at("iat"), at("nbf"), at("exp")];
-  if (iat === undefined && nbf === undefined && exp === undefined) throw loginRefused("the token says neither since when nor until when it is good");
+  if (iat === undefined && nbf === undefined && exp === undefined)
+    throw loginRefused("the token says neither since when nor until when it is good");
   const seconds = (ns: number, unsaid: number) => (ns === 0 ? unsaid : Math.max(0, ns / 1e9));
   const skew = seconds(config.ClockSkewLeeway, CLOCK_SKEW_S);
   const until = exp ?? (nbf ?? iat ?? 0) + seconds(config.ExpirationLeeway, WITHOUT_END_S);

@@ -194,7 +194,8 @@ test("A door that stands open is told of; one that is locked is not", () => {
   assert.match(warned("acl { enabled = true }"), /tokens travel in the clear/);
   const guarded = warned(`acl { enabled = true }\n${https}`);
   assert.match(guarded, /^nodes and servers connect on 10\.0\.0\.5 without TLS: [^\n]*$/, "once, and nothing else");
-  const both = 'tls { http = true \n rpc = true \n verify_server_hostname = true \n ca_file = "/t/c.pem" \n cert_file = "/t/c.pem" \n key_file = "/t/k.pem" }';
+  const both =
+    'tls { http = true \n rpc = true \n verify_server_hostname = true \n ca_file = "/t/c.pem" \n cert_file = "/t/c.pem" \n key_file = "/t/k.pem" }';
   assert.equal(warned(`acl { enabled = true }\n${both}`), "");
   assert.ok(AGENT_FLAGS["acl-enabled"] !== undefined && load("server { enabled = true }", ["-acl-enabled"]).acl.enabled);
 });

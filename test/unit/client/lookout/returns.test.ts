@@ -7,7 +7,8 @@ import { LeaseReturns, type LeaseReturnsNeeds } from "../../../../src/client/loo
 for (let turns = 0; turns < 16; turns++)
   test(`A lease that comes ${turns} turns after the last one was erased is given back too`, async () => {
     const clock = createVirtualClock();
-    const record = (id: string) => ({ id, thing: { system: "vault" }, lease: null, token: "" }) as unknown as Parameters<LeaseReturns["add"]>[0];
+    const record = (id: string) =>
+      ({ id, thing: { system: "vault" }, lease: null, token: "" }) as unknown as Parameters<LeaseReturns["add"]>[0];
     let erased = 0;
     const facts = {
       removeFact() {

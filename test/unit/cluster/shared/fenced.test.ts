@@ -9,7 +9,11 @@ test("What a leader read while it lost leadership is not told it, and nothing is
   const read = Promise.withResolvers<Snapshot>();
   let asked = 0;
   const cluster = { read: () => (asked++, read.promise) } as unknown as Cluster;
-  const seen = fenced(cluster, { lost: lost.signal, propose: async () => assert.fail("it was written"), refusal: () => new Error("leads no more") });
+  const seen = fenced(cluster, {
+    lost: lost.signal,
+    propose: async () => assert.fail("it was written"),
+    refusal: () => new Error("leads no more"),
+  });
   const reading = seen.read();
   assert.equal(seen.leads, true);
   lost.abort();

@@ -40,11 +40,19 @@ async function asking(answers: readonly (Outcome | NamedError)[], signal = new A
 const written: Outcome = { ok: true, index: 7 };
 
 test("A leader that closes may have written it: the next one is asked, after everything written was read", async () => {
-  assert.deepEqual(await asking([refused("CLUSTER_CLOSED"), written]), { outcome: written, code: undefined, done: ["ask", "barrier", "ask"] });
+  assert.deepEqual(await asking([refused("CLUSTER_CLOSED"), written]), {
+    outcome: written,
+    code: undefined,
+    done: ["ask", "barrier", "ask"],
+  });
 });
 
 test("This server closes: whoever asks is told so at once", async () => {
-  assert.deepEqual(await asking([refused("CLUSTER_CLOSED"), written], AbortSignal.abort()), { outcome: undefined, code: "CLUSTER_CLOSED", done: ["ask"] });
+  assert.deepEqual(await asking([refused("CLUSTER_CLOSED"), written], AbortSignal.abort()), {
+    outcome: undefined,
+    code: "CLUSTER_CLOSED",
+    done: ["ask"],
+  });
 });
 
 for (const code of ["PEER_NOT_LEADING", "SHARED_LOG_NOT_LEADING", "CLUSTER_NO_LEADER", "CLUSTER_NOT_LEADING"])
@@ -54,10 +62,22 @@ for (const code of ["PEER_NOT_LEADING", "SHARED_LOG_NOT_LEADING", "CLUSTER_NO_LE
 
 for (const code of ["PEER_UNREACHABLE", "SHARED_LOG_OUTCOME_UNKNOWN"])
   test(`After ${code} it may be written: everything written is read before it is asked again, and again after another refusal`, async () => {
-    assert.deepEqual((await asking([refused(code), refused("PEER_NOT_LEADING"), written])).done, ["ask", "barrier", "ask", "barrier", "ask"]);
+    assert.deepEqual((await asking([refused(code), refused("PEER_NOT_LEADING"), written])).done, [
+      "ask",
+      "barrier",
+      "ask",
+      "barrier",
+      "ask",
+    ]);
   });
 
-for (const code of ["COMMAND_TOO_LARGE", "CLUSTER_FEATURE_LEVEL", "STATE_COMMAND_UNKNOWN_VERSION", "STATE_ENTRY_UNREADABLE", "LOG_WRITE_FAILED"])
+for (const code of [
+  "COMMAND_TOO_LARGE",
+  "CLUSTER_FEATURE_LEVEL",
+  "STATE_COMMAND_UNKNOWN_VERSION",
+  "STATE_ENTRY_UNREADABLE",
+  "LOG_WRITE_FAILED",
+])
   test(`${code} is the answer: nobody is asked again`, async () => {
     assert.deepEqual(await asking([refused(code), written]), { outcome: undefined, code, done: ["ask"] });
   });

@@ -27,7 +27,8 @@ test("A disk is judged by what the shared log holds", () => {
 });
 
 test("The shared log keeps what no quorum has on disk, a margin, what the slow still need for a while, and what snapshots on the way go on from", () => {
-  const cut = (syncedIndexes: number[], heldIndexes: number[] = []) => cutIndex({ syncedIndexes, heldIndexes, marginEntries: 10, patienceEntries: 200 });
+  const cut = (syncedIndexes: number[], heldIndexes: number[] = []) =>
+    cutIndex({ syncedIndexes, heldIndexes, marginEntries: 10, patienceEntries: 200 });
   assert.equal(cut([]), 0);
   assert.equal(cut([1000]), 990);
   assert.equal(cut([1000, 900, 850]), 850);

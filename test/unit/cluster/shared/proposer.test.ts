@@ -12,7 +12,11 @@ function writing(append: (entries: readonly Uint8Array[]) => Promise<number>) {
   const codec = { encode: ({ time }: Envelope) => (times.push(time), new Uint8Array(1)) };
   const tenure = { lost: new AbortController().signal, append };
   const proposer = new Proposer({
-    ...{ tenure: tenure as unknown as Tenure, codec: codec as unknown as Codec, clock: clock as unknown as Clock, waiting, time: 100 },
+    tenure: tenure as unknown as Tenure,
+    codec: codec as unknown as Codec,
+    clock: clock as unknown as Clock,
+    waiting,
+    time: 100,
   });
   const add = (requestId: string) => proposer.add({ version: 1, requestId, command: {} as Command });
   return { times, waiting, clock, add };

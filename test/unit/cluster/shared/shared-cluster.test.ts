@@ -4,7 +4,12 @@ import { moveLog, openRecordedLog, recoverShared, startCluster } from "#cluster"
 import { memorySharedLog, openMemoryLog, openMemorySnapshots } from "#integrations/memory";
 import type { Command } from "#state";
 import { DEFAULT, job } from "../../state/nouns.ts";
-import { createClusterWorld, type ClusterWorld, type ClusterWorldOptions, type SimulatedServer } from "../../../simulation/cluster-world.ts";
+import {
+  createClusterWorld,
+  type ClusterWorld,
+  type ClusterWorldOptions,
+  type SimulatedServer,
+} from "../../../simulation/cluster-world.ts";
 
 const register = (id: string): Command => ({
   type: "job-register",
@@ -54,10 +59,14 @@ async function same(world: ClusterWorld): Promise<void> {
 test("Three new servers make one cluster; one leads; each takes writes and reads what another wrote", () =>
   inWorld(async (world) => {
     const { leader, followers } = await started(world);
-    for (const [n, server] of world.servers.entries()) assert.equal((await passing(world, clusterOf(server).propose(register(`j${n}`)))).ok, true);
+    for (const [n, server] of world.servers.entries())
+      assert.equal((await passing(world, clusterOf(server).propose(register(`j${n}`)))).ok, true);
     for (const server of world.servers) {
       const snapshot = await passing(world, clusterOf(server).read());
-      assert.deepEqual([...snapshot.jobs("*")].map(({ ID }) => ID), ["j0", "j1", "j2"]);
+      assert.deepEqual(
+        [...snapshot.jobs("*")].map(({ ID }) => ID),
+        ["j0", "j1", "j2"],
+      );
     }
     assert.equal(clusterOf(followers[0]).leaderAddress, `${leader.name}:4647`);
     assert.equal(clusterOf(leader).leads, true);
@@ -99,7 +108,10 @@ test("Two leaders never both write: one that is cut off is told so, its work end
     await world.until("its work has ended", () => leader.work === undefined);
     await assert.rejects(passing(world, clusterOf(leader).read()), { code: "CLUSTER_NO_LEADER" });
     world.shared.setReachable(leader.name, true);
-    await passing(world, held.catch(() => undefined));
+    await passing(
+      world,
+      held.catch(() => undefined),
+    );
     await same(world);
   }));
 
@@ -124,7 +136,11 @@ test("Where nobody leads a write is refused after a while, with what may still h
   inWorld(
     async (world) => {
       const cluster = await world.start(world.servers[0] as SimulatedServer, { bootstrap: false });
-      await assert.rejects(passing(world, cluster.propose(register("a"))), { code: "CLUSTER_NO_LEADER", statusCode: 500, message: /^No cluster leader/ });
+      await assert.rejects(passing(world, cluster.propose(register("a"))), {
+        code: "CLUSTER_NO_LEADER",
+        statusCode: 500,
+        message: /^No cluster leader/,
+      });
       await assert.rejects(passing(world, cluster.read()), { code: "CLUSTER_NO_LEADER" });
       assert.equal(cluster.leader, undefined);
       assert.equal(cluster.clusterId, "");
@@ -178,7 +194,10 @@ test("A server that the shared log has left behind fetches a snapshot, keeps it,
       await world.start(late);
       await same(world);
     },
-    { snapshotEveryEntries: 20, limits: { cutMarginEntries: 4, cutPatienceEntries: 8, cutEveryMs: 1_000, reportEveryMs: 500, silenceMs: 5_000 } },
+    {
+      snapshotEveryEntries: 20,
+      limits: { cutMarginEntries: 4, cutPatienceEntries: 8, cutEveryMs: 1_000, reportEveryMs: 500, silenceMs: 5_000 },
+    },
   ));
 
 test("A disk that refuses: the server steps down, says so, and goes on when it takes again", () =>
@@ -205,14 +224,31 @@ test("What another server restores replaces everything everywhere, the work begi
     for (const id of ["d", "e"]) await passing(world, clusterOf(leader).propose(register(id)));
     const before = leader.work;
     const was = clusterOf(leader).state.index;
-    const { Index } = await passing(world, clusterOf(followers[1]).restore((async function* () { yield* saved; })()));
+    const { Index } = await passing(
+      world,
+      clusterOf(followers[1]).restore(
+        (async function* () {
+          yield* saved;
+        })(),
+      ),
+    );
     assert.ok(Index > was);
     await same(world);
     for (const server of world.servers)
-      assert.deepEqual([...clusterOf(server).state.snapshot().jobs("*")].map(({ ID }) => ID), ["a", "b", "c"]);
+      assert.deepEqual(
+        [...clusterOf(server).state.snapshot().jobs("*")].map(({ ID }) => ID),
+        ["a", "b", "c"],
+      );
     await world.until("the work has begun anew", () => world.leaders().length === 1 && leader.work !== before);
     assert.equal(before?.lost.aborted, true);
-    await assert.rejects(clusterOf(leader).restore((async function* () { yield* saved.slice(0, -1); })()), { code: "STATE_SNAPSHOT_UNREADABLE" });
+    await assert.rejects(
+      clusterOf(leader).restore(
+        (async function* () {
+          yield* saved.slice(0, -1);
+        })(),
+      ),
+      { code: "STATE_SNAPSHOT_UNREADABLE" },
+    );
     await passing(world, clusterOf(leader).propose(register("f")));
     await same(world);
   }));
@@ -235,7 +271,10 @@ test("Consul wiped, or put back to an older copy: servers refuse with what mends
     for (const server of world.servers) await world.stop(server);
     const truth = followers[0] as SimulatedServer;
     const handle = memorySharedLog(world.shared, { server: "operator" });
-    const disk = { read: async (path: string) => truth.files.get(path), write: async (path: string, text: string) => void truth.files.set(path, text) };
+    const disk = {
+      read: async (path: string) => truth.files.get(path),
+      write: async (path: string, text: string) => void truth.files.set(path, text),
+    };
     const log = openMemoryLog(truth.disk);
     const recovered = await recoverShared({ log, snapshots: openMemorySnapshots(truth.disk), disk, shared: handle, clock: world.clock });
     assert.equal(recovered.lastIndex, log.lastIndex);
@@ -243,15 +282,26 @@ test("Consul wiped, or put back to an older copy: servers refuse with what mends
     await world.until("somebody leads", () => world.leaders().length === 1);
     await passing(world, clusterOf(leader).propose(register("c")));
     await same(world);
-    assert.deepEqual([...clusterOf(leader).state.snapshot().jobs("*")].map(({ ID }) => ID), ["a", "b", "c"]);
+    assert.deepEqual(
+      [...clusterOf(leader).state.snapshot().jobs("*")].map(({ ID }) => ID),
+      ["a", "b", "c"],
+    );
   }));
 
 test("One server's log moves to a shared one and back: everything is still there, new servers take it from the first", () =>
   inWorld(async (world) => {
     const [first, second] = world.servers as [SimulatedServer, SimulatedServer];
-    const disk = { read: async (path: string) => first.files.get(path), write: async (path: string, text: string) => void first.files.set(path, text) };
+    const disk = {
+      read: async (path: string) => first.files.get(path),
+      write: async (path: string, text: string) => void first.files.set(path, text),
+    };
     const open = () => openRecordedLog({ disk, dataDir: "/data", wanted: "sqlite", open: async () => openMemoryLog(first.disk) });
-    const one = await startCluster({ log: await open(), snapshots: openMemorySnapshots(first.disk), clock: world.clock, random: world.random });
+    const one = await startCluster({
+      log: await open(),
+      snapshots: openMemorySnapshots(first.disk),
+      clock: world.clock,
+      random: world.random,
+    });
     for (const id of ["a", "b"]) await one.propose(register(id));
     const { clusterId } = one;
     await one.close();
@@ -267,8 +317,16 @@ test("One server's log moves to a shared one and back: everything is still there
     await world.stop(second);
     await world.stop(first);
     assert.equal(await moveLog(disk, "sqlite"), "moved");
-    const again = await startCluster({ log: await open(), snapshots: openMemorySnapshots(first.disk), clock: world.clock, random: world.random });
-    assert.deepEqual([...again.state.snapshot().jobs("*")].map(({ ID }) => ID), ["a", "b", "c"]);
+    const again = await startCluster({
+      log: await open(),
+      snapshots: openMemorySnapshots(first.disk),
+      clock: world.clock,
+      random: world.random,
+    });
+    assert.deepEqual(
+      [...again.state.snapshot().jobs("*")].map(({ ID }) => ID),
+      ["a", "b", "c"],
+    );
     await again.close();
   }));
 
@@ -322,7 +380,10 @@ test("While one server is of an older program, what it could not read is refused
         world,
         clusterOf(next)
           .propose(register("new"))
-          .then(({ ok }) => ok, (thrown: { code?: string }) => thrown.code),
+          .then(
+            ({ ok }) => ok,
+            (thrown: { code?: string }) => thrown.code,
+          ),
       );
     assert.equal(await ask(), "CLUSTER_FEATURE_LEVEL");
     delete old.featureLevel;

@@ -88,11 +88,20 @@ test("Of a state that halted no snapshot is taken: who waits for the end of the 
   const { ending, tail, shared, come, during } = tailing();
   const following = tail.follow(shared, ending.signal).catch(() => undefined);
   const taken: unknown[] = [];
-  during.apply = () => void tail.atBoundary(() => "taken").then((what) => taken.push(what), ({ code }) => taken.push(code));
+  during.apply = () =>
+    void tail
+      .atBoundary(() => "taken")
+      .then(
+        (what) => taken.push(what),
+        ({ code }) => taken.push(code),
+      );
   come("good", "bad", "never");
   await eventually("who waits is told", () => taken.length === 2, 1_000);
   assert.deepEqual(taken, ["CLUSTER_HALTED", "CLUSTER_HALTED"]);
-  await assert.rejects(tail.atBoundary(() => "taken"), { code: "CLUSTER_HALTED" });
+  await assert.rejects(
+    tail.atBoundary(() => "taken"),
+    { code: "CLUSTER_HALTED" },
+  );
   ending.abort();
   await following;
 });

@@ -4,7 +4,16 @@ import { createVirtualClock } from "#integrations/memory";
 import type { ConsulConnection } from "../../../../integrations/consul/connection.ts";
 import { keepSelfRegistered } from "../../../../integrations/consul/membership-self.ts";
 
-const self = { name: "a", region: "global", datacenter: "dc1", serverId: "id", rpcAddress: "10.0.0.1:4647", httpAddress: "10.0.0.1:4646", serfPort: 4648, version: "1" };
+const self = {
+  name: "a",
+  region: "global",
+  datacenter: "dc1",
+  serverId: "id",
+  rpcAddress: "10.0.0.1:4647",
+  httpAddress: "10.0.0.1:4646",
+  serfPort: 4648,
+  version: "1",
+};
 
 test("A server that leaves while its entry is on its way takes it out afterwards, and writes none any more", async () => {
   const clock = createVirtualClock();
@@ -15,8 +24,12 @@ test("A server that leaves while its entry is on its way takes it out afterwards
     asked.push(path);
   };
   const entry = keepSelfRegistered({
-    ...{ connection: { direct } as unknown as ConsulConnection, self, serviceId: "drover-server", pulseUrl: "http://127.0.0.1:1/" },
-    ...{ clock, report: () => undefined },
+    connection: { direct } as unknown as ConsulConnection,
+    self,
+    serviceId: "drover-server",
+    pulseUrl: "http://127.0.0.1:1/",
+    clock,
+    report: () => undefined,
   });
   const removed = entry.remove();
   await clock.settle();

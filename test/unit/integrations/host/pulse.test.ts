@@ -48,7 +48,8 @@ test("a main loop that is busy for a while has a pulse, one that hangs has none,
     return first;
   };
   const url = await line();
-  const ask = async (): Promise<number> => (await fetch(url, { signal: AbortSignal.timeout(5000), headers: { connection: "close" } })).status;
+  const ask = async (): Promise<number> =>
+    (await fetch(url, { signal: AbortSignal.timeout(5000), headers: { connection: "close" } })).status;
   const statuses = async (lengthMs: number): Promise<ReadonlySet<number>> => {
     child.stdin.write(`${lengthMs}\n`);
     assert.equal(await line(), "hangs");

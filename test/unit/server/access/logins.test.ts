@@ -41,16 +41,26 @@ async function withMethod(of: AccessWorld, method: object, config: object): Prom
   );
   const rules = [...of.state.snapshot().bindingRulesByMethod("sso")];
   if (rules.length > 0) return;
-  await of.access.upsertBindingRule({ AuthMethod: "sso", Selector: '"readers" in list.groups', BindType: "policy", BindName: "team-${value.team}" }, null);
+  await of.access.upsertBindingRule(
+    { AuthMethod: "sso", Selector: '"readers" in list.groups', BindType: "policy", BindName: "team-${value.team}" },
+    null,
+  );
   await of.access.upsertBindingRule({ AuthMethod: "sso", Selector: 'value.user == "root"', BindType: "management" }, null);
 }
 
 const GOOD = { sub: "ana", aud: "drover", groups: ["readers"], org: { team: "a" } };
 
 test("A JWT by the provider's discovered keys becomes a token for its time, bound by rules", async () => {
-  await withMethod(world, { Type: "JWT", Default: true }, { OIDCDiscoveryURL: provider.url, DiscoveryCaPem: [provider.ca], BoundAudiences: ["drover"] });
+  await withMethod(
+    world,
+    { Type: "JWT", Default: true },
+    { OIDCDiscoveryURL: provider.url, DiscoveryCaPem: [provider.ca], BoundAudiences: ["drover"] },
+  );
   const { Token } = await world.access.login("", await provider.jwt(GOOD));
-  assert.deepEqual([Token.Type, Token.Policies, Token.Name, Token.Global, Token.ExpirationTTL], ["client", ["team-a"], "sso/ana", false, 3_600e9]);
+  assert.deepEqual(
+    [Token.Type, Token.Policies, Token.Name, Token.Global, Token.ExpirationTTL],
+    ["client", ["team-a"], "sso/ana", false, 3_600e9],
+  );
   assert.equal(Date.parse(Token.ExpirationTime ?? ""), world.clock.nowMs() + 3_600_000);
   assert.equal((await world.access.resolve(Token.SecretID)).Subject, Token.AccessorID);
   const root = await world.access.login("sso", await provider.jwt({ ...GOOD, sub: "root" }));
@@ -112,16 +122,30 @@ test("By keys that were written down, with leeway for tokens that say no end", a
   const lone = accessWorld();
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-  await withMethod(lone, { Type: "JWT" }, { JWTValidationPubKeys: [provider.ca === "" ? "" : pem], BoundIssuer: ["me"], SigningAlgs: ["RS256"] });
+  await withMethod(
+    lone,
+    { Type: "JWT" },
+    { JWTValidationPubKeys: [provider.ca === "" ? "" : pem], BoundIssuer: ["me"], SigningAlgs: ["RS256"] },
+  );
   const now = Math.floor(lone.clock.nowMs() / 1000);
-  const sign = (claims: object, alg = "RS256") => new SignJWT({ ...GOOD, aud: undefined, iss: "me", ...claims } as never).setProtectedHeader({ alg }).sign(privateKey);
+  const sign = (claims: object, alg = "RS256") =>
+    new SignJWT({ ...GOOD, aud: undefined, iss: "me", ...claims } as never).setProtectedHeader({ alg }).sign(privateKey);
   const { Token } = await lone.access.login("sso", await sign({ iat: now - 200 }));
   assert.deepEqual(Token.Policies, ["team-a"]);
   await assert.rejects(lone.access.login("sso", await sign({ iat: now - 211 })), refusal("ACL_LOGIN_REFUSED", 403, /expired/));
   await assert.rejects(lone.access.login("sso", await sign({})), refusal("ACL_LOGIN_REFUSED", 403, /since when/));
-  await assert.rejects(lone.access.login("sso", await sign({ exp: now + 60, iss: "you" })), refusal("ACL_LOGIN_REFUSED", 403, /BoundIssuer/));
-  await assert.rejects(lone.access.login("sso", await sign({ exp: now + 60, aud: "x" })), refusal("ACL_LOGIN_REFUSED", 403, /BoundAudiences/));
-  await assert.rejects(lone.access.login("sso", await sign({ exp: now + 60 }, "PS256")), refusal("ACL_LOGIN_REFUSED", 403, /none of the method's keys/));
+  await assert.rejects(
+    lone.access.login("sso", await sign({ exp: now + 60, iss: "you" })),
+    refusal("ACL_LOGIN_REFUSED", 403, /BoundIssuer/),
+  );
+  await assert.rejects(
+    lone.access.login("sso", await sign({ exp: now + 60, aud: "x" })),
+    refusal("ACL_LOGIN_REFUSED", 403, /BoundAudiences/),
+  );
+  await assert.rejects(
+    lone.access.login("sso", await sign({ exp: now + 60 }, "PS256")),
+    refusal("ACL_LOGIN_REFUSED", 403, /none of the method's keys/),
+  );
 });
 
 async function oidcWorld(config: object = {}, parts: Parameters<typeof accessWorld>[0] = {}): Promise<AccessWorld> {
@@ -167,7 +191,10 @@ test("OIDC: what does not belong together is refused", async () => {
     return { ...request, ...provider.approve(AuthURL) };
   };
   const complete = (answer: Parameters<AccessWorld["access"]["oidcCompleteAuth"]>[0]) => lone.access.oidcCompleteAuth(answer);
-  await assert.rejects(lone.access.oidcAuthUrl({ ...request, redirectUri: "https://evil.example/cb" }), refusal("ACL_INVALID", 400, /unauthorized redirect_uri/));
+  await assert.rejects(
+    lone.access.oidcAuthUrl({ ...request, redirectUri: "https://evil.example/cb" }),
+    refusal("ACL_INVALID", 400, /unauthorized redirect_uri/),
+  );
   await assert.rejects(complete({ ...(await begin()), state: "made.1.up.x" }), refusal("ACL_LOGIN_REFUSED", 403, /state/));
   await assert.rejects(complete({ ...(await begin()), clientNonce: "nonce-2" }), refusal("ACL_LOGIN_REFUSED", 403, /state/));
   const twice = await begin();
@@ -188,7 +215,10 @@ test("OIDC: what does not belong together is refused", async () => {
 test("OIDC: a client that proves itself by an assertion of its own key", async () => {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const PemKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  const lone = await oidcWorld({ OIDCClientSecret: "", OIDCClientAssertion: { KeySource: "private_key", PrivateKey: { PemKey, KeyID: "mine" } } });
+  const lone = await oidcWorld({
+    OIDCClientSecret: "",
+    OIDCClientAssertion: { KeySource: "private_key", PrivateKey: { PemKey, KeyID: "mine" } },
+  });
   provider.claims = { groups: ["readers"] };
   provider.user = { sub: "ana", org: { team: "a" } };
   const request = { method: "sso", redirectUri: REDIRECT, clientNonce: "n" };
@@ -220,7 +250,10 @@ test("A change of a method keeps what it does not say, and a redacted secret", a
   await lone.access.upsertAuthMethod({ MaxTokenTTL: "2h", Config: { OIDCClientSecret: "redacted" } }, "sso");
   const method = lone.state.snapshot().aclAuthMethod("sso");
   assert.deepEqual([method?.MaxTokenTTL, method?.Config.OIDCClientSecret, method?.Config.OIDCEnablePKCE], [7_200e9, SECRET, true]);
-  await assert.rejects(lone.access.upsertBindingRule({ AuthMethod: "none", BindType: "policy", BindName: "x" }, null), refusal("ACL_REFUSED", 400, /not found/));
+  await assert.rejects(
+    lone.access.upsertBindingRule({ AuthMethod: "none", BindType: "policy", BindName: "x" }, null),
+    refusal("ACL_REFUSED", 400, /not found/),
+  );
   await assert.rejects(
     lone.access.upsertBindingRule({ AuthMethod: "sso", BindType: "policy", BindName: "x", Selector: "value.user ==" }, null),
     refusal("API_FILTER_INVALID", 400, /column/),

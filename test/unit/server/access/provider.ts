@@ -29,7 +29,21 @@ export async function startProvider(nowS: () => number): Promise<Provider> {
   const folder = mkdtempSync(join(tmpdir(), "drover-provider-"));
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  openssl("req", "-x509", ...key, "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=provider", "-addext", "subjectAltName=IP:127.0.0.1");
+  openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    "key.pem",
+    "-out",
+    "cert.pem",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=provider",
+    "-addext",
+    "subjectAltName=IP:127.0.0.1",
+  );
   const read = (name: string) => readFileSync(join(folder, name), "utf8");
   const [certificate, certificateKey] = [read("cert.pem"), read("key.pem")];
   rmSync(folder, { recursive: true, force: true });
@@ -58,7 +72,16 @@ export async function startProvider(nowS: () => number): Promise<Provider> {
     requests.push(path);
     if (path === "/.well-known/openid-configuration") {
       const at = (name: string) => `${provider.url}/${name}`;
-      return [200, { issuer: provider.url, authorization_endpoint: at("authorize"), token_endpoint: at("token"), jwks_uri: at("keys"), userinfo_endpoint: at("userinfo") }];
+      return [
+        200,
+        {
+          issuer: provider.url,
+          authorization_endpoint: at("authorize"),
+          token_endpoint: at("token"),
+          jwks_uri: at("keys"),
+          userinfo_endpoint: at("userinfo"),
+        },
+      ];
     }
     if (path === "/keys") return [200, { keys: [{ ...(await exportJWK(signing.publicKey)), kid: signing.kid, alg: "ES256", use: "sig" }] }];
     if (path === "/userinfo") return authorization === "Bearer access" ? [200, provider.user] : [401, {}];
@@ -69,9 +92,17 @@ export async function startProvider(nowS: () => number): Promise<Provider> {
     const assertion = form.get("client_assertion");
     const known = assertion === null ? basic === `drover:${encodeURIComponent(SECRET)}` : decodeJwt(assertion).sub === "drover";
     const challenge = asked?.get("code_challenge") ?? "";
-    const proven = challenge === "" || createHash("sha256").update(form.get("code_verifier") ?? "").digest("base64url") === challenge;
-    if (asked === undefined || !known || !proven || form.get("redirect_uri") !== asked.get("redirect_uri")) return [400, { error: "invalid_grant" }];
-    return [200, { access_token: "access", id_token: await jwt({ sub: "ana", aud: "drover", nonce: asked.get("nonce"), ...provider.claims }) }];
+    const proven =
+      challenge === "" ||
+      createHash("sha256")
+        .update(form.get("code_verifier") ?? "")
+        .digest("base64url") === challenge;
+    if (asked === undefined || !known || !proven || form.get("redirect_uri") !== asked.get("redirect_uri"))
+      return [400, { error: "invalid_grant" }];
+    return [
+      200,
+      { access_token: "access", id_token: await jwt({ sub: "ana", aud: "drover", nonce: asked.get("nonce"), ...provider.claims }) },
+    ];
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

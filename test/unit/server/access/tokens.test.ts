@@ -40,7 +40,10 @@ test("Bootstrapped once; again when the index is named on the disk, and once by 
   assert.equal(Token.SecretID, "2b778dd9-f5f1-6f29-b4b4-9a5fa948757a");
   assert.deepEqual([Token.Type, Token.Global, Token.Name], ["management", true, "Bootstrap Token"]);
   assert.equal((await world.access.resolve(Token.SecretID)).Management, true);
-  await assert.rejects(world.access.bootstrap(null), refusal("ACL_BOOTSTRAPPED", 400, new RegExp(`^ACL bootstrap already done \\(reset index: ${Index}\\)$`)));
+  await assert.rejects(
+    world.access.bootstrap(null),
+    refusal("ACL_BOOTSTRAPPED", 400, new RegExp(`^ACL bootstrap already done \\(reset index: ${Index}\\)$`)),
+  );
   world.reset = Index;
   const again = await world.access.bootstrap(null);
   assert.notEqual(again.Token.SecretID, Token.SecretID);
@@ -49,7 +52,10 @@ test("Bootstrapped once; again when the index is named on the disk, and once by 
 
 test("A token has its policies and its roles' as they are at that moment", async () => {
   const world = accessWorld();
-  await assert.rejects(world.access.upsertRole({ Name: "team", Policies: [{ Name: "read" }] }, null), refusal("ACL_REFUSED", 400, /^cannot find policy read$/));
+  await assert.rejects(
+    world.access.upsertRole({ Name: "team", Policies: [{ Name: "read" }] }, null),
+    refusal("ACL_REFUSED", 400, /^cannot find policy read$/),
+  );
   await world.access.upsertPolicy({ Name: "read", Rules: READ });
   await world.access.upsertPolicy({ Name: "write", Rules: WRITE });
   const { Role } = await world.access.upsertRole({ Name: "team", Policies: [{ Name: "read" }, { Name: "read" }] }, null);
@@ -75,7 +81,10 @@ test("Unknown, part of a secret, an accessor, deleted: no token", async () => {
   await world.access.resolve(Token.SecretID);
   await world.access.deleteToken(Token.AccessorID);
   await assert.rejects(world.access.resolve(Token.SecretID), none);
-  await assert.rejects(world.access.upsertToken({ Type: "management" }, Token.AccessorID), refusal("ACL_NOT_FOUND", 404, /cannot find token/));
+  await assert.rejects(
+    world.access.upsertToken({ Type: "management" }, Token.AccessorID),
+    refusal("ACL_NOT_FOUND", 404, /cannot find token/),
+  );
 });
 
 test("A token for a time: within the limits, refused at once when it is over, reaped later", async () => {
@@ -100,12 +109,16 @@ test("A token for a time: within the limits, refused at once when it is over, re
 test("What a token is never changes", async () => {
   const world = accessWorld();
   const { Token } = await world.access.upsertToken({ Type: "client", Policies: ["a"], ExpirationTTL: "1h" }, null);
-  const change = (more: object) => world.access.upsertToken({ AccessorID: Token.AccessorID, Type: "client", Policies: ["b"], ...more }, Token.AccessorID);
+  const change = (more: object) =>
+    world.access.upsertToken({ AccessorID: Token.AccessorID, Type: "client", Policies: ["b"], ...more }, Token.AccessorID);
   await assert.rejects(change({ Global: true }), refusal("ACL_INVALID", 400, /cannot toggle global/));
   await assert.rejects(change({ ExpirationTTL: "2h" }), refusal("ACL_INVALID", 400, /cannot update expiration time/));
   await assert.rejects(change({ AccessorID: "other" }), refusal("ACL_INVALID", 400, /path/));
   const changed = await change({ Name: "new", SecretID: "tried" });
-  assert.deepEqual([changed.Token.SecretID, changed.Token.ExpirationTime, changed.Token.Policies], [Token.SecretID, Token.ExpirationTime, ["b"]]);
+  assert.deepEqual(
+    [changed.Token.SecretID, changed.Token.ExpirationTime, changed.Token.Policies],
+    [Token.SecretID, Token.ExpirationTime, ["b"]],
+  );
   assert.equal(changed.Token.CreateIndex, Token.CreateIndex);
 });
 
@@ -147,7 +160,14 @@ test("A one-time token hands the token over once, within ten minutes", async () 
 test("A workload speaks for itself, with the policies of its job, group, task", async () => {
   const world = accessWorld();
   world.apply({ type: "node-register", Node: node("n1"), Evaluations: [] });
-  world.apply({ type: "job-register", Job: job("web"), Submission: null, Evaluation: evaluation("e1", "web"), EnforceIndex: null, PreserveCounts: false });
+  world.apply({
+    type: "job-register",
+    Job: job("web"),
+    Submission: null,
+    Evaluation: evaluation("e1", "web"),
+    EnforceIndex: null,
+    PreserveCounts: false,
+  });
   const of = world.state.snapshot().job("default", "web");
   assert.ok(of !== undefined);
   world.apply({ type: "plan-apply", Plan: plan(of, { Placements: [placement("a1", "web", "n1")] }), Evaluations: [] });
@@ -157,7 +177,11 @@ test("A workload speaks for itself, with the policies of its job, group, task", 
   assert.equal(before.Subject, "workload a1");
   assert.equal(mayVariable(before, "default", `nomad/jobs/web/${group}/app`, "read"), true);
   assert.equal(mayInNamespace(before, "default", "read-job"), false);
-  await world.access.upsertPolicy({ Name: "other", Rules: WRITE, JobACL: { Namespace: "default", JobID: "web", Group: group, Task: "other" } });
+  await world.access.upsertPolicy({
+    Name: "other",
+    Rules: WRITE,
+    JobACL: { Namespace: "default", JobID: "web", Group: group, Task: "other" },
+  });
   await world.access.upsertPolicy({ Name: "anonymous", Rules: READ });
   assert.equal(mayInNamespace(await world.access.resolve("x.y.z"), "default", "read-job"), false);
   await world.access.upsertPolicy({ Name: "mine", Rules: READ, JobACL: { Namespace: "default", JobID: "web", Group: group, Task: "app" } });
@@ -170,7 +194,8 @@ test("Events tell that something changed, and no secret", async () => {
   const seen: unknown[] = [];
   const ended = new AbortController();
   const reading = (async () => {
-    for await (const batch of world.state.events.read({ topics: new Map([["*", ["*"]]]), namespace: "*", fromIndex: 1 }, ended.signal)) seen.push(...batch.Events);
+    for await (const batch of world.state.events.read({ topics: new Map([["*", ["*"]]]), namespace: "*", fromIndex: 1 }, ended.signal))
+      seen.push(...batch.Events);
   })();
   const { Token } = await world.access.bootstrap(null);
   await world.access.upsertAuthMethod(
@@ -179,7 +204,12 @@ test("Events tell that something changed, and no secret", async () => {
       Type: "OIDC",
       TokenLocality: "local",
       MaxTokenTTL: "1h",
-      Config: { OIDCDiscoveryURL: "https://sso.example", OIDCClientID: "drover", OIDCClientSecret: "very secret", AllowedRedirectURIs: ["http://localhost/cb"] },
+      Config: {
+        OIDCDiscoveryURL: "https://sso.example",
+        OIDCClientID: "drover",
+        OIDCClientSecret: "very secret",
+        AllowedRedirectURIs: ["http://localhost/cb"],
+      },
     },
     null,
   );
@@ -197,6 +227,9 @@ test("Events tell that something changed, and no secret", async () => {
 test("A token ends at its time, not after it", () => {
   const endMs = Date.parse("2026-01-02T03:04:05.006Z");
   const token = { ExpirationTime: new Date(endMs).toISOString() };
-  assert.deepEqual([endMs - 1, endMs].map((nowMs) => hasExpired(token, nowMs)), [false, true]);
+  assert.deepEqual(
+    [endMs - 1, endMs].map((nowMs) => hasExpired(token, nowMs)),
+    [false, true],
+  );
   assert.equal(hasExpired({ ExpirationTime: null }, Infinity), false);
 });

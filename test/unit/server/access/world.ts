@@ -69,5 +69,10 @@ export function accessWorld(more: Partial<AccessParts> = {}): AccessWorld {
 }
 
 export function claimsOf(allocation: string, job: string, task: string): WorkloadClaims {
-  return { nomad_namespace: "default", nomad_job_id: job, nomad_allocation_id: allocation as AllocationId, nomad_task: task } as WorkloadClaims;
+  return {
+    nomad_namespace: "default",
+    nomad_job_id: job,
+    nomad_allocation_id: allocation as AllocationId,
+    nomad_task: task,
+  } as WorkloadClaims;
 }

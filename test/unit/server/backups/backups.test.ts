@@ -45,7 +45,10 @@ test("the leader writes the archive every so often, keeps as many as wanted, and
     }
     assert.ok(store.files.has("notes.txt"));
     const entries = readTar(gunzipSync(store.files.get(ours().at(-1) as string) as Uint8Array));
-    assert.deepEqual([...entries].map(({ name }) => name), ["meta.json", "state.bin", "SHA256SUMS"]);
+    assert.deepEqual(
+      [...entries].map(({ name }) => name),
+      ["meta.json", "state.bin", "SHA256SUMS"],
+    );
     // A server that starts goes on in the same rhythm.
     const before = ours();
     await world.restartServer();

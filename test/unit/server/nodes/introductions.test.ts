@@ -18,10 +18,7 @@ async function register(world: World, node: Node, token?: string): Promise<Heart
   return connection.register(node, token);
 }
 
-function keyed(
-  enforcement: "none" | "warn" | "strict",
-  play: (world: World, warned: () => number) => Promise<void>,
-): Promise<void> {
+function keyed(enforcement: "none" | "warn" | "strict", play: (world: World, warned: () => number) => Promise<void>): Promise<void> {
   let warnings = 0;
   const report = ({ message }: { readonly message: string }) => void (message.includes("introduction token") && warnings++);
   const server = { keyEncryption: memoryKeyEncryption(), keyring: { algorithm: "EdDSA" as const }, introductions: { enforcement }, report };
@@ -56,7 +53,11 @@ test("warn: it joins, and the log says so; none: nothing is said", async () => {
   await keyed("warn", async (world, warned) => {
     await register(world, nodeOf(world.random, { name: "n1" }));
     assert.equal(warned(), 1);
-    await register(world, nodeOf(world.random, { name: "n2" }), (await world.server.introduceNode({ ttlMs: 0, nodeName: "n2", nodePool: "" })).JWT);
+    await register(
+      world,
+      nodeOf(world.random, { name: "n2" }),
+      (await world.server.introduceNode({ ttlMs: 0, nodeName: "n2", nodePool: "" })).JWT,
+    );
     assert.equal(warned(), 1);
   });
   await keyed("none", async (world, warned) => {

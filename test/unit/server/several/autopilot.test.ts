@@ -11,7 +11,11 @@ const codec = createCodec();
 function applied(...configurations: readonly (readonly [MinQuorum: number, EnforceIndex: number | null])[]) {
   const state = createState({ clock, freeze: true });
   const outcomes = configurations.map(([MinQuorum, EnforceIndex], at) => {
-    const command: Command = { type: "autopilot-configuration", Configuration: { ...DEFAULT_AUTOPILOT_CONFIGURATION, MinQuorum }, EnforceIndex };
+    const command: Command = {
+      type: "autopilot-configuration",
+      Configuration: { ...DEFAULT_AUTOPILOT_CONFIGURATION, MinQuorum },
+      EnforceIndex,
+    };
     const bytes = codec.encode({ version: commandVersion(command.type) ?? 0, time: at, requestId: `r${at}`, command });
     return state.apply(at + 1, codec.decode(bytes));
   });

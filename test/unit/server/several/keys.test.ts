@@ -88,7 +88,9 @@ test("a removed key is forgotten on every server's disk; a full rotation leaves 
       await passing(world, "rotated", () => world.book.state.snapshot().activeRootKey()?.KeyID !== first.KeyID);
       const { Key } = await rotating;
       assert.deepEqual([Key.State, holding], ["active", [2]], "both had it when it became active");
-      await passing(world, "the first is inactive", () => keysOf(world).some((key) => key.KeyID === first.KeyID && key.State === "inactive"));
+      await passing(world, "the first is inactive", () =>
+        keysOf(world).some((key) => key.KeyID === first.KeyID && key.State === "inactive"),
+      );
       await (world.servers[0] as (typeof world.servers)[number]).server.deleteRootKey(first.KeyID, true);
       await passing(world, "forgotten everywhere", () => world.servers.every(({ keys }) => keys.ids.join() === Key.KeyID));
     },

@@ -85,7 +85,17 @@ async function open(
 
   function described(name: string): ServerDescription {
     const RpcAddress = addressOf(name);
-    return { ServerId: name, Name: name, RpcAddress, HttpAddress: "", Leader: name === leader, Version: "", FeatureLevel: 1, SyncedIndex: 0, Time: 0 };
+    return {
+      ServerId: name,
+      Name: name,
+      RpcAddress,
+      HttpAddress: "",
+      Leader: name === leader,
+      Version: "",
+      FeatureLevel: 1,
+      SyncedIndex: 0,
+      Time: 0,
+    };
   }
 
   function clusterOf(name: string): Cluster {

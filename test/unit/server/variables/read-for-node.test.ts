@@ -101,7 +101,8 @@ test("one that goes is told with an index beyond any it had; one that comes back
 });
 
 test("with access control a template reads what its task's policies open, beside its own paths, and no more once they close while it waits", async () => {
-  let text = 'namespace "default" { variables { path "app/*" { capabilities = ["read"] } path "nomad/jobs/web/g" { capabilities = ["deny"] } } }';
+  let text =
+    'namespace "default" { variables { path "app/*" { capabilities = ["read"] } path "nomad/jobs/web/g" { capabilities = ["deny"] } } }';
   const asked: WorkloadSubject[] = [];
   const { ask, touch } = stage((Workload) => {
     asked.push(Workload);

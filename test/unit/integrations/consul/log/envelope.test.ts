@@ -9,7 +9,11 @@ const limits = { valueBytesMax: 1_000 * 1_024, partsId: "p" };
 const none = () => Promise.reject(new Error("no parts were announced"));
 
 test("a batch opens as what was sealed: empty entries, small and large ones", async () => {
-  for (const Entries of [[new Uint8Array(0)], [randomBytes(10), new Uint8Array(0)], [new Uint8Array(200_000).fill(7), randomBytes(100_000)]]) {
+  for (const Entries of [
+    [new Uint8Array(0)],
+    [randomBytes(10), new Uint8Array(0)],
+    [new Uint8Array(200_000).fill(7), randomBytes(100_000)],
+  ]) {
     const { value, parts } = await sealBatch(key, { ...at, Entries }, limits);
     assert.equal(parts.length, 0);
     const opened = await openBatch(key, value, none);
@@ -30,7 +34,10 @@ test("a batch too large for one value lies in parts, each no larger than that", 
   assert.ok(parts.length === 4 && parts.every(({ length }) => length <= 3_000));
   const opened = await openBatch(key, value, () => Promise.resolve(parts));
   assert.ok(Buffer.from(opened.Entries[0] as Uint8Array).equals(Entries[0] as Buffer));
-  await assert.rejects(openBatch(key, value, () => Promise.resolve(parts.toReversed())), { code: "SHARED_LOG_UNREADABLE" });
+  await assert.rejects(
+    openBatch(key, value, () => Promise.resolve(parts.toReversed())),
+    { code: "SHARED_LOG_UNREADABLE" },
+  );
 });
 
 test("any changed byte is noticed, the clear ones too; another key opens nothing", async () => {

@@ -8,8 +8,16 @@ import { eventually } from "../../../../eventually.ts";
 
 /** As much of Consul as one leader asks; `refuses` says to which requests it has no leader. */
 async function consulOfOne() {
-  const world = { lockOf: "", sessions: new Map<string, string>(), head: undefined as string | undefined, index: 1, refuses: (_path: string): boolean => false, asked: [] as string[] };
-  const kv = (value: string, Session = "") => JSON.stringify([{ ModifyIndex: world.index, Session, Value: Buffer.from(value).toString("base64") }]);
+  const world = {
+    lockOf: "",
+    sessions: new Map<string, string>(),
+    head: undefined as string | undefined,
+    index: 1,
+    refuses: (_path: string): boolean => false,
+    asked: [] as string[],
+  };
+  const kv = (value: string, Session = "") =>
+    JSON.stringify([{ ModifyIndex: world.index, Session, Value: Buffer.from(value).toString("base64") }]);
   const answer = (path: string, query: URLSearchParams, body: string): [number, string] => {
     if (path === "/agent/service/register" || path.startsWith("/agent/service/deregister/")) return [200, ""];
     if (path === "/session/create") {
@@ -31,7 +39,8 @@ async function consulOfOne() {
       return [200, String(world.lockOf === query.get("acquire"))];
     }
     if (path === "/kv/p/lock") return world.lockOf === "" ? [404, ""] : [200, kv("{}", world.lockOf)];
-    if (path === "/kv/p/head") return [200, kv(JSON.stringify({ ClusterId: "c", Epoch: 0, EpochId: "", LastIndex: 0, Floor: 1, WriteId: "w" }))];
+    if (path === "/kv/p/head")
+      return [200, kv(JSON.stringify({ ClusterId: "c", Epoch: 0, EpochId: "", LastIndex: 0, Floor: 1, WriteId: "w" }))];
     return [404, ""];
   };
   const server = createServer(async (request: IncomingMessage, response) => {
@@ -40,16 +49,35 @@ async function consulOfOne() {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     world.asked.push(path);
-    const [status, text] = world.refuses(path) ? [500, "No cluster leader"] : answer(path, url.searchParams, Buffer.concat(parts).toString());
+    const [status, text] = world.refuses(path)
+      ? [500, "No cluster leader"]
+      : answer(path, url.searchParams, Buffer.concat(parts).toString());
     // A wait for a change is a short one.
-    setTimeout(() => response.writeHead(status, { "x-consul-index": String(world.index) }).end(text), url.searchParams.has("wait") ? 20 : 0);
+    setTimeout(
+      () => response.writeHead(status, { "x-consul-index": String(world.index) }).end(text),
+      url.searchParams.has("wait") ? 20 : 0,
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const connection = consulConnection({
-    ...{ address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: "", auth: "", timeoutMs: 2_000 },
-    tls: { caFile: "", certFile: "", keyFile: "", verify: true },
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token: "",
+    auth: "",
+    timeoutMs: 2e3,
+    tls: {
+      caFile: "",
+      certFile: "",
+      keyFile: "",
+      verify: true,
+    },
   });
-  const shared = consulSharedLog({ connection, prefix: "p", key: new Uint8Array(32), pulse: { id: "s", http: "http://127.0.0.1:1/" }, clock: createHostClock() });
+  const shared = consulSharedLog({
+    connection,
+    prefix: "p",
+    key: new Uint8Array(32),
+    pulse: { id: "s", http: "http://127.0.0.1:1/" },
+    clock: createHostClock(),
+  });
   return {
     world,
     shared,

@@ -6,7 +6,13 @@ import { consulTenure } from "../../../../../integrations/consul/log/tenure.ts";
 
 /** A tenure over a Consul of one head and one lock. */
 function tenureOver() {
-  const consul = { session: "mine", silent: false, version: 1, writes: [] as Change[], sent: async (_change: Change): Promise<void> => undefined };
+  const consul = {
+    session: "mine",
+    silent: false,
+    version: 1,
+    writes: [] as Change[],
+    sent: async (_change: Change): Promise<void> => undefined,
+  };
   const store = {
     async lock(): Promise<LockRead> {
       if (consul.silent) throw new Error("no answer");
@@ -25,7 +31,14 @@ function tenureOver() {
   const clock = createVirtualClock();
   const ends: string[] = [];
   const tenure = consulTenure({
-    ...{ store: store as unknown as Store, key: new Uint8Array(32), session: "mine", head, version: 1, clock, settleMs: 3_000, silenceMs: 5_000 },
+    store: store as unknown as Store,
+    key: new Uint8Array(32),
+    session: "mine",
+    head,
+    version: 1,
+    clock,
+    settleMs: 3e3,
+    silenceMs: 5e3,
     end: async () => void ends.push("end"),
     whenLockChanges: () => () => undefined,
     wrote: () => undefined,
