@@ -47,9 +47,7 @@ export interface ManyNodes {
   /** As that server has them. */
   seenBy(server: ClusterMachine): Promise<NodeSeen[]>;
   /** Of the agents of the servers that run, and of their Consuls, from now on. */
-  cost(
-    watchMs: number,
-  ): Promise<{
+  cost(watchMs: number): Promise<{
     readonly agents: readonly ProcessCost[];
     readonly consuls: readonly ProcessCost[];
     readonly nodes: ProcessCost | undefined;

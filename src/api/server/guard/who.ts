@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { request as ask } from "node:http";
-import { EVERYTHING, type Grant } from "#access";
+import type { Grant } from "#access";
 import type { Clock } from "#ports";
 import { messageOf, NamedError } from "#std";
 import { endpointPath, HEADERS } from "../../contract/mod.ts";
@@ -21,12 +21,6 @@ export interface Access {
 export function accessOf({ server, access }: Pick<ApiOptions, "server" | "access">): Access | undefined {
   const found: Access | undefined = access ?? server?.access;
   return found?.enabled === true ? found : undefined;
-}
-
-/** Rejects as AccessControl.resolve does. */
-export function grantOf(token: string, context: Pick<ApiOptions, "server" | "access">): Promise<Grant> {
-  const access = accessOf(context);
-  return access === undefined ? Promise.resolve(EVERYTHING) : access.resolve(token);
 }
 
 const KEPT_MS = 5000;
