@@ -33,6 +33,7 @@ interface Keyring {
   readonly NumNodes: number;
 }
 
+const CATALOG_WAIT_MS = 2_000;
 const KEY_METHODS = { install: "POST", use: "PUT", remove: "DELETE" } as const;
 
 export function privateMembership(options: PrivateMembershipOptions): Membership {
@@ -44,7 +45,11 @@ export function privateMembership(options: PrivateMembershipOptions): Membership
     async members() {
       const [gossip, entries] = await Promise.all([
         consul.agent.direct<SerfMember[]>("GET", "/agent/members"),
-        consul.connection.direct<ServerEntry[]>("GET", `/health/service/${SERVER_SERVICE}`, { query: { stale: "" } }).catch(() => []),
+        // Without a leader Consul thinks about it for seconds; gossip alone will do then.
+        Promise.race([
+          consul.connection.direct<ServerEntry[]>("GET", `/health/service/${SERVER_SERVICE}`, { query: { stale: "" } }).catch(() => []),
+          clock.sleep(CATALOG_WAIT_MS).then((): ServerEntry[] => []),
+        ]),
       ]);
       return membersOf(gossip, entries, self);
     },

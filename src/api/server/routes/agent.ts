@@ -20,11 +20,15 @@ export function withoutSecrets(of: unknown): unknown {
   if (Array.isArray(of)) return of.map(withoutSecrets);
   if (typeof of !== "object" || of === null) return of;
   return Object.fromEntries(
-    Object.entries(of).map(([name, inner]) => [
-      name,
-      secret(name) && typeof inner === "string" && inner !== "" ? "<redacted>" : withoutSecrets(inner),
-    ]),
+    Object.entries(of).map(([name, inner]) => [name, secret(name) ? redacted(inner) : withoutSecrets(inner)]),
   );
+}
+
+/** Texts, and lists of them; what is below has names of its own. */
+function redacted(inner: unknown): unknown {
+  if (typeof inner === "string") return inner === "" ? "" : "<redacted>";
+  if (Array.isArray(inner)) return inner.map(redacted);
+  return withoutSecrets(inner);
 }
 
 function secret(name: string): boolean {
