@@ -188,7 +188,8 @@ const REQUESTS: readonly (readonly [
   ["a filter that is none", "GET", "/v1/jobs?filter=ID%20%3D%3D", undefined, 400, /./],
   ["an index that is none", "GET", "/v1/jobs?index=x", undefined, 400, /index/i],
   ["a wait that is none", "GET", "/v1/jobs?index=1&wait=x", undefined, 400, /wait/i],
-  ["an endpoint whose time has not come", "GET", "/v1/acl/policies", undefined, 501, /not in this version/],
+  ["an endpoint whose time has not come", "GET", "/v1/volumes", undefined, 501, /not in this version/],
+  ["an endpoint of something that is switched off", "GET", "/v1/acl/policies", undefined, 400, /ACL support disabled/],
 ];
 
 for (const [kind, method, path, body, status, pattern] of REQUESTS) {
@@ -331,7 +332,11 @@ const CONFIGURATIONS: readonly (readonly [kind: string, text: string, pattern: R
     /data_dir.*"var\/lib"|"var\/lib".*absolute/,
   ],
   ["a syntax error", "server {\n", /bad\.hcl:\d+:\d+: /],
-  ["several servers", 'data_dir = "/tmp/drover-never"\nserver {\n  enabled = true\n  bootstrap_expect = 3\n}\n', /bootstrap_expect/],
+  [
+    "several servers and no program to keep their log",
+    `data_dir = ${JSON.stringify(join(files.path, "never"))}\nserver {\n  enabled = true\n  bootstrap_expect = 3\n  consul_path = "/nowhere/consul"\n}\n`,
+    /Cannot form a cluster: [^]*consul \{ address \}/,
+  ],
   ["neither server nor client", 'data_dir = "/tmp/drover-never"\n', /server|client/],
 ];
 for (const [kind, text, pattern] of CONFIGURATIONS) {

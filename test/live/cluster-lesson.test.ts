@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { lastWords, startClusterWorld, type MachineProcess } from "./parts/cluster-world.ts";
+import { lastWords, startClusterWorld, type MachineProcess, pathWithConsul } from "./parts/cluster-world.ts";
 import { eventually, REPOSITORY } from "./real-agent.ts";
 
 const README = join(REPOSITORY, "examples", "11-cluster", "README.md");
@@ -21,7 +21,7 @@ const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 150_000 }
 test("lesson 11: what its README says works", LIVE, async (t) => {
   const world = await startClusterWorld(t, { machines: ["home"] });
   const home = world.machine("home");
-  const environment = [`PATH=${join(REPOSITORY, "bin")}:${process.env["PATH"] ?? ""}`, `TMPDIR=${home.folder}`, "TZ=UTC"];
+  const environment = [`PATH=${join(REPOSITORY, "bin")}:${pathWithConsul()}`, `TMPDIR=${home.folder}`, "TZ=UTC"];
   const agents: MachineProcess[] = [];
   const typed: string[] = [];
   for (const [, background, text = ""] of readFileSync(README, "utf8").matchAll(/^```sh cluster( background)?\n([^]*?)^```$/gm)) {

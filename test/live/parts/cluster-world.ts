@@ -15,9 +15,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import { toolPath } from "../../../scripts/tool-path.ts";
 import { eventually, REPOSITORY, type CommandResult } from "../real-agent.ts";
 import { mountsUnder, ownFolder, processesUnder, removeRemains, sweepAbandoned } from "../remains.ts";
 import { startIsolatedHost, type IsolatedHost } from "./isolated-host.ts";
@@ -306,12 +307,17 @@ exec cat`;
   };
 }
 
+/** Servers of a cluster look for the program on their PATH, as they do where they are installed. */
+export function pathWithConsul(): string {
+  return `${process.env["PATH"] ?? ""}:${dirname(toolPath("consul"))}`;
+}
+
 function processOf(words: readonly string[], folder: string, options: SpawnOptions): MachineProcess {
   const [first = "", ...rest] = words;
   let printed = "";
   const child: ChildProcess = spawn(first, rest, {
     cwd: folder,
-    env: { PATH: process.env["PATH"], HOME: folder, TZ: "UTC", ...options.environment },
+    env: { PATH: pathWithConsul(), HOME: folder, TZ: "UTC", ...options.environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout?.on("data", (data: Buffer) => (printed += data.toString()));
