@@ -70,6 +70,8 @@ export function anyFrame(by: Chance): Buffer {
 export async function knockWith(port: number, { bytes, below, one }: Chance): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", noop).resume();
+  // Asked for now: the far end may hang up while we still speak.
+  const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   const start = one([
     () => new Uint8Array(),
     () => Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -83,7 +85,6 @@ export async function knockWith(port: number, { bytes, below, one }: Chance): Pr
   }
   if (below(2) === 0) socket.destroy();
   else socket.end();
-  const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   const late = setTimeout(() => socket.destroy(), 200);
   await gone;
   clearTimeout(late);
