@@ -131,6 +131,8 @@ export interface MachineAnswer {
 
 export async function startClusterWorld(owner: PartOwner, options: ClusterWorldOptions = {}): Promise<ClusterWorld> {
   await sweepAbandoned();
+  // What is run on a machine by whatever way finds it.
+  process.env["PATH"] = pathWithConsul();
   const folder = ownFolder("cluster");
   const number = Math.floor(Math.random() * 0x10000);
   const addresses = `10.${64 + ((number >> 8) % 64)}.${number & 255}.`;
@@ -307,9 +309,10 @@ exec cat`;
   };
 }
 
-/** Servers of a cluster look for the program on their PATH, as they do where they are installed. */
+/** Servers of a cluster, and commands beside them, look for the program on their PATH, as they do where they are installed. */
 export function pathWithConsul(): string {
-  return `${process.env["PATH"] ?? ""}:${dirname(toolPath("consul"))}`;
+  const [path, folder] = [process.env["PATH"] ?? "", dirname(toolPath("consul"))];
+  return path.split(":").includes(folder) ? path : `${path}:${folder}`;
 }
 
 function processOf(words: readonly string[], folder: string, options: SpawnOptions): MachineProcess {
