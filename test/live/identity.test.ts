@@ -217,7 +217,7 @@ test("the agent killed and started again: the task runs on, its file is written 
     return stdout;
   };
   await eventually("the socket to answer again", async () => (await ask(second)).includes(":"));
-  assert.equal(await ask(""), "Permission denied");
+  assert.equal(await ask(""), "Missing token: it is in NOMAD_TOKEN, or in a file of the secrets directory");
   assert.match(await ask(first), /:/, "the one from before is good for as long as it lives");
   await eventually("the variables as before", async () => (await variables()) === environment);
   const state = (await agent.get<Allocation>(`/v1/allocation/${allocation.ID}`)).TaskStates["t"];
