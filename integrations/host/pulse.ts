@@ -40,30 +40,53 @@ export interface PulseWorkerOptions {
 export type PulseMessage = { readonly url: string } | { readonly problem: string } | "turn?";
 
 const HUNG_MS = 2_500;
+/** Before a thread that ended is started again. */
+const AGAIN_MS = 200;
 
-/** Rejects when nothing can listen there. */
+/** Rejects when nothing can listen there. A thread that ends later is started again at the same port: without a pulse nobody leads. */
 export async function startPulse({ host = "127.0.0.1", port = 0, hungMs = HUNG_MS, workerUrl }: PulseOptions = {}): Promise<Pulse> {
-  const workerData: PulseWorkerOptions = { host, port, hungMs };
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(workerUrl ?? new URL(`./pulse-worker.${extension}`, import.meta.url), {
-    workerData,
-    name: "pulse",
-    execArgv: [],
-  });
+  const program = workerUrl ?? new URL(`./pulse-worker.${extension}`, import.meta.url);
+  let worker: Worker | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  const begin = async (at: number): Promise<string> => {
+    worker = new Worker(program, { workerData: { host, port: at, hungMs } satisfies PulseWorkerOptions, name: "pulse", execArgv: [] });
+    try {
+      return await listening(worker);
+    } catch (thrown) {
+      await worker.terminate();
+      throw thrown;
+    }
+  };
+  const keep = (url: string): void => {
+    const again = (): void => {
+      if (closed) return;
+      timer = setTimeout(() => void begin(Number(new URL(url).port)).then(keep, again), AGAIN_MS);
+    };
+    worker?.once("exit", again);
+  };
+  const url = await begin(port);
+  keep(url);
+  return {
+    url,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await worker?.terminate();
+    },
+  };
+}
+
+/** Until it does, the rejection says why not; from then on its questions are answered. */
+function listening(worker: Worker): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   worker.on("message", (message: PulseMessage) => {
     if (message === "turn?") worker.postMessage("turned");
     else if ("url" in message) resolve(message.url);
     else reject(new Error(message.problem));
   });
-  // Later on: a process without a pulse leads nothing, and Consul sees to that.
   worker.on("error", reject);
   worker.once("exit", () => reject(new Error("its thread ended")));
-  try {
-    const url = await promise;
-    return { url, close: async () => void (await worker.terminate()) };
-  } catch (thrown) {
-    await worker.terminate();
-    throw thrown;
-  }
+  return promise;
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { startPulse } from "#integrations/host";
+import { eventually } from "../../../eventually.ts";
 
 test("the pulse answers 200 while the main loop runs, and nothing else", async () => {
   const pulse = await startPulse();
@@ -18,6 +19,28 @@ test("a pulse that cannot listen says why", async () => {
   const pulse = await startPulse();
   await assert.rejects(startPulse({ port: Number(new URL(pulse.url).port) }), /EADDRINUSE/);
   await pulse.close();
+});
+
+/** Answers once, and ends. */
+const DYING = `
+import { createServer } from "node:http";
+import { parentPort, workerData } from "node:worker_threads";
+const server = createServer((request, response) => response.end(() => process.exit(1)));
+server.listen(workerData.port, workerData.host, () => parentPort.postMessage({ url: "http://127.0.0.1:" + server.address().port + "/" }));`;
+
+test("a thread that ends is started again at the same place, until the pulse is closed", async () => {
+  const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(DYING)}`);
+  const pulse = await startPulse({ workerUrl });
+  for (let times = 0; times < 3; times++) {
+    await eventually("an answer", () =>
+      fetch(pulse.url, { headers: { connection: "close" } }).then(
+        ({ ok }) => ok || undefined,
+        () => undefined,
+      ),
+    );
+  }
+  await pulse.close();
+  await assert.rejects(fetch(pulse.url));
 });
 
 /** Hangs for so long whenever a line says how long; says where its pulse is. */
