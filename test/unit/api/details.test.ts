@@ -402,5 +402,8 @@ test("what is named like a secret never leaves with the configuration, however d
   const config = { plugin: [{ config: Object.fromEntries(names.map((name) => [name, "hidden"])) }], author: "shown", token_file: "" };
   const shown = JSON.stringify(withoutSecrets(config));
   assert.deepEqual([shown.includes("hidden"), shown.includes("shown"), shown.match(/<redacted>/g)?.length], [false, true, names.length]);
-  assert.deepEqual(withoutSecrets({ tokens: ["hidden", ""], token: { kind: "shown" } }), { tokens: ["<redacted>", ""], token: { kind: "shown" } });
+  assert.deepEqual(withoutSecrets({ tokens: ["hidden", ""], token: { kind: "shown" } }), {
+    tokens: ["<redacted>", ""],
+    token: { kind: "shown" },
+  });
 });

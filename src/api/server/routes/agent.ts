@@ -19,9 +19,7 @@ export const readSelf: Handler = (_call, context) => {
 export function withoutSecrets(of: unknown): unknown {
   if (Array.isArray(of)) return of.map(withoutSecrets);
   if (typeof of !== "object" || of === null) return of;
-  return Object.fromEntries(
-    Object.entries(of).map(([name, inner]) => [name, secret(name) ? redacted(inner) : withoutSecrets(inner)]),
-  );
+  return Object.fromEntries(Object.entries(of).map(([name, inner]) => [name, secret(name) ? redacted(inner) : withoutSecrets(inner)]));
 }
 
 /** Texts, and lists of them; what is below has names of its own. */
