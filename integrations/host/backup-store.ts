@@ -1,8 +1,9 @@
 /** Backups in a folder: written beside, synced, renamed, the folder synced. Mode 0600. */
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { BackupStore } from "#ports";
 import { NamedError } from "#std";
+import { storeWhole } from "./write-whole.ts";
 
 export function folderBackupStore({ folder }: { readonly folder: string }): BackupStore {
   const pathOf = (name: string): string => {
@@ -19,27 +20,7 @@ export function folderBackupStore({ folder }: { readonly folder: string }): Back
     async write(name, bytes) {
       const path = pathOf(name);
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const temporary = join(folder, `.${name}.writing`);
-      try {
-        await rm(temporary, { force: true });
-        const file = await open(temporary, "wx", 0o600);
-        try {
-          await file.writeFile(bytes);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(temporary, path);
-      } catch (thrown) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        throw thrown;
-      }
-      const directory = await open(folder, "r");
-      try {
-        await directory.sync();
-      } finally {
-        await directory.close();
-      }
+      await storeWhole(path, bytes, join(folder, `.${name}.writing`));
     },
     async remove(name) {
       await rm(pathOf(name), { force: true });

@@ -5,10 +5,11 @@
  *   seal: written beside ─► synced ─► renamed ─► folder synced ─► resolves
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeyEncryption } from "#ports";
 import { NamedError } from "#std";
+import { storeWhole } from "./write-whole.ts";
 
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
@@ -56,7 +57,7 @@ export function diskKeyEncryption({ folder }: { readonly folder: string }): KeyE
 async function writeWrapping(folder: string, path: string, keyId: string, wrapping: Uint8Array): Promise<void> {
   const text = JSON.stringify({ KeyID: keyId, Provider: "aead", KeyEncryptionKey: Buffer.from(wrapping).toString("base64") });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeWhole(folder, path, `${text}\n`);
+  await storeWhole(path, `${text}\n`, `${path}.writing`);
 }
 
 function sealWith(wrapping: Buffer, keyId: string, plain: Uint8Array): string {
@@ -101,28 +102,4 @@ function damaged(keyId: string, why: string): NamedError {
   return new NamedError("KEY_DAMAGED", `Cannot open root key "${keyId}": ${why}`, {
     fix: "Restore the server's keystore from a backup, or rotate: `drover operator root keyring rotate`.",
   });
-}
-
-async function writeWhole(folder: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.writing`;
-  try {
-    await rm(temporary, { force: true });
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw thrown;
-  }
-  const directory = await open(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

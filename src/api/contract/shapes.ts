@@ -9,6 +9,7 @@ import type {
   AclPolicy,
   AclToken,
   Allocation,
+  AutopilotConfiguration,
   Evaluation,
   Job,
   JobDiff,
@@ -372,18 +373,7 @@ export interface RaftConfigurationAnswer {
   }[];
 }
 /** GET /v1/operator/autopilot/configuration; durations as text. */
-export interface AutopilotConfigurationAnswer {
-  readonly CleanupDeadServers: boolean;
-  readonly LastContactThreshold: string;
-  readonly MaxTrailingLogs: number;
-  readonly MinQuorum: number;
-  readonly ServerStabilizationTime: string;
-  readonly EnableRedundancyZones: boolean;
-  readonly DisableUpgradeMigration: boolean;
-  readonly EnableCustomUpgrades: boolean;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
-}
+export type AutopilotConfigurationAnswer = AutopilotConfiguration;
 /** GET /v1/operator/autopilot/health: 429 with the same body when it is not well. */
 export interface AutopilotHealthAnswer {
   readonly Healthy: boolean;
