@@ -6,8 +6,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startConsul } from "./parts/consul.ts";
-import { clientAgent, rpcPort, serverAgent, untilItAnswers, untilReady } from "./parts/two-agents.ts";
-import { eventually, REPOSITORY, type RealAgent } from "./real-agent.ts";
+import { clientAgent, serverAgent, untilItAnswers, untilReady } from "./parts/two-agents.ts";
+import { eventually, freePort, REPOSITORY, type RealAgent } from "./real-agent.ts";
 
 interface Stub {
   readonly ID: string;
@@ -67,7 +67,7 @@ function alive(pid: number): boolean {
 }
 
 async function two(t: TestContext): Promise<{ readonly rpc: number; readonly server: RealAgent; readonly client: RealAgent }> {
-  const rpc = await rpcPort();
+  const rpc = await freePort();
   const server = await serverAgent(t, rpc);
   const client = await clientAgent(t, [`127.0.0.1:${rpc}`]);
   await untilReady(server, [client]);
@@ -177,7 +177,7 @@ test("the node's agent killed and started again: its tasks are taken up again", 
 });
 
 test("a node that starts before its server waits for it, says what is wrong meanwhile, and answers for itself", LIVE, async (t) => {
-  const rpc = await rpcPort();
+  const rpc = await freePort();
   const client = await clientAgent(t, [`127.0.0.1:${rpc}`]);
   await eventually("it says why", () => client.output().includes(`127.0.0.1:${rpc}: nobody listens there (connection refused)`));
   assert.equal((await client.request("/v1/client/stats")).status, 200);
@@ -188,14 +188,14 @@ test("a node that starts before its server waits for it, says what is wrong mean
 });
 
 test("a server's HTTP port named for the link: the node says that it is the wrong one", LIVE, async (t) => {
-  const server = await serverAgent(t, await rpcPort());
+  const server = await serverAgent(t, await freePort());
   const client = await clientAgent(t, [`127.0.0.1:${server.port}`]);
   await eventually("it says so", () => client.output().includes(`connect to servers: 127.0.0.1:${server.port}: `));
   assert.match(client.output(), /4647 by default/);
 });
 
 test("a second server on a taken port says which port is taken, and does not start", LIVE, async (t) => {
-  const rpc = await rpcPort();
+  const rpc = await freePort();
   await serverAgent(t, rpc);
   await assert.rejects(serverAgent(t, rpc), (error: Error) => {
     assert.match(error.message, new RegExp(`Cannot listen for nodes on 127\\.0\\.0\\.1:${rpc}: the port is in use`));
@@ -257,12 +257,12 @@ test("a node that was told nothing but consul { } finds its server in Consul's c
   const block = { "30-consul.hcl": `consul {\n  address = "${consul.httpAddress}"\n}\n` };
   const client = await clientAgent(t, [], block);
   await eventually("it says that there is none", () => /none is known/.test(client.output()));
-  const server = await serverAgent(t, await rpcPort(), block);
+  const server = await serverAgent(t, await freePort(), block);
   await untilReady(server, [client]);
   const id = await runJob(server, "found", "echo pid $$; exec sleep 1000");
   const pid = await pidOf(server, id);
   await server.terminate();
-  const moved = await rpcPort();
+  const moved = await freePort();
   const file = join(server.configDirectory, "10-server.hcl");
   writeFileSync(file, readFileSync(file, "utf8").replace(/rpc = \d+/, `rpc = ${moved}`));
   await server.restart();

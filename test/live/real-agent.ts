@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
+import { freePorts } from "./parts/ports.ts";
 import { groupsOf, ownFolder, removeRemains, sweepAbandoned } from "./remains.ts";
 
 export { eventually };
@@ -18,14 +18,11 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A port nobody listens on now. */
+/** A port nobody listens on now, and nobody here was given before. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  await new Promise((resolve) => server.close(resolve));
-  return address.port;
+  const [port] = await freePorts(1);
+  assert.ok(port !== undefined);
+  return port;
 }
 
 /** A folder that is removed with the test. */

@@ -10,8 +10,8 @@ import { after, before, describe, test } from "node:test";
 import { testScale } from "../scale.ts";
 import { suiteOwner } from "./parts/consul-window.ts";
 import { startConsul, type RealConsul } from "./parts/consul.ts";
-import { clientAgent, rpcPort, serverAgent, untilItAnswers, untilReady } from "./parts/two-agents.ts";
-import { eventually, temporaryDirectory, type RealAgent } from "./real-agent.ts";
+import { clientAgent, serverAgent, untilItAnswers, untilReady } from "./parts/two-agents.ts";
+import { eventually, freePort, temporaryDirectory, type RealAgent } from "./real-agent.ts";
 
 const SECOND_NS = 1e9;
 const LIVE = { timeout: 400_000, skip: process.env["DROVER_SKIP_LIVE"] === "1" };
@@ -47,7 +47,7 @@ describe("a value that many allocations use", LIVE, () => {
   before(async () => {
     owner.after(async () => own.remove());
     consul = await startConsul({ owner });
-    const rpc = await rpcPort();
+    const rpc = await freePort();
     server = await serverAgent(owner, rpc, { "30-grace.hcl": 'server {\n  heartbeat_grace = "60s"\n}\n' });
     client = await clientAgent(owner, [`127.0.0.1:${rpc}`], {
       "30-consul.hcl": `consul {\n  address = "${consul.httpAddress}"\n  client_auto_join = false\n  server_auto_join = false\n}\n`,

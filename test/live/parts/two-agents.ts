@@ -1,5 +1,4 @@
 /** A server in one agent and a node in another, for live tests of what lies between them. */
-import { freePorts } from "./ports.ts";
 import type { PartOwner } from "./process.ts";
 import { eventually, startRealAgent, type RealAgent, type RealAgentOptions } from "../real-agent.ts";
 
@@ -61,5 +60,3 @@ export async function untilReady(server: RealAgent, who: readonly RealAgent[] = 
     throw new Error(`${String(error)}\n${[server, ...who].map((each) => each.output()).join("\n────\n")}`);
   });
 }
-
-export const rpcPort = async (): Promise<number> => (await freePorts(1))[0] as number;
