@@ -163,11 +163,18 @@ test("the node's agent killed and started again: its tasks are taken up again", 
   assert.ok(alive(pid));
   await client.restart();
   await untilItAnswers(client);
+  let said = "";
   await eventually(
     "the node answers for its task again",
-    async () => (await server.cli("alloc", "exec", id, "/bin/true")).code === 0,
+    async () => {
+      const { code, stderr } = await server.cli("alloc", "exec", id, "/bin/true");
+      said = stderr;
+      return code === 0;
+    },
     30_000,
-  );
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${said}\n${[server, client].map((each) => each.output()).join("\n────\n")}`);
+  });
   assert.ok(alive(pid));
   const all = await allocations(server, "outlives");
   assert.deepEqual(

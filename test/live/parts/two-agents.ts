@@ -10,7 +10,7 @@ export async function serverAgent(owner: PartOwner, rpc: number, more: Files = {
     ...options,
     ready: false,
     config: {
-      "10-server.hcl": `server {\n  enabled = true\n  bootstrap_expect = 1\n  heartbeat_grace = "4s"\n  min_heartbeat_ttl = "3s"\n}\nports {\n  rpc = ${rpc}\n}\n`,
+      "10-server.hcl": `server {\n  enabled = true\n  bootstrap_expect = 1\n}\nports {\n  rpc = ${rpc}\n}\n`,
       ...more,
     },
   });
