@@ -10,12 +10,13 @@
  *
  * Never here: what a command means (state), who may send it (server), how bytes reach a disk or Consul (ports/log, ports/shared-log).
  *
- * Read next: contract.ts; one server: cluster.ts, appender.ts; several: shared/shared-cluster.ts, shared/judge.ts, shared/tail.ts,
+ * Read next: contract.ts; one server: cluster.ts, appender.ts; several: shared/shared-cluster.ts, shared/following.ts, shared/tail.ts,
  * shared/leading.ts; maker.ts; then ../state/mod.ts.
  */
 export type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
 export { startCluster, type ClusterOptions } from "./cluster.ts";
-export { startSharedCluster, type SharedCluster, type SharedClusterLimits, type SharedClusterOptions } from "./shared/shared-cluster.ts";
+export { startSharedCluster, type SharedCluster } from "./shared/shared-cluster.ts";
+export type { SharedClusterLimits, SharedClusterOptions } from "./shared/options.ts";
 export { recoverShared, type RecoverSharedOptions } from "./shared/recover-shared.ts";
 export { moveLog, openRecordedLog, readMakerRecord, type MakerDisk, type MakerRecord } from "./maker.ts";
 export { framed, unframed } from "./snapshot-stream.ts";

@@ -38,6 +38,12 @@ export interface LeadingOptions {
   readonly signal: AbortSignal;
 }
 
+export interface Proposal {
+  readonly version: number;
+  readonly requestId: string;
+  readonly command: Command;
+}
+
 export interface CutPolicy {
   readonly everyMs: number;
   readonly marginEntries: number;
@@ -82,7 +88,7 @@ export class Leading {
   }
 
   /** Only while leading; undefined otherwise. */
-  propose(proposal: { readonly version: number; readonly requestId: string; readonly command: Command }): Promise<Outcome> | undefined {
+  propose(proposal: Proposal): Promise<Outcome> | undefined {
     const current = this.#current;
     if (current === undefined || current.lost.aborted) return undefined;
     const needed = commandLevel(proposal.command.type);
@@ -90,11 +96,7 @@ export class Leading {
   }
 
   /** The others may have been upgraded since this server began to lead: they are asked again before anything is refused. */
-  async #whenRaised(
-    current: Current,
-    needed: number,
-    proposal: { readonly version: number; readonly requestId: string; readonly command: Command },
-  ): Promise<Outcome> {
+  async #whenRaised(current: Current, needed: number, proposal: Proposal): Promise<Outcome> {
     const level = await this.#commonLevel();
     if (needed > level) throw needsFeatureLevel(proposal.command.type, needed, level);
     if (level > current.level) {
@@ -104,7 +106,7 @@ export class Leading {
     return current.proposer.add(proposal);
   }
 
-  #saysWhoLeads(tenure: Tenure, FeatureLevel: number): { readonly version: number; readonly requestId: string; readonly command: Command } {
+  #saysWhoLeads(tenure: Tenure, FeatureLevel: number): Proposal {
     const { ServerId: ServerID, Name } = this.#options.self;
     const command: Command = { type: "leadership", EpochID: tenure.EpochId, ServerID, Name, FeatureLevel };
     return { version: commandVersion(command.type) ?? 0, requestId: this.#options.random.uuid(), command };
