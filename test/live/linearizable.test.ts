@@ -1,6 +1,6 @@
 /**
  * A register over HTTP on three real servers, each on a machine of its own with a small disk, while one thing after the other befalls them: what all
- * clients saw is what one copy could have told. DROVER_HISTORY_SECONDS says for how long (default 60, 1800 under soak), DROVER_SEED
+ * clients saw is what one copy could have told. DROVER_HISTORY_SECONDS says for how long (default 300, 1800 under soak), DROVER_SEED
  * which faults. The first test says that the checker would
  * see it: the same history by reads without a barrier is refused.
  */
@@ -19,7 +19,7 @@ import { dataOf, type Fault, faultsOf, type Server, skewFile } from "./lineariza
 import { lastWords, startClusterWorld, type ClusterMachine, type ClusterWorld } from "./parts/cluster-world.ts";
 import { eventually } from "./real-agent.ts";
 
-const SECONDS = Number(process.env["DROVER_HISTORY_SECONDS"] ?? (testScale() >= 10 ? 1800 : 60));
+const SECONDS = Number(process.env["DROVER_HISTORY_SECONDS"] ?? (testScale() >= 10 ? 1800 : 300));
 const SKEWED_CLOCK = join(import.meta.dirname, "linearizable-clock.ts");
 const DISK = "160m";
 
