@@ -79,6 +79,10 @@ function withWatch(state: State, watch: State["watch"]): State {
     save: () => state.save(),
     load: (chunks) => state.load(chunks),
     digest: () => state.digest(),
+    digesting: () => state.digesting(),
+    get recordCount() {
+      return state.recordCount;
+    },
   };
 }
 

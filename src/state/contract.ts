@@ -304,6 +304,10 @@ export interface State {
   load(chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /** A digest of the whole content, equal on every server at the same index. */
   digest(): string;
+  /** The same of what is there now, pinned, a record at each step: applies go on between two. */
+  digesting(): Iterator<undefined, string>;
+  /** Of the tables that grow: about how much there is to save or to digest. Equal on every server at the same index. */
+  readonly recordCount: number;
 }
 
 export interface StateOptions {

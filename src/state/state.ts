@@ -20,7 +20,7 @@ import type {
   TableName,
   Watch,
 } from "./contract.ts";
-import { digestOf } from "./digest.ts";
+import { digestOf, digestSteps } from "./digest.ts";
 import type { Draft } from "./draft.ts";
 import { EventBuffer, type Gone } from "./events.ts";
 import { Interned } from "./interned.ts";
@@ -132,6 +132,15 @@ class TablesState implements State {
 
   digest(): string {
     return digestOf(this.#tables);
+  }
+
+  digesting(): Iterator<undefined, string> {
+    return digestSteps(this.#pin());
+  }
+
+  get recordCount(): number {
+    const { jobs, nodes, evaluations, allocations, services, variables } = this.#tables;
+    return jobs.size + nodes.size + evaluations.size + allocations.size + services.size + variables.size;
   }
 
   #pin(): Tables {

@@ -486,3 +486,22 @@ test("A snapshot cut short, mixed up, of another format or of something else is 
     );
   }
 });
+
+test("A digest in steps is of the moment it was begun, though applies go on, and the one that is computed at once", () => {
+  for (const seed of [4, 5]) {
+    const { state, log } = run(seed, () => undefined);
+    const digest = state.digest();
+    const steps = state.digesting();
+    const codec = createCodec();
+    let index = state.index;
+    let at = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
+      const bytes = log[at++ % log.length] as Uint8Array;
+      state.apply(++index, { ...codec.decode(bytes), requestId: `later-${index}` });
+    }
+    assert.ok(at > 50, `it took ${at} steps`);
+    assert.equal(step.value, digest);
+    assert.notEqual(state.digest(), digest);
+  }
+});
