@@ -1,7 +1,7 @@
 /**
  * Tasks as containers, by docker (dockerode).
  *
- * Comes in: dockerDriver({ owner, stateDirectory, config: DockerConfig }), tasks. Goes out: a maker of ports/driver.
+ * Comes in: dockerDriver({ owner, stateDirectory, config: DockerSettings }), tasks. Goes out: a maker of ports/driver.
  *
  * Invariants: docker's labels are the only memory of what runs (owner, task, allocation; of a network's holder, the allocation), so two
  * agents at one docker never touch each other's and nothing is lost by kill -9; a request is decided by one pure function and sent by

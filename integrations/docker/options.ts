@@ -1,11 +1,13 @@
 /** What the driver is opened with, and the labels by which everything it makes is known. nomad.md §1.13 (plugin "docker"). */
 import type { Clock } from "#ports";
 
-/** As src/agent/config/config.ts says it; times in milliseconds. */
+/** plugin "docker" { config { … } }: nomad.md §1.13. Times in milliseconds. */
 export interface DockerSettings {
   readonly enabled: boolean;
+  /** unix:///var/run/docker.sock, tcp://…; DOCKER_HOST where nothing was written. */
   readonly endpoint: string;
   readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** auth { config, helper } */
   readonly authFile: string;
   readonly authHelper: string;
   readonly extraLabels: readonly string[];
@@ -17,14 +19,17 @@ export interface DockerSettings {
   };
   readonly volumes: { readonly enabled: boolean; readonly selinuxLabel: string };
   readonly allowPrivileged: boolean;
+  /** null: the default set. */
   readonly allowedCapabilities: readonly string[] | null;
   readonly allowedRuntimes: readonly string[];
+  /** "": our own, made here and pulled from nowhere. */
   readonly infraImage: string;
   readonly infraImagePullTimeoutMs: number;
   readonly imagePullTimeoutMs: number;
   readonly pullActivityTimeoutMs: number;
   readonly containerExistsAttempts: number;
   readonly oomScoreAdjust: number;
+  /** 0: none. */
   readonly pidsLimit: number;
   readonly logCollectionDisabled: boolean;
   readonly allowedModes: {

@@ -1,5 +1,6 @@
 /** The agent's configuration once everything is resolved: files merged, flags applied, defaults filled in, checked. */
 import type { SchedulerConfiguration } from "#model";
+import type { DockerSettings } from "#integrations/docker";
 import type { DefaultIdentity } from "#jobspec";
 import type { Concealed } from "#std";
 import type { LogLevel } from "../log.ts";
@@ -311,47 +312,9 @@ export interface TelemetryConfig {
   readonly publishNodeMetrics: boolean;
 }
 
-/** plugin "docker" { config { … } }: nomad.md §1.13. Times in milliseconds. */
-export interface DockerConfig {
-  readonly enabled: boolean;
-  /** unix:///var/run/docker.sock, tcp://…; DOCKER_HOST where nothing was written. */
-  readonly endpoint: string;
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
-  /** auth { config, helper } */
-  readonly authFile: string;
-  readonly authHelper: string;
-  readonly extraLabels: readonly string[];
-  readonly garbage: {
-    readonly image: boolean;
-    readonly imageDelayMs: number;
-    readonly container: boolean;
-    readonly dangling: { readonly enabled: boolean; readonly periodMs: number; readonly creationGraceMs: number; readonly dryRun: boolean };
-  };
-  readonly volumes: { readonly enabled: boolean; readonly selinuxLabel: string };
-  readonly allowPrivileged: boolean;
-  /** null: the default set. */
-  readonly allowedCapabilities: readonly string[] | null;
-  readonly allowedRuntimes: readonly string[];
-  /** "": our own, made here and pulled from nowhere. */
-  readonly infraImage: string;
-  readonly infraImagePullTimeoutMs: number;
-  readonly imagePullTimeoutMs: number;
-  readonly pullActivityTimeoutMs: number;
-  readonly containerExistsAttempts: number;
-  readonly oomScoreAdjust: number;
-  /** 0: none. */
-  readonly pidsLimit: number;
-  readonly logCollectionDisabled: boolean;
-  readonly allowedModes: {
-    readonly pid: readonly string[];
-    readonly ipc: readonly string[];
-    readonly userns: readonly string[];
-    readonly uts: readonly string[];
-  };
-}
-
 export interface DriversConfig {
-  readonly docker: DockerConfig;
+  /** plugin "docker" { config { … } }. */
+  readonly docker: DockerSettings;
   readonly rawExec: { readonly enabled: boolean; readonly noCgroups: boolean; readonly deniedVariables: readonly string[] };
   readonly exec: {
     readonly pidMode: string;

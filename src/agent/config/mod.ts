@@ -18,7 +18,6 @@ export type {
   Config,
   ConsulConfig,
   DnsConfig,
-  DockerConfig,
   DriversConfig,
   JoinConfig,
   LimitsConfig,

@@ -1,13 +1,13 @@
 /** plugin "docker" { config { … } }, else the client's options of old (`docker.endpoint`, …) → Config. nomad.md §1.13. */
 import { parseDuration } from "#std";
-import type { DockerConfig } from "./config.ts";
+import type { DockerSettings } from "#integrations/docker";
 import type { SettingReader } from "./setting-reader.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const ENDPOINT = "unix:///var/run/docker.sock";
 
-export function resolveDocker(read: SettingReader, environment: Readonly<Record<string, string | undefined>>): DockerConfig {
+export function resolveDocker(read: SettingReader, environment: Readonly<Record<string, string | undefined>>): DockerSettings {
   const old = legacyOptions(read);
   const at = (name: string) => `plugin.docker.config.${name}`;
   const text = (name: string, option: string, fallback = "") => read.text(at(name), old.text(option) ?? fallback);
