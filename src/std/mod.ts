@@ -2,7 +2,8 @@
  * The tiny standard library: what the language lacks and every room may use.
  *
  * What comes in: nothing; it imports nothing outside this folder but croner. What goes out: errors with a stable code, Go's duration
- * strings, texts that hold any bytes, patterns in bounded time, go-bexpr's expressions over any object, "did you mean", an ordered map whose copies are free, a heap, cron's next run, the version.
+ * strings, texts that hold any bytes, patterns in bounded time, go-bexpr's expressions over any object, "did you mean", an ordered map whose copies are free,
+ * a heap, rounds of work that miss no wake-up, cron's next run, the version.
  *
  * Invariants: pure, no domain words, no effects. Never here: anything only one room uses.
  *
@@ -18,5 +19,6 @@ export { compileFilter } from "./filter/mod.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export { OrderedMap, type RangeOptions } from "./ordered-map.ts";
 export { createHeap, type Heap } from "./heap.ts";
+export { createRounds, type Rounds } from "./rounds.ts";
 export { readTar, tarOf } from "./tar.ts";
 export { parseCron, type CronSchedule } from "./cron/cron.ts";

@@ -6,7 +6,7 @@
  */
 import type { Allocation, ResourceUsage, Task, TaskEvent, TaskGroup } from "#model";
 import { reattach, taskId, unknownExit } from "#driver";
-import { messageOf, NamedError } from "#std";
+import { createRounds, messageOf, NamedError, type Rounds } from "#std";
 import type { ExecSession, TaskExec, TaskHandle, TaskPlace } from "#ports";
 import { stepTask, taskEvents, type KillOrder, type TaskInput, type TaskMachine } from "#task";
 import type { TaskProgress } from "../allocation/progress.ts";
@@ -55,7 +55,9 @@ export class TaskRunner {
   #stored = true;
   #detached = false;
   #changed = Promise.withResolvers<void>();
-  #running: Promise<void> | undefined;
+  /** One that is revived while the last of its death is still said goes on, too. */
+  readonly #rounds: Rounds = createRounds(() => this.#run());
+  #isResumed = false;
   #interruption = new AbortController();
 
   constructor(needs: TaskRunnerNeeds) {
@@ -117,8 +119,7 @@ export class TaskRunner {
 
   /** Goes on from wherever the machine is. Resolves when the task is dead or the runner detached. */
   start(): Promise<void> {
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
-    return this.#running;
+    return this.#rounds.ask();
   }
 
   begin(): void {
@@ -153,7 +154,7 @@ export class TaskRunner {
   revive(reason: string): void {
     if (!this.dead) return;
     this.#apply({ type: "revive", reason });
-    void this.start();
+    this.start().catch((thrown: unknown) => this.#report("error", "task runner broke", { problem: messageOf(thrown) }));
   }
 
   async signal(signal: string): Promise<void> {
@@ -207,7 +208,8 @@ export class TaskRunner {
   }
 
   async #run(): Promise<void> {
-    if (this.machine.started || this.#progress.place !== null) await this.#resume();
+    if (!this.#isResumed && (this.machine.started || this.#progress.place !== null)) await this.#resume();
+    this.#isResumed = true;
     while (!this.#detached && !this.dead) {
       switch (this.machine.phase) {
         case "entering":

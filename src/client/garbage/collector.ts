@@ -2,7 +2,7 @@
  * Keeps the machine clean: ended allocations stay readable until there are too many, or space gets short; the oldest go first.
  * nomad.md §7 "GC", §5.3.
  */
-import { messageOf } from "#std";
+import { createRounds, messageOf, type Rounds } from "#std";
 import type { Timer } from "#ports";
 import type { AllocationRunner } from "../allocation/runner.ts";
 import type { Herd } from "../herd.ts";
@@ -31,12 +31,13 @@ export class Collector {
   readonly #herd: Herd;
   #timer: Timer | undefined;
   #closed = false;
-  #busy: Promise<void> | undefined;
-  #again = false;
+  /** What ends while the last one goes may be one too many. */
+  readonly #rounds: Rounds;
 
   constructor(world: ClientWorld, herd: Herd) {
     this.#world = world;
     this.#herd = herd;
+    this.#rounds = createRounds(() => this.#collectExcess());
   }
 
   start(): void {
@@ -58,29 +59,22 @@ export class Collector {
     await this.#remove(this.#ended());
   }
 
+  /** Resolves when what is too many now is gone. */
   collectExcess(): Promise<void> {
-    if (this.#busy !== undefined) {
-      this.#again = true;
-      return this.#busy;
-    }
-    this.#busy = this.#collectExcess()
-      .catch((thrown: unknown) => {
-        this.#world.report({ level: "warn", message: "garbage could not be collected", fields: { problem: messageOf(thrown) } });
-      })
-      .finally(() => (this.#busy = undefined));
-    return this.#busy;
+    return this.#rounds.ask();
   }
 
   async #collectExcess(): Promise<void> {
-    do {
-      this.#again = false;
+    try {
       for (;;) {
         const ended = this.#ended();
         const many = this.#closed ? 0 : excess(this.#herd.runners.size, ended.length, await this.#pressure(), this.#world.settings.garbage);
-        if (many === 0) break;
+        if (many === 0) return;
         await this.#remove(ended.slice(0, many));
       }
-    } while (this.#again && !this.#closed);
+    } catch (thrown) {
+      this.#world.report({ level: "warn", message: "garbage could not be collected", fields: { problem: messageOf(thrown) } });
+    }
   }
 
   async #remove(runners: readonly AllocationRunner[]): Promise<void> {

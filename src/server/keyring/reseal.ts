@@ -10,7 +10,7 @@
  */
 import type { RootKey, SealedVariable } from "#model";
 import type { Timer } from "#ports";
-import { messageOf } from "#std";
+import { createRounds, messageOf } from "#std";
 import { commit, type ServerContext } from "../context.ts";
 import type { Sealer } from "../variables/sealer.ts";
 import { sealItems } from "../variables/seal.ts";
@@ -28,8 +28,8 @@ export function createResealer(context: ServerContext, sealer: Sealer): Resealer
   const { cluster, clock, report } = context;
   let timer: Timer | undefined;
   let closed = false;
-  let running = false;
-  let again = false;
+  /** A key that becomes rekeying while another is looked at waits for its turn. */
+  const rounds = createRounds(look);
 
   async function reseal(key: RootKey): Promise<void> {
     const unreadable = new Set<string>();
@@ -60,38 +60,29 @@ export function createResealer(context: ServerContext, sealer: Sealer): Resealer
   }
 
   async function look(): Promise<void> {
-    for (const key of rekeying()) if (!closed) await reseal(key);
+    if (closed) return;
+    try {
+      for (const key of rekeying()) if (!closed) await reseal(key);
+    } catch (thrown) {
+      if (closed) return;
+      report({ level: "error", message: "cannot seal variables anew yet", fields: { error: messageOf(thrown) } });
+      later();
+    }
   }
 
   function rekeying(): readonly RootKey[] {
     return [...cluster.state.snapshot().rootKeys()].filter(({ State }) => State === "rekeying");
   }
 
-  function run(): void {
-    if (running) return void (again = true);
-    running = true;
-    again = false;
-    look()
-      .catch((thrown: unknown) => {
-        if (closed) return;
-        report({ level: "error", message: "cannot seal variables anew yet", fields: { error: messageOf(thrown) } });
-        later();
-      })
-      .finally(() => {
-        running = false;
-        if (again && !closed) run();
-      });
-  }
-
   function later(): void {
     timer?.cancel();
-    if (!closed) timer = clock.after(RETRY_MS, run);
+    if (!closed) timer = clock.after(RETRY_MS, () => void rounds.ask());
   }
 
   const unsubscribe = cluster.state.watch.subscribe(({ command, outcome }) => {
-    if (command.type === "root-keys-upsert" && outcome.ok && command.Keys.some(({ State }) => State === "rekeying")) run();
+    if (command.type === "root-keys-upsert" && outcome.ok && command.Keys.some(({ State }) => State === "rekeying")) void rounds.ask();
   });
-  if (rekeying().length > 0) run();
+  if (rekeying().length > 0) void rounds.ask();
   return {
     close() {
       closed = true;

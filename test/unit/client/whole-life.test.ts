@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clientKillPoints } from "#client";
-import { allocationId, anAllocation, createStage, NANOSECONDS, SECOND } from "./stage.ts";
+import { allocationId, anAllocation, createStage, NANOSECONDS, SECOND, type Stage } from "./stage.ts";
 
 const A = allocationId("a");
 const B = allocationId("b");
@@ -146,6 +146,24 @@ describe("a restart of all tasks", () => {
     await client.services.restartAllocation(A, "", false);
     await stage.clock.advance(5 * SECOND);
     assert.deepEqual(stage.machine.everStarted.slice(2), [`${A}.main.1`]);
+  });
+
+  test("reaches a task whose end is still being said: it runs again, in whatever turn it is called back", async () => {
+    for (let turns = 0; turns < 16; turns++) {
+      const stage = createStage();
+      const { client } = await stage.agent();
+      const tasks = [{ Name: "main" }, { Name: "after", Lifecycle: hook("poststart"), Config: { run_for: SECOND } }];
+      stage.server.put(anAllocation("a", { tasks }));
+      await stage.clock.advance(SECOND / 2);
+      const restarted = whenWritten(stage, /"after":\{"machine":\{[^}]*"phase":"dead"/, async () => {
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        await client.services.restartAllocation(A, "", true);
+      });
+      await stage.clock.advance(5 * SECOND);
+      await restarted;
+      await stage.clock.advance(5 * SECOND);
+      assert.ok(stage.machine.everStarted.includes(`${A}.after.1`), `${turns} turns after its end: ${stage.machine.everStarted.join(" ")}`);
+    }
   });
 
   test("a failed or ending allocation is not called back (F9)", async () => {
@@ -293,3 +311,22 @@ describe("a node that hears of no server", () => {
     assert.ok(stage.server.updates.slice(told).some(({ update }) => update.ID === A && update.ClientStatus === "running"));
   });
 });
+
+/** `act` begins in the turn in which the node's memory of allocation A first says so. */
+function whenWritten(stage: Stage, wanted: RegExp, act: () => Promise<void>): Promise<void> {
+  const row = stage.memory.allocations.get(A);
+  assert.ok(row !== undefined);
+  const acted = Promise.withResolvers<void>();
+  let progress = row.progress;
+  let isDone = false;
+  Object.defineProperty(row, "progress", {
+    get: () => progress,
+    set(text: string) {
+      progress = text;
+      if (isDone || !wanted.test(text)) return;
+      isDone = true;
+      act().then(acted.resolve, acted.reject);
+    },
+  });
+  return acted.promise;
+}
