@@ -34,6 +34,8 @@ interface Keyring {
 }
 
 const CATALOG_WAIT_MS = 2_000;
+/** A Consul that knows no leader may still answer from what it had; one that never had any thinks about it for seconds, and has nothing to tell. */
+const LEADERLESS_WAIT_MS = 250;
 const KEY_METHODS = { install: "POST", use: "PUT", remove: "DELETE" } as const;
 
 export function privateMembership(options: PrivateMembershipOptions): Membership {
@@ -43,14 +45,7 @@ export function privateMembership(options: PrivateMembershipOptions): Membership
   const rpcFromSerf = Number(portOf(self.rpcAddress)) - self.serfPort;
   return {
     async members() {
-      const [gossip, entries] = await Promise.all([
-        consul.agent.direct<SerfMember[]>("GET", "/agent/members"),
-        // Without a leader Consul thinks about it for seconds; gossip alone will do then.
-        Promise.race([
-          consul.connection.direct<ServerEntry[]>("GET", `/health/service/${SERVER_SERVICE}`, { query: { stale: "" } }).catch(() => []),
-          clock.sleep(CATALOG_WAIT_MS).then((): ServerEntry[] => []),
-        ]),
-      ]);
+      const [gossip, entries] = await Promise.all([consul.agent.direct<SerfMember[]>("GET", "/agent/members"), inCatalog()]);
       return membersOf(gossip, entries, self);
     },
     async join(addresses) {
@@ -95,6 +90,15 @@ export function privateMembership(options: PrivateMembershipOptions): Membership
       entry.close();
     },
   };
+
+  /** Gossip alone will do where the catalog does not answer. */
+  async function inCatalog(): Promise<readonly ServerEntry[]> {
+    const asked = consul.connection
+      .direct<ServerEntry[]>("GET", `/health/service/${SERVER_SERVICE}`, { query: { stale: "" } })
+      .catch(() => []);
+    const leader = await consul.agent.direct<string>("GET", "/status/leader").catch(() => "");
+    return Promise.race([asked, clock.sleep(leader === "" ? LEADERLESS_WAIT_MS : CATALOG_WAIT_MS).then((): ServerEntry[] => [])]);
+  }
 
   async function joinOne(host: string, port: number): Promise<JoinOutcome> {
     const place = hostPort(host, port);

@@ -2,6 +2,7 @@
  * This server's own entry in Consul's catalog: where its node link and its API are, and a check that its main loop answers. Kept there while we
  * run: looked at every half minute, tried again every second while it is not. Nobody takes it out but leave().
  */
+import { randomUUID } from "node:crypto";
 import type { Clock, Timer } from "#ports";
 import { messageOf } from "#std";
 import type { ConsulConnection } from "./connection.ts";
@@ -72,7 +73,7 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
     try {
       // What an earlier life of ours wrote names its pulse, not ours.
       if (!written || !(await isThere(connection, serviceId)))
-        await connection.direct("PUT", "/agent/service/register", { body: registration });
+        await connection.direct("PUT", "/agent/service/register", { query: { "replace-existing-checks": "true" }, body: registration });
       if (failures > SILENT_TRIES) report("info", "the server is in Consul's catalog again");
       written = true;
       failures = 0;
@@ -107,7 +108,8 @@ function registrationOf(self: ServerSelf, serviceId: string, pulseUrl: string, f
     Port: Number(self.rpcAddress.slice(colon + 1)),
     Meta: metaOf(self),
     Check: {
-      CheckID: `${serviceId}-pulse`,
+      // Of this life: the last one's stays critical in the catalog for up to half a minute after it was answered again (log/session.ts).
+      CheckID: `${serviceId}-pulse-${randomUUID()}`,
       Name: "Drover's main loop answers",
       HTTP: pulseUrl,
       Interval: "500ms",

@@ -18,7 +18,7 @@ import type { AgentLog } from "./log.ts";
 
 const PATH = "cluster-key";
 const KEY_BYTES = 32;
-const RETRY_MS = 500;
+const RETRY_MS = 250;
 /** Said again so often while nobody tells it. */
 const REMIND_MS = 15_000;
 
@@ -85,7 +85,10 @@ async function tryOnce({ serverId, bootstrapExpect, claim, introduce }: ClusterK
     if (key.length === KEY_BYTES) return key;
   }
   const enough = bootstrapExpect > 0 && met.answers.length + 1 >= bootstrapExpect;
-  const maker = await claim(enough ? serverId : undefined);
+  const maker = await claim(enough ? serverId : undefined).catch((thrown: unknown) => {
+    // Consul waits for the same others.
+    throw bootstrapExpect === 0 || enough ? thrown : new Error(tooFew(met.answers.length + 1, bootstrapExpect));
+  });
   if (maker === serverId) return randomBytes(KEY_BYTES);
   if (met.refusal !== undefined) throw met.refusal.thrown;
   if (maker !== undefined) throw new Error("no server that is reached has told the cluster's key");

@@ -8,6 +8,7 @@
  * is then the two time-outs and the pause between them, the longest time to detection one more pause). Killed: 0–0.3 s. Stopped: 1–1.3 s. A hung main
  * loop: what the pulse says (host/pulse.ts), and 0.3 s more.
  */
+import { randomUUID } from "node:crypto";
 import type { Clock } from "#ports";
 import { ConsulProblem, answerText } from "../problem.ts";
 import { READ_MS, type Store } from "./store.ts";
@@ -33,6 +34,7 @@ const CHECK_TIMEOUT = "1s";
 /** Consul creates a session only once it has heard of the check (measured: 70–300 ms). */
 const CHECK_NEW_MS = 5_000;
 const CHECK_NEW_RETRY_MS = 20;
+const CHECK_NEW_RETRY_MAX_MS = 200;
 
 export function sessionsOf(
   store: Store,
@@ -40,7 +42,6 @@ export function sessionsOf(
 ): Sessions {
   const name = `drover ${pulse.id}`;
   const serviceId = `drover-log-${pulse.id}`;
-  const checkId = `drover-pulse-${pulse.id}`;
   let node: string | undefined;
 
   async function ask<T>(method: "GET" | "PUT", path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
@@ -53,11 +54,15 @@ export function sessionsOf(
     const text = answer.body.toString().trim();
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
-  /** As a service's check: one of the node's own would take all services of this node down with us. */
-  const register = (signal: AbortSignal): Promise<void> =>
+  /**
+   * As a service's check: one of the node's own would take all services of this node down with us. A new one each time, in place of the one before: that
+   * one stays critical in the catalog, though it was answered since, until the agent next tells the catalog by itself (0–3 s after Consul has chosen
+   * a leader, 15–30 s after it could not tell), and a new one it tells at once.
+   */
+  const register = (checkId: string, signal: AbortSignal): Promise<void> =>
     ask(
       "PUT",
-      "/agent/service/register",
+      "/agent/service/register?replace-existing-checks=true",
       {
         ID: serviceId,
         Name: "drover-log",
@@ -73,9 +78,9 @@ export function sessionsOf(
       },
       signal,
     );
-  async function create(signal: AbortSignal): Promise<string> {
+  async function create(checkId: string, signal: AbortSignal): Promise<string> {
     const startedMs = clock.nowMs();
-    for (;;) {
+    for (let retryMs = CHECK_NEW_RETRY_MS; ; retryMs = Math.min(CHECK_NEW_RETRY_MAX_MS, retryMs * 2)) {
       try {
         const { ID } = await ask<{ ID: string }>(
           "PUT",
@@ -89,7 +94,7 @@ export function sessionsOf(
           thrown instanceof ConsulProblem &&
           /(missing|invalid|critical|no such) .*check|check .*(missing|critical|not found)/i.test(thrown.message);
         if (!isNew || clock.nowMs() - startedMs > CHECK_NEW_MS) throw thrown;
-        await clock.sleep(CHECK_NEW_RETRY_MS);
+        await clock.sleep(retryMs);
       }
     }
   }
@@ -102,8 +107,9 @@ export function sessionsOf(
 
   return {
     async open(signal) {
-      await register(signal);
-      const session = await create(signal);
+      const checkId = `drover-pulse-${pulse.id}-${randomUUID()}`;
+      await register(checkId, signal);
+      const session = await create(checkId, signal);
       // The session says which node it is on; asking the agent would need one more permission.
       const [info] = await ask<readonly { Node: string }[]>("GET", `/session/info/${session}?consistent`, undefined, signal);
       node = info?.Node;
