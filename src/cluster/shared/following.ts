@@ -73,16 +73,19 @@ export class Following {
   async run(shared: SharedLog): Promise<void> {
     const { signal, tail, retryMs, server } = this.#options;
     while (!signal.aborted && tail.halted === undefined) {
+      let restMs = 0;
       try {
-        await this.#step(shared);
+        restMs = (await this.#step(shared)) === "later" ? retryMs : 0;
       } catch (thrown) {
         if (signal.aborted) break;
         const code = thrown instanceof NamedError ? thrown.code : "";
         // These are judged again, from the head.
-        if (code !== "SHARED_LOG_CUT" && code !== "SHARED_LOG_BEHIND") this.refused(thrown);
-        else await pause(server.clock, retryMs / 10, signal);
+        const isJudgedAgain = code === "SHARED_LOG_CUT" || code === "SHARED_LOG_BEHIND";
+        if (!isJudgedAgain) this.refused(thrown);
+        // A Consul that chooses a leader is back within a second or two.
+        restMs = retryMs * (isJudgedAgain ? 0.1 : code === "SHARED_LOG_UNREACHABLE" ? 0.25 : 1);
       }
-      if (this.#problem !== undefined || this.#belongs === "") await pause(server.clock, retryMs, signal);
+      if (restMs > 0) await pause(server.clock, restMs, signal);
     }
   }
 
@@ -121,8 +124,8 @@ export class Following {
     return undefined;
   }
 
-  /** Looks at the shared log, and does what is to be done about it: mostly, follows it for as long as that goes well. */
-  async #step(shared: SharedLog): Promise<void> {
+  /** Looks at the shared log, and does what is to be done about it: mostly, follows it for as long as that goes well. When to look again. */
+  async #step(shared: SharedLog): Promise<"now" | "later"> {
     const { server, state, compactor, waiting, tell } = this.#options;
     const { log, bootstrap } = server;
     const head = await shared.head();
@@ -132,26 +135,27 @@ export class Following {
     switch (verdict.kind) {
       case "create":
         await shared.create({ ClusterId: log.clusterId, EpochId: own.epochId, LastIndex: own.lastIndex });
-        return;
+        return "now";
       case "wait":
         this.#problem = new NamedError("CLUSTER_NOT_THERE", "there is no cluster yet", { statusCode: 503 });
-        return;
+        return "later";
       case "adopt":
         if (log.clusterId !== verdict.clusterId) await log.reset({ afterIndex: 0, clusterId: verdict.clusterId });
         await this.#belongsTo(verdict.clusterId);
-        return;
+        return "now";
       case "fetch": {
         const index = await fetchSnapshot({ ...server, state, shared }, verdict.atLeastIndex);
         compactor.took(index);
         waiting.lookAgain((requestId) => state.outcomeOf(requestId), state.logIndex);
         tell(`fetched a snapshot of index ${index}`);
-        return;
+        return "now";
       }
       case "refuse":
         this.refused(verdict.problem);
-        return;
+        return "later";
       case "follow":
         await this.#follow(shared);
+        return "now";
     }
   }
 
