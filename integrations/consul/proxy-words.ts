@@ -5,9 +5,11 @@
  * it whenever its agent is started again, and they are critical at first: everybody in the mesh would lose sight of it.
  */
 import type { MeshRegistration, ProxyRegistration, SidecarRegistration, UpstreamRegistration } from "#ports";
-import type { ConsulCheck } from "./registration.ts";
 
 type Words = Readonly<Record<string, unknown>>;
+
+/** A check as its agent API takes it. */
+export type ConsulCheck = Readonly<Record<string, unknown>> & { readonly CheckID: string };
 
 /** What the registration of the service itself says of it: Connect, or (gateways, which are proxies themselves) Proxy. */
 export function meshWords(mesh: MeshRegistration | undefined): { readonly Connect?: { readonly Native: true }; readonly Proxy?: Words } {

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { catalogDigest, type CheckInstance, type ServiceInstance, type SidecarRegistration } from "#ports";
 import { formatDuration } from "#std";
-import { aliasCheck, comparedProxy, meshWords, proxyWords } from "./proxy-words.ts";
+import { aliasCheck, comparedProxy, type ConsulCheck, meshWords, proxyWords } from "./proxy-words.ts";
 
 export const OWNER_META = "drover-owner";
 const REGISTRATION_META = "drover-registration";
@@ -30,8 +30,6 @@ export interface ConsulRegistration {
   /** Of sidecars and gateways. */
   readonly Proxy?: Readonly<Record<string, unknown>>;
 }
-
-export type ConsulCheck = Readonly<Record<string, unknown>> & { readonly CheckID: string };
 
 /** A service as GET /v1/agent/services shows it. */
 export interface ConsulService {

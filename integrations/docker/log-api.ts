@@ -1,8 +1,7 @@
 /** A container's output as docker's API tells it: for logs that are not files of this machine. Docker names each message by its time. */
 import type { Daemon } from "./daemon.ts";
 import type { Outlet, Queued } from "./log-outlet.ts";
-import { advanced, readMessage, remaining, sinceOf, type StreamPosition } from "./log-position.ts";
-import type { FollowedPosition } from "./log-follower.ts";
+import { advanced, readMessage, remaining, sinceOf, type FollowedPosition, type StreamPosition } from "./log-position.ts";
 import { frameReader, lineReader } from "./stream-frames.ts";
 
 export interface ApiReading {

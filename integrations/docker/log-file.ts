@@ -9,19 +9,8 @@ import { watch } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FollowedPosition } from "./log-follower.ts";
 import type { Outlet, Queued } from "./log-outlet.ts";
-
-export interface FilePosition {
-  /** The file's number; a number may be given again, so the last line is looked at too. */
-  readonly inode: number;
-  /** Of the first line that is not wholly done. */
-  readonly offset: number;
-  /** Of that line's text, already handed on. */
-  readonly bytes: number;
-  /** Length and time of the line before. */
-  readonly before: { readonly length: number; readonly time: string };
-}
+import type { FilePosition, FollowedPosition } from "./log-position.ts";
 
 /** Lines of one stream that follow each other. */
 export interface LogRun {

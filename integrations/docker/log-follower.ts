@@ -8,16 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "#std";
 import type { Daemon } from "./daemon.ts";
 import { readFromApi } from "./log-api.ts";
-import { readFromFile, type FilePosition } from "./log-file.ts";
+import { readFromFile } from "./log-file.ts";
 import { openOutlet, type Outlet } from "./log-outlet.ts";
-import { LOG_BEGIN, type LogPosition } from "./log-position.ts";
+import { LOG_BEGIN, type FilePosition, type FollowedPosition, type LogPosition } from "./log-position.ts";
 import type { DockerReport } from "./options.ts";
 import { isMissing } from "./problem.ts";
-
-export interface FollowedPosition extends LogPosition {
-  /** Once its files were read, they are read to the end. */
-  readonly file?: FilePosition;
-}
 
 export interface LogFollower {
   /** All the container ever said was handed on, or cannot be any more. */

@@ -17,6 +17,22 @@ export interface LogPosition {
   readonly stderr: StreamPosition;
 }
 
+export interface FilePosition {
+  /** The file's number; a number may be given again, so the last line is looked at too. */
+  readonly inode: number;
+  /** Of the first line that is not wholly done. */
+  readonly offset: number;
+  /** Of that line's text, already handed on. */
+  readonly bytes: number;
+  /** Length and time of the line before. */
+  readonly before: { readonly length: number; readonly time: string };
+}
+
+export interface FollowedPosition extends LogPosition {
+  /** Once its files were read, they are read to the end. */
+  readonly file?: FilePosition;
+}
+
 export interface LogMessage {
   readonly time: string;
   readonly data: Buffer;

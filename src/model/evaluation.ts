@@ -6,7 +6,7 @@
  */
 import type { DeploymentId, EvaluationId, JobId, Namespace, NodeId } from "./ids.ts";
 import type { AllocMetric } from "./metric.ts";
-import type { PlanAnnotations } from "./plan.ts";
+import type { PlanAnnotations } from "./plan-annotations.ts";
 
 export type EvaluationStatus = "pending" | "blocked" | "complete" | "failed" | "canceled";
 export type EvaluationTrigger =

@@ -41,6 +41,7 @@ export * from "./deployment.ts";
 export * from "./namespace.ts";
 export * from "./scaling.ts";
 export * from "./why.ts";
+export * from "./plan-annotations.ts";
 export * from "./plan.ts";
 export * from "./diff.ts";
 export * from "./event.ts";

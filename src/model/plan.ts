@@ -4,26 +4,7 @@ import type { AllocationId, DeploymentId, EvaluationId, NodeId } from "./ids.ts"
 import type { Deployment, DeploymentStatus } from "./deployment.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { Job } from "./job.ts";
-
-/** Counts per group, as `job plan` shows them. nomad.md §3.2 (…/plan). */
-export interface DesiredUpdates {
-  readonly Ignore: number;
-  readonly Place: number;
-  readonly Migrate: number;
-  readonly Stop: number;
-  readonly InPlaceUpdate: number;
-  readonly DestructiveUpdate: number;
-  readonly Canary: number;
-  readonly Preemptions: number;
-}
-
-/** As `job plan` lists them. */
-export type PreemptedAllocation = Pick<Allocation, "ID" | "JobID" | "TaskGroup" | "Namespace" | "NodeID" | "Name" | "JobVersion">;
-
-export interface PlanAnnotations {
-  readonly DesiredTGUpdates: Readonly<Record<string, DesiredUpdates>>;
-  readonly PreemptedAllocs: readonly PreemptedAllocation[];
-}
+import type { PlanAnnotations } from "./plan-annotations.ts";
 
 /** Stop one allocation. */
 export interface PlannedStop {

@@ -14,6 +14,7 @@
  * - Tokens never stand in an error or a log.
  */
 import type { AllocationId, IdentityRequest } from "#model";
+import type { CheckInstance, CheckStanding } from "./check.ts";
 import type { MeshRegistration } from "./mesh-registration.ts";
 
 /** A service of an allocation as it is to be made known: everything interpolated, its address found. */
@@ -41,49 +42,6 @@ export interface ServiceInstance {
   readonly Checks: readonly CheckInstance[];
   /** Whose token it is registered with; undefined: the agent's own. Not part of what the catalog says of it. */
   readonly Identity?: IdentityRequest;
-}
-
-export interface CheckInstance {
-  /** `_nomad-check-<digest of allocation, service id and what the check says>`; of provider nomad the digest alone */
-  readonly ID: string;
-  readonly ServiceID: string;
-  readonly Name: string;
-  readonly Type: "http" | "tcp" | "grpc" | "script";
-  readonly Address: string;
-  readonly Port: number;
-  /** http or https; of http checks. */
-  readonly Protocol: string;
-  readonly Path: string;
-  readonly Method: string;
-  readonly Header: Readonly<Record<string, readonly string[]>>;
-  readonly Body: string;
-  /** Of script checks: run inside `Task`. */
-  readonly Command: string;
-  readonly Args: readonly string[];
-  /** The task a script runs in, and check_restart restarts; "": the group's (all tasks restart). */
-  readonly Task: string;
-  readonly IntervalNs: number;
-  readonly TimeoutNs: number;
-  /** "" as Consul's default, critical. */
-  readonly InitialStatus: "" | "passing" | "warning" | "critical";
-  readonly OnUpdate: "require_healthy" | "ignore_warnings" | "ignore";
-  readonly SuccessBeforePassing: number;
-  readonly FailuresBeforeCritical: number;
-  readonly FailuresBeforeWarning: number;
-  readonly TlsServerName: string;
-  readonly TlsSkipVerify: boolean;
-  readonly GrpcService: string;
-  readonly GrpcUseTls: boolean;
-  readonly Notes: string;
-  /** null: failures restart nothing. */
-  readonly Restart: { readonly Limit: number; readonly GraceNs: number; readonly IgnoreWarnings: boolean } | null;
-}
-
-export type CheckStatus = "passing" | "warning" | "critical";
-
-export interface CheckStanding {
-  readonly status: CheckStatus;
-  readonly output: string;
 }
 
 export interface Catalog {

@@ -1,5 +1,5 @@
 /** What a service says of its place in the mesh when it is made known; in Consul's terms, as its agent API names them. nomad.md §1.7. */
-import type { CheckInstance } from "./catalog.ts";
+import type { CheckInstance } from "./check.ts";
 
 /** With `kind` native: the service speaks mTLS itself. sidecar: a proxy of its own is registered with it. gateway: the service is a proxy. */
 export type MeshRegistration =

@@ -67,7 +67,8 @@ export type { AllocationPlace, Disk, DiskRead, DiskUsage, DiskWrite, TaskDirecto
 export type { DeviceGroupUsage, DeviceReservation, Devices, DeviceStatistic } from "./device.ts";
 export type { Machine, MachineFingerprint } from "./machine.ts";
 export type { ClientStore, StoredAllocation, StoredIdentity } from "./client-store.ts";
-export type { Catalog, CheckInstance, CheckStanding, CheckStatus, OwnedService, ServiceInstance } from "./catalog.ts";
+export type { CheckInstance, CheckStanding, CheckStatus } from "./check.ts";
+export type { Catalog, OwnedService, ServiceInstance } from "./catalog.ts";
 export { catalogDigest } from "./catalog-digest.ts";
 export type { FingerprintSource, Surrounding } from "./fingerprint-source.ts";
 export type { ExchangedToken, TokenExchange } from "./token-exchange.ts";

@@ -8,7 +8,7 @@ import { DEFAULT_REJECTION_POLICY, type RejectionPolicy } from "./broker/rejecti
 import type { Report, ServerContext } from "./context.ts";
 import type { Server } from "./contract.ts";
 import { keyringClosed, nodeNotConnected, notLeading, peerNotLeading } from "./errors.ts";
-import { type GeneratedIdentities, NO_GENERATED_IDENTITIES } from "./keyring/claims.ts";
+import { type GeneratedIdentities, NO_GENERATED_IDENTITIES } from "./keyring/workload.ts";
 import type { KeyringKeeper } from "./keyring/keeper.ts";
 import { createKeyring, NO_KEYRING } from "./keyring/keyring.ts";
 import { discoveryOf, jwksOf } from "./keyring/published.ts";

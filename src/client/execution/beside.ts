@@ -3,7 +3,12 @@
  * is under way any more: no secret is written into a directory that was removed meanwhile (F43).
  */
 import { orAborted } from "../or-aborted.ts";
-import type { ExecutionContext } from "./context.ts";
+
+/** Whose steps they are: what goes on by the step's name, and what interrupts it. */
+interface Owner {
+  readonly beside: Map<string, Beside>;
+  readonly interruption: () => AbortSignal;
+}
 
 export class Beside {
   readonly #ended = new AbortController();
@@ -16,14 +21,14 @@ export class Beside {
   }
 
   /** In place of what the step had going on before. */
-  static async begin(context: ExecutionContext, step: string): Promise<Beside> {
+  static async begin(context: Owner, step: string): Promise<Beside> {
     await Beside.end(context, step);
     const beside = new Beside(context.interruption());
     context.beside.set(step, beside);
     return beside;
   }
 
-  static async end(context: ExecutionContext, step: string): Promise<void> {
+  static async end(context: Owner, step: string): Promise<void> {
     const before = context.beside.get(step);
     context.beside.delete(step);
     await before?.end();

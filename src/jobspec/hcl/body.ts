@@ -9,7 +9,7 @@ import { nameToken, Parser } from "./parser.ts";
 import { endOfItem } from "./recover.ts";
 import { errorAt, failAt, HclFailure, rangeBetween, SourceText, type Range } from "./source.ts";
 import { parseQuoted } from "./template.ts";
-import type { Attribute, Block, Body, Expression, Label } from "./tree.ts";
+import type { Attribute, Block, Body, Expression, Label, ParsedBody } from "./tree.ts";
 
 /** More are not shown: the first ones are the ones to mend. */
 const DIAGNOSTICS_MAX = 20;
@@ -19,12 +19,6 @@ export interface ParseOptions {
   readonly hcl1?: boolean;
   /** `auto` (default): JSON when the first character that is no white space is `{`. */
   readonly format?: "auto" | "hcl" | "json";
-}
-export interface ParsedBody {
-  readonly source: SourceText;
-  /** What could be read; complete when there are no diagnostics. */
-  readonly body: Body;
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Text → body. HCL, or JSON when it begins with `{`. */

@@ -3,12 +3,11 @@
  * properties are blocks only the reader knows: json-body.ts turns objects into bodies when asked.
  */
 import type { Diagnostic } from "../contract.ts";
-import type { ParsedBody } from "./body.ts";
 import { parseExpression, readNumber } from "./expression.ts";
 import { Parser } from "./parser.ts";
 import { failAt, HclFailure, SourceText, type Range } from "./source.ts";
 import { parseBareTemplate } from "./template.ts";
-import type { Attribute, Body, Expression, ObjectItem } from "./tree.ts";
+import type { Attribute, Body, Expression, ObjectItem, ParsedBody } from "./tree.ts";
 
 const NESTING_MAX = 200;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;

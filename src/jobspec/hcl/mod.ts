@@ -13,7 +13,7 @@
  *
  * Read next: tree.ts (what a body is), body.ts (parseBody), evaluate.ts, then ../parse.ts.
  */
-export { parseBody, parseLoneExpression, type ParsedBody, type ParseOptions } from "./body.ts";
+export { parseBody, parseLoneExpression, type ParseOptions } from "./body.ts";
 export { jsonBody } from "./json.ts";
 export { renderDiagnostic } from "./render.ts";
 export { errorAt, failAt, HclFailure, rangeBetween, SourceText, textOf, warningAt, type Range } from "./source.ts";

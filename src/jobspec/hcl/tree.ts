@@ -1,5 +1,13 @@
 /** What a file looks like once parsed: bodies of attributes and blocks, and expressions. Every node knows its range. */
-import type { Range } from "./source.ts";
+import type { Diagnostic } from "../contract.ts";
+import type { Range, SourceText } from "./source.ts";
+
+export interface ParsedBody {
+  readonly source: SourceText;
+  /** What could be read; complete when there are no diagnostics. */
+  readonly body: Body;
+  readonly diagnostics: readonly Diagnostic[];
+}
 
 export interface Body {
   readonly kind: "body";

@@ -3,7 +3,7 @@
  * attributes. Unknown names stay as they are. Pure.
  */
 import type { Allocation, Node, Task } from "#model";
-import type { Workload } from "./claims.ts";
+import type { Workload } from "./workload.ts";
 
 export type Values = (name: string) => string | undefined;
 

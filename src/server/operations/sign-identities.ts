@@ -8,7 +8,8 @@
 import { type Allocation, clientTerminal, type IdentityAnswer, type IdentityRequest, type NodeId } from "#model";
 import { SignJWT } from "jose";
 import type { ServerContext } from "../context.ts";
-import { claimsOf, type GeneratedIdentities, workloadOf } from "../keyring/claims.ts";
+import { claimsOf } from "../keyring/claims.ts";
+import { type GeneratedIdentities, workloadOf } from "../keyring/workload.ts";
 import type { SigningKey } from "../keyring/key-pair.ts";
 
 /** At one time: a thousand at once would keep others from the threads that sign. */

@@ -6,9 +6,7 @@
  * What is gone stays in it as a name that leads to nothing, until half of it does. Sixteen bytes a record; built when first asked for.
  */
 import type { Change, Snapshot, State } from "#state";
-import type { Context } from "../call.ts";
-import { requireCluster } from "../require.ts";
-import { compareText, readIndexToken, type Seekable } from "./page.ts";
+import { compareText, readIndexToken, type Seekable } from "./order.ts";
 import { collect, sortInSlices } from "./slices.ts";
 
 export interface Made {
@@ -34,12 +32,6 @@ export class CreationOrders {
   close(): void {
     for (const unsubscribe of this.#unsubscribes.splice(0)) unsubscribe();
   }
-}
-
-/** All of a table, oldest first; `snapshot` is the state's own. */
-export async function inCreationOrder<T extends Made>(snapshot: Snapshot, table: MadeTable, context: Context): Promise<Seekable<T>> {
-  const order = await context.orders.of(requireCluster(context).state, table);
-  return order.within<T>(snapshot);
 }
 
 const READ = {

@@ -4,7 +4,8 @@ import { formatDuration } from "#std";
 import type { AclAuthMethodStub, AclBindingRuleStub } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
-import { byId, byName, page } from "../listing/page.ts";
+import { byId, byName } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireAccess } from "./acl-access.ts";
 

@@ -5,7 +5,8 @@ import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
 import { denied } from "../guard/denied.ts";
 import { ownOf } from "../guard/own.ts";
-import { byName, page } from "../listing/page.ts";
+import { byName } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireAccess } from "./acl-access.ts";
 

@@ -4,7 +4,8 @@ import type { AclTokenStub } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
 import { denied } from "../guard/denied.ts";
-import { compareText, page, type Order } from "../listing/page.ts";
+import { compareText, type Order } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireAccess } from "./acl-access.ts";
 

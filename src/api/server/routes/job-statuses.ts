@@ -12,7 +12,8 @@ import { reading } from "../blocking.ts";
 import { Body } from "../body.ts";
 import { list, type Call, type Handler } from "../call.ts";
 import { both, visible } from "../guard/visible.ts";
-import { byModifyIndex, page } from "../listing/page.ts";
+import { byModifyIndex } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest } from "../refusal.ts";
 
 /** PUT: {Jobs: [{Namespace, ID}], IncludeChildren}. */

@@ -3,7 +3,8 @@ import type { RootKey } from "#model";
 import type { RootKeyAnswer } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
 import { list, value, type Call, type Handler, type Result } from "../call.ts";
-import { byText, page } from "../listing/page.ts";
+import { byText } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 

@@ -4,7 +4,8 @@ import { reading } from "../blocking.ts";
 import { empty, list, value, type Handler } from "../call.ts";
 import { maySeeNamespace } from "#access";
 import { denied } from "../guard/denied.ts";
-import { byName, page } from "../listing/page.ts";
+import { byName } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 

@@ -5,7 +5,8 @@ import { reading } from "../blocking.ts";
 import { empty, list, type Call, type Handler } from "../call.ts";
 import { visible, type Sees } from "../guard/visible.ts";
 import { choose } from "../listing/choose.ts";
-import { byText, compareText, page } from "../listing/page.ts";
+import { byText, compareText } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { requireServer } from "../require.ts";
 import { jobIdOf } from "./job-of.ts";
 

@@ -4,7 +4,8 @@ import { reading } from "../blocking.ts";
 import type { Body } from "../body.ts";
 import { json, list, value, type Call, type Context, type Handler, type Result } from "../call.ts";
 import { visible } from "../guard/visible.ts";
-import { byCreateIndex, byId, page } from "../listing/page.ts";
+import { byCreateIndex, byId } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 

@@ -5,7 +5,8 @@ import type { Snapshot } from "#state";
 import { reading } from "../blocking.ts";
 import { list, value, type Handler } from "../call.ts";
 import { both, visible } from "../guard/visible.ts";
-import { byId, compareText, page } from "../listing/page.ts";
+import { byId, compareText } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { collect, sortInSlices } from "../listing/slices.ts";
 import { notFound } from "../refusal.ts";
 

@@ -5,7 +5,7 @@ import { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX, type FuzzyContext,
 import { value, type Handler } from "../call.ts";
 import type { Grant } from "#access";
 import { mayFind, maySearch, requireSearch } from "../guard/contexts.ts";
-import { compareText } from "../listing/page.ts";
+import { compareText } from "../listing/order.ts";
 import { collect, sortInSlices } from "../listing/slices.ts";
 import { badRequest } from "../refusal.ts";
 import { requireCluster } from "../require.ts";

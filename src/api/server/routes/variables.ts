@@ -7,7 +7,8 @@ import { empty, list, value, type Call, type Context, type Handler, type Meta, t
 import { mayVariable, type VariableCapability } from "#access";
 import { deniedFor } from "../guard/denied.ts";
 import { accessOf } from "../guard/who.ts";
-import { compareText, page, type Order } from "../listing/page.ts";
+import { compareText, type Order } from "../listing/order.ts";
+import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireServer } from "../require.ts";
 

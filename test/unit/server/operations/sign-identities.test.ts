@@ -8,7 +8,8 @@ import { NamedError } from "#std";
 import { eventually } from "../../../eventually.ts";
 import { jobOf, nodeOf } from "../../../simulation/fixtures.ts";
 import type { World } from "../../../simulation/world.ts";
-import { claimsOf, NO_GENERATED_IDENTITIES, workloadOf } from "../../../../src/server/keyring/claims.ts";
+import { claimsOf } from "../../../../src/server/keyring/claims.ts";
+import { NO_GENERATED_IDENTITIES, workloadOf } from "../../../../src/server/keyring/workload.ts";
 import type { ServerOptions } from "#server";
 import { inside } from "../inside.ts";
 
