@@ -57,6 +57,20 @@ export async function askUntilAnswered(ask: Ask, command: Command, requestId: st
   }
 }
 
+/** What a leader of an older program refuses because it cannot even read it, in words for who asked; anything else as it is. */
+export function unknownToLeader(thrown: unknown, { type }: Command): unknown {
+  if (!(thrown instanceof NamedError) || thrown.code !== "STATE_COMMAND_UNKNOWN_VERSION") return thrown;
+  return new NamedError(
+    "CLUSTER_FEATURE_LEVEL",
+    `Cannot write "${type}": the server that leads is of an older version, which does not know it`,
+    {
+      statusCode: 409,
+      fix: "Upgrade every server, then try again.",
+      cause: thrown,
+    },
+  );
+}
+
 function late(): NamedError {
   return new NamedError("CLUSTER_LATE", "it took too long", { statusCode: 503 });
 }

@@ -8,7 +8,7 @@ import type { NamedError } from "#std";
 import { pause } from "../deadline.ts";
 import { COMMAND_BYTES_MAX } from "../limits.ts";
 import { noLeader, peerNotLeading, tooLarge } from "../problems.ts";
-import { askUntilAnswered } from "./forward.ts";
+import { askUntilAnswered, unknownToLeader } from "./forward.ts";
 import type { Proposal } from "./leading.ts";
 import type { Waiting } from "./requests.ts";
 
@@ -85,7 +85,10 @@ export class Writes {
     if (own !== undefined) return own;
     const leader = this.#options.leader();
     if (leader === undefined || leader.ServerId === serverId) throw this.#nobodyLeads();
-    const answer = await peers.at(leader.RpcAddress).propose(encoded(), proposal.requestId);
+    const asked = peers.at(leader.RpcAddress).propose(encoded(), proposal.requestId);
+    const answer = await asked.catch((thrown: unknown) => {
+      throw unknownToLeader(thrown, proposal.command);
+    });
     const outcome = outcomeFrom(answer);
     // Who wrote reads what was written, on this server too; what the leader said stands, should this one lag.
     await this.#appliedHere(answer.index).catch(() => undefined);

@@ -91,6 +91,8 @@ export interface ClusterMachine {
 
 export interface SpawnOptions {
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another Drover's main.ts (other-program.ts). Default: this one's. */
+  readonly program?: string;
 }
 
 export interface MachineProcess {
@@ -213,7 +215,8 @@ function machineOn(host: IsolatedHost, folder: string, gateway: string, nextAddr
   };
   const start = (command: string, args: readonly string[], options: SpawnOptions = {}): MachineProcess =>
     processOf([...host.through, command, ...args], folder, options);
-  const drover = (args: readonly string[], options: SpawnOptions = {}): MachineProcess => start(process.execPath, [MAIN, ...args], options);
+  const drover = (args: readonly string[], options: SpawnOptions = {}): MachineProcess =>
+    start(process.execPath, [options.program ?? MAIN, ...args], options);
   const dial = async (to: string, port: number): Promise<Socket> => {
     door ??= openDoor(host, join(folder, "door.sock"));
     const socket = connect(await door);

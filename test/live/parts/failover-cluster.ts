@@ -21,6 +21,8 @@ export interface ThreeOptions {
   readonly clients?: readonly string[];
   /** Starts a Consul of others' on the machines, which Drover finds at 127.0.0.1:8500. Without: each server keeps its own. */
   readonly consul?: (servers: readonly ClusterMachine[]) => Promise<void>;
+  /** Makes another Drover in the folder (other-program.ts) that all of them run. */
+  readonly program?: (folder: string) => string;
 }
 
 /** SIGUSR2 makes the main loop compute for as long as the file says, in milliseconds. */
@@ -31,7 +33,7 @@ process.on("SIGUSR2", () => {
 });
 `;
 
-export async function startThree(t: TestContext, { clients = [], consul }: ThreeOptions = {}): Promise<ThreeServers> {
+export async function startThree(t: TestContext, { clients = [], consul, program }: ThreeOptions = {}): Promise<ThreeServers> {
   const world = await startClusterWorld(t, { machines: ["s1", "s2", "s3", ...clients] });
   const servers = world.machines.slice(0, 3);
   const processes = new Map<ClusterMachine, MachineProcess>();
@@ -41,9 +43,10 @@ export async function startThree(t: TestContext, { clients = [], consul }: Three
   const busy = join(world.folder, "busy.mjs");
   writeFileSync(busy, BUSY);
   writeFileSync(join(world.folder, "busy-ms"), "0");
+  const other = program === undefined ? {} : { program: program(join(world.folder, "program")) };
   const environment = { NODE_OPTIONS: `--import=${busy}`, BUSY_FILE: join(world.folder, "busy-ms") };
   const start = (machine: ClusterMachine, files?: Readonly<Record<string, string>>): void =>
-    void processes.set(machine, machine.agent(files, { environment }));
+    void processes.set(machine, machine.agent(files, { environment, ...other }));
   const first = servers[0] as ClusterMachine;
   await consul?.(servers);
   const found = consul === undefined ? `server_join { retry_join = ["${first.address}:4648"] }` : "";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createVirtualClock } from "#integrations/memory";
 import type { Command, Outcome } from "#state";
 import { NamedError } from "#std";
-import { askUntilAnswered } from "../../../../src/cluster/shared/forward.ts";
+import { askUntilAnswered, unknownToLeader } from "../../../../src/cluster/shared/forward.ts";
 
 const command = {} as Command;
 const refused = (code: string): NamedError => new NamedError(code, "Cannot write: no", { statusCode: 503 });
@@ -84,4 +84,13 @@ for (const code of [
 
 test("A disk that refuses is no answer any more once the write may stand in the log", async () => {
   assert.deepEqual((await asking([refused("PEER_UNREACHABLE"), refused("LOG_WRITE_FAILED"), written])).outcome, written);
+});
+
+test("A leader of an older program that cannot read a command is told as what it is; other refusals stay what they are", () => {
+  const command: Command = { type: "turn-give", AllocationIDs: [] };
+  const told = unknownToLeader(new NamedError("STATE_COMMAND_UNKNOWN_VERSION", "Cannot apply log entry"), command) as NamedError;
+  assert.deepEqual([told.code, told.statusCode, told.fix], ["CLUSTER_FEATURE_LEVEL", 409, "Upgrade every server, then try again."]);
+  assert.match(told.message, /^Cannot write "turn-give": the server that leads is of an older version/);
+  const other = new NamedError("PEER_NOT_LEADING", "it does not lead");
+  assert.equal(unknownToLeader(other, command), other);
 });
