@@ -6,7 +6,7 @@
  *
  * A request that is held happens whenever it is let go, also after who sent it gave up: that is how a deposed leader's append comes late.
  */
-import type { Clock, ServerReport, SharedBatch, SharedHead, SharedLeader } from "#ports";
+import { type Clock, type ServerReport, type SharedBatch, type SharedHead, type SharedLeader, SUCCESSOR_MS } from "#ports";
 
 export type MemorySharedKind =
   | "append"
@@ -56,6 +56,8 @@ export interface MemorySharedWorld {
   readonly version: number;
   /** Who holds the lock, in truth. */
   readonly holder: { readonly session: MemorySharedSession; readonly leader: SharedLeader } | undefined;
+  /** While nobody holds it: the server that is to take it, and until when the others wait for it. */
+  readonly handover: { readonly successorId: string; readonly untilMs: number } | undefined;
   /** The session of whoever leads is ended, as when its health check failed. */
   endTenure(): void;
   /** Nothing gets through to or from these handles while it is so; their sessions live until endTenure. */
@@ -75,8 +77,10 @@ export interface MemorySharedInside {
   /** Nothing happens unless the session holds the lock (undefined: not asked) and the head is still this version. */
   write(session: MemorySharedSession | undefined, version: number, head: MemoryStoredHead, batch?: SharedBatch): boolean;
   replace(head: MemoryStoredHead): void;
+  /** false: another holds it, or is waited for. */
   acquire(session: MemorySharedSession, leader: SharedLeader): boolean;
-  end(session: MemorySharedSession): void;
+  /** `successorId`: for that server to take the lock, if the session held it. */
+  end(session: MemorySharedSession, successorId?: string): void;
   setReport(report: ServerReport): void;
   deleteReport(serverId: string): void;
   /** `onCrash` when the process of that name is gone, `onChange` after anything changed. Returns how to leave. */
@@ -89,13 +93,17 @@ export function createMemorySharedWorld({ clock }: { readonly clock: Clock }): M
   let batches = new Map<number, SharedBatch>();
   let reports = new Map<string, ServerReport>();
   let holder: { session: MemorySharedSession; leader: SharedLeader } | undefined;
+  let handover: { successorId: string; untilMs: number } | undefined;
   const unreachable = new Set<string>();
   const handles = new Set<{ server: string; onChange: () => void; onCrash: () => void }>();
 
   const changed = (): void => [...handles].forEach(({ onChange }) => onChange());
-  const end = (session: MemorySharedSession): void => {
+  const end = (session: MemorySharedSession, successorId?: string): void => {
     session.alive = false;
-    if (holder?.session === session) holder = undefined;
+    if (holder?.session === session) {
+      holder = undefined;
+      handover = successorId === undefined ? undefined : { successorId, untilMs: clock.nowMs() + SUCCESSOR_MS };
+    }
     changed();
   };
   const setHead = (next: MemoryStoredHead | null): void => {
@@ -107,6 +115,7 @@ export function createMemorySharedWorld({ clock }: { readonly clock: Clock }): M
     batches = new Map(content.batches);
     reports = new Map(content.reports);
     setHead(content.head);
+    handover = undefined;
     if (holder !== undefined) end(holder.session);
     changed();
   };
@@ -127,7 +136,9 @@ export function createMemorySharedWorld({ clock }: { readonly clock: Clock }): M
     },
     acquire(session, leader) {
       if (!session.alive || (holder !== undefined && holder.session !== session)) return false;
+      if (handover !== undefined && handover.successorId !== leader.ServerId && clock.nowMs() < handover.untilMs) return false;
       holder = { session, leader };
+      handover = undefined;
       changed();
       return true;
     },
@@ -153,6 +164,9 @@ export function createMemorySharedWorld({ clock }: { readonly clock: Clock }): M
     },
     get holder() {
       return holder;
+    },
+    get handover() {
+      return handover;
     },
     endTenure() {
       if (holder !== undefined) end(holder.session);

@@ -158,7 +158,8 @@ export function memorySharedLog(
       const seen = changes;
       const acquired = await insist(signal, () => send("acquire", () => acquire(session, self)));
       if (!acquired) {
-        await pause(signal, undefined, seen);
+        const { handover } = world;
+        await pause(signal, handover === undefined ? undefined : Math.max(1, handover.untilMs - clock.nowMs()), seen);
         continue;
       }
       const { head, version } = await insist(signal, stored).catch((thrown: unknown) => {

@@ -43,12 +43,12 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
     () => void (world.isReachable(server) && !session.alive && lose("its session was ended")),
     () => leave(),
   );
-  const lose = (why: string): void => {
+  const lose = (why: string, successorId?: string): void => {
     leave();
     if (lost.signal.aborted) return;
     lost.abort(new NamedError("SHARED_LOG_NOT_LEADING", `Cannot lead on: ${why}`, { statusCode: 503 }));
     // Best effort, as a request of its own: out there it may never come.
-    if (session.alive) send("release", () => inside.end(session)).catch(() => undefined);
+    if (session.alive) send("release", () => inside.end(session, successorId)).catch(() => undefined);
   };
   const look = (): void => {
     if (lost.signal.aborted || options.isStopped()) return leave();
@@ -128,10 +128,10 @@ export function memoryTenure(options: MemoryTenureOptions): Tenure {
         await write("cut", { ...head, Floor, WriteId: id() });
       });
     },
-    async resign(reason) {
+    async resign(reason, successorId) {
       const busy = last;
       await Promise.race([busy, clock.sleep(settleMs)]);
-      lose(reason);
+      lose(reason, successorId);
     },
   };
 }

@@ -133,8 +133,8 @@ class OneServer implements Cluster {
     return this.#work.add(begin);
   }
 
-  async transferLeadership(): Promise<void> {
-    throw alone();
+  async transferLeadership(toServerId?: string): Promise<void> {
+    if (toServerId !== this.serverId) throw alone();
   }
 
   compact(): Promise<void> {

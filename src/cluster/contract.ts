@@ -35,8 +35,9 @@ export interface Cluster {
    */
   whenLeading(begin: (leadership: Leadership) => Promise<() => Promise<void>>): Promise<() => void>;
   /**
-   * Steps down; another server leads soon: the one that is named, if it can (others hold back a moment). NamedErrors CLUSTER_ALONE (400) where there
-   * is no other, NOT_LEADING.
+   * Steps down; another server leads soon: the one that is named, if it comes within two seconds (the others hold back so long), else any. Naming the
+   * leader does nothing. NamedErrors CLUSTER_ALONE (400) where there is no other, CLUSTER_SUCCESSOR_SILENT (409) when the named one is known not to
+   * follow, CLUSTER_NOT_LEADING.
    */
   transferLeadership(toServerId?: string): Promise<void>;
   /** Writes a snapshot and cuts the log; also happens by itself every `snapshotEveryEntries`. */

@@ -36,6 +36,19 @@ export function alone(): NamedError {
   return new NamedError("CLUSTER_ALONE", "Cannot transfer leadership: there is no other server", { statusCode: 400 });
 }
 
+/** `agoMs`: since it was last heard of; undefined: never. */
+export function cannotTakeOver(serverId: string, agoMs: number | undefined): NamedError {
+  const word = agoMs === undefined ? "it does not follow the log" : `it has said nothing for ${Math.round(agoMs / 1000)} s`;
+  return new NamedError(
+    "CLUSTER_SUCCESSOR_SILENT",
+    `Cannot transfer leadership to server "${serverId}": ${word}, wanted one that follows`,
+    {
+      statusCode: 409,
+      fix: "See who is alive with drover server members; the agent's own log says what keeps a server from following.",
+    },
+  );
+}
+
 export function tooLarge(command: Command, bytes: number): NamedError {
   const megabytes = (value: number) => (value / 1024 / 1024).toFixed(1);
   const subject = command.type === "job-register" ? `job "${command.Job.ID}"` : `"${command.type}"`;

@@ -12,6 +12,7 @@
 export type { Clock, Timer } from "./clock.ts";
 export type { Random } from "./random.ts";
 export type { Log, LogEntry, SnapshotStore } from "./log.ts";
+export { SUCCESSOR_MS } from "./shared-log.ts";
 export type { ServerReport, SharedBatch, SharedHead, SharedLeader, SharedLog, Tenure } from "./shared-log.ts";
 export type { GossipKeys, JoinOutcome, Membership, MemberStatus, ServerMember } from "./membership.ts";
 export type { Introduction, IntroductionAnswer, Peer, PeerEnd, PeerOutcome, Peers } from "./peers.ts";

@@ -65,9 +65,15 @@ export interface Tenure {
   append(entries: readonly Uint8Array[]): Promise<number>;
   /** Forgets entries ≤ throughIndex. */
   cut(throughIndex: number): Promise<void>;
-  /** Gives the lock back; fine when it is lost already. */
-  resign(reason: string): Promise<void>;
+  /**
+   * Gives the lock back; fine when it is lost already. `successorId`: the server that is to lead next. The others hold back until it does, for
+   * SUCCESSOR_MS at most; the name holds for this one time the lock is free.
+   */
+  resign(reason: string, successorId?: string): Promise<void>;
 }
+
+/** How long who leads next is waited for where a leader named it: it may be dead, or kept from leading. */
+export const SUCCESSOR_MS = 2_000;
 
 export interface SharedLog {
   readonly maker: "consul" | "memory";

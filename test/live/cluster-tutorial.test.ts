@@ -95,6 +95,38 @@ test("nodes appear: one whose configuration names a server, one that is told", s
     });
 });
 
+test("leadership goes to the server that is named, asked of any server; naming the leader changes nothing", step, async () => {
+  const [s1] = three();
+  const leader = await leaderOf(servers);
+  const [second, third] = servers.filter((each) => each !== leader) as [ClusterMachine, ClusterMachine];
+  const peers = async (): Promise<readonly { readonly id: string; readonly address: string; readonly leads: boolean }[]> =>
+    (await must(s1, "operator", "raft", "list-peers")).stdout
+      .trimEnd()
+      .split("\n")
+      .slice(1)
+      .map((row) => row.split(/ +/))
+      .map(([, id = "", address = "", state]) => ({ id, address, leads: state === "leader" }));
+  const idOf = async (machine: ClusterMachine): Promise<string> =>
+    (await peers()).find(({ address }) => address === `${machine.address}:4647`)?.id ?? assert.fail(`${machine.name} is no peer`);
+  // By id, typed at the one that is to lead; by address, typed at a third; twice back and forth.
+  for (const [to, at, which] of [
+    [third, third, ["-peer-id", await idOf(third)]],
+    [second, leader, ["-peer-address", `${second.address}:4647`]],
+    [third, second, ["-peer-id", await idOf(third)]],
+    [leader, second, ["-peer-id", await idOf(leader)]],
+    [leader, third, ["-peer-id", await idOf(leader)]],
+  ] as const) {
+    const began = performance.now();
+    await must(at, "operator", "raft", "transfer-leadership", ...which);
+    await eventually(`${to.name} to lead`, async () => (await peers()).find(({ leads }) => leads)?.address === `${to.address}:4647`);
+    assert.equal(await leaderOf(servers), to);
+    report(`leadership to ${to.name}`, began);
+  }
+  const absent = await s1.cli("operator", "raft", "transfer-leadership", "-peer-id", "ffffffff-0000-0000-0000-000000000000");
+  assert.deepEqual([absent.code, /no server "ffffffff/.test(absent.stderr)], [1, true]);
+  assert.equal(await leaderOf(servers), leader);
+});
+
 test("a job runs, and logs, exec, fs and stats reach it through every server and every node", step, async () => {
   const [, s2, s3] = three();
   const ran = await s3.host.run("sh", ["-c", `cat > ${s3.folder}/talk.nomad.hcl`], { input: JOB });

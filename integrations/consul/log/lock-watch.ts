@@ -3,6 +3,7 @@ import type { SharedLeader } from "#ports";
 import type { LockRead, Store } from "./store.ts";
 
 export interface LockWatch {
+  /** Index 0: nothing was heard yet. */
   readonly lock: LockRead;
   /** Called after every change of holder or value; returns how to leave. */
   whenChanged(listener: () => void): () => void;
@@ -16,14 +17,14 @@ export interface LockWatchOptions {
 }
 
 export function watchLock({ store, insist, signal, waitMs }: LockWatchOptions): LockWatch {
-  let lock: LockRead = { session: "", leader: undefined, index: 0 };
+  let lock: LockRead = { session: "", leader: undefined, successorId: undefined, index: 0 };
   const listeners = new Set<() => void>();
   const run = async (): Promise<void> => {
     for (let index = 0; ;) {
       const asked = index;
       const found = await insist(signal, () => store.lockAfter(asked, waitMs, signal));
       index = found.index < asked ? 0 : found.index;
-      const isSame = found.session === lock.session && sameLeader(found.leader, lock.leader);
+      const isSame = found.session === lock.session && found.successorId === lock.successorId && sameLeader(found.leader, lock.leader);
       lock = found;
       if (!isSame) for (const listener of Array.from(listeners)) listener();
     }

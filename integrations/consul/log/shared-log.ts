@@ -4,16 +4,16 @@
  * Every append and cut is one transaction [the lock is held by my session · the head is what I last saw · here is the batch]: without the first
  * a deposed leader's late transaction would still count (measured, consul-log.md 1).
  *
- * Read next: store.ts (what lies where), tenure.ts, follow.ts, session.ts, envelope.ts.
+ * Read next: store.ts (what lies where), lock.ts (who may lead), tenure.ts, follow.ts, session.ts, envelope.ts.
  */
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Clock, ServerReport, SharedHead, SharedLeader, SharedLog, Tenure } from "#ports";
-import { messageOf } from "#std";
 import type { ConsulConnection } from "../connection.ts";
 import { ConsulProblem } from "../problem.ts";
 import { byteCount } from "./byte-count.ts";
 import { followLog } from "./follow.ts";
+import { lockOf } from "./lock.ts";
 import { sameLeader, watchLock } from "./lock-watch.ts";
 import { unreachable } from "./problem.ts";
 import { sessionsOf, type Pulse } from "./session.ts";
@@ -49,6 +49,8 @@ const WAIT_MS = 5_000;
 const PING_MS = 1_000;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 500;
+/** So often a head is put down that does not come to stand there, though nobody else put one. */
+const PUT_ATTEMPTS = 3;
 
 export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
   const { connection, prefix = "drover", key, pulse, clock, lockDelayMs = 0, settleMs = 3_000, silenceMs = 5_000 } = options;
@@ -147,70 +149,9 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
     }
   }
 
-  /** Holds the lock, or knows why not. */
-  async function attempt(self: SharedLeader, session: string, signal: AbortSignal): Promise<HeadRead | undefined> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (await store.acquire(session, self)) break;
-      const lock = await store.lock();
-      if (lock.session === session) break;
-      // Free, and yet refused: the session is gone (this process hung), or the lock is delayed.
-      if (lock.session === "") return undefined;
-      await lockFree(signal);
-    }
-    const read = await store.head();
-    const lock = await store.lock();
-    return lock.session === session ? read : undefined;
-  }
-  /** Until the lock seems free. Looked at itself from time to time: the watch may be behind. */
-  function lockFree(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (watch.lock.session === "") over();
-      };
-      const leave = watch.whenChanged(look);
-      const timer = clock.after(PING_MS, () => over());
-      const over = (): void => {
-        leave();
-        timer.cancel();
-        signal.removeEventListener("abort", over);
-        resolve();
-      };
-      signal.addEventListener("abort", over, { once: true });
-    });
-  }
-  /** What does not get through is said again until it does: a session that stays holds the lock for a server that does not lead. */
-  async function giveBack(session: string): Promise<void> {
-    const end = (): Promise<void> =>
-      sessions.end(session).catch((thrown: unknown) => {
-        if (!(thrown instanceof ConsulProblem) || thrown.passes) throw thrown;
-        report(`Cannot give leadership back: ${thrown.message}`);
-      });
-    await end().catch(() => void insist(stopped.signal, end).catch(() => undefined));
-  }
+  const lock = lockOf({ store, sessions, watch, clock, insist, pause, report, stopped: stopped.signal });
   async function campaign(self: SharedLeader, asker: AbortSignal): Promise<Tenure> {
-    const signal = AbortSignal.any([asker, stopped.signal]);
-    for (let retryMs = RETRY_FIRST_MS; ; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
-      signal.throwIfAborted();
-      let session: string | undefined;
-      try {
-        // Nobody leads what is not there.
-        while ((await insist(signal, () => store.head())).head === null) await pause(RETRY_MAX_MS, signal);
-        session = await sessions.open(signal);
-        const read = await attempt(self, session, signal);
-        signal.throwIfAborted();
-        if (read?.head !== null && read?.head !== undefined) return begin(session, read.head, read.version);
-        await giveBack(session);
-      } catch (thrown) {
-        if (session !== undefined) await giveBack(session);
-        signal.throwIfAborted();
-        if (!(thrown instanceof ConsulProblem)) throw thrown;
-        report(`Cannot campaign for leadership: ${messageOf(thrown)}`);
-      }
-      await pause(retryMs, signal);
-    }
-  }
-  function begin(session: string, head: StoredHead, version: number): Tenure {
+    const { session, head, version } = await lock.campaign(self, AbortSignal.any([asker, stopped.signal]));
     lastReport = "";
     tenure = consulTenure({
       store,
@@ -221,7 +162,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
       clock,
       settleMs,
       silenceMs,
-      end: () => giveBack(session),
+      end: (successorId) => lock.giveBack(session, successorId),
       whenLockChanges: (listener) => watch.whenChanged(listener),
       wrote: counted,
       report,
@@ -240,7 +181,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
   async function putHead(next: StoredHead, version: number): Promise<boolean> {
     for (let attempts = 1; ; attempts++) {
       const written = await store.write({ head: { version, next }, deleteTrees: ["log/", "parts/"] }, 2_000).catch((thrown: unknown) => {
-        if (attempts === 3) throw thrown;
+        if (attempts === PUT_ATTEMPTS) throw thrown;
         return undefined;
       });
       if (written !== undefined && "done" in written) return true;
@@ -248,6 +189,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
       const there = await store.head();
       if (there.head?.WriteId === next.WriteId) return true;
       if (there.version !== version) return false;
+      if (written !== undefined && attempts === PUT_ATTEMPTS) throw new ConsulProblem(409, `Consul refuses the head: ${written.refused}`);
       await pause(RETRY_FIRST_MS * attempts, stopped.signal);
     }
   }

@@ -2,7 +2,7 @@
  * What lies where in Consul's KV, and the requests on it. Every request has a deadline, looks at every status, and never tries twice.
  *
  *   <prefix>/head                       who wrote last, and through which index (StoredHead, in the clear)
- *   <prefix>/lock                       held by the leader's session; the value is a SharedLeader
+ *   <prefix>/lock                       held by the leader's session; the value is a SharedLeader, a Handover after who named the next one
  *   <prefix>/log/<segment>/<first>      a batch (envelope.ts), named by its first index
  *   <prefix>/parts/<first>-<id>/<n>     what did not fit into one transaction
  *   <prefix>/reports/<server id>        a ServerReport
@@ -28,7 +28,14 @@ export interface LockRead {
   /** "": nobody holds it. */
   readonly session: string;
   readonly leader: SharedLeader | undefined;
+  /** While nobody holds it: the server that who held it last wants to lead next. */
+  readonly successorId: string | undefined;
   readonly index: number;
+}
+
+/** The value of a lock that was given back to be taken by one server. */
+interface Handover {
+  readonly SuccessorId?: string;
 }
 
 /** done: the head's new version. refused: a condition did not hold (also when an earlier sending of the same was done). */
@@ -104,6 +111,12 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
       if (answer.status === 200) return answer.body.toString().trim() === "true";
       if (/invalid session/i.test(answer.body.toString())) return false;
       throw failed(answer);
+    },
+    /** Frees the lock for one server. Nothing happens when the session does not hold it any more; the session lives on. */
+    async release(session: string, successorId: string): Promise<void> {
+      const body = JSON.stringify({ SuccessorId: successorId } satisfies Handover);
+      const answer = await kv("PUT", "lock", { query: { release: session }, body, withinMs: READ_MS });
+      if (answer.status !== 200) throw failed(answer);
     },
     /** One transaction. Rejects with ConsulProblem when it is not known what became of it (status 0, ≥ 500), or nothing did (429). */
     async write(change: Change, withinMs: number): Promise<Written> {
@@ -185,14 +198,16 @@ function namesOf(answer: RawAnswer | null): readonly string[] {
 }
 
 function lockOf(answer: RawAnswer): LockRead {
-  if (answer.status === 404) return { session: "", leader: undefined, index: answer.index };
+  if (answer.status === 404) return { session: "", leader: undefined, successorId: undefined, index: answer.index };
   if (answer.status !== 200) throw new ConsulProblem(answer.status, answerText(answer.body));
   const [entry] = entriesOf(answer);
   const session = entry?.Session ?? "";
-  // The value stays when the session goes: without one it says nothing.
+  const value = entry === undefined ? undefined : (JSON.parse(entry.text) as SharedLeader & Handover);
+  // The value stays when the session goes: without one it says nothing of who leads.
   return {
     session,
-    leader: entry === undefined || session === "" ? undefined : (JSON.parse(entry.text) as SharedLeader),
+    leader: session === "" ? undefined : value,
+    successorId: session === "" ? value?.SuccessorId : undefined,
     index: answer.index,
   };
 }

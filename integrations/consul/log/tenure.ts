@@ -39,8 +39,8 @@ export interface TenureOptions {
   readonly settleMs: number;
   /** Nothing heard for so long ends it too. */
   readonly silenceMs: number;
-  /** Gives the session back, again if it does not get through. */
-  readonly end: () => Promise<void>;
+  /** Gives the lock back, to one server if it is named, and the session; again if it does not get through. */
+  readonly end: (successorId?: string) => Promise<void>;
   /** Calls back when the lock may have gone; returns how to leave. */
   readonly whenLockChanges: (listener: () => void) => () => void;
   /** So many bytes were written (base64 aside). */
@@ -240,7 +240,7 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
       });
     },
     cut: (throughIndex) => inTurn(() => cut(throughIndex)),
-    async resign(reason) {
+    async resign(reason, successorId) {
       for (const { reject } of queue.splice(0)) reject(notLeading(reason));
       // What is on its way settles within settleMs, one way or the other.
       await Promise.race([turn, clock.sleep(settleMs)]);
@@ -248,7 +248,7 @@ export function consulTenure(options: TenureOptions): ConsulTenure {
       leave();
       lost.abort(notLeading(reason));
       for (const { reject } of queue.splice(0)) reject(notLeading(reason));
-      await options.end().catch(() => undefined);
+      await options.end(successorId).catch(() => undefined);
     },
   };
 }

@@ -41,7 +41,7 @@ export function fenced(cluster: Cluster, fence: Fence): Cluster {
     },
     lastContactMs: () => cluster.lastContactMs(),
     whenLeading: (begin) => cluster.whenLeading(begin),
-    transferLeadership: () => cluster.transferLeadership(),
+    transferLeadership: (...to) => cluster.transferLeadership(...to),
     compact: () => cluster.compact(),
     readSnapshot: (atLeastIndex) => cluster.readSnapshot(atLeastIndex),
     restore: (chunks) => cluster.restore(chunks),

@@ -66,6 +66,8 @@ interface Current {
   readonly proposer: Proposer;
   /** What all servers can read. */
   level: number;
+  /** Who is to lead next, where an operator named it. */
+  successorId: string | undefined;
   readonly stepDown: AbortController;
   /** Of tenure and stepping down. */
   readonly lost: AbortSignal;
@@ -116,9 +118,18 @@ export class Leading {
     this.#current?.stepDown.abort(why);
   }
 
-  transfer(): void {
+  /** `successorId`: the server that is to lead next. */
+  transfer(successorId: string | undefined): void {
     this.#restMs = TRANSFER_REST_MS;
+    if (this.#current !== undefined) this.#current.successorId = successorId;
     this.stepDown(new NamedError("CLUSTER_TRANSFERRED", "leadership was transferred", { statusCode: 503 }));
+  }
+
+  /** How long ago this server last heard another say something new; undefined: it says nothing. */
+  async heardAgoMs(serverId: string): Promise<number | undefined> {
+    await this.#hear();
+    const heard = this.#heard.get(serverId);
+    return heard === undefined ? undefined : this.#options.clock.nowMs() - heard.atMs;
   }
 
   beginAnew(): void {
@@ -146,8 +157,21 @@ export class Leading {
         if (!signal.aborted) warn(`Cannot lead: ${messageOf(thrown)}; another server may`);
         await tenure.resign(messageOf(thrown)).catch(() => undefined);
       }
-      await pause(clock, this.#restMs, signal);
+      await this.#rest();
     }
+  }
+
+  /** Lets others try first: until one of them leads, or so long. */
+  async #rest(): Promise<void> {
+    const { shared, self, clock, signal } = this.#options;
+    const taken = new AbortController();
+    const look = (): void => {
+      if (shared.leader !== undefined && shared.leader.ServerId !== self.ServerId) taken.abort();
+    };
+    const leave = shared.whenLeaderChanges(look);
+    look();
+    await pause(clock, this.#restMs, AbortSignal.any([signal, taken.signal]));
+    leave();
   }
 
   async #lead(tenure: Tenure, hindered: AbortSignal): Promise<void> {
@@ -164,7 +188,8 @@ export class Leading {
     const level = await Promise.race([this.#commonLevel(), over]);
     const proposer = new Proposer({ tenure, codec, clock, waiting, time: state.time });
     await Promise.race([proposer.add(this.#saysWhoLeads(tenure, level)), over]);
-    this.#current = { tenure, proposer, level, stepDown, lost };
+    const current: Current = { tenure, proposer, level, successorId: undefined, stepDown, lost };
+    this.#current = current;
     try {
       report(`leads now (tenure ${tenure.Epoch}, index ${state.index})`);
       await this.#firstEntry(over);
@@ -177,7 +202,7 @@ export class Leading {
       await work.end();
       report(`leads no more: ${messageOf(lost.reason)}`);
     }
-    await tenure.resign(messageOf(lost.reason)).catch(() => undefined);
+    await tenure.resign(messageOf(lost.reason), current.successorId).catch(() => undefined);
   }
 
   async #firstEntry(over: Promise<never>): Promise<void> {
@@ -237,13 +262,19 @@ export class Leading {
     }
   }
 
+  /** Servers' clocks differ: what counts is when one was last heard to say something new. */
+  async #hear(): Promise<void> {
+    const { shared, clock } = this.#options;
+    const reports = await shared.reports();
+    const atMs = clock.nowMs();
+    for (const report of reports)
+      if (this.#heard.get(report.ServerId)?.report.Time !== report.Time) this.#heard.set(report.ServerId, { report, atMs });
+  }
+
   async #cut(tenure: Tenure): Promise<void> {
     const { shared, clock, cut } = this.#options;
+    await this.#hear();
     const nowMs = clock.nowMs();
-    // Servers' clocks differ: what counts is when one was last heard to say something new.
-    for (const report of await shared.reports()) {
-      if (this.#heard.get(report.ServerId)?.report.Time !== report.Time) this.#heard.set(report.ServerId, { report, atMs: nowMs });
-    }
     const syncedIndexes = [...this.#heard.values()]
       .filter(({ atMs }) => nowMs - atMs < cut.silenceMs)
       .map(({ report }) => report.SyncedIndex);

@@ -15,7 +15,7 @@ import type { Cluster, LeaderDescription, Leadership, ServerDescription } from "
 import { pause, unlessAborted } from "../deadline.ts";
 import { LeadingWork } from "../leading-work.ts";
 import { readMakerRecord } from "../maker.ts";
-import { alone, closed, halted, noLeader, notLeading } from "../problems.ts";
+import { alone, cannotTakeOver, closed, halted, noLeader, notLeading } from "../problems.ts";
 import { recover } from "../recover.ts";
 import { restoreThroughLog } from "../restore.ts";
 import { storedSnapshot } from "../stored-snapshot.ts";
@@ -26,6 +26,9 @@ import { LIMITS, type SharedClusterLimits, type SharedClusterOptions } from "./o
 import { Waiting } from "./requests.ts";
 import { Tail } from "./tail.ts";
 import { Writes } from "./writes.ts";
+
+/** A server that takes part says so each time. */
+const REPORTS_MISSED_MAX = 3;
 
 export type SharedCluster = Cluster & { readonly peer: Pick<PeerEnd, "propose" | "snapshot"> };
 
@@ -137,10 +140,18 @@ class ServerOfMany implements SharedCluster {
     return this.#work.add(begin);
   }
 
-  async transferLeadership(): Promise<void> {
+  async transferLeadership(toServerId?: string): Promise<void> {
     if (!this.leads) throw notLeading(this.leader);
+    if (toServerId === this.serverId) return;
     if ((await this.servers()).length < 2) throw alone();
-    this.#leading?.transfer();
+    if (toServerId !== undefined) await this.#mayTakeOver(toServerId);
+    this.#leading?.transfer(toServerId);
+  }
+
+  /** Rejects when it is known that this server would not come to lead. */
+  async #mayTakeOver(serverId: string): Promise<void> {
+    const agoMs = await this.#leading?.heardAgoMs(serverId);
+    if (agoMs === undefined || agoMs > this.#limits.reportEveryMs * REPORTS_MISSED_MAX) throw cannotTakeOver(serverId, agoMs);
   }
 
   compact(): Promise<void> {

@@ -24,7 +24,7 @@ const member = (name: string): ServerMember => ({
   Voter: true,
 });
 
-function world(membership?: Membership) {
+function world(membership?: Membership, standing: { readonly leads?: boolean; readonly leaderAddress?: string } = {}) {
   const asked: unknown[] = [];
   const state = createState({ clock: CLOCK });
   const cluster = {
@@ -32,6 +32,7 @@ function world(membership?: Membership) {
     serverId: "id-s1",
     leads: true,
     leaderAddress: "10.0.0.1:4647",
+    ...standing,
     lastContactMs: () => 0,
     read: async () => state.snapshot(),
     state,
@@ -120,12 +121,30 @@ test("A peer is forgotten by id or address, leadership is given to one of the se
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?id=id-s2&address=10.0.0.2:4647")).status, 400);
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?id=nobody")).status, 404);
   assert.equal((await ask("DELETE", "/v1/operator/raft/peer?address=10.0.0.2:4647")).status, 200);
-  assert.equal((await ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2")).status, 200);
+  const transferred = await ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2");
+  assert.deepEqual(JSON.parse(transferred.text), {
+    From: { ID: "id-s1", Address: "10.0.0.1:4647" },
+    To: { ID: "id-s2", Address: "10.0.0.2:4647" },
+    Noop: false,
+    Err: null,
+  });
+  const itself = await ask("PUT", "/v1/operator/raft/transfer-leadership?address=10.0.0.1:4647");
+  assert.deepEqual([itself.status, JSON.parse(itself.text).Noop], [200, true]);
   assert.equal((await ask("PUT", "/v1/operator/raft/transfer-leadership?id=nobody")).status, 404);
   assert.deepEqual(asked, [
     ["forget", "id-s2"],
     ["transfer", "id-s2"],
+    ["transfer", "id-s1"],
   ]);
+});
+
+test("Leadership asked of a server that does not lead is the leader's to give; where nobody leads that is said", async () => {
+  const follower = world(undefined, { leads: false });
+  assert.match((await follower.ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2")).text, /server 10\.0\.0\.1:4647 can/);
+  const leaderless = world(undefined, { leads: false, leaderAddress: "" });
+  const answer = await leaderless.ask("PUT", "/v1/operator/raft/transfer-leadership?id=id-s2");
+  assert.deepEqual([answer.status, /No cluster leader/.test(answer.text)], [500, true]);
+  assert.deepEqual([...follower.asked, ...leaderless.asked], []);
 });
 
 test("Autopilot's configuration is replaced whole, durations as text or nanoseconds; the answer says whether it was", async () => {

@@ -4,7 +4,7 @@ import type { AutopilotConfiguration } from "#model";
 import { formatDuration } from "#std";
 import type { AgentMember } from "../../contract/mod.ts";
 import { empty, value, type Context, type Handler } from "../call.ts";
-import { badRequest, notFound } from "../refusal.ts";
+import { AnsweredElsewhere, badRequest, noLeader, notFound } from "../refusal.ts";
 import { requireCluster, requireServer } from "../require.ts";
 import { membersOf } from "./members.ts";
 
@@ -67,6 +67,7 @@ export const removePeer: Handler = async (call, context) => {
   return empty();
 };
 
+/** ?id= or ?address=: the server that is to lead next; none of them: any. Naming the one that leads does nothing (Noop). */
 export const transferLeadership: Handler = async (call, context) => {
   const [id, address] = [call.query.text("id"), call.query.text("address")];
   requireServer(context);
@@ -75,11 +76,17 @@ export const transferLeadership: Handler = async (call, context) => {
   if ((id !== "" || address !== "") && found === undefined)
     throw notFound(`no server ${JSON.stringify(id || address)} in the Raft configuration`);
   const cluster = requireCluster(context);
+  // Leadership is the leader's to give.
+  if (!cluster.leads) {
+    if (cluster.leaderAddress === "") throw noLeader("Ask again in a moment: the servers are agreeing on a leader.");
+    throw new AnsweredElsewhere(cluster.leaderAddress);
+  }
+  const from = { ID: cluster.serverId, Address: cluster.leaderAddress };
   await cluster.transferLeadership(found?.log.ServerId);
   return value({
-    From: { ID: cluster.serverId, Address: cluster.leaderAddress },
+    From: from,
     To: { ID: found?.log.ServerId ?? "", Address: found?.log.RpcAddress ?? "" },
-    Noop: found?.log.ServerId === cluster.serverId,
+    Noop: found?.log.ServerId === from.ID,
     Err: null,
   });
 };

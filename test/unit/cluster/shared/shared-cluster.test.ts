@@ -177,6 +177,65 @@ test("Leadership is transferred when asked for; alone it is refused", () =>
     await same(world);
   }));
 
+test("Leadership goes to the server that is named, also when the leader's work gives it; naming the leader does nothing", () =>
+  inWorld(async (world) => {
+    let { leader } = await started(world);
+    await world.clock.advance(6_000);
+    for (let round = 0; round < 3; round++) {
+      const named = world.servers.filter((server) => server !== leader)[round % 2] as SimulatedServer;
+      const { cluster: work, lost } = leader.work ?? assert.fail("work is under way");
+      await work.transferLeadership(leader.name);
+      assert.equal(lost.aborted, false);
+      await (round === 0 ? work : clusterOf(leader)).transferLeadership(named.name);
+      await world.until("another leads", () => world.leaders().length === 1 && world.leaders()[0] !== leader, 2_000);
+      assert.equal(world.leaders()[0], named);
+      leader = named;
+    }
+    await passing(world, clusterOf(leader).propose(register("a")));
+    await same(world);
+  }));
+
+test("A server that is named and died meanwhile delays the others two seconds; one known to be silent is refused, and nothing happens", () =>
+  inWorld(async (world) => {
+    const { leader, followers } = await started(world);
+    const [dead, other] = followers as [SimulatedServer, SimulatedServer];
+    await world.clock.advance(6_000);
+    world.kill(dead);
+    await clusterOf(leader).transferLeadership(dead.name);
+    await world.clock.advance(1_900);
+    assert.deepEqual(world.leaders(), []);
+    await world.until("another leads", () => world.leaders().length === 1, 1_000);
+    assert.equal(world.leaders()[0], other);
+    await world.clock.advance(30_000);
+    await assert.rejects(clusterOf(other).transferLeadership(dead.name), { code: "CLUSTER_SUCCESSOR_SILENT", statusCode: 409 });
+    await assert.rejects(clusterOf(other).transferLeadership("nobody"), { code: "CLUSTER_SUCCESSOR_SILENT" });
+    assert.deepEqual(world.leaders(), [other]);
+    // Whoever was named is not waited for a second time.
+    await clusterOf(other).transferLeadership(leader.name);
+    await world.until("the first leads again", () => world.leaders()[0] === leader, 1_000);
+  }));
+
+test("The shared log keeps what one server has not on disk yet: a slow one follows on without a snapshot", () =>
+  inWorld(
+    async (world) => {
+      const { leader, followers } = await started(world);
+      const slow = followers[0] as SimulatedServer;
+      await world.clock.advance(2_000);
+      slow.disk.beforeAppend = () => Promise.reject(new Error("ENOSPC: no space left on device"));
+      for (let n = 0; n < 60; n++) await passing(world, clusterOf(leader).propose(register(`j${n % 9}`)));
+      await world.clock.advance(5_000);
+      const has = slow.disk.firstIndex + slow.disk.entries.length - 1;
+      const { Floor = 0, LastIndex = 0 } = world.shared.content.head ?? {};
+      assert.ok(Floor > 1 && Floor <= has + 1, `floor ${Floor}, on the slow disk up to ${has}`);
+      assert.ok(LastIndex > has + 50);
+      slow.disk.beforeAppend = () => Promise.resolve();
+      await same(world);
+      assert.ok(!slow.told.some((line) => line.includes("fetched a snapshot")));
+      await world.until("what all have is cut", () => (world.shared.content.head?.Floor ?? 0) > has + 1);
+    },
+    { limits: { cutMarginEntries: 1, cutEveryMs: 1_000, reportEveryMs: 500 } },
+  ));
+
 test("A server that the shared log has left behind fetches a snapshot, keeps it, and follows on", () =>
   inWorld(
     async (world) => {

@@ -11,7 +11,9 @@ async function consulOfOne() {
   const world = {
     lockOf: "",
     sessions: new Map<string, string>(),
-    head: undefined as string | undefined,
+    isMade: true,
+    /** Of transactions; undefined: as other paths. */
+    refusal: undefined as string | undefined,
     index: 1,
     refuses: (_path: string): boolean => false,
     asked: [] as string[],
@@ -39,7 +41,8 @@ async function consulOfOne() {
       return [200, String(world.lockOf === query.get("acquire"))];
     }
     if (path === "/kv/p/lock") return world.lockOf === "" ? [404, ""] : [200, kv("{}", world.lockOf)];
-    if (path === "/kv/p/head")
+    if (path === "/txn") return [409, JSON.stringify({ Errors: [{ OpIndex: 0, What: world.refusal ?? "" }] })];
+    if (path === "/kv/p/head" && world.isMade)
       return [200, kv(JSON.stringify({ ClusterId: "c", Epoch: 0, EpochId: "", LastIndex: 0, Floor: 1, WriteId: "w" }))];
     return [404, ""];
   };
@@ -104,6 +107,22 @@ test("Leadership given up while Consul has no leader is given back once it has o
     assert.notEqual(world.lockOf, "");
     world.refuses = () => false;
     await eventually("the lock is free", () => world.lockOf === "", 3_000);
+  } finally {
+    await close();
+  }
+});
+
+test("A head that Consul refuses though nobody else put one down is not put down for ever: who makes the cluster is told why", async () => {
+  const { world, shared, close } = await consulOfOne();
+  try {
+    world.isMade = false;
+    world.refusal = "failed to set key: the value is too large";
+    const written = () => world.asked.filter((path) => path === "/txn").length;
+    const made = shared.create({ ClusterId: "c", EpochId: "", LastIndex: 0 });
+    await assert.rejects(made, { code: "SHARED_LOG_UNREACHABLE", message: /Consul refuses the head: .*too large/ });
+    assert.equal(written(), 3);
+    await assert.rejects(shared.replace({ ClusterId: "c", EpochId: "", LastIndex: 0 }), /too large/);
+    assert.equal(written(), 6);
   } finally {
     await close();
   }

@@ -16,7 +16,7 @@ function tenureOver() {
   const store = {
     async lock(): Promise<LockRead> {
       if (consul.silent) throw new Error("no answer");
-      return { session: consul.session, leader: undefined, index: 1 };
+      return { session: consul.session, leader: undefined, successorId: undefined, index: 1 };
     },
     head: async () => ({ head: consul.writes.at(-1)?.head?.next ?? head, version: consul.version }),
     partsFolders: async () => [],
