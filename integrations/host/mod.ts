@@ -28,7 +28,7 @@ export { hostProbe } from "./probe.ts";
 export { hostDnsEndpoint } from "./dns-endpoint.ts";
 export { hostClientStore } from "./client-store.ts";
 export { hostSealingKey } from "./sealing-key.ts";
-export { writeWhole } from "./write-whole.ts";
+export { storeWhole, writeWhole } from "./write-whole.ts";
 export { hostWeb } from "./web.ts";
 export { hostTunnels } from "./tunnels.ts";
 export { ownerLabel } from "./process/label.ts";

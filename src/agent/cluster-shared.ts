@@ -19,7 +19,7 @@ import {
 import { openSnapshotStore, startPulse } from "#integrations/host";
 import type { LinkTls, NetworkPeers } from "#integrations/link";
 import type { Introduction, IntroductionAnswer, Membership, SharedLog } from "#ports";
-import { messageOf, VERSION } from "#std";
+import { messageOf, VERSION, type NamedError } from "#std";
 import type { AgentCluster, ClusterNeeds } from "./cluster.ts";
 import { foundersMeet, obtainClusterKey, readClusterKey } from "./cluster-key.ts";
 import type { Config } from "./config/mod.ts";
@@ -29,10 +29,10 @@ import { openPeers } from "./link.ts";
 import { openLocalLog, SNAPSHOTS } from "./local-log.ts";
 import { reporter } from "./log.ts";
 import { makerDisk } from "./maker-disk.ts";
+import { createMeeting } from "./meeting.ts";
 import type { Parts } from "./parts.ts";
 import { releaseParts } from "./release.ts";
 
-const MEMBERS_LOOK_MS = 2_000;
 /** Consul's KV below which everything of a region lies. */
 export const prefixOf = ({ region }: Config): string => `drover/${region}`;
 /** Which server makes the cluster's key. */
@@ -89,6 +89,11 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   });
   const report = (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>> = {}) =>
     log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "cluster", message, fields);
+  const endAgent = (error: NamedError): void => {
+    report("error", error.message, { fix: error.fix });
+    process.exitCode = 1;
+    process.kill(process.pid, "SIGTERM");
+  };
   const membership =
     beside === undefined
       ? externalMembership({ connection: (consul as AgentConsul).connection, self, pulseUrl: pulse.url, clock, report })
@@ -154,8 +159,12 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     stopping.abort(new Error("the agent stops"));
     await cluster.close();
   });
-  const telling: { timer?: NodeJS.Timeout } = {};
-  opened.defer(() => clearInterval(telling.timer));
+  const meeting = createMeeting({
+    membership,
+    clock,
+    join: beside && (() => startJoining({ ...config.server.join, membership, serverId, gaveUp: endAgent, clock, report })),
+  });
+  opened.defer(() => meeting.close());
 
   return {
     cluster,
@@ -171,39 +180,15 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
         keyEncryption: (keyId) => server.peer.keyEncryption(keyId),
         api: (incoming) => api.connect(incoming),
       }),
-      async begin(served) {
-        if (beside !== undefined) {
-          const joining = await startJoining({
-            ...config.server.join,
-            membership,
-            serverId,
-            gaveUp: (error) => {
-              report("error", error.message, { fix: error.fix });
-              process.exitCode = 1;
-              process.kill(process.pid, "SIGTERM");
-            },
-            clock,
-            report,
-          });
-          opened.defer(() => joining.close());
-        }
-        let told = "";
-        const look = async (): Promise<void> => {
-          const servers = (await membership.members()).filter(({ Status }) => Status === "alive").map(({ RpcAddress }) => RpcAddress);
-          const text = servers.toSorted().join(" ");
-          if (text === told || servers.length === 0) return;
-          told = text;
-          served.tellServers(servers);
-        };
-        telling.timer = setInterval(() => void look().catch(() => undefined), MEMBERS_LOOK_MS);
-        void look().catch(() => undefined);
-      },
+      begin: (served) => meeting.begin(served),
       async reload(renewed) {
         peers.reload(renewed);
         await beside?.reload();
       },
     },
     async close({ leaves }) {
+      // Else it may join again those it has just left.
+      meeting.close();
       if (leaves) await membership.leave().catch((error: unknown) => report("warn", `the others could not be told: ${messageOf(error)}`));
       await opened.disposeAsync();
     },

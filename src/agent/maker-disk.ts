@@ -1,7 +1,8 @@
 /** The few files the cluster keeps about itself below its data directory, written whole or not at all. */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { MakerDisk } from "#cluster";
+import { storeWhole } from "#integrations/host";
 
 export function makerDisk(directory: string): MakerDisk {
   return {
@@ -16,21 +17,7 @@ export function makerDisk(directory: string): MakerDisk {
     async write(path, text) {
       const target = join(directory, path);
       await mkdir(dirname(target), { recursive: true });
-      const temporary = `${target}.new`;
-      const file = await open(temporary, "w", 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, target);
-      const folder = await open(dirname(target));
-      try {
-        await folder.sync();
-      } finally {
-        await folder.close();
-      }
+      await storeWhole(target, text, `${target}.new`);
     },
   };
 }
