@@ -206,6 +206,51 @@ test("three private Consuls come together, say who is there, outlive their Drove
   await world.remove();
 });
 
+test("a Consul that hangs is ended and started again, by its Drover or the next one; one that hangs for less is let be", async (t) => {
+  const world = await startClusterWorld(t, { machines: 1 });
+  const server = new Server(world.machines[0] as ClusterMachine, { bootstrapExpect: 1, silentMs: 6_000 });
+  server.start([]);
+  await writable(server, "alone");
+  await server.ask("/put?key=kept&value=yes");
+  const first = await server.ask<number>("/pid");
+  const consuls = async () => (await server.machine.pids()).filter(isConsul);
+
+  await t.test("for less than the limit", async () => {
+    process.kill(first, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    process.kill(first, "SIGCONT");
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    assert.equal(await server.ask<number>("/pid"), first);
+    assert.doesNotMatch(server.process?.output() ?? "", /answered nothing/);
+  });
+
+  await t.test("for longer", async () => {
+    const stoppedAtMs = performance.now();
+    process.kill(first, "SIGSTOP");
+    let most = 0;
+    await eventually("another Consul that answers", async () => {
+      most = Math.max(most, (await consuls()).length);
+      return (await server.ask<number>("/pid")) !== first && (await server.tries("/get?key=k"));
+    });
+    t.diagnostic(`hung for good: another one answers after ${Math.round(performance.now() - stoppedAtMs)} ms, at a limit of 6000`);
+    assert.equal(most, 1);
+    assert.match(server.process?.output() ?? "", new RegExp(`process ${first}\\) lives and has answered nothing for 6 s; it is ended`));
+    assert.equal((await server.ask<unknown[]>("/get?key=kept")).length, 1);
+  });
+
+  await t.test("when its Drover is gone, the next one finds it", async () => {
+    const second = await server.ask<number>("/pid");
+    await server.process?.kill9();
+    process.kill(second, "SIGSTOP");
+    server.start([]);
+    await eventually("it to answer again", () => server.tries("/get?key=k"), 60_000);
+    assert.notEqual(await server.ask<number>("/pid"), second);
+    assert.deepEqual((await consuls()).length, 1);
+    assert.match(server.process?.output() ?? "", /does not answer; it is started anew/);
+  });
+  await world.remove();
+});
+
 test("with TLS and a key of gossip: certificates of servers are enough, ACLs deny everybody else, keys and tokens are rotated", async (t) => {
   const world = await startClusterWorld(t, { machines: 3 });
   const authority = makeAuthority(join(world.folder, "ca"));
@@ -279,6 +324,14 @@ test("what is wrong is said: no program, a port that is taken, a foreign cluster
   await assert.rejects(s1.ask("/keys"), /gossip is not encrypted/);
   await world.remove();
 });
+
+function isConsul(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("\0agent\0-config-file=");
+  } catch {
+    return false;
+  }
+}
 
 function certificateOf(authority: Authority, name: string, role: "server" | "client"): NonNullable<PrivateConsulOrders["tls"]> {
   const { certificate, key } = authority.issue(`${name}-${role}`, `DNS:${role}.global.nomad,DNS:localhost,IP:127.0.0.1`);

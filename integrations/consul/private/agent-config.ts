@@ -59,7 +59,8 @@ export function agentConfig(options: Omit<PrivateConsulOptions, "clock" | "repor
     // `http` opens no port where its address is a socket.
     ports: { http: 8500, https: -1, grpc: -1, grpc_tls: -1, dns: -1, serf_lan: ports.serf, serf_wan: -1, server: ports.rpc },
     ...(bootstrapExpect > 0 && { bootstrap_expect: bootstrapExpect }),
-    performance: { raft_multiplier: 1, leave_drain_time: "1s" },
+    // What is asked while there is no leader is held for rpc_hold_timeout, and looked at ever more rarely: by default up to 3.5 s after one was chosen.
+    performance: { raft_multiplier: 1, leave_drain_time: "1s", rpc_hold_timeout: "2s" },
     raft_trailing_logs: 64,
     raft_snapshot_threshold: 128,
     raft_snapshot_interval: "5s",

@@ -28,6 +28,8 @@ export interface ConsulProcess {
 }
 
 const CONFIG_FILE = /^config-[0-9a-f]{16}\.json$/;
+/** USER_HZ is 100 wherever Linux runs. */
+const TICK_MS = 10;
 const TOLD_BYTES_MAX = 16 * 1024;
 
 /** Its path; nothing changes if it stands there already. `mark` makes it another one too. */
@@ -81,6 +83,16 @@ export async function spawnDetached(binary: string, configFile: string, lastWord
 
 export function isRunning({ pid, startTicks }: ConsulProcess): boolean {
   return startTicks !== "" && ticksOf(pid) === startTicks;
+}
+
+/** Since it was started; 0 when that cannot be told. */
+export function ageMs({ startTicks }: ConsulProcess): number {
+  try {
+    const uptimeMs = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
+    return Math.max(0, uptimeMs - Number(startTicks) * TICK_MS);
+  } catch {
+    return 0;
+  }
 }
 
 export function signal(which: ConsulProcess, name: NodeJS.Signals): void {

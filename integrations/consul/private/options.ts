@@ -38,6 +38,8 @@ export interface PrivateConsulOptions {
   /** server { rejoin_after_leave } */
   readonly rejoinAfterLeave: boolean;
   readonly timeoutMs?: number;
+  /** A Consul that answered once, lives, and then says nothing for so long is ended and started again. Default: a minute. */
+  readonly silentMs?: number;
   readonly clock: Clock;
   readonly report: Tell;
 }

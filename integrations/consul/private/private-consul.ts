@@ -4,7 +4,8 @@
  *   none ──spawn──▶ starting ──answers──▶ up ──▶ supervision.ts
  *     └──runs already, same configuration: adopted ──▶ up
  *
- * The first start rejects with what is wrong; later ones are reported and tried again for ever. Nobody but stop() and recover() ends it.
+ * The first start rejects with what is wrong; later ones are reported and tried again for ever. Nobody but stop() and recover()
+ * ends one that answers.
  */
 import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, realpathSync } from "node:fs";
@@ -23,6 +24,7 @@ import {
   writeConfig,
   type ConsulProcess,
 } from "./agent-process.ts";
+import { answersNow, comesToAnswer } from "./answering.ts";
 import { findConsul } from "./binary.ts";
 import type { PrivateConsulOptions } from "./options.ts";
 import { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./recovery.ts";
@@ -53,7 +55,8 @@ export interface PrivateConsul {
   close(): void;
 }
 
-const ANSWER_WAIT_MS = 20_000;
+const END_WAIT_MS = 20_000;
+const SILENT_MS = 60_000;
 const LEAVE_WAIT_MS = 15_000;
 const TIMEOUT_MS = 5000;
 
@@ -88,6 +91,9 @@ export async function privateConsul(given: PrivateConsulOptions): Promise<Privat
     supervise({
       start: () => startOn(options),
       isRunning,
+      answers: (_process, withinMs) => answersNow(places.socket, withinMs),
+      end: () => endPrivateConsul(directory, clock),
+      silentMs: options.silentMs ?? SILENT_MS,
       lastWord: () => whyItEnded(places.lastWords, places.log).message,
       name: ({ pid }) => `the private Consul (process ${pid})`,
       clock,
@@ -163,35 +169,17 @@ async function adoptOrSpawn(options: PrivateConsulOptions, binary: string, confi
   if (await answers(options, spawned)) return spawned;
   const runs = isRunning(spawned);
   signal(spawned, "SIGKILL");
-  await endsWithin(spawned, ANSWER_WAIT_MS, clock);
+  await endsWithin(spawned, END_WAIT_MS, clock);
   throw runs
-    ? new NamedError("CONSUL_DID_NOT_START", `Cannot start a private Consul: it gave no answer within ${ANSWER_WAIT_MS} ms`)
+    ? new NamedError("CONSUL_DID_NOT_START", "Cannot start a private Consul: it runs and gives no answer")
     : whyItEnded(lastWords, log);
 }
 
 /** False: it ended, or said nothing in time. */
-async function answers({ directory, clock }: PrivateConsulOptions, process: ConsulProcess): Promise<boolean> {
-  const probe = consulConnection({
-    address: `unix://${placesOf(directory).socket}`,
-    token: "",
-    auth: "",
-    tls: { caFile: "", certFile: "", keyFile: "", verify: true },
-    timeoutMs: 1000,
-  });
-  try {
-    const untilMs = clock.nowMs() + ANSWER_WAIT_MS;
-    while (isRunning(process) && clock.nowMs() < untilMs) {
-      const answered = await probe.direct("GET", "/status/leader").then(
-        () => true,
-        (thrown: { status?: number }) => thrown.status !== 0,
-      );
-      if (answered) return isRunning(process);
-      await clock.sleep(50);
-    }
-    return false;
-  } finally {
-    probe.close();
-  }
+function answers({ directory, clock, report }: PrivateConsulOptions, which: ConsulProcess): Promise<boolean> {
+  return comesToAnswer(which, placesOf(directory).socket, clock, () =>
+    report("info", "the private Consul does not listen yet: it reads what it keeps", { process: which.pid }),
+  );
 }
 
 /** Consul takes addresses alone. */
