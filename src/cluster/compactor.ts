@@ -50,9 +50,17 @@ export class Compactor {
     return this.#compacting;
   }
 
-  /** A snapshot of this index has come from elsewhere. */
-  took(index: number): void {
-    this.#snapshotIndex = index;
+  /** A snapshot comes from elsewhere, of the index it resolves with. None is taken here meanwhile: who asks for one gets that one. */
+  async instead(fetch: () => Promise<number>): Promise<number> {
+    while (this.#compacting !== undefined) await this.settled();
+    const fetching = fetch();
+    this.#compacting = fetching
+      .then((index) => void (this.#snapshotIndex = index))
+      .finally(() => {
+        this.#compacting = undefined;
+      });
+    await this.#compacting;
+    return fetching;
   }
 
   async settled(): Promise<void> {

@@ -122,3 +122,10 @@ export function diverged(index: number): NamedError {
     },
   );
 }
+
+export function parted(): NamedError {
+  return new NamedError("CLUSTER_STATE_PARTED", "Cannot take part: this server's state has parted from the others', it fetches theirs", {
+    statusCode: 503,
+    fix: "Ask another server.",
+  });
+}

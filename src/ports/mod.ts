@@ -13,7 +13,7 @@ export type { Clock, Timer } from "./clock.ts";
 export type { Random } from "./random.ts";
 export type { Log, LogEntry, SnapshotStore } from "./log.ts";
 export { SUCCESSOR_MS } from "./shared-log.ts";
-export type { ServerReport, SharedBatch, SharedHead, SharedLeader, SharedLog, Tenure } from "./shared-log.ts";
+export type { ServerReport, SharedBatch, SharedHead, SharedLeader, SharedLog, StateDigest, Tenure } from "./shared-log.ts";
 export type { GossipKeys, JoinOutcome, Membership, MemberStatus, ServerMember } from "./membership.ts";
 export type { Introduction, IntroductionAnswer, Peer, PeerEnd, PeerOutcome, Peers } from "./peers.ts";
 export type {

@@ -39,6 +39,13 @@ export interface SharedLeader {
   readonly HttpAddress: string;
 }
 
+/** Of the whole state after the entry at Index; EpochId is that entry's: what was written anew there is another story. */
+export interface StateDigest {
+  readonly Index: number;
+  readonly EpochId: string;
+  readonly Digest: string;
+}
+
 /** What each server says of itself to the others, on the shared log's side. */
 export interface ServerReport extends SharedLeader {
   /** "0.1.0" */
@@ -49,6 +56,8 @@ export interface ServerReport extends SharedLeader {
   readonly SyncedIndex: number;
   /** Unix milliseconds of its own clock. */
   readonly Time: number;
+  /** The last few; left out: it has said none yet. */
+  readonly StateDigests?: readonly StateDigest[];
 }
 
 export interface Tenure {

@@ -10,7 +10,8 @@ import { noLeader } from "../problems.ts";
 import type { Waiting } from "./requests.ts";
 
 export interface BarrierOptions {
-  readonly state: State;
+  /** Up to which index of the log it may be read. */
+  readonly state: Pick<State, "logIndex">;
   readonly waiting: Waiting;
   readonly clock: Clock;
   /** Undefined: it does not answer yet. */

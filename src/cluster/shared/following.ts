@@ -5,6 +5,9 @@
  *      ▲ └──► refused (foreign, behind, diverged, wiped): says so, looks again      any ──entry unreadable──► halted
  *      └────── the log was lost, cut below us, replaced ──────┘
  *
+ * A server whose state has parted from the others' (digests.ts) goes the way of one that was left behind: it ends following, and with it leading,
+ * puts their snapshot in the place of its own state, and follows on. The log is the same on all: nothing that was acknowledged is lost.
+ *
  * Whether this server may lead is decided here too: only while it follows, and its disk takes what comes.
  */
 import type { SharedLog } from "#ports";
@@ -13,7 +16,8 @@ import { messageOf, NamedError } from "#std";
 import type { Compactor } from "../compactor.ts";
 import { pause, unlessAborted } from "../deadline.ts";
 import { writeMakerRecord } from "../maker.ts";
-import { closed } from "../problems.ts";
+import { closed, parted } from "../problems.ts";
+import type { DigestVerdict } from "./digest-verdict.ts";
 import { fetchSnapshot } from "./fetch.ts";
 import { judge, type Verdict } from "./judge.ts";
 import type { SharedClusterOptions } from "./options.ts";
@@ -28,6 +32,9 @@ export interface FollowingOptions {
   readonly tail: Tail;
   /** Between looks at a shared log that cannot be followed. */
   readonly retryMs: number;
+  readonly discardRestMs: number;
+  /** Resolves when nothing of what the leader does is under way here. */
+  readonly rested: () => Promise<void>;
   /** What the disk said: the cluster it belongs to ("": none yet), and whether it may found it anew. */
   readonly belongs: string;
   readonly founds: boolean;
@@ -47,6 +54,9 @@ export class Following {
   /** While it may lead: aborts when it no longer may. */
   #hindered: AbortController | undefined;
   #changed = Promise.withResolvers<void>();
+  /** The servers whose state is to replace the own one; until it has. */
+  #insteadFrom: readonly string[] | undefined;
+  #restsUntilMs = 0;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
@@ -60,6 +70,10 @@ export class Following {
   }
   get follows(): boolean {
     return this.#following !== undefined;
+  }
+  /** The state is not to be read: it is about to be replaced. */
+  get isParted(): boolean {
+    return this.#insteadFrom !== undefined;
   }
   /** Why this server takes no part. */
   get problem(): NamedError | undefined {
@@ -99,6 +113,24 @@ export class Following {
     this.#said = message;
   }
 
+  /** This server's state is not that of the others, as these say with most of all. Not twice in a short time. */
+  discard({ index, ownDigest, digest, agreeing }: Extract<DigestVerdict, { readonly kind: "diverged" }>): void {
+    const { server, warn, discardRestMs } = this.#options;
+    const nowMs = server.clock.nowMs();
+    if (this.#insteadFrom !== undefined) return;
+    const names = agreeing.map(({ Name }) => `"${Name}"`).join(", ");
+    const said = `At index ${index} this server's state is ${ownDigest}, that of ${names} is ${digest}`;
+    if (nowMs < this.#restsUntilMs) {
+      if (said !== this.#said) warn(`${said}: again, soon after it was replaced. This server goes on with it; report it`);
+      this.#said = said;
+      return;
+    }
+    warn(`${said}: it is discarded, and theirs is fetched`);
+    this.#restsUntilMs = nowMs + discardRestMs;
+    this.#insteadFrom = agreeing.map(({ ServerId }) => ServerId);
+    this.#following?.abort(parted());
+  }
+
   /** The disk refuses or took again what it had refused; the state halted. */
   hindranceChanged(): void {
     const { stuck, halted } = this.#options.tail;
@@ -115,7 +147,7 @@ export class Following {
     const { signal, tail } = this.#options;
     while (!signal.aborted) {
       const following = this.#following;
-      if (following !== undefined && tail.stuck === undefined && tail.halted === undefined) {
+      if (following?.signal.aborted === false && tail.stuck === undefined && tail.halted === undefined) {
         this.#hindered = new AbortController();
         return AbortSignal.any([following.signal, this.#hindered.signal]);
       }
@@ -126,7 +158,7 @@ export class Following {
 
   /** Looks at the shared log, and does what is to be done about it: mostly, follows it for as long as that goes well. When to look again. */
   async #step(shared: SharedLog): Promise<"now" | "later"> {
-    const { server, state, compactor, waiting, tell } = this.#options;
+    const { server, state } = this.#options;
     const { log, bootstrap } = server;
     const head = await shared.head();
     const own = { clusterId: this.#belongs, lastIndex: state.logIndex, epochId: state.leadership?.EpochID ?? "", founds: this.#founds };
@@ -143,20 +175,28 @@ export class Following {
         if (log.clusterId !== verdict.clusterId) await log.reset({ afterIndex: 0, clusterId: verdict.clusterId });
         await this.#belongsTo(verdict.clusterId);
         return "now";
-      case "fetch": {
-        const index = await fetchSnapshot({ ...server, state, shared }, verdict.atLeastIndex);
-        compactor.took(index);
-        waiting.lookAgain((requestId) => state.outcomeOf(requestId), state.logIndex);
-        tell(`fetched a snapshot of index ${index}`);
+      case "fetch":
+        await this.#fetch(shared, verdict.atLeastIndex);
         return "now";
-      }
       case "refuse":
         this.refused(verdict.problem);
         return "later";
       case "follow":
-        await this.#follow(shared);
+        if (this.#insteadFrom === undefined) await this.#follow(shared);
+        else await this.#fetch(shared, own.lastIndex);
         return "now";
     }
+  }
+
+  async #fetch(shared: SharedLog, atLeastIndex: number): Promise<void> {
+    const { server, state, compactor, waiting, rested, tell } = this.#options;
+    const insteadFrom = this.#insteadFrom;
+    await rested();
+    const wanted = { atLeastIndex, ...(insteadFrom === undefined ? {} : { insteadFrom }) };
+    const index = await compactor.instead(() => fetchSnapshot({ ...server, state, shared }, wanted));
+    this.#insteadFrom = undefined;
+    waiting.lookAgain((requestId) => state.outcomeOf(requestId), state.logIndex);
+    tell(`fetched a snapshot of index ${index}`);
   }
 
   async #follow(shared: SharedLog): Promise<void> {

@@ -77,6 +77,7 @@ export class Leading {
   readonly #options: LeadingOptions;
   #current: Current | undefined;
   #restMs = 0;
+  #underWay: Promise<void> | undefined;
   /** Asks for the work to begin anew: nothing it kept is true any more. */
   #anew: (() => void) | undefined;
   readonly #heard = new Map<string, { readonly report: ServerReport; readonly atMs: number }>();
@@ -132,6 +133,11 @@ export class Leading {
     return heard === undefined ? undefined : this.#options.clock.nowMs() - heard.atMs;
   }
 
+  /** Resolves when nothing of a tenure is under way. */
+  async rested(): Promise<void> {
+    await this.#underWay?.catch(() => undefined);
+  }
+
   beginAnew(): void {
     this.#anew?.();
   }
@@ -151,7 +157,9 @@ export class Leading {
       }
       this.#restMs = 0;
       try {
-        await this.#lead(tenure, hindered);
+        const led = this.#lead(tenure, hindered);
+        this.#underWay = led;
+        await led;
       } catch (thrown) {
         this.#restMs = Math.max(this.#restMs, FAILED_REST_MS);
         if (!signal.aborted) warn(`Cannot lead: ${messageOf(thrown)}; another server may`);

@@ -49,6 +49,11 @@ export interface SharedClusterLimits {
   /** How long a snapshot on its way holds the cut back. */
   readonly streamHoldMs: number;
   readonly silenceMs: number;
+  /** How often a server's state is compared with the others': digest-verdict.ts. */
+  readonly digestEveryEntries: number;
+  readonly digestEveryMs: number;
+  /** A server that has discarded its state does not do so again for so long: what a fetch does not mend, many do not mend. */
+  readonly discardRestMs: number;
 }
 
 export const LIMITS: SharedClusterLimits = {
@@ -61,4 +66,7 @@ export const LIMITS: SharedClusterLimits = {
   cutPatienceEntries: 65_536,
   streamHoldMs: 10 * 60_000,
   silenceMs: 10 * 60_000,
+  digestEveryEntries: 16_384,
+  digestEveryMs: 10 * 60_000,
+  discardRestMs: 60 * 60_000,
 };

@@ -7,7 +7,7 @@
  * Read next: options.ts; following.ts (what goes on by itself; judge.ts, tail.ts, fetch.ts), leading.ts, writes.ts (forward.ts), barrier.ts.
  */
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
-import type { PeerEnd, SharedLeader, SharedLog } from "#ports";
+import type { PeerEnd, ServerReport, SharedLeader, SharedLog } from "#ports";
 import { type Codec, type Command, createCodec, FEATURE_LEVEL, type Outcome, type Snapshot, type State } from "#state";
 import { messageOf, type NamedError, VERSION } from "#std";
 import { Compactor } from "../compactor.ts";
@@ -15,12 +15,14 @@ import type { Cluster, LeaderDescription, Leadership, ServerDescription } from "
 import { pause, unlessAborted } from "../deadline.ts";
 import { LeadingWork } from "../leading-work.ts";
 import { readMakerRecord } from "../maker.ts";
-import { alone, cannotTakeOver, closed, halted, noLeader, notLeading } from "../problems.ts";
+import { alone, cannotTakeOver, closed, halted, noLeader, notLeading, parted } from "../problems.ts";
 import { recover } from "../recover.ts";
 import { restoreThroughLog } from "../restore.ts";
 import { storedSnapshot } from "../stored-snapshot.ts";
 import { barrier } from "./barrier.ts";
 import { Following } from "./following.ts";
+import { judgeDigests } from "./digest-verdict.ts";
+import { Digests } from "./digests.ts";
 import { type CutPolicy, Leading } from "./leading.ts";
 import { LIMITS, type SharedClusterLimits, type SharedClusterOptions } from "./options.ts";
 import { Waiting } from "./requests.ts";
@@ -70,6 +72,8 @@ class ServerOfMany implements SharedCluster {
   readonly #tail: Tail;
   readonly #following: Following;
   readonly #writes: Writes;
+  readonly #digests: Digests;
+  readonly #readable: Pick<State, "logIndex">;
   readonly #ending = new AbortController();
   readonly #holds = new Set<{ readonly index: number; readonly untilMs: number }>();
   readonly #lives: Promise<void>[] = [];
@@ -94,7 +98,19 @@ class ServerOfMany implements SharedCluster {
     this.#tail = this.#makeTail();
     this.#following = this.#makeFollowing(start);
     this.#writes = this.#makeWrites();
-    state.watch.subscribe(({ replaced }) => void (replaced === true && this.#leading?.beginAnew()));
+    this.#digests = this.#makeDigests();
+    const following = this.#following;
+    // One that is about to be replaced is read no more.
+    this.#readable = {
+      get logIndex() {
+        return following.isParted ? -1 : state.logIndex;
+      },
+    };
+    state.watch.subscribe(({ replaced }) => {
+      if (replaced !== true) return;
+      this.#digests.forget();
+      this.#leading?.beginAnew();
+    });
     this.peer = {
       propose: (bytes, requestId) => this.#writes.forPeer(bytes, requestId),
       snapshot: (atLeastIndex) => this.readSnapshot(atLeastIndex),
@@ -159,6 +175,7 @@ class ServerOfMany implements SharedCluster {
   }
 
   async *readSnapshot(atLeastIndex: number): AsyncGenerator<Uint8Array> {
+    if (this.#following.isParted) throw parted();
     const { snapshots, clock } = this.#options;
     // Whoever reads it goes on in the shared log from there.
     const hold = { index: Math.max(0, atLeastIndex), untilMs: clock.nowMs() + this.#limits.streamHoldMs };
@@ -226,20 +243,40 @@ class ServerOfMany implements SharedCluster {
     while (!signal.aborted) {
       const { follows } = this.#following;
       // One that takes no part has nothing to say about this log.
-      if (follows) await unlessAborted(signal, shared.report(this.#ownReport()), closed).catch(() => undefined);
+      if (follows) await unlessAborted(signal, this.#reportAndCompare(shared), closed).catch(() => undefined);
       await pause(this.#options.clock, this.#following.follows ? this.#limits.reportEveryMs : this.#limits.retryMs, signal);
     }
   }
 
-  #ownReport(): Omit<ServerDescription, "Leader"> {
+  async #reportAndCompare(shared: SharedLog): Promise<void> {
+    const report = this.#ownReport();
+    await shared.report(report);
+    const { kept, agreedIndex } = this.#digests;
+    // Nothing new to compare is nothing to ask for.
+    if (kept.every(({ Index }) => Index <= agreedIndex)) return;
+    const others = (await shared.reports()).filter(({ ServerId }) => ServerId !== this.serverId);
+    const verdict = judgeDigests({ ...report, StateDigests: this.#digests.kept }, others, shared.leader?.ServerId);
+    if (verdict.kind === "diverged") this.#following.discard(verdict);
+    else if (verdict.kind !== "unknown") this.#digests.told(verdict, this.#warn);
+  }
+
+  #ownReport(): ServerReport {
     const { log, clock, featureLevel = FEATURE_LEVEL } = this.#options;
-    return { ...this.#self, Version: VERSION.drover, FeatureLevel: featureLevel, SyncedIndex: log.lastIndex, Time: clock.nowMs() };
+    const { kept } = this.#digests;
+    return {
+      ...this.#self,
+      Version: VERSION.drover,
+      FeatureLevel: featureLevel,
+      SyncedIndex: log.lastIndex,
+      Time: clock.nowMs(),
+      ...(kept.length === 0 ? {} : { StateDigests: kept }),
+    };
   }
 
   #barrier(limitMs: number): Promise<void> {
     return barrier(
       {
-        state: this.state,
+        state: this.#readable,
         waiting: this.#waiting,
         clock: this.#options.clock,
         shared: () => this.#shared,
@@ -283,6 +320,7 @@ class ServerOfMany implements SharedCluster {
       warn: this.#warn,
       waiting: this.#waiting,
       signal: this.#ending.signal,
+      entryApplied: () => this.#digests.applied(),
       applied: (index) => this.#compactor.applied(index),
       changed: () => this.#following.hindranceChanged(),
     });
@@ -296,12 +334,20 @@ class ServerOfMany implements SharedCluster {
       compactor: this.#compactor,
       tail: this.#tail,
       retryMs: this.#limits.retryMs,
+      discardRestMs: this.#limits.discardRestMs,
+      rested: async () => this.#leading?.rested(),
       belongs,
       founds,
       warn: this.#warn,
       tell: (message) => this.#tell(message),
       signal: this.#ending.signal,
     });
+  }
+
+  #makeDigests(): Digests {
+    const { digestEveryEntries: everyEntries, digestEveryMs: everyMs } = this.#limits;
+    const { clock } = this.#options;
+    return new Digests({ clock, state: this.state, schedule: { everyEntries, everyMs }, signal: this.#ending.signal });
   }
 
   #makeWrites(): Writes {

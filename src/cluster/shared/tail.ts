@@ -24,6 +24,8 @@ export interface TailOptions {
   readonly clock: Clock;
   readonly waiting: Waiting;
   readonly warn: (message: string) => void;
+  /** After each entry, in the turn that applied it. */
+  readonly entryApplied: () => void;
   /** After a batch was applied, between two. */
   readonly applied: (logIndex: number) => void;
   /** The disk began or ceased to refuse, or the state halted. */
@@ -152,13 +154,15 @@ export class Tail {
 
   async #apply({ FirstIndex, Entries }: SharedBatch): Promise<void> {
     if (this.halted !== undefined) return;
-    const { codec, waiting, clock, applied, changed } = this.#options;
+    const { codec, waiting, clock, entryApplied, applied, changed } = this.#options;
     let sliceStart = clock.nowMs();
     this.#withinBatch = true;
     try {
       for (const [offset, bytes] of Entries.entries()) {
         const envelope = codec.decode(bytes);
-        waiting.answer(envelope.requestId, this.#state.apply(FirstIndex + offset, envelope));
+        const outcome = this.#state.apply(FirstIndex + offset, envelope);
+        entryApplied();
+        waiting.answer(envelope.requestId, outcome);
         if (clock.nowMs() - sliceStart < APPLY_SLICE_MS || offset === Entries.length - 1) continue;
         await turn();
         sliceStart = clock.nowMs();

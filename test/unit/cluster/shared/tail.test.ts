@@ -30,6 +30,7 @@ function tailing() {
     clock: createVirtualClock(),
     waiting: new Waiting(),
     warn: () => undefined,
+    entryApplied: () => undefined,
     applied: () => undefined,
     changed: () => undefined,
     signal: ending.signal,
