@@ -97,3 +97,8 @@ export function newEvaluation(
     ...of,
   };
 }
+
+/** Somebody still has to look at it. */
+export function evaluationOpen(evaluation: Pick<Evaluation, "Status">): boolean {
+  return evaluation.Status === "pending" || evaluation.Status === "blocked";
+}

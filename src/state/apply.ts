@@ -5,7 +5,8 @@
 import { messageOf, type OrderedMap } from "#std";
 import { applyCommand } from "./commands/table.ts";
 import type { Envelope, Outcome } from "./contract.ts";
-import { Draft, type Kept, type Refusal } from "./draft.ts";
+import { Draft, type Kept } from "./draft.ts";
+import type { Refusal } from "./entry.ts";
 import { padded } from "./padded.ts";
 import { settle } from "./settle.ts";
 import { OUTCOMES_KEPT, type Tables } from "./tables/tables.ts";

@@ -6,13 +6,12 @@
  *
  * plan-apply leaves out the job: only its name and version go into the log.
  */
-// This entrance leaves out msgpackr's native reader: its texts are slices of six-kilobyte ones, and a stored id would keep all of that.
-import { Packr } from "msgpackr/pack";
+import type { Packr } from "msgpackr/pack";
 import type { AllocationClientUpdate, Job, Plan, PlannedAllocation, PlannedNote, PlannedStop } from "#model";
 import { messageOf, NamedError } from "#std";
 import { readsVersion } from "./commands/table.ts";
 import type { Command, Envelope } from "./contract.ts";
-import { type PackedOrPlain, packRecords, unpackRecords } from "./packing.ts";
+import { createPackr, type PackedOrPlain, packRecords, unpackRecords } from "./packing.ts";
 
 const ENTRY_FORMAT = 1;
 
@@ -29,11 +28,6 @@ interface WrittenPlan extends Omit<Plan, "Job" | "Stops" | "Placements" | "InPla
   readonly InPlaceUpdates: PackedOrPlain;
   /** Absent in version 1. */
   readonly Notes?: PackedOrPlain;
-}
-
-/** Records are written once an entry; without shared structures msgpackr keeps nothing from one pack to the next. */
-export function createPackr(): Packr {
-  return new Packr({ useRecords: true, moreTypes: false });
 }
 
 export interface Codec {

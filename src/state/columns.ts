@@ -17,7 +17,7 @@ import {
   sameAddress,
 } from "#model";
 import { type Columns, deviceKey } from "./contract.ts";
-import type { AllocationChange } from "./draft.ts";
+import type { AllocationChange } from "./entry.ts";
 import type { Tables } from "./tables/tables.ts";
 
 const FIRST_CAPACITY = 16;

@@ -17,23 +17,23 @@ import {
   type DeploymentId,
   jobKey,
 } from "#model";
-import type { Draft } from "./draft.ts";
+import type { Entry } from "./entry.ts";
 import { padded } from "./padded.ts";
 import type { Tables } from "./tables/tables.ts";
 
 /** Stamped. An active one is its job's only one: the caller has seen to that. */
-export function putDeployment(draft: Draft, given: Deployment): void {
-  const { tables, journal } = draft;
+export function putDeployment(entry: Entry, given: Deployment): void {
+  const { tables, journal } = entry;
   const before = tables.deployments.get(given.ID);
   const deployment: Deployment = {
     ...given,
-    CreateIndex: before?.CreateIndex ?? draft.index,
-    CreateTime: before?.CreateTime ?? draft.time,
-    ModifyIndex: draft.index,
-    ModifyTime: draft.time,
+    CreateIndex: before?.CreateIndex ?? entry.index,
+    CreateTime: before?.CreateTime ?? entry.time,
+    ModifyIndex: entry.index,
+    ModifyTime: entry.time,
   };
-  draft.set(tables.deployments, deployment.ID, deployment, "deployments");
-  draft.deployments.set(deployment.ID, deployment);
+  entry.set(tables.deployments, deployment.ID, deployment, "deployments");
+  entry.deployments.set(deployment.ID, deployment);
   if (before === undefined) journal.setIn(tables.deploymentsByJob, keyOf(deployment), orderKey(deployment), deployment.ID);
   const active = deploymentActive(deployment);
   if (active === (before !== undefined && deploymentActive(before))) return;
@@ -44,15 +44,15 @@ export function putDeployment(draft: Draft, given: Deployment): void {
     journal.delete(tables.activeDeploymentByJob, keyOf(deployment));
     journal.delete(tables.activeDeployments, deployment.ID);
   }
-  draft.touchJob({ Namespace: deployment.Namespace, ID: deployment.JobID });
+  entry.touchJob({ Namespace: deployment.Namespace, ID: deployment.JobID });
 }
 
 /** Only one that is over. */
-export function dropDeployment(draft: Draft, deployment: Deployment): void {
+export function dropDeployment(entry: Entry, deployment: Deployment): void {
   assert.ok(!deploymentActive(deployment), `deployment "${deployment.ID}" is over`);
-  draft.delete(draft.tables.deployments, deployment.ID, "deployments");
-  draft.deployments.delete(deployment.ID);
-  draft.journal.deleteIn(draft.tables.deploymentsByJob, keyOf(deployment), orderKey(deployment));
+  entry.delete(entry.tables.deployments, deployment.ID, "deployments");
+  entry.deployments.delete(deployment.ID);
+  entry.journal.deleteIn(entry.tables.deploymentsByJob, keyOf(deployment), orderKey(deployment));
 }
 
 /** The indexes of a deployment that is read back. */
@@ -65,8 +65,8 @@ export function indexDeployment(tables: Tables, deployment: Deployment): void {
 }
 
 /** RFC 3339: so many nanoseconds after the entry. */
-export function deadlineFrom(draft: Draft, nanoseconds: number): string {
-  return new Date((draft.time + nanoseconds) / 1e6).toISOString();
+export function deadlineFrom(entry: Entry, nanoseconds: number): string {
+  return new Date((entry.time + nanoseconds) / 1e6).toISOString();
 }
 
 /** What an entry's allocations mean for one group's counters. */
@@ -98,19 +98,19 @@ export class DeploymentCounts {
     if (verdict === true) counts.progressed = true;
   }
 
-  store(draft: Draft): void {
+  store(entry: Entry): void {
     for (const [id, groups] of this.#counts) {
-      const deployment = draft.tables.deployments.get(id);
+      const deployment = entry.tables.deployments.get(id);
       if (deployment === undefined) continue;
       const TaskGroups = { ...deployment.TaskGroups };
       let changed = false;
       for (const [name, counts] of groups) {
         const group = Object.hasOwn(TaskGroups, name) ? TaskGroups[name] : undefined;
         if (group === undefined) continue;
-        TaskGroups[name] = counted(draft, group, counts);
+        TaskGroups[name] = counted(entry, group, counts);
         changed = true;
       }
-      if (changed) putDeployment(draft, { ...deployment, TaskGroups });
+      if (changed) putDeployment(entry, { ...deployment, TaskGroups });
     }
     this.#counts.clear();
   }
@@ -124,7 +124,7 @@ export class DeploymentCounts {
   }
 }
 
-function counted(draft: Draft, group: DeploymentGroup, counts: GroupCounts): DeploymentGroup {
+function counted(entry: Entry, group: DeploymentGroup, counts: GroupCounts): DeploymentGroup {
   const starts = counts.placed > 0 && group.RequireProgressBy === null;
   const moves = group.ProgressDeadline > 0 && (starts || counts.progressed);
   return {
@@ -133,7 +133,7 @@ function counted(draft: Draft, group: DeploymentGroup, counts: GroupCounts): Dep
     HealthyAllocs: group.HealthyAllocs + counts.healthy,
     UnhealthyAllocs: group.UnhealthyAllocs + counts.unhealthy,
     PlacedCanaries: counts.canaries.length === 0 ? group.PlacedCanaries : [...group.PlacedCanaries, ...counts.canaries],
-    RequireProgressBy: moves ? deadlineFrom(draft, group.ProgressDeadline) : group.RequireProgressBy,
+    RequireProgressBy: moves ? deadlineFrom(entry, group.ProgressDeadline) : group.RequireProgressBy,
   };
 }
 

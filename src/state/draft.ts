@@ -1,36 +1,22 @@
 /**
- * One entry being applied. Commands write through this: it keeps tables, indexes, tallies and summaries in step, stamps evaluations, and
- * notes what was touched for watchers, events and columns. It writes in place and keeps a journal of what was there before: `undo` plays
- * it back, and the entry never was.
+ * One entry being applied, as commands write through it: it keeps tables, indexes, tallies and summaries in step, and stamps evaluations.
  *
  * A command writes records; `settle` then derives job statuses and summaries and closes the entry.
  */
 import assert from "node:assert/strict";
 import {
   type Allocation,
-  type AllocationId,
   clientTerminal,
-  type Deployment,
-  type DeploymentId,
   type Evaluation,
-  type EvaluationId,
   jobKey,
   type JobId,
   type Namespace,
   type Node,
-  type NodeId,
-  type NodePool,
-  type SealedVariable,
-  type ServiceRegistration,
   terminal,
+  evaluationOpen,
 } from "#model";
-import type { OrderedMap } from "#std";
-import type { TableName } from "./contract.ts";
-import type { AclEvent } from "./acl-events.ts";
 import { DeploymentCounts } from "./deployments.ts";
-import { deepFreeze } from "./freeze.ts";
-import type { Interned } from "./interned.ts";
-import { Journal } from "./journal.ts";
+import { Entry, type EntryKept, type EntryPlace } from "./entry.ts";
 import { dropHistory, keepKin } from "./kin.ts";
 import { dropTurn } from "./restart-turns.ts";
 import type { Restoration } from "./restoration.ts";
@@ -39,100 +25,24 @@ import { countAllocation, groupOf, type GroupSummaries, knownGroup, openSummary 
 import type { JobRecord, Tables } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
 
-/** Why a command was not carried out. The draft is dropped then. */
-export interface Refusal {
-  readonly code: "conflict" | "missing" | "invalid" | "fault";
-  readonly reason: string;
-}
-
 /** What outlives an entry. */
-export interface Kept {
-  readonly interned: Interned;
-  readonly freeze: boolean;
+export interface Kept extends EntryKept {
   readonly restoration: Restoration;
 }
 
-interface JobName {
-  readonly Namespace: Namespace;
-  readonly ID: JobId;
-}
-
-/** An allocation before and after the entry. */
-export interface AllocationChange {
-  readonly before: Allocation | undefined;
-  after: Allocation | undefined;
-}
-
-export class Draft {
-  readonly tables: Tables;
-  readonly index: number;
-  /** Unix nanoseconds. */
-  readonly time: number;
-  /** Of the command's format: an entry of an older one means what it meant when it was written. */
-  readonly version: number;
-  readonly interned: Interned;
-  readonly journal: Journal;
+export class Draft extends Entry {
   readonly restoration: Restoration;
   /** What everything is to be replaced by. */
   restored: Tables | undefined;
-  readonly #freeze: boolean;
 
-  readonly jobs = new Map<string, JobRecord>();
-  readonly nodes = new Map<NodeId, Node>();
-  readonly allocations = new Map<AllocationId, AllocationChange>();
-  readonly evaluations = new Map<EvaluationId, Evaluation>();
-  readonly deployments = new Map<DeploymentId, Deployment>();
-  /** Written or gone records that have events but no place in a Change. */
-  readonly nodePools: NodePool[] = [];
-  readonly goneNodePools: NodePool[] = [];
-  readonly goneJobs: JobRecord[] = [];
-  readonly goneNodes: Node[] = [];
-  readonly goneEvaluations: EvaluationId[] = [];
-  /** By id; one that is dropped and written again is only in `services`. */
-  readonly services = new Map<string, ServiceRegistration>();
-  readonly goneServices = new Map<string, ServiceRegistration>();
-  /** By (namespace, path); as services. */
-  readonly variables = new Map<string, SealedVariable>();
-  readonly goneVariables = new Map<string, SealedVariable>();
-  readonly aclEvents: AclEvent[] = [];
-
-  /** Jobs whose status or summary may have changed. */
-  readonly #touched = new Map<string, JobName>();
   readonly #tallies = new Map<string, MutableTally>();
   readonly #summaries = new Map<string, GroupSummaries>();
 
   readonly #deploymentCounts = new DeploymentCounts();
 
-  constructor(tables: Tables, of: { readonly index: number; readonly time: number; readonly version: number }, kept: Kept) {
-    this.tables = tables;
-    this.index = of.index;
-    this.time = of.time;
-    this.version = of.version;
-    this.interned = kept.interned;
+  constructor(tables: Tables, of: EntryPlace, kept: Kept) {
+    super(tables, of, kept);
     this.restoration = kept.restoration;
-    this.#freeze = kept.freeze;
-    this.journal = new Journal(tables);
-  }
-
-  /** The tables are as they were before this draft. */
-  undo(): void {
-    this.journal.undo();
-  }
-
-  touchTable(name: TableName): void {
-    this.tables.tableIndexes[name] = this.index;
-  }
-
-  /** For tables nothing else hangs on. */
-  set<V extends object>(table: OrderedMap<V>, key: string, value: V, name?: TableName): void {
-    this.#store(value);
-    this.journal.set(table, key, value);
-    if (name !== undefined) this.touchTable(name);
-  }
-
-  delete<V>(table: OrderedMap<V>, key: string, name: TableName): void {
-    this.journal.delete(table, key);
-    this.touchTable(name);
   }
 
   record(namespace: string, id: string): JobRecord | undefined {
@@ -141,7 +51,7 @@ export class Draft {
 
   putRecord(record: JobRecord): void {
     const key = jobKey(record.job);
-    this.#store(record);
+    this.seal(record);
     const before = this.journal.set(this.tables.jobs, key, record);
     keepKin(this, before?.job, record.job);
     this.jobs.set(key, record);
@@ -157,14 +67,14 @@ export class Draft {
     dropHistory(this, record.job);
     this.jobs.delete(key);
     this.#summaries.delete(key);
-    this.#touched.delete(key);
+    this.forgetTouched(key);
     this.goneJobs.push(record);
     this.touchTable("jobs");
     this.touchTable("job-summaries");
   }
 
   putNode(node: Node): void {
-    this.#store(node);
+    this.seal(node);
     this.journal.set(this.tables.nodes, node.ID, node);
     this.nodes.set(node.ID, node);
     this.touchTable("nodes");
@@ -180,7 +90,7 @@ export class Draft {
   /** New or changed. An allocation never moves: job, node and id stay; EvalID and DeploymentID may change with an in-place update. */
   putAllocation(after: Allocation): void {
     const { tables, journal } = this;
-    this.#store(after);
+    this.seal(after);
     const before = journal.set(tables.allocations, after.ID, after);
     journal.setIn(tables.allocationsByJob, jobKeyOf(after), after.ID, after);
     journal.setIn(tables.allocationsByNode, after.NodeID, after.ID, after);
@@ -232,7 +142,7 @@ export class Draft {
       ModifyIndex: this.index,
       ModifyTime: this.time,
     };
-    this.#store(evaluation);
+    this.seal(evaluation);
     const key = jobKeyOf(evaluation);
     this.journal.set(this.tables.evaluations, evaluation.ID, evaluation);
     this.journal.setIn(this.tables.evaluationsByJob, key, evaluation.ID, evaluation);
@@ -240,7 +150,7 @@ export class Draft {
     this.touchTable("evaluations");
     const tally = this.tally(evaluation.Namespace, evaluation.JobID);
     if (before === undefined) tally.evaluations++;
-    tally.openEvaluations += (isOpen(evaluation) ? 1 : 0) - (before !== undefined && isOpen(before) ? 1 : 0);
+    tally.openEvaluations += (evaluationOpen(evaluation) ? 1 : 0) - (before !== undefined && evaluationOpen(before) ? 1 : 0);
     this.#noteQueued(evaluation);
     return evaluation;
   }
@@ -253,11 +163,7 @@ export class Draft {
     this.touchTable("evaluations");
     const tally = this.tally(before.Namespace, before.JobID);
     tally.evaluations--;
-    if (isOpen(before)) tally.openEvaluations--;
-  }
-
-  touchJob(name: JobName): void {
-    this.#touched.set(jobKey(name), { Namespace: name.Namespace, ID: name.ID });
+    if (evaluationOpen(before)) tally.openEvaluations--;
   }
 
   /** The job's tally, open for writing. */
@@ -298,7 +204,7 @@ export class Draft {
 
   /** A record of which only the summary differs: the job itself has not changed. */
   putSummary(record: JobRecord): void {
-    this.#store(record);
+    this.seal(record);
     this.journal.set(this.tables.jobs, jobKey(record.job), record);
     this.touchTable("job-summaries");
   }
@@ -312,10 +218,6 @@ export class Draft {
     }
   }
 
-  /** For settle: what the command's writes may have moved. */
-  touchedJobs(): readonly string[] {
-    return [...this.#touched.keys()];
-  }
   openSummaryOf(key: string): GroupSummaries | undefined {
     return this.#summaries.get(key);
   }
@@ -338,16 +240,8 @@ export class Draft {
       this.setQueued(evaluation.Namespace, evaluation.JobID, group, evaluation.QueuedAllocations[group] as number);
     }
   }
-
-  #store(value: object): void {
-    if (this.#freeze) deepFreeze(value);
-  }
 }
 
 function jobKeyOf(of: { readonly Namespace: string; readonly JobID: string }): string {
   return jobKey({ Namespace: of.Namespace, ID: of.JobID });
-}
-
-export function isOpen(evaluation: Pick<Evaluation, "Status">): boolean {
-  return evaluation.Status === "pending" || evaluation.Status === "blocked";
 }

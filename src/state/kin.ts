@@ -4,12 +4,12 @@
  */
 import { type Job, jobKey, type JobId, SCALING_EVENTS_MAX, type ScalingEvent } from "#model";
 import type { PeriodicLaunch } from "./contract.ts";
-import type { Draft } from "./draft.ts";
+import type { Entry } from "./entry.ts";
 import type { Tables } from "./tables/tables.ts";
 
 /** The indexes follow the record. */
-export function keepKin(draft: Draft, before: Job | undefined, after: Job | undefined): void {
-  const { journal, tables } = draft;
+export function keepKin(entry: Entry, before: Job | undefined, after: Job | undefined): void {
+  const { journal, tables } = entry;
   if (isSystem(before) !== isSystem(after)) {
     if (isSystem(before)) journal.delete(tables.systemJobs, jobKey(before));
     if (isSystem(after)) journal.set(tables.systemJobs, jobKey(after), jobKey(after));
@@ -32,34 +32,34 @@ export function indexKin(tables: Tables, job: Job): void {
 }
 
 /** The child that was dispatched with this token before. */
-export function dispatchedWith(draft: Draft, job: Job): JobId | undefined {
-  return isDispatched(job) ? draft.tables.dispatches.get(parentKey(job), job.DispatchIdempotencyToken) : undefined;
+export function dispatchedWith(entry: Entry, job: Job): JobId | undefined {
+  return isDispatched(job) ? entry.tables.dispatches.get(parentKey(job), job.DispatchIdempotencyToken) : undefined;
 }
 
-export function dropHistory(draft: Draft, job: Job): void {
+export function dropHistory(entry: Entry, job: Job): void {
   const key = jobKey(job);
-  if (draft.tables.scalingEvents.has(key)) draft.delete(draft.tables.scalingEvents, key, "scaling-events");
-  if (draft.tables.launches.has(key)) draft.delete(draft.tables.launches, key, "periodic-launches");
+  if (entry.tables.scalingEvents.has(key)) entry.delete(entry.tables.scalingEvents, key, "scaling-events");
+  if (entry.tables.launches.has(key)) entry.delete(entry.tables.launches, key, "periodic-launches");
 }
 
-export function addScalingEvent(draft: Draft, job: Job, group: string, event: ScalingEvent): void {
+export function addScalingEvent(entry: Entry, job: Job, group: string, event: ScalingEvent): void {
   const key = jobKey(job);
-  const known = draft.tables.scalingEvents.get(key) ?? {};
+  const known = entry.tables.scalingEvents.get(key) ?? {};
   const earlier = Object.hasOwn(known, group) ? (known[group] ?? []) : [];
-  const events = [{ ...event, CreateIndex: draft.index }, ...earlier].slice(0, SCALING_EVENTS_MAX);
-  draft.set(draft.tables.scalingEvents, key, { ...known, [group]: events }, "scaling-events");
+  const events = [{ ...event, CreateIndex: entry.index }, ...earlier].slice(0, SCALING_EVENTS_MAX);
+  entry.set(entry.tables.scalingEvents, key, { ...known, [group]: events }, "scaling-events");
 }
 
 /** Was this tick, or a later one, launched or passed over already? */
-export function launchedAlready(draft: Draft, launch: PeriodicLaunch): boolean {
-  const last = draft.tables.launches.get(launchKey(launch))?.Launch;
+export function launchedAlready(entry: Entry, launch: PeriodicLaunch): boolean {
+  const last = entry.tables.launches.get(launchKey(launch))?.Launch;
   return last !== undefined && launch.Launch <= last;
 }
 
 /** Never moves back. */
-export function noteLaunch(draft: Draft, { Namespace, JobID, Launch }: PeriodicLaunch): void {
-  if (launchedAlready(draft, { Namespace, JobID, Launch })) return;
-  draft.set(draft.tables.launches, launchKey({ Namespace, JobID }), { Namespace, JobID, Launch }, "periodic-launches");
+export function noteLaunch(entry: Entry, { Namespace, JobID, Launch }: PeriodicLaunch): void {
+  if (launchedAlready(entry, { Namespace, JobID, Launch })) return;
+  entry.set(entry.tables.launches, launchKey({ Namespace, JobID }), { Namespace, JobID, Launch }, "periodic-launches");
 }
 
 function isSystem(job: Job | undefined): job is Job {

@@ -2,6 +2,9 @@
  * Lists of like records as columns: a value that all share is written once, texts and objects that several share once each. Smaller,
  * and what was shared is shared again when read, so that twenty thousand allocations do not each bring their own "running".
  */
+// This entrance leaves out msgpackr's native reader: its texts are slices of six-kilobyte ones, and a stored id would keep all of that.
+import { Packr } from "msgpackr/pack";
+
 type Column =
   | { readonly same: unknown }
   | { readonly of: readonly unknown[]; readonly at: readonly number[] }
@@ -61,4 +64,9 @@ export function unpackRecords<T extends object>(packed: PackedOrPlain): T[] {
 function valueAt(column: Column, row: number): unknown {
   if ("same" in column) return column.same;
   return "each" in column ? column.each[row] : column.of[column.at[row] as number];
+}
+
+/** Records are written once an entry; without shared structures msgpackr keeps nothing from one pack to the next. */
+export function createPackr(): Packr {
+  return new Packr({ useRecords: true, moreTypes: false });
 }

@@ -4,7 +4,7 @@
  */
 import type { Allocation, AllocationId, NodeId } from "#model";
 import type { HeldTurn } from "./contract.ts";
-import type { Draft } from "./draft.ts";
+import type { Entry } from "./entry.ts";
 import type { Tables } from "./tables/tables.ts";
 
 type Of = Pick<HeldTurn, "Namespace" | "JobID" | "TaskGroup">;
@@ -18,31 +18,31 @@ export function turnKey(of: { readonly [Key in keyof Of]: string }, id: string):
   return turnsOfGroup(of) + id;
 }
 
-export function putTurn(draft: Draft, allocation: Allocation): void {
+export function putTurn(entry: Entry, allocation: Allocation): void {
   const turn: HeldTurn = {
     AllocationID: allocation.ID,
     Namespace: allocation.Namespace,
     JobID: allocation.JobID,
     TaskGroup: allocation.TaskGroup,
     NodeID: allocation.NodeID,
-    CreateIndex: draft.index,
-    CreateTime: draft.time,
+    CreateIndex: entry.index,
+    CreateTime: entry.time,
   };
-  draft.set(draft.tables.restartTurns, turnKey(turn, turn.AllocationID), turn, "restart-turns");
+  entry.set(entry.tables.restartTurns, turnKey(turn, turn.AllocationID), turn, "restart-turns");
 }
 
-export function dropTurn(draft: Draft, allocation: Of & { readonly ID: AllocationId }): void {
+export function dropTurn(entry: Entry, allocation: Of & { readonly ID: AllocationId }): void {
   // Most entries see none at all.
-  if (draft.tables.restartTurns.size === 0) return;
+  if (entry.tables.restartTurns.size === 0) return;
   const key = turnKey(allocation, allocation.ID);
-  if (draft.tables.restartTurns.has(key)) draft.delete(draft.tables.restartTurns, key, "restart-turns");
+  if (entry.tables.restartTurns.has(key)) entry.delete(entry.tables.restartTurns, key, "restart-turns");
 }
 
 /** Their number is that of what is being restarted just now. */
-export function dropTurnsOfNode(draft: Draft, node: NodeId): void {
+export function dropTurnsOfNode(entry: Entry, node: NodeId): void {
   // A list of its own: dropping writes to what is gone through.
-  const turns = [...draft.tables.restartTurns.range()].filter(([, turn]) => turn.NodeID === node);
-  for (const [key] of turns) draft.delete(draft.tables.restartTurns, key, "restart-turns");
+  const turns = [...entry.tables.restartTurns.range()].filter(([, turn]) => turn.NodeID === node);
+  for (const [key] of turns) entry.delete(entry.tables.restartTurns, key, "restart-turns");
 }
 
 /** One that is read back. */

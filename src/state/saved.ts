@@ -19,6 +19,7 @@ import {
   type Allocation,
   type Deployment,
   type Evaluation,
+  evaluationOpen,
   type Job,
   jobKey,
   type JobSubmission,
@@ -33,15 +34,13 @@ import {
   terminal,
 } from "#model";
 import { messageOf, NamedError } from "#std";
-import { createPackr } from "./codec.ts";
-import { compactStates } from "./commands/allocations-client-update.ts";
 import type { HeldTurn, LeadershipRecord, Outcome, PeriodicLaunch } from "./contract.ts";
 import { indexDeployment } from "./deployments.ts";
-import { isOpen } from "./draft.ts";
 import { deepFreeze } from "./freeze.ts";
 import { Interned, sharedIfEmpty } from "./interned.ts";
 import { indexKin } from "./kin.ts";
 import { type Marks, marksOf, shownWith } from "./marks.ts";
+import { createPackr } from "./packing.ts";
 import { padded } from "./padded.ts";
 import { indexTurn } from "./restart-turns.ts";
 import { indexService } from "./services.ts";
@@ -49,6 +48,7 @@ import { ageKey } from "./past.ts";
 import { BOOTSTRAP, type Bootstrapped, indexBindingRule, indexRole, indexToken, secretKey } from "./tables/acl-tables.ts";
 import { type JobRecord, type Past, type RestorePart, type ScalingHistory, Tables, UNTOUCHED } from "./tables/tables.ts";
 import { type MutableTally, NO_TALLY } from "./tables/tally.ts";
+import { compactStates } from "./task-states.ts";
 import { indexVariable } from "./variables.ts";
 
 /**
@@ -384,7 +384,7 @@ class Restoring {
     this.#tables.evaluationsByJob.set(key, evaluation.ID, evaluation);
     const tally = this.#tally(key);
     tally.evaluations++;
-    if (isOpen(evaluation)) tally.openEvaluations++;
+    if (evaluationOpen(evaluation)) tally.openEvaluations++;
   }
 
   #putAllocation(saved: SavedAllocation): void {

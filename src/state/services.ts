@@ -3,7 +3,7 @@
  * entry in which its allocation ends on its node or is forgotten, or its node is (F28), and never comes back for one of those.
  */
 import { clientTerminal, jobKey, sameValue, type ServiceRegistration } from "#model";
-import type { Draft } from "./draft.ts";
+import type { Entry } from "./entry.ts";
 import type { Grouped } from "./tables/grouped.ts";
 import type { Tables } from "./tables/tables.ts";
 
@@ -13,8 +13,8 @@ export function serviceKey({ Namespace, ServiceName, ID }: Pick<ServiceRegistrat
 }
 
 /** Stamped. Of an allocation that has ended or is not on that node nothing is written; nor is what is known already (nobody is woken). */
-export function putService(draft: Draft, given: ServiceRegistration): void {
-  const { tables, journal } = draft;
+export function putService(entry: Entry, given: ServiceRegistration): void {
+  const { tables, journal } = entry;
   const allocation = tables.allocations.get(given.AllocID);
   if (allocation === undefined || clientTerminal(allocation) || allocation.NodeID !== given.NodeID) return;
   if (!tables.nodes.has(given.NodeID)) return;
@@ -22,41 +22,41 @@ export function putService(draft: Draft, given: ServiceRegistration): void {
   const before = beforeKey === undefined ? undefined : tables.services.get(beforeKey);
   const service: ServiceRegistration = {
     ...given,
-    ServiceName: draft.interned.text(given.ServiceName),
-    Datacenter: draft.interned.text(given.Datacenter),
+    ServiceName: entry.interned.text(given.ServiceName),
+    Datacenter: entry.interned.text(given.Datacenter),
     // The texts the tables hold already.
     Namespace: allocation.Namespace,
     NodeID: allocation.NodeID,
     JobID: allocation.JobID,
     AllocID: allocation.ID,
-    CreateIndex: before?.CreateIndex ?? draft.index,
-    ModifyIndex: draft.index,
+    CreateIndex: before?.CreateIndex ?? entry.index,
+    ModifyIndex: entry.index,
   };
   if (before !== undefined && sameValue({ ...service, ModifyIndex: before.ModifyIndex }, before)) return;
-  if (before !== undefined) unlink(draft, before);
+  if (before !== undefined) unlink(entry, before);
   const key = serviceKey(service);
-  draft.set(tables.services, key, service, "services");
+  entry.set(tables.services, key, service, "services");
   journal.set(tables.serviceKeys, service.ID, key);
   for (const [index, group] of indexesOf(tables, service)) journal.setIn(index, group, key, key);
-  draft.services.set(service.ID, service);
-  draft.goneServices.delete(service.ID);
+  entry.services.set(service.ID, service);
+  entry.goneServices.delete(service.ID);
 }
 
-export function dropService(draft: Draft, service: ServiceRegistration): void {
-  unlink(draft, service);
-  draft.touchTable("services");
-  draft.services.delete(service.ID);
-  draft.goneServices.set(service.ID, service);
+export function dropService(entry: Entry, service: ServiceRegistration): void {
+  unlink(entry, service);
+  entry.touchTable("services");
+  entry.services.delete(service.ID);
+  entry.goneServices.set(service.ID, service);
 }
 
-export function dropServicesOf(draft: Draft, of: { readonly allocation: string } | { readonly node: string }): void {
-  const { servicesByAllocation, servicesByNode, services } = draft.tables;
+export function dropServicesOf(entry: Entry, of: { readonly allocation: string } | { readonly node: string }): void {
+  const { servicesByAllocation, servicesByNode, services } = entry.tables;
   const found = "node" in of ? servicesByNode.values(of.node) : servicesByAllocation.values(of.allocation);
   // A list of its own: dropping writes to what is gone through.
   const keys = Array.from(found);
   for (const key of keys) {
     const service = services.get(key);
-    if (service !== undefined) dropService(draft, service);
+    if (service !== undefined) dropService(entry, service);
   }
 }
 
@@ -68,7 +68,7 @@ export function indexService(tables: Tables, service: ServiceRegistration): void
   for (const [index, group] of indexesOf(tables, service)) index.set(group, key, key);
 }
 
-function unlink({ tables, journal }: Draft, service: ServiceRegistration): void {
+function unlink({ tables, journal }: Entry, service: ServiceRegistration): void {
   const key = serviceKey(service);
   journal.delete(tables.services, key);
   journal.delete(tables.serviceKeys, service.ID);

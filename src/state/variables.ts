@@ -4,7 +4,7 @@
  */
 import type { SealedVariable } from "#model";
 import type { VariableWrite } from "./contract.ts";
-import type { Draft, Refusal } from "./draft.ts";
+import type { Entry, Refusal } from "./entry.ts";
 import type { Tables } from "./tables/tables.ts";
 
 type Named = Pick<SealedVariable, "Namespace" | "Path">;
@@ -14,52 +14,52 @@ export function variableKey({ Namespace, Path }: { readonly Namespace: string; r
   return `${Namespace}\u0000${Path}`;
 }
 
-export function variableOf(draft: Draft, named: Named): SealedVariable | undefined {
-  return draft.tables.variables.get(variableKey(named));
+export function variableOf(entry: Entry, named: Named): SealedVariable | undefined {
+  return entry.tables.variables.get(variableKey(named));
 }
 
 /** Stamped as written now. */
-export function putVariable(draft: Draft, given: VariableWrite & Pick<SealedVariable, "Lock" | "LockFreeAt">): void {
-  const before = variableOf(draft, given);
-  storeVariable(draft, {
+export function putVariable(entry: Entry, given: VariableWrite & Pick<SealedVariable, "Lock" | "LockFreeAt">): void {
+  const before = variableOf(entry, given);
+  storeVariable(entry, {
     Namespace: given.Namespace,
     Path: given.Path,
     KeyID: given.KeyID,
     Data: given.Data,
-    CreateIndex: before?.CreateIndex ?? draft.index,
-    ModifyIndex: draft.index,
-    CreateTime: before?.CreateTime ?? draft.time,
-    ModifyTime: draft.time,
+    CreateIndex: before?.CreateIndex ?? entry.index,
+    ModifyIndex: entry.index,
+    CreateTime: before?.CreateTime ?? entry.time,
+    ModifyTime: entry.time,
     Lock: given.Lock,
     LockFreeAt: given.LockFreeAt,
   });
   const key = variableKey(given);
-  draft.variables.set(key, draft.tables.variables.get(key) as SealedVariable);
-  draft.goneVariables.delete(key);
-  draft.touchTable("variables");
+  entry.variables.set(key, entry.tables.variables.get(key) as SealedVariable);
+  entry.goneVariables.delete(key);
+  entry.touchTable("variables");
 }
 
 /** As it is, and nobody is told. */
-export function storeVariable(draft: Draft, variable: SealedVariable): void {
-  const { tables, journal } = draft;
+export function storeVariable(entry: Entry, variable: SealedVariable): void {
+  const { tables, journal } = entry;
   const key = variableKey(variable);
   const before = tables.variables.get(key);
   // The texts the tables hold already.
   const Namespace = tables.namespaces.get(variable.Namespace)?.Name ?? variable.Namespace;
   const KeyID = tables.rootKeys.get(variable.KeyID)?.KeyID ?? variable.KeyID;
-  draft.set(tables.variables, key, { ...variable, Namespace: Namespace as SealedVariable["Namespace"], KeyID });
+  entry.set(tables.variables, key, { ...variable, Namespace: Namespace as SealedVariable["Namespace"], KeyID });
   if (before?.KeyID === KeyID) return;
   if (before !== undefined) journal.deleteIn(tables.variablesByRootKey, before.KeyID, key);
   journal.setIn(tables.variablesByRootKey, KeyID, key, key);
 }
 
-export function dropVariable(draft: Draft, variable: SealedVariable): void {
-  const { tables, journal } = draft;
+export function dropVariable(entry: Entry, variable: SealedVariable): void {
+  const { tables, journal } = entry;
   const key = variableKey(variable);
-  draft.delete(tables.variables, key, "variables");
+  entry.delete(tables.variables, key, "variables");
   journal.deleteIn(tables.variablesByRootKey, variable.KeyID, key);
-  draft.variables.delete(key);
-  draft.goneVariables.set(key, variable);
+  entry.variables.delete(key);
+  entry.goneVariables.set(key, variable);
 }
 
 /** One that is read back. */
@@ -70,11 +70,11 @@ export function indexVariable(tables: Tables, variable: SealedVariable): void {
 }
 
 /** What a write needs, whatever it writes. `verb`: "store", "lock". */
-export function refuseWrite(draft: Draft, verb: string, { Namespace, Path, KeyID }: VariableWrite): Refusal | undefined {
+export function refuseWrite(entry: Entry, verb: string, { Namespace, Path, KeyID }: VariableWrite): Refusal | undefined {
   const cannot = `Cannot ${verb} variable "${Path}"`;
-  if (!draft.tables.namespaces.has(Namespace)) return { code: "invalid", reason: `${cannot}: there is no namespace "${Namespace}"` };
+  if (!entry.tables.namespaces.has(Namespace)) return { code: "invalid", reason: `${cannot}: there is no namespace "${Namespace}"` };
   // Else a key that a full rotation has emptied would seal something again.
-  if (draft.tables.rootKeys.get(KeyID)?.State !== "active")
+  if (entry.tables.rootKeys.get(KeyID)?.State !== "active")
     return { code: "invalid", reason: `${cannot}: the root key it is sealed with is not active any more` };
   return undefined;
 }

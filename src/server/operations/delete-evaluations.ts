@@ -4,7 +4,7 @@
  *
  *   open ones ──► canceled ──► gone         as they are to garbage collection: what waits is never just dropped
  */
-import { terminal, type Evaluation, type EvaluationId } from "#model";
+import { evaluationOpen, terminal, type Evaluation, type EvaluationId } from "#model";
 import type { Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
 import { badRequest, evaluationNotFound } from "../errors.ts";
@@ -23,7 +23,7 @@ export async function deleteEvaluations(
     throw badRequest("Cannot delete evaluations: the eval broker is enabled, pause it first (`drover operator scheduler set-config`)");
   }
   const wanted = [...new Set(ids)].map((id) => deletable(snapshot, id));
-  const open = wanted.filter(({ Status }) => Status === "pending" || Status === "blocked");
+  const open = wanted.filter(evaluationOpen);
   for (const part of parts(open, CANCELED_PER_COMMAND)) {
     const canceled = part.map((evaluation): Evaluation => ({
       ...evaluation,

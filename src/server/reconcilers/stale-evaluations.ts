@@ -7,7 +7,7 @@
  *
  * Woken by the broker; what cannot be written now is tried again at the next waking or after a moment.
  */
-import type { Evaluation, EvaluationId } from "#model";
+import { type Evaluation, type EvaluationId, evaluationOpen } from "#model";
 import type { Timer } from "#ports";
 import { messageOf } from "#std";
 import type { Broker } from "../broker/broker.ts";
@@ -86,7 +86,7 @@ export function createStaleEvaluations(context: ServerContext, broker: () => Bro
 /** Its record, if it still waits by it. */
 function waiting(context: ServerContext, evaluation: Evaluation): Evaluation[] {
   const stored = context.cluster.state.snapshot().evaluation(evaluation.ID);
-  return stored !== undefined && (stored.Status === "pending" || stored.Status === "blocked") ? [stored] : [];
+  return stored !== undefined && evaluationOpen(stored) ? [stored] : [];
 }
 
 function cancel(evaluation: Evaluation): Evaluation {

@@ -1,7 +1,8 @@
 /** Ways to log in go, all of those named or none, with the rules that bind their logins: another of the same name starts without any. */
 import type { Command } from "../contract.ts";
 import { dropAuthMethod, dropBindingRule } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type AuthMethodsDelete = Extract<Command, { type: "acl-auth-methods-delete" }>;
 

@@ -1,7 +1,8 @@
 /** Ways to log in are written or replaced. Of a type, one at most is the default. */
 import type { Command } from "../contract.ts";
 import { putAuthMethod } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type AuthMethodsUpsert = Extract<Command, { type: "acl-auth-methods-upsert" }>;
 

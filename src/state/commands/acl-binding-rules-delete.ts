@@ -1,7 +1,8 @@
 /** What logins were given they are not given any more; tokens that exist stay. */
 import type { Command } from "../contract.ts";
 import { dropBindingRule } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type BindingRulesDelete = Extract<Command, { type: "acl-binding-rules-delete" }>;
 

@@ -1,7 +1,8 @@
 /** What a login is given is said, or said anew. */
 import type { Command } from "../contract.ts";
 import { putBindingRule } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type BindingRulesUpsert = Extract<Command, { type: "acl-binding-rules-upsert" }>;
 

@@ -1,7 +1,8 @@
 /** The first management token; and again when somebody who reaches a server's disk named the index of the last time. nomad.md §7 (Tokens). */
 import type { Command } from "../contract.ts";
 import { putToken } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { BOOTSTRAP, secretKey } from "../tables/acl-tables.ts";
 
 type AclBootstrap = Extract<Command, { type: "acl-bootstrap" }>;

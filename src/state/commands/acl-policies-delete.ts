@@ -1,7 +1,8 @@
 /** Policies go, all of those named or none. Tokens and roles that name them keep the name: it opens nothing any more. */
 import type { Command } from "../contract.ts";
 import { dropPolicy } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type PoliciesDelete = Extract<Command, { type: "acl-policies-delete" }>;
 

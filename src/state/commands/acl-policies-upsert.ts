@@ -1,7 +1,8 @@
 /** Policies are written or replaced. */
 import type { Command } from "../contract.ts";
 import { putPolicy } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type PoliciesUpsert = Extract<Command, { type: "acl-policies-upsert" }>;
 

@@ -1,7 +1,8 @@
 /** Roles go, all of those named or none. Tokens that name them keep the id: it opens nothing any more. */
 import type { Command } from "../contract.ts";
 import { dropRole } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type RolesDelete = Extract<Command, { type: "acl-roles-delete" }>;
 

@@ -2,7 +2,8 @@
 import type { AclRole } from "#model";
 import type { Command } from "../contract.ts";
 import { putRole } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type RolesUpsert = Extract<Command, { type: "acl-roles-upsert" }>;
 

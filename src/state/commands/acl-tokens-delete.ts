@@ -1,7 +1,8 @@
 /** Tokens go: named by a person (all or none), or because their time is over (whichever are still there). Their one-time tokens go too. */
 import type { Command } from "../contract.ts";
 import { dropToken } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type TokensDelete = Extract<Command, { type: "acl-tokens-delete" }>;
 

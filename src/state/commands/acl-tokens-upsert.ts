@@ -1,7 +1,8 @@
 /** Tokens are made or changed. A secret belongs to one token for ever. */
 import type { Command } from "../contract.ts";
 import { putToken } from "../acl.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { secretKey } from "../tables/acl-tables.ts";
 
 type TokensUpsert = Extract<Command, { type: "acl-tokens-upsert" }>;

@@ -9,13 +9,12 @@ import {
   type AllocNetworkStatus,
   clientTerminal,
   sameValue,
-  type TaskEvent,
-  type TaskState,
 } from "#model";
 import { withState } from "../allocation-states.ts";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
-import { type Interned, sharedIfEmpty } from "../interned.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
+import { compactStates } from "../task-states.ts";
 
 type ClientUpdate = Extract<Command, { type: "allocations-client-update" }>;
 
@@ -80,40 +79,5 @@ function withVerdict(draft: Draft, { DeploymentStatus }: Allocation, verdict: Al
     Canary: DeploymentStatus?.Canary === true,
     Timestamp: draft.interned.text(verdict.Timestamp),
     ModifyIndex: draft.index,
-  };
-}
-
-/** The same states in less memory: equal texts once, nothing kept of the message they came in. */
-export function compactStates(
-  states: Readonly<Record<string, TaskState>>,
-  allocation: Pick<Allocation, "TaskStates">,
-  interned: Interned,
-): Readonly<Record<string, TaskState>> {
-  const compact: Record<string, TaskState> = {};
-  for (const task of Object.keys(states)) {
-    const state = states[task] as TaskState;
-    const known = Object.hasOwn(allocation.TaskStates, task) ? (allocation.TaskStates[task]?.Events ?? []) : [];
-    compact[interned.text(task)] = {
-      ...state,
-      State: interned.text(state.State),
-      Events: sharedIfEmpty(
-        state.Events.map((event, at) => (sameEvent(known[at], event) ? (known[at] as TaskEvent) : compactEvent(event, interned))),
-      ),
-    };
-  }
-  return sharedIfEmpty(compact);
-}
-
-function sameEvent(known: TaskEvent | undefined, event: TaskEvent): boolean {
-  return known !== undefined && known.Time === event.Time && sameValue(known, event);
-}
-
-function compactEvent(event: TaskEvent, interned: Interned): TaskEvent {
-  return {
-    ...event,
-    Type: interned.text(event.Type),
-    Message: interned.text(event.Message),
-    DisplayMessage: interned.text(event.DisplayMessage),
-    Details: sharedIfEmpty(event.Details),
   };
 }

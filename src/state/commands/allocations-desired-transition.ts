@@ -1,7 +1,8 @@
 /** Servers ask for something of allocations (stop and replace, reschedule, no shutdown delay); the scheduler acts on it. */
 import type { Allocation, AllocationId, DesiredTransition } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type Transition = Extract<Command, { type: "allocations-desired-transition" }>;
 

@@ -1,7 +1,8 @@
 /** A person says of a deployment's allocations whether they are well; it stands over what their nodes said, and may end the deployment. */
 import type { Allocation, AllocationId } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { activeDeployment, moveOn } from "./deployment-status.ts";
 
 type AllocationHealthCommand = Extract<Command, { type: "deployment-allocation-health" }>;

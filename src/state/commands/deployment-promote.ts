@@ -2,7 +2,8 @@
 import { type Allocation, awaitsPromotion, type Deployment, DEPLOYMENT_DESCRIPTIONS } from "#model";
 import type { Command } from "../contract.ts";
 import { putDeployment } from "../deployments.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { activeDeployment, withNewDeadlines } from "./deployment-status.ts";
 
 type DeploymentPromote = Extract<Command, { type: "deployment-promote" }>;

@@ -10,8 +10,9 @@ import {
 } from "#model";
 import type { Command } from "../contract.ts";
 import { deadlineFrom, putDeployment } from "../deployments.ts";
-import type { Draft, Refusal } from "../draft.ts";
-import { mark } from "../marks.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
+import { mark } from "./mark.ts";
 import { registerVersion, storeEvaluation } from "./job-register.ts";
 
 type DeploymentStatusCommand = Extract<Command, { type: "deployment-status" }>;

@@ -1,6 +1,7 @@
 /** Evaluations are created or moved on. Which of them replaces which is decided where they are made (server). */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type EvaluationsUpsert = Extract<Command, { type: "evaluations-upsert" }>;
 

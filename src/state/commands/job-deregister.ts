@@ -4,7 +4,8 @@
  */
 import { jobKey } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { transition } from "./allocations-desired-transition.ts";
 import { cancelDeployment } from "./deployment-status.ts";
 import { putVersion, storeEvaluation } from "./job-register.ts";

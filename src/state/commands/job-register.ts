@@ -11,7 +11,8 @@
  */
 import { type Evaluation, type Job, type JobSubmission, jobKey, sameJobSpec, type TaskGroup } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { addScalingEvent, dispatchedWith, launchedAlready, noteLaunch } from "../kin.ts";
 import { countAllocation, groupOf, type GroupSummaries, openSummary } from "../summary.ts";
 import type { JobRecord } from "../tables/tables.ts";

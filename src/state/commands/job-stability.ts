@@ -1,7 +1,8 @@
 /** A version of a job is, or is not, one to come back to. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
-import { mark } from "../marks.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
+import { mark } from "./mark.ts";
 
 type JobStability = Extract<Command, { type: "job-stability" }>;
 

@@ -1,7 +1,8 @@
 /** A version of a job gets a name, another name, or none. While it has one it is kept, however old. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
-import { mark } from "../marks.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
+import { mark } from "./mark.ts";
 
 type JobVersionTag = Extract<Command, { type: "job-version-tag" }>;
 

@@ -1,7 +1,8 @@
 /** Namespaces go, all of those named or none. One that is in use stays. nomad.md §7. */
 import { DEFAULT_NAMESPACE, jobKey } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { variableKey } from "../variables.ts";
 
 type NamespacesDelete = Extract<Command, { type: "namespaces-delete" }>;

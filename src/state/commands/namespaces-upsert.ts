@@ -1,6 +1,7 @@
 /** Namespaces are created or described anew. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type NamespacesUpsert = Extract<Command, { type: "namespaces-upsert" }>;
 

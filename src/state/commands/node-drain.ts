@@ -1,6 +1,7 @@
 /** A node is to be emptied, or no longer. nomad.md §6.11. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { withEvent } from "./node-register.ts";
 
 type NodeDrain = Extract<Command, { type: "node-drain" }>;

@@ -1,6 +1,7 @@
 /** May new allocations be placed on the node? Those it has stay. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { withEvent } from "./node-register.ts";
 
 type NodeEligibility = Extract<Command, { type: "node-eligibility" }>;

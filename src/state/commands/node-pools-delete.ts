@@ -1,7 +1,8 @@
 /** Node pools go, all of those named or none. One with nodes or living jobs stays. nomad.md §7. */
 import type { NodePool } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { isBuiltIn } from "./node-pools-upsert.ts";
 
 type NodePoolsDelete = Extract<Command, { type: "node-pools-delete" }>;

@@ -1,7 +1,8 @@
 /** Node pools are created or described anew. */
 import { BUILT_IN_NODE_POOLS, type NodePool } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type NodePoolsUpsert = Extract<Command, { type: "node-pools-upsert" }>;
 

@@ -1,6 +1,7 @@
 /** Nodes are forgotten, and what was registered from them. The evaluations that ride along make their allocations lost. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropTurnsOfNode } from "../restart-turns.ts";
 import { dropServicesOf } from "../services.ts";
 

@@ -5,7 +5,8 @@
  */
 import { type Node, NODE_EVENTS_MAX, type NodeEvent } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putNodePool } from "./node-pools-upsert.ts";
 
 type NodeRegister = Extract<Command, { type: "node-register" }>;

@@ -1,6 +1,7 @@
 /** Nodes came up or went away. Their allocations change by the plans of the evaluations that ride along. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropTurnsOfNode } from "../restart-turns.ts";
 import { seconds, withEvent } from "./node-register.ts";
 

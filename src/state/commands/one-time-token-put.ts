@@ -1,6 +1,7 @@
 /** A token to hand another one over, once. An accessor has one at most: a newer one takes its place. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { secretKey } from "../tables/acl-tables.ts";
 
 type OneTimeTokenPut = Extract<Command, { type: "one-time-token-put" }>;

@@ -1,6 +1,7 @@
 /** One-time tokens go: used ("missing" for one that is gone: of two who come with it one gets the token), or too old. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { secretKey } from "../tables/acl-tables.ts";
 
 type OneTimeTokensDelete = Extract<Command, { type: "one-time-tokens-delete" }>;

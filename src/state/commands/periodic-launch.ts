@@ -1,6 +1,7 @@
 /** A periodic job's tick was passed over on purpose: it counts as done. An earlier one than the last changes nothing. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { noteLaunch } from "../kin.ts";
 
 type PeriodicLaunchCommand = Extract<Command, { type: "periodic-launch" }>;

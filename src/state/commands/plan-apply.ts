@@ -22,7 +22,8 @@ import {
 } from "#model";
 import type { Command } from "../contract.ts";
 import { withState } from "../allocation-states.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { sharedIfEmpty } from "../interned.ts";
 import { planDeployments } from "./plan-deployments.ts";
 

@@ -4,7 +4,8 @@
  */
 import { type Deployment, deploymentActive, DEPLOYMENT_DESCRIPTIONS, type DeploymentGroup, type Job, jobKey, type Plan } from "#model";
 import { putDeployment } from "../deployments.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { setStatus } from "./deployment-status.ts";
 
 /** `spec` is the plan's version as it is kept; without it nothing is created. */

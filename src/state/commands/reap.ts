@@ -2,10 +2,11 @@
  * Garbage collection's decision, carried out. It was made from an older snapshot: what has come back to life since is left alone
  * (a job registered again, an evaluation opened again, an allocation that is not over, a deployment that goes on).
  */
-import { deploymentActive, terminal } from "#model";
+import { deploymentActive, evaluationOpen, terminal } from "#model";
 import type { Command } from "../contract.ts";
 import { dropDeployment } from "../deployments.ts";
-import { type Draft, isOpen, type Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { addPast, forgetOldPast } from "../past.ts";
 import { cancelDeployment } from "./deployment-status.ts";
 
@@ -18,7 +19,7 @@ export function applyReap(draft: Draft, command: Reap): Refusal | undefined {
   }
   for (const id of command.Evaluations) {
     const evaluation = draft.tables.evaluations.get(id);
-    if (evaluation !== undefined && !isOpen(evaluation)) draft.dropEvaluation(evaluation);
+    if (evaluation !== undefined && !evaluationOpen(evaluation)) draft.dropEvaluation(evaluation);
   }
   for (const { Namespace, ID } of command.Jobs) {
     const record = draft.record(Namespace, ID);

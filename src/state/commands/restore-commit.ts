@@ -1,6 +1,7 @@
 /** Everything becomes what the parts held; state.ts puts it in the place of what was. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropRestoreParts } from "./restore-part.ts";
 
 export function applyRestoreCommit(draft: Draft, command: Extract<Command, { type: "restore-commit" }>): Refusal | undefined {

@@ -1,6 +1,7 @@
 /** A piece of the snapshot that is to replace everything: kept, for a snapshot taken meanwhile, and read at once, so that no entry takes long. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { padded } from "../padded.ts";
 
 export function applyRestorePart(draft: Draft, command: Extract<Command, { type: "restore-part" }>): Refusal | undefined {

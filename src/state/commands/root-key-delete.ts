@@ -1,6 +1,7 @@
 /** A key of the keyring is forgotten: what it signed is nobody's word any more. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type RootKeyDelete = Extract<Command, { type: "root-key-delete" }>;
 

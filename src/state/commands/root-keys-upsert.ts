@@ -1,7 +1,8 @@
 /** Keys of the keyring come in or change state. Once there is one, exactly one is active: what would leave none is refused. nomad.md §7. */
 import type { RootKey } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 
 type RootKeysUpsert = Extract<Command, { type: "root-keys-upsert" }>;
 

@@ -1,6 +1,7 @@
 /** Something is said of a group's scaling; nothing is scaled by it. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { addScalingEvent } from "../kin.ts";
 
 type ScalingEventCommand = Extract<Command, { type: "scaling-event" }>;

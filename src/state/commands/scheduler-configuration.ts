@@ -1,6 +1,7 @@
 /** How the servers schedule from now on. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { deepFreeze } from "../freeze.ts";
 
 type Configure = Extract<Command, { type: "scheduler-configuration" }>;

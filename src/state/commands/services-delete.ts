@@ -1,6 +1,7 @@
 /** Services of Drover's own registry are no longer there. Unknown ones are passed over: who asks twice has not erred. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropService } from "../services.ts";
 
 type ServicesDelete = Extract<Command, { type: "services-delete" }>;

@@ -1,6 +1,7 @@
 /** Services of Drover's own registry are made known, or said anew. What nothing living stands behind is left out, one by one. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putService } from "../services.ts";
 
 type ServicesUpsert = Extract<Command, { type: "services-upsert" }>;

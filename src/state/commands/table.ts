@@ -3,7 +3,8 @@
  * version here; an entry of a newer version than the one listed halts the server.
  */
 import type { Command, CommandType } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { applyAclPoliciesUpsert } from "./acl-policies-upsert.ts";
 import { applyAclPoliciesDelete } from "./acl-policies-delete.ts";
 import { applyAclRolesUpsert } from "./acl-roles-upsert.ts";

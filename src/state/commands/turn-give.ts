@@ -1,6 +1,7 @@
 /** Restart turns are given back, or taken away because they were held too long. Unknown ones are passed over. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropTurn } from "../restart-turns.ts";
 
 type TurnGive = Extract<Command, { type: "turn-give" }>;

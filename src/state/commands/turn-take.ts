@@ -4,7 +4,8 @@
  */
 import { terminal } from "#model";
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putTurn, turnKey, turnsOfGroup } from "../restart-turns.ts";
 
 type TurnTake = Extract<Command, { type: "turn-take" }>;

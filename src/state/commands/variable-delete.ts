@@ -1,6 +1,7 @@
 /** A variable goes, and its lock and the delay after one with it. nomad.md §7. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { dropVariable, refuseConflict, variableOf } from "../variables.ts";
 
 type VariableDelete = Extract<Command, { type: "variable-delete" }>;

@@ -1,6 +1,7 @@
 /** Somebody takes a variable's lock; one that is not there is made for it. nomad.md §7, §3.2. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putVariable, refuseWrite, variableOf } from "../variables.ts";
 
 type VariableLock = Extract<Command, { type: "variable-lock" }>;

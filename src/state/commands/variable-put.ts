@@ -1,6 +1,7 @@
 /** A variable is made, or what it holds is replaced. Its lock stays with who has it. nomad.md §7. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putVariable, refuseConflict, refuseWrite, variableOf } from "../variables.ts";
 
 type VariablePut = Extract<Command, { type: "variable-put" }>;

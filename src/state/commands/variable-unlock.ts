@@ -1,6 +1,7 @@
 /** A variable's lock is given back, or its holder was not heard of in time. nomad.md §7, §3.2. */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { putVariable, variableOf } from "../variables.ts";
 
 type VariableUnlock = Extract<Command, { type: "variable-unlock" }>;

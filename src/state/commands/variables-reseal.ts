@@ -1,6 +1,7 @@
 /** Variables under another key: what they say, their indexes and their locks stay. nomad.md §7 "Keyring". */
 import type { Command } from "../contract.ts";
-import type { Draft, Refusal } from "../draft.ts";
+import type { Draft } from "../draft.ts";
+import type { Refusal } from "../entry.ts";
 import { storeVariable, variableOf } from "../variables.ts";
 
 type VariablesReseal = Extract<Command, { type: "variables-reseal" }>;
