@@ -1,5 +1,6 @@
 /** Who leads, as far as is known here: one blocking query on the lock's key. */
-import type { SharedLeader } from "#ports";
+import type { Clock, SharedLeader } from "#ports";
+import { hedged } from "./hedge.ts";
 import type { LockRead, Store } from "./store.ts";
 
 export interface LockWatch {
@@ -11,18 +12,22 @@ export interface LockWatch {
 
 export interface LockWatchOptions {
   readonly store: Store;
+  readonly clock: Clock;
   readonly insist: <T>(signal: AbortSignal, ask: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
   readonly waitMs: number;
 }
 
-export function watchLock({ store, insist, signal, waitMs }: LockWatchOptions): LockWatch {
+export function watchLock({ store, clock, insist, signal, waitMs }: LockWatchOptions): LockWatch {
   let lock: LockRead = { session: "", leader: undefined, successorId: undefined, index: 0 };
   const listeners = new Set<() => void>();
   const run = async (): Promise<void> => {
     for (let index = 0; ;) {
       const asked = index;
-      const found = await insist(signal, () => store.lockAfter(asked, waitMs, signal));
+      const found = await insist(signal, () => {
+        const ask = (): Promise<LockRead> => store.lockAfter(asked, waitMs, signal);
+        return asked === 0 ? hedged(clock, ask) : ask();
+      });
       index = found.index < asked ? 0 : found.index;
       const isSame = found.session === lock.session && found.successorId === lock.successorId && sameLeader(found.leader, lock.leader);
       lock = found;

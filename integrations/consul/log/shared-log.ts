@@ -13,6 +13,7 @@ import type { ConsulConnection } from "../connection.ts";
 import { ConsulProblem } from "../problem.ts";
 import { byteCount } from "./byte-count.ts";
 import { followLog } from "./follow.ts";
+import { hedged } from "./hedge.ts";
 import { lockOf } from "./lock.ts";
 import { sameLeader, watchLock } from "./lock-watch.ts";
 import { unreachable } from "./problem.ts";
@@ -96,7 +97,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
     }
   }
 
-  const watch = watchLock({ store, insist, signal: stopped.signal, waitMs: WAIT_MS });
+  const watch = watchLock({ store, clock, insist, signal: stopped.signal, waitMs: WAIT_MS });
   const ping = (): void => {
     if (stopped.signal.aborted) return;
     const isSilent = clock.nowMs() - contactMs >= PING_MS - 100;
@@ -119,7 +120,7 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
   function sharedHead(): Promise<HeadRead> {
     if (asking === undefined) {
       // Sent in the next turn: whoever asks in this one is a part of it.
-      const sent = new Promise<void>((resolve) => queueMicrotask(resolve)).then(() => store.head());
+      const sent = new Promise<void>((resolve) => queueMicrotask(resolve)).then(() => hedged(clock, () => store.head()));
       asking = sent;
       const over = (): void => void (asking = undefined);
       sent.then(over, over);

@@ -103,7 +103,7 @@ export function storeOf(raw: Raw, prefix: string, heard: () => void) {
     /** Answers when it differs from what it was at `index`, or after `waitMs`. */
     async lockAfter(index: number, waitMs: number, signal: AbortSignal): Promise<LockRead> {
       const query = index === 0 ? {} : { index: String(index), wait: `${waitMs}ms` };
-      return lockOf(await kv("GET", "lock", { query, withinMs: waitMs * 1.2 + READ_MS, signal, waits: true }));
+      return lockOf(await kv("GET", "lock", { query, withinMs: READ_MS + (index === 0 ? 0 : waitMs * 1.2), signal, waits: true }));
     },
     /** false: somebody else holds it, or the session is gone. */
     async acquire(session: string, leader: SharedLeader): Promise<boolean> {
