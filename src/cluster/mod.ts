@@ -11,7 +11,7 @@
  * Never here: what a command means (state), who may send it (server), how bytes reach a disk or Consul (ports/log, ports/shared-log).
  *
  * Read next: contract.ts; one server: cluster.ts, appender.ts; several: shared/shared-cluster.ts, shared/following.ts, shared/tail.ts,
- * shared/leading.ts; maker.ts; then ../state/mod.ts.
+ * shared/digests.ts, shared/leading.ts; maker.ts; then ../state/mod.ts.
  */
 export type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
 export { startCluster, type ClusterOptions } from "./cluster.ts";

@@ -32,7 +32,15 @@ async function play(seed: number): Promise<{ readonly acknowledged: number; read
     seed,
     servers: 3 + (seed % 3),
     snapshotEveryEntries: 25,
-    limits: { cutEveryMs: 500, cutMarginEntries: 5, cutPatienceEntries: 15, reportEveryMs: 300, silenceMs: 3_000, streamHoldMs: 5_000 },
+    limits: {
+      cutEveryMs: 500,
+      cutMarginEntries: 5,
+      cutPatienceEntries: 15,
+      reportEveryMs: 300,
+      silenceMs: 3_000,
+      streamHoldMs: 5_000,
+      digestEveryEntries: 10,
+    },
     async onBegin(server, { cluster, lost }) {
       void (async () => {
         while (!lost.aborted && server.life.alive) {
@@ -108,6 +116,15 @@ async function play(seed: number): Promise<{ readonly acknowledged: number; read
     await world.until("all are level", level);
     assert.equal(new Set(world.servers.map(({ cluster }) => cluster?.state.digest())).size, 1, "the states differ");
     assert.deepEqual(broken, []);
+    const wrongly = world.servers.flatMap(({ told }) =>
+      told.filter((line) => line.includes("it is discarded") || line.includes("states differ")),
+    );
+    assert.deepEqual(wrongly, [], "a right state was taken for a wrong one");
+    const compared = [...world.shared.content.reports.values()].map(({ StateDigests = [] }) => StateDigests.map(({ Index }) => Index));
+    assert.ok(
+      compared[0]?.some((index) => compared.every((indexes) => indexes.includes(index))),
+      `no index was compared by all: ${JSON.stringify(compared)}`,
+    );
   } catch (thrown) {
     throw new Error(
       `seed ${seed}: ${(thrown as Error).message}\n${broken.slice(0, 5).join("\n")}\n${story.slice(-25).join("\n")}\n${tellAll(world.servers)}`,
