@@ -66,6 +66,43 @@ test("a server that was stopped itself gives every node another full time instea
   heartbeats.close();
 });
 
+test("an old deadline of a node that has shown life since counts nothing, though it is due together with another's", async () => {
+  const clock = createVirtualClock();
+  const missed: NodeId[] = [];
+  const heartbeats = createHeartbeats({
+    clock,
+    // All TTLs are the same, so that deadlines fall together.
+    random: { ...createSeededRandom(4), fraction: () => 0 },
+    policy: DEFAULT_HEARTBEAT_POLICY,
+    nodeCount: () => 2,
+    onMissed: (ids) => missed.push(...ids),
+  });
+  heartbeats.arm(id("silent"));
+  heartbeats.arm(id("alive"));
+  await clock.advance(15_000);
+  heartbeats.arm(id("alive"));
+  await clock.advance(6_000);
+  assert.deepEqual([missed, heartbeats.armed], [["silent"], 1]);
+  heartbeats.close();
+});
+
+test("one that is closed misses nobody any more, though somebody still shows life", async () => {
+  const clock = createVirtualClock();
+  const missed: NodeId[] = [];
+  const heartbeats = createHeartbeats({
+    clock,
+    random: createSeededRandom(5),
+    policy: DEFAULT_HEARTBEAT_POLICY,
+    nodeCount: () => 1,
+    onMissed: (ids) => missed.push(...ids),
+  });
+  heartbeats.arm(id("before"));
+  heartbeats.close();
+  assert.ok(heartbeats.arm(id("after")) >= 10_000);
+  await clock.advance(100_000);
+  assert.deepEqual([missed, heartbeats.armed], [[], 0]);
+});
+
 test("a node that falls silent is down after its TTL and grace, and its allocations are placed elsewhere", () =>
   inside({}, async (world) => {
     const [a, b] = [await world.addNode({ name: "a" }), await world.addNode({ name: "b" })];
