@@ -25,7 +25,6 @@ function reader() {
       waiting,
       clock,
       state: { logIndex: 5 } as State,
-      readableIndex: () => 5,
       shared: () => shared,
       clusterId: () => world.clusterId,
       problem: () => world.problem,
