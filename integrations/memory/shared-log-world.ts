@@ -87,6 +87,13 @@ export interface MemorySharedInside {
   join(server: string, onChange: () => void, onCrash: () => void): () => void;
 }
 
+/** Sends `act` on the world's road. Rejects when it or its answer is lost or too late; it may happen all the same. */
+export type MemorySend = <T>(
+  kind: MemorySharedKind,
+  act: () => T,
+  options?: { readonly index?: number; readonly withinMs?: number },
+) => Promise<T>;
+
 export function createMemorySharedWorld({ clock }: { readonly clock: Clock }): MemorySharedWorld {
   let head: MemoryStoredHead | null = null;
   let version = 0;

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { SharedBatch, SharedHead, SharedLeader, SharedLog, Tenure } from "#ports";
 import { NamedError } from "#std";
-import type { MemorySharedKind, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
+import type { MemorySend, MemorySharedKind, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
 import { memoryTenure } from "./shared-tenure.ts";
 
 export interface MemorySharedLogOptions {
@@ -20,13 +20,6 @@ export interface MemorySharedLogOptions {
 /** How long a request that is not an append may take. */
 const ANSWER_MS = 2_000;
 const RETRY_MS = 100;
-
-/** Sends `act` on the world's road. Rejects when it or its answer is lost or too late; it may happen all the same. */
-export type MemorySend = <T>(
-  kind: MemorySharedKind,
-  act: () => T,
-  options?: { readonly index?: number; readonly withinMs?: number },
-) => Promise<T>;
 
 export function memorySharedLog(
   world: MemorySharedWorld,

@@ -9,8 +9,7 @@
  */
 import type { SharedBatch, Tenure } from "#ports";
 import { NamedError } from "#std";
-import type { MemorySend } from "./shared-log.ts";
-import type { MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
+import type { MemorySend, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
 
 export interface MemoryTenureOptions {
   readonly world: MemorySharedWorld;
