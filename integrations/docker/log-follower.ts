@@ -10,7 +10,7 @@ import type { Daemon } from "./daemon.ts";
 import { readFromApi } from "./log-api.ts";
 import { readFromFile } from "./log-file.ts";
 import { openOutlet, type Outlet } from "./log-outlet.ts";
-import { LOG_BEGIN, type FilePosition, type FollowedPosition, type LogPosition } from "./log-position.ts";
+import { LOG_BEGIN, type FollowedPosition } from "./log-position.ts";
 import type { DockerReport } from "./options.ts";
 import { isMissing } from "./problem.ts";
 

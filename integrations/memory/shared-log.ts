@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { SharedBatch, SharedHead, SharedLeader, SharedLog, Tenure } from "#ports";
 import { NamedError } from "#std";
-import type { MemorySend, MemorySharedKind, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
+import type { MemorySend, MemorySharedSession, MemorySharedWorld, MemoryStoredHead } from "./shared-log-world.ts";
 import { memoryTenure } from "./shared-tenure.ts";
 
 export interface MemorySharedLogOptions {

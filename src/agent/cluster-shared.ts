@@ -20,7 +20,7 @@ import { openSnapshotStore, startPulse } from "#integrations/host";
 import type { LinkTls, NetworkPeers } from "#integrations/link";
 import type { Introduction, IntroductionAnswer, Membership, SharedLog } from "#ports";
 import { messageOf, VERSION, type NamedError } from "#std";
-import type { AgentCluster, ClusterNeeds } from "./cluster.ts";
+import type { AgentCluster, ClusterNeeds } from "./cluster-contract.ts";
 import { foundersMeet, obtainClusterKey, readClusterKey } from "./cluster-key.ts";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";

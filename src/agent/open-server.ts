@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { diskKeyEncryption, folderBackupStore, hostWeb } from "#integrations/host";
 import { formatDuration } from "#std";
 import { startServer, type RunningServer } from "#server";
-import type { AgentCluster } from "./cluster.ts";
+import type { AgentCluster } from "./cluster-contract.ts";
 import type { AgentConsul } from "./consul.ts";
 import { SCHEDULER_WORKERS_DEFAULT } from "./facts.ts";
 import { reporter } from "./log.ts";

@@ -95,7 +95,7 @@ export class Leading {
     const current = this.#current;
     if (current === undefined || current.lost.aborted) return undefined;
     const needed = commandLevel(proposal.command.type);
-    return needed > current.level ? this.#whenRaised(current, needed, proposal) : current.proposer.add(proposal);
+    return needed > current.level ? this.#whenRaised(current, needed, proposal) : this.#add(current, proposal);
   }
 
   /** The others may have been upgraded since this server began to lead: they are asked again before anything is refused. */
@@ -106,7 +106,13 @@ export class Leading {
       await current.proposer.add(this.#saysWhoLeads(current.tenure, level));
       current.level = level;
     }
-    return current.proposer.add(proposal);
+    return this.#add(current, proposal);
+  }
+
+  /** In a version that every server reads. */
+  #add({ proposer, level }: Current, proposal: Proposal): Promise<Outcome> {
+    const version = Math.min(proposal.version, commandVersion(proposal.command.type, level) ?? 0);
+    return proposer.add({ ...proposal, version });
   }
 
   #saysWhoLeads(tenure: Tenure, FeatureLevel: number): Proposal {

@@ -43,7 +43,8 @@ export class Writes {
     const { state, codec, clock, waiting, signal, leads, barrier, proposeMs } = this.#options;
     const known = state.outcomeOf(requestId);
     if (known !== undefined) return known;
-    const proposal = { version: commandVersion(command.type) ?? 0, requestId, command };
+    // What the leader can read, who may be older than this server.
+    const proposal = { version: commandVersion(command.type, state.leadership?.FeatureLevel) ?? 0, requestId, command };
     let bytes: Uint8Array | undefined;
     const encoded = (): Uint8Array => {
       bytes ??= codec.encode({ ...proposal, time: 0 });

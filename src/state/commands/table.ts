@@ -122,13 +122,27 @@ export const FEATURE_LEVEL = 1;
 /** Command types that came after level 1. */
 const LEVELS: Partial<Record<CommandType, number>> = {};
 
+/** Versions of older types that came after level 1: type → version → level. Below that level the version before is written, as ever. */
+const VERSION_LEVELS: Partial<Record<CommandType, VersionLevels>> = {};
+export type VersionLevels = Readonly<Record<number, number>>;
+/** They carry a snapshot in the form that this program writes. */
+const OF_NEWEST_LEVEL: ReadonlySet<CommandType> = new Set(["restore-part", "restore-commit"]);
+
 export function commandLevel(type: CommandType): number {
-  return LEVELS[type] ?? 1;
+  return OF_NEWEST_LEVEL.has(type) ? FEATURE_LEVEL : (LEVELS[type] ?? 1);
 }
 
-/** The version this program writes; undefined for a type it does not know. */
-export function commandVersion(type: string): number | undefined {
-  return Object.hasOwn(COMMANDS, type) ? COMMANDS[type as CommandType].version : undefined;
+/** The version that is written where all servers read `level`; undefined for a type this program does not know. */
+export function commandVersion(type: string, level = FEATURE_LEVEL): number | undefined {
+  return Object.hasOwn(COMMANDS, type)
+    ? versionAt(COMMANDS[type as CommandType].version, VERSION_LEVELS[type as CommandType] ?? {}, level)
+    : undefined;
+}
+
+export function versionAt(newest: number, levels: VersionLevels, level: number): number {
+  let version = newest;
+  while (version > 1 && (levels[version] ?? 1) > level) version--;
+  return version;
 }
 
 /** Older versions are read too: codec.ts fills in what they lack, `Draft.version` tells commands whose meaning has grown. */
