@@ -96,6 +96,19 @@ test("a body that drips ends with 408, wherever it is sent, also where nobody wa
   assert.deepEqual(world.faults, []);
 });
 
+test("what was sent quickly before buys no patience for the next body on the same connection", limit, async (t) => {
+  const { port } = await opened(t);
+  const bytes = 2_000_000;
+  const quick = `PUT /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`;
+  const slow = "PUT /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100800\r\n\r\n";
+  const begunMs = performance.now();
+  const both = dripping(t, connect(port, "127.0.0.1"), quick + slow);
+  await both.ended;
+  assert.match(both.said(), /^HTTP\/1\.1 400 .*HTTP\/1\.1 408 /s);
+  // The quick one alone would have been good for twenty seconds.
+  assert.ok(performance.now() - begunMs < 12_000, `it took ${Math.round(performance.now() - begunMs)} ms`);
+});
+
 test("who asks and takes no answer is let go", limit, async (t) => {
   const { world, port } = await opened(t, { responseHeaders: { "x-filler": "x".repeat(8_000) } });
   const socket = connect(port, "127.0.0.1");
