@@ -111,3 +111,21 @@ test("the lock file names every optional package, also of other platforms: npm c
   assert.ok(known.length > 100, "the lock was not read");
   assert.deepEqual(missing, []);
 });
+
+test("every dependency has its exact version and its reason in ARCHITECTURE.md, and nothing else stands there", () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json")) as Record<
+    string,
+    Record<string, string>
+  >;
+  const named = { ...dependencies, ...devDependencies, ...optionalDependencies };
+  const plan = read("ARCHITECTURE.md");
+  const table = plan.slice(plan.indexOf("\n## Dependencies\n"), plan.indexOf("\n## Real parts for tests\n"));
+  const written = Object.fromEntries(
+    [...table.matchAll(/^\| (?!package |---)(.+?) \| (.+?) \| .+? \| .+ \|$/gm)].flatMap(([, packages = "", versions = ""]) => {
+      const each = versions.split(", ");
+      const names = packages.replaceAll(/ \((?:dev|optional)\)/g, "").split(", ");
+      return names.map((name, at) => [name, each[at] ?? each[0]]);
+    }),
+  );
+  assert.deepEqual(written, named);
+});
