@@ -34,13 +34,18 @@ export async function barrier({ state, waiting, clock, signal, ...now }: Barrier
   const problem = now.problem();
   if (problem !== undefined) throw noLeader(problem.message, problem);
   const untilMs = clock.nowMs() + limitMs;
+  const over = new AbortController();
   let reason: unknown;
+  // Looked at again: a state that is found wrong meanwhile goes back, however far it is told to have come.
+  const applied = async (index: number): Promise<void> => {
+    while (state.logIndex < index && !over.signal.aborted) await waiting.index(index, state.logIndex, over.signal);
+  };
   const reached = async (): Promise<void> => {
     while (clock.nowMs() < untilMs && !signal.aborted) {
       try {
         const head = await shared.head();
         // A server that has just come has not said yet that it belongs here.
-        if (head !== null && head.ClusterId === now.clusterId()) return await waiting.index(head.LastIndex, state.logIndex);
+        if (head !== null && head.ClusterId === now.clusterId()) return await applied(head.LastIndex);
         if (now.clusterId() !== "") throw noLeader("the shared log is not this cluster's");
       } catch (thrown) {
         if (thrown instanceof NamedError && thrown.code !== "SHARED_LOG_UNREACHABLE") throw thrown;
@@ -53,8 +58,12 @@ export async function barrier({ state, waiting, clock, signal, ...now }: Barrier
   };
   const late = (): NamedError =>
     noLeader(reason === undefined ? `this server did not catch up within ${limitMs / 1000} s` : messageOf(reason), now.problem());
-  await within(clock, limitMs, reached(), late).catch((thrown: unknown) => {
+  try {
+    await within(clock, limitMs, reached(), late);
+  } catch (thrown) {
     if (thrown instanceof NamedError && (thrown.code === "CLUSTER_NO_LEADER" || thrown.code === "CLUSTER_CLOSED")) throw thrown;
     throw noLeader(messageOf(thrown), thrown);
-  });
+  } finally {
+    over.abort();
+  }
 }

@@ -31,14 +31,25 @@ export class Waiting {
     };
   }
 
-  /** Log indexes. `applied` is where the state is now. */
-  index(index: number, applied: number): Promise<void> {
-    if (index <= applied) return Promise.resolve();
+  /** Log indexes. `applied` is where the state is now. Resolves as well, and forgets, when `over` aborts: whoever gave up looks no more. */
+  index(index: number, applied: number, over?: AbortSignal): Promise<void> {
+    if (index <= applied || over?.aborted === true) return Promise.resolve();
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
-      const entry = { index, reached: resolve, fail: reject };
+      const leave = (): void => over?.removeEventListener("abort", gaveUp);
+      const entry = { index, reached: () => (leave(), resolve()), fail: (why: Error) => (leave(), reject(why)) };
+      const gaveUp = (): void => {
+        this.#indexes.delete(entry);
+        resolve();
+      };
       this.#indexes.add(entry);
+      over?.addEventListener("abort", gaveUp, { once: true });
     });
+  }
+
+  /** How many readers wait for an index. */
+  get readers(): number {
+    return this.#indexes.size;
   }
 
   answer(requestId: string, outcome: Outcome): void {

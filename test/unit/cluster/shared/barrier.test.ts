@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createVirtualClock } from "#integrations/memory";
 import type { SharedHead, SharedLog } from "#ports";
-import type { State } from "#state";
 import { NamedError } from "#std";
 import { barrier } from "../../../../src/cluster/shared/barrier.ts";
 import { Waiting } from "../../../../src/cluster/shared/requests.ts";
@@ -17,6 +16,7 @@ function reader() {
     problem: undefined as NamedError | undefined,
     head: async (): Promise<SharedHead | null> => headOf("c-1", 5),
     asked: 0,
+    logIndex: 5,
   };
   const shared = { head: () => (world.asked++, world.head()) } as unknown as SharedLog;
   let outcome = "waits";
@@ -24,7 +24,7 @@ function reader() {
     const standing = {
       waiting,
       clock,
-      state: { logIndex: 5 } as State,
+      state: world,
       shared: () => shared,
       clusterId: () => world.clusterId,
       problem: () => world.problem,
@@ -35,31 +35,61 @@ function reader() {
       (thrown: NamedError) => (outcome = `${thrown.code}: ${thrown.message}`),
     );
   };
-  return { clock, waiting, world, ending, begin, outcome: () => outcome };
+  /** As the tail does it: applied, then told. */
+  const apply = (index: number): void => {
+    world.logIndex = index;
+    waiting.reached(index);
+  };
+  return { clock, waiting, world, ending, begin, apply, outcome: () => outcome };
 }
 
 const headOf = (ClusterId: string, LastIndex: number): SharedHead => ({ ClusterId, LastIndex, Epoch: 1, EpochId: "e", Floor: 1 });
 
 test("A reader waits until what the head says is applied here, and no longer", async () => {
-  const { clock, waiting, world, begin, outcome } = reader();
+  const { clock, apply, world, begin, outcome } = reader();
   world.head = async () => headOf("c-1", 7);
   begin();
   await clock.advance(1_000);
-  waiting.reached(6);
+  apply(6);
   await clock.settle();
   assert.equal(outcome(), "waits");
-  waiting.reached(7);
+  apply(7);
   await clock.settle();
   assert.equal(outcome(), "reads");
 });
 
+test("A state that is found wrong while a reader waits is not read, though the last of what had come is applied to it", async () => {
+  const { clock, waiting, apply, world, begin, outcome } = reader();
+  world.head = async () => headOf("c-1", 7);
+  begin();
+  await clock.settle();
+  world.logIndex = -1;
+  waiting.reached(7);
+  await clock.settle();
+  assert.equal(outcome(), "waits");
+  apply(8);
+  await clock.settle();
+  assert.equal(outcome(), "reads");
+});
+
+test("A reader that has given up is waited for no more: a server that is behind for long keeps none of them", async () => {
+  const { clock, waiting, world, begin, outcome } = reader();
+  world.head = async () => headOf("c-1", 7);
+  begin();
+  await clock.settle();
+  assert.equal(waiting.readers, 1);
+  await clock.advance(5_000);
+  assert.match(outcome(), /^CLUSTER_NO_LEADER: .*did not catch up within 5 s/);
+  assert.equal(waiting.readers, 0);
+});
+
 test("The head of another cluster answers no reader, whatever its index is: what was read here might be anything", async () => {
   for (const LastIndex of [0, 5, 9]) {
-    const { clock, waiting, world, begin, outcome } = reader();
+    const { clock, apply, world, begin, outcome } = reader();
     world.head = async () => headOf("c-2", LastIndex);
     begin();
     await clock.settle();
-    waiting.reached(9);
+    apply(9);
     await clock.settle();
     assert.match(outcome(), /^CLUSTER_NO_LEADER: No cluster leader: the shared log is not this cluster's/);
     assert.equal(world.asked, 1);
