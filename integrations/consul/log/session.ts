@@ -43,6 +43,8 @@ export function sessionsOf(
   const name = `drover ${pulse.id}`;
   const serviceId = `drover-log-${pulse.id}`;
   let node: string | undefined;
+  /** That it stands in the catalog was asked for; whether it does may never have been told. */
+  let mayBeRegistered = false;
 
   async function ask<T>(method: "GET" | "PUT", path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const answer = await store.send(method, path, {
@@ -108,6 +110,7 @@ export function sessionsOf(
   return {
     async open(signal) {
       const checkId = `drover-pulse-${pulse.id}-${randomUUID()}`;
+      mayBeRegistered = true;
       await register(checkId, signal);
       const session = await create(checkId, signal);
       // The session says which node it is on; asking the agent would need one more permission.
@@ -118,8 +121,12 @@ export function sessionsOf(
     },
     end,
     async close() {
-      for (const session of await mine()) await end(session);
-      if (node !== undefined) await ask("PUT", `/agent/service/deregister/${encodeURIComponent(serviceId)}`);
+      try {
+        for (const session of await mine()) await end(session);
+      } finally {
+        // The sessions of its check go with it, those too that could not be ended or that nobody was told of.
+        if (mayBeRegistered) await ask("PUT", `/agent/service/deregister/${encodeURIComponent(serviceId)}`);
+      }
     },
   };
 }

@@ -10,12 +10,14 @@ interface Asked {
 }
 
 /** A Consul of one agent; `refusals` of the first creations of a session. */
-function consulWith(refusals: number) {
+function consulWith(refusals: number, refusal = "Check 'x' is in critical state") {
   const asked: Asked[] = [];
+  const world = { asked, refuses: undefined as string | undefined };
   let left = refusals;
   const answers = (path: string): { status: number; text: string } => {
+    if (world.refuses !== undefined && path.startsWith(world.refuses)) return { status: 500, text: "No cluster leader" };
     if (path.startsWith("/session/create")) {
-      if (left-- > 0) return { status: 500, text: "Check 'x' is in critical state" };
+      if (left-- > 0) return { status: 500, text: refusal };
       return { status: 200, text: '{"ID":"session"}' };
     }
     if (path.startsWith("/session/info")) return { status: 200, text: '[{"Node":"node"}]' };
@@ -28,7 +30,7 @@ function consulWith(refusals: number) {
   };
   const clock = createVirtualClock();
   const sessions = sessionsOf({ send } as unknown as Store, { pulse: { id: "id", http: "http://127.0.0.1:1/" }, clock, lockDelayMs: 0 });
-  return { asked, clock, sessions };
+  return Object.assign(world, { clock, sessions });
 }
 
 test("Each session hangs on a check of its own, which takes the place of the one before: that one may be critical in the catalog yet", async () => {
@@ -58,4 +60,23 @@ test("A check that is not known yet is waited for, ever longer between two looks
   assert.equal(looks(), 5);
   await clock.advance(200 + 200);
   assert.equal(await opened, "session");
+});
+
+test("Closing takes the service out also where no session came about, or they cannot be told; and asks nothing where it was never put in", async () => {
+  const deregistered = (asked: readonly Asked[]): number =>
+    asked.filter(({ path }) => path === "/agent/service/deregister/drover-log-id").length;
+  const never = consulWith(0);
+  await never.sessions.close();
+  assert.deepEqual(never.asked, []);
+
+  const refused = consulWith(1, "No cluster leader");
+  await assert.rejects(refused.sessions.open(new AbortController().signal), /No cluster leader/);
+  await refused.sessions.close();
+  assert.equal(deregistered(refused.asked), 1);
+
+  const untold = consulWith(0);
+  await untold.sessions.open(new AbortController().signal);
+  untold.refuses = "/session/node";
+  await assert.rejects(untold.sessions.close(), /No cluster leader/);
+  assert.equal(deregistered(untold.asked), 1);
 });
