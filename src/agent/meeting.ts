@@ -30,23 +30,24 @@ export function createMeeting({ membership, join, clock }: MeetingNeeds): Meetin
   let told = "";
 
   async function look(served: Pick<ServedLink, "tellServers">): Promise<void> {
-    const members = await membership.members().catch(() => []);
+    const members = await membership.members();
     const servers = members.filter(({ Status }) => Status === "alive").map(({ RpcAddress }) => RpcAddress);
     const text = servers.toSorted().join(" ");
     if (over || text === told || servers.length === 0) return;
     told = text;
     served.tellServers(servers);
   }
-  function lookOn(served: Pick<ServedLink, "tellServers">): void {
-    void look(served);
-    timer = clock.after(MEMBERS_LOOK_MS, () => lookOn(served));
+  /** One look at a time: an older answer never comes after a newer one. */
+  async function lookOn(served: Pick<ServedLink, "tellServers">): Promise<void> {
+    await look(served).catch(() => undefined);
+    if (!over) timer = clock.after(MEMBERS_LOOK_MS, () => void lookOn(served));
   }
 
   return {
     async begin(served) {
       joining = await join?.();
       if (over) return joining?.close();
-      lookOn(served);
+      void lookOn(served);
     },
     close() {
       over = true;

@@ -74,6 +74,22 @@ test("one that is closed while it looks tells nobody what it saw", async () => {
   assert.deepEqual([told, servers.looks], [[], 1]);
 });
 
+test("while one look takes long there is no other: what was seen first is never told last", async () => {
+  const { joining, servers, told, meeting, served, pass } = world();
+  joining.joined.resolve();
+  const held = Promise.withResolvers<void>();
+  servers.held = held.promise;
+  await meeting.begin(served);
+  servers.alive = ["s2:4647"];
+  await pass(20_000);
+  assert.equal(servers.looks, 1);
+  held.resolve();
+  await pass(0);
+  await pass(2_000);
+  assert.deepEqual(told, ["s1:4647", "s2:4647"]);
+  meeting.close();
+});
+
 test("a start_join that fails is for who began, and nothing is left behind", async () => {
   const { joining, servers, meeting, served, pass } = world();
   joining.joined.reject(new Error("nobody answers"));
