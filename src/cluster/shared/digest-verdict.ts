@@ -1,7 +1,7 @@
 /**
  * Which servers' states are digested when, and what a server makes of the others' digests. Pure. All follow one log, so at one index all are the
  * same; where one is not, its memory, its disk or its program has gone wrong. Only a majority of all servers says which one; of two, the leader,
- * and only when they differ twice: there may be a third that has not been heard yet.
+ * and only when they differ twice: there may be a third that has not been heard yet. Where nobody can say, that they differ is told, no more.
  */
 import type { ServerReport, StateDigest } from "#ports";
 
@@ -53,8 +53,11 @@ export type DigestVerdict =
       readonly digest: string;
       readonly agreeing: readonly DigestReport[];
     }
-  /** All have said what they hold, and which is right cannot be told. */
+  /** They differ, and which is right cannot be told. */
   | { readonly kind: "tied"; readonly index: number };
+
+/** `open`: those that were heard differ, and those that were not may tell. */
+type VerdictAt = DigestVerdict | { readonly kind: "open"; readonly index: number };
 
 /**
  * At the newest index where it can be told. Others: all that belong to the cluster, also those that are down or of another version: they have no
@@ -62,8 +65,11 @@ export type DigestVerdict =
  */
 export function judgeDigests(own: DigestReport, others: readonly DigestReport[], leaderId: string | undefined): DigestVerdict {
   const newestFirst = [...(own.StateDigests ?? [])].sort((a, b) => b.Index - a.Index);
-  const verdicts = newestFirst.map((mine) => judgeAt(mine, own, others)).filter(({ kind }) => kind !== "unknown");
+  const heard = newestFirst.map((mine) => judgeAt(mine, own, others)).filter(({ kind }) => kind !== "unknown");
+  const verdicts = heard.filter((verdict): verdict is DigestVerdict => verdict.kind !== "open");
   const [newest, before] = verdicts;
+  // Who was silent twice is likely to stay so: that two differ is not kept back for its sake.
+  if (newest?.kind !== "diverged" && heard[0]?.kind === "open" && heard[1]?.kind === "open") return { kind: "tied", index: heard[0].index };
   if (newest === undefined) return { kind: "unknown" };
   const [other] = others;
   const isLed = others.length === 1 && other !== undefined && other.ServerId === leaderId;
@@ -72,7 +78,7 @@ export function judgeDigests(own: DigestReport, others: readonly DigestReport[],
   return { kind: "diverged", index: newest.index, ownDigest: digestOf(own), digest: digestOf(other), agreeing: [other] };
 }
 
-function judgeAt(mine: StateDigest, own: DigestReport, others: readonly DigestReport[]): DigestVerdict {
+function judgeAt(mine: StateDigest, own: DigestReport, others: readonly DigestReport[]): VerdictAt {
   const index = mine.Index;
   const groups = new Map<string, DigestReport[]>([[mine.Digest, [own]]]);
   let said = 1;
@@ -89,7 +95,8 @@ function judgeAt(mine: StateDigest, own: DigestReport, others: readonly DigestRe
     if (agreeing.length * 2 <= servers || servers === 1) continue;
     return digest === mine.Digest ? { kind: "agrees", index } : { kind: "diverged", index, ownDigest: mine.Digest, digest, agreeing };
   }
-  return said === servers && servers > 1 ? { kind: "tied", index } : { kind: "unknown" };
+  if (said === servers && servers > 1) return { kind: "tied", index };
+  return groups.size > 1 ? { kind: "open", index } : { kind: "unknown" };
 }
 
 /** Another program may digest otherwise. */
