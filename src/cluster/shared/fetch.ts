@@ -7,6 +7,7 @@ import type { Clock, Log, Peers, ServerReport, SharedLog, SnapshotStore } from "
 import type { State } from "#state";
 import { messageOf, NamedError } from "#std";
 import { SNAPSHOTS_KEPT } from "../limits.ts";
+import { parted } from "../problems.ts";
 import { unframed } from "../snapshot-stream.ts";
 
 export interface FetchOptions {
@@ -25,16 +26,22 @@ export interface WantedSnapshot {
   readonly insteadFrom?: readonly string[];
 }
 
-/** The index it has come to. NamedError SNAPSHOT_NOWHERE (503): no server could give one, with why for each. */
+/**
+ * The index it has come to. NamedError SNAPSHOT_NOWHERE (503): no server could give one, with why for each. CLUSTER_STATE_PARTED (503): none of
+ * those that were to replace this state trusts its own any more.
+ */
 export async function fetchSnapshot(options: FetchOptions, wanted: WantedSnapshot): Promise<number> {
   const problems: string[] = [];
+  let partedToo = 0;
   for (const { Name, RpcAddress } of await sources(options, wanted)) {
     try {
       return await fetchFrom(options, RpcAddress, wanted);
     } catch (thrown) {
       problems.push(`"${Name}": ${messageOf(thrown)}`);
+      if (thrown instanceof NamedError && thrown.code === parted().code) partedToo++;
     }
   }
+  if (wanted.insteadFrom !== undefined && partedToo > 0 && partedToo === problems.length) throw parted();
   const need =
     wanted.insteadFrom === undefined
       ? "Cannot catch up: the shared log no longer reaches back"

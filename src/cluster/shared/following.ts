@@ -193,7 +193,14 @@ export class Following {
     const insteadFrom = this.#insteadFrom;
     await rested();
     const wanted = { atLeastIndex, ...(insteadFrom === undefined ? {} : { insteadFrom }) };
-    const index = await compactor.instead(() => fetchSnapshot({ ...server, state, shared }, wanted));
+    let index: number;
+    try {
+      index = await compactor.instead(() => fetchSnapshot({ ...server, state, shared }, wanted));
+    } catch (thrown) {
+      // Each takes the other's for the right one (leadership has just moved, of two servers): for ever, were neither to go on with its own.
+      if (thrown instanceof NamedError && thrown.code === parted().code) this.#insteadFrom = undefined;
+      throw thrown;
+    }
     this.#insteadFrom = undefined;
     waiting.lookAgain((requestId) => state.outcomeOf(requestId), state.logIndex);
     tell(`fetched a snapshot of index ${index}`);
