@@ -4,8 +4,8 @@
  *
  *   add ──► open batch ──► (at once when it was quiet, else WINDOW_MS after the last flush) ──► one command, or a few ──► resolved
  *
- * A job whose allocation failed, or was heard of again, gets an evaluation in the same command: it can never be on record as such with
- * nobody looking.
+ * A job whose allocation failed, ended though it should run, or was heard of again, gets an evaluation in the same command: it can never be
+ * on record as such with nobody looking.
  */
 import { type Allocation, type AllocationClientUpdate, type Evaluation, jobKey, type NodeId } from "#model";
 import type { Timer } from "#ports";
@@ -83,8 +83,8 @@ function known(context: ServerContext, updates: readonly AllocationClientUpdate[
 }
 
 /**
- * One for each job of which an allocation that should run has failed, or has come back from the unknown. The scheduler decides whether
- * and when it is placed again, and which of two that do the same work stays.
+ * One for each job of which an allocation that should run has failed or ended, or has come back from the unknown. The scheduler decides
+ * whether and when it is placed again, and which of two that do the same work stays.
  */
 function evaluationsOf(context: ServerContext, updates: readonly AllocationClientUpdate[]): Evaluation[] {
   const snapshot = context.cluster.state.snapshot();
@@ -96,17 +96,20 @@ function evaluationsOf(context: ServerContext, updates: readonly AllocationClien
     const key = jobKey({ Namespace: allocation.Namespace, ID: allocation.JobID });
     const job = snapshot.job(allocation.Namespace, allocation.JobID);
     // Its stop has its own evaluation; one that came back has to be told.
-    if (trigger === "alloc-failure" && (job === undefined || job.Stop)) continue;
+    if (trigger !== "reconnect" && (job === undefined || job.Stop)) continue;
     // Its return says more than its end.
     if (!byJob.has(key) || trigger === "reconnect") byJob.set(key, evaluationFor(context, job ?? allocation.Job, trigger));
   }
   return [...byJob.values()];
 }
 
-function triggerOf(allocation: Allocation, update: AllocationClientUpdate): "alloc-failure" | "reconnect" | undefined {
+function triggerOf(allocation: Allocation, update: AllocationClientUpdate): "alloc-failure" | "alloc-stop" | "reconnect" | undefined {
   if (allocation.ClientStatus === "unknown" && update.ClientStatus !== "unknown") return "reconnect";
-  const fails = update.ClientStatus === "failed" && allocation.ClientStatus !== "failed" && allocation.DesiredStatus === "run";
-  return fails ? "alloc-failure" : undefined;
+  if (update.ClientStatus === allocation.ClientStatus || allocation.DesiredStatus !== "run") return undefined;
+  if (update.ClientStatus === "failed") return "alloc-failure";
+  // Its node was told to stop it, by what a restored snapshot has undone. Work that ends is done.
+  const runsOn = allocation.Job.Type === "service" || allocation.Job.Type === "system";
+  return update.ClientStatus === "complete" && runsOn ? "alloc-stop" : undefined;
 }
 
 function newBatch(): Batch {
