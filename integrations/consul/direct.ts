@@ -32,6 +32,8 @@ export interface DirectRequest {
   readonly body?: unknown;
   /** "": the connection's own. */
   readonly token?: string;
+  /** Default: the connection's timeoutMs. */
+  readonly withinMs?: number;
 }
 
 /** `path` below /v1, its parts encoded. Resolves with the JSON of a 2xx (undefined if there is none); rejects with ConsulProblem. */
@@ -41,8 +43,9 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 export function directTo(options: DirectOptions): Direct {
   return async <T>(method: string, path: string, request: DirectRequest = {}): Promise<T> => {
-    const { status, text } = await exchange(options, method, path, request).catch((thrown: unknown) => {
-      throw silence(thrown, options.shown, options.timeoutMs);
+    const withinMs = request.withinMs ?? options.timeoutMs;
+    const { status, text } = await exchange(options, method, path, { ...request, withinMs }).catch((thrown: unknown) => {
+      throw silence(thrown, options.shown, withinMs);
     });
     if (status < 200 || status >= 300) throw new ConsulProblem(status, answerText(text));
     try {
@@ -54,10 +57,10 @@ export function directTo(options: DirectOptions): Direct {
 }
 
 function exchange(
-  { origin, socketPath, agent, secure, token, authorization, timeoutMs }: DirectOptions,
+  { origin, socketPath, agent, secure, token, authorization }: DirectOptions,
   method: string,
   path: string,
-  request: DirectRequest,
+  request: DirectRequest & { readonly withinMs: number },
 ): Promise<{ status: number; text: string }> {
   const url = new URL(`${origin}/v1${path}`);
   for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
@@ -70,7 +73,7 @@ function exchange(
     ...(secret === "" ? {} : { "x-consul-token": secret }),
     ...(authorization === "" ? {} : { authorization }),
   };
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(request.withinMs);
   return new Promise((resolve, reject) => {
     const place = socketPath === undefined ? {} : { socketPath };
     const sent = (secure ? httpsRequest : httpRequest)(url, { method, headers, agent, signal, ...place }, (response) => {
