@@ -93,6 +93,11 @@ test("Servers are joined and told to be gone by address and name; what no one is
   assert.equal((await ask("PUT", "/v1/agent/join")).status, 400);
   assert.deepEqual(JSON.parse((await ask("PUT", "/v1/agent/join?address=10.0.0.2:4648")).text), { num_joined: 1, error: "" });
   assert.match((await ask("PUT", "/v1/agent/join?address=10.9.9.9")).text, /"num_joined":0.*nobody answers/);
+  for (const name of ["s2.global", "s2"]) {
+    const refused = await ask("PUT", `/v1/agent/force-leave?node=${name}&prune`);
+    assert.deepEqual([refused.status, /"s2.global" out: it is alive/.test(refused.text)], [400, true], "a live one runs on unseen");
+  }
+  members.setStatus("id-s2", "failed");
   assert.equal((await ask("PUT", "/v1/agent/force-leave?node=s2.global")).status, 200);
   const { Members } = JSON.parse((await ask("GET", "/v1/agent/members")).text) as { Members: { Name: string; Status: string }[] };
   assert.deepEqual(
@@ -113,6 +118,18 @@ test("Gossip's keys: without encryption that is said; a key that is none is refu
   }
   const alone = await world().ask("GET", "/v1/agent/keyring/list");
   assert.deepEqual([alone.status, /stands alone/.test(alone.text)], [400, true]);
+});
+
+test("A server that is alive is not removed from the peers: it would vote, or lead, unseen", async () => {
+  const members = memoryMembership();
+  const membership = members.at(member("s1"));
+  members.at(member("s2"));
+  const { ask, asked } = world(membership);
+  const refused = await ask("DELETE", "/v1/operator/raft/peer?id=id-s2");
+  assert.deepEqual([refused.status, /it is alive/.test(refused.text), asked], [400, true, []]);
+  members.setStatus("id-s2", "failed");
+  assert.equal((await ask("DELETE", "/v1/operator/raft/peer?id=id-s2")).status, 200);
+  assert.deepEqual(asked, [["forget", "id-s2"]]);
 });
 
 test("A peer is forgotten by id or address, leadership is given to one of the servers", async () => {

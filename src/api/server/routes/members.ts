@@ -66,9 +66,21 @@ export const joinServers: Handler = async (call, context) => {
 export const forceLeave: Handler = async (call, context) => {
   const node = call.query.text("node");
   if (node === "") throw badRequest("missing node to force leave");
-  await requireMembership(context, "force-leave").forceLeave(node, call.query.flag("prune", false, true));
+  const membership = requireMembership(context, "force-leave");
+  await requireGone(membership, (member) => member.Name === node || member.Name === `${node}.${member.Region}`);
+  await membership.forceLeave(node, call.query.flag("prune", false, true));
   return { kind: "empty", meta: {} };
 };
+
+/** Taken out by the others while it runs, it votes, or even leads, unseen: they look for it, and nobody orders writes. */
+export async function requireGone(membership: Membership, isMeant: (member: ServerMember) => boolean): Promise<void> {
+  const alive = (await membership.members()).find((member) => isMeant(member) && member.Status === "alive");
+  if (alive === undefined) return;
+  throw new NamedError("SERVER_ALIVE", `Cannot take server "${alive.Name}" out: it is alive, wanted one that has failed or left`, {
+    statusCode: 400,
+    fix: "To let it go, set leave_on_terminate = true there and stop its agent. If it has just died, ask again in some seconds.",
+  });
+}
 
 export const listGossipKeys: Handler = async (_call, context) => gossipKeys(requireMembership(context, "list gossip keys of"));
 

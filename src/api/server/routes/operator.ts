@@ -6,7 +6,7 @@ import type { AgentMember } from "../../contract/mod.ts";
 import { empty, value, type Context, type Handler } from "../call.ts";
 import { AnsweredElsewhere, badRequest, noLeader, notFound } from "../refusal.ts";
 import { requireCluster, requireServer } from "../require.ts";
-import { membersOf } from "./members.ts";
+import { membersOf, requireGone } from "./members.ts";
 
 /** A server as the log knows it and as its gossip does, put together by its id. */
 interface KnownServer {
@@ -62,7 +62,9 @@ export const removePeer: Handler = async (call, context) => {
     throw notFound(
       `${id === "" ? `address ${JSON.stringify(address)}` : `id ${JSON.stringify(id)}`} was not found in the Raft configuration`,
     );
-  await requireCluster(context).forgetServer(found.log.ServerId);
+  const { ServerId } = found.log;
+  if (context.membership) await requireGone(context.membership, (member) => member.ServerId === ServerId);
+  await requireCluster(context).forgetServer(ServerId);
   if (found.member !== undefined) await context.membership?.forceLeave(found.member.Name, true);
   return empty();
 };
