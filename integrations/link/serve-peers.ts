@@ -43,13 +43,14 @@ function answersOf(end: PeerEnd): Answers {
 }
 
 function introductionOf(value: unknown): Introduction {
-  const { ServerId = "", Name = "", Region = "", ClusterId = "", Version = "" } = (value ?? {}) as Partial<Introduction>;
+  const { ServerId = "", Name = "", Region = "", ClusterId = "", Version = "", RpcAddress = "" } = (value ?? {}) as Partial<Introduction>;
   return {
     ServerId: String(ServerId),
     Name: String(Name),
     Region: String(Region),
     ClusterId: String(ClusterId),
     Version: String(Version),
+    ...(RpcAddress === "" ? {} : { RpcAddress: String(RpcAddress) }),
   };
 }
 

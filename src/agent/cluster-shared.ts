@@ -24,7 +24,7 @@ import type { AgentCluster, ClusterNeeds } from "./cluster-contract.ts";
 import { foundersMeet, obtainClusterKey, readClusterKey } from "./cluster-key.ts";
 import type { Config } from "./config/mod.ts";
 import type { AgentConsul } from "./consul.ts";
-import { answerIntroduction } from "./introduction.ts";
+import { answerIntroduction, hostOf } from "./introduction.ts";
 import { openPeers } from "./link.ts";
 import { openLocalLog, SNAPSHOTS } from "./local-log.ts";
 import { reporter } from "./log.ts";
@@ -86,6 +86,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     Region: config.region,
     ClusterId: cluster.clusterId,
     Version: VERSION.drover,
+    RpcAddress: config.advertise.rpc,
   });
   const report = (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>> = {}) =>
     log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "cluster", message, fields);
@@ -172,7 +173,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
       peers,
       membership,
       peerEnd: (server, api) => ({
-        introduce: (who) => answerIntroduction(who, introduction(), () => readClusterKey(disk)),
+        introduce: (who) => answerIntroduction(who, introduction(), () => readClusterKey(disk), () => membership.members()),
         propose: (command, requestId) => cluster.peer.propose(command, requestId),
         snapshot: (atLeastIndex) => cluster.peer.snapshot(atLeastIndex),
         beat: (nodes) => server.peer.beat(nodes),
@@ -247,10 +248,6 @@ async function introduceToAll(
   const given = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   if (given.length === 0 && refusals.length > 0) throw new Error(refusals.join("; "));
   return given;
-}
-
-function hostOf(address: string): string {
-  return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
 }
 
 function isLocal(address: string): boolean {

@@ -13,6 +13,8 @@ export interface Introduction {
   /** "": it belongs to none yet. */
   readonly ClusterId: string;
   readonly Version: string;
+  /** Where it is reached; an older server does not say. */
+  readonly RpcAddress?: string;
 }
 
 export interface IntroductionAnswer {
@@ -26,7 +28,7 @@ export interface IntroductionAnswer {
 
 /** What a server answers to others. Refusals are NamedErrors; PEER_NOT_LEADING (503) names who leads in `fix`. */
 export interface PeerEnd {
-  /** Rejects with PEER_FOREIGN (403) when it belongs to another cluster or region. */
+  /** Rejects with PEER_FOREIGN (403) when it belongs to another cluster or region, with SERVER_NAME_TAKEN (409) when another one has its name. */
   introduce(introduction: Introduction): Promise<IntroductionAnswer>;
   /** A command (codec's bytes, without time) to be appended by the leader under this id; the outcome as the state gave it. Leader only. */
   propose(command: Uint8Array, requestId: string): Promise<PeerOutcome>;
