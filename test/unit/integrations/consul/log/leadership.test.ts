@@ -16,6 +16,8 @@ async function consulOfOne() {
     refusal: undefined as string | undefined,
     index: 1,
     refuses: (_path: string): boolean => false,
+    /** These get no answer, as of a Consul that looks for its leader. */
+    holds: (_path: string): boolean => false,
     asked: [] as string[],
   };
   const kv = (value: string, Session = "") =>
@@ -52,6 +54,7 @@ async function consulOfOne() {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     world.asked.push(path);
+    if (world.holds(path)) return;
     const [status, text] = world.refuses(path)
       ? [500, "No cluster leader"]
       : answer(path, url.searchParams, Buffer.concat(parts).toString());
@@ -124,6 +127,28 @@ test("A head that Consul refuses though nobody else put one down is not put down
     await assert.rejects(shared.replace({ ClusterId: "c", EpochId: "", LastIndex: 0 }), /too large/);
     assert.equal(written(), 6);
   } finally {
+    await close();
+  }
+});
+
+test("What Consul was asked while it had no leader is asked again beside itself: the head and who leads are known as soon as it has one", async () => {
+  const { world, shared, close } = await consulOfOne();
+  try {
+    const held = new Map<string, number>();
+    // The first of each kind finds no leader, and is answered by nobody.
+    world.holds = (path) => {
+      held.set(path, (held.get(path) ?? 0) + 1);
+      return held.get(path) === 1 && path.startsWith("/kv/p/");
+    };
+    world.lockOf = "another's";
+    const startedMs = performance.now();
+    assert.equal((await shared.head())?.ClusterId, "c");
+    await eventually("it knows who leads", () => shared.leader !== undefined, 3_000);
+    // Unasked again they are given up after two seconds.
+    assert.ok(performance.now() - startedMs < 1_800, `${performance.now() - startedMs} ms`);
+    assert.deepEqual([(held.get("/kv/p/head") ?? 0) >= 2, (held.get("/kv/p/lock") ?? 0) >= 2], [true, true]);
+  } finally {
+    world.holds = () => false;
     await close();
   }
 });
