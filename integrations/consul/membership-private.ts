@@ -4,6 +4,7 @@ import { NamedError, messageOf } from "#std";
 import { hostPort, membersOf, portOf, type SerfMember, type ServerEntry } from "./membership-reading.ts";
 import { keepSelfRegistered, SERVER_SERVICE, type ServerSelf } from "./membership-self.ts";
 import { requireGossipKey } from "./private/agent-config.ts";
+import { gossipProblem } from "./private/gossip-key.ts";
 import { addressesOf, type NameLookup } from "./private/join-addresses.ts";
 import type { Tell } from "./private/options.ts";
 import type { PrivateConsul } from "./private/private-consul.ts";
@@ -109,7 +110,7 @@ export function privateMembership(options: PrivateMembershipOptions): Membership
       await consul.agent.direct("PUT", `/agent/join/${encodeURIComponent(place)}`);
       return { Joined: 1, Problems: [] };
     } catch (thrown) {
-      return { Joined: 0, Problems: [`${place}: ${messageOf(thrown)}`] };
+      return { Joined: 0, Problems: [`${place}: ${gossipProblem(messageOf(thrown))}`] };
     }
   }
 

@@ -78,7 +78,8 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
       written = true;
       failures = 0;
     } catch (thrown) {
-      failures += 1;
+      // While the other servers are waited for there is nothing to tell that the log does not tell already.
+      if (failures < SILENT_TRIES - 1 || (await hasLeader(connection))) failures += 1;
       if (failures === SILENT_TRIES && !over) report("warn", `the server cannot be put into Consul's catalog: ${messageOf(thrown)}`);
     }
     if (!over) timer = clock.after(failures === 0 ? LOOK_MS : AGAIN_MS, () => void (latest = round()));
@@ -97,6 +98,12 @@ export function keepSelfRegistered({ connection, self, serviceId, pulseUrl, forg
       await connection.direct("PUT", `/agent/service/deregister/${encodeURIComponent(serviceId)}`);
     },
   };
+}
+
+/** Without one Consul answers this in many words, that of a cluster that has just begun in none that help: "ACL not found". */
+async function hasLeader(connection: ConsulConnection): Promise<boolean> {
+  const leader = await connection.direct<string>("GET", "/status/leader").catch(() => undefined);
+  return leader !== "";
 }
 
 function registrationOf(self: ServerSelf, serviceId: string, pulseUrl: string, forgetAfter: string | undefined): Record<string, unknown> {

@@ -68,7 +68,12 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   };
   const peers = await openPeers({ tls, clock, random });
   opened.defer(() => peers.close());
-  const beside = consul === undefined ? await openPrivateConsul(parts, serverId, tls) : undefined;
+  // One that cannot be read is told of later.
+  const isNew = await readClusterKey(disk).then(
+    (key) => key === undefined,
+    () => false,
+  );
+  const beside = consul === undefined ? await openPrivateConsul(parts, serverId, tls, isNew) : undefined;
   if (beside !== undefined) opened.defer(() => beside.close());
   // Of a time before consul { }: nobody would end it any more.
   else await endPrivateConsul(join(config.server.dataDirectory, "consul"), clock);
@@ -173,7 +178,13 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
       peers,
       membership,
       peerEnd: (server, api) => ({
-        introduce: (who) => answerIntroduction(who, introduction(), () => readClusterKey(disk), () => membership.members()),
+        introduce: (who) =>
+          answerIntroduction(
+            who,
+            introduction(),
+            () => readClusterKey(disk),
+            () => membership.members(),
+          ),
         propose: (command, requestId) => cluster.peer.propose(command, requestId),
         snapshot: (atLeastIndex) => cluster.peer.snapshot(atLeastIndex),
         beat: (nodes) => server.peer.beat(nodes),
@@ -203,6 +214,7 @@ export function openPrivateConsul(
   { config, environment, clock, log }: Parts,
   serverId: string,
   tls: LinkTls | undefined,
+  isNew = false,
 ): Promise<PrivateConsul> {
   const { server } = config;
   return privateConsul({
@@ -216,6 +228,7 @@ export function openPrivateConsul(
     ports: { serf: config.ports.serf, rpc: config.ports.serf + 1 },
     bootstrapExpect: server.bootstrapExpect,
     encrypt: server.join.encrypt.reveal(),
+    isNew,
     ...(tls === undefined
       ? {}
       : {

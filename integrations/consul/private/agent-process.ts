@@ -19,6 +19,7 @@ import {
 import { join } from "node:path";
 import type { Clock } from "#ports";
 import { NamedError } from "#std";
+import { privateConsulAt } from "./port-holder.ts";
 
 export interface ConsulProcess {
   readonly pid: number;
@@ -121,7 +122,14 @@ export function whyItEnded(lastWords: string, log: string): NamedError {
     /listen (?:tcp|udp)[46]? ([^\s:]*(?:\[[^\]]*\])?:\d+): bind: address already in use/.exec(said) ??
     /Failed to start (?:TCP|UDP) listener on "?([^"\s]+)"? port (\d+)/.exec(said);
   if (taken !== null) {
-    const address = taken[2] === undefined ? taken[1] : `${taken[1]}:${taken[2]}`;
+    const address = taken[2] === undefined ? (taken[1] ?? "") : `${taken[1]}:${taken[2]}`;
+    const holder = privateConsulAt(address);
+    if (holder !== undefined)
+      return new NamedError(
+        "CONSUL_PORT_TAKEN",
+        `Cannot start a private Consul: ${address} is taken by that of ${holder.directory} (process ${holder.pid})`,
+        { fix: `It outlives its server. End it with "kill ${holder.pid}", or start this server with that one's data_dir.` },
+      );
     return new NamedError("CONSUL_PORT_TAKEN", `Cannot start a private Consul: ${address} is taken by another program`, {
       fix: "Stop it, or choose another port: ports { serf }; Consul's server port is the one after it.",
     });

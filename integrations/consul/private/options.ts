@@ -21,6 +21,8 @@ export interface PrivateConsulOptions {
   readonly bootstrapExpect: number;
   /** Gossip's key, base64 (16, 24 or 32 bytes); "": not encrypted. With `tls` the ACL tokens are made from it. */
   readonly encrypt: string;
+  /** Does this server belong to no cluster yet? Then no key of gossip is kept from before. */
+  readonly isNew?: boolean;
   /** Certificates of a server (server.<region>.nomad). Files: Consul reads them itself, and again at reload(). */
   readonly tls?: {
     readonly caFile: string;

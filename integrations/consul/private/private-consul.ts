@@ -26,6 +26,7 @@ import {
 } from "./agent-process.ts";
 import { answersNow, comesToAnswer } from "./answering.ts";
 import { findConsul } from "./binary.ts";
+import { settleGossipKey } from "./gossip-key.ts";
 import type { PrivateConsulOptions } from "./options.ts";
 import { endPrivateConsul, recoverPrivateConsul, type SurvivingServer } from "./recovery.ts";
 import { nodeIdOf } from "./secrets.ts";
@@ -164,7 +165,8 @@ async function adoptOrSpawn(options: PrivateConsulOptions, binary: string, confi
   } else if (found !== undefined)
     report("info", "the private Consul is started anew: its configuration is another one", { process: found.pid });
   await endPrivateConsul(directory, clock);
-  const { lastWords, log } = placesOf(directory);
+  const { data, lastWords, log } = placesOf(directory);
+  settleGossipKey(data, options);
   const spawned = await spawnDetached(binary, configFile, lastWords, directory);
   if (await answers(options, spawned)) return spawned;
   const runs = isRunning(spawned);
