@@ -11,6 +11,8 @@ export interface Iptables {
 }
 
 const TRIES = 8;
+/** Rules that change while they are read are read again. */
+const READ_TRIES = 3;
 const WAIT_SECONDS = "30";
 
 /** `namespace`: a path of it; undefined: the machine's own. */
@@ -22,8 +24,13 @@ export function iptablesOf(searchPath: string, family: 4 | 6, namespace?: string
     return run(command, rest, { environment, ...(input === undefined ? {} : { input }) });
   };
   const read = async (): Promise<Rules | undefined> => {
-    const saved = await call([`${name}-save`]);
-    return saved.exitCode === 0 ? readRules(saved.stdout) : undefined;
+    for (let turn = 0; turn < READ_TRIES; turn++) {
+      const saved = await call([`${name}-save`]);
+      if (saved.exitCode === 0) return readRules(saved.stdout);
+      // Not there at all.
+      if (saved.exitCode === -1) return undefined;
+    }
+    return undefined;
   };
   return {
     read,

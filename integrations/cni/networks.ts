@@ -2,7 +2,7 @@
 import assert from "node:assert";
 import type { AllocationId } from "#model";
 import type { Networks } from "#ports";
-import { NamedError } from "#std";
+import { messageOf, NamedError } from "#std";
 import { describe, pluginVersions } from "./describe.ts";
 import { labelsIn } from "./rules.ts";
 import { readLabel } from "./label.ts";
@@ -54,8 +54,9 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
           turns.take(id, () =>
             busy.enter(async () => {
               // What cannot be mended is found not to be whole by whoever asks for it.
-              if (await mendStanding(place, records, id).catch(() => false))
-                mended.push(`The network of allocation ${id} had lost rules, its lease or files: they are there again`);
+              const done = await mendStanding(place, records, id).catch((thrown: unknown) => messageOf(thrown));
+              if (done === true) mended.push(`The network of allocation ${id} had lost rules, its lease or files: they are there again`);
+              else if (done !== false) mended.push(`The network of allocation ${id} could not be mended: ${done}`);
             }),
           ),
         ),

@@ -124,7 +124,10 @@ async function connectedAlready(
   known: NetworkRecord | undefined,
 ): Promise<Connection | undefined> {
   if (record.conf === null) return place.ip.has(label) && (known === undefined || known.mode === "none") ? NOT_CONNECTED : undefined;
-  const inside = (await place.ip.interfaces(label))?.find((one) => one.name === (known?.connection?.interface ?? INTERFACE));
+  const seen = await place.ip.interfaces(label);
+  // Whatever stands there may be in use: it is not taken down because it could not be seen.
+  if (seen === undefined && place.ip.has(label)) throw unseen(label);
+  const inside = seen?.find((one) => one.name === (known?.connection?.interface ?? INTERFACE));
   if (inside === undefined || inside.addresses.length === 0) return undefined;
   if (record.mode !== "bridge") {
     const lasting =
@@ -141,6 +144,13 @@ async function connectedAlready(
   if ((await place.ip.plugged(name))?.has(inside.peer) !== true && !(await place.ip.plug(inside.peer, name))) return undefined;
   return readResult(
     answerOf(place.bridge, namespacePath(label), { addresses: inside.addresses, gateway, bridge: place.options.bridge.name }),
+  );
+}
+
+function unseen(label: string): NamedError {
+  return new NamedError(
+    "NETWORK_PLUGIN_FAILED",
+    `Cannot look into namespace "${label}": what stands there is not known, wanted it before anything is changed`,
   );
 }
 

@@ -168,8 +168,7 @@ export class OwnNetwork {
   }
 
   async #look(): Promise<void> {
-    const networks = this.#networks();
-    const found = await networks.find(this.#id);
+    const found = (await this.#networks().find(this.#id)) ?? (await this.#mended());
     const holder = this.#holder();
     const hold = await holder?.networkHolder?.find(this.#id);
     if (found !== undefined && (holder === undefined || hold !== undefined)) {
@@ -177,6 +176,12 @@ export class OwnNetwork {
       return;
     }
     this.#renew(found === undefined ? "its network is gone from the machine" : `what ${holder?.name} held its network with is gone`);
+  }
+
+  /** What the agent's start did not get to mend (rules that were flushed meanwhile) is tried once more, before its tasks pay for it. */
+  async #mended(): Promise<AllocationNetwork | undefined> {
+    for (const each of await this.#networks().settle()) this.#report("warn", `networks: ${each}`, {});
+    return this.#networks().find(this.#id);
   }
 
   async #lookUntilKnown(): Promise<void> {

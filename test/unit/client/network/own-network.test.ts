@@ -257,6 +257,25 @@ describe("after the agent was away", () => {
     assert.equal(stage.told(A)?.ClientStatus, "running");
   });
 
+  test("rules that were flushed and not mended at the start are mended when its allocation asks: no task pays for it", async () => {
+    const stage = createStage();
+    const networks = memoryNetworks();
+    const first = await stage.agent({ networks });
+    stage.server.put(bridged("a"));
+    await stage.clock.advance(SECOND);
+    first.kill();
+    let settled = 0;
+    const settle = () => {
+      settled++;
+      return Promise.resolve([]);
+    };
+    await stage.agent({ networks: { ...networks, settle, find: async (id) => (settled < 2 ? undefined : networks.find(id)) } });
+    await stage.clock.advance(2 * SECOND);
+    assert.equal(settled, 2);
+    assert.deepEqual([...stage.machine.processes.keys()], [`${A}.main.0`]);
+    assert.equal(stage.told(A)?.ClientStatus, "running");
+  });
+
   test("and the machine with it: tasks run again on a new network, never without (F36, F46)", async () => {
     const stage = createStage();
     const networks = memoryNetworks();
