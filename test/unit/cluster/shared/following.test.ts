@@ -14,6 +14,7 @@ function oneOfTwo(refusal: NamedError) {
   const head = { ClusterId: "c-1", Epoch: 1, EpochId: "e", LastIndex: 5, Floor: 1 };
   const other = { ServerId: "s-2", Name: "s-2", RpcAddress: "s-2:4647", SyncedIndex: 5 };
   const asked = { snapshots: 0 };
+  const leading = { rests: Promise.resolve() };
   const refuse = async function* (): AsyncGenerator<Uint8Array> {
     asked.snapshots++;
     yield await Promise.reject(refusal);
@@ -28,7 +29,7 @@ function oneOfTwo(refusal: NamedError) {
     waiting: { lookAgain: () => undefined },
     retryMs: 1_000,
     discardRestMs: 60_000,
-    rested: async () => undefined,
+    rested: () => leading.rests,
     belongs: "c-1",
     founds: false,
     warn: (message: string) => void told.push(message),
@@ -42,7 +43,7 @@ function oneOfTwo(refusal: NamedError) {
     ending.abort(new Error("the test is over"));
     await run;
   };
-  return { clock, following, told, asked, discard, end };
+  return { clock, following, told, asked, leading, discard, end };
 }
 
 test("Of two servers that each take the other's state for the right one both go on with theirs: neither waits for the other for ever", async () => {
@@ -64,5 +65,19 @@ test("A wrong state is not gone on with while the server that is right gives no 
   await clock.advance(5_000);
   assert.deepEqual([following.isParted, following.follows], [true, false]);
   assert.ok(asked.snapshots > 2);
+  await end();
+});
+
+test("A wrong state is not replaced while what its server did as the leader is still under way", async () => {
+  const { clock, following, asked, leading, discard, end } = oneOfTwo(parted());
+  const resting = Promise.withResolvers<void>();
+  leading.rests = resting.promise;
+  await clock.settle();
+  discard();
+  await clock.advance(5_000);
+  assert.deepEqual([following.isParted, asked.snapshots], [true, 0]);
+  resting.resolve();
+  await clock.advance(100);
+  assert.equal(asked.snapshots, 1);
   await end();
 });
