@@ -230,5 +230,8 @@ function openError(thrown: unknown, path: string): NamedError {
 
 function writeError(thrown: unknown): NamedError {
   if (thrown instanceof NamedError) return thrown;
-  return new NamedError("LOG_WRITE_FAILED", `Cannot append to log: ${messageOf(thrown)}`, { statusCode: 503 });
+  return new NamedError("LOG_WRITE_FAILED", `Cannot append to log: ${messageOf(thrown)}`, {
+    statusCode: 503,
+    fix: "Nothing of it happened. Make room on the disk of that server's data directory, or let it be written to, and try again.",
+  });
 }

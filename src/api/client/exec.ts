@@ -5,6 +5,7 @@
 import type { WebSocket } from "ws";
 import type { ExecInput, ExecOutput } from "#ports";
 import type { NamedError } from "#std";
+import { HEADERS } from "../contract/mod.ts";
 import { ApiError, ApiUnreachable } from "./api-error.ts";
 import type { ApiClientOptions } from "./options.ts";
 import type { Requester, QueryOptions } from "./requester.ts";
@@ -47,7 +48,13 @@ function opened(socket: WebSocket, address: string): Promise<void> {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.once("end", () => {
-        reject(new ApiError(response.statusCode ?? 500, Buffer.concat(parts).toString("utf8").trim()));
+        const [code, fix] = [response.headers[HEADERS.errorCode], response.headers[HEADERS.errorFix]];
+        reject(
+          new ApiError(response.statusCode ?? 500, Buffer.concat(parts).toString("utf8").trim(), {
+            code: code?.toString(),
+            fix: fix === undefined ? undefined : decodeURIComponent(fix.toString()),
+          }),
+        );
         socket.terminate();
       });
     });

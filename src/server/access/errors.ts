@@ -3,10 +3,16 @@ import { NamedError } from "#std";
 import type { Outcome } from "#state";
 
 export function tokenNotFound(): NamedError {
-  return new NamedError("ACL_TOKEN_NOT_FOUND", "ACL token not found", { statusCode: 403 });
+  return new NamedError("ACL_TOKEN_NOT_FOUND", "ACL token not found", {
+    statusCode: 403,
+    fix: "This cluster has no such token, or no longer: look at NOMAD_TOKEN and -token, or ask for another one.",
+  });
 }
 export function tokenExpired(): NamedError {
-  return new NamedError("ACL_TOKEN_EXPIRED", "ACL token expired", { statusCode: 403 });
+  return new NamedError("ACL_TOKEN_EXPIRED", "ACL token expired", {
+    statusCode: 403,
+    fix: "Log in again (`drover login`), or ask for another one.",
+  });
 }
 export function bootstrapped(index: number): NamedError {
   return new NamedError("ACL_BOOTSTRAPPED", `ACL bootstrap already done (reset index: ${index})`, {
@@ -24,6 +30,13 @@ export function notFound(message: string): NamedError {
 /** A login that is not believed. What stood in the token is not told. */
 export function loginRefused(why: string, cause?: unknown): NamedError {
   return new NamedError("ACL_LOGIN_REFUSED", `Cannot log in: ${why}`, { statusCode: 403, cause });
+}
+/** By this server's clock. */
+export function loginUntimely(why: string): NamedError {
+  return new NamedError("ACL_LOGIN_REFUSED", `Cannot log in: ${why}`, {
+    statusCode: 403,
+    fix: "Get a new one; if it is new, the servers' clocks and the provider's differ: set them, or the method's ClockSkewLeeway.",
+  });
 }
 export function unbound(): NamedError {
   return new NamedError("ACL_LOGIN_UNBOUND", "no role or policy bindings matched", {

@@ -8,7 +8,7 @@ import { createPublicKey } from "node:crypto";
 import type { AclAuthMethodConfig } from "#model";
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet } from "jose";
 import { SIGNING_ALGORITHMS } from "../auth-methods.ts";
-import { loginRefused } from "../errors.ts";
+import { loginRefused, loginUntimely } from "../errors.ts";
 import { type Documents, jsonObject } from "./documents.ts";
 import type { Claims } from "./claims.ts";
 
@@ -134,7 +134,7 @@ function checkTimes(claims: Claims, config: AclAuthMethodConfig, now: number): v
   const skew = seconds(config.ClockSkewLeeway, CLOCK_SKEW_S);
   const until = exp ?? (nbf ?? iat ?? 0) + seconds(config.ExpirationLeeway, WITHOUT_END_S);
   const since = nbf ?? iat ?? until - seconds(config.NotBeforeLeeway, WITHOUT_END_S);
-  if (now > until + skew) throw loginRefused("the token has expired");
-  if (now < since - skew) throw loginRefused("the token is not good yet");
-  if (iat !== undefined && iat > now + skew) throw loginRefused("the token was issued in the future");
+  if (now > until + skew) throw loginUntimely("the token has expired");
+  if (now < since - skew) throw loginUntimely("the token is not good yet");
+  if (iat !== undefined && iat > now + skew) throw loginUntimely("the token was issued in the future");
 }
