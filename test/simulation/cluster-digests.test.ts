@@ -179,23 +179,24 @@ test("A server that starts from a snapshot that can be read and is wrong notices
   });
 });
 
-test("Of two servers, the leader's state is the right one", async () => {
+test("Of two servers nobody can tell which is right: both say that they differ, and go on", async () => {
   await inWorld(3, 2, async (played) => {
-    const { world, settled } = played;
+    const { world } = played;
     const wrong = world.servers.find((server) => server.work === undefined) as SimulatedServer;
     tamperMemory(wrong);
-    await entries(played, "once", EVERY + 2);
-    await world.clock.advance(1_000);
-    assert.equal(discards(wrong), 0, "there may be a third");
-    await entries(played, "twice", EVERY);
-    await world.until("it noticed", () => discards(wrong) === 1, 5_000);
-    await settled();
+    await entries(played, "many", 3 * EVERY + 2);
+    await world.until(
+      "both say so",
+      () => world.servers.every(({ told }) => told.some((line) => line.includes("no majority says"))),
+      5_000,
+    );
+    assert.deepEqual(world.servers.map(discards), [0, 0]);
   });
 });
 
-test("Under faults, a server whose memory or disk was made wrong ends with the state of the others; nobody else discards anything", async (context) => {
+test("Under faults, a server whose memory or disk was made wrong ends with the state of the others; nobody discards a right one", async (context) => {
   const first = seedOfRun();
-  const told = { noticed: 0, healed: 0 };
+  const told = { noticed: 0, healed: 0, unresolved: 0 };
   for (let run = 0; run < SEEDS; run++) {
     const seed = (first + run) >>> 0;
     await inWorld(seed, 3 + (seed % 3 === 0 ? 2 : 0), async (played) => {
@@ -223,13 +224,20 @@ test("Under faults, a server whose memory or disk was made wrong ends with the s
         await entries(played, name, EVERY);
         await clock.advance(3_000);
       }
+      // A wrong state may have been handed on, to servers that lagged, before anybody compared: there may be no majority then, and all say so.
+      const others = world.servers.filter((server) => server !== wrong);
+      const handedOn = others.some(({ told: lines }) => lines.some((line) => line.includes("fetched a snapshot")));
+      const unresolved = world.servers.every(({ told: lines }) => lines.some((line) => line.includes("no majority says")));
+      if (handedOn && unresolved) return void told.unresolved++;
       await settled();
-      for (const server of world.servers) if (server !== wrong) assert.equal(discards(server), 0, `${server.name} discarded its state`);
+      if (!handedOn) for (const server of others) assert.equal(discards(server), 0, `${server.name} discarded its state`);
       if (discards(wrong) > 0) told.noticed++;
       else told.healed++;
     });
   }
-  context.diagnostic(`seeds from ${first}: ${told.noticed} noticed and fetched, ${told.healed} were right again without`);
+  context.diagnostic(
+    `seeds from ${first}: ${told.noticed} noticed and fetched, ${told.healed} were right again without, in ${told.unresolved} nobody could tell and all said so`,
+  );
 });
 
 async function reading(world: ClusterWorld, server: SimulatedServer): Promise<unknown> {

@@ -1,7 +1,7 @@
 /**
  * Which servers' states are digested when, and what a server makes of the others' digests. Pure. All follow one log, so at one index all are the
- * same; where one is not, its memory, its disk or its program has gone wrong. Only a majority of all servers says which one; of two, the leader,
- * and only when they differ twice: there may be a third that has not been heard yet. Where nobody can say, that they differ is told, no more.
+ * same; where one is not, its memory, its disk or its program has gone wrong. Only a majority of all servers says which one. Where nobody can say
+ * (of two, with a third that has not been heard yet), that they differ is told, no more: a right state is not given up on one word.
  */
 import type { ServerReport, StateDigest } from "#ports";
 
@@ -63,19 +63,13 @@ type VerdictAt = DigestVerdict | { readonly kind: "open"; readonly index: number
  * At the newest index where it can be told. Others: all that belong to the cluster, also those that are down or of another version: they have no
  * say, but they count.
  */
-export function judgeDigests(own: DigestReport, others: readonly DigestReport[], leaderId: string | undefined): DigestVerdict {
+export function judgeDigests(own: DigestReport, others: readonly DigestReport[]): DigestVerdict {
   const newestFirst = [...(own.StateDigests ?? [])].sort((a, b) => b.Index - a.Index);
   const heard = newestFirst.map((mine) => judgeAt(mine, own, others)).filter(({ kind }) => kind !== "unknown");
-  const verdicts = heard.filter((verdict): verdict is DigestVerdict => verdict.kind !== "open");
-  const [newest, before] = verdicts;
+  const newest = heard.find((verdict): verdict is DigestVerdict => verdict.kind !== "open");
   // Who was silent twice is likely to stay so: that two differ is not kept back for its sake.
   if (newest?.kind !== "diverged" && heard[0]?.kind === "open" && heard[1]?.kind === "open") return { kind: "tied", index: heard[0].index };
-  if (newest === undefined) return { kind: "unknown" };
-  const [other] = others;
-  const isLed = others.length === 1 && other !== undefined && other.ServerId === leaderId;
-  if (newest.kind !== "tied" || before?.kind !== "tied" || !isLed) return newest;
-  const digestOf = (report: DigestReport): string => report.StateDigests?.find(({ Index }) => Index === newest.index)?.Digest ?? "";
-  return { kind: "diverged", index: newest.index, ownDigest: digestOf(own), digest: digestOf(other), agreeing: [other] };
+  return newest ?? { kind: "unknown" };
 }
 
 function judgeAt(mine: StateDigest, own: DigestReport, others: readonly DigestReport[]): VerdictAt {

@@ -197,7 +197,7 @@ export class Following {
     try {
       index = await compactor.instead(() => fetchSnapshot({ ...server, state, shared }, wanted));
     } catch (thrown) {
-      // Each takes the other's for the right one (leadership has just moved, of two servers): for ever, were neither to go on with its own.
+      // Each takes the other's for the right one (who was counted changed between two looks): for ever, were neither to go on with its own.
       if (thrown instanceof NamedError && thrown.code === parted().code) this.#insteadFrom = undefined;
       throw thrown;
     }

@@ -255,7 +255,7 @@ class ServerOfMany implements SharedCluster {
     // Nothing new to compare is nothing to ask for.
     if (kept.every(({ Index }) => Index <= agreedIndex)) return;
     const others = (await shared.reports()).filter(({ ServerId }) => ServerId !== this.serverId);
-    const verdict = judgeDigests({ ...report, StateDigests: this.#digests.kept }, others, shared.leader?.ServerId);
+    const verdict = judgeDigests({ ...report, StateDigests: this.#digests.kept }, others);
     if (verdict.kind === "diverged") this.#following.discard(verdict);
     else if (verdict.kind !== "unknown") this.#digests.told(verdict, this.#warn);
   }

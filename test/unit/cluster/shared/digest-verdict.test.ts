@@ -11,56 +11,40 @@ function server(ServerId: string, said = "", with_: Partial<DigestReport> = {}):
   return { ServerId, Name: ServerId, Version: "1", FeatureLevel: 1, ...(StateDigests.length > 0 ? { StateDigests } : {}), ...with_ };
 }
 
-const cases: readonly (readonly [string, DigestReport, readonly DigestReport[], string | undefined, string])[] = [
-  ["all the same", server("a", "10:x"), [server("b", "10:x"), server("c", "10:x")], "a", "agrees 10"],
-  ["two of three the same, the third still silent", server("a", "10:x"), [server("b", "10:x"), server("c")], "a", "agrees 10"],
-  ["one of three differs: it", server("a", "10:y"), [server("b", "10:x"), server("c", "10:x")], "b", "diverged 10 b,c"],
-  ["one of three differs: it, though it leads", server("a", "10:y"), [server("b", "10:x"), server("c", "10:x")], "a", "diverged 10 b,c"],
-  ["one of three differs: another", server("a", "10:x"), [server("b", "10:y"), server("c", "10:x")], "b", "agrees 10"],
-  ["one against one, the third not heard yet", server("a", "10:x"), [server("b", "10:y"), server("c")], "b", "unknown"],
-  ["one against one, twice, the third silent", server("a", "10:x 20:x"), [server("b", "10:y 20:y"), server("c")], "b", "tied 20"],
+const cases: readonly (readonly [string, DigestReport, readonly DigestReport[], string])[] = [
+  ["all the same", server("a", "10:x"), [server("b", "10:x"), server("c", "10:x")], "agrees 10"],
+  ["two of three the same, the third still silent", server("a", "10:x"), [server("b", "10:x"), server("c")], "agrees 10"],
+  ["one of three differs: it", server("a", "10:y"), [server("b", "10:x"), server("c", "10:x")], "diverged 10 b,c"],
+  ["one of three differs: it, though it leads", server("a", "10:y"), [server("b", "10:x"), server("c", "10:x")], "diverged 10 b,c"],
+  ["one of three differs: another", server("a", "10:x"), [server("b", "10:y"), server("c", "10:x")], "agrees 10"],
+  ["one against one, the third not heard yet", server("a", "10:x"), [server("b", "10:y"), server("c")], "unknown"],
+  ["one against one, twice, the third silent", server("a", "10:x 20:x"), [server("b", "10:y 20:y"), server("c")], "tied 20"],
   [
     "one against two, and the third silent since",
     server("a", "9:y 20:y 30:y"),
     [server("b", "9:x 20:x 30:x"), server("c", "9:x")],
-    "b",
     "diverged 9 b,c",
   ],
-  [
-    "one against one, the third said the last time",
-    server("a", "9:x 20:x"),
-    [server("b", "9:x 20:y"), server("c", "9:x")],
-    "b",
-    "agrees 9",
-  ],
+  ["one against one, the third said the last time", server("a", "9:x 20:x"), [server("b", "9:x 20:y"), server("c", "9:x")], "agrees 9"],
   [
     "one against one, the third of another version",
     server("a", "10:x"),
     [server("b", "10:y"), server("c", "10:y", { Version: "2" })],
-    "b",
     "unknown",
   ],
-  ["each of three another", server("a", "10:x"), [server("b", "10:y"), server("c", "10:z")], "b", "tied 10"],
-  ["two against two", server("a", "10:x"), [server("b", "10:y"), server("c", "10:x"), server("d", "10:y")], "b", "tied 10"],
-  ["two of five differ", server("a", "9:y"), [..."bcd"].map((id) => server(id, "9:x")).concat(server("e", "9:y")), "e", "diverged 9 b,c,d"],
-  ["of two, once", server("a", "10:x"), [server("b", "10:y")], "b", "tied 10"],
-  ["of two, twice: the leader is right", server("a", "10:x 20:u"), [server("b", "10:y 20:v")], "b", "diverged 20 b"],
-  ["of two, twice, to the leader", server("a", "10:x 20:u"), [server("b", "10:y 20:v")], "a", "tied 20"],
-  ["of two, twice, nobody leads", server("a", "10:x 20:u"), [server("b", "10:y 20:v")], undefined, "tied 20"],
-  [
-    "the newest that can be told counts",
-    server("a", "10:y 20:x 30:x"),
-    [server("b", "10:x 20:x"), server("c", "10:x 20:x")],
-    "b",
-    "agrees 20",
-  ],
-  ["another story at the same index", server("a", "10:x"), [server("b", "10:y:f"), server("c", "10:y:f")], "b", "unknown"],
-  ["nobody said anything", server("a"), [server("b", "10:y"), server("c", "10:y")], "b", "unknown"],
-  ["alone", server("a", "10:x"), [], "a", "unknown"],
+  ["each of three another", server("a", "10:x"), [server("b", "10:y"), server("c", "10:z")], "tied 10"],
+  ["two against two", server("a", "10:x"), [server("b", "10:y"), server("c", "10:x"), server("d", "10:y")], "tied 10"],
+  ["two of five differ", server("a", "9:y"), [..."bcd"].map((id) => server(id, "9:x")).concat(server("e", "9:y")), "diverged 9 b,c,d"],
+  ["of two, once", server("a", "10:x"), [server("b", "10:y")], "tied 10"],
+  ["of two, also twice", server("a", "10:x 20:u"), [server("b", "10:y 20:v")], "tied 20"],
+  ["the newest that can be told counts", server("a", "10:y 20:x 30:x"), [server("b", "10:x 20:x"), server("c", "10:x 20:x")], "agrees 20"],
+  ["another story at the same index", server("a", "10:x"), [server("b", "10:y:f"), server("c", "10:y:f")], "unknown"],
+  ["nobody said anything", server("a"), [server("b", "10:y"), server("c", "10:y")], "unknown"],
+  ["alone", server("a", "10:x"), [], "unknown"],
 ];
-for (const [what, own, others, leaderId, wanted] of cases)
+for (const [what, own, others, wanted] of cases)
   test(`Digests of several servers: ${what}`, () => {
-    const verdict = judgeDigests(own, others, leaderId);
+    const verdict = judgeDigests(own, others);
     const parts = [
       verdict.kind,
       ...("index" in verdict ? [verdict.index] : []),
