@@ -34,6 +34,8 @@ export interface ClusterKeyNeeds {
   readonly introduce: () => Promise<readonly IntroductionAnswer[]>;
   readonly clock: Clock;
   readonly log: AgentLog;
+  /** Told at every look what is waited for. */
+  readonly waits: (reason: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -66,6 +68,7 @@ export async function obtainClusterKey(needs: ClusterKeyNeeds): Promise<Uint8Arr
         return key;
       }
     } catch (error) {
+      needs.waits(messageOf(error));
       if (needs.clock.nowMs() - saidMs >= REMIND_MS) {
         saidMs = needs.clock.nowMs();
         needs.log.write("INFO", "cluster", "waiting for the other servers", { reason: messageOf(error) });
@@ -99,7 +102,7 @@ async function tryOnce({ serverId, bootstrapExpect, claim, introduce }: ClusterK
 
 const tooFew = (met: number, expected: number): string => `no cluster is here yet: ${met} of ${expected} expected servers have met`;
 
-export interface FoundersNeeds extends Pick<ClusterKeyNeeds, "bootstrapExpect" | "introduce" | "clock" | "log" | "signal"> {
+export interface FoundersNeeds extends Pick<ClusterKeyNeeds, "bootstrapExpect" | "introduce" | "clock" | "log" | "waits" | "signal"> {
   /** Is the shared log there? Rejects while Consul cannot tell. */
   readonly isThere: () => Promise<boolean>;
 }
@@ -115,6 +118,7 @@ export async function foundersMeet(needs: FoundersNeeds): Promise<void> {
     needs.signal.throwIfAborted();
     const why = await whyNotYet(needs).catch(messageOf);
     if (why === undefined) return;
+    needs.waits(why);
     if (needs.clock.nowMs() - saidMs >= REMIND_MS) {
       saidMs = needs.clock.nowMs();
       needs.log.write("INFO", "cluster", "waiting for the other servers", { reason: why });

@@ -115,11 +115,13 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
   const connection = beside?.connection ?? (consul as AgentConsul).connection;
 
   const started = Promise.withResolvers<SharedCluster>();
+  let awaited = "";
+  const waits = (reason: string): void => void (awaited = reason);
   const openShared = async (): Promise<SharedLog> => {
     const { clusterId } = await started.promise;
     const { bootstrapExpect } = config.server;
     const introduce = () => introduceToAll(membership, peers, serverId, introduction());
-    const meeting = { bootstrapExpect, introduce, clock, log, signal: stopping.signal };
+    const meeting = { bootstrapExpect, introduce, clock, log, waits, signal: stopping.signal };
     const claim = (id: string | undefined) => claimKey(connection, keyMakerOf(config), id);
     const key = await obtainClusterKey({ ...meeting, disk, serverId, claim });
     const shared = consulSharedLog({
@@ -152,6 +154,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     snapshots: openSnapshotStore(join(config.server.dataDirectory, SNAPSHOTS)),
     disk,
     shared,
+    awaited: () => awaited,
     peers,
     clock,
     random,

@@ -1,4 +1,5 @@
 /** `drover server members`: nomad.md §4.4. */
+import type { AgentMember } from "#api/contract";
 import type { Command } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { table } from "../render/columns.ts";
@@ -40,7 +41,8 @@ export const serverMembers: Command = {
           member.Addr,
           String(member.Port),
           member.Status,
-          String(leader === `${member.Addr.includes(":") ? `[${member.Addr}]` : member.Addr}:${member.Tags["port"] ?? ""}`),
+          // One that has just failed is still written down as the leader, until the others have agreed on another.
+          String(member.Status === "alive" && leader === rpcAddressOf(member)),
           member.Tags["raft_vsn"] ?? "",
           member.Tags["build"] ?? "",
           member.Tags["dc"] ?? "",
@@ -60,3 +62,7 @@ export const serverMembers: Command = {
     return 0;
   },
 };
+
+function rpcAddressOf({ Addr, Tags }: AgentMember): string {
+  return `${Addr.includes(":") ? `[${Addr}]` : Addr}:${Tags["port"] ?? ""}`;
+}

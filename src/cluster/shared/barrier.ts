@@ -29,10 +29,10 @@ const BARRIER_RETRY_MS = 100;
 
 /** Rejects with CLUSTER_NO_LEADER, with CLUSTER_CLOSED. */
 export async function barrier({ state, waiting, clock, signal, ...now }: BarrierOptions, limitMs: number): Promise<void> {
-  const shared = now.shared();
-  if (shared === undefined) throw noLeader("the shared log does not answer yet", now.problem());
   const problem = now.problem();
   if (problem !== undefined) throw noLeader(problem.message, problem);
+  const shared = now.shared();
+  if (shared === undefined) throw noLeader("the shared log does not answer yet");
   const untilMs = clock.nowMs() + limitMs;
   const over = new AbortController();
   let reason: unknown;

@@ -18,6 +18,8 @@ export interface SharedClusterOptions {
   readonly disk: MakerDisk;
   /** Resolves when Consul answers. Stays the caller's to close, as do peers. */
   readonly shared: Promise<SharedLog>;
+  /** What it waits for until then, for people; "": nothing is known. */
+  readonly awaited?: () => string;
   readonly peers: Peers;
   readonly clock: Clock;
   readonly random: Random;

@@ -9,7 +9,7 @@
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import type { PeerEnd, ServerReport, SharedLeader, SharedLog } from "#ports";
 import { type Codec, type Command, createCodec, FEATURE_LEVEL, type Outcome, type Snapshot, type State } from "#state";
-import { messageOf, type NamedError, VERSION } from "#std";
+import { messageOf, NamedError, VERSION } from "#std";
 import { Compactor } from "../compactor.ts";
 import type { Cluster, LeaderDescription, Leadership, ServerDescription } from "../contract.ts";
 import { pause, unlessAborted } from "../deadline.ts";
@@ -135,7 +135,10 @@ class ServerOfMany implements SharedCluster {
     return this.leader?.RpcAddress ?? "";
   }
   get problem(): NamedError | undefined {
-    return this.#following.problem;
+    const { problem } = this.#following;
+    const awaited = this.#shared === undefined ? this.#options.awaited?.() : undefined;
+    if (problem !== undefined || awaited === undefined || awaited === "") return problem;
+    return new NamedError("CLUSTER_NOT_THERE", awaited, { statusCode: 503 });
   }
   lastContactMs(): number {
     return this.leads ? 0 : (this.#shared?.contactAgeMs() ?? 0);

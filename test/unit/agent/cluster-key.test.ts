@@ -30,6 +30,7 @@ function world(bootstrapExpect: number, answers: () => readonly IntroductionAnsw
     introduce: async () => answers(),
     isThere: async () => there,
     clock,
+    waits: () => undefined,
     log: { write: (_level, _name, _message, fields) => void said.push(String(fields?.["reason"])) } as ClusterKeyNeeds["log"],
     signal: stopping.signal,
   };

@@ -207,12 +207,12 @@ test("fmt -check of what is not canonical is exit code 1; hidden files are nobod
     assert.equal(await fmt.run(world(fmt, ["-check", "-recursive", folder], {}).context), 0);
   }));
 
-test("server members: the leader is the one whose RPC address leads", async () => {
-  const member = (Name: string, port: string) => ({
+test("server members: the leader is the one whose RPC address leads, and that lives", async () => {
+  const member = (Name: string, port: string, Status = "alive") => ({
     Name,
     Addr: "10.0.0.1",
     Port: 4648,
-    Status: "alive",
+    Status,
     Tags: { port, rpc_port: "1" },
     ProtocolCur: 2,
   });
@@ -223,6 +223,12 @@ test("server members: the leader is the one whose RPC address leads", async () =
   await serverMembers.run(context);
   assert.match(printed[1] as string, /^one .* false /);
   assert.match(printed[2] as string, /^two .* true /);
+  const after = world(serverMembers, [], {
+    agent: { members: async () => answered({ Members: [member("one", "4647"), member("two", "5647", "failed")] }) },
+    status: { leader: async () => answered("10.0.0.1:5647") },
+  });
+  await serverMembers.run(after.context);
+  assert.doesNotMatch(after.printed.join("\n"), / true /);
 });
 
 test("operator snapshot save leaves nothing when it fails, and asks for nothing it cannot write", () =>
