@@ -31,6 +31,7 @@ export class Herd {
   readonly #stillborn = new Map<AllocationId, Allocation>();
   #seen: Seen;
   #detached = false;
+  #stopping = false;
   /** Changes are taken one after the other: adoption looks at the machine in between. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -109,6 +110,15 @@ export class Herd {
     if (!this.#detached && this.#runners.get(runner.id) === runner) this.#runners.delete(runner.id);
   }
 
+  /** All end, and no other is begun: what the servers place again meanwhile is not for a node that goes. Resolves with those that were here. */
+  async stopAll(): Promise<readonly AllocationRunner[]> {
+    this.#stopping = true;
+    const runners = [...this.#runners.values()];
+    for (const runner of runners) runner.stop();
+    await Promise.all(runners.map((runner) => runner.whenOver));
+    return runners;
+  }
+
   detach(): void {
     this.#detached = true;
     for (const runner of this.#runners.values()) runner.detach();
@@ -145,7 +155,7 @@ export class Herd {
       return;
     }
     const group = groupOf(allocation);
-    if (clientTerminal(allocation) || group === undefined) return;
+    if (clientTerminal(allocation) || group === undefined || this.#stopping) return;
     if (serverTerminal(allocation)) {
       await this.#needs.leftovers.sweep(allocation.ID);
       this.#stillborn.set(allocation.ID, allocation);
@@ -153,7 +163,7 @@ export class Herd {
       return;
     }
     const adopted = await this.#needs.leftovers.adopt(allocation, group);
-    if (this.#detached) return;
+    if (this.#detached || this.#stopping) return;
     const added = this.#add(allocation, adopted ?? newProgress(group, this.#needs.world.clock.nowNs()));
     if (adopted !== undefined) {
       this.#needs.world.store.saveAllocation(allocation);

@@ -2,7 +2,6 @@
 import type { Allocation, AllocationId, Node } from "#model";
 import type { NodeEnd, Probe } from "#ports";
 import { driverRegistry } from "#driver";
-import type { AllocationRunner } from "./allocation/runner.ts";
 import { openBooks } from "./books.ts";
 import { Board } from "./checks/board.ts";
 import { Collector } from "./garbage/collector.ts";
@@ -212,7 +211,7 @@ export async function startClient(needs: ClientNeeds): Promise<Client> {
       settling.close();
       solitude.close();
       if (stopTasks) {
-        const stopped = await stopEverything(herd);
+        const stopped = await herd.stopAll();
         // A last word to the servers, if they listen.
         await Promise.race([reporter.flushed(), clock.sleep(500)]);
         await Promise.all(stopped.map((runner) => herd.remove(runner)));
@@ -236,13 +235,6 @@ const BLIND: Probe = {
   tcp: () => Promise.resolve(UNSEEN),
 };
 const UNSEEN = { passing: false, statusCode: 0, output: "this agent has no means to look at services" };
-
-async function stopEverything(herd: Herd): Promise<readonly AllocationRunner[]> {
-  const runners = [...herd.runners.values()];
-  for (const runner of runners) runner.stop();
-  await Promise.all(runners.map((runner) => runner.whenOver));
-  return runners;
-}
 
 /** Of the tasks that an allocation may have left here. */
 function driversOf({ Job: job, TaskGroup: group }: Allocation): readonly string[] {

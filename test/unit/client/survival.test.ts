@@ -175,8 +175,11 @@ describe("an agent that is killed and started again", () => {
     const second = await stage.agent();
     await stage.clock.advance(SECOND);
     const closed = second.client.close({ stopTasks: true });
+    // The servers place again what ended: not here any more.
+    stage.server.put(anAllocation("b"));
     await stage.clock.advance(SECOND);
     await closed;
+    assert.deepEqual(stage.machine.everStarted, [`${A}.main.0`]);
     assert.deepEqual(remains(stage), []);
     assert.equal(stage.told(A)?.ClientStatus, "complete");
   });
