@@ -28,8 +28,9 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-# After the traps: whoever is told to stop in this moment leaves no folder.
-scratch=$(mktemp -d)
+# Named before it is made, after the traps: whoever is told to stop in this moment leaves no folder (mktemp may end between making and telling).
+scratch="${TMPDIR:-/tmp}/drover-tools-$$"
+mkdir -m 700 "$scratch" || { scratch=; exit 1; }
 
 say() { echo "tools: $*" >&2; }
 fail() { # message, file with the words of what failed
