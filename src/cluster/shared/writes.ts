@@ -31,9 +31,6 @@ export interface WritesOptions {
   readonly signal: AbortSignal;
 }
 
-/** What is written is not kept from who wrote it because this server does not keep up. */
-const LAG_MS = 2_000;
-
 export class Writes {
   readonly #options: WritesOptions;
 
@@ -99,16 +96,10 @@ export class Writes {
     return outcome;
   }
 
-  /** By the state's count of indexes. For LAG_MS at most. */
+  /** By the state's count of indexes. */
   async #appliedHere(index: number): Promise<void> {
-    const { state, waiting, clock } = this.#options;
-    const over = new AbortController();
-    const timer = clock.after(LAG_MS, () => over.abort());
-    try {
-      while (state.index < index && !over.signal.aborted) await waiting.index(state.logIndex + 1, state.logIndex, over.signal);
-    } finally {
-      timer.cancel();
-    }
+    const { state, waiting } = this.#options;
+    while (state.index < index) await waiting.index(state.logIndex + 1, state.logIndex);
   }
 
   #nobodyLeads(): NamedError {
