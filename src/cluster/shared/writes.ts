@@ -91,7 +91,8 @@ export class Writes {
       throw unknownToLeader(thrown, proposal.command);
     });
     const outcome = outcomeFrom(answer);
-    // Who wrote reads what was written, on this server too; what the leader said stands, should this one lag.
+    // Who wrote reads what was written, on this server too: a refused compare-and-set is answered with what stands here, so it must have come here
+    // (the simulator found the stale one). What the leader said stands, should waiting fail.
     await this.#appliedHere(answer.index).catch(() => undefined);
     return outcome;
   }
