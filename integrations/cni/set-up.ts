@@ -21,7 +21,7 @@ import { redirectText } from "./redirect.ts";
 import { answerOf, type Connection, hostEndsOf, INTERFACE, readResult } from "./result.ts";
 import { holdersOfPort, masqueradeText } from "./rules.ts";
 import { lackingPlugins, pluginsMissing } from "./plugin.ts";
-import { settleGround, settleLeases } from "./settle.ts";
+import { interfacesOf, settleGround, settleLeases } from "./settle.ts";
 import { sweepLabels, sweepRules } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
 import { findWhole, networkOf } from "./whole.ts";
@@ -124,9 +124,7 @@ async function connectedAlready(
   known: NetworkRecord | undefined,
 ): Promise<Connection | undefined> {
   if (record.conf === null) return place.ip.has(label) && (known === undefined || known.mode === "none") ? NOT_CONNECTED : undefined;
-  const seen = await place.ip.interfaces(label);
-  // Whatever stands there may be in use: it is not taken down because it could not be seen.
-  if (seen === undefined && place.ip.has(label)) throw unseen(label);
+  const seen = await interfacesOf(place, label);
   const inside = seen?.find((one) => one.name === (known?.connection?.interface ?? INTERFACE));
   if (inside === undefined || inside.addresses.length === 0) return undefined;
   if (record.mode !== "bridge") {
@@ -144,13 +142,6 @@ async function connectedAlready(
   if ((await place.ip.plugged(name))?.has(inside.peer) !== true && !(await place.ip.plug(inside.peer, name))) return undefined;
   return readResult(
     answerOf(place.bridge, namespacePath(label), { addresses: inside.addresses, gateway, bridge: place.options.bridge.name }),
-  );
-}
-
-function unseen(label: string): NamedError {
-  return new NamedError(
-    "NETWORK_PLUGIN_FAILED",
-    `Cannot look into namespace "${label}": what stands there is not known, wanted it before anything is changed`,
   );
 }
 

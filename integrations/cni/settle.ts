@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { messageOf, NamedError } from "#std";
 import { ADMIN_CHAIN, gatewayOf, subnetHolds } from "./conflist.ts";
+import type { SeenInterface } from "./ip.ts";
 import { readLabel } from "./label.ts";
 import { leasePlacesOf, readLeases, writeLease } from "./leases.ts";
 import type { Place } from "./place.ts";
@@ -98,6 +99,17 @@ async function settleAdmission(place: Place): Promise<string[]> {
   return added ? [`Chain ${ADMIN_CHAIN} lets connections to bridge "${bridge.name}" in`] : [];
 }
 
+/** undefined: no such namespace. What cannot be seen may be in use: rejects with NETWORK_PLUGIN_FAILED, before anything is given out or taken down. */
+export async function interfacesOf(place: Place, label: string): Promise<readonly SeenInterface[] | undefined> {
+  const seen = await place.ip.interfaces(label);
+  if (seen === undefined && place.ip.has(label))
+    throw new NamedError(
+      "NETWORK_PLUGIN_FAILED",
+      `Cannot look into namespace "${label}": its address is not known, wanted it before any other is given out`,
+    );
+  return seen;
+}
+
 /** Leases and rules of the dead go, of this owner and of any other whose namespace is gone; leases of the living that were lost are written again. */
 export async function settleLeases(place: Place): Promise<string[]> {
   const mended: string[] = [];
@@ -112,13 +124,7 @@ export async function settleLeases(place: Place): Promise<string[]> {
     const holders = new Set([...known.values()].map((lease) => lease.container));
     for (const label of place.ip.namespaces()) {
       if (readLabel(label) === undefined || holders.has(label)) continue;
-      const seen = await place.ip.interfaces(label);
-      // Whose address cannot be seen may live at any.
-      if (seen === undefined && place.ip.has(label))
-        throw new NamedError(
-          "NETWORK_PLUGIN_FAILED",
-          `Cannot look into namespace "${label}": its address is not known, wanted it before any other is given out`,
-        );
+      const seen = await interfacesOf(place, label);
       const inside = seen?.find((one) => one.name === INTERFACE);
       for (const withLength of inside?.addresses ?? []) {
         const address = withLength.split("/")[0] as string;
