@@ -16,7 +16,10 @@ export interface HostStateOptions {
   readonly words?: readonly string[];
   /** Asked for services, checks, sessions, tokens and config entries, with a token that may see all. */
   readonly consul?: Asker;
-  /** Of the agent that runs there: of the machine's control groups, those of its drivers count. Without it: those that mention `words`. */
+  /**
+   * Of the agent that runs there: of the machine's control groups, those of its drivers count. Without it: those that mention `words`, and
+   * of a host without words none, since a host has no control groups of its own: it would see other tests' come and go.
+   */
   readonly dataDirectory?: string;
   /** Docker's socket: containers, volumes and networks are asked for. */
   readonly docker?: string;
@@ -51,7 +54,7 @@ export async function hostState(options: HostStateOptions = {}): Promise<HostSta
     "CNI file": leases.filter((file) => !/\/(lock|last_reserved_ip\.\d+)$/.test(file)).filter(counts),
     mount: mounts.map((line) => line.split(" ").slice(0, 3).join(" ")).filter(counts),
     process: await processes(options.host, counts),
-    cgroup: options.dataDirectory === undefined ? groups().filter(counts) : controlGroupsOf(options.dataDirectory),
+    cgroup: controlGroups(options, counts),
     ...(options.consul !== undefined && (await consulState(options.consul))),
     ...(options.docker !== undefined && (await dockerState(options.docker))),
   };
@@ -105,6 +108,11 @@ async function processes(host: IsolatedHost | undefined, counts: (line: string) 
       return []; // It ended while we looked.
     }
   });
+}
+
+function controlGroups({ host, dataDirectory, words = [] }: HostStateOptions, counts: (line: string) => boolean): string[] {
+  if (dataDirectory !== undefined) return controlGroupsOf(dataDirectory);
+  return host !== undefined && words.length === 0 ? [] : groups().filter(counts);
 }
 
 /** Of Drover and of containers, in every hierarchy. */
