@@ -5,13 +5,13 @@ import type { Networks } from "#ports";
 import { messageOf, NamedError } from "#std";
 import { describe, pluginVersions } from "./describe.ts";
 import { labelsIn } from "./rules.ts";
-import { readLabel } from "./label.ts";
+import { labelOf, readLabel } from "./label.ts";
 import { type CniNetworksOptions, networksDirectory, placeOf } from "./place.ts";
 import { preflight } from "./preflight.ts";
 import { recordsIn } from "./record.ts";
 import { lackingPlugins } from "./plugin.ts";
 import { mendStanding, setUp } from "./set-up.ts";
-import { settle } from "./settle.ts";
+import { settle, settleGround } from "./settle.ts";
 import { everyLease } from "./sweep.ts";
 import { tearDown } from "./tear-down.ts";
 import { lanes, turnsByName } from "./turns.ts";
@@ -41,6 +41,15 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
   };
   /** The first makes the chains that all share: two that do it at once stumble over each other. Later ones go side by side. */
   let first: Promise<unknown> | undefined;
+  /** What cannot be mended is found not to be whole by whoever asks for it. */
+  const mendedOf = (id: AllocationId): Promise<readonly string[]> =>
+    turns.take(id, () =>
+      busy.enter(async () => {
+        const done = await mendStanding(place, records, id).catch((thrown: unknown) => messageOf(thrown));
+        if (done === true) return [`The network of allocation ${id} had lost rules, its lease or files: they are there again`];
+        return done === false ? [] : [`The network of allocation ${id} could not be mended: ${done}`];
+      }),
+    );
   return {
     describe: () => describe(place, versions),
     preflight: () => preflight(place),
@@ -48,20 +57,13 @@ export function cniNetworks(options: CniNetworksOptions): Networks {
       supported();
       // A machine without the plugins is left as it is: no network of ours will stand on it.
       if (lackingPlugins(place, place.bridge).length > 0) return [];
-      const mended = [...(await settle(place))];
-      await Promise.all(
-        records.list().map((id) =>
-          turns.take(id, () =>
-            busy.enter(async () => {
-              // What cannot be mended is found not to be whole by whoever asks for it.
-              const done = await mendStanding(place, records, id).catch((thrown: unknown) => messageOf(thrown));
-              if (done === true) mended.push(`The network of allocation ${id} had lost rules, its lease or files: they are there again`);
-              else if (done !== false) mended.push(`The network of allocation ${id} could not be mended: ${done}`);
-            }),
-          ),
-        ),
-      );
-      return mended;
+      const ground = await settle(place);
+      return [...ground, ...(await Promise.all(records.list().map(mendedOf))).flat()];
+    },
+    async mend(id) {
+      const record = records.read(named(id));
+      if (record === undefined || !place.ip.has(labelOf(options.owner, id)) || lackingPlugins(place, place.bridge).length > 0) return [];
+      return [...(record.mode === "bridge" ? await busy.enter(() => settleGround(place)) : []), ...(await mendedOf(id))];
     },
     setUp(request, signal) {
       return turns.take(named(request.id), async () => {

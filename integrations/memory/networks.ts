@@ -6,6 +6,8 @@ import { NamedError } from "#std";
 export interface MemoryNetworks extends Networks {
   /** As the machine would look after a reboot: namespaces are gone. */
   reboot(): void;
+  /** Something of it was lost that can be mended: it is not found until then. */
+  lose(id: AllocationId): void;
   /** The next `setUp` rejects with this. */
   failNext(error: Error): void;
   /** What was asked of each network that stands. */
@@ -30,6 +32,7 @@ const FIRST = 2;
 export function memoryNetworks(options: MemoryNetworksOptions = {}): MemoryNetworks {
   const { owner = "0a0b0c0d", networks = [], addresses = 250, directory = "/memory" } = options;
   const standing = new Map<AllocationId, { readonly request: NetworkRequest; readonly network: AllocationNetwork }>();
+  const lost = new Set<AllocationId>();
   let failure: Error | undefined;
 
   const freeAddress = (): string => {
@@ -59,6 +62,8 @@ export function memoryNetworks(options: MemoryNetworksOptions = {}): MemoryNetwo
     }
   };
 
+  const mend = (id: AllocationId): readonly string[] => (lost.delete(id) ? [`The network of allocation ${id} is whole again`] : []);
+
   return {
     async describe() {
       const modes = ["bridge", ...networks.map((name) => `cni/${name}`)];
@@ -71,7 +76,10 @@ export function memoryNetworks(options: MemoryNetworksOptions = {}): MemoryNetwo
       return options.findings ?? [{ what: "system", standing: "good", problem: "Networks in memory lack nothing", fix: "" }];
     },
     async settle() {
-      return [];
+      return [...lost].flatMap(mend);
+    },
+    async mend(id) {
+      return mend(id);
     },
     async setUp(request, signal) {
       signal.throwIfAborted();
@@ -91,20 +99,26 @@ export function memoryNetworks(options: MemoryNetworksOptions = {}): MemoryNetwo
         hostname: request.hostname === "" ? request.id.slice(0, 8) : request.hostname,
         files: { hosts: `${directory}/${request.id}/hosts`, resolvConf: `${directory}/${request.id}/resolv.conf` },
       };
+      lost.delete(request.id);
       standing.set(request.id, { request, network });
       return network;
     },
     async find(id) {
-      return standing.get(id)?.network;
+      return lost.has(id) ? undefined : standing.get(id)?.network;
     },
     async tearDown(id) {
+      lost.delete(id);
       standing.delete(id);
     },
     async list() {
       return [...standing.keys()].sort();
     },
     reboot() {
+      lost.clear();
       standing.clear();
+    },
+    lose(id) {
+      if (standing.has(id)) lost.add(id);
     },
     failNext(error) {
       failure = error;

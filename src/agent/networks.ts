@@ -49,6 +49,11 @@ export function whenWanted(networks: Networks, standing: () => Promise<void>): N
       }
       return (await networks.list()).length === 0 ? [] : await prepare();
     },
+    mend: async (id) => {
+      const first = prepared === undefined;
+      const mended = await prepare();
+      return [...(first ? mended : []), ...(await networks.mend(id))];
+    },
     setUp: async (request, signal) => {
       await prepare();
       return await networks.setUp(request, signal);

@@ -96,6 +96,8 @@ export interface Networks {
   preflight(): Promise<readonly Finding[]>;
   /** Before anything is set up, and after a reboot: the bridge is there with its gateway's address, leases are those of namespaces that live. Says what it mended. */
   settle(): Promise<readonly string[]>;
+  /** What this network lost of its rules, leases or files is given back, its tasks in it; the others are not looked at. Says what it mended; of what is gone: nothing. */
+  mend(id: AllocationId): Promise<readonly string[]>;
   setUp(request: NetworkRequest, signal: AbortSignal): Promise<AllocationNetwork>;
   /** As it stands on the machine; undefined: not whole (nothing of it, or only parts: `setUp` or `tearDown` it). */
   find(id: AllocationId): Promise<AllocationNetwork | undefined>;

@@ -4,8 +4,10 @@ import { networksConformance } from "./networks.ts";
 networksConformance({
   name: "memory",
   async make({ addresses }) {
+    const networks = memoryNetworks({ networks: ["mine"], ...(addresses === undefined ? {} : { addresses }) });
     return {
-      networks: memoryNetworks({ networks: ["mine"], ...(addresses === undefined ? {} : { addresses }) }),
+      networks,
+      lose: async (id) => networks.lose(id),
       close: async () => undefined,
     };
   },

@@ -16,6 +16,8 @@ export interface NetworksWish {
 
 export interface NetworksUnderTest {
   readonly networks: Networks;
+  /** Something of this network is lost that can be given back with its tasks in it. */
+  lose(id: AllocationId): Promise<void>;
   /** Everything of it is gone from the machine afterwards. */
   close(): Promise<void>;
 }
@@ -54,12 +56,16 @@ const hasCode = (code: string) => (error: unknown) => error instanceof NamedErro
 
 export function networksConformance(maker: NetworksMaker): void {
   describe(`networks, ${maker.name}`, () => {
-    const check = (sentence: string, body: (networks: Networks) => Promise<void>, wish: NetworksWish = {}): void => {
+    const check = (
+      sentence: string,
+      body: (networks: Networks, under: NetworksUnderTest) => Promise<void>,
+      wish: NetworksWish = {},
+    ): void => {
       test(sentence, { timeout: 60_000 }, async () => {
         const under = await maker.make(wish);
         try {
           await under.networks.settle();
-          await body(under.networks);
+          await body(under.networks, under);
         } finally {
           for (const id of await under.networks.list()) await under.networks.tearDown(id);
           await under.close();
@@ -93,6 +99,27 @@ export function networksConformance(maker: NetworksMaker): void {
       await networks.tearDown(allocation(7));
       assert.equal(await networks.find(allocation(1)), undefined);
       assert.equal(await networks.find(allocation(7)), undefined);
+      assert.deepEqual(await networks.list(), []);
+    });
+
+    check(
+      "what was lost of one network is given back to that one alone, with its address; all of them are when settled",
+      async (networks, under) => {
+        const [one, two] = [await networks.setUp(aRequest(1), NEVER), await networks.setUp(aRequest(2), NEVER)];
+        assert.deepEqual(await networks.mend(allocation(1)), [], "nothing was lost");
+        for (const number of [1, 2]) await under.lose(allocation(number));
+        assert.deepEqual([await networks.find(allocation(1)), await networks.find(allocation(2))], [undefined, undefined]);
+        assert.match((await networks.mend(allocation(1))).join("\n"), /aaaaaaaa-0000-4000-8000-000000000001/);
+        assert.deepEqual([await networks.find(allocation(1)), await networks.find(allocation(2))], [one, undefined]);
+        assert.match((await networks.settle()).join("\n"), /aaaaaaaa-0000-4000-8000-000000000002/);
+        assert.deepEqual(await networks.find(allocation(2)), two);
+      },
+    );
+
+    check("nothing is made by mending: what never was and what was taken down stays gone", async (networks) => {
+      await networks.setUp(aRequest(1), NEVER);
+      await networks.tearDown(allocation(1));
+      assert.deepEqual([await networks.mend(allocation(1)), await networks.mend(allocation(7))], [[], []]);
       assert.deepEqual(await networks.list(), []);
     });
 

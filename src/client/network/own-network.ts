@@ -178,9 +178,9 @@ export class OwnNetwork {
     this.#renew(found === undefined ? "its network is gone from the machine" : `what ${holder?.name} held its network with is gone`);
   }
 
-  /** What the agent's start did not get to mend (rules that were flushed meanwhile) is tried once more, before its tasks pay for it. */
+  /** What the agent's start did not get to mend (rules that were flushed meanwhile) is tried once more, before its tasks pay for it; its own alone: all its neighbours may ask. */
   async #mended(): Promise<AllocationNetwork | undefined> {
-    for (const each of await this.#networks().settle()) this.#report("warn", `networks: ${each}`, {});
+    for (const each of await this.#networks().mend(this.#id)) this.#report("warn", `networks: ${each}`, {});
     return this.#networks().find(this.#id);
   }
 

@@ -43,6 +43,16 @@ test("a firewall may be flushed at any time: settled again, the machine is looke
   assert.equal(seen.stands, 1);
 });
 
+test("one network is mended on ground that was prepared once, whoever asks first", async () => {
+  const memory = memoryNetworks();
+  const seen = { settled: 0 };
+  const mend = async (id: AllocationId) => [`mended ${id}`];
+  const networks = whenWanted({ ...memory, settle: async () => [`settled ${++seen.settled}`], mend }, async () => undefined);
+  const said = await Promise.all(["a", "b"].map((id) => networks.mend(id as AllocationId)));
+  assert.deepEqual(said, [["settled 1", "mended a"], ["mended b"]]);
+  assert.deepEqual(seen, { settled: 1 });
+});
+
 test("what could not be prepared is prepared again by the next allocation", async () => {
   let failures = 2;
   const networks = whenWanted({ ...memoryNetworks(), settle: async () => [] }, async () => {

@@ -257,23 +257,30 @@ describe("after the agent was away", () => {
     assert.equal(stage.told(A)?.ClientStatus, "running");
   });
 
-  test("rules that were flushed and not mended at the start are mended when its allocation asks: no task pays for it", async () => {
+  test("what was flushed and not mended at the start is mended for each that asks, its own alone: no task pays for it", async () => {
     const stage = createStage();
     const networks = memoryNetworks();
     const first = await stage.agent({ networks });
-    stage.server.put(bridged("a"));
+    for (const letter of ["a", "b"]) stage.server.put(bridged(letter));
     await stage.clock.advance(SECOND);
     first.kill();
-    let settled = 0;
-    const settle = () => {
-      settled++;
-      return Promise.resolve([]);
+    const asked: string[] = [];
+    const settle = async () => {
+      asked.push("settle");
+      const mended = await networks.settle();
+      // Flushed again, before anybody could look.
+      for (const id of [A, B]) networks.lose(id);
+      return mended;
     };
-    await stage.agent({ networks: { ...networks, settle, find: async (id) => (settled < 2 ? undefined : networks.find(id)) } });
+    const mend = (id: AllocationId) => {
+      asked.push(id);
+      return networks.mend(id);
+    };
+    await stage.agent({ networks: { ...networks, settle, mend } });
     await stage.clock.advance(2 * SECOND);
-    assert.equal(settled, 2);
-    assert.deepEqual([...stage.machine.processes.keys()], [`${A}.main.0`]);
-    assert.equal(stage.told(A)?.ClientStatus, "running");
+    assert.deepEqual(asked.toSorted(), [A, B, "settle"].toSorted());
+    assert.deepEqual([...stage.machine.processes.keys()].toSorted(), [`${A}.main.0`, `${B}.main.0`]);
+    for (const id of [A, B]) assert.equal(stage.told(id)?.ClientStatus, "running");
   });
 
   test("and the machine with it: tasks run again on a new network, never without (F36, F46)", async () => {
