@@ -13,7 +13,7 @@
  *
  * Never here: a request, a decision, a schema that has to be compiled.
  *
- * Read next: endpoints.ts, shapes.ts, then ../client/mod.ts and ../server/mod.ts.
+ * Read next: endpoints.ts, shapes/ (by noun), then ../client/mod.ts and ../server/mod.ts.
  */
 export { ENDPOINTS, endpointPath, variableEndpointPath } from "./endpoints.ts";
 export { NEEDS, needsOf } from "./capabilities.ts";
@@ -22,13 +22,9 @@ export { LATER_ENDPOINTS, LATER_METHODS, awaitedText } from "./later.ts";
 export type { Awaited, LaterEndpoint } from "./later.ts";
 export type { Endpoint, EndpointName, Method, PathParameters } from "./endpoints.ts";
 export { HEADERS } from "./headers.ts";
-export { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes.ts";
+export { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes/search.ts";
+export type { AclAuthMethodAnswer, AclAuthMethodStub, AclBindingRuleStub, AclPolicyStub, AclTokenStub } from "./shapes/access.ts";
 export type {
-  AclAuthMethodAnswer,
-  AclAuthMethodStub,
-  AclBindingRuleStub,
-  AclPolicyStub,
-  AclTokenStub,
   AgentHealthAnswer,
   AgentHostAnswer,
   AgentMember,
@@ -36,19 +32,10 @@ export type {
   AgentSchedulersAnswer,
   AgentSchedulersConfigAnswer,
   AgentSelfAnswer,
-  AllocationDetail,
-  AllocationStub,
-  AutopilotConfigurationAnswer,
-  AutopilotHealthAnswer,
-  DeploymentUpdateAnswer,
-  EvaluationAnswer,
-  EvaluationDetail,
-  EvaluationStub,
-  FuzzyContext,
-  FuzzyMatch,
-  FuzzySearchAnswer,
-  FuzzySearchBody,
-  Gauge,
+} from "./shapes/agent.ts";
+export type { AllocationDetail, AllocationStub, StreamFrame } from "./shapes/allocation.ts";
+export type { DeploymentUpdateAnswer, EvaluationAnswer, EvaluationDetail, EvaluationStub } from "./shapes/evaluation.ts";
+export type {
   JobAction,
   JobDeregisterAnswer,
   JobDispatchAnswer,
@@ -65,20 +52,24 @@ export type {
   JobTagAnswer,
   JobValidateAnswer,
   JobVersionsAnswer,
-  MetricsAnswer,
-  NamespaceServices,
-  NodeDetail,
-  NodeDrainBody,
-  NodePoolDetail,
-  NodeStub,
-  NodeUpdateAnswer,
+  ScalingPolicyStub,
+} from "./shapes/job.ts";
+export type { Gauge, MetricsAnswer, Sample } from "./shapes/metrics.ts";
+export type { NodeDetail, NodeDrainBody, NodePoolDetail, NodeStub, NodeUpdateAnswer } from "./shapes/node.ts";
+export type {
+  AutopilotConfigurationAnswer,
+  AutopilotHealthAnswer,
   RaftConfigurationAnswer,
   RootKeyAnswer,
-  Sample,
-  ScalingPolicyStub,
   SchedulerConfigurationAnswer,
+} from "./shapes/operator.ts";
+export type {
+  FuzzyContext,
+  FuzzyMatch,
+  FuzzySearchAnswer,
+  FuzzySearchBody,
   SearchAnswer,
   SearchBody,
   SearchContext,
-  StreamFrame,
-} from "./shapes.ts";
+} from "./shapes/search.ts";
+export type { NamespaceServices } from "./shapes/services.ts";
