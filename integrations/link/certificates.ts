@@ -1,13 +1,7 @@
-/**
- * Who somebody is, by certificate: whoever the house's CA signed belongs to it, and its names say as what.
- *
- *   server.<region>.nomad   may speak as a server (to nodes and to servers), and as a node
- *   client.<region>.nomad   may speak as a node
- *
- * Only names in subjectAltName count. nomad.md §5.4 (tls).
- */
+/** Certificates of the link: who is believed, and until when. As what somebody may speak is the model's to say (certificate-role.ts). nomad.md §5.4 (tls). */
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import type { CertificateObjection } from "#model";
 import { messageOf, NamedError } from "#std";
 
 /** PEM texts; `ca` may hold several (while one takes the place of another). Both ends prove who they are. */
@@ -23,35 +17,8 @@ export interface LinkTls {
   readonly ciphers?: string;
 }
 
-export type Role = "server" | "client";
-
-/** What is wrong, and how it is mended. */
-export interface Objection {
-  readonly message: string;
-  readonly fix: string;
-}
-
-export const nameOf = (role: Role, region: string): string => `${role}.${region}.nomad`;
-
-/** May who shows this certificate speak as one of these? `demanded`: although it has no name of this kind. undefined: yes. */
-export function roleObjection(
-  certificate: X509Certificate,
-  { region }: LinkTls,
-  roles: readonly Role[],
-  demanded: boolean,
-): Objection | undefined {
-  const wanted = roles.map((role) => nameOf(role, region));
-  if (wanted.some((name) => certificate.checkHost(name, { subject: "never", wildcards: false }) !== undefined)) return undefined;
-  const names = (certificate.subjectAltName ?? "").match(/\b(server|client|cli)\.[^\s,"]+\.nomad\b/g) ?? [];
-  if (names.length === 0 && !demanded) return undefined;
-  return {
-    message: `its certificate is for ${names.length === 0 ? "no name of servers or nodes" : names.join(", ")}, wanted is ${wanted.join(" or ")}`,
-    fix: `Give it a certificate for ${wanted[0]}: drover tls cert create -${roles[0]} -region=${region}.`,
-  };
-}
-
 /** OpenSSL's word for why a certificate is not believed, in ours. */
-export function trustObjection(code: string): Objection {
+export function trustObjection(code: string): CertificateObjection {
   if (code === "CERT_HAS_EXPIRED")
     return {
       message: "its certificate has expired",
@@ -66,7 +33,7 @@ export function trustObjection(code: string): Objection {
   };
 }
 
-export const NO_CERTIFICATE: Objection = {
+export const NO_CERTIFICATE: CertificateObjection = {
   message: "it shows no certificate",
   fix: "Give it one: tls { rpc = true, ca_file, cert_file, key_file }.",
 };

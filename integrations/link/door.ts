@@ -11,8 +11,9 @@
 import { constants, X509Certificate } from "node:crypto";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { CertificateObjection } from "#model";
 import { messageOf, NamedError } from "#std";
-import { contextOf, contextOptions, type LinkTls, NO_CERTIFICATE, type Objection, trustObjection } from "./certificates.ts";
+import { contextOf, contextOptions, type LinkTls, NO_CERTIFICATE, trustObjection } from "./certificates.ts";
 import { seldom, type SeldomReport } from "./seldom.ts";
 import type { LinkReport } from "./service.ts";
 
@@ -28,7 +29,7 @@ export interface DoorOptions {
   readonly report: LinkReport;
   readonly inside: (socket: Socket) => void;
   /** `socket` is closed soon after. */
-  readonly turnedAway: (socket: Socket, why: Objection) => void;
+  readonly turnedAway: (socket: Socket, why: CertificateObjection) => void;
 }
 
 export interface Door {
@@ -47,7 +48,7 @@ const NO_TLS_HERE = Uint8Array.of(21, 3, 1, 0, 2, 2, 120);
 /** To be told why. */
 const LAST_WORDS_MS = 2_000;
 
-const TLS_DEMANDED: Objection = {
+const TLS_DEMANDED: CertificateObjection = {
   message: "it speaks without TLS, and this server demands it",
   fix: "Turn it on there: tls { rpc = true, ca_file, cert_file, key_file }; or, for a while, tls { rpc_upgrade_mode = true } here.",
 };
@@ -58,7 +59,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const sockets = new Set<Socket>();
   const byClient = new Map<string, number>();
   const report = seldom(options.report);
-  const turnAway = (socket: Socket, from: string, why: Objection) => {
+  const turnAway = (socket: Socket, from: string, why: CertificateObjection) => {
     report(`refused a connection: ${why.message}`, from, why.fix);
     setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
     options.turnedAway(socket, why);
@@ -138,7 +139,7 @@ function securedBy(
   handshakeTimeout: number,
   lead: {
     readonly inside: (socket: Socket) => void;
-    readonly turnAway: (socket: Socket, from: string, why: Objection) => void;
+    readonly turnAway: (socket: Socket, from: string, why: CertificateObjection) => void;
     readonly report: SeldomReport;
   },
 ) {

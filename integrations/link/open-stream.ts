@@ -8,10 +8,11 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { X509Certificate } from "node:crypto";
+import { certificateName, roleObjection } from "#model";
 import type { Clock } from "#ports";
 import { messageOf, type NamedError } from "#std";
 import { pack, unpack, unpackFault } from "./body.ts";
-import { contextOf, type LinkTls, nameOf, roleObjection, trustObjection } from "./certificates.ts";
+import { contextOf, type LinkTls, trustObjection } from "./certificates.ts";
 import { type Frame, frame, KIND } from "./frame.ts";
 import { createPipe, type FrameStream, type Message, type Pipe } from "./pipe.ts";
 import { type FrameMethod, refused } from "./service.ts";
@@ -27,7 +28,7 @@ export function openClient(server: string, tls: LinkTls | undefined, options: Ch
       return objection === undefined ? undefined : new Error(objection.message);
     },
   });
-  const name = nameOf("server", tls.region);
+  const name = certificateName("server", tls.region);
   return new Client(server, hangUpOnSilence(secured), {
     ...options,
     "grpc.ssl_target_name_override": name,

@@ -12,12 +12,22 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
-import type { AllocationClientUpdate, AllocationId, IdentityRequest, Node, NodeId, ServiceRegistration } from "#model";
+import {
+  type AllocationClientUpdate,
+  type AllocationId,
+  type CertificateObjection,
+  type CertificateRole,
+  type IdentityRequest,
+  type Node,
+  type NodeId,
+  roleObjection,
+  type ServiceRegistration,
+} from "#model";
 import type { Link, LinkConnection, NodeEnd, PeerEnd, VariableQuestion } from "#ports";
 import type { NamedError } from "#std";
 import { pack } from "./body.ts";
 import { createAnswering, createAsking, type Answers, type Asking } from "./calls.ts";
-import { type LinkTls, type Objection, type Role, roleObjection } from "./certificates.ts";
+import type { LinkTls } from "./certificates.ts";
 import { allocationPieces, servicePieces } from "./changes.ts";
 import { certificateOf, type Door, openDoor } from "./door.ts";
 import { type Frame, KIND } from "./frame.ts";
@@ -156,7 +166,7 @@ function openRooms(hall: Hall, peer: PeerEnd | undefined) {
     // What is encrypted was decrypted at the door.
     return server.createConnectionInjector(ServerCredentials.createInsecure());
   };
-  const demands = (roles: readonly Role[], always: boolean) => (stream: Stream) => requireRole(hall, stream, roles, always);
+  const demands = (roles: readonly CertificateRole[], always: boolean) => (stream: Stream) => requireRole(hall, stream, roles, always);
   const inside = open(
     {
       Control: (stream: Stream) =>
@@ -175,7 +185,7 @@ function openRooms(hall: Hall, peer: PeerEnd | undefined) {
   const outside = new Map<string, ConnectionInjector>();
   return {
     inside: () => inside,
-    outside(why: Objection): ConnectionInjector {
+    outside(why: CertificateObjection): ConnectionInjector {
       const already = outside.get(why.message);
       if (already !== undefined) return already;
       const refuse = () => {
@@ -200,11 +210,11 @@ function apiOf(api: Hall["api"]): NonNullable<Hall["api"]> {
   return api;
 }
 
-const turnedAway = ({ message, fix }: Objection): NamedError =>
+const turnedAway = ({ message, fix }: CertificateObjection): NamedError =>
   refused(`the server does not let this agent in: ${message}`, { statusCode: 403, fix });
 
 /** Throws LINK_REFUSED for who may not speak as any of these. */
-function requireRole(hall: Hall, stream: Stream, roles: readonly Role[], always: boolean): void {
+function requireRole(hall: Hall, stream: Stream, roles: readonly CertificateRole[], always: boolean): void {
   if (hall.tls === undefined) return;
   const certificate = certificateOf(stream.getAuthContext().sslPeerCertificate);
   // Nobody comes this far without but in upgrade mode, or before TLS was turned on.

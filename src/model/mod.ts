@@ -25,6 +25,7 @@ export * from "./service.ts";
 export * from "./registration.ts";
 export * from "./choose-services.ts";
 export * from "./workload-identity.ts";
+export * from "./certificate-role.ts";
 export * from "./variable.ts";
 export * from "./acl.ts";
 export * from "./task.ts";

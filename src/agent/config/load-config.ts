@@ -58,7 +58,7 @@ export function loadConfig(request: LoadRequest): Config {
     ...standings.problems,
     ...resolved.problems,
     ...checkDirectories(config, settings, disk),
-    ...checkTlsFiles(config.tls, settings, disk),
+    ...checkTlsFiles(config, settings, disk),
   ];
   if (faults.length > 0) throw new ConfigError(faults);
   return { ...config, written: writtenTree(settings), notYet: standings.notYet };

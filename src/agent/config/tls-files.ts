@@ -1,12 +1,17 @@
-/** tls { ca_file, cert_file, key_file }: there, readable, what they say they are, and of one pair. Asked at start and at every reload. */
+/** tls { ca_file, cert_file, key_file }: there, readable, what they say they are, of one pair, and made for this kind of agent. Asked at start and at every reload. */
 import { X509Certificate, createPrivateKey, type KeyObject } from "node:crypto";
+import { roleObjection } from "#model";
 import { messageOf } from "#std";
 import type { ConfigDisk } from "./config-disk.ts";
-import type { TlsConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import { type Settings, problemAt } from "./settings.ts";
 
 /** Problems, rendered with their places. Nothing of a key is in them. */
-export function checkTlsFiles(tls: TlsConfig, settings: Settings, disk: Pick<ConfigDisk, "read">): readonly string[] {
+export function checkTlsFiles(
+  { tls, server, region }: Pick<Config, "tls" | "server" | "region">,
+  settings: Settings,
+  disk: Pick<ConfigDisk, "read">,
+): readonly string[] {
   if (!tls.http && !tls.rpc) return [];
   const problems: string[] = [];
   const problem = (key: string, summary: string, detail = "") => {
@@ -41,6 +46,16 @@ export function checkTlsFiles(tls: TlsConfig, settings: Settings, disk: Pick<Con
       `tls.key_file ${JSON.stringify(tls.keyFile)} is not the key of tls.cert_file ${JSON.stringify(tls.certFile)}`,
       "Name the two files that were made together.",
     );
+  if (certificate !== undefined && tls.rpc) {
+    // As who it connects to will see it, and refuse it then.
+    const objection = roleObjection(certificate, { region }, server.enabled ? ["server"] : ["client", "server"], tls.verifyServerHostname);
+    if (objection !== undefined)
+      problem(
+        "cert_file",
+        `tls.cert_file ${JSON.stringify(tls.certFile)} is of another kind of agent: ${objection.message}`,
+        objection.fix,
+      );
+  }
   return problems;
 }
 

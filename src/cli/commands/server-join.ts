@@ -31,7 +31,13 @@ export const serverForceLeave: Command = {
   async run(context) {
     const node = onlyArgument(context, "<name>");
     const prune = context.flags.flag("prune") ? { prune: true } : {};
+    const known = (await context.api.agent.members()).value.Members;
     await context.api.request.put(endpointPath("agent-force-leave", {}), undefined, { parameters: { node, ...prune } });
+    // Exit code 0 as Nomad's: scripts tell it of servers that are long out of the list. A typing error should not look like success, though.
+    if (!known.some(({ Name, Tags }) => Name === node || Name === `${node}.${Tags["region"]}`))
+      context.terminal.complain(
+        `No server is called ${JSON.stringify(node)}: nothing was done. Known are ${known.map(({ Name }) => Name).join(", ")}`,
+      );
     return 0;
   },
 };

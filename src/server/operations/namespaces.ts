@@ -6,7 +6,13 @@ import { recordFields, type RecordFields } from "./record-fields.ts";
 
 const NAME = /^[a-zA-Z0-9-]{1,128}$/;
 const DESCRIPTION_MAX = 256;
-const LATER = "this version of Drover does not know it yet";
+/** Of Nomad's Enterprise edition, and what does the same here. nomad.md §7 "Namespaces". */
+const NOT_HONOURED = {
+  NodePoolConfiguration: "which node pools jobs may use is not limited by namespace; name the pool in each job: node_pool = …",
+  VaultConfiguration: "there is one Vault for all namespaces; whose secrets a task reads is said by its role there",
+  ConsulConfiguration: "there is one Consul for all namespaces; what a service may do there is said by its token's rules",
+  Quota: "there are no quotas; reserve room with node pools, or limit who may submit by acl policies",
+} as const;
 
 /** Created, or replaced whole. */
 export async function upsertNamespace(context: ServerContext, record: unknown): Promise<{ readonly Index: number }> {
@@ -24,8 +30,7 @@ function readNamespace(record: unknown): NamespaceRecord {
   if (!NAME.test(name)) throw badRequest(`${subject}: its name must be 1 to 128 letters, digits and dashes`);
   const Description = fields.text("Description");
   if (Description.length > DESCRIPTION_MAX) throw badRequest(`${subject}: its description is longer than ${DESCRIPTION_MAX} characters`);
-  for (const later of ["NodePoolConfiguration", "VaultConfiguration", "ConsulConfiguration"]) fields.unset(later, LATER);
-  fields.unset("Quota", LATER);
+  for (const [name, instead] of Object.entries(NOT_HONOURED)) fields.unset(name, `Drover does not have it: ${instead}`);
   const capabilities = fields.block("Capabilities");
   return {
     Name: name,

@@ -127,7 +127,10 @@ test("A node's introduction comes from the environment, else from the file besid
   );
 });
 
-function pair(): { readonly certificate: string; readonly key: string } {
+function pair(dnsNames: readonly string[] = ["server.global.nomad", "client.global.nomad"]): {
+  readonly certificate: string;
+  readonly key: string;
+} {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const now = Date.now();
   const certificate = signCertificate(
@@ -138,7 +141,7 @@ function pair(): { readonly certificate: string; readonly key: string } {
       publicKey,
       authority: true,
       uses: [],
-      dnsNames: [],
+      dnsNames,
       ipAddresses: [],
       permittedDomains: [],
       serial: randomSerial(),
@@ -182,6 +185,27 @@ test("TLS: its files are there, are what they should be, and belong together; no
     tls(`http = true \n tls_cipher_suites = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" \n ${both}`).tls.ciphers,
     /TLS_AES_128_GCM_SHA256:.*:ECDHE-ECDSA-AES128-GCM-SHA256$/,
   );
+});
+
+test("TLS: a certificate of another kind of agent is refused before anything starts, not by whoever it connects to", () => {
+  const tried = (block: string, dnsNames: readonly string[], more = "") => {
+    const { certificate, key } = pair(dnsNames);
+    const files = 'ca_file = "/t/c.pem" \n cert_file = "/t/c.pem" \n key_file = "/t/k.pem"';
+    return () => load(`${block}\ntls { rpc = true \n ${more} \n ${files} }`, [], { "/t/c.pem": certificate, "/t/k.pem": key });
+  };
+  const server = "server { enabled = true \n bootstrap_expect = 1 }";
+  const node = 'client { enabled = true \n servers = ["10.0.0.1"] }';
+  assert.throws(
+    tried(server, ["client.global.nomad", "localhost"]),
+    /a\.hcl:\d+:\d+: tls\.cert_file "\/t\/c\.pem" is of another kind of agent: .* client\.global\.nomad, wanted is server\.global\.nomad.*cert create -server/s,
+  );
+  assert.throws(tried(server, ["server.europe.nomad"]), /is for server\.europe\.nomad, wanted is server\.global\.nomad/);
+  assert.throws(tried(node, ["cli.global.nomad"]), /wanted is client\.global\.nomad or server\.global\.nomad/);
+  tried(node, ["client.global.nomad"])();
+  tried(node, ["server.global.nomad"])();
+  // Of an authority that knows no such names: believed, unless names are demanded.
+  tried(server, ["one.example"])();
+  assert.throws(tried(server, ["one.example"], "verify_server_hostname = true"), /for no name of servers or nodes/);
 });
 
 test("A door that stands open is told of; one that is locked is not", () => {

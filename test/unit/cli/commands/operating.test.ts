@@ -17,6 +17,7 @@ import { nodeMetaApply } from "../../../../src/cli/commands/node-meta.ts";
 import { changedConfiguration, operatorSchedulerSetConfig } from "../../../../src/cli/commands/operator-scheduler.ts";
 import { operatorAutopilotHealth } from "../../../../src/cli/commands/operator-servers.ts";
 import { readSnapshot } from "../../../../src/cli/commands/operator-snapshot.ts";
+import { serverForceLeave } from "../../../../src/cli/commands/server-join.ts";
 import { COMMANDS } from "../../../../src/cli/commands/table.ts";
 import { parseFlags } from "../../../../src/cli/flags.ts";
 import { deviceTable } from "../../../../src/cli/render/node.ts";
@@ -169,4 +170,20 @@ test("readSnapshot() reads what it wrote, and refuses what is cut off or changed
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("server force-leave of a name no server has says so: a typing error does not look like success", async () => {
+  const asked: unknown[] = [];
+  const api = {
+    agent: { members: async () => answered({ Members: [{ Name: "s1.global", Tags: { region: "global" } }] }) },
+    request: { put: async (_path: string, _body: unknown, { parameters }: { parameters: unknown }) => void asked.push(parameters) },
+  };
+  const leave = async (name: string) => {
+    const fake = fakeContext({ words: ["-prune", name], flags: serverForceLeave.flags, api });
+    return [await serverForceLeave.run(fake.context), fake.complained.join()];
+  };
+  assert.deepEqual(await leave("nosuch"), [0, 'No server is called "nosuch": nothing was done. Known are s1.global']);
+  assert.deepEqual(await leave("s1.global"), [0, ""]);
+  assert.deepEqual(await leave("s1"), [0, ""]);
+  assert.deepEqual(asked.at(-1), { node: "s1", prune: true });
 });

@@ -33,7 +33,7 @@ test("what is no namespace is refused by name", () =>
     await refused({ Name: "a".repeat(129) }, /its name must be/);
     await refused({ Name: "a", Description: "d".repeat(257) }, /its description is longer than 256/);
     await refused({ Name: "a", Meta: { key: 5 } }, /Meta is not a map of texts/);
-    await refused({ Name: "a", Quota: "small" }, /Quota is set: this version/);
+    await refused({ Name: "a", Quota: "small" }, /Quota is set: Drover does not have it: there are no quotas; /);
     await refused({ Name: "a", Capabilities: { EnabledTaskDrivers: "exec" } }, /Capabilities.EnabledTaskDrivers is not a list/);
     await refused(
       { Name: "a", Capabilities: { EnabledTaskDrivers: ["x"], DisabledTaskDrivers: ["x"] } },
