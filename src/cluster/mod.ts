@@ -14,6 +14,7 @@
  * shared/digests.ts, shared/leading.ts; maker.ts; then ../state/mod.ts.
  */
 export type { Cluster, LeaderDescription, Leadership, ServerDescription } from "./contract.ts";
+export { facade } from "./facade.ts";
 export { startCluster, type ClusterOptions } from "./cluster.ts";
 export { startSharedCluster, type SharedCluster } from "./shared/shared-cluster.ts";
 export type { SharedClusterLimits, SharedClusterOptions } from "./shared/options.ts";

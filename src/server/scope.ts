@@ -2,7 +2,7 @@
  * Time and news for a while: what is lent to the parts of a leadership is taken back when that is over, all of it, whatever a part that could
  * not even start has left behind. From then on no timer and no change of the state wakes any of them.
  */
-import type { Cluster } from "#cluster";
+import { facade, type Cluster } from "#cluster";
 import type { Clock, Timer } from "#ports";
 import type { State } from "#state";
 
@@ -48,7 +48,7 @@ export function createScope(clock: Clock, cluster: Cluster): Scope {
 
   return {
     clock: { nowMs: () => clock.nowMs(), nowNs: () => clock.nowNs(), sleep: (delayMs) => clock.sleep(delayMs), after },
-    cluster: withState(cluster, withWatch(state, { changed: (...asked) => state.watch.changed(...asked), subscribe })),
+    cluster: facade(cluster, { state: withWatch(state, { changed: (...asked) => state.watch.changed(...asked), subscribe }) }),
     close() {
       closed = true;
       for (const timer of Array.from(timers)) timer.cancel();
@@ -83,38 +83,5 @@ function withWatch(state: State, watch: State["watch"]): State {
     get recordCount() {
       return state.recordCount;
     },
-  };
-}
-
-function withState(cluster: Cluster, state: State): Cluster {
-  return {
-    get clusterId() {
-      return cluster.clusterId;
-    },
-    serverId: cluster.serverId,
-    state,
-    propose: (command, requestId) => cluster.propose(command, requestId),
-    read: () => cluster.read(),
-    get leads() {
-      return cluster.leads;
-    },
-    get leaderAddress() {
-      return cluster.leaderAddress;
-    },
-    get leader() {
-      return cluster.leader;
-    },
-    get problem() {
-      return cluster.problem;
-    },
-    lastContactMs: () => cluster.lastContactMs(),
-    whenLeading: (begin) => cluster.whenLeading(begin),
-    transferLeadership: (...to) => cluster.transferLeadership(...to),
-    compact: () => cluster.compact(),
-    readSnapshot: (atLeastIndex) => cluster.readSnapshot(atLeastIndex),
-    restore: (chunks) => cluster.restore(chunks),
-    servers: () => cluster.servers(),
-    forgetServer: (...which) => cluster.forgetServer(...which),
-    close: () => cluster.close(),
   };
 }

@@ -1,6 +1,7 @@
 /** The cluster as the leader's work sees it: what it proposes is written in this tenure or refused, never handed to another leader. */
 import type { Command, Outcome, Snapshot } from "#state";
 import type { Cluster } from "../contract.ts";
+import { facade } from "../facade.ts";
 
 export interface Fence {
   readonly lost: AbortSignal;
@@ -14,12 +15,7 @@ export function fenced(cluster: Cluster, fence: Fence): Cluster {
     if (fence.lost.aborted) throw fence.refusal();
     return work();
   };
-  return {
-    get clusterId() {
-      return cluster.clusterId;
-    },
-    serverId: cluster.serverId,
-    state: cluster.state,
+  return facade(cluster, {
     propose: (command: Command, requestId?: string) => whileLeading(() => fence.propose(command, requestId)),
     read: (): Promise<Snapshot> =>
       whileLeading(async () => {
@@ -27,26 +23,6 @@ export function fenced(cluster: Cluster, fence: Fence): Cluster {
         if (fence.lost.aborted) throw fence.refusal();
         return snapshot;
       }),
-    get leads() {
-      return !fence.lost.aborted;
-    },
-    get leaderAddress() {
-      return cluster.leaderAddress;
-    },
-    get leader() {
-      return cluster.leader;
-    },
-    get problem() {
-      return cluster.problem;
-    },
-    lastContactMs: () => cluster.lastContactMs(),
-    whenLeading: (begin) => cluster.whenLeading(begin),
-    transferLeadership: (...to) => cluster.transferLeadership(...to),
-    compact: () => cluster.compact(),
-    readSnapshot: (atLeastIndex) => cluster.readSnapshot(atLeastIndex),
-    restore: (chunks) => cluster.restore(chunks),
-    servers: () => cluster.servers(),
-    forgetServer: (serverId) => cluster.forgetServer(serverId),
-    close: () => cluster.close(),
-  };
+    leads: () => !fence.lost.aborted,
+  });
 }
