@@ -153,11 +153,15 @@ export function dockerDriver(options: DockerOptions): Driver {
     }
   }
 
-  /** An earlier attempt of the same task makes room; anything else keeps its name. */
+  /**
+   * An earlier attempt of the same task makes room, and this very one where it never began: an agent killed while docker was making it leaves
+   * one that is seen late. Anything else keeps its name.
+   */
   async function freeName(task: TaskStart, attempt: number): Promise<void> {
     const found = await inspect(containerName(task));
     const labels = found?.Config.Labels ?? {};
-    const ours = labels[LABEL_OWNER] === owner && labels[LABEL_ALLOCATION] === task.allocationId && labels[LABEL_TASK] !== task.id;
+    const ours = labels[LABEL_OWNER] === owner && labels[LABEL_ALLOCATION] === task.allocationId;
+    if (ours && labels[LABEL_TASK] === task.id && found?.State.Status !== "created") throw existsAlready(task.id);
     if (found !== undefined && !ours) throw startFailed(task.task, `a container named "${containerName(task)}" exists and is not ours`);
     if (found !== undefined) await removeContainer(daemon, found);
     else await sleep(100 * attempt);

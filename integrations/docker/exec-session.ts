@@ -40,10 +40,13 @@ export async function dockerSession(request: ExecRequest, wanted: TaskExec): Pro
     AttachStdout: true,
     AttachStderr: true,
     Tty: wanted.tty,
+    ...(wanted.size !== undefined && { ConsoleSize: [wanted.size.height, wanted.size.width] as [number, number] }),
     Env: [...Object.entries(wanted.environment).map(([key, value]) => `${key}=${value}`), `${MARK}=${mark}`],
   });
   const socket = await exec.start({ hijack: true, stdin: true, Tty: wanted.tty });
   const output = outputOf(socket, wanted.tty);
+  // A docker before version 23 does not know the size it is created with.
+  if (wanted.size !== undefined) void resized(exec, wanted.size.height, wanted.size.width);
   const state = { closed: false, killed: false };
   socket.once("close", () => {
     state.closed = true;

@@ -4,7 +4,7 @@
  */
 import type { ExecSession, TaskExec } from "#ports";
 
-export function mockSession({ command, environment, tty }: TaskExec): ExecSession {
+export function mockSession({ command, environment, tty, size }: TaskExec): ExecSession {
   const chunks: { stream: "stdout" | "stderr"; data: Uint8Array }[] = [];
   const exited = Promise.withResolvers<number>();
   let over = false;
@@ -22,6 +22,7 @@ export function mockSession({ command, environment, tty }: TaskExec): ExecSessio
     exited.resolve(code);
     nudge();
   };
+  if (tty && size !== undefined) say("stdout", `size ${size.height} ${size.width}\n`);
   const [word = "", argument = ""] = command;
   if (word === "exit") end(Number(argument) || 0);
   else if (word === "print") {

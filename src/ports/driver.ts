@@ -128,10 +128,17 @@ export interface TaskExit {
   readonly finishedAt: number;
 }
 
+export interface TerminalSize {
+  readonly height: number;
+  readonly width: number;
+}
+
 /** A command in a living task, beside its own process: same root, namespaces, cgroup, user and environment. */
 export interface TaskExec {
   readonly command: readonly string[];
   readonly tty: boolean;
+  /** The terminal has it before the command begins; without it, the size is whatever the maker's terminals begin with. */
+  readonly size?: TerminalSize;
   /** What the task itself was started with. */
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -48,6 +48,7 @@ export type {
   NetworkHold,
   NetworkHolder,
   TaskExec,
+  TerminalSize,
   TaskExit,
   TaskHandle,
   TaskId,

@@ -1,7 +1,7 @@
 /** What every maker of ports/driver that can run commands beside a task has to keep. Used by the driver suite. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { Driver, ExecSession } from "#ports";
+import type { Driver, ExecSession, TaskExec } from "#ports";
 import { eventually } from "../eventually.ts";
 import { taskStart, type DriverWorld } from "./driver.ts";
 
@@ -15,6 +15,8 @@ export interface ExecCommands {
   readonly greets: readonly string[];
   /** Prints "size ROWS COLUMNS" again and again, until the size is 40 120; undefined: no terminals. */
   readonly sizes?: readonly string[];
+  /** Prints "ROWS COLUMNS" as they are when it begins; undefined: its terminals cannot be given a size before. */
+  readonly firstSize?: readonly string[] | undefined;
 }
 
 const ID = "11111111-2222-3333-4444-555555555555.web.0";
@@ -141,6 +143,16 @@ export function execConformance(check: Check, runs: Record<string, unknown>, exi
     assert.equal(await session.exited, 9);
   });
 
+  const { firstSize } = commands;
+  if (firstSize !== undefined) {
+    withTask("a command in a terminal never sees another size than the one it is begun with", async (_driver, run) => {
+      const session = await run(firstSize, { tty: true, size: { height: 33, width: 101 } });
+      const reading = allOf(session);
+      await session.exited;
+      assert.equal((await reading).stdout.trim(), "33 101");
+    });
+  }
+
   withTask("in a terminal what is typed is echoed, and the end of input ends the command", async (_driver, run) => {
     const session = await run(commands.copies, { tty: true });
     const reading = allOf(session);
@@ -186,10 +198,7 @@ function sessionGroupsOf(pid: number): string[] {
     .flatMap((group) => readdirSync(group).filter((name) => name.startsWith("exec-")));
 }
 
-type Runner = (
-  command: readonly string[],
-  more?: { readonly tty?: boolean; readonly environment?: Readonly<Record<string, string>> },
-) => Promise<ExecSession>;
+type Runner = (command: readonly string[], more?: Partial<Omit<TaskExec, "command">>) => Promise<ExecSession>;
 
 interface Reading extends Promise<{ stdout: string; stderr: string }> {
   text(): string;

@@ -22,7 +22,8 @@ if (process.env["DROVER_SKIP_LIVE"] !== "1") {
       stubborn: shell("trap '' TERM INT; echo ready; while :; do sleep 0.05; done"),
       impossible: { image: TEST_IMAGE, command: "/no/such/program" },
     },
-    commands: shellCommands,
+    // Docker's terminals have a size before the command begins since version 23.
+    commands: { ...shellCommands, firstSize: undefined },
     eats: { image: TEST_IMAGE, command: "tail", args: ["/dev/zero"] },
   });
 }

@@ -38,6 +38,7 @@ export async function execSession(place: SessionPlace, exec: TaskExec, living: S
   const described = {
     ...place.process,
     terminal: exec.tty,
+    ...(exec.size !== undefined && { consoleSize: exec.size }),
     args: exec.command,
     env: Object.entries(environment).map(([key, value]) => `${key}=${value}`),
   };
@@ -58,6 +59,7 @@ export async function execSession(place: SessionPlace, exec: TaskExec, living: S
         place.record.name,
       ],
       tty: exec.tty,
+      size: exec.size,
       input,
       killAll: async () => {
         // First whoever could still join the group.

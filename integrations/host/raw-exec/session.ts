@@ -50,6 +50,7 @@ export async function rawSession(task: RawSession, exec: TaskExec, living: Set<s
     return await startSession({
       words: launch.words,
       tty: exec.tty,
+      size: exec.size,
       shell: launch.shell,
       environment: launch.environment,
       input,

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import type { ExecSession } from "#ports";
+import type { ExecSession, TerminalSize } from "#ports";
 import { NamedError, messageOf } from "#std";
 import { mergedOutput } from "./merged-output.ts";
 import { inTerminal, resizeTerminal } from "./terminal.ts";
@@ -10,6 +10,7 @@ import { inTerminal, resizeTerminal } from "./terminal.ts";
 export interface SessionRequest {
   readonly words: readonly string[];
   readonly tty: boolean;
+  readonly size?: TerminalSize | undefined;
   /** The shell a terminal starts, and variables for it that reach the words. */
   readonly shell?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -25,7 +26,9 @@ const CLEAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /** Rejects when it cannot be started. */
 export async function startSession(request: SessionRequest): Promise<ExecSession> {
-  const program = request.tty ? inTerminal(request.words) : { command: request.words[0] as string, words: request.words.slice(1) };
+  const program = request.tty
+    ? inTerminal(request.words, request.size)
+    : { command: request.words[0] as string, words: request.words.slice(1) };
   const child = spawn(program.command, program.words, {
     detached: true,
     cwd: "/",

@@ -167,7 +167,7 @@ export class TaskRunner {
   }
 
   /** Rejects with TASK_NOT_RUNNING, or as the driver does. */
-  async exec(wanted: Pick<TaskExec, "command" | "tty">): Promise<ExecSession> {
+  async exec(wanted: Omit<TaskExec, "environment">): Promise<ExecSession> {
     const { driver, handle, place, environment } = this.#context;
     const runs = this.machine.phase === "running" && driver !== undefined && handle !== undefined;
     if (!runs || place === undefined || environment === undefined) throw this.#notRunning();

@@ -56,7 +56,7 @@ export function nodeServices(world: ClientWorld, herd: Herd, collector: Collecto
     async *exec(request, input, signal) {
       if (world.settings.remoteExecDisabled)
         throw new NamedError("EXEC_DISABLED", "Cannot run a command in a task: remote exec is disabled on this node", { statusCode: 403 });
-      yield* execInTask(find(request.AllocationId), request, input, signal);
+      yield* execInTask(clock, find(request.AllocationId), request, input, signal);
     },
     checks: async (id) => (find(id), world.checks.results(id)),
     mesh: async (id) => await meshReport(world, find(id).id),

@@ -49,6 +49,23 @@ describe("a command in a task", () => {
     assert.deepEqual(await outputs(exec(services, ["print", "NOMAD_TASK_NAME"])), ["stdout main\n", "exited 0"]);
   });
 
+  test("begins with the size its terminal is told first; where none is told it is not waited for long", async () => {
+    const { stage, services } = await running();
+    const inTerminal = (input: AsyncIterable<ExecInput>) =>
+      outputs(services.exec({ AllocationId: A, Task: "main", Command: ["exit", "0"], Tty: true }, input, new AbortController().signal));
+    async function* sized(): AsyncGenerator<ExecInput> {
+      yield { kind: "size", height: 33, width: 101 };
+    }
+    assert.deepEqual(await inTerminal(sized()), ["stdout size 33 101\n", "exited 0"]);
+    async function* silent(): AsyncGenerator<ExecInput> {
+      await new Promise<void>(() => {});
+      yield { kind: "stdin-end" };
+    }
+    const waiting = inTerminal(silent());
+    await stage.clock.advance(SECOND);
+    assert.deepEqual(await waiting, ["exited 0"]);
+  });
+
   test("is killed when whoever asked goes away, by a signal or by listening no more", async () => {
     const { stage, services } = await running();
     const asked = new AbortController();
