@@ -90,7 +90,10 @@ export interface SharedLog {
   head(): Promise<SharedHead | null>;
   /** The cluster is made, or goes on from what a server's disk holds (migration, recovery). false: there is one already. */
   create(head: Omit<SharedHead, "Epoch" | "Floor">): Promise<boolean>;
-  /** Only after an operator's recovery: what stands there is forgotten, and the log goes on after this head. */
+  /**
+   * Only after an operator's recovery: what stands there is forgotten, and the log goes on after this head. Rejects with SHARED_LOG_IN_USE (409) where
+   * somebody else writes it all the time.
+   */
   replace(head: Omit<SharedHead, "Epoch" | "Floor">): Promise<void>;
   /**
    * From `fromIndex` on, waiting for what comes. Rejects with SHARED_LOG_CUT when fromIndex is below the floor, SHARED_LOG_BEHIND when the head is

@@ -22,6 +22,19 @@ export function unreachable(thrown: unknown): NamedError {
   return new NamedError("SHARED_LOG_UNREACHABLE", `Cannot reach the shared log: ${messageOf(thrown)}`, { statusCode: 503 });
 }
 
+/** `by`: the name of the server that leads; "": nobody does. */
+export function inUse(by: string): NamedError {
+  const who = by === "" ? "a server" : `server "${by}"`;
+  return new NamedError(
+    "SHARED_LOG_IN_USE",
+    `Cannot replace the shared log: ${who} still writes to it, wanted all of its servers stopped`,
+    {
+      statusCode: 409,
+      fix: "Stop every server of the cluster, then say drover operator raft recover again.",
+    },
+  );
+}
+
 export function behind(next: number, why: string): NamedError {
   return new NamedError("SHARED_LOG_BEHIND", `Cannot follow the shared log from entry ${next}: ${why}`, { statusCode: 503 });
 }

@@ -16,7 +16,7 @@ import { followLog } from "./follow.ts";
 import { hedged } from "./hedge.ts";
 import { lockOf } from "./lock.ts";
 import { sameLeader, watchLock } from "./lock-watch.ts";
-import { unreachable } from "./problem.ts";
+import { inUse, unreachable } from "./problem.ts";
 import { sessionsOf, type Pulse } from "./session.ts";
 import { storeOf, type HeadRead, type StoredHead } from "./store.ts";
 import { consulTenure, type ConsulTenure } from "./tenure.ts";
@@ -52,6 +52,8 @@ const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 500;
 /** So often a head is put down that does not come to stand there, though nobody else put one. */
 const PUT_ATTEMPTS = 3;
+/** So often an operator's head loses to another's before he is told that somebody still writes: a leader that is hung loses to it, one that works may not. */
+const REPLACE_ATTEMPTS = 20;
 
 export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
   const { connection, prefix = "drover", key, pulse, clock, lockDelayMs = 0, settleMs = 3_000, silenceMs = 5_000 } = options;
@@ -201,10 +203,13 @@ export function consulSharedLog(options: ConsulSharedLogOptions): SharedLog {
     create: (head) => asked(() => putHead(fresh(head, 0), 0)),
     replace: (head) =>
       asked(async () => {
-        for (;;) {
+        for (let attempts = 0; attempts < REPLACE_ATTEMPTS; attempts++) {
+          open();
           const there = await store.head();
           if (await putHead(fresh(head, (there.head?.Epoch ?? 0) + 1), there.version)) return;
         }
+        const { leader: writer } = await store.lock();
+        throw inUse(writer?.Name ?? "");
       }),
     follow: (fromIndex, asker) =>
       followLog(

@@ -10,6 +10,9 @@ import { eventually } from "../../../../eventually.ts";
 async function consulOfOne() {
   const world = {
     lockOf: "",
+    leader: {},
+    /** Somebody else puts a head between any two requests. */
+    isWritten: false,
     sessions: new Map<string, string>(),
     isMade: true,
     /** Of transactions; undefined: as other paths. */
@@ -42,7 +45,8 @@ async function consulOfOne() {
       world.index++;
       return [200, String(world.lockOf === query.get("acquire"))];
     }
-    if (path === "/kv/p/lock") return world.lockOf === "" ? [404, ""] : [200, kv("{}", world.lockOf)];
+    if (path === "/kv/p/lock") return world.lockOf === "" ? [404, ""] : [200, kv(JSON.stringify(world.leader), world.lockOf)];
+    if (path === "/txn" && world.isWritten) world.index++;
     if (path === "/txn") return [409, JSON.stringify({ Errors: [{ OpIndex: 0, What: world.refusal ?? "" }] })];
     if (path === "/kv/p/head" && world.isMade)
       return [200, kv(JSON.stringify({ ClusterId: "c", Epoch: 0, EpochId: "", LastIndex: 0, Floor: 1, WriteId: "w" }))];
@@ -126,6 +130,22 @@ test("A head that Consul refuses though nobody else put one down is not put down
     assert.equal(written(), 3);
     await assert.rejects(shared.replace({ ClusterId: "c", EpochId: "", LastIndex: 0 }), /too large/);
     assert.equal(written(), 6);
+  } finally {
+    await close();
+  }
+});
+
+test("A head that another server puts its own over is not put down for ever: the operator is told who still writes", async () => {
+  const { world, shared, close } = await consulOfOne();
+  try {
+    world.isWritten = true;
+    world.lockOf = "another";
+    world.leader = { ...self, Name: "server-2" };
+    const replaced = shared.replace({ ClusterId: "c", EpochId: "", LastIndex: 0 });
+    await assert.rejects(replaced, { code: "SHARED_LOG_IN_USE", statusCode: 409, message: /server "server-2" still writes/ });
+    assert.equal(world.asked.filter((path) => path === "/txn").length, 20);
+    world.lockOf = "";
+    await assert.rejects(shared.replace({ ClusterId: "c", EpochId: "", LastIndex: 0 }), /a server still writes/);
   } finally {
     await close();
   }
