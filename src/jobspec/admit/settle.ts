@@ -39,6 +39,8 @@ export function settleJob({ job, context }: Admission): Job {
     NodePool: job.NodePool || "default",
     // Clients copy these from the caller's environment. They are the caller's secrets and are never stored.
     ConsulToken: "",
+    // The public Go client writes "" where the author says nothing.
+    ParameterizedJob: job.ParameterizedJob && { ...job.ParameterizedJob, Payload: job.ParameterizedJob.Payload || "optional" },
     VaultToken: "",
   };
 }

@@ -64,6 +64,11 @@ function compare(match: Match, found: unknown, source: string): boolean {
     if (typeof found === "string") return false;
     throw wrong("which is never empty");
   }
+  if (match.comparison === "nil") {
+    if (found === undefined || found === null) return true;
+    if (typeof found === "object") return false;
+    throw wrong("which is never nil");
+  }
   if (found === undefined || found === null) return false;
   if (match.comparison === "contains") {
     if (typeof found === "string") return found.includes(match.value);

@@ -5,7 +5,7 @@
  *   and       not { "and" not }
  *   not       "not" not | "(" or ")" | ("any" | "all") selector "as" name ["," name] "{" or "}" | match
  *   match     selector ("==" | "!=" | ["not"] "contains" | ["not"] "matches") value
- *           | selector "is" ["not"] "empty"
+ *           | selector "is" ["not"] ("empty" | "nil")
  *           | value ["not"] "in" selector
  *   selector  word { "." word | "." number | "[" string "]" } | "\"/json/pointer\""
  *   value     string | number | word
@@ -15,7 +15,7 @@ import type { Pattern } from "../pattern.ts";
 import { compilePattern } from "./pattern.ts";
 import { tokenize, type Token } from "./token.ts";
 
-export type Comparison = "equals" | "contains" | "matches" | "empty";
+export type Comparison = "equals" | "contains" | "matches" | "empty" | "nil";
 
 export type Expression =
   | { readonly kind: "or" | "and"; readonly left: Expression; readonly right: Expression }
@@ -121,8 +121,11 @@ class Parser {
     const selector = this.#selector();
     if (this.#takeWord("is")) {
       const negated = this.#takeWord("not");
-      if (!this.#takeWord("empty")) throw this.#unexpected('"empty" or "not empty"');
-      return this.#made(selector, "empty", negated, "", first.at);
+      // `nomad job dispatch` and `nomad job periodic force` ask for "ParameterizedJob is not nil".
+      for (const comparison of ["empty", "nil"] as const) {
+        if (this.#takeWord(comparison)) return this.#made(selector, comparison, negated, "", first.at);
+      }
+      throw this.#unexpected(negated ? '"empty" or "nil"' : '"empty", "nil" or "not"');
     }
     if (this.#takeSign("==")) return this.#made(selector, "equals", false, this.#value(), first.at);
     if (this.#takeSign("!=")) return this.#made(selector, "equals", true, this.#value(), first.at);

@@ -70,7 +70,10 @@ const match = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(selector, fc.constantFrom("==", "!="), value).map((parts) => parts.join("")) },
   { weight: 2, arbitrary: fc.tuple(value, fc.constantFrom("in", "not in"), selector).map((parts) => parts.join(" ")) },
   { weight: 2, arbitrary: fc.tuple(selector, fc.constantFrom("contains", "not contains"), value).map((parts) => parts.join(" ")) },
-  { weight: 2, arbitrary: fc.tuple(selector, fc.constantFrom("is empty", "is not empty")).map((parts) => parts.join(" ")) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(selector, fc.constantFrom("is empty", "is not empty", "is nil", "is not nil")).map((parts) => parts.join(" ")),
+  },
   { weight: 2, arbitrary: fc.tuple(selector, fc.constantFrom("matches", "not matches"), pattern).map((parts) => parts.join(" ")) },
 );
 

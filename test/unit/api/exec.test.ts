@@ -121,7 +121,7 @@ test("Frames that cannot be understood close with 1008, and the command ends", a
   for (const [frame, reason] of [
     ["nonsense", /not JSON/],
     ["[1]", /no JSON object/],
-    ['{"tty_size":{"height":0,"width":1}}', /tty_size.height/],
+    ['{"tty_size":{"height":-1,"width":1}}', /tty_size.height/],
   ] as const) {
     const ended = Promise.withResolvers<void>();
     run(async function* (_request, input, signal) {
@@ -135,6 +135,25 @@ test("Frames that cannot be understood close with 1008, and the command ends", a
     assert.match(given, reason);
     await ended.promise;
   }
+});
+
+test("A terminal that does not know its size leaves the size as it is", async () => {
+  const sizes: unknown[] = [];
+  run(async function* (_request, input) {
+    for await (const one of input) {
+      if (one.kind === "stdin-end") break;
+      sizes.push(one);
+    }
+    yield { kind: "exited", exitCode: 0 };
+  });
+  const frames = [
+    '{"tty_size":{}}',
+    '{"tty_size":{"height":0,"width":0}}',
+    '{"tty_size":{"height":2,"width":3}}',
+    '{"stdin":{"close":true}}',
+  ];
+  assert.equal((await talk(EXEC, frames)).code, 1000);
+  assert.deepEqual(sizes, [{ kind: "size", height: 2, width: 3 }]);
 });
 
 test("A browser shakes hands first; a wrong version is refused", async () => {

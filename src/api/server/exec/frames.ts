@@ -20,14 +20,17 @@ export function readInput(text: string): readonly ExecInput[] {
   }
   const size = frame["tty_size"] as { readonly height?: unknown; readonly width?: unknown } | undefined | null;
   if (size !== undefined && size !== null) {
-    inputs.push({ kind: "size", height: sizeOf(size.height, "height"), width: sizeOf(size.width, "width") });
+    const [height, width] = [sizeOf(size.height, "height"), sizeOf(size.width, "width")];
+    // A terminal that does not know its size says nothing or 0 (as under script or expect): what it has stays.
+    if (height > 0 && width > 0) inputs.push({ kind: "size", height, width });
   }
   return inputs;
 }
 
 function sizeOf(value: unknown, name: string): number {
-  if (Number.isInteger(value) && (value as number) > 0 && (value as number) <= SIZE_MAX) return value as number;
-  throw badRequest(`Cannot read frame: tty_size.${name} is ${JSON.stringify(value ?? null)}, wanted 1 to ${SIZE_MAX}`);
+  if (value === undefined || value === null) return 0;
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= SIZE_MAX) return value as number;
+  throw badRequest(`Cannot read frame: tty_size.${name} is ${JSON.stringify(value)}, wanted 0 to ${SIZE_MAX}`);
 }
 
 /** The first frame of a browser: {"version":1,"auth_token":"…"}. Answers the token. Throws 400. */

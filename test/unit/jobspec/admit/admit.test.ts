@@ -70,6 +70,11 @@ test("policies merge inwards, field by field: job to group, group to task", () =
   assert.deepEqual([group.Tasks[0]?.RestartPolicy?.Attempts, group.Tasks[0]?.RestartPolicy?.Delay], [1, SECOND]);
 });
 
+test("a payload rule that a client leaves empty is the default", () => {
+  const { job } = admit(minimal({}, { Type: "batch", ParameterizedJob: { Payload: "" } }));
+  assert.equal(job.ParameterizedJob?.Payload, "optional");
+});
+
 test("count falls back to scaling's min", () => {
   assert.equal(firstGroup(minimal({ Scaling: { Min: 2, Max: 4 } })).Count, 2);
 });
