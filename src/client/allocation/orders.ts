@@ -27,11 +27,13 @@ export function restart(course: Ordered, ending: () => boolean, name: string, al
   if (!any) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
 }
 
-/** "": every task that is not dead. */
+/** "": every task that is not dead. Throws NamedError TASK_NOT_RUNNING, also where all are. */
 export async function signal(course: Pick<AllocationCourse, "tasks">, name: string, signalName: string): Promise<void> {
   if (name !== "") {
     await taskNamed(course, name).signal(signalName);
     return;
   }
-  for (const task of course.tasks.values()) if (!task.dead) await task.signal(signalName);
+  const alive = [...course.tasks.values()].filter((task) => !task.dead);
+  if (alive.length === 0) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
+  for (const task of alive) await task.signal(signalName);
 }

@@ -1,8 +1,10 @@
-/** A job is to stop: marked (or, purged, forgotten) together with the evaluation that will stop its allocations. */
+/**
+ * A job is to stop: marked (or, purged, forgotten) together with the evaluation that will stop its allocations. What nobody knows is stopped
+ * already: an answer without an evaluation, so that asking twice is asking once.
+ */
 import { launchesChildren } from "#model";
 import { commit, evaluationFor, type ServerContext } from "../context.ts";
 import type { EvalResponse } from "../contract.ts";
-import { jobNotFound } from "../errors.ts";
 import { removeGateways } from "./mesh-gateways.ts";
 
 export interface DeregisterOptions {
@@ -20,7 +22,7 @@ export async function deregisterJob(
   options: DeregisterOptions,
 ): Promise<EvalResponse & { readonly JobModifyIndex: number }> {
   const job = context.cluster.state.snapshot().job(namespace, id);
-  if (job === undefined) throw jobNotFound(id);
+  if (job === undefined) return { EvalID: "", EvalCreateIndex: 0, JobModifyIndex: 0, Index: 0 };
   const priority = options.EvalPriority > 0 ? options.EvalPriority : job.Priority;
   const evaluation = launchesChildren(job) ? null : evaluationFor(context, { ...job, Priority: priority }, "job-deregister");
   const index = await commit(context, {

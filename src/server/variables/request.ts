@@ -40,14 +40,22 @@ export function lockTimes({ TTL, LockDelay }: Pick<VariableLock, "TTL" | "LockDe
   readonly TTL: number;
   readonly LockDelay: number;
 } {
-  return { TTL: lockTime("TTL", TTL), LockDelay: lockTime("LockDelay", LockDelay) };
+  return { TTL: lockTime("TTL", TTL, isTtl, "from 10s to 24h"), LockDelay: lockTime("LockDelay", LockDelay, isDelay, "of 0s or more") };
 }
 
-function lockTime(name: string, text: string): number {
-  if (text === "") return LOCK_DEFAULT_NS;
-  const ns = parseDuration(text);
-  if (ns === undefined || ns < LOCK_MIN_NS || ns > LOCK_MAX_NS) {
-    throw badRequest(`Cannot lock variable: ${name} is ${JSON.stringify(text.slice(0, 40))}, wanted a duration from 10s to 24h`);
-  }
-  return ns;
+function isTtl(ns: number): boolean {
+  return ns >= LOCK_MIN_NS && ns <= LOCK_MAX_NS;
+}
+
+/** Only the TTL has bounds: how long nobody may take a lost lock is for its users to say. */
+function isDelay(ns: number): boolean {
+  return ns >= 0;
+}
+
+/** Zero, written or not, stands for the default. */
+function lockTime(name: string, text: string, fits: (ns: number) => boolean, wanted: string): number {
+  const ns = text === "" ? 0 : parseDuration(text);
+  if (ns === 0) return LOCK_DEFAULT_NS;
+  if (ns !== undefined && fits(ns)) return ns;
+  throw badRequest(`Cannot lock variable: ${name} is ${JSON.stringify(text.slice(0, 40))}, wanted a duration ${wanted}`);
 }

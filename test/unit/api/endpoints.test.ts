@@ -308,6 +308,11 @@ test("A task is restarted and signalled on its node", async () => {
   assert.deepEqual(world.services.calls.slice(-2), ["restart a1 t false", "signal a1 t SIGHUP"]);
 });
 
+test("Where there is no access control, a token that asks for itself is told so in a token's shape", async () => {
+  const own = await ask<Record<string, unknown>>("GET", "/v1/acl/token/self");
+  assert.deepEqual([own["AccessorID"], own["SecretID"], own["Policies"], own["Type"]], ["acls-disabled", "", null, "client"]);
+});
+
 test("Metrics are gauges with labels, as JSON and for Prometheus", async () => {
   const { Gauges, Timestamp } = await ask<{ Gauges: { Name: string; Value: number; Labels: Record<string, string> }[]; Timestamp: string }>(
     "GET",
@@ -317,6 +322,6 @@ test("Metrics are gauges with labels, as JSON and for Prometheus", async () => {
   assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.job_summary.running")?.Value, 1);
   assert.equal(Gauges.find((one) => one.Name === "nomad.nomad.broker.total_ready")?.Value, 3);
   const text = (await world.api.inject({ method: "GET", url: "/v1/metrics?format=prometheus" })).body;
-  assert.match(text, /^nomad_nomad_job_summary_running\{exported_job="web",task_group="g",namespace="default"\} 1$/m);
+  assert.match(text, /^nomad_nomad_job_summary_running\{job="web",task_group="g",namespace="default"\} 1$/m);
   assert.match(text, /^# TYPE nomad_nomad_job_status_running gauge$/m);
 });

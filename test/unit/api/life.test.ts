@@ -450,7 +450,9 @@ test("A job's actions are listed with where they run; usage and files are asked 
   const group = job.TaskGroups[0] as (typeof job.TaskGroups)[number];
   const task = { ...(group.Tasks[0] as (typeof group.Tasks)[number]), Actions: [{ Name: "greet", Command: "echo", Args: ["hi"] }] };
   world.state.jobs = [...before, { ...job, TaskGroups: [{ ...group, Tasks: [task] }] } as typeof job];
-  assert.deepEqual(await ask("GET", "/v1/job/acting/actions"), [{ Name: "greet", TaskName: "t", TaskGroupName: "g" }]);
+  assert.deepEqual(await ask("GET", "/v1/job/acting/actions"), [
+    { Name: "greet", Command: "echo", Args: ["hi"], TaskName: "t", TaskGroupName: "g" },
+  ]);
   world.state.jobs = before;
   assert.equal((await ask<{ Timestamp: number }>("GET", "/v1/client/allocation/a1/stats")).Timestamp, 1_790_000_000_000_000_000);
   const stream = await inject("GET", "/v1/client/fs/stream/a1?path=/alloc/x&follow=false");

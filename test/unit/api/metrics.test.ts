@@ -40,6 +40,8 @@ test("The node's gauges say what runs there, what it holds and what is left, und
   assert.equal(value("nomad.client.allocs.complete"), 1);
   assert.deepEqual([value("nomad.client.allocated.cpu"), value("nomad.client.unallocated.cpu")], [200, 3800]);
   assert.deepEqual([value("nomad.client.allocated.memory"), value("nomad.client.unallocated.memory")], [600, 3496]);
+  assert.deepEqual([value("nomad.client.allocated.max_memory"), value("nomad.client.allocations.blocked")], [600, 0]);
+  assert.equal(value("nomad.client.tasks.dead"), 0);
   assert.equal(value("nomad.nomad.broker.total_ready"), 3);
   assert.equal(value("nomad.raft.appliedIndex"), 10);
   assert.ok((value("nomad.client.uptime") ?? -1) >= 0);

@@ -240,6 +240,7 @@ describe("an allocation on its node", () => {
     await client.services.signalAllocation(A, "main", "SIGHUP");
     assert.deepEqual([...stage.machine.processes.values()].at(-1)?.signals, ["SIGHUP"]);
     await assert.rejects(client.services.signalAllocation(B, "main", "SIGHUP"), /Task not running/);
+    await assert.rejects(client.services.signalAllocation(B, "", "SIGHUP"), /Task not running/, "all of none");
     assert.equal((await client.services.allocationUsage(A)).ResourceUsage.MemoryStats.RSS, 10);
   });
 

@@ -118,6 +118,8 @@ export type ScalingPolicyStub = Pick<ScalingPolicy, "ID" | "Enabled" | "Type" | 
 /** GET …/actions */
 export interface JobAction {
   readonly Name: string;
+  readonly Command: string;
+  readonly Args: readonly string[];
   readonly TaskName: string;
   readonly TaskGroupName: string;
 }

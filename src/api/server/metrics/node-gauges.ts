@@ -48,6 +48,9 @@ function allocationGauges(allocations: readonly Allocation[], labels: Labels): r
   return [
     gauge("nomad.client.allocations.running", count("running"), labels),
     gauge("nomad.client.allocations.pending", count("pending"), labels),
+    gauge("nomad.client.allocations.blocked", allocations.filter((one) => waitsForPrevious(one, allocations)).length, labels),
+    // No disk is fetched from another node: nothing can be on its way.
+    gauge("nomad.client.allocations.migrating", 0, labels),
     gauge("nomad.client.allocations.terminal", count("complete", "failed", "lost"), labels),
     gauge("nomad.client.allocs.running", count("running"), labels),
     gauge("nomad.client.allocs.complete", count("complete"), labels),
@@ -58,18 +61,29 @@ function allocationGauges(allocations: readonly Allocation[], labels: Labels): r
       labels,
     ),
     gauge("nomad.client.allocs.oom_killed", killed, labels),
+    ...["running", "pending", "dead"].map((state) =>
+      gauge(`nomad.client.tasks.${state}`, states.filter((one) => one.State === state).length, labels),
+    ),
   ];
+}
+
+/** It starts when the one it replaces, here, has ended. */
+function waitsForPrevious(of: Allocation, allocations: readonly Allocation[]): boolean {
+  if (of.ClientStatus !== "pending" || of.PreviousAllocation === "") return false;
+  return allocations.some((one) => one.ID === of.PreviousAllocation && one.ClientStatus === "running");
 }
 
 /** MHz and MB that allocations hold, and that are left for others. */
 function roomGauges(node: Node, allocations: readonly Allocation[], labels: Labels): readonly Gauge[] {
   const held = { cpu: 0, memory: 0, disk: 0 };
+  let maxMemory = 0;
   for (const { ClientStatus, AllocatedResources } of allocations) {
     if (ClientStatus !== "running" && ClientStatus !== "pending") continue;
     held.disk += AllocatedResources?.Shared.DiskMB ?? 0;
     for (const task of Object.values(AllocatedResources?.Tasks ?? {})) {
       held.cpu += task.Cpu.CpuShares;
       held.memory += task.Memory.MemoryMB;
+      maxMemory += task.Memory.MemoryMaxMB || task.Memory.MemoryMB;
     }
   }
   const { NodeResources: all, ReservedResources: reserved } = node;
@@ -78,10 +92,13 @@ function roomGauges(node: Node, allocations: readonly Allocation[], labels: Labe
     memory: all.Memory.MemoryMB - reserved.Memory.MemoryMB,
     disk: all.Disk.DiskMB - reserved.Disk.DiskMB,
   };
-  return (["cpu", "memory", "disk"] as const).flatMap((kind) => [
-    gauge(`nomad.client.allocated.${kind}`, held[kind], labels),
-    gauge(`nomad.client.unallocated.${kind}`, total[kind] - held[kind], labels),
-  ]);
+  return [
+    ...(["cpu", "memory", "disk"] as const).flatMap((kind) => [
+      gauge(`nomad.client.allocated.${kind}`, held[kind], labels),
+      gauge(`nomad.client.unallocated.${kind}`, total[kind] - held[kind], labels),
+    ]),
+    gauge("nomad.client.allocated.max_memory", maxMemory, labels),
+  ];
 }
 
 function hostGauges(host: HostUsage, labels: Labels): readonly Gauge[] {
@@ -93,6 +110,8 @@ function hostGauges(host: HostUsage, labels: Labels): readonly Gauge[] {
         gauge("nomad.client.host.cpu.user", User, own),
         gauge("nomad.client.host.cpu.system", System, own),
         gauge("nomad.client.host.cpu.idle", Idle, own),
+        // One figure, two names: dashboards ask for either.
+        gauge("nomad.client.host.cpu.total", TotalPercent, own),
         gauge("nomad.client.host.cpu.total_percent", TotalPercent, own),
         gauge("nomad.client.host.cpu.total_ticks", TotalTicks, own),
       ];

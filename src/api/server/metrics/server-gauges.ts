@@ -23,7 +23,7 @@ async function jobGauges(snapshot: Snapshot): Promise<readonly Gauge[]> {
   await collect(snapshot.jobs("*"), (job) => {
     status[job.Status] = (status[job.Status] ?? 0) + 1;
     for (const [group, counts] of Object.entries(snapshot.jobSummary(job.Namespace, job.ID)?.Summary ?? {})) {
-      const labels = { exported_job: job.ID, task_group: group, namespace: job.Namespace, ...parentLabels(job) };
+      const labels = { job: job.ID, task_group: group, namespace: job.Namespace, ...parentLabels(job) };
       for (const [name, count] of Object.entries(counts)) gauges.push(gauge(`nomad.nomad.job_summary.${snake(name)}`, count, labels));
     }
     return false;

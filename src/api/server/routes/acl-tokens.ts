@@ -7,6 +7,7 @@ import { denied } from "../guard/denied.ts";
 import { compareText, type Order } from "../listing/order.ts";
 import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
+import { requireServer } from "../require.ts";
 import { requireAccess } from "./acl-access.ts";
 
 export const bootstrap: Handler = async (call, context) => {
@@ -68,8 +69,25 @@ export const readToken: Handler = (call, context) => {
   return tokenAt(({ parameters }) => parameters["accessor"] ?? "")(call, context);
 };
 
+/** Where there is no access control, what everybody is: clients ask this first, to learn who they are. */
+const EVERYBODY = {
+  AccessorID: "acls-disabled",
+  SecretID: "",
+  Name: "ACLs disabled token",
+  Type: "client",
+  Policies: null,
+  Roles: null,
+  Global: false,
+  Hash: null,
+  CreateTime: "0001-01-01T00:00:00Z",
+  ExpirationTime: null,
+  ExpirationTTL: "",
+  CreateIndex: 0,
+  ModifyIndex: 0,
+};
+
 export const readOwnToken: Handler = (call, context) => {
-  requireAccess(context);
+  if (!requireServer(context).access.enabled) return value(EVERYBODY);
   return tokenAt(({ grant }) => grant.AccessorID)(call, context);
 };
 

@@ -146,7 +146,7 @@ export const listActions: Handler = reading(["jobs"], (snapshot, call) => {
       if (job === undefined) throw notFound("job not found");
       const actions = job.TaskGroups.flatMap((group) =>
         group.Tasks.flatMap((task) =>
-          task.Actions.map((action) => ({ Name: action.Name, TaskName: task.Name, TaskGroupName: group.Name })),
+          task.Actions.map(({ Name, Command, Args }) => ({ Name, Command, Args, TaskName: task.Name, TaskGroupName: group.Name })),
         ),
       );
       return value(actions, { index });

@@ -65,7 +65,7 @@ export const readJwks: Handler = (_call, context) => {
 export const readDiscovery: Handler = (_call, context) => {
   const server = requireServer(context);
   const document = server.openidConfiguration();
-  if (document === null) throw notFound("OIDC Discovery endpoint not enabled");
+  if (document === null) throw notFound("OIDC Discovery endpoint disabled");
   return published(document, server.jwks().maxAgeS);
 };
 

@@ -101,9 +101,9 @@ test("servers that are not well are shown, not complained about", async () => {
 });
 
 const ACTIONS = [
-  { Name: "dump", TaskName: "db", TaskGroupName: "a" },
-  { Name: "dump", TaskName: "db", TaskGroupName: "b" },
-  { Name: "flush", TaskName: "cache", TaskGroupName: "a" },
+  { Name: "dump", Command: "dump", Args: [], TaskName: "db", TaskGroupName: "a" },
+  { Name: "dump", Command: "dump", Args: [], TaskName: "db", TaskGroupName: "b" },
+  { Name: "flush", Command: "flush", Args: [], TaskName: "cache", TaskGroupName: "a" },
 ];
 const anywhere = { group: undefined, task: undefined };
 

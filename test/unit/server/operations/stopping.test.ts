@@ -80,9 +80,18 @@ test("a failed allocation is recorded with an evaluation, and tried again when a
     );
   }));
 
+test("a job nobody knows is stopped already: asking for it writes nothing and names no evaluation", () =>
+  inside({}, async ({ server, cluster }) => {
+    const before = cluster.state.index;
+    for (const Purge of [false, true]) {
+      const answer = await server.deregisterJob("default", "nope", { ...stop, Purge });
+      assert.deepEqual(answer, { EvalID: "", EvalCreateIndex: 0, JobModifyIndex: 0, Index: 0 });
+    }
+    assert.equal(cluster.state.index, before);
+  }));
+
 test("what does not exist is answered with 404", () =>
   inside({}, async ({ server }) => {
-    await assert.rejects(server.deregisterJob("default", "nope", stop), notFound);
     await assert.rejects(server.evaluateJob("default", "nope", { ForceReschedule: false }), notFound);
     await assert.rejects(server.stopAllocation("nope" as AllocationId, { NoShutdownDelay: false }), notFound);
     await assert.rejects(server.evaluateNode("nope" as NodeId), notFound);

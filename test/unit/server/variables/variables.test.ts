@@ -137,6 +137,20 @@ test("a lock keeps others out until it is released; its holder writes with its i
     await assert.rejects(variables.renew(null, request("locks/one")), /no ID/);
     for (const TTL of ["9s", "25h", "soon"])
       await assert.rejects(variables.acquire(null, request("locks/two", {}, { TTL })), /from 10s to 24h/);
+    await assert.rejects(variables.acquire(null, request("locks/two", {}, { LockDelay: "-1s" })), /of 0s or more/);
+  }));
+
+test("a lock's delay may be as short or as long as its users like; zero stands for the default", () =>
+  withVariables(async ({ server: { variables } }) => {
+    for (const [LockDelay, kept] of [
+      ["1s", "1s"],
+      ["48h", "48h0m0s"],
+      ["0s", "15s"],
+    ] as const) {
+      const taken = await variables.acquire(null, request(`locks/${kept}`, {}, { TTL: "0s", LockDelay }));
+      assert.ok(taken.ok);
+      assert.deepEqual([taken.Variable.Lock?.TTL, taken.Variable.Lock?.LockDelay], ["15s", kept]);
+    }
   }));
 
 test("a lock that is not renewed is lost after its TTL, and nobody gets it before its delay is over", () =>
