@@ -50,8 +50,7 @@ function ingressTls(tls: IngressTls): Words {
 }
 
 function sds(tls: IngressTls): Words {
-  const said = lowerKeys(tls?.SDS ?? {});
-  return spoken({ ClusterName: said["clustername"], CertResource: said["certresource"] });
+  return spoken({ ...tls?.SDS });
 }
 
 function ingressService(service: IngressService): Words {
@@ -60,27 +59,12 @@ function ingressService(service: IngressService): Words {
     Name,
     Hosts,
     TLS: spoken({ SDS: sds(TLS) }),
-    RequestHeaders: headers(service.RequestHeaders),
-    ResponseHeaders: headers(service.ResponseHeaders),
+    RequestHeaders: spoken({ ...service.RequestHeaders }),
+    ResponseHeaders: spoken({ ...service.ResponseHeaders }),
     MaxConnections,
     MaxPendingRequests,
     MaxConcurrentRequests,
   });
-}
-
-function headers(said: Words): Words {
-  const { add, set, remove } = lowerKeys(said);
-  return spoken({ Add: oneMap(add), Set: oneMap(set), Remove: remove });
-}
-
-/** A block of a job file is a list of one. */
-function oneMap(said: unknown): unknown {
-  return Array.isArray(said) ? (Object.assign({}, ...(said as object[])) as object) : said;
-}
-
-/** cluster_name, ClusterName: the same. */
-function lowerKeys(said: Words): Words {
-  return Object.fromEntries(Object.entries(said).map(([key, value]) => [key.replaceAll("_", "").toLowerCase(), value]));
 }
 
 /** Without what says nothing; false is said. */

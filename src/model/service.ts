@@ -153,12 +153,18 @@ export const SidecarTask = Type.Object({
 });
 export type SidecarTask = Static<typeof SidecarTask>;
 
+const GatewaySds = Type.Object({ ClusterName: text({ hcl: "cluster_name" }), CertResource: text({ hcl: "cert_resource" }) });
+const GatewayHeaders = Type.Object({
+  Add: textMap({ hcl: "add" }),
+  Set: textMap({ hcl: "set" }),
+  Remove: texts({ hcl: "remove" }),
+});
 const GatewayTls = Type.Object({
   Enabled: flag({ hcl: "enabled" }),
   TLSMinVersion: text({ hcl: "tls_min_version" }),
   TLSMaxVersion: text({ hcl: "tls_max_version" }),
   CipherSuites: texts({ hcl: "cipher_suites" }),
-  SDS: freeMap({ hcl: "sds" }),
+  SDS: block(GatewaySds, { hcl: "sds" }),
 });
 const GatewayAddress = Type.Object({
   Name: text(),
@@ -169,8 +175,8 @@ const IngressService = Type.Object({
   Name: text({ hcl: "name" }),
   Hosts: texts({ hcl: "hosts" }),
   TLS: block(GatewayTls, { hcl: "tls" }),
-  RequestHeaders: freeMap({ hcl: "request_headers" }),
-  ResponseHeaders: freeMap({ hcl: "response_headers" }),
+  RequestHeaders: block(GatewayHeaders, { hcl: "request_headers" }),
+  ResponseHeaders: block(GatewayHeaders, { hcl: "response_headers" }),
   MaxConnections: maybeWhole({ hcl: "max_connections" }),
   MaxPendingRequests: maybeWhole({ hcl: "max_pending_requests" }),
   MaxConcurrentRequests: maybeWhole({ hcl: "max_concurrent_requests" }),

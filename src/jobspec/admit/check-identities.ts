@@ -39,7 +39,8 @@ function* checkTask(place: Place, task: Task): Iterable<Finding> {
       yield problem(place, field("Name"), `${said}: name must be letters, digits, _ and -, at most 128`);
     if (seen.has(identity.Name)) yield problem(place, field("Name"), `${said} is there twice`);
     seen.add(identity.Name);
-    if (identity.Audience.length === 0) yield problem(place, field("Audience"), `${said} has no aud: say who it is for`);
+    if (identity.Audience.length === 0)
+      yield warning(place, field("Audience"), `${said} has no aud, whoever reads it may think it is for him: say who it is for`);
     else if (identity.Audience.length > 1)
       yield warning(place, field("Audience"), `${said} is for ${identity.Audience.length} audiences: each can pass it on to the others`);
     yield* checkOne(place, field, said, identity);

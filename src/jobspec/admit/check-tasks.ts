@@ -7,7 +7,7 @@ import { type Finding, type Place, groupPlace, problem, taskPlace } from "./find
 
 const HOOKS = ["prestart", "poststart", "poststop"];
 const ACTION_NAME_MAX = 128;
-const VERTICAL = ["cpu", "mem", "vertical_cpu", "vertical_mem"];
+const VERTICAL = ["vertical_cpu", "vertical_mem"];
 
 export function* checkTasks({ job }: Admission): Iterable<Finding> {
   for (const [g, group] of job.TaskGroups.entries()) {
@@ -67,17 +67,12 @@ function* checkActions(place: Place, task: Task): Iterable<Finding> {
 }
 
 function* checkVertical(place: Place, task: Task): Iterable<Finding> {
-  for (const [index, scaling] of task.ScalingPolicies.entries()) {
+  for (const [index, { Type, Min, Max }] of task.ScalingPolicies.entries()) {
     const at = (field: string) => `ScalingPolicies[${index}].${field}`;
-    if (!VERTICAL.includes(scaling.Type))
-      yield problem(place, at("Type"), `scaling ${JSON.stringify(scaling.Type)} of a task must be "cpu" or "mem"`);
-    if (scaling.Max === null) yield problem(place, at("Max"), `scaling ${JSON.stringify(scaling.Type)}: max is missing`);
-    else if (scaling.Max < (scaling.Min ?? 0))
-      yield problem(
-        place,
-        at("Max"),
-        `scaling ${JSON.stringify(scaling.Type)}: max is ${scaling.Max}, must be at least min, ${scaling.Min ?? 0}`,
-      );
+    const said = `scaling ${JSON.stringify(Type.replace(/^vertical_/, ""))}`;
+    if (!VERTICAL.includes(Type)) yield problem(place, at("Type"), `${said} of a task must be "cpu" or "mem"`);
+    if (Max === null) yield problem(place, at("Max"), `${said}: max is missing`);
+    else if (Max < (Min ?? 0)) yield problem(place, at("Max"), `${said}: max is ${Max}, must be at least min, ${Min ?? 0}`);
   }
 }
 

@@ -39,7 +39,14 @@ interface Owner {
 
 function settleService(service: Service, owner: Owner, context: AdmissionContext): Service {
   const base = [owner.job, owner.group, ...(owner.task === "" ? [] : [owner.task])].join("-");
-  const words: Readonly<Record<string, string>> = { JOB: owner.job, TASKGROUP: owner.group, TASK: owner.task, BASE: base };
+  // A group's service has no task: there the word is "group".
+  const task = owner.task || "group";
+  const words: Readonly<Record<string, string>> = {
+    JOB: owner.job,
+    TASKGROUP: owner.group,
+    TASK: task,
+    BASE: `${owner.job}-${owner.group}-${task}`,
+  };
   const name = (service.Name || base).replaceAll(/\$\{(JOB|TASKGROUP|TASK|BASE)\}/g, (_, word: string) => words[word] as string);
   const settled = {
     ...service,
@@ -48,6 +55,8 @@ function settleService(service: Service, owner: Owner, context: AdmissionContext
     Provider: service.Provider || "consul",
     AddressMode: service.AddressMode || "auto",
     OnUpdate: service.OnUpdate || "require_healthy",
+    // Clients send it empty; a job file is parsed with it.
+    Cluster: service.Cluster || "default",
     Checks: service.Checks.map((check) => settleCheck(check, service, name)),
     // Merged into the checks; it stays where it was written for those who read the job.
   };
@@ -79,7 +88,7 @@ function serviceIdentity(service: Service, task: string, context: AdmissionConte
   if (given === null) return null;
   const owner = task === "" ? "" : `${task}-`;
   const name = `${service.Provider}-service_${owner}${service.Name}-${service.PortLabel}`;
-  return { ...given, Name: name, ServiceName: service.Name };
+  return { ...given, ChangeMode: given.ChangeMode || "noop", Name: name, ServiceName: service.Name };
 }
 
 const CONSUL_IDENTITY = "consul_default";

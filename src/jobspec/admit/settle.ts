@@ -2,6 +2,7 @@
 import {
   DEFAULT_NAMESPACE,
   EphemeralDisk,
+  type Identity,
   Job,
   LogConfig,
   type JobId,
@@ -14,6 +15,7 @@ import {
   noteOf,
 } from "#model";
 import type { TSchema } from "typebox";
+import { verticalType } from "../decode/rules.ts";
 import type { Admission } from "./admission.ts";
 import { OLD_DISCONNECT, saysSomething } from "./check-policies.ts";
 
@@ -37,10 +39,10 @@ export function settleJob({ job, context }: Admission): Job {
     Priority: job.Priority === 0 ? context.priorityDefault : job.Priority,
     Datacenters: job.Datacenters.length === 0 ? ["*"] : job.Datacenters,
     NodePool: job.NodePool || "default",
-    // Clients copy these from the caller's environment. They are the caller's secrets and are never stored.
-    ConsulToken: "",
     // The public Go client writes "" where the author says nothing.
     ParameterizedJob: job.ParameterizedJob && { ...job.ParameterizedJob, Payload: job.ParameterizedJob.Payload || "optional" },
+    // Clients copy these from the caller's environment. They are the caller's secrets and are never stored.
+    ConsulToken: "",
     VaultToken: "",
   };
 }
@@ -88,6 +90,11 @@ function settleScaling(scaling: Scaling, count: number): Scaling {
   return { ...scaling, Type: scaling.Type || "horizontal", Min: scaling.Min ?? count, Enabled: scaling.Enabled ?? true };
 }
 
+/** Clients of the API send "" where a job file says nothing. */
+function settleIdentity(identity: Identity): Identity {
+  return { ...identity, ChangeMode: identity.ChangeMode || "noop" };
+}
+
 function settleTask(task: Task): Task {
   const resources = task.Resources ?? (defaultsOf(Resources) as unknown as Resources);
   return {
@@ -99,6 +106,9 @@ function settleTask(task: Task): Task {
       DiskMB: resources.DiskMB ?? 0,
       IOPS: resources.IOPS ?? 0,
     },
+    ScalingPolicies: task.ScalingPolicies.map((scaling) => ({ ...settleScaling(scaling, 0), Type: verticalType(scaling.Type) })),
+    Identity: task.Identity === null ? null : settleIdentity(task.Identity),
+    Identities: task.Identities.map(settleIdentity),
     LogConfig: task.LogConfig ?? (defaultsOf(LogConfig) as unknown as LogConfig),
   };
 }

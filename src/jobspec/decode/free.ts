@@ -1,5 +1,8 @@
-/** Free content, `config { … }` of a driver: no schema here; nested blocks become lists of maps, labels maps around them. */
-import type { Body, Scope, Value } from "../hcl/mod.ts";
+/**
+ * Free content, `config { … }` of a driver: no schema here; nested blocks become lists of maps, labels maps around them. `auth = { … }` written out
+ * as an object is `auth { … }`, a list of one; a map that is computed stays one. That is how Nomad's parser has it in the job's JSON.
+ */
+import { isMap, type Body, type Scope, type Value } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { readBody } from "./read-body.ts";
 
@@ -8,7 +11,9 @@ export function decodeFree(decoding: Decoding, body: Body, scope: Scope): Readon
   const entries = new Map<string, Value>();
   for (const attribute of attributes) {
     const value = decoding.evaluate(attribute.expression, scope);
-    if (value !== undefined) entries.set(attribute.name, decoding.disguise(value));
+    if (value === undefined) continue;
+    const shown = decoding.disguise(value);
+    entries.set(attribute.name, attribute.expression.kind === "object" && isMap(shown) ? [shown] : shown);
   }
   const lists = new Map<string, Value[]>();
   for (const block of blocks) {

@@ -1,6 +1,21 @@
 /** Where a job file writes a noun otherwise than its properties say: shorthands, inheritance, defaults that are names. */
 import type { TSchema } from "typebox";
-import { Affinity, Constraint, flag, Job, labelled, LogConfig, PeriodicConfig, Secret, Task, TaskGroup, text, Vault, block } from "#model";
+import {
+  Affinity,
+  Constraint,
+  flag,
+  Job,
+  labelled,
+  LogConfig,
+  Network,
+  PeriodicConfig,
+  Secret,
+  Task,
+  TaskGroup,
+  text,
+  Vault,
+  block,
+} from "#model";
 import type { Range } from "../hcl/mod.ts";
 import type { Decoding } from "./decoding.ts";
 import { keyOf, type Key } from "./keys.ts";
@@ -43,7 +58,7 @@ const RULES: ReadonlyMap<TSchema, Rule> = new Map<TSchema, Rule>([
     },
   ],
   [TaskGroup, { extra: [vaultKey, secretKey], finish: (group, { decoding }) => inherit(group, tasksOf(group), decoding.places) }],
-  [Task, { extra: [], finish: splitIdentities }],
+  [Task, { extra: [], finish: finishTask }],
   [
     Constraint,
     {
@@ -55,6 +70,7 @@ const RULES: ReadonlyMap<TSchema, Rule> = new Map<TSchema, Rule>([
       finish: finishConstraint,
     },
   ],
+  [Network, { extra: [], finish: splitPorts }],
   [Affinity, { extra: operatorKeys, finish: takeOperators }],
   [LogConfig, { extra: [keyOf("enabled", "$enabled", flag({ hcl: "enabled" }))], finish: finishLogs }],
   [PeriodicConfig, { extra: [], finish: finishPeriodic }],
@@ -87,6 +103,27 @@ function inherit(from: Decoded, tasks: readonly Decoded[], places: Places): void
     const added = secrets.filter((secret) => own.every((each) => each["Name"] !== secret["Name"]));
     if (added.length > 0) task["Secrets"] = [...places.copy(added), ...own];
   }
+}
+
+function finishTask(task: Decoded, context: RuleContext): void {
+  splitIdentities(task, context);
+  for (const scaling of (task["ScalingPolicies"] ?? []) as Decoded[]) scaling["Type"] = verticalType(String(scaling["Type"]));
+}
+
+/** `scaling "cpu"` of a task. What is neither is refused by admission. */
+export function verticalType(label: string): string {
+  return label === "cpu" || label === "mem" ? `vertical_${label}` : label;
+}
+
+/** Ports with a number of their own are a list of their own. */
+function splitPorts(network: Decoded): void {
+  const ports = (network["DynamicPorts"] ?? []) as Decoded[];
+  const isReserved = (port: Decoded): boolean => typeof port["Value"] === "number" && port["Value"] > 0;
+  if (!ports.some(isReserved)) return;
+  const dynamic = ports.filter((port) => !isReserved(port));
+  if (dynamic.length > 0) network["DynamicPorts"] = dynamic;
+  else delete network["DynamicPorts"];
+  network["ReservedPorts"] = ports.filter(isReserved);
 }
 
 /** The identity without a name, or named "default", is the task's own; the others are a list. */

@@ -29,7 +29,14 @@ function asWritten(schema: TSchema, noun: Noun): Noun {
   if (schema === (Network as TSchema))
     return { ...noun, DynamicPorts: [...listIn(noun, "ReservedPorts"), ...listIn(noun, "DynamicPorts")] };
   if (schema === (Task as TSchema))
-    return { ...noun, Identities: [...(noun["Identity"] ? [noun["Identity"]] : []), ...listIn(noun, "Identities")] };
+    return {
+      ...noun,
+      ScalingPolicies: (listIn(noun, "ScalingPolicies") as readonly Noun[]).map((each) => ({
+        ...each,
+        Type: String(each["Type"]).replace(/^vertical_/, ""),
+      })),
+      Identities: [...(noun["Identity"] ? [noun["Identity"]] : []), ...listIn(noun, "Identities")],
+    };
   if (schema === (Job as TSchema) && noun["Name"] === noun["ID"]) return { ...noun, Name: "" };
   return noun;
 }
@@ -71,8 +78,18 @@ function freeOf(hcl: string, value: Noun): string {
   if (!entries.every(([key]) => isPlainName(key) && key !== "dynamic")) {
     return `${hcl} = ${mapOf(entries.map(([key, inner]) => [key, expressionOf(inner)]))}`;
   }
-  return `${hcl} {\n${entries.map(([key, inner]) => `${key} = ${typeof inner === "string" ? textOf(inner) : expressionOf(inner)}\n`).join("")}}`;
+  return `${hcl} {\n${entries.map(([key, inner]) => `${key} = ${freeValueOf(inner)}\n`).join("")}}`;
 }
+
+/** An object that stands there as it is written means a list of one, see decode/free.ts: a map that is none is put in parentheses. */
+function freeValueOf(value: unknown): string {
+  if (typeof value === "string") return textOf(value);
+  const [only] = Array.isArray(value) && value.length === 1 ? (value as unknown[]) : [];
+  if (isMap(only)) return expressionOf(only);
+  return isMap(value) ? `(${expressionOf(value)})` : expressionOf(value);
+}
+
+const isMap = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function blockOf(hcl: string, label: string | undefined, schema: TSchema, noun: Noun): string {
   const body = bodyOf(schema, noun);

@@ -5,7 +5,8 @@ import type { Workload } from "./workload.ts";
 
 export interface SignedClaims extends WorkloadClaims {
   readonly sub: string;
-  readonly aud: string | readonly string[];
+  /** Absent: it is for nobody in particular. */
+  readonly aud?: string | readonly string[];
   readonly iss?: string;
   /** Unix seconds. */
   readonly iat: number;
@@ -29,7 +30,9 @@ export function claimsOf(
   return {
     ...(how.issuer === "" ? {} : { iss: how.issuer }),
     sub: [job.Region, allocation.Namespace, parent, group.Name, serviceName ?? task?.Name ?? "", identity.Name].join(":"),
-    aud: identity.Audience.length === 1 ? (identity.Audience[0] as string) : identity.Audience,
+    ...(identity.Audience.length === 0
+      ? {}
+      : { aud: identity.Audience.length === 1 ? (identity.Audience[0] as string) : identity.Audience }),
     iat,
     nbf: iat,
     ...(identity.TTL > 0 ? { exp: iat + Math.max(1, Math.floor(identity.TTL / 1e9)) } : {}),

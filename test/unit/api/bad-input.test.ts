@@ -197,6 +197,13 @@ test("Writes with wrong words are refused before the server is asked", async () 
   assert.equal(world.asked.length, before);
 });
 
+test("Values for variables that a job file does not declare are passed over when it is parsed", async () => {
+  const payload = { JobHCL: 'variable "a" {}\njob "j" {\n meta { a = var.a }\n}', Variables: 'a = "1"\nb = "2"' };
+  const response = await world.api.inject({ method: "POST", url: "/v1/jobs/parse", payload });
+  assert.equal(response.statusCode, 200, response.body);
+  assert.deepEqual((response.json() as { Meta: unknown }).Meta, { a: "1" });
+});
+
 test("Whatever the path, query and body: an answer below 500, in text, without a stack", async () => {
   const word = fc.oneof(
     fc.string({ maxLength: 12 }),

@@ -108,6 +108,8 @@ export const parseJobText: Handler = (call, context) => {
     fileName: "input.hcl",
     variableFiles: variables === "" ? [] : [{ name: "input.vars.hcl", text: variables }],
     environment: {},
+    // One file of values may serve several jobs: what this one does not declare is passed over.
+    strict: false,
     allowFileFunctions: false,
   });
   // The values are the caller's own. Which of them are sensitive goes along in the job, and comes back with it when it is registered.

@@ -18,6 +18,7 @@ import {
   type MapValue,
   type Value,
 } from "../value.ts";
+import { reversed } from "./strings.ts";
 
 /** Results longer than this are refused: a few words could fill the memory. */
 const ITEMS_MAX = 1_000_000;
@@ -41,7 +42,7 @@ export const COLLECTIONS: FunctionTable = new Map([
   ],
   ["merge", define([], merge, "maps: any?")],
   ["range", define(["first: number"], range, "more: number")],
-  ["reverse", define(["list: items"], (list: ListValue) => list.toReversed())],
+  ["reverse", define(["list or str: any"], reverse)],
   ["setintersection", define(["first_set: items"], intersection, "other_sets: items")],
   ["setproduct", define([], product, "sets: items")],
   ["setunion", define(["first_set: items"], (...sets: ListValue[]) => asSet(sets.flat()), "other_sets: items")],
@@ -49,6 +50,14 @@ export const COLLECTIONS: FunctionTable = new Map([
   ["values", define(["mapping: map"], (map: MapValue) => entriesOf(map).map(([, value]) => value))],
   ["zipmap", define(["keys: strings", "values: list"], zip)],
 ]);
+
+/** Nomad's own turns texts round, under both names; its manual promises lists. */
+function reverse(given: Value): Value {
+  if (given !== null && isList(given)) return given.toReversed();
+  const text = toText(given);
+  if (text === undefined) throw new FunctionFailure(`wants a list or a text, got ${describe(given)}`, 0);
+  return reversed(text);
+}
 
 function asSet(items: ListValue): Value[] {
   return toSet(ofOneKind(items));

@@ -24,7 +24,7 @@ export const STRINGS: FunctionTable = new Map([
     ),
   ],
   ["strlen", define(["str: string"], (text: string) => characters(text).length)],
-  ["strrev", define(["str: string"], (text: string) => characters(text).reverse().join(""))],
+  ["strrev", define(["str: string"], reversed)],
   ["substr", define(["str: string", "offset: number", "length: number"], substring)],
   ["title", define(["str: string"], title)],
   ["trim", define(["str: string", "cutset: string"], trim)],
@@ -41,6 +41,10 @@ export const STRINGS: FunctionTable = new Map([
 
 /** Replacements longer than this are refused: one argument can multiply another. */
 const LENGTH_MAX = 16 * 1024 * 1024;
+
+export function reversed(text: string): string {
+  return characters(text).reverse().join("");
+}
 
 export function characters(text: string): string[] {
   // Nothing to put together in plain ASCII, but for \r\n.

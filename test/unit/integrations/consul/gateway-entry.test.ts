@@ -9,9 +9,9 @@ const BLANK = Value.Create(Gateway) as Gateway;
 const SERVICE = {
   Name: "api",
   Hosts: ["a.example"],
-  TLS: { Enabled: false, TLSMinVersion: "", TLSMaxVersion: "", CipherSuites: [], SDS: { cluster_name: "sds", cert_resource: "api" } },
-  RequestHeaders: { add: [{ "x-a": "1" }, { "x-b": "2" }], set: { "x-c": "3" }, remove: ["x-d"] },
-  ResponseHeaders: {},
+  TLS: { Enabled: false, TLSMinVersion: "", TLSMaxVersion: "", CipherSuites: [], SDS: { ClusterName: "sds", CertResource: "api" } },
+  RequestHeaders: { Add: { "x-a": "1", "x-b": "2" }, Set: { "x-c": "3" }, Remove: ["x-d"] },
+  ResponseHeaders: null,
   MaxConnections: 5,
   MaxPendingRequests: null,
   MaxConcurrentRequests: null,
@@ -19,7 +19,7 @@ const SERVICE = {
 const INGRESS: Gateway = {
   ...BLANK,
   Ingress: {
-    TLS: { Enabled: true, TLSMinVersion: "TLSv1_2", TLSMaxVersion: "", CipherSuites: ["A"], SDS: {} },
+    TLS: { Enabled: true, TLSMinVersion: "TLSv1_2", TLSMaxVersion: "", CipherSuites: ["A"], SDS: null },
     Listeners: [{ Port: 8443, Protocol: "http", Services: [SERVICE] }],
   },
 };

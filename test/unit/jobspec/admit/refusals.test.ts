@@ -241,7 +241,7 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["an action without a command", task({ Actions: [{ Name: "a" }] }), /action "a": command is missing \(.*Actions\[0\]\.Command\)/],
   ["a long action name", task({ Actions: [{ Name: "x".repeat(129), Command: "x" }] }), /longer than 128 characters/],
   ["scaling a task's disk", task({ ScalingPolicies: [{ Type: "disk", Max: 5 }] }), /scaling "disk" of a task must be "cpu" or "mem"/],
-  ["scaling a task without max", task({ ScalingPolicies: [{ Type: "cpu" }] }), /scaling "cpu": max is missing/],
+  ["scaling a task without max", task({ ScalingPolicies: [{ Type: "vertical_cpu" }] }), /scaling "cpu": max is missing/],
   ["cpu and cores", task({ Resources: { CPU: 500, Cores: 2 } }), /cpu is 500 MHz and cores 2: ask for one of them/],
   ["negative cores", task({ Resources: { Cores: -1 } }), /cores is -1/],
   ["negative secrets", task({ Resources: { SecretsMB: -1 } }), /secrets is -1 MB/],

@@ -33,7 +33,24 @@ test("a service without a name has that of what it belongs to", () => {
   assert.equal(admitted(service({ Name: "" })).Services[0]?.Name, "shop-front");
   assert.equal(admitted(inTask({ Name: "" })).Tasks[0]?.Services[0]?.Name, "shop-front-web");
   assert.equal(admitted(inTask({ Name: "a-${JOB}-${TASKGROUP}-${TASK}" })).Tasks[0]?.Services[0]?.Name, "a-shop-front-web");
-  assert.equal(admitted(service({ Name: "${BASE}-${NOMAD_ALLOC_INDEX}" })).Services[0]?.Name, "shop-front-${NOMAD_ALLOC_INDEX}");
+  assert.equal(
+    admitted(inTask({ Name: "${BASE}-${NOMAD_ALLOC_INDEX}" })).Tasks[0]?.Services[0]?.Name,
+    "shop-front-web-${NOMAD_ALLOC_INDEX}",
+  );
+});
+
+test("of a group's own service ${TASK} is the word group, as with Nomad", () => {
+  assert.equal(admitted(service({ Name: "${BASE}-${NOMAD_ALLOC_INDEX}" })).Services[0]?.Name, "shop-front-group-${NOMAD_ALLOC_INDEX}");
+  assert.equal(admitted(service({ Name: "x-${TASK}" })).Services[0]?.Name, "x-group");
+});
+
+test("an identity for nobody in particular is admitted with a warning, and changes nothing by itself", () => {
+  const { job, warnings } = admitJob(identified({ Audience: [], ChangeMode: "" }), CONTEXT);
+  assert.ok(
+    warnings.some((each) => /identity "aws" has no aud/.test(each)),
+    warnings.join("\n"),
+  );
+  assert.equal(job.TaskGroups[0]?.Tasks[0]?.Identities[0]?.ChangeMode, "noop");
 });
 
 test("what a service says of restarts goes for its checks", () => {
@@ -191,7 +208,6 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, said: RegExp])
   ["an expose with provider nomad", checked({ Expose: true }, { Provider: "nomad" }), /expose is for provider "consul"/],
   ["a check twice", service({ Checks: [check(), check({ Path: "/b" }), check()] }), /the same check twice/],
   ["an identity's name", identified({ Name: "a b" }), /identity "a b": name must be letters/],
-  ["an identity for nobody", identified({ Audience: [] }), /identity "aws" has no aud/],
   ["an identity twice", group({}, { Identities: [1, 2].map(() => ({ Name: "a", Audience: ["x"] })) }), /identity "a" is there twice/],
   ["a change mode", identified({ ChangeMode: "reboot" }), /change_mode is "reboot"/],
   ["a signal that is not named", identified({ ChangeMode: "signal" }), /needs change_signal/],

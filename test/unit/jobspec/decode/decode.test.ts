@@ -49,10 +49,35 @@ describe("values are converted where the language converts them", () => {
   });
   test("a static port may be text, in the group and in resources", () => {
     assert.deepEqual(
-      inTask('resources {\n network {\n port "http" {\n static = "5678"\n}\n}\n}')["Resources"]?.["Networks"]?.[0]?.["DynamicPorts"],
+      inTask('resources {\n network {\n port "http" {\n static = "5678"\n}\n}\n}')["Resources"]?.["Networks"]?.[0]?.["ReservedPorts"],
       [{ Label: "http", Value: 5678 }],
     );
   });
+});
+
+test("ports with a number are a list of their own, and scaling of a task is vertical, as other tools read the JSON", () => {
+  const { job } = parseJob({
+    text: `job "j" {
+  group "g" {
+    network {
+      port "any" {}
+      port "fixed" {
+        static = 80
+      }
+    }
+    task "t" {
+      scaling "cpu" {
+        max = 3
+      }
+    }
+  }
+}`,
+    fileName: "j.nomad",
+    allowFileFunctions: false,
+  });
+  const [group] = job["TaskGroups"] as Record<string, any>[];
+  assert.deepEqual(group?.["Networks"], [{ DynamicPorts: [{ Label: "any" }], ReservedPorts: [{ Label: "fixed", Value: 80 }] }]);
+  assert.deepEqual(group?.["Tasks"][0].ScalingPolicies, [{ Type: "vertical_cpu", Max: 3 }]);
 });
 
 describe("vault and secret are inherited", () => {
@@ -120,7 +145,13 @@ describe("driver config is free", () => {
     const { Config } = inTask(
       'config {\n port_map {\n db = 1\n}\n m "a" {\n x = 1\n}\n m "a" {\n x = 2\n}\n labels = {\n "a.b" = "c"\n}\n}',
     );
-    assert.deepEqual(Config, { port_map: [{ db: 1 }], m: [{ a: [{ x: 1 }] }, { a: [{ x: 2 }] }], labels: { "a.b": "c" } });
+    assert.deepEqual(Config, { port_map: [{ db: 1 }], m: [{ a: [{ x: 1 }] }, { a: [{ x: 2 }] }], labels: [{ "a.b": "c" }] });
+  });
+  test("an object written out is what a block would be, a map that is computed or inside a list stays one", () => {
+    const { Config } = inTask(
+      "config {\n a = { b = { c = 1 } }\n d = merge({ e = 1 })\n f = ({ g = 1 })\n h = [{ i = 1 }]\n j {\n k = {}\n}\n}",
+    );
+    assert.deepEqual(Config, { a: [{ b: { c: 1 } }], d: { e: 1 }, f: { g: 1 }, h: [{ i: 1 }], j: [{ k: [{}] }] });
   });
   test("a key named __proto__ is a key like any other", () => {
     const { Config } = inTask("config {\n __proto__ = { polluted = true }\n}");

@@ -68,6 +68,8 @@ function writeValue(schema: Shape, key: string, duration: boolean, form: string,
 /** What decode/rules.ts adds. */
 function finish(json: Record<string, unknown>): Record<string, unknown> {
   if ("Specs" in json && "ProhibitOverlap" in json) return { ...json, SpecType: "cron" };
+  const { DynamicPorts, ...network } = json;
+  if (DynamicPorts !== undefined) return { ...network, ReservedPorts: DynamicPorts };
   return json;
 }
 

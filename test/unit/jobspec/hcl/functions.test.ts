@@ -16,6 +16,12 @@ const ALL = `abs base64decode base64encode bcrypt can ceil chomp chunklist cidrh
 
 const functions = makeFunctions({ randomUuid: () => "11111111-2222-4333-8444-555555555555" });
 
+test("reverse turns lists round, and texts as Nomad's does", () => {
+  assert.deepEqual(answer("reverse([1, 2])"), [2, 1]);
+  assert.equal(answer('reverse("ab")'), "ba");
+  assert.match(String(answer("reverse({})")), /^! reverse: wants a list or a text/);
+});
+
 function answer(text: string, table: FunctionTable = functions): unknown {
   const { expression, diagnostics } = parseLoneExpression(text, "e");
   assert.deepEqual(diagnostics, []);
