@@ -132,16 +132,30 @@ function stepsOf(text: string): Step[] {
   return steps;
 }
 
+/** After a session that broke off: its jobs would stand in what the next one prints. */
+async function clear(on: RealAgent): Promise<void> {
+  const jobs = await on.get<{ ID: string; Namespace: string }[]>("/v1/jobs?namespace=*");
+  for (const { ID, Namespace } of jobs) {
+    await on.request(`/v1/job/${encodeURIComponent(ID)}?purge=true&no_shutdown_delay=true&namespace=${Namespace}`, { method: "DELETE" });
+  }
+  for (const { ID } of jobs) await wait(ID, "gone");
+}
+
 for (const path of [...globSync("*.txt", { cwd: FOLDER }).toSorted(), ...globSync("closed/*.txt", { cwd: FOLDER }).toSorted()]) {
-  test(`the session ${basename(path, ".txt")} prints what is recorded`, { timeout: 240_000 }, async () => {
+  test(`the session ${basename(path, ".txt")} prints what is recorded`, { timeout: 240_000 }, async (t) => {
     const on = path.startsWith("closed/") ? closed : agent;
     const mask = createMask({ port: on.port, directory: own.path });
     const parts: string[] = [];
+    let whole = false;
+    t.after(async () => {
+      if (!whole && on === agent) await clear(on);
+    });
     for (const { remarks, command, printed } of stepsOf(readFileSync(join(FOLDER, path), "utf8"))) {
       const now = mask(await answer(command, on)).trimEnd();
       parts.push(`${remarks}$ ${command}\n----\n${now === "" ? "" : `${now}\n`}`);
       if (!RECORD) assert.equal(`$ ${command}\n${now}`, `$ ${command}\n${printed.trimEnd()}`);
     }
     if (RECORD) writeFileSync(join(FOLDER, path), parts.join("\n"));
+    whole = true;
   });
 }

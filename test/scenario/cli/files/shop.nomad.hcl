@@ -11,7 +11,7 @@ job "shop" {
 
     update {
       max_parallel      = 1
-      min_healthy_time  = "200ms"
+      min_healthy_time  = "500ms"
       healthy_deadline  = "20s"
       progress_deadline = "40s"
       auto_revert       = true
