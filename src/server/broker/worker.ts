@@ -141,6 +141,8 @@ async function record(parts: WorkerParts, before: Evaluation, result: ScheduleRe
   await commit(parts.context, { type: "evaluations-upsert", Evaluations: recordsOf(parts, result) });
 }
 
+const NOTHING_QUEUED = { QueuedAllocations: {} };
+
 /** The evaluation as it ends, those it creates, and those of the job that have nothing left to wait for: room, or a time. */
 function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: ScheduleResult): Evaluation[] {
   const records = [evaluation, ...Created];
@@ -149,7 +151,8 @@ function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: Sche
   for (const { ID } of parts.broker.blockedOfJob(evaluation.Namespace, evaluation.JobID)) {
     const stored = state.snapshot().evaluation(ID);
     if (stored === undefined || stored.Status !== "blocked" || ID === evaluation.ID) continue;
-    records.push({ ...stored, Status: "canceled", StatusDescription: `evaluation "${evaluation.ID}" successful` });
+    // Written after the evaluation that found room: what it once queued is not what is queued now.
+    records.push({ ...stored, ...NOTHING_QUEUED, Status: "canceled", StatusDescription: `evaluation "${evaluation.ID}" successful` });
   }
   const snapshot = state.snapshot();
   const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
@@ -157,7 +160,7 @@ function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: Sche
   // Nothing of it will be tried again: a stopped job is over now, not when the last of its delays is.
   for (const stored of snapshot.evaluationsByJob(evaluation.Namespace, evaluation.JobID)) {
     if (stored.Status !== "pending" || stored.WaitUntil === null || stored.ID === evaluation.ID) continue;
-    records.push({ ...stored, Status: "canceled", StatusDescription: "job is stopped" });
+    records.push({ ...stored, ...NOTHING_QUEUED, Status: "canceled", StatusDescription: "job is stopped" });
   }
   return records;
 }

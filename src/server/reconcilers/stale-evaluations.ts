@@ -91,7 +91,8 @@ function waiting(context: ServerContext, evaluation: Evaluation): Evaluation[] {
 
 function cancel(evaluation: Evaluation): Evaluation {
   const description = evaluation.Status === "blocked" ? "existing blocked evaluation" : "canceled after more recent eval was processed";
-  return { ...evaluation, Status: "canceled", StatusDescription: description };
+  // What it once queued is not what is queued now: a newer one has looked.
+  return { ...evaluation, QueuedAllocations: {}, Status: "canceled", StatusDescription: description };
 }
 
 function failedAndFollowUp(context: ServerContext, evaluation: Evaluation): Evaluation[] {

@@ -66,6 +66,23 @@ test("a job changed while it waits for room waits once: the older evaluation is 
     assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 1);
   }));
 
+test("what waited for room and no longer has to is not counted as queued", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1", memoryMB: 1_000 });
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 4, memoryMB: 400 }) });
+    await world.clock.advance(1_000);
+    await world.addNode({ name: "n2", memoryMB: 500 });
+    await world.clock.advance(1_000);
+    const [group] = Object.keys(world.cluster.state.snapshot().jobSummary("default", "web")?.Summary ?? {});
+    const queued = () => world.cluster.state.snapshot().jobSummary("default", "web")?.Summary[group ?? ""]?.Queued;
+    assert.equal(queued(), 1);
+    await world.server.registerJob({ Job: jobOf({ id: "web", count: 3, memoryMB: 400 }) });
+    await world.clock.advance(1_000);
+    const waited = [...world.cluster.state.snapshot().evaluationsByJob("default", "web")].filter((each) => each.Status === "canceled");
+    assert.equal(waited.length, 1);
+    assert.equal(queued(), 0);
+  }));
+
 test("a stopped job no longer waits for room", () =>
   inside({}, async (world) => {
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });
