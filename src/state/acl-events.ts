@@ -1,5 +1,6 @@
 /** What the event stream says of access control: that something changed, never a secret. nomad.md §3.4. */
 import type { AclAuthMethod, AclBindingRule, AclPolicy, AclRole, AclToken } from "#model";
+import { formatDuration } from "#std";
 
 export interface AclEvent {
   readonly topic: "ACLPolicy" | "ACLRole" | "ACLToken" | "ACLAuthMethod" | "ACLBindingRule";
@@ -19,7 +20,10 @@ export function roleEvent(role: AclRole, happened: Happened): AclEvent {
   return { topic: "ACLRole", type: `ACLRole${happened}`, key: role.ID, filterKeys: [role.Name], payload: role };
 }
 export function tokenEvent(token: AclToken, happened: Happened): AclEvent {
-  return { topic: "ACLToken", type: `ACLToken${happened}`, key: token.AccessorID, filterKeys: [], payload: { ...token, SecretID: "" } };
+  // As the API shows it: a duration as Go writes it.
+  const ttl = token.ExpirationTTL === 0 ? "" : formatDuration(token.ExpirationTTL);
+  const payload = { ...token, SecretID: "", ExpirationTTL: ttl };
+  return { topic: "ACLToken", type: `ACLToken${happened}`, key: token.AccessorID, filterKeys: [], payload };
 }
 export function authMethodEvent(method: AclAuthMethod, happened: Happened): AclEvent {
   const { OIDCClientAssertion: _assertion, ...config } = method.Config;

@@ -1,11 +1,12 @@
 /** Access control: policies, tokens, roles, ways to log in. nomad.md §3.2. Tokens' secrets come with what makes or reads one. */
-import type { AclBindingRule, AclPolicy, AclRole, AclToken, OneTimeToken } from "#model";
+import type { AclBindingRule, AclPolicy, AclRole, OneTimeToken } from "#model";
 import {
   endpointPath,
   type AclAuthMethodAnswer,
   type AclAuthMethodStub,
   type AclBindingRuleStub,
   type AclPolicyStub,
+  type AclTokenAnswer,
   type AclTokenStub,
 } from "../contract/mod.ts";
 import { withParameters, type QueryOptions, type Requester } from "./requester.ts";
@@ -16,7 +17,7 @@ export function aclCalls(ask: Requester) {
   return {
     /** `secret` "": made by the servers. */
     bootstrap: (secret: string, query?: QueryOptions) =>
-      ask.put<AclToken>(endpointPath("acl-bootstrap", {}), secret === "" ? {} : { BootstrapSecret: secret }, query),
+      ask.put<AclTokenAnswer>(endpointPath("acl-bootstrap", {}), secret === "" ? {} : { BootstrapSecret: secret }, query),
     policies: {
       list: (query?: QueryOptions) => ask.get<readonly AclPolicyStub[]>(endpointPath("acl-policies", {}), query),
       self: (query?: QueryOptions) => ask.get<readonly AclPolicyStub[]>(endpointPath("acl-policy-self", {}), query),
@@ -28,11 +29,11 @@ export function aclCalls(ask: Requester) {
     tokens: {
       list: (globalOnly = false, query?: QueryOptions) =>
         ask.get<readonly AclTokenStub[]>(endpointPath("acl-tokens", {}), withParameters(query, { global: globalOnly ? true : undefined })),
-      self: (query?: QueryOptions) => ask.get<AclToken>(endpointPath("acl-token-self", {}), query),
-      read: (accessor: string, query?: QueryOptions) => ask.get<AclToken>(endpointPath("acl-token", { accessor }), query),
-      create: (token: Fields, query?: QueryOptions) => ask.put<AclToken>(endpointPath("acl-token-create", {}), token, query),
+      self: (query?: QueryOptions) => ask.get<AclTokenAnswer>(endpointPath("acl-token-self", {}), query),
+      read: (accessor: string, query?: QueryOptions) => ask.get<AclTokenAnswer>(endpointPath("acl-token", { accessor }), query),
+      create: (token: Fields, query?: QueryOptions) => ask.put<AclTokenAnswer>(endpointPath("acl-token-create", {}), token, query),
       update: (token: Fields & { readonly AccessorID: string }, query?: QueryOptions) =>
-        ask.put<AclToken>(endpointPath("acl-token", { accessor: token.AccessorID }), token, query),
+        ask.put<AclTokenAnswer>(endpointPath("acl-token", { accessor: token.AccessorID }), token, query),
       delete: (accessor: string, query?: QueryOptions) => ask.delete<null>(endpointPath("acl-token", { accessor }), query),
       createOneTime: (query?: QueryOptions) =>
         ask.put<{ readonly OneTimeToken: OneTimeToken }>(endpointPath("acl-token-onetime", {}), {}, query),
@@ -65,10 +66,10 @@ export function aclCalls(ask: Requester) {
     },
     /** `method` "": the default one of the type. */
     login: (method: string, loginToken: string, query?: QueryOptions) =>
-      ask.put<AclToken>(endpointPath("acl-login", {}), { AuthMethodName: method, LoginToken: loginToken }, query),
+      ask.put<AclTokenAnswer>(endpointPath("acl-login", {}), { AuthMethodName: method, LoginToken: loginToken }, query),
     oidcAuthUrl: (request: Fields, query?: QueryOptions) =>
       ask.put<{ readonly AuthURL: string }>(endpointPath("acl-oidc-auth-url", {}), request, query),
     oidcCompleteAuth: (request: Fields, query?: QueryOptions) =>
-      ask.put<AclToken>(endpointPath("acl-oidc-complete-auth", {}), request, query),
+      ask.put<AclTokenAnswer>(endpointPath("acl-oidc-complete-auth", {}), request, query),
   };
 }

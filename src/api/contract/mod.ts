@@ -23,7 +23,14 @@ export type { Awaited, LaterEndpoint } from "./later.ts";
 export type { Endpoint, EndpointName, Method, PathParameters } from "./endpoints.ts";
 export { HEADERS } from "./headers.ts";
 export { FUZZY_CONTEXTS, SEARCH_CONTEXTS, SEARCH_RESULTS_MAX } from "./shapes/search.ts";
-export type { AclAuthMethodAnswer, AclAuthMethodStub, AclBindingRuleStub, AclPolicyStub, AclTokenStub } from "./shapes/access.ts";
+export type {
+  AclAuthMethodAnswer,
+  AclAuthMethodStub,
+  AclBindingRuleStub,
+  AclPolicyStub,
+  AclTokenAnswer,
+  AclTokenStub,
+} from "./shapes/access.ts";
 export type {
   AgentHealthAnswer,
   AgentHostAnswer,

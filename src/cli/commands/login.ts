@@ -1,7 +1,6 @@
 /** `drover login`: a provider's word is traded for a token. nomad.md §4.3, §7 "SSO". */
 import { randomBytes } from "node:crypto";
-import type { AclAuthMethodStub } from "#api/contract";
-import type { AclToken } from "#model";
+import type { AclAuthMethodStub, AclTokenAnswer } from "#api/contract";
 import { NamedError } from "#std";
 import type { Command, Context } from "../command.ts";
 import { DATA_FLAGS, printedAsData } from "../data-output.ts";
@@ -64,14 +63,14 @@ function unknownMethod(what: string, all: readonly AclAuthMethodStub[]): NamedEr
   return new NamedError("LOGIN_METHOD_UNKNOWN", what, { fix });
 }
 
-async function byToken(context: Context, method: AclAuthMethodStub): Promise<AclToken> {
+async function byToken(context: Context, method: AclAuthMethodStub): Promise<AclTokenAnswer> {
   const word = context.flags.text("login-token");
   if (word === undefined) throw new UsageError(`auth method ${JSON.stringify(method.Name)} is of type JWT: want -login-token`);
   const { value } = await context.api.acl.login(method.Name, (await readWord(context, word)).trim());
   return value;
 }
 
-async function byBrowser({ flags, api, terminal, interrupted }: Context, method: AclAuthMethodStub): Promise<AclToken> {
+async function byBrowser({ flags, api, terminal, interrupted }: Context, method: AclAuthMethodStub): Promise<AclTokenAnswer> {
   const callback = await listenForCallback(flags.text("oidc-callback-addr") ?? "localhost:4649");
   try {
     const request = { AuthMethodName: method.Name, RedirectURI: callback.redirectUri, ClientNonce: randomBytes(24).toString("base64url") };

@@ -1,13 +1,13 @@
 /** What access control keeps, as people read it. nomad.md §4.4. Pure. */
-import type { AclAuthMethodAnswer, AclPolicyStub, AclTokenStub } from "#api/contract";
-import type { AclBindingRule, AclPolicy, AclRole, AclToken } from "#model";
+import type { AclAuthMethodAnswer, AclPolicyStub, AclTokenAnswer, AclTokenStub } from "#api/contract";
+import type { AclBindingRule, AclPolicy, AclRole } from "#model";
 import type { Palette } from "./colour.ts";
 import { keyValues, table } from "./columns.ts";
 import { byName } from "./node.ts";
 import { localRfc3339 } from "./time.ts";
 
 /** With its secret where the servers told it. */
-export function tokenText(token: AclToken, colours: Palette): string {
+export function tokenText(token: AclTokenAnswer, colours: Palette): string {
   const managing = token.Type === "management";
   const facts: [string, string][] = [
     ["Accessor ID", token.AccessorID],

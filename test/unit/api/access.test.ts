@@ -50,6 +50,17 @@ test("Fields are found whatever the case of their names, as Go's decoder does", 
   assert.equal(policy.JobACL.JobID, "web");
 });
 
+test("A token says its time to live as Go writes it, wherever it is answered, and takes it back so", async () => {
+  const made = await manage<AclToken>("PUT", "/v1/acl/token", { Name: "brief", Type: "client", Policies: ["reads"], ExpirationTTL: "1h" });
+  assert.equal(made.ExpirationTTL, "1h0m0s");
+  const read = await manage<AclToken>("GET", `/v1/acl/token/${made.AccessorID}`);
+  assert.equal(read.ExpirationTTL, "1h0m0s");
+  const updated = await manage<AclToken>("PUT", `/v1/acl/token/${made.AccessorID}`, { ...read, Name: "shorter" });
+  assert.deepEqual([updated.Name, updated.ExpirationTTL], ["shorter", "1h0m0s"]);
+  const ever = await manage<AclToken>("PUT", "/v1/acl/token", { Type: "client", Policies: ["reads"] });
+  assert.equal(ever.ExpirationTTL, "");
+});
+
 test("A one-time token hands over the token of whoever made it, once", async () => {
   const { SecretID: token, AccessorID } = await manage("PUT", "/v1/acl/token", { Type: "client", Policies: ["reads"] });
   const made = (await ask("PUT", "/v1/acl/token/onetime", { token })).json<{

@@ -4,6 +4,11 @@ import type { AclAuthMethod, AclAuthMethodConfig, AclBindingRule, AclPolicy, Acl
 /** GET /v1/acl/policies */
 export type AclPolicyStub = Omit<AclPolicy, "Rules">;
 
+/** A token, wherever one is answered: its ExpirationTTL as Go writes it, "" for none. */
+export interface AclTokenAnswer extends Omit<AclToken, "ExpirationTTL"> {
+  readonly ExpirationTTL: string;
+}
+
 /** GET /v1/acl/tokens: without secrets. */
 export type AclTokenStub = Omit<AclToken, "SecretID" | "ExpirationTTL">;
 

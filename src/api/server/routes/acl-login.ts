@@ -8,6 +8,7 @@ import { byId, byName } from "../listing/order.ts";
 import { page } from "../listing/page.ts";
 import { badRequest, notFound } from "../refusal.ts";
 import { requireAccess } from "./acl-access.ts";
+import { shownToken } from "./acl-tokens.ts";
 
 /** What stands for a secret that is kept. Sent back, it leaves the secret as it is. */
 const REDACTED = "redacted";
@@ -193,7 +194,7 @@ export const deleteRule: Handler = async (call, context) => {
 export const login: Handler = async (call, context) => {
   const body = call.body();
   const { Token, Index } = await requireAccess(context).login(body.text("AuthMethodName"), body.text("LoginToken"));
-  return value(Token, { index: Index });
+  return value(shownToken(Token), { index: Index });
 };
 
 export const oidcAuthUrl: Handler = async (call, context) => {
@@ -215,7 +216,7 @@ export const oidcCompleteAuth: Handler = async (call, context) => {
     state: body.text("State"),
     code: body.text("Code"),
   });
-  return value(Token, { index: Index });
+  return value(shownToken(Token), { index: Index });
 };
 
 function nameOf(call: Call): string {

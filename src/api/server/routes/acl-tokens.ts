@@ -1,6 +1,7 @@
 /** /v1/acl/bootstrap, /v1/acl/tokens, /v1/acl/token and one-time tokens. nomad.md §3.2. A secret is told to who has it, or has management. */
 import type { AclToken } from "#model";
-import type { AclTokenStub } from "../../contract/mod.ts";
+import { formatDuration } from "#std";
+import type { AclTokenAnswer, AclTokenStub } from "../../contract/mod.ts";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
 import { denied } from "../guard/denied.ts";
@@ -13,7 +14,7 @@ import { requireAccess } from "./acl-access.ts";
 export const bootstrap: Handler = async (call, context) => {
   const secret = call.body(true).text("BootstrapSecret");
   const { Token, Index } = await requireAccess(context).bootstrap(secret === "" ? null : secret);
-  return value(Token, { index: Index });
+  return value(shownToken(Token), { index: Index });
 };
 
 export const readGrant: Handler = async (call, context) => {
@@ -69,6 +70,10 @@ export const readToken: Handler = (call, context) => {
   return tokenAt(({ parameters }) => parameters["accessor"] ?? "")(call, context);
 };
 
+export function shownToken(token: AclToken): AclTokenAnswer {
+  return { ...token, ExpirationTTL: token.ExpirationTTL === 0 ? "" : formatDuration(token.ExpirationTTL) };
+}
+
 /** Where there is no access control, what everybody is: clients ask this first, to learn who they are. */
 const EVERYBODY = {
   AccessorID: "acls-disabled",
@@ -102,7 +107,7 @@ function tokenAt(accessorOf: (call: Call) => string): Handler {
         const { Management, AccessorID } = call.grant;
         if (!Management && (AccessorID === "" || AccessorID !== accessor)) throw denied();
         if (token === undefined) throw notFound("ACL token not found");
-        return value(token, { index });
+        return value(shownToken(token), { index });
       },
     };
   });
@@ -113,7 +118,7 @@ export const createToken: Handler = async (call, context) => {
   const body = call.body();
   if (body.text("AccessorID") !== "") throw badRequest("Cannot create ACL token: it has an AccessorID already, wanted none");
   const { Token, Index } = await access.upsertToken(body.fields, null);
-  return value(Token, { index: Index });
+  return value(shownToken(Token), { index: Index });
 };
 
 export const updateToken: Handler = async (call, context) => {
@@ -122,7 +127,7 @@ export const updateToken: Handler = async (call, context) => {
   const accessor = accessorIn(call);
   if (body.text("AccessorID") !== accessor) throw badRequest("ACL token accessor ID does not match request path");
   const { Token, Index } = await access.upsertToken(body.fields, accessor);
-  return value(Token, { index: Index });
+  return value(shownToken(Token), { index: Index });
 };
 
 export const deleteToken: Handler = async (call, context) => {
@@ -140,7 +145,7 @@ export const createOneTime: Handler = async (call, context) => {
 export const exchangeOneTime: Handler = async (call, context) => {
   const access = requireAccess(context);
   const { Token, Index } = await access.exchangeOneTimeToken(call.body().text("OneTimeSecretID"));
-  return value({ Token, Index }, { index: Index });
+  return value({ Token: shownToken(Token), Index }, { index: Index });
 };
 
 function accessorIn(call: Call): string {
