@@ -1,4 +1,5 @@
 /** What only the agent knows of itself, as the API shows it (GET /v1/agent/self, members, health, monitor). */
+import { availableParallelism } from "node:os";
 import type { AgentFacts } from "#api/server";
 import type { Client } from "#client";
 import type { RunningServer } from "#server";
@@ -6,6 +7,7 @@ import { NamedError, VERSION } from "#std";
 import type { Config } from "./config/mod.ts";
 import { hostFacts } from "./host-facts.ts";
 import type { AgentLog, LogLevel } from "./log.ts";
+import { shownConfig } from "./shown-config.ts";
 import { takeProfile } from "./profile.ts";
 
 /** Evaluations worked on at the same time. They share a thread, so more than a few win nothing. */
@@ -17,8 +19,6 @@ const MONITOR_LINES_MAX = 1024;
 export interface FactSources {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** How many other servers there are. */
-  readonly peerCount?: () => number;
   readonly startedAtMs: number;
   readonly log: AgentLog;
   readonly server: RunningServer | undefined;
@@ -47,7 +47,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
       id: server?.cluster.serverId ?? "",
       expect: String(config.server.bootstrapExpect),
       rpc_addr: host(config.advertise.rpc),
-      bootstrap: "1",
+      ...(config.server.bootstrapExpect === 1 ? { bootstrap: "1" } : {}),
       drover: VERSION.drover,
     },
     Status: "alive",
@@ -60,7 +60,7 @@ export function agentFacts(sources: FactSources): AgentFacts {
   });
   return {
     version: VERSION.drover,
-    config: () => config.written,
+    config: () => shownConfig(config),
     member,
     members: () => (server === undefined ? [] : [member()]),
     serverAddresses: () => (server === undefined ? (sources.serverAddresses?.() ?? []) : [config.advertise.rpc]),
@@ -108,35 +108,49 @@ function stats(sources: FactSources): Record<string, Record<string, string>> {
   const client = sources.client();
   const texts = (counts: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+  const index = String(server?.cluster.state.index ?? 0);
+  const counts = client?.statistics() ?? {};
+  const held = ["entering", "running", "exiting", "over", "leaving"].map((name) => counts[name] ?? 0);
   return {
-    nomad: {
-      server: String(server !== undefined),
-      leader: String(server?.cluster.leads ?? false),
-      leader_addr: server?.cluster.leaderAddress ?? "",
-      bootstrap: "true",
-      known_regions: "1",
-    },
+    // Of servers alone: `nomad check` takes who tells it for a server.
     ...(server === undefined
       ? {}
       : {
+          nomad: {
+            server: "true",
+            leader: String(server.cluster.leads),
+            leader_addr: server.cluster.leaderAddress,
+            bootstrap: String(sources.config.server.bootstrapExpect === 1),
+            known_regions: "1",
+          },
           raft: {
             state: server.cluster.leads ? "Leader" : "Follower",
-            last_log_index: String(server.cluster.state.index),
-            applied_index: String(server.cluster.state.index),
-            last_contact: `${Math.round(server.cluster.lastContactMs())}ms`,
-            num_peers: String(sources.peerCount?.() ?? 0),
+            last_log_index: index,
+            commit_index: index,
+            applied_index: index,
+            // As Nomad's: 0 of who leads.
+            last_contact: server.cluster.leads ? "0" : `${Math.round(server.cluster.lastContactMs())}ms`,
+            // Of one that is alone; where there are others, the API counts them.
+            num_peers: "0",
           },
           broker: texts(server.statistics()),
         }),
     ...(client === undefined
       ? {}
       : {
-          client: { node_id: client.nodeId, known_servers: String(sources.serverAddresses?.().length ?? 1), ...texts(client.statistics()) },
+          client: {
+            node_id: client.nodeId,
+            // How many: `nomad check -min-servers` reads a number here.
+            known_servers: String(sources.serverAddresses?.().length ?? 1),
+            num_allocations: String(held.reduce((sum, each) => sum + each, 0)),
+            ...texts(counts),
+          },
         }),
     runtime: {
       version: `node ${process.versions.node}`,
-      arch: process.arch,
-      kernel: process.platform,
+      arch: process.arch === "x64" ? "amd64" : process.arch,
+      "kernel.name": process.platform,
+      cpu_count: String(availableParallelism()),
       rss_bytes: String(process.memoryUsage.rss()),
       uptime_seconds: String(Math.floor(process.uptime())),
     },

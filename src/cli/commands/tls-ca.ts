@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { Command } from "../command.ts";
 import { UsageError } from "../flags.ts";
 import { onlyArgument } from "../only-argument.ts";
-import { certificateTable } from "../render/certificate.ts";
+import { authorityTable } from "../render/certificate.ts";
 import { assertDomain, days } from "../certificates/words.ts";
 
 const DAYS = 5 * 365;
@@ -84,7 +84,9 @@ export const tlsCaInfo: Command = {
   async run(context) {
     const file = onlyArgument(context, "<file>");
     const { readCertificateFile } = await import("../certificates/pair-files.ts");
-    context.terminal.print(certificateTable(readCertificateFile(file), context.nowMs()));
+    const { permittedDomains } = await import("../certificates/permitted-domains.ts");
+    const certificate = readCertificateFile(file);
+    context.terminal.print(authorityTable(certificate, permittedDomains(certificate), context.nowMs()));
     return 0;
   },
 };

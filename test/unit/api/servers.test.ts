@@ -65,13 +65,14 @@ function world(membership?: Membership, standing: { readonly leads?: boolean; re
       return { JWT: "a.b.c" };
     },
   } as unknown as Server;
+  const stats = () => ({ raft: { num_peers: "0", state: "Leader" } });
   const own = { Name: "s1.global", Addr: "10.0.0.1", Port: 4648, Status: "alive", Tags: { id: "id-s1", build: "2.0.6" } };
   const api = createApi({
     server,
     cluster,
     localNode: null,
     ...(membership === undefined ? {} : { membership }),
-    agent: { member: () => own, members: () => [own], startedAtMs: 0 } as unknown as AgentFacts,
+    agent: { member: () => own, members: () => [own], startedAtMs: 0, config: () => ({}), stats } as unknown as AgentFacts,
     clock: CLOCK,
     random: createSeededRandom(1),
     region: "global",
@@ -107,6 +108,17 @@ test("Servers are joined and told to be gone by address and name; what no one is
       ["s2.global", "left"],
     ],
   );
+});
+
+test("The agent says how many other servers there are, as nomad check -min-peers asks it; who left is none", async () => {
+  const members = memoryMembership();
+  members.at(member("s2"));
+  members.at(member("s3"));
+  const { ask } = world(members.at(member("s1")));
+  const peers = async () => JSON.parse((await ask("GET", "/v1/agent/self")).text).stats.raft;
+  assert.deepEqual(await peers(), { num_peers: "2", state: "Leader" });
+  members.setStatus("id-s3", "left");
+  assert.equal((await peers()).num_peers, "1");
 });
 
 test("Gossip's keys: without encryption that is said; a key that is none is refused", async () => {

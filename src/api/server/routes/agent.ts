@@ -1,5 +1,5 @@
 /** /v1/agent: what this agent is, who it knows, how it is, what it logs. */
-import { value, type Handler } from "../call.ts";
+import { value, type Context, type Handler } from "../call.ts";
 import { LOG_LEVELS, type LogLevel } from "../facts.ts";
 import { beating } from "../reply/beating.ts";
 import { badRequest } from "../refusal.ts";
@@ -8,12 +8,21 @@ import { requireThisAgent } from "./agent-meant.ts";
 const HEARTBEAT_MS = 1000;
 const FIRST_HEARTBEAT_MS = 100;
 
-export const readSelf: Handler = (_call, context) => {
+export const readSelf: Handler = async (_call, context) => {
   const member = context.agent.member();
   // Clients ask these three for where they are and whom they talk to; the rest is the configuration as it was written.
   const asked = { Region: context.region, Datacenter: context.datacenter, Version: { Version: member.Tags["build"] ?? "" } };
-  return value({ config: { ...asked, ...(withoutSecrets(context.agent.config()) as object) }, member, stats: context.agent.stats() });
+  return value({ config: { ...asked, ...(withoutSecrets(context.agent.config()) as object) }, member, stats: await counted(context) });
 };
+
+/** `nomad check -min-peers` and agent-info ask how many other servers there are. Who left is none. */
+async function counted({ agent, membership, cluster }: Context): Promise<ReturnType<Context["agent"]["stats"]>> {
+  const stats = agent.stats();
+  if (stats["raft"] === undefined || membership === null || membership === undefined) return stats;
+  const members = await membership.members();
+  const others = members.filter(({ ServerId, Status }) => Status !== "left" && ServerId !== cluster?.serverId);
+  return { ...stats, raft: { ...stats["raft"], num_peers: String(others.length) } };
+}
 
 /** Values under names that look like secrets never leave, whoever put them there. */
 export function withoutSecrets(of: unknown): unknown {

@@ -135,3 +135,11 @@ test("Two agents greet each other with them, each checking the other's name", as
   });
   assert.deepEqual([heard, names], ["welcome", ["CN=client.global.nomad"]]);
 });
+
+test("tls ca info says which domains an authority may sign for, as Nomad's does", (t) => {
+  const { run } = workshop(t);
+  run("tls ca create -name-constraint -additional-domain=example.com");
+  assert.match(run("tls ca info nomad-agent-ca.pem").stdout, /\nPermitted DNS Domains {2}\[localhost nomad example\.com\]\n$/);
+  run("tls ca create -domain=other");
+  assert.match(run("tls ca info other-agent-ca.pem").stdout, /\nPermitted DNS Domains {2}\[\]\n$/);
+});
