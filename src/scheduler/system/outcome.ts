@@ -19,7 +19,7 @@ const WAITING = "created to place remaining allocations";
 export function systemOutcome(
   pass: Pass,
   fillers: ReadonlyMap<string, NodeFiller>,
-  annotations: PlanAnnotations | null,
+  annotations: PlanAnnotations,
   deploymentId: DeploymentId | "",
 ): { readonly evaluation: Evaluation; readonly created: readonly Evaluation[] } {
   const { evaluation, options, snapshot } = pass;

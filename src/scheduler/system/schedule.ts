@@ -60,17 +60,16 @@ export function scheduleSystem(pass: Pass): ScheduleResult {
     updates.set(decision.group.Name, updatesOf(decision, renewed, canaries, placeable));
   }
 
-  // 5. Say what it came to.
+  // 5. Say what it came to, also if that is nothing: `job plan` counts what it leaves alone.
+  const counted = [...updates].map(([name, each]) => ({ name, updates: each }));
+  const annotations = annotationsOf(counted, pass.evictions);
   const plan = planOf(pass, {
     Deployment: deploying.deployment,
     DeploymentUpdates: [...standpoint.ended, ...(pass.more ? [] : deploying.finished(fillers))],
-    Annotations: annotationsOf(
-      [...updates].map(([name, each]) => ({ name, updates: each })),
-      pass.evictions,
-    ),
+    Annotations: annotations,
   });
   if (pass.more) return { Plan: plan, Evaluation: evaluation, Created: pass.followups, More: true };
-  const outcome = systemOutcome(pass, fillers, plan?.Annotations ?? null, deploying.deploymentId);
+  const outcome = systemOutcome(pass, fillers, annotations, deploying.deploymentId);
   return { Plan: plan, Evaluation: outcome.evaluation, Created: [...outcome.created, ...pass.followups], More: false };
 }
 

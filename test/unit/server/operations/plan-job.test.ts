@@ -53,3 +53,14 @@ test("planJob() of a job that fits nowhere says which group failed and why", () 
     assert.equal(plan.CreatedEvals[0]?.Status, "blocked");
     assert.equal([...world.cluster.state.snapshot().evaluations()].length, 0);
   }));
+
+test("a system job that changes nothing is counted as left alone", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1" });
+    const job = jobOf({ id: "everywhere", type: "system", count: 1 });
+    await world.server.registerJob({ Job: job });
+    await world.clock.advance(1_000);
+    const planned = await world.server.planJob({ Job: job, Diff: true });
+    assert.equal(planned.Annotations?.DesiredTGUpdates["group"]?.Ignore, 1);
+    assert.deepEqual(planned.Diff?.TaskGroups[0]?.Updates, { ignore: 1 });
+  }));
