@@ -93,8 +93,11 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     Version: VERSION.drover,
     RpcAddress: config.advertise.rpc,
   });
+  // Who has left hears no more of a leader: no news to anybody.
+  let left = false;
+  const tell = reporter({ ...log, write: (level, ...words) => log.write(left && level === "WARN" ? "DEBUG" : level, ...words) }, "cluster");
   const report = (level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-    log.write(level.toUpperCase() as "INFO" | "WARN" | "ERROR", "cluster", message, fields);
+    tell({ level, message, fields });
   const endAgent = (error: NamedError): void => {
     report("error", error.message, { fix: error.fix });
     process.exitCode = 1;
@@ -130,7 +133,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
       key,
       pulse: { id: serverId, http: pulse.url },
       clock,
-      report: (message) => log.write("WARN", "cluster", message),
+      report: (message) => report("warn", message),
       ...(beside === undefined ? { dailyBytesMax: EXTERNAL_DAILY_BYTES } : {}),
     });
     if (bootstrapExpect > 0 && clusterId === "")
@@ -158,7 +161,7 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     peers,
     clock,
     random,
-    report: reporter(log, "cluster"),
+    report: tell,
     firstConfiguration: config.server.scheduler,
     ...(config.server.snapshotEveryEntries > 0 ? { snapshotEveryEntries: config.server.snapshotEveryEntries } : {}),
   });
@@ -204,7 +207,16 @@ async function openParts({ parts, tls, consul }: ClusterNeeds, opened: AsyncDisp
     async close({ leaves }) {
       // Else it may join again those it has just left.
       meeting.close();
-      if (leaves) await membership.leave().catch((error: unknown) => report("warn", `the others could not be told: ${messageOf(error)}`));
+      left = leaves;
+      if (leaves)
+        await membership
+          .leave()
+          .catch((error: unknown) => log.write("WARN", "cluster", `the others could not be told: ${messageOf(error)}`));
+      else if (beside !== undefined)
+        log.write("INFO", "consul", "the private Consul of this server runs on, and keeps its vote; to end it, kill it", {
+          directory: join(config.server.dataDirectory, "consul"),
+          process: beside.pid,
+        });
       await opened.disposeAsync();
     },
   };
