@@ -27,6 +27,8 @@ export interface Cluster {
   readonly leader: LeaderDescription | undefined;
   /** Why this server takes no part (another cluster's log, a disk that refuses, an entry it cannot read), with what mends it. */
   readonly problem?: NamedError | undefined;
+  /** How often this server has given up its own state for the others' since it started; undefined: it stands alone. */
+  readonly discards?: number | undefined;
   /** Milliseconds since this server was last sure to be up to date; 0 on the leader. X-Nomad-LastContact. */
   lastContactMs(): number;
   /**

@@ -26,6 +26,9 @@ export function facade(cluster: Cluster, instead: Instead): Cluster {
     get problem() {
       return cluster.problem;
     },
+    get discards() {
+      return cluster.discards;
+    },
     lastContactMs: () => cluster.lastContactMs(),
     whenLeading: (begin) => cluster.whenLeading(begin),
     transferLeadership: (...to) => cluster.transferLeadership(...to),

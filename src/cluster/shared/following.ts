@@ -57,6 +57,7 @@ export class Following {
   /** The servers whose state is to replace the own one; until it has. */
   #insteadFrom: readonly string[] | undefined;
   #restsUntilMs = 0;
+  #discards = 0;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
@@ -74,6 +75,10 @@ export class Following {
   /** The state is not to be read: it is about to be replaced. */
   get isParted(): boolean {
     return this.#insteadFrom !== undefined;
+  }
+  /** How often its state was given up for theirs. */
+  get discards(): number {
+    return this.#discards;
   }
   /** Why this server takes no part. */
   get problem(): NamedError | undefined {
@@ -126,6 +131,7 @@ export class Following {
       return;
     }
     warn(`${said}: it is discarded, and theirs is fetched`);
+    this.#discards++;
     this.#restsUntilMs = nowMs + discardRestMs;
     this.#insteadFrom = agreeing.map(({ ServerId }) => ServerId);
     this.#following?.abort(parted());

@@ -140,6 +140,9 @@ class ServerOfMany implements SharedCluster {
     if (problem !== undefined || awaited === undefined || awaited === "") return problem;
     return new NamedError("CLUSTER_NOT_THERE", awaited, { statusCode: 503 });
   }
+  get discards(): number {
+    return this.#following.discards;
+  }
   lastContactMs(): number {
     return this.leads ? 0 : (this.#shared?.contactAgeMs() ?? 0);
   }

@@ -51,10 +51,10 @@ test("Of two servers that each take the other's state for the right one both go 
   await clock.settle();
   discard();
   await clock.advance(5_000);
-  assert.deepEqual([following.isParted, following.follows, asked.snapshots], [false, true, 1]);
+  assert.deepEqual([following.isParted, following.follows, following.discards, asked.snapshots], [false, true, 1, 1]);
   assert.match(told.at(-1) ?? "", /has parted from the others'/);
   discard();
-  assert.equal(following.isParted, false, "not again at once");
+  assert.deepEqual([following.isParted, following.discards], [false, 1], "not again at once");
   await end();
 });
 
