@@ -301,7 +301,11 @@ async function assemble(options: ServerOptions, started: AsyncDisposableStack): 
     checkMesh: async (source, destination, namespace) =>
       checkMesh(await gatherMesh(context, (id) => sessions.services(id), { source, destination, namespace }), namespace),
     timings: timings.read,
-    statistics: () => ({ ...(leading?.statistics() ?? NOTHING_LED), "nodes.connected": sessions.connected, "state.discarded": cluster.discards ?? 0 }),
+    statistics: () => ({
+      ...(leading?.statistics() ?? NOTHING_LED),
+      "nodes.connected": sessions.connected,
+      "state.discarded": cluster.discards ?? 0,
+    }),
     close: () => started.disposeAsync(),
   };
 }
