@@ -103,7 +103,7 @@ export function openClient(
       meta: client.meta,
       hostNetworks: hostNetworksOf(config),
       attributes: {
-        "unique.advertise.address": httpAddress.replace(/:\d+$/, ""),
+        "unique.advertise.address": httpAddress,
         "drover.version": VERSION.drover,
         "nomad.service_discovery": "true",
         ...(dns === undefined || dns.address === "" ? {} : { "unique.drover.dns.address": dns.address }),

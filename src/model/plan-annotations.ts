@@ -11,6 +11,10 @@ export interface DesiredUpdates {
   readonly DestructiveUpdate: number;
   readonly Canary: number;
   readonly Preemptions: number;
+  readonly Disconnect: number;
+  readonly Reconnect: number;
+  readonly RescheduleNow: number;
+  readonly RescheduleLater: number;
 }
 
 /** As `job plan` lists them. */

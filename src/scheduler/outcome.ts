@@ -52,6 +52,7 @@ export function outcomeOf(pass: Pass, decision: JobDecision, placers: ReadonlyMa
     JobModifyIndex: evaluation.JobModifyIndex,
     Status: "blocked",
     StatusDescription: WAITING,
+    FailedTGAllocs,
     PreviousEval: evaluation.ID,
     SnapshotIndex: snapshot.index,
     CreateTime: options.nowNs,

@@ -18,6 +18,7 @@ import type {
 import type { Snapshot } from "#state";
 import { datacenterTest, inPool, unavailability } from "./feasible/availability.ts";
 import { type GroupChecks, groupChecks } from "./feasible/checks.ts";
+import { type Distinct, distinctRules, firstRefusal } from "./feasible/distinct.ts";
 import { Ledger } from "./feasible/fits.ts";
 import { Evictions } from "./preempt/evict.ts";
 import type { Note, Stop, Wake } from "./reconcile/decision.ts";
@@ -66,6 +67,7 @@ export class Pass {
   readonly #stopped = new Set<AllocationId>();
   #wakes: Followups | undefined;
   readonly #checks = new Map<TaskGroup, GroupChecks>();
+  readonly #distinct = new Map<TaskGroup, readonly Distinct[]>();
   readonly #availability = new Map<Job, Availability>();
 
   constructor(snapshot: Snapshot, evaluation: Evaluation, options: ScheduleOptions) {
@@ -158,8 +160,22 @@ export class Pass {
     const group = this.job?.TaskGroups.find((each) => each.Name === allocation.TaskGroup);
     if (node === undefined || this.job === undefined || group === undefined) return false;
     if (!inPool(this.job, node) || !datacenterTest(this.job)(node.Datacenter)) return false;
-    return this.checksOf(this.job, group).refusal(node) === undefined;
+    return this.checksOf(this.job, group).refusal(node) === undefined && !this.#standsTooClose(allocation, node, group);
   };
+
+  /** The new version may want its hosts or properties distinct, and the old one did not. */
+  #standsTooClose(allocation: Allocation, node: Node, group: TaskGroup): boolean {
+    let rules = this.#distinct.get(group);
+    if (rules === undefined) {
+      const running = this.allocations.filter((each) => !clientTerminal(each) && each.DesiredStatus === "run");
+      this.#distinct.set(group, (rules = distinctRules(this.job as Job, group, running, this.nodeOf)));
+    }
+    if (rules.length === 0 || allocation.DesiredStatus !== "run") return false;
+    for (const rule of rules) rule.removed(node);
+    const refused = firstRefusal(rules, node) !== undefined;
+    for (const rule of rules) rule.placed(node);
+    return refused;
+  }
 
   availability(job: Job): Availability {
     let available = this.#availability.get(job);

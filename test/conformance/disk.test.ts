@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,7 +17,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
@@ -68,11 +69,27 @@ check("directories have their modes, and making them again changes nothing", asy
     ["alloc", "alloc/data", "alloc/logs", "alloc/tmp", "web", "web/local", "web/tmp", "web/private"].map((each) =>
       modeOf(path.join(root, each)),
     ),
-    ["755", "777", "777", "777", "755", "777", "1777", "700"],
+    ["1777", "777", "777", "777", "1777", "777", "1777", "700"],
   );
   assert.equal(modeOf(place.secretsDirectory), isRoot ? "777" : "700");
   if (isRoot) assert.equal(mounted(place.secretsDirectory), 1, "one tmpfs, not two");
 });
+
+check(
+  "a task that runs as somebody else writes where it begins and beside the others, and moves nothing of the agent's",
+  async (disk, root) => {
+    if (!isRoot) return;
+    await disk.makeTask(root, { task: "app", isolation: "none", user: "nobody", secretsMB: 0 });
+    const uid = Number(execFileSync("id", ["-u", "nobody"]));
+    // The test's own folder is its owner's alone; allocations lie in one that lets pass.
+    chmodSync(path.dirname(path.dirname(root)), 0o711);
+    const as = (...command: readonly [string, ...string[]]) =>
+      spawnSync(command[0], command.slice(1), { uid, cwd: path.join(root, "app") }).status;
+    assert.equal(as("touch", "mine", "../alloc/shared"), 0);
+    assert.notEqual(as("mv", "private", "gone"), 0);
+    assert.notEqual(as("mv", "../alloc/logs", "gone"), 0);
+  },
+);
 
 check("a named user owns local and secrets, nobody else enters the secrets", async (disk, root) => {
   if (!isRoot) return;

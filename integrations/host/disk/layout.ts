@@ -35,7 +35,8 @@ export function makeAllocation(allocationDirectory: string): AllocationPlace {
   const logsDirectory = path.join(sharedDirectory, "logs");
   mkdirSync(path.dirname(allocationDirectory), { recursive: true, mode: 0o711 });
   makeDirectory(allocationDirectory, 0o755);
-  makeDirectory(sharedDirectory, 0o755);
+  // Tasks may run as anybody; what is not theirs they cannot rename or remove.
+  makeDirectory(sharedDirectory, 0o1777);
   for (const name of ["data", "logs", "tmp"]) makeDirectory(path.join(sharedDirectory, name), 0o777);
   return { allocationDirectory, sharedDirectory, logsDirectory };
 }
@@ -55,7 +56,8 @@ export async function makeTask(allocationDirectory: string, request: TaskRequest
     privateDirectory: path.join(taskDirectory, "private"),
   };
   const isRoot = process.getuid?.() === 0;
-  makeDirectory(taskDirectory, 0o755);
+  // The working directory of a task without a root of its own, whoever it runs as. In the others it is the root.
+  makeDirectory(taskDirectory, request.isolation === "none" ? 0o1777 : 0o755);
   makeDirectory(place.localDirectory, owner === undefined ? 0o777 : 0o755, isRoot ? owner : undefined);
   makeDirectory(path.join(taskDirectory, "tmp"), 0o1777);
   makeDirectory(place.privateDirectory, 0o700);

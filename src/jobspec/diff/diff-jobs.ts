@@ -3,9 +3,13 @@ import type { TSchema } from "typebox";
 import { type DiffType, Job, type JobDiff, Task, type TaskDiff, TaskGroup, type TaskGroupDiff } from "#model";
 import { type DiffOptions, type Noun, diffNoun, isChanged } from "./diff-noun.ts";
 
-const JOB_APART = new Set(["ID", "TaskGroups"]);
-/** They have been merged into the groups, which show them; a job that is new says it once. */
-const JOB_APART_WHEN_NEW = new Set([...JOB_APART, "Update", "Migrate", "Reschedule"]);
+const JOB_APART = ["ID", "TaskGroups"];
+/** The job's own have been merged into the groups, which show them: field of the job, object of a group. */
+const MERGED = [
+  ["Update", "Update"],
+  ["Migrate", "Migrate"],
+  ["Reschedule", "ReschedulePolicy"],
+] as const;
 const GROUP_APART = new Set(["Name", "Tasks"]);
 const TASK_APART = new Set(["Name"]);
 
@@ -15,8 +19,10 @@ const TASK_APART = new Set(["Name"]);
  */
 export function diffJobs(old: Job | null, next: Job, options: { readonly contextual: boolean }): JobDiff {
   const before = (old ?? undefined) as Noun | undefined;
-  const own = diffNoun(Job, before, next as Noun, { ...options, apart: old === null ? JOB_APART_WHEN_NEW : JOB_APART });
   const groups = byName(old?.TaskGroups, next.TaskGroups).map(([a, b]) => diffGroups(a, b, options));
+  const shown = (object: string) => old === null || groups.some((group) => group.Objects.some(({ Name }) => Name === object));
+  const merged = MERGED.filter(([, object]) => shown(object)).map(([field]) => field);
+  const own = diffNoun(Job, before, next as Noun, { ...options, apart: new Set([...JOB_APART, ...merged]) });
   const changed = isChanged(own) || groups.some((group) => group.Type !== "None");
   return { Type: old === null ? "Added" : changed ? "Edited" : "None", ID: next.ID, ...own, TaskGroups: groups };
 }

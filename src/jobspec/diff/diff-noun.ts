@@ -58,8 +58,10 @@ function walk(schema: TSchema, old: Noun | undefined, next: Noun | undefined, op
     const b = next?.[name];
     if (nestingOf(field) !== undefined) objects.push(...diffNested(name, field, a, b, options.contextual));
     else if (note.form === "free") objects.push(...present(flatObject(name, a, b, options.contextual)));
-    else if (isTextList(field)) objects.push(...present(diffTextList(name, a, b, options.contextual)));
-    else fields.push(...diffFlat(flatOf(name, field, a), flatOf(name, field, b), contextual));
+    else if (isTextList(field)) objects.push(...present(diffTextList(name, a, b, options.contextual, contextual)));
+    else if (!SILENT.has(name) || tells(name, a, b)) fields.push(...diffFlat(flatOf(name, field, a), flatOf(name, field, b), contextual));
+    // An empty text is part of what surrounds a change, as in Nomad; where it comes or goes it is what there was not.
+    if (contextual && isText(field) && !OWN.has(name) && !a && !b) fields.push({ ...NO_CHANGE, Name: name });
   }
   return { Fields: fields.sort(byField), Objects: objects.sort(byObject) };
 }
@@ -69,6 +71,18 @@ function flatOf(name: string, field: TSchema, value: unknown): Flat {
   const text = scalarText(value);
   return new Map(text === undefined ? [] : [[name, text]]);
 }
+
+/** No part of what surrounds a change: what nobody sets any more, and what has a meaning for other types of jobs only. */
+const SILENT = new Set(["Stagger", "MBits"]);
+/** Drover's own, and what only a placed network has: not listed when nobody set it. */
+const OWN = new Set(["Engine", "CIDR", "Device", "IP"]);
+
+function tells(name: string, old: unknown, next: unknown): boolean {
+  const comesOrGoes = old === undefined || next === undefined;
+  return !sameValue(old || null, next || null) && !(comesOrGoes && name === "Stagger");
+}
+
+const NO_CHANGE = { Type: "None", Old: "", New: "", Annotations: [] } as const;
 
 /** Two flat values, name by name. */
 export function diffFlat(old: Flat, next: Flat, contextual: boolean, free = false): readonly FieldDiff[] {
@@ -101,20 +115,26 @@ function flatObject(name: string, old: unknown, next: unknown, contextual: boole
 }
 
 /** A list of text is shown as a set; where only its order changed, by place. */
-function diffTextList(name: string, old: unknown, next: unknown, contextual: boolean): ObjectDiff | undefined {
+function diffTextList(name: string, old: unknown, next: unknown, contextual: boolean, nested: boolean): ObjectDiff | undefined {
   const before = (old ?? []) as readonly string[];
   const after = (next ?? []) as readonly string[];
-  if (sameValue(before, after)) return undefined;
-  const type: DiffType = before.length === 0 ? "Added" : after.length === 0 ? "Deleted" : "Edited";
+  if (sameValue(before, after)) return nested && after.length > 0 ? unchangedList(name, after) : undefined;
+  const come = after.some((value) => !before.includes(value));
+  const gone = before.some((value) => !after.includes(value));
+  const type: DiffType = come === gone ? "Edited" : come ? "Added" : "Deleted";
   const values = [...new Set([...before, ...after])].sort();
-  const fields = values.flatMap((value) => {
+  const listed = values.flatMap((value) => {
     const field = fieldDiff(name, before.includes(value) ? value : undefined, after.includes(value) ? value : undefined);
     return field.Type === "None" && !contextual ? [] : [field];
   });
+  const fields = listed.sort(byField);
   if (fields.some((field) => field.Type !== "None")) return { Type: type, Name: name, Fields: fields, Objects: [] };
   const placed = (list: readonly string[]): Flat => new Map(list.map((value, index) => [`${name}[${index}]`, value]));
   return { Type: type, Name: name, Fields: diffFlat(placed(before), placed(after), contextual), Objects: [] };
 }
+
+/** A check is known by its name and a template by its file, though that is no label: what changed in it is an edit of it, as in Nomad. */
+const KNOWN_BY: Readonly<Record<string, string>> = { Checks: "Name", Templates: "DestPath" };
 
 function diffNested(name: string, field: TSchema, old: unknown, next: unknown, contextual: boolean): readonly ObjectDiff[] {
   const nested = nestedSchema(field) as TSchema;
@@ -126,9 +146,9 @@ function diffNested(name: string, field: TSchema, old: unknown, next: unknown, c
   const after = (next ?? []) as readonly Noun[];
   const label = noteOf(field).label;
   if (label !== undefined) return diffByKey(keyed(before, label), keyed(after, label), pair);
-  // A check is known by its name, though that is no label: what changed in it is an edit of it, as in Nomad.
-  if (name === "Checks") {
-    const named = diffByKey(keyed(before, "Name"), keyed(after, "Name"), pair);
+  const known = KNOWN_BY[name];
+  if (known !== undefined) {
+    const named = diffByKey(keyed(before, known), keyed(after, known), pair);
     if (named.length > 0) return named;
   }
   // A group has at most one network: what changed in it is an edit of it.
@@ -188,6 +208,15 @@ function keyed(nouns: readonly Noun[], label: string): Record<string, Noun> {
     seen.set(seen.has(key) ? `${key}\u0000${index}` : key, noun);
   });
   return Object.fromEntries(seen);
+}
+
+/** What surrounds a change: a list as it was. */
+function unchangedList(name: string, values: readonly string[]): ObjectDiff {
+  return { Type: "None", Name: name, Fields: [...new Set(values)].sort().map((value) => fieldDiff(name, value, value)), Objects: [] };
+}
+
+function isText(field: TSchema): boolean {
+  return (field as unknown as { type?: string }).type === "string";
 }
 
 function isTextList(field: TSchema): boolean {

@@ -98,6 +98,10 @@ export const NO_UPDATES: DesiredUpdates = {
   DestructiveUpdate: 0,
   Canary: 0,
   Preemptions: 0,
+  Disconnect: 0,
+  Reconnect: 0,
+  RescheduleNow: 0,
+  RescheduleLater: 0,
 };
 
 /** StatusDescription texts of stopped allocations, as users know them. nomad.md §6.5. */

@@ -174,6 +174,8 @@ export function decideGroup(survey: Survey, deploymentId: DeploymentId | undefin
       InPlaceUpdate: versions.inPlace.length,
       DestructiveUpdate: destroyed.length,
       Canary: canaries.fresh.length + successors,
+      RescheduleNow: missing.retry.length,
+      RescheduleLater: sorted.delayed.size,
     },
   };
 }

@@ -1,7 +1,7 @@
 /** What the transcripts in test/scenario cannot show. The quick scheduler against a slow one: slow.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Plan, UpdateStrategy } from "#model";
+import type { Job, Plan, UpdateStrategy } from "#model";
 import { schedule } from "#scheduler";
 import { aGroup, aJob, aNetwork, aNode, anEvaluation, aTask, idsFrom } from "./nouns.ts";
 import { World } from "./world.ts";
@@ -107,6 +107,41 @@ test("what is being restarted for a changed secret is replaced first: update and
   assert.deepEqual(replaced(), ["app.web[0]", "app.web[3]"]);
   holding(4);
   assert.deepEqual(replaced(), ["app.web[3]", "app.web[4]"]);
+});
+
+test("who stands beside another is not updated in place to a version that wants its hosts distinct", () => {
+  const world = new World();
+  world.addNode(aNode("m1"));
+  world.addNode(aNode("m2"));
+  const jobOf = (Count: number, apart: boolean) => {
+    const Constraints = apart ? [{ LTarget: "", Operand: "distinct_hosts", RTarget: "true" }] : [];
+    return aJob({ TaskGroups: [aGroup({ Count, Constraints })] });
+  };
+  const settings = options();
+  const planned = (job: Job) => {
+    const stored = world.addJob(job);
+    return schedule(world.snapshot(), anEvaluation(stored), settings);
+  };
+  world.commit(planned(jobOf(3, false)).Plan as Plan);
+  for (const { ID } of [...world.allocations.values()]) world.change(ID, { ClientStatus: "running" });
+  const close = planned(jobOf(3, true));
+  assert.equal(close.Plan?.InPlaceUpdates.length, 1, "two of three share a host");
+  assert.ok(close.Evaluation.FailedTGAllocs["web"]?.ConstraintFiltered["distinct_hosts"]);
+  const shared = [...world.allocations.values()].find((each, _, all) => all.some((one) => one !== each && one.NodeID === each.NodeID));
+  world.change((shared as NonNullable<typeof shared>).ID, { DesiredStatus: "stop" });
+  const apart = planned(jobOf(2, true));
+  assert.equal(apart.Plan?.InPlaceUpdates.length, 2, "one that is told to go stands in nobody's way");
+});
+
+test("the evaluation that waits for room says what it waits for", () => {
+  const world = new World();
+  world.addNode(aNode("m1", { memory: 100 }));
+  const job = world.addJob(aJob({ TaskGroups: [aGroup({ memory: 500 })] }));
+  const { Created } = schedule(world.snapshot(), anEvaluation(job), options());
+  assert.deepEqual(
+    Created.map((each) => [each.Status, each.FailedTGAllocs["web"]?.DimensionExhausted]),
+    [["blocked", { memory: 1 }]],
+  );
 });
 
 test("a job that was purged is stopped", () => {

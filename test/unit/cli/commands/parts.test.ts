@@ -72,7 +72,8 @@ test("preemptionTable() lists few one by one and counts many by job", () => {
 });
 
 test("annotationTable() shows canaries and preemptions only where there are some", () => {
-  const none = { Ignore: 1, Place: 2, Migrate: 0, Stop: 0, InPlaceUpdate: 3, DestructiveUpdate: 4, Canary: 0, Preemptions: 0 };
+  const moved = { Migrate: 0, Disconnect: 0, Reconnect: 0, RescheduleNow: 0, RescheduleLater: 0 };
+  const none = { Ignore: 1, Place: 2, Stop: 0, InPlaceUpdate: 3, DestructiveUpdate: 4, Canary: 0, Preemptions: 0, ...moved };
   assert.equal(
     annotationTable({ web: none }),
     "Task Group  Ignore  Place  Stop  InPlace  Destructive  Migrate\nweb         1       2      0     3        4            0",

@@ -79,8 +79,10 @@ test("a job that says everything differs from one that says nothing in every fie
   assert.ok(group !== undefined && task !== undefined);
   assert.deepEqual(
     [
-      ...missing(Job, diff, "Job", ["ID", "TaskGroups"]),
-      ...missing(TaskGroup, group, "TaskGroup", ["Name", "Tasks"]),
+      // The job's policies stand in its groups.
+      ...missing(Job, diff, "Job", ["ID", "TaskGroups", "Update", "Migrate", "Reschedule"]),
+      // Of a block that comes, it says nothing for this type of job.
+      ...missing(TaskGroup, group, "TaskGroup", ["Name", "Tasks"]).filter((path) => path !== "TaskGroup.Update.Stagger"),
       ...missing(Task, task, "Task", ["Name"]),
     ],
     [],
