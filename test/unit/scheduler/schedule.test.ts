@@ -123,7 +123,7 @@ test("who stands beside another is not updated in place to a version that wants 
     return schedule(world.snapshot(), anEvaluation(stored), settings);
   };
   world.commit(planned(jobOf(3, false)).Plan as Plan);
-  for (const { ID } of [...world.allocations.values()]) world.change(ID, { ClientStatus: "running" });
+  for (const ID of world.allocations.keys()) world.change(ID, { ClientStatus: "running" });
   const close = planned(jobOf(3, true));
   assert.equal(close.Plan?.InPlaceUpdates.length, 1, "two of three share a host");
   assert.ok(close.Evaluation.FailedTGAllocs["web"]?.ConstraintFiltered["distinct_hosts"]);
