@@ -157,28 +157,33 @@ function jsonJob(text: string, fileName: string, path: string): SourceJob {
   } catch (error) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: ${messageOf(error)}`, { cause: error });
   }
-  const outer = parsed as { Job?: unknown; Sensitive?: unknown } | null;
-  const job = (typeof outer === "object" && outer !== null && outer.Job !== undefined ? outer.Job : outer) as Record<
-    string,
-    unknown
-  > | null;
+  const written = parsed as Record<string, unknown> | null;
+  // Names in any case, as the servers and Go's JSON read them.
+  const inside = typeof written === "object" && written !== null ? valueOf(written, "Job") : undefined;
+  const job = (inside ?? written) as Record<string, unknown> | null;
   if (typeof job !== "object" || job === null || Array.isArray(job)) {
     throw new NamedError("JOB_FILE_INVALID_JSON", `${fileName}: Cannot read JSON job: want an object, {"Job": {…}}`);
   }
   // As `job run -output` wrote it, or /v1/jobs/parse answered it. The text holds the values themselves: it is not kept.
-  const { Sensitive: inside, ...unmarked } = job;
+  const { Sensitive: marked, ...unmarked } = job;
   const sensitive = [
     ...new Set(
-      [outer?.Job === undefined ? undefined : outer.Sensitive, inside].flatMap((marks) => (Array.isArray(marks) ? marks.map(String) : [])),
+      [inside === undefined ? undefined : written?.["Sensitive"], marked].flatMap((marks) =>
+        Array.isArray(marks) ? marks.map(String) : [],
+      ),
     ),
   ];
   return {
     job: sensitive.length > 0 ? unmarked : job,
-    id: String(job["ID"] ?? ""),
+    id: String(valueOf(job, "ID") ?? ""),
     path,
     sensitive,
     sensitiveVariables: [],
     submission: { Source: sensitive.length > 0 ? "" : text, Format: "json", VariableFlags: {}, Variables: "" },
     point: (said) => said,
   };
+}
+
+function valueOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  return object[name] ?? Object.entries(object).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { NamedError } from "#std";
 import { jobPlan } from "../../../src/cli/commands/job-plan.ts";
 import { jobRun } from "../../../src/cli/commands/job-run.ts";
 import { jobValidate } from "../../../src/cli/commands/job-validate.ts";
@@ -103,6 +104,24 @@ test("job plan and job validate send the marks too, and the command that is show
   const validated = world(jobValidate, WORDS, { jobs: { validate: validate.call } });
   assert.equal(await jobValidate.run(validated.context), 0);
   assert.equal((validate.calls[0]?.[2] as readonly string[] | undefined)?.length, 4);
+});
+
+test("a job file is checked where no agent answers, and says so", async () => {
+  const validate = () => Promise.reject(new NamedError("API_UNREACHABLE", "Cannot reach the agent"));
+  const text = (driver: string) =>
+    `job "web" {\n group "g" {\n count = ${driver === "" ? -1 : 1}\n task "t" {\n driver = "exec"\n}\n}\n}\n`;
+  const good = world(jobValidate, [fileOf("good.hcl", text("exec"))], { jobs: { validate } });
+  assert.equal(await jobValidate.run(good.context), 0);
+  assert.match(good.printed.join("\n"), /No agent answers: the job is checked here alone[^]*Job validation successful/);
+  const bad = world(jobValidate, [fileOf("bad.hcl", text(""))], { jobs: { validate } });
+  assert.equal(await jobValidate.run(bad.context), 1);
+  const refused = () => Promise.reject(new NamedError("API_ANSWER_UNREADABLE", "Cannot read the answer"));
+  await assert.rejects(jobValidate.run(world(jobValidate, [fileOf("good.hcl", text("exec"))], { jobs: { validate: refused } }).context));
+});
+
+test("a JSON job has its names in any case", async () => {
+  const source = await readJob(world(jobRun, ["-json", fileOf("lower.json", '{"job": {"id": "web", "type": "batch"}}')]).context);
+  assert.deepEqual([source.id, source.job], ["web", { id: "web", type: "batch" }]);
 });
 
 test("what job run -output wrote runs by -json with the same marks; so does what /v1/jobs/parse answered; their text is not kept", async () => {
