@@ -5,6 +5,7 @@
  * -once: stop by itself after the first answers (the test of this script).
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -146,6 +147,8 @@ async function stop(exitCode = 0): Promise<never> {
   }
   const beside = await opening;
   const agentCode = await exited;
+  // What it still says comes before our last word.
+  if (running !== undefined && running.exitCode === null && running.signalCode === null) await once(running, "exit");
   // After the agent: it takes its services out of Consul and gives its tokens back.
   await beside?.stop();
   if (agentCode === 0) say("Everything is stopped; nothing is left behind.");
@@ -188,6 +191,7 @@ function tools(...names: readonly string[]): Promise<boolean> {
 
 async function showStack({ consul, openbao, mesh, trustAgent }: Stack): Promise<void> {
   await trustAgent();
+  if (stopped.signal.aborted) return;
   say(`\n$ drover job run ${SERVICE_EXAMPLE}`);
   if ((await command(["job", "run", SERVICE_EXAMPLE])) !== 0) await stop(1);
   const instances = await until("Consul to know three copies that are well", async () => {
@@ -217,8 +221,10 @@ An operator's tokens, for \`consul\`, \`bao\` and the lessons in another termina
 `);
 }
 
+/** Begins nothing once somebody has said stop: never answers then, for whoever stops ends the program. */
 function command(words: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
+    if (stopped.signal.aborted) return;
     const child = spawn(process.execPath, [MAIN, ...words], { cwd: ROOT, stdio: "inherit", env: { ...process.env, NOMAD_ADDR: address } });
     running = child;
     child.on("exit", (exitCode) => {
