@@ -29,6 +29,11 @@ const identified = (fields: object) => group({}, { Identities: [{ Name: "aws", A
 const admitted = (input: unknown, context = CONTEXT) =>
   admitJob(input, context).job.TaskGroups[0] as NonNullable<ReturnType<typeof admitJob>["job"]["TaskGroups"][number]>;
 
+test("a service without a Consul cluster, as the real command line sends it, is in the one there is", () => {
+  assert.equal(admitted(service({ Cluster: "" })).Services[0]?.Cluster, "default");
+  assert.equal(admitted(inTask({ Cluster: "" })).Tasks[0]?.Services[0]?.Cluster, "default");
+});
+
 test("a service without a name has that of what it belongs to", () => {
   assert.equal(admitted(service({ Name: "" })).Services[0]?.Name, "shop-front");
   assert.equal(admitted(inTask({ Name: "" })).Tasks[0]?.Services[0]?.Name, "shop-front-web");

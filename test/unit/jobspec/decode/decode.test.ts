@@ -75,9 +75,9 @@ test("ports with a number are a list of their own, and scaling of a task is vert
     fileName: "j.nomad",
     allowFileFunctions: false,
   });
-  const [group] = job["TaskGroups"] as Record<string, any>[];
-  assert.deepEqual(group?.["Networks"], [{ DynamicPorts: [{ Label: "any" }], ReservedPorts: [{ Label: "fixed", Value: 80 }] }]);
-  assert.deepEqual(group?.["Tasks"][0].ScalingPolicies, [{ Type: "vertical_cpu", Max: 3 }]);
+  const [group] = job["TaskGroups"] as { Networks: unknown; Tasks: { ScalingPolicies: unknown }[] }[];
+  assert.deepEqual(group?.Networks, [{ DynamicPorts: [{ Label: "any" }], ReservedPorts: [{ Label: "fixed", Value: 80 }] }]);
+  assert.deepEqual(group?.Tasks[0]?.ScalingPolicies, [{ Type: "vertical_cpu", Max: 3 }]);
 });
 
 describe("vault and secret are inherited", () => {
