@@ -139,6 +139,10 @@ async function clear(on: RealAgent): Promise<void> {
     await on.request(`/v1/job/${encodeURIComponent(ID)}?purge=true&no_shutdown_delay=true&namespace=${Namespace}`, { method: "DELETE" });
   }
   for (const { ID } of jobs) await wait(ID, "gone");
+  await eventually("nothing of them to be left", async () => {
+    await on.request("/v1/system/gc", { method: "PUT" });
+    return (await on.get<unknown[]>("/v1/allocations?namespace=*")).length === 0;
+  });
 }
 
 for (const path of [...globSync("*.txt", { cwd: FOLDER }).toSorted(), ...globSync("closed/*.txt", { cwd: FOLDER }).toSorted()]) {

@@ -49,10 +49,11 @@ export function blockedFor(
   group: string,
 ): { readonly evaluation: Evaluation; readonly found: Evaluation; readonly count: number } | undefined {
   const of = open.blocked.flatMap((evaluation) => {
-    const found = [evaluation, snapshot.evaluation(evaluation.PreviousEval)].find(
-      (each) => each !== undefined && Object.hasOwn(each.FailedTGAllocs, group),
-    );
-    return found === undefined ? [] : [{ evaluation, found, count: found.QueuedAllocations[group] ?? 1 }];
+    const told = [evaluation, snapshot.evaluation(evaluation.PreviousEval)].filter((each) => each !== undefined);
+    const found = told.find((each) => Object.hasOwn(each.FailedTGAllocs, group));
+    // Until it is looked at again, how many is known by the one that found no room first.
+    const count = told.map((each) => each.QueuedAllocations[group]).find((each) => each !== undefined);
+    return found === undefined ? [] : [{ evaluation, found, count: count ?? 1 }];
   });
   const [first] = of;
   return first === undefined ? undefined : { ...first, count: of.reduce((sum, { count }) => sum + count, 0) };
