@@ -34,7 +34,7 @@ export function outcomeOf(pass: Pass, decision: JobDecision, placers: ReadonlyMa
     QueuedAllocations,
     DeploymentID: decision.deploymentId === "" ? evaluation.DeploymentID : decision.deploymentId,
     SnapshotIndex: snapshot.index,
-    PlanAnnotations: evaluation.AnnotatePlan ? annotationsOf(decision.groups, pass.evictions) : null,
+    PlanAnnotations: annotationsOf(decision.groups, pass.evictions),
     ModifyTime: options.nowNs,
   };
   if (Object.keys(FailedTGAllocs).length === 0) return { evaluation: { ...done, BlockedEval: "" }, created: pass.followups };

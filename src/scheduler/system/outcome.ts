@@ -42,7 +42,7 @@ export function systemOutcome(
     QueuedAllocations,
     SnapshotIndex: snapshot.index,
     BlockedEval: "",
-    PlanAnnotations: evaluation.AnnotatePlan ? annotations : null,
+    PlanAnnotations: annotations,
     ModifyTime: options.nowNs,
   };
   const known = waitingNodes(pass);

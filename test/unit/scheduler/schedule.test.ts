@@ -133,6 +133,18 @@ test("who stands beside another is not updated in place to a version that wants 
   assert.equal(apart.Plan?.InPlaceUpdates.length, 2, "one that is told to go stands in nobody's way");
 });
 
+for (const Type of ["service", "system"] as const) {
+  test(`an evaluation of a ${Type} job says what it was to change, group by group, once it is complete`, () => {
+    const world = new World();
+    world.addNode(aNode("m1"));
+    const job = world.addJob(aJob({ Type, TaskGroups: [aGroup({ Count: 1 })] }));
+    const { Evaluation } = schedule(world.snapshot(), anEvaluation(job), options());
+    assert.equal(Evaluation.Status, "complete");
+    assert.equal(Evaluation.PlanAnnotations?.DesiredTGUpdates["web"]?.Place, 1);
+    assert.deepEqual(Evaluation.PlanAnnotations?.PreemptedAllocs, []);
+  });
+}
+
 test("the evaluation that waits for room says what it waits for", () => {
   const world = new World();
   world.addNode(aNode("m1", { memory: 100 }));
