@@ -92,7 +92,7 @@ function settleScaling(scaling: Scaling, count: number): Scaling {
 
 /** Clients of the API send "" where a job file says nothing. */
 function settleIdentity(identity: Identity): Identity {
-  return { ...identity, ChangeMode: identity.ChangeMode || "noop" };
+  return { ...identity, ChangeMode: identity.ChangeMode || "noop", ChangeSignal: identity.ChangeSignal.toUpperCase() };
 }
 
 function settleTask(task: Task): Task {
