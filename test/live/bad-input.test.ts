@@ -188,7 +188,7 @@ const REQUESTS: readonly (readonly [
   ["a filter that is none", "GET", "/v1/jobs?filter=ID%20%3D%3D", undefined, 400, /./],
   ["an index that is none", "GET", "/v1/jobs?index=x", undefined, 400, /index/i],
   ["a wait that is none", "GET", "/v1/jobs?index=1&wait=x", undefined, 400, /wait/i],
-  ["an endpoint whose time has not come", "GET", "/v1/volumes", undefined, 501, /not in this version/],
+  ["an endpoint whose time has not come", "GET", "/v1/volumes/external", undefined, 501, /not in this version/],
   ["an endpoint of something that is switched off", "GET", "/v1/acl/policies", undefined, 400, /ACL support disabled/],
 ];
 

@@ -103,6 +103,8 @@ export const NEEDS = {
   "deployment-allocation-health": { PUT: of("deployment", "set-alloc-health-deployment", "submit-job") },
   "scaling-policies": { GET: list("list-scaling-policies", "read-job") },
   "scaling-policy": { GET: of("scaling-policy", "read-scaling-policy", "read-job") },
+  volumes: { GET: list("csi-list-volume", "host-volume-read", "read-job") },
+  plugins: { GET: { kind: "plugin", level: "read" } },
   services: { GET: { ...list("read-job"), workload: true } },
   service: { GET: { ...READ, workload: true } },
   "service-registration": { DELETE: may("delete-service-registration", "submit-job") },

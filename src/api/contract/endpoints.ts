@@ -75,6 +75,9 @@ export const ENDPOINTS = {
   "deployment-allocation-health": { path: "/v1/deployment/allocation-health/:id", methods: ["PUT"] },
   "scaling-policies": { path: "/v1/scaling/policies", methods: ["GET"] },
   "scaling-policy": { path: "/v1/scaling/policy/:id", methods: ["GET"] },
+  /** Of volumes and plugins there are none: lists without an entry. */
+  volumes: { path: "/v1/volumes", methods: ["GET"] },
+  plugins: { path: "/v1/plugins", methods: ["GET"] },
   services: { path: "/v1/services", methods: ["GET"] },
   service: { path: "/v1/service/:name", methods: ["GET"] },
   "service-registration": { path: "/v1/service/:name/:id", methods: ["DELETE"] },

@@ -30,7 +30,6 @@ export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
   ...later(
     "volumes",
     "needs volumes",
-    ["/v1/volumes", "GET"],
     ["/v1/volumes/external", "GET"],
     ["/v1/volumes/snapshot", "GET PUT DELETE"],
     ["/v1/volumes/claims", "GET"],
@@ -42,7 +41,6 @@ export const LATER_ENDPOINTS: readonly LaterEndpoint[] = [
     ["/v1/volume/host/create", "PUT"],
     ["/v1/volume/host/register", "PUT"],
     ["/v1/volume/host/:id", "GET DELETE"],
-    ["/v1/plugins", "GET"],
     ["/v1/plugin/csi/:id", "GET DELETE"],
   ),
   ...later("web UI", "", ["/ui/", "GET"], ["/ui/*", "GET"]),

@@ -247,6 +247,15 @@ test("Kinds there is nothing of may be searched for", async () => {
   }
 });
 
+test("There are no volumes and no plugins: lists say so, and what would make one or names one is of a later version", async () => {
+  for (const url of ["/v1/volumes", "/v1/volumes?type=host", "/v1/volumes?type=csi&prefix=a", "/v1/plugins", "/v1/plugins?type=csi"])
+    assert.deepEqual(await ask("GET", url), [], url);
+  const status = async (url: string) => (await world.api.inject({ method: "GET", url })).statusCode;
+  assert.equal(await status("/v1/volumes?type=floppy"), 404);
+  for (const url of ["/v1/volumes/external", "/v1/volume/csi/a", "/v1/volume/host/a", "/v1/plugin/csi/a"])
+    assert.equal(await status(url), 501, url);
+});
+
 test("The agent says where it is and what it speaks, as clients look it up", async () => {
   const { config } = await ask<{ config: Record<string, unknown> }>("GET", "/v1/agent/self");
   assert.deepEqual([config["Region"], config["Datacenter"], config["Version"]], ["global", "dc1", { Version: "2.0.6" }]);

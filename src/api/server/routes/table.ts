@@ -38,6 +38,7 @@ import * as status from "./status.ts";
 import * as summaries from "./summaries.ts";
 import * as system from "./system.ts";
 import * as variables from "./variables.ts";
+import * as volumes from "./volumes.ts";
 
 type HandlerTable = {
   readonly [Name in EndpointName]: { readonly [Method in (typeof ENDPOINTS)[Name]["methods"][number]]: Handler };
@@ -98,6 +99,8 @@ export const HANDLERS: HandlerTable = {
   "deployment-allocation-health": { PUT: deployments.setHealth },
   "scaling-policies": { GET: scaling.listPolicies },
   "scaling-policy": { GET: scaling.readPolicy },
+  volumes: { GET: volumes.listVolumes },
+  plugins: { GET: volumes.listPlugins },
   services: { GET: nativeServices.listServices },
   service: { GET: nativeServices.readService },
   "service-registration": { DELETE: nativeServices.deleteService },
