@@ -26,9 +26,14 @@ export interface NodePool {
     readonly SchedulerAlgorithm: "" | "binpack" | "spread";
     readonly MemoryOversubscriptionEnabled: boolean | null;
   } | null;
+  /** Nanoseconds an identity of a node of it lasts; absent: NODE_IDENTITY_TTL_NS. */
+  readonly NodeIdentityTTL?: number;
   readonly CreateIndex: number;
   readonly ModifyIndex: number;
 }
+
+/** nomad.md §7 "Node identity": a day. */
+export const NODE_IDENTITY_TTL_NS = 24 * 3_600 * 1e9;
 
 export const NODE_POOL_ALL = "all";
 export const NODE_POOL_DEFAULT = "default";

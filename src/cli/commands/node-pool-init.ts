@@ -13,6 +13,9 @@ const EXAMPLE = `node_pool "example" {
     owner       = "nobody"
   }
 
+  # How long a node's own token lasts before it has a new one.
+  node_identity_ttl = "24h"
+
   # Instead of what the whole cluster does (drover operator scheduler get-config).
   scheduler_config {
     scheduler_algorithm             = "spread"
@@ -25,6 +28,7 @@ const EXAMPLE_JSON = `${JSON.stringify(
     Name: "example",
     Description: "Nodes for an example",
     Meta: { environment: "example", owner: "nobody" },
+    NodeIdentityTTL: 24 * 3_600 * 1e9,
     SchedulerConfiguration: { SchedulerAlgorithm: "spread", MemoryOversubscriptionEnabled: false },
   },
   null,

@@ -1,4 +1,5 @@
 /** `drover node pool apply`, `delete`, `info`, `jobs`, `list`, `nodes`: nomad.md §4.3, §4.4, §7. */
+import { formatDuration } from "#std";
 import type { Command } from "../command.ts";
 import { DATA_FLAGS, printData } from "../data-output.ts";
 import { noArguments, onlyArgument } from "../only-argument.ts";
@@ -66,6 +67,7 @@ export const nodePoolInfo: Command = {
       keyValues([
         ["Name", pool.Name],
         ["Description", pool.Description],
+        ["Node Identity TTL", formatDuration(pool.NodeIdentityTTL)],
       ]),
     );
     const meta = byName(pool.Meta ?? {});

@@ -6,7 +6,7 @@
  *
  * Both are signed by the keyring. A node that registers before there is a key has its identity with a later heartbeat. nomad.md §7 "Node identity".
  */
-import { DEFAULT_IDENTITY_AUDIENCE, type Node } from "#model";
+import { DEFAULT_IDENTITY_AUDIENCE, NODE_IDENTITY_TTL_NS, type Node } from "#model";
 import { importJWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { ServerContext } from "../context.ts";
 import { badRequest } from "../errors.ts";
@@ -20,9 +20,6 @@ export interface IntroductionPolicy {
 }
 /** nomad.md §5.2 client_introduction. */
 export const DEFAULT_INTRODUCTION_POLICY: IntroductionPolicy = { enforcement: "warn", defaultTtlMs: 300_000, maxTtlMs: 1_800_000 };
-
-/** A node pool's NodeIdentityTTL where it says nothing. */
-const IDENTITY_TTL_S = 24 * 3_600;
 
 /** What stands in a node's identity, besides the registered names. */
 export interface NodeClaims extends JWTPayload {
@@ -101,8 +98,10 @@ export function createNodeIdentities(context: ServerContext, keyring: Keyring, p
       const key = keyring.atHand;
       if (key === undefined) return undefined;
       const region = admission.defaultRegion;
+      const ttlNs = context.cluster.state.snapshot().nodePool(node.NodePool)?.NodeIdentityTTL ?? NODE_IDENTITY_TTL_NS;
+      const ttlS = Math.max(1, Math.floor(ttlNs / 1e9));
       const claims = {
-        ...registered(`node:${region}:${node.NodePool}:${node.ID}:default`, IDENTITY_TTL_S),
+        ...registered(`node:${region}:${node.NodePool}:${node.ID}:default`, ttlS),
         nomad_node_id: node.ID,
         nomad_node_pool: node.NodePool,
         nomad_node_class: node.NodeClass,

@@ -30,6 +30,7 @@ function readNodePool(pool: unknown): NodePool {
   if (SchedulerAlgorithm === undefined) {
     throw badRequest(`${subject}: its scheduler algorithm is ${JSON.stringify(algorithm)}, must be binpack or spread`);
   }
+  const NodeIdentityTTL = fields.duration("NodeIdentityTTL");
   return {
     Name: name,
     Description,
@@ -38,6 +39,7 @@ function readNodePool(pool: unknown): NodePool {
       configuration === null
         ? null
         : { SchedulerAlgorithm, MemoryOversubscriptionEnabled: configuration.flag("MemoryOversubscriptionEnabled") },
+    ...(NodeIdentityTTL === 0 ? {} : { NodeIdentityTTL }),
     CreateIndex: 0,
     ModifyIndex: 0,
   };

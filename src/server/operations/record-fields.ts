@@ -1,10 +1,13 @@
 /** A record as a client sent it (any JSON), read field by field; the first that is not what it should be is refused by name. */
+import { parseDuration } from "#std";
 import { badRequest } from "../errors.ts";
 
 export interface RecordFields {
   text(name: string): string;
   flag(name: string): boolean | null;
   texts(name: string): readonly string[];
+  /** Nanoseconds, written as such or as a Go duration ("24h"). 0 when absent. */
+  duration(name: string): number;
   /** `{}` when absent. Values that are no texts are refused. */
   textMap(name: string): Readonly<Record<string, string>>;
   /** null when absent. */
@@ -44,6 +47,12 @@ export function recordFields(value: unknown, subject: string, path = ""): Record
       const found = at(name) ?? [];
       if (!Array.isArray(found) || found.some((each) => typeof each !== "string")) throw wrong(name, "a list of texts");
       return found as string[];
+    },
+    duration(name) {
+      const found = at(name) ?? "";
+      const ns = found === "" ? 0 : typeof found === "string" ? parseDuration(found) : found;
+      if (typeof ns !== "number" || !Number.isSafeInteger(ns) || ns < 0) throw wrong(name, 'a duration such as "24h"');
+      return ns;
     },
     textMap(name) {
       const found = at(name) ?? {};

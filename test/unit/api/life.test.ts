@@ -304,7 +304,9 @@ test("Namespaces and node pools are made, read and removed", async () => {
   assert.deepEqual(lastAsked(), { operation: "deleteNamespace", arguments: ["team"] });
 
   world.state.nodePools = [...world.state.nodePools, { Name: "gpu", Description: "g" } as NodePool];
-  assert.equal((await ask<{ NodeIdentityTTL: number }>("GET", "/v1/node/pool/gpu")).NodeIdentityTTL, 0);
+  assert.equal((await ask<{ NodeIdentityTTL: number }>("GET", "/v1/node/pool/gpu")).NodeIdentityTTL, 86_400_000_000_000);
+  world.state.nodePools = [...world.state.nodePools, { Name: "short", NodeIdentityTTL: 3_600_000_000_000 } as NodePool];
+  assert.equal((await ask<{ NodeIdentityTTL: number }>("GET", "/v1/node/pool/short")).NodeIdentityTTL, 3_600_000_000_000);
   assert.deepEqual(await ask("GET", "/v1/node/pool/gpu/nodes"), []);
   for (const url of ["/v1/node/pools", "/v1/node/pool/gpu"]) {
     await ask("PUT", url, { Name: "gpu" });

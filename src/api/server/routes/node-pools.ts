@@ -1,5 +1,5 @@
 /** /v1/node/pools, /v1/node/pool/:name, its nodes and its jobs. nomad.md §3.2. */
-import { NODE_POOL_ALL, type Job, type Node, type NodePool } from "#model";
+import { NODE_IDENTITY_TTL_NS, NODE_POOL_ALL, type Job, type Node, type NodePool } from "#model";
 import { reading } from "../blocking.ts";
 import { empty, list, value, type Call, type Handler } from "../call.ts";
 import { mayNodePool } from "#access";
@@ -35,9 +35,9 @@ export const readNodePool: Handler = reading(["node-pools"], (snapshot, call) =>
   };
 });
 
-/** Clients read the lifetime of node identities, which there are none of yet. */
+/** A pool that says nothing of it is told with what holds. */
 function shown(pool: NodePool): NodePool & { readonly NodeIdentityTTL: number } {
-  return { ...pool, NodeIdentityTTL: 0 };
+  return { ...pool, NodeIdentityTTL: pool.NodeIdentityTTL ?? NODE_IDENTITY_TTL_NS };
 }
 
 /** PUT /v1/node/pools and PUT /v1/node/pool/:name: created, or replaced whole. */

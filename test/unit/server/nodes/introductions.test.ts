@@ -90,6 +90,12 @@ test("a registered node has an identity; another comes when less than a third of
     assert.equal((await connection.heartbeat()).NodeIdentity, undefined);
     await world.clock.advance(2 * 3_600_000);
     assert.ok((await connection.heartbeat()).NodeIdentity);
+    // Its pool may say otherwise.
+    await world.server.upsertNodePool({ Name: "brief", NodeIdentityTTL: "1h" });
+    const other = nodeOf(world.random, { name: "n2" });
+    const { NodeIdentity: hour = "" } = await register(world, { ...other, NodePool: "brief" });
+    const brief = await verifyNodeIdentity({ cluster: world.cluster, clock: world.clock }, hour);
+    assert.equal((brief?.exp ?? 0) - (brief?.iat ?? 0), 3_600);
     // A node that was forgotten is nobody.
     await world.server.purgeNode(node.ID);
     assert.equal(await verifyNodeIdentity({ cluster: world.cluster, clock: world.clock }, second), undefined);

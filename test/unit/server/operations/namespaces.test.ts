@@ -79,6 +79,16 @@ test("a job is refused in a namespace that is not there, or that does not allow 
     await register(job);
   }));
 
+test("a node pool says how long identities of its nodes last, as a duration or in nanoseconds, or leaves it open", () =>
+  inside({}, async (world) => {
+    const kept = async (NodeIdentityTTL: unknown) => {
+      await world.server.upsertNodePool({ Name: "gpu", NodeIdentityTTL });
+      return world.cluster.state.snapshot().nodePool("gpu")?.NodeIdentityTTL;
+    };
+    assert.deepEqual([await kept("90m"), await kept(60e9), await kept(""), await kept(null)], [5_400e9, 60e9, undefined, undefined]);
+    for (const wrong of ["soon", -5, "-1h", 1.5, true]) await assert.rejects(kept(wrong), refusal(/NodeIdentityTTL is not a duration/));
+  }));
+
 test("node pools are created, kept while in use, and those that are built in stay as they are", () =>
   inside({}, async (world) => {
     await world.server.upsertNodePool({ Name: "gpu_1", Description: "cards", SchedulerConfiguration: { SchedulerAlgorithm: "spread" } });
