@@ -47,7 +47,7 @@ const LISTS: Readonly<Record<string, string>> = {
 };
 /** Lists of what is not in the state (files, members) or of what there is none of yet; streams. */
 const OTHERS: readonly string[] = [
-  ..."job-actions services files-ls regions".split(" "),
+  ..."job-actions services files-ls regions volumes plugins".split(" "),
   ..."event-stream agent-monitor snapshot".split(" "),
 ];
 
