@@ -6,11 +6,15 @@ import { isParameterized, type Allocation, type Evaluation, type Job, type JobSu
 import type { AllocationStub, EvaluationStub, JobStub, NodeStub } from "../contract/mod.ts";
 import { resourcesOf } from "./allocation-resources.ts";
 import { nodeNetworks } from "./node-networks.ts";
+import { withPackedPayload } from "./packed-payload.ts";
 
 export interface Texts {
   job(job: Job): string;
+  /** As a list of versions and a node's allocations carry it: packed-payload.ts. */
+  packedJob(job: Job): string;
   jobStub(job: Job, summary: JobSummary | undefined, meta: boolean): string;
   allocation(allocation: Allocation): string;
+  packedAllocation(allocation: Allocation): string;
   allocationStub(allocation: Allocation, shape: AllocationShape): string;
   nodeStub(node: Node, shape: NodeShape): string;
   node(node: Node): string;
@@ -37,8 +41,11 @@ export function createTexts(): Texts {
     return text;
   }
 
+  const packedJob = (of: Job): string => (of.Payload === null || of.Payload === "" ? job(of) : JSON.stringify(withPackedPayload(of)));
+
   return {
     job,
+    packedJob,
     jobStub(of, summary, meta) {
       const kept = stubs.get(of);
       if (kept !== undefined && kept.summary === summary && kept.meta === meta) return kept.text;
@@ -46,11 +53,8 @@ export function createTexts(): Texts {
       stubs.set(of, { summary, meta, text });
       return text;
     },
-    allocation(of) {
-      const { Job: jobOf, ...rest } = of;
-      const text = JSON.stringify({ NetworkStatus: null, ...rest, ...resourcesOf(of) });
-      return jobOf === undefined || jobOf === null ? text : `${text.slice(0, -1)},"Job":${job(jobOf)}}`;
-    },
+    allocation: (of) => allocation(of, job),
+    packedAllocation: (of) => allocation(of, packedJob),
     allocationStub: (of, shape) => JSON.stringify(allocationStub(of, shape)),
     nodeStub: (of, shape) => JSON.stringify(nodeStub(of, shape)),
     node: (of) =>
@@ -62,6 +66,12 @@ export function createTexts(): Texts {
       }),
     evaluation: (of) => JSON.stringify(of),
   };
+}
+
+function allocation(of: Allocation, textOf: (job: Job) => string): string {
+  const { Job: job, ...rest } = of;
+  const text = JSON.stringify({ NetworkStatus: null, ...rest, ...resourcesOf(of) });
+  return job === undefined || job === null ? text : `${text.slice(0, -1)},"Job":${textOf(job)}}`;
 }
 
 export function jobStub(job: Job, summary: JobSummary | undefined, meta: boolean): JobStub {

@@ -8,6 +8,7 @@ import type { Event } from "#model";
 import { messageOf } from "#std";
 import { NOTHING, type Grant } from "#access";
 import { denied } from "../guard/denied.ts";
+import { packedEvents } from "../packed-payload.ts";
 import { mayFollow, mayHear } from "../guard/topics.ts";
 import { accessOf } from "../guard/who.ts";
 import { badRequest } from "../refusal.ts";
@@ -77,8 +78,8 @@ async function* linesOf(batches: AsyncIterable<Batch>, watched: Watched, sent: {
       sent.index = batch.Index;
       const grant = await watched.grant();
       if (watched.lost()) break;
-      const Events = grant.Management ? batch.Events : batch.Events.filter((event) => mayHear(grant, event));
-      if (Events.length > 0) yield `${JSON.stringify(grant.Management ? batch : { ...batch, Events })}\n`;
+      const Events = packedEvents(grant.Management ? batch.Events : batch.Events.filter((event) => mayHear(grant, event)));
+      if (Events.length > 0) yield `${JSON.stringify({ ...batch, Events })}\n`;
     }
     if (watched.lost()) yield `${JSON.stringify({ Error: "Permission denied" })}\n`;
   } catch (error) {

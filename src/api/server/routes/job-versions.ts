@@ -18,7 +18,7 @@ export const listVersions: Handler = reading(["jobs"], (snapshot, call, context)
     answer() {
       if (versions.length === 0) throw notFound("job versions not found");
       const diffs = call.query.flag("diffs", false, true) ? diffsOf(versions, comparedWith(snapshot, call, versions)) : null;
-      const texts = versions.map((version) => context.texts.job(version)).join(",");
+      const texts = versions.map((version) => context.texts.packedJob(version)).join(",");
       return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, {
         index,
       });

@@ -46,7 +46,7 @@ export const listAllocationsOf: Handler = reading(["allocations"], (snapshot, ca
       if (snapshot.node(idOf(call)) === undefined) throw notFound("node not found");
       // They hold their jobs: what is of other namespaces is left out.
       const found = await page(call, snapshot.allocationsByNode(idOf(call)), byCreateIndex(), visible(call.grant, ["read-job"]));
-      return list(found.items, context.texts.allocation, { index, nextToken: found.nextToken });
+      return list(found.items, context.texts.packedAllocation, { index, nextToken: found.nextToken });
     },
   };
 });
