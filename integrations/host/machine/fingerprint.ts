@@ -13,7 +13,7 @@ const MB = 1024 * 1024;
 export interface FingerprintOptions {
   /** The version of Nomad whose behaviour is offered, "2.0.6". */
   readonly version: string;
-  /** Its file system's free space is the node's disk. Must exist. */
+  /** Its file system is the node's disk: all of it, as Nomad counts; what is kept for others is `reserved { disk }`. Must exist. */
   readonly allocationDirectory: string;
   /** "" for the default route's. */
   readonly networkInterface: string;
@@ -64,7 +64,7 @@ export function machineFingerprint(options: FingerprintOptions): MachineFingerpr
     NodeResources: {
       Cpu: { CpuShares: totalMHz, TotalCpuCores: cpu.cores.length, ReservableCpuCores: cpu.cores },
       Memory: { MemoryMB: Math.floor(memoryBytes / MB) },
-      Disk: { DiskMB: Math.floor((storage.bavail * storage.bsize) / MB) },
+      Disk: { DiskMB: Math.floor((storage.blocks * storage.bsize) / MB) },
       Networks: networks,
       Devices: [],
       MinDynamicPort: options.minDynamicPort,

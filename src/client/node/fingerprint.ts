@@ -118,10 +118,10 @@ function resources(measured: NodeResources, { totals, dynamicPorts }: ClientSett
   };
 }
 
-/** What moves all the time is no news: free bytes, and the space derived from them, within a tenth. */
+/** What moves all the time is no news: free bytes, and a file system's size (some grow and shrink as they are used) within a tenth. */
 export function worthTelling(told: Node, now: Node): boolean {
   const still = (node: Node) => {
-    const { "unique.storage.bytesfree": _free, ...attributes } = node.Attributes;
+    const { "unique.storage.bytesfree": _free, "unique.storage.bytestotal": _total, ...attributes } = node.Attributes;
     const drivers = Object.entries(node.Drivers).map(([name, info]) => [name, { ...info, UpdateTime: "" }]);
     return JSON.stringify({ ...node, Attributes: attributes, Drivers: drivers, NodeResources: { ...node.NodeResources, Disk: 0 } });
   };

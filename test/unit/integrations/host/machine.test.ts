@@ -81,7 +81,11 @@ test("the machine tells what it is, quickly", async () => {
   }
   assert.equal(found.Attributes["nomad.version"], "2.0.6");
   assert.equal(String(found.NodeResources.Cpu.CpuShares), found.Attributes["cpu.totalcompute"]);
-  assert.ok(found.NodeResources.Memory.MemoryMB > 0 && found.NodeResources.Disk.DiskMB > 0);
+  assert.ok(found.NodeResources.Memory.MemoryMB > 0);
+  // All of it, not what is free: what allocations have written would be counted twice.
+  const bytes = Number(found.Attributes["unique.storage.bytestotal"]);
+  assert.ok(bytes > 0);
+  assert.equal(found.NodeResources.Disk.DiskMB, Math.floor(bytes / 2 ** 20));
   assert.ok(usage.Memory.Total > usage.Memory.Available && usage.CPU.length > 0 && usage.AllocDirStats.Size > 0);
 });
 
