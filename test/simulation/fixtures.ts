@@ -15,6 +15,8 @@ export interface NodeShape {
   readonly nodeClass?: string;
   readonly nodePool?: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Beside mock_driver. */
+  readonly drivers?: Node["Drivers"];
   /** How many instances of the device "acme/gpu/a1" it has. */
   readonly devices?: number;
 }
@@ -55,6 +57,7 @@ export function nodeOf(random: Random, shape: NodeShape): Node {
     CgroupParent: "",
     Drivers: {
       mock_driver: { Attributes: {}, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime: "2026-01-01T00:00:00Z" },
+      ...shape.drivers,
     },
     HostVolumes: {},
     HostNetworks: {

@@ -1,6 +1,6 @@
 /** What changes from one version of a job to the next, as `job plan` and `job history -p` show it. nomad.md §3.3, §4.4. */
 import type { TSchema } from "typebox";
-import { type DiffType, Job, type JobDiff, Task, type TaskDiff, TaskGroup, type TaskGroupDiff } from "#model";
+import { type DiffType, Job, type JobDiff, Task, type TaskDiff, TaskGroup, type TaskGroupDiff, sameValue } from "#model";
 import { type DiffOptions, type Noun, diffNoun, isChanged } from "./diff-noun.ts";
 
 const JOB_APART = ["ID", "TaskGroups"];
@@ -29,14 +29,23 @@ export function diffJobs(old: Job | null, next: Job, options: { readonly context
 
 function diffGroups(old: TaskGroup | undefined, next: TaskGroup | undefined, options: DiffOptions): TaskGroupDiff {
   const own = diffNoun(TaskGroup, old as Noun | undefined, next as Noun | undefined, { ...options, apart: GROUP_APART });
-  const tasks = byName(old?.Tasks, next?.Tasks).map(([a, b]) => diffTasks(a, b, options));
+  const tasks = byName(old?.Tasks, next?.Tasks).map(([a, b]) => {
+    const follows = followsGroup(a, old) && followsGroup(b, next);
+    return diffTasks(a, b, options, follows);
+  });
   const changed = isChanged(own) || tasks.some((task) => task.Type !== "None");
   return { Type: typeOf(old, next, changed), Name: (next ?? old)?.Name ?? "", ...own, Tasks: tasks, Updates: {} };
 }
 
-function diffTasks(old: Task | undefined, next: Task | undefined, options: DiffOptions): TaskDiff {
+/** A task that restarts as its group says: the group shows how, once. */
+function followsGroup(task: Task | undefined, group: TaskGroup | undefined): boolean {
+  return task === undefined || sameValue(task.RestartPolicy, group?.RestartPolicy ?? null);
+}
+
+function diffTasks(old: Task | undefined, next: Task | undefined, options: DiffOptions, follows: boolean): TaskDiff {
   const own = diffNoun(Task as TSchema, old as Noun | undefined, next as Noun | undefined, { ...options, apart: TASK_APART });
-  return { Type: typeOf(old, next, isChanged(own)), Name: (next ?? old)?.Name ?? "", ...own, Annotations: [] };
+  const Objects = follows ? own.Objects.filter((object) => object.Name !== "RestartPolicy") : own.Objects;
+  return { Type: typeOf(old, next, isChanged(own)), Name: (next ?? old)?.Name ?? "", ...own, Objects, Annotations: [] };
 }
 
 function typeOf(old: unknown, next: unknown, changed: boolean): DiffType {

@@ -73,6 +73,9 @@ test("a job that says everything differs from one that says nothing in every fie
     ...Object.fromEntries(fieldsOf(Job).map(([name, field]) => [name, noteOf(field).default])),
     ID: "job",
   } as unknown as Job;
+  // A task that restarts as its group does shows it there.
+  const [first] = full.TaskGroups;
+  const apart = { ...full, TaskGroups: [{ ...first, RestartPolicy: null }] } as unknown as Job;
   const diff = diffJobs(bare, full, { contextual: false });
   const group = diff.TaskGroups[0];
   const task = group?.Tasks[0];
@@ -83,7 +86,7 @@ test("a job that says everything differs from one that says nothing in every fie
       ...missing(Job, diff, "Job", ["ID", "TaskGroups", "Update", "Migrate", "Reschedule"]),
       // Of a block that comes, it says nothing for this type of job.
       ...missing(TaskGroup, group, "TaskGroup", ["Name", "Tasks"]).filter((path) => path !== "TaskGroup.Update.Stagger"),
-      ...missing(Task, task, "Task", ["Name"]),
+      ...missing(Task, diffJobs(bare, apart, { contextual: false }).TaskGroups[0]?.Tasks[0] ?? task, "Task", ["Name"]),
     ],
     [],
   );
