@@ -6,12 +6,12 @@
  */
 import type { AllocationStub } from "#api/contract";
 import type { Job } from "#model";
-import { messageOf, NamedError, parseDuration } from "#std";
+import { formatDuration, messageOf, NamedError, parseDuration } from "#std";
 import type { Command, Context } from "../command.ts";
 import { UsageError } from "../flags.ts";
 import { namedJob } from "../named-job.ts";
 import { localRfc3339 } from "../render/time.ts";
-import { batchSize, inBatches, restartable } from "../restart/batches.ts";
+import { batchSize, inBatches, ordinal, restartable } from "../restart/batches.ts";
 import { askFor, rescheduleAllocation, restartInPlace, type Progress } from "../restart/one.ts";
 
 export const jobRestart: Command = {
@@ -40,47 +40,57 @@ keep their node, ports and data; with -reschedule each is stopped and a new one 
     const { value: stubs } = await api.jobs.allocations(id, { namespace });
     const chosen = restartable(stubs, how);
     if (chosen.length === 0) {
-      terminal.print(`No allocations to restart for job ${JSON.stringify(id)}`);
+      terminal.print("No allocations to restart");
       return 0;
     }
     const size = batchSize(flags.text("batch-size") ?? "1", chosen.length);
-    const stamp = () => localRfc3339(new Date(context.nowMs()));
-    const announce = (text: string) => terminal.print(terminal.colours.bold(`==> ${stamp()}: ${text}`));
-    announce(`Restarting ${chosen.length} allocation${chosen.length === 1 ? "" : "s"}`);
-
-    const progress = {
-      say: (text: string) => terminal.print(`    ${stamp()}: ${text}`),
-      short: (uuid: string) => (flags.flag("verbose") ? uuid : uuid.slice(0, 8)),
-    };
+    announce(context, `Restarting ${chosen.length} allocation${chosen.length === 1 ? "" : "s"}`);
     const batches = inBatches(chosen, size);
-    let failures = 0;
+    const errors: string[] = [];
     for (const [position, batch] of batches.entries()) {
-      if (position > 0 && !(await mayGoOn(context, how, size, progress.say))) return 1;
-      // All are asked about first, so that what is said of them comes in their order.
-      const asked = how.reschedule ? [] : batch.map((each) => askFor(context, each));
-      await Promise.allSettled(asked);
-      const results = await Promise.allSettled(batch.map((each, at) => restartOne(context, each, how, progress, asked[at])));
-      for (const [at, result] of results.entries()) {
-        if (result.status === "fulfilled") continue;
-        if (context.interrupted.aborted) throw result.reason;
-        failures++;
-        terminal.complain(
-          `Error restarting allocation ${JSON.stringify(progress.short((batch[at] as AllocationStub).ID))}: ${messageOf(result.reason)}`,
-        );
-      }
-      const failed = results.some((result) => result.status === "rejected");
-      if (failed && position < batches.length - 1 && !(await goOnAfterError(context, how))) {
-        announce("Job restart stopped");
+      if (position > 0 && !(await mayGoOn(context, how))) {
+        announce(context, "Job restart canceled");
         return 1;
       }
+      if (size > 1) announce(context, `Restarting ${ordinal(position + 1)} batch of ${batch.length} allocations`);
+      const failed = await restartBatch(context, batch, how);
+      errors.push(...failed);
+      if (failed.length > 0 && position < batches.length - 1 && !(await goOnAfterError(context, how, failed))) break;
     }
-    announce("Finished job restart");
-    terminal.print(
-      failures === 0 ? "\nAll allocations restarted successfully!" : `\n${failures} of ${chosen.length} allocations failed to restart`,
-    );
-    return failures === 0 ? 0 : 1;
+    announce(context, errors.length === 0 ? "Job restart finished" : "Job restart finished with errors");
+    if (errors.length === 0) terminal.print("\nJob restarted successfully!");
+    else {
+      const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
+      terminal.complain(`\n${count} occurred while restarting job:\n${errors.map((each) => `* ${each}`).join("\n")}`);
+    }
+    return errors.length === 0 ? 0 : 1;
   },
 };
+
+const stamp = (context: Context): string => localRfc3339(new Date(context.nowMs()));
+
+function announce(context: Context, text: string): void {
+  const { terminal } = context;
+  terminal.print(terminal.colours.bold(`==> ${stamp(context)}: ${text}`));
+}
+
+/** What went wrong, an allocation at a time. */
+async function restartBatch(context: Context, batch: readonly AllocationStub[], how: Asked): Promise<string[]> {
+  const progress: Progress = {
+    say: (text) => context.terminal.print(`    ${stamp(context)}: ${text}`),
+    short: (uuid) => (context.flags.flag("verbose") ? uuid : uuid.slice(0, 8)),
+  };
+  // All are asked about first, so that what is said of them comes in their order.
+  const asked = how.reschedule ? [] : batch.map((each) => askFor(context, each));
+  await Promise.allSettled(asked);
+  const results = await Promise.allSettled(batch.map((each, at) => restartOne(context, each, how, progress, asked[at])));
+  return results.flatMap((result, at) => {
+    if (result.status === "fulfilled") return [];
+    if (context.interrupted.aborted) throw result.reason;
+    const id = JSON.stringify(progress.short((batch[at] as AllocationStub).ID));
+    return [`Error restarting allocation ${id}: ${messageOf(result.reason)}`];
+  });
+}
 
 interface Asked {
   readonly groups: readonly string[];
@@ -149,23 +159,36 @@ async function restartOne(
   else await restartInPlace(context, allocation, { tasks: how.tasks, anyTask: how.anyTask }, progress, asked);
 }
 
-async function mayGoOn(context: Context, how: Asked, size: number, say: (text: string) => void): Promise<boolean> {
-  if (how.batchWait === "ask") {
-    if (context.flags.flag("yes")) return true;
-    const answer = await context.terminal.ask(`Proceed with the next batch of ${size} allocation${size === 1 ? "" : "s"}? [Y/n] `);
-    if (answer === undefined) throw new NamedError("NOT_CONFIRMED", "Cannot go on: nobody is there to ask; give -batch-wait=0s or -yes");
-    return /^(y(es)?)?$/i.test(answer.trim());
-  }
-  if (how.batchWait > 0) {
-    say(`Waiting ${how.batchWait / 1000}s before restarting the next batch`);
+async function mayGoOn(context: Context, how: Asked): Promise<boolean> {
+  const waitMs = how.batchWait === "ask" ? await askedWait(context) : how.batchWait;
+  if (waitMs === undefined) return false;
+  if (waitMs > 0) {
+    announce(context, `Waiting ${formatDuration(waitMs * 1e6)} before restarting the next batch`);
     const { setTimeout: after } = await import("node:timers/promises");
-    await after(how.batchWait, undefined, { signal: context.interrupted });
+    await after(waitMs, undefined, { signal: context.interrupted });
   }
   return true;
 }
 
-async function goOnAfterError(context: Context, how: Asked): Promise<boolean> {
+/** Milliseconds to wait first; undefined: no. */
+async function askedWait(context: Context): Promise<number | undefined> {
+  if (context.flags.flag("yes")) return 0;
+  for (;;) {
+    const question = `==> ${stamp(context)}: Proceed with the next batch? [Y/n/<wait duration>] `;
+    const answer = (await context.terminal.ask(context.terminal.colours.bold(question)))?.trim();
+    if (answer === undefined) throw new NamedError("NOT_CONFIRMED", "Cannot go on: nobody is there to ask; give -batch-wait=0s or -yes");
+    if (/^(y(es)?)?$/i.test(answer)) return 0;
+    if (/^no?$/i.test(answer)) return undefined;
+    const ns = parseDuration(answer);
+    if (ns !== undefined && ns >= 0) return ns / 1e6;
+    context.terminal.complain(`Invalid answer ${JSON.stringify(answer)}: want y, n, or a duration such as "10s"`);
+  }
+}
+
+/** `errors`: what went wrong in the batch; told before anybody is asked. */
+async function goOnAfterError(context: Context, how: Asked, errors: readonly string[]): Promise<boolean> {
   if (how.onError === "fail") return false;
+  context.terminal.complain(errors.join("\n"));
   const answer = await context.terminal.ask("Continue with the next batch all the same? [y/N] ");
   return answer !== undefined && /^y(es)?$/i.test(answer.trim());
 }

@@ -10,6 +10,12 @@ export function batchSize(text: string, count: number): number {
   return match[2] === "%" ? Math.max(1, Math.ceil((count * value) / 100)) : value;
 }
 
+/** 1st, 2nd, 3rd, 4th, 11th, 21st. */
+export function ordinal(position: number): string {
+  const teen = position % 100 >= 11 && position % 100 <= 13;
+  return `${position}${teen ? "th" : (["th", "st", "nd", "rd"][position % 10] ?? "th")}`;
+}
+
 export function inBatches<T>(all: readonly T[], size: number): T[][] {
   const batches: T[][] = [];
   for (let at = 0; at < all.length; at += size) batches.push(all.slice(at, at + size));

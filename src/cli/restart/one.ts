@@ -27,12 +27,12 @@ export async function restartInPlace(
   const tasks = tasksToRestart(before, how);
   if (how.tasks.length === 0) {
     progress.say(
-      `Restarting ${how.anyTask ? "all" : "running"} tasks in group ${JSON.stringify(allocation.TaskGroup)} for allocation ${name}`,
+      `Restarting ${how.anyTask ? "all" : "running"} tasks in allocation ${name} for group ${JSON.stringify(allocation.TaskGroup)}`,
     );
     await api.allocations.restart(allocation.ID, { TaskName: "", AllTasks: how.anyTask }, query);
   }
   for (const task of tasks) {
-    progress.say(`Restarting task ${JSON.stringify(task)} in group ${JSON.stringify(allocation.TaskGroup)} for allocation ${name}`);
+    progress.say(`Restarting task ${JSON.stringify(task)} in allocation ${name} for group ${JSON.stringify(allocation.TaskGroup)}`);
     await api.allocations.restart(allocation.ID, { TaskName: task, AllTasks: false }, query);
   }
   const waited =
@@ -66,10 +66,10 @@ export async function rescheduleAllocation(
   await placedEverything(context, stopped.EvalID);
   const replaced = await until(context, allocation, (now) => now.NextAllocation !== "", true);
   const replacement = (await api.allocations.read(replaced.NextAllocation, { namespace: allocation.Namespace })).value;
-  progress.say(
-    `Allocation ${name} replaced by ${JSON.stringify(progress.short(replacement.ID))} on node ${JSON.stringify(replacement.NodeName)}`,
-  );
+  const next = JSON.stringify(progress.short(replacement.ID));
+  progress.say(`Allocation ${name} replaced by ${next}, waiting for ${next} to start running`);
   await until(context, replacement, (now) => now.ClientStatus === "running");
+  progress.say(`Allocation ${next} is "running"`);
 }
 
 /** Throws when the replacement fits nowhere: waiting for it would be for ever. */

@@ -140,23 +140,38 @@ test("job restart stops at the first that does not come back, and answers 1", as
   const { context, restarted, complained } = restartWorld(["-on-error=fail", "web"]);
   assert.equal(await jobRestart.run(context), 1);
   assert.deepEqual(restarted, ["aaaaaaaa", "bbbbbbbb"]);
-  assert.deepEqual(complained, ['Error restarting allocation "bbbbbbbb": It is failed and does not run again: it fell']);
+  const error = 'Error restarting allocation "bbbbbbbb": It is failed and does not run again: it fell';
+  assert.deepEqual(complained.join("\n").trim().split("\n"), ["1 error occurred while restarting job:", `* ${error}`]);
 });
 
 test("job restart goes on after an error when somebody says so, and still answers 1", async () => {
   const { context, restarted, printed } = restartWorld(["web"], "y");
   assert.equal(await jobRestart.run(context), 1);
   assert.deepEqual(restarted, ["aaaaaaaa", "bbbbbbbb", "cccccccc"]);
-  assert.equal(printed.at(-1), "1 of 3 allocations failed to restart");
+  assert.match(printed.at(-1) ?? "", /^==> \S+: Job restart finished with errors$/);
   const silent = restartWorld(["web"]);
   assert.equal(await jobRestart.run(silent.context), 1);
   assert.deepEqual(silent.restarted, ["aaaaaaaa", "bbbbbbbb"]);
 });
 
 test("job restart between batches asks with -batch-wait=ask, and a no ends it", async () => {
-  const { context, restarted } = restartWorld(["-batch-wait=ask", "web"], "n");
+  const { context, restarted, printed } = restartWorld(["-batch-wait=ask", "web"], "n");
   assert.equal(await jobRestart.run(context), 1);
   assert.deepEqual(restarted, ["aaaaaaaa"]);
+  assert.match(printed.at(-1) ?? "", /: Job restart canceled$/);
+});
+
+test("job restart says which batch it is at when there are several in one, and waits as long as it is told when asked", async () => {
+  const { context, printed } = restartWorld(["-batch-wait=ask", "-batch-size=2", "-on-error=ask", "web"], "1ms");
+  assert.equal(await jobRestart.run(context), 1);
+  const told = printed.map((line) => line.replace(/^==> \S+: /, ""));
+  assert.ok(told.includes("Restarting 1st batch of 2 allocations"), told.join("\n"));
+  const fine = restartWorld(["-batch-wait=ask", "-group=g", "-batch-size=1", "-on-error=fail", "web"], "1ms");
+  await jobRestart.run(fine.context);
+  assert.ok(
+    fine.printed.some((line) => line.endsWith(": Waiting 1ms before restarting the next batch")),
+    fine.printed.join("\n"),
+  );
 });
 
 for (const words of [

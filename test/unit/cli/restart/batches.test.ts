@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { UsageError } from "../../../../src/cli/flags.ts";
-import { batchSize, inBatches, restartable, tasksToRestart } from "../../../../src/cli/restart/batches.ts";
+import { batchSize, inBatches, ordinal, restartable, tasksToRestart } from "../../../../src/cli/restart/batches.ts";
 
 for (const [text, count, size] of [
   ["1", 10, 1],
@@ -19,6 +19,13 @@ for (const [text, count, size] of [
 for (const text of ["0", "0%", "101%", "-1", "", "x", "1.5", "5 %"]) {
   test(`batchSize() refuses ${JSON.stringify(text)}`, () => assert.throws(() => batchSize(text, 10), UsageError));
 }
+
+test("ordinal() counts as people do", () => {
+  assert.deepEqual(
+    [1, 2, 3, 4, 10, 11, 12, 13, 21, 22, 101, 111].map(ordinal).join(" "),
+    "1st 2nd 3rd 4th 10th 11th 12th 13th 21st 22nd 101st 111th",
+  );
+});
 
 test("inBatches() leaves nobody out, changes no order, and no batch is larger than asked or empty", () => {
   fc.assert(
