@@ -27,8 +27,8 @@ export interface RequestFacts {
 const MB = 1024 * 1024;
 const CPU_PERIOD_US = 100_000;
 const CPU_QUOTA_MIN_US = 1000;
-/** F50: what docker keeps beside our own files. Enough of them that a burst is read before its first is gone. */
-const LOG_LIMITS = { "max-size": "2m", "max-file": "4" };
+/** F50: what docker keeps beside our own files. Enough that a burst is read before its first is gone, by an agent on a busy machine too. */
+const LOG_LIMITS = { "max-size": "4m", "max-file": "4" };
 
 /** Names a person finds: `<task>-<allocation>`. Docker allows little in them. */
 export function containerName(task: Pick<TaskStart, "task" | "allocationId">): string {

@@ -14,7 +14,7 @@ import { createSeededRandom } from "../simulation/random.ts";
 import { freshName, leftSince, startLifecycleWorld, type LifecycleWorld } from "./network-lifecycles-world.ts";
 import { eventually } from "./real-agent.ts";
 
-const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 300_000 + 240_000 * (testScale() - 1) };
+const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 500_000 + 240_000 * (testScale() - 1) };
 const LIVES = Number(process.env["DROVER_LIVES"] ?? (testScale() <= 1 ? 40 : 30 * testScale()));
 const AT_ONCE = 5;
 /** Where an agent that is to die in a step dies: those that make or take down something outside of it. */

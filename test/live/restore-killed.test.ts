@@ -11,7 +11,7 @@ import { startThree } from "./parts/failover-cluster.ts";
 import { appliedIndex, sameEverywhere } from "./parts/whole-state.ts";
 import { put } from "./parts/write-load.ts";
 
-const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 240_000 };
+const LIVE = { skip: process.env["DROVER_SKIP_LIVE"] === "1", timeout: 480_000 };
 const BACK_MS = 60_000;
 const JOBS = 2000;
 const AT_ONCE = 24;

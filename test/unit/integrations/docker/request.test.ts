@@ -73,7 +73,7 @@ test("the least a task says is this request, to the letter", () => {
       NetworkMode: "default",
       Binds: [],
       Mounts: [bind("/a/1/alloc", "/alloc"), bind("/a/1/web/local", "/local"), bind("/a/1/web/secrets", "/secrets")],
-      LogConfig: { Type: "json-file", Config: { "max-size": "2m", "max-file": "4" } },
+      LogConfig: { Type: "json-file", Config: { "max-size": "4m", "max-file": "4" } },
       RestartPolicy: { Name: "no" },
       AutoRemove: false,
     },
