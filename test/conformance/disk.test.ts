@@ -91,6 +91,20 @@ check(
   },
 );
 
+check("while a task's directory is made nobody else puts anything into it", async (disk, root, above) => {
+  const directory = path.join(root, "web");
+  const elsewhere = path.join(above, "elsewhere");
+  mkdirSync(elsewhere, { mode: 0o711 });
+  await disk.removeSecrets(root, "web");
+  symlinkSync(elsewhere, path.join(directory, "secrets"));
+  const request = { task: "web", isolation: "none", user: "", secretsMB: 0 } as const;
+  await assert.rejects(disk.makeTask(root, request), { code: "DISK_OCCUPIED" });
+  assert.deepEqual([modeOf(directory), modeOf(elsewhere)], ["755", "711"], "closed where making it broke off; the link's target as it was");
+  rmSync(path.join(directory, "secrets"));
+  await disk.makeTask(root, request);
+  assert.equal(modeOf(directory), "1777");
+});
+
 check("a named user owns local and secrets, nobody else enters the secrets", async (disk, root) => {
   if (!isRoot) return;
   const place = await disk.makeTask(root, { task: "app", isolation: "chroot", user: "nobody", secretsMB: 2 });

@@ -35,9 +35,10 @@ export function makeAllocation(allocationDirectory: string): AllocationPlace {
   const logsDirectory = path.join(sharedDirectory, "logs");
   mkdirSync(path.dirname(allocationDirectory), { recursive: true, mode: 0o711 });
   makeDirectory(allocationDirectory, 0o755);
-  // Tasks may run as anybody; what is not theirs they cannot rename or remove.
-  makeDirectory(sharedDirectory, 0o1777);
+  mkdirSync(sharedDirectory, { recursive: true, mode: 0o755 });
   for (const name of ["data", "logs", "tmp"]) makeDirectory(path.join(sharedDirectory, name), 0o777);
+  // Last, when what is the agent's stands: tasks may run as anybody, and cannot rename or remove what is not theirs.
+  makeDirectory(sharedDirectory, 0o1777);
   return { allocationDirectory, sharedDirectory, logsDirectory };
 }
 
@@ -56,14 +57,16 @@ export async function makeTask(allocationDirectory: string, request: TaskRequest
     privateDirectory: path.join(taskDirectory, "private"),
   };
   const isRoot = process.getuid?.() === 0;
-  // The working directory of a task without a root of its own, whoever it runs as. In the others it is the root.
-  makeDirectory(taskDirectory, request.isolation === "none" ? 0o1777 : 0o755);
+  // Nobody but the agent puts anything into it while it is made: what is mounted below may not be exchanged for a link meanwhile.
+  makeDirectory(taskDirectory, 0o755);
   makeDirectory(place.localDirectory, owner === undefined ? 0o777 : 0o755, isRoot ? owner : undefined);
   makeDirectory(path.join(taskDirectory, "tmp"), 0o1777);
   makeDirectory(place.privateDirectory, 0o700);
   await makeSecrets(place.secretsDirectory, request.secretsMB || SECRETS_MB_DEFAULT, isRoot);
   openSecrets(place.secretsDirectory, isRoot ? owner : undefined);
   makeSharedEntry(path.join(taskDirectory, "alloc"), request.isolation);
+  // The working directory of a task without a root of its own, whoever it runs as. In the others it is the root.
+  if (request.isolation === "none") makeDirectory(taskDirectory, 0o1777);
   return place;
 }
 
