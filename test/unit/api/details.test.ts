@@ -398,7 +398,18 @@ test("A client that shows no sign of life is gone, and its command with it", { t
 });
 
 test("what is named like a secret never leaves with the configuration, however deep it is", () => {
-  const names = ["token", "client_secret", "Password", "passwd", "encrypt", "credentials", "auth"];
+  const names = [
+    "token",
+    "client_secret",
+    "Password",
+    "passwd",
+    "encrypt",
+    "credentials",
+    "access_key",
+    "api_key",
+    "Authorization",
+    "auth",
+  ];
   const config = { plugin: [{ config: Object.fromEntries(names.map((name) => [name, "hidden"])) }], author: "shown", token_file: "" };
   const shown = JSON.stringify(withoutSecrets(config));
   assert.deepEqual([shown.includes("hidden"), shown.includes("shown"), shown.match(/<redacted>/g)?.length], [false, true, names.length]);

@@ -121,6 +121,13 @@ test("The agent says how many other servers there are, as nomad check -min-peers
   assert.equal((await peers()).num_peers, "1");
 });
 
+test("The agent tells of itself while those who know the other servers do not answer; it makes up no count of them", async () => {
+  const dead = { ...memoryMembership().at(member("s1")), members: () => Promise.reject(new Error("connection refused")) };
+  const answer = await world(dead).ask("GET", "/v1/agent/self");
+  assert.equal(answer.status, 200);
+  assert.deepEqual(JSON.parse(answer.text).stats.raft, { state: "Leader" });
+});
+
 test("Gossip's keys: without encryption that is said; a key that is none is refused", async () => {
   const { ask } = world(memoryMembership().at(member("s1")));
   assert.match((await ask("GET", "/v1/agent/keyring/list")).text, /gossip is not encrypted/);

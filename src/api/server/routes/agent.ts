@@ -10,7 +10,7 @@ const FIRST_HEARTBEAT_MS = 100;
 
 export const readSelf: Handler = async (_call, context) => {
   const member = context.agent.member();
-  // Clients ask these three for where they are and whom they talk to; the rest is the configuration as it was written.
+  // Clients ask these three for where they are and whom they talk to, of whatever agent; the rest is what the agent says is in force.
   const asked = { Region: context.region, Datacenter: context.datacenter, Version: { Version: member.Tags["build"] ?? "" } };
   return value({ config: { ...asked, ...(withoutSecrets(context.agent.config()) as object) }, member, stats: await counted(context) });
 };
@@ -19,7 +19,12 @@ export const readSelf: Handler = async (_call, context) => {
 async function counted({ agent, membership, cluster }: Context): Promise<ReturnType<Context["agent"]["stats"]>> {
   const stats = agent.stats();
   if (stats["raft"] === undefined || membership === null || membership === undefined) return stats;
-  const members = await membership.members();
+  // A private Consul that does not answer is a reason to look at this agent: the rest is told all the same, and no count rather than a wrong one.
+  const members = await membership.members().catch(() => undefined);
+  if (members === undefined) {
+    const { num_peers: _unknown, ...raft } = stats["raft"];
+    return { ...stats, raft };
+  }
   const others = members.filter(({ ServerId, Status }) => Status !== "left" && ServerId !== cluster?.serverId);
   return { ...stats, raft: { ...stats["raft"], num_peers: String(others.length) } };
 }
@@ -39,7 +44,7 @@ function redacted(inner: unknown): unknown {
 }
 
 function secret(name: string): boolean {
-  return /token|secret|password|passwd|encrypt|credential|^auth$/i.test(name);
+  return /token|secret|password|passwd|encrypt|credential|access_?key|api_?key|authorization|^auth$/i.test(name);
 }
 
 export const listServers: Handler = (_call, context) => value(context.agent.serverAddresses());
