@@ -78,7 +78,7 @@ function resolveJoin(read: SettingReader, serfPort: number): JoinConfig {
     const path = at(name);
     for (const each of read.list(path)) {
       const reason = joinProblem(each, provided);
-      if (reason !== null) read.problem(path, `${name} holds ${JSON.stringify(each)}: ${reason.problem}`, reason.detail);
+      if (reason !== null) read.problem(path, `${name} holds ${JSON.stringify(shownWord(each))}: ${reason.problem}`, reason.detail);
     }
     return read.list(path).map((each) => withPort(each.trim(), serfPort));
   };
@@ -90,6 +90,11 @@ function resolveJoin(read: SettingReader, serfPort: number): JoinConfig {
     encrypt: resolveEncrypt(read),
     rejoinAfterLeave: read.flag("server.rejoin_after_leave"),
   };
+}
+
+/** A cloud's words hold its keys. */
+function shownWord(written: string): string {
+  return written.replace(/\b(\w*(?:secret|key|token|password)\w*\s*=\s*)("[^"]*"|\S+)/gi, "$1<redacted>");
 }
 
 function joinProblem(written: string, provided: boolean): { readonly problem: string; readonly detail: string } | null {

@@ -41,7 +41,7 @@ function keyAt(path: string): ValueKey | undefined {
 export function writtenTree(settings: Settings): Readonly<Record<string, unknown>> {
   const root: Record<string, unknown> = {};
   for (const [path, { value }] of settings) {
-    if (/token|secret|encrypt|password|auth$/.test(path)) continue;
+    if (/token|secret|encrypt|password|credential|access_key|api_key|auth$/.test(path)) continue;
     // A mark of the reader's: the block was written.
     if (/^client\.host_network\..*\.written$/.test(path)) continue;
     const parts = path.split(".");

@@ -36,7 +36,10 @@ test("The configuration in force is shown by Nomad's names, as Go's types read i
 
 test("No key or token of the configuration is in what is shown", () => {
   const config = load(
-    'server { enabled = true\n bootstrap_expect = 1\n encrypt = "1ECHoXN/J3ohlWufRf9cV1p81QW93nbgFWKJFAr7LjI=" }\nconsul { token = "s3cret"\n auth = "u:s3cret" }',
+    `server { enabled = true\n bootstrap_expect = 1\n encrypt = "1ECHoXN/J3ohlWufRf9cV1p81QW93nbgFWKJFAr7LjI=" }
+      consul { token = "s3cret"\n auth = "u:s3cret" }
+      keyring "awskms" { access_key = "s3cret"\n secret_key = "s3cret" }
+      keyring "gcpckms" { credentials = "s3cret" }`,
   );
   assert.doesNotMatch(JSON.stringify(shownConfig(config)), /s3cret|1ECHoXN/);
 });

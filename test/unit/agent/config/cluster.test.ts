@@ -69,6 +69,7 @@ test("What is said of joining is kept, with ports; what cannot be is refused", (
   const refused = (server: string, why: RegExp, words: readonly string[] = []) =>
     assert.throws(() => load(`server { enabled = true \n ${server} }`, words), why);
   refused('retry_join = ["provider=aws tag_key=x"]', /a\.hcl:3:\d+: retry_join holds .*clouds are not asked.*exec=/s);
+  refused('retry_join = ["provider=aws secret_access_key=s3cret"]', /provider=aws secret_access_key=<redacted>(?![\s\S]*s3cret)/);
   refused('start_join = ["exec=/bin/x"]', /start_join holds/);
   refused('retry_join = ["10.0.0.1:99999"]', /must be a host/);
   refused('retry_join = ["a"] \n server_join { retry_join = ["b"] }', /both in server and in server_join/);
