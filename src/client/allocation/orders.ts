@@ -35,5 +35,6 @@ export async function signal(course: Pick<AllocationCourse, "tasks">, name: stri
   }
   const alive = [...course.tasks.values()].filter((task) => !task.dead);
   if (alive.length === 0) throw new NamedError("TASK_NOT_RUNNING", "Task not running", { statusCode: 500 });
-  for (const task of alive) await task.signal(signalName);
+  // Who died while another was told needs no signal.
+  for (const task of alive) if (!task.dead) await task.signal(signalName);
 }
