@@ -132,13 +132,17 @@ function stepsOf(text: string): Step[] {
   return steps;
 }
 
-/** After a session that broke off: its jobs would stand in what the next one prints. */
+/** After a session that broke off: its jobs would stand in what the next one prints, or find no room. */
 async function clear(on: RealAgent): Promise<void> {
   const jobs = await on.get<{ ID: string; Namespace: string }[]>("/v1/jobs?namespace=*");
   for (const { ID, Namespace } of jobs) {
     await on.request(`/v1/job/${encodeURIComponent(ID)}?purge=true&no_shutdown_delay=true&namespace=${Namespace}`, { method: "DELETE" });
   }
   for (const { ID } of jobs) await wait(ID, "gone");
+  for (const { ID } of await on.get<{ ID: string }[]>("/v1/nodes")) {
+    await on.request(`/v1/node/${ID}/drain`, { method: "PUT", body: JSON.stringify({ DrainSpec: null, MarkEligible: true }) });
+    await on.request(`/v1/node/${ID}/eligibility`, { method: "PUT", body: JSON.stringify({ Eligibility: "eligible" }) });
+  }
   await eventually("nothing of them to be left", async () => {
     await on.request("/v1/system/gc", { method: "PUT" });
     return (await on.get<unknown[]>("/v1/allocations?namespace=*")).length === 0;
