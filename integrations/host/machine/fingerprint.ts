@@ -88,7 +88,6 @@ function volumeOf(directory: string): string {
   return above.sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0]?.source ?? "";
 }
 
-/** /etc/os-release: NAME=value, values perhaps quoted. */
 /** Debian's os-release knows 12, this file knows 12.11; of testing it knows a name. */
 function debianVersion(release: ReadonlyMap<string, string>): string | undefined {
   if (release.get("ID") !== "debian") return undefined;
@@ -99,6 +98,7 @@ function debianVersion(release: ReadonlyMap<string, string>): string | undefined
   }
 }
 
+/** /etc/os-release: NAME=value, values perhaps quoted. */
 function osRelease(): Map<string, string> {
   let text = "";
   try {
