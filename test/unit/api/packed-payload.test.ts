@@ -92,6 +92,7 @@ test("events carry a job's payload packed; those without one are left as they ar
   const without = [event({ Job: aJob("web") }), event({ Node: {} }), event({})];
   assert.equal(packedEvents(without), without);
   const [first, second] = packedEvents([event({ Job: aJob("x", { Payload: PLAIN }) }), ...without]);
-  assert.equal(unpacked((first?.Payload["Job"] as { Payload: string }).Payload).toString(), "hello, payload");
+  const packed = first?.Payload["Job"] as { readonly Payload: string } | undefined;
+  assert.equal(unpacked(packed?.Payload ?? "").toString(), "hello, payload");
   assert.equal(second, without[0]);
 });
