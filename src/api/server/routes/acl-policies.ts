@@ -28,7 +28,7 @@ const readPolicies: Handler = reading(["acl-policies", "acl-tokens", "acl-roles"
   };
 });
 
-/** Those of whoever asks, also of one with management: the policies it names, which are none. */
+/** Those of whoever asks: all, of one with management. */
 export const listOwnPolicies: Handler = (call, context) => {
   requireAccess(context);
   return readOwnPolicies(call, context);
@@ -39,9 +39,9 @@ const readOwnPolicies: Handler = reading(["acl-policies", "acl-tokens", "acl-rol
   return {
     index,
     answer() {
-      const own = ownOf(snapshot, call.grant).policies;
+      const own = call.grant.Management ? undefined : ownOf(snapshot, call.grant).policies;
       return list(
-        [...snapshot.aclPolicies()].filter(({ Name }) => own.has(Name)),
+        [...snapshot.aclPolicies()].filter(({ Name }) => own?.has(Name) !== false),
         stubText,
         { index },
       );

@@ -1,6 +1,6 @@
 /** /v1/client: usage, restart, signal and garbage of allocations and nodes, wherever they are. */
 import type { AllocationId } from "#model";
-import { empty, value, type Call, type Context, type Handler, type Meta } from "../call.ts";
+import { empty, value, type Call, type Context, type Handler, type Meta, type Result } from "../call.ts";
 import { badRequest } from "../refusal.ts";
 import { nodeById, nodeOfAllocation } from "./node-of.ts";
 
@@ -17,14 +17,17 @@ export const restartAllocation: Handler = async (call, context) => {
   const all = body.flag("AllTasks");
   if (task !== "" && all) throw badRequest("Cannot restart allocation: a task and all tasks are named, wanted one of the two");
   await (await nodeOfAllocation(context, idOf(call))).restartAllocation(idOf(call), task, all);
-  return value({});
+  return done(context);
 };
 
 export const signalAllocation: Handler = async (call, context) => {
   const body = call.body(true);
   await (await nodeOfAllocation(context, idOf(call))).signalAllocation(idOf(call), body.text("Task"), body.text("Signal") || "SIGKILL");
-  return value({});
+  return done(context);
 };
+
+/** Of what the node did itself: the log knows nothing of it. */
+const done = (context: Context): Result => value({ Index: context.cluster?.state.index ?? 0 });
 
 /** Also at /v1/allocation/:id/checks. */
 export const readChecks: Handler = async (call, context) => {

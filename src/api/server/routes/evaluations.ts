@@ -36,7 +36,8 @@ export const countEvaluations: Handler = reading(["evaluations"], (snapshot, cal
       const { source, keep } = asked(snapshot, call);
       const filter = call.query.text("filter");
       const matches = filter === "" ? () => true : compileFilter(filter);
-      return value({ Count: (await collect(source, (one) => keep(one) && matches(one))).length }, { index });
+      const { length: Count } = await collect(source, (one) => keep(one) && matches(one));
+      return value({ Count, Index: index, LastContact: 0, KnownLeader: true, NextToken: "" }, { index });
     },
   };
 });

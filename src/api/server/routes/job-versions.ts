@@ -19,9 +19,12 @@ export const listVersions: Handler = reading(["jobs"], (snapshot, call, context)
       if (versions.length === 0) throw notFound("job versions not found");
       const diffs = call.query.flag("diffs", false, true) ? diffsOf(versions, comparedWith(snapshot, call, versions)) : null;
       const texts = versions.map((version) => context.texts.packedJob(version)).join(",");
-      return json(`{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true}`, {
-        index,
-      });
+      return json(
+        `{"Versions":[${texts}],"Diffs":${JSON.stringify(diffs)},"Index":${index},"LastContact":0,"KnownLeader":true,"NextToken":""}`,
+        {
+          index,
+        },
+      );
     },
   };
 });
@@ -86,12 +89,15 @@ export const tagVersion: Handler = async (call, context) => {
     .snapshot()
     .jobVersions(namespaceOf(call), jobIdOf(call))
     .find((version) => version.VersionTag?.Name === Name);
-  return value({ Name, Description, TaggedTime: tagged?.VersionTag?.TaggedTime ?? 0, Index }, { index: Index });
+  return value(
+    { Name, Description, TaggedTime: tagged?.VersionTag?.TaggedTime ?? 0, Index, LastContact: 0, KnownLeader: true, NextToken: "" },
+    { index: Index },
+  );
 };
 
 export const untagVersion: Handler = async (call, context) => {
   const { Index } = await requireServer(context).untagJobVersion(namespaceOf(call), jobIdOf(call), call.parameters["tag"] ?? "");
-  return value({ Name: "", Description: "", TaggedTime: 0, Index }, { index: Index });
+  return value({ Name: "", Description: "", TaggedTime: 0, Index, LastContact: 0, KnownLeader: true, NextToken: "" }, { index: Index });
 };
 
 /** Clients name the job in the body too. */

@@ -65,7 +65,7 @@ export const evaluateJob: Handler = async (call, context) => {
   const answer = await server.evaluateJob(namespaceOf(call), jobIdOf(call), {
     ForceReschedule: body.object("EvalOptions")?.flag("ForceReschedule") ?? false,
   });
-  return value({ JobModifyIndex: 0, ...answer }, { index: answer.Index });
+  return value({ JobModifyIndex: 0, Warnings: "", ...answer, LastContact: 0, KnownLeader: true, NextToken: "" }, { index: answer.Index });
 };
 
 export const listAllocations: Handler = reading(["allocations"], (snapshot, call, context) => {

@@ -90,6 +90,9 @@ function updated(answer: { readonly EvalIDs: readonly string[]; readonly Index: 
       EvalCreateIndex: answer.EvalIDs.length === 0 ? 0 : answer.Index,
       NodeModifyIndex: node?.ModifyIndex ?? answer.Index,
       Index: answer.Index,
+      LastContact: 0,
+      KnownLeader: true,
+      NextToken: "",
     },
     { index: answer.Index },
   );

@@ -46,7 +46,7 @@ export const fuzzySearch: Handler = async (call, context) => {
     if (found.length > 0) matches[kind] = found.slice(0, SEARCH_RESULTS_MAX).map(({ name, scope }) => ({ ID: name, Scope: scope }));
   }
   return value(
-    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true },
+    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true, NextToken: "" },
     { index: snapshot.index },
   );
 };

@@ -72,7 +72,7 @@ export const search: Handler = async (call, context) => {
     truncations[kind] = found.length > SEARCH_RESULTS_MAX;
   }
   return value(
-    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true },
+    { Matches: matches, Truncations: truncations, Index: snapshot.index, LastContact: 0, KnownLeader: true, NextToken: "" },
     { index: snapshot.index },
   );
 };
