@@ -86,6 +86,7 @@ test("a node pool says how long identities of its nodes last, as a duration or i
       return world.cluster.state.snapshot().nodePool("gpu")?.NodeIdentityTTL;
     };
     assert.deepEqual([await kept("90m"), await kept(60e9), await kept(""), await kept(null)], [5_400e9, 60e9, undefined, undefined]);
+    assert.equal(await kept("8760h"), 8_760 * 3_600e9, "a year");
     for (const wrong of ["soon", -5, "-1h", 1.5, true]) await assert.rejects(kept(wrong), refusal(/NodeIdentityTTL is not a duration/));
   }));
 
