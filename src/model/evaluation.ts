@@ -102,3 +102,8 @@ export function newEvaluation(
 export function evaluationOpen(evaluation: Pick<Evaluation, "Status">): boolean {
   return evaluation.Status === "pending" || evaluation.Status === "blocked";
 }
+
+/** Nobody will look at it. What it once queued is not what is queued now, and it is written after whoever knows. */
+export function canceledEvaluation(evaluation: Evaluation, description: string): Evaluation {
+  return { ...evaluation, QueuedAllocations: {}, Status: "canceled", StatusDescription: description };
+}

@@ -13,7 +13,8 @@
  * Plan attempts: service 5, batch 2, counted anew whenever something of a plan was committed. nomad.md §6.1, §6.8.
  */
 import { isDeepStrictEqual } from "node:util";
-import { newEvaluation, type Evaluation, type EvaluationId, type NodeId, type Plan, type ScheduleResult } from "#model";
+import { canceledEvaluation, newEvaluation } from "#model";
+import type { Evaluation, EvaluationId, NodeId, Plan, PlanAnnotations, ScheduleResult } from "#model";
 import type { PlanApplier } from "#plan";
 import { schedule } from "#scheduler";
 import { messageOf, NamedError } from "#std";
@@ -63,6 +64,7 @@ export async function work(parts: WorkerParts): Promise<void> {
 
 async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
   const { context, turns } = parts;
+  let before: PlanAnnotations | null = null;
   for (let attempts = 0; ;) {
     await turns.turn();
     parts.closing.throwIfAborted();
@@ -71,12 +73,14 @@ async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
     // Cancelled or collected since it was queued.
     if (evaluation === undefined || (evaluation.Status !== "pending" && evaluation.Status !== "blocked")) return;
     const scheduled = parts.timings.start(`worker.invoke_scheduler_${evaluation.Type}`);
-    const result = schedule(snapshot, evaluation, {
+    const pass = schedule(snapshot, evaluation, {
       placementsMax: PASS_CHANGES_MAX,
       newId: () => context.random.uuid(),
       nowNs: context.clock.nowNs(),
     });
     scheduled();
+    const result = pass.More ? pass : withPassesBefore(pass, before);
+    if (pass.More) before = togetherWith(before, pass.Plan?.Annotations ?? null);
     if (result.Plan === null) return record(parts, evaluation, result);
 
     const { full, progress } = await submit(parts, result.Plan, result.More ? [] : recordsOf(parts, result), result.Created);
@@ -88,6 +92,21 @@ async function evaluate(parts: WorkerParts, id: EvaluationId): Promise<void> {
       return;
     }
   }
+}
+
+/** The first pass counts all that is wanted, the later ones what is left of it; each has made room for its own placements only. */
+function togetherWith(before: PlanAnnotations | null, then: PlanAnnotations | null): PlanAnnotations | null {
+  if (before === null || then === null) return before ?? then;
+  const counted = Object.entries({ ...then.DesiredTGUpdates, ...before.DesiredTGUpdates }).map(([group, updates]) => {
+    const both = [before, then].map(({ DesiredTGUpdates }) => DesiredTGUpdates[group]?.Preemptions ?? 0) as [number, number];
+    return [group, { ...updates, Preemptions: both[0] + both[1] }];
+  });
+  return { DesiredTGUpdates: Object.fromEntries(counted), PreemptedAllocs: [...before.PreemptedAllocs, ...then.PreemptedAllocs] };
+}
+
+function withPassesBefore(result: ScheduleResult, before: PlanAnnotations | null): ScheduleResult {
+  if (before === null) return result;
+  return { ...result, Evaluation: { ...result.Evaluation, PlanAnnotations: togetherWith(before, result.Evaluation.PlanAnnotations) } };
 }
 
 async function submit(
@@ -141,8 +160,6 @@ async function record(parts: WorkerParts, before: Evaluation, result: ScheduleRe
   await commit(parts.context, { type: "evaluations-upsert", Evaluations: recordsOf(parts, result) });
 }
 
-const NOTHING_QUEUED = { QueuedAllocations: {} };
-
 /** The evaluation as it ends, those it creates, and those of the job that have nothing left to wait for: room, or a time. */
 function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: ScheduleResult): Evaluation[] {
   const records = [evaluation, ...Created];
@@ -151,8 +168,7 @@ function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: Sche
   for (const { ID } of parts.broker.blockedOfJob(evaluation.Namespace, evaluation.JobID)) {
     const stored = state.snapshot().evaluation(ID);
     if (stored === undefined || stored.Status !== "blocked" || ID === evaluation.ID) continue;
-    // Written after the evaluation that found room: what it once queued is not what is queued now.
-    records.push({ ...stored, ...NOTHING_QUEUED, Status: "canceled", StatusDescription: `evaluation "${evaluation.ID}" successful` });
+    records.push(canceledEvaluation(stored, `evaluation "${evaluation.ID}" successful`));
   }
   const snapshot = state.snapshot();
   const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
@@ -160,7 +176,7 @@ function recordsOf(parts: WorkerParts, { Evaluation: evaluation, Created }: Sche
   // Nothing of it will be tried again: a stopped job is over now, not when the last of its delays is.
   for (const stored of snapshot.evaluationsByJob(evaluation.Namespace, evaluation.JobID)) {
     if (stored.Status !== "pending" || stored.WaitUntil === null || stored.ID === evaluation.ID) continue;
-    records.push({ ...stored, ...NOTHING_QUEUED, Status: "canceled", StatusDescription: "job is stopped" });
+    records.push(canceledEvaluation(stored, "job is stopped"));
   }
   return records;
 }

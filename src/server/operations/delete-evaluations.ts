@@ -4,7 +4,7 @@
  *
  *   open ones ──► canceled ──► gone         as they are to garbage collection: what waits is never just dropped
  */
-import { evaluationOpen, terminal, type Evaluation, type EvaluationId } from "#model";
+import { canceledEvaluation, evaluationOpen, terminal, type Evaluation, type EvaluationId } from "#model";
 import type { Snapshot } from "#state";
 import { commit, type ServerContext } from "../context.ts";
 import { badRequest, evaluationNotFound } from "../errors.ts";
@@ -25,11 +25,7 @@ export async function deleteEvaluations(
   const wanted = [...new Set(ids)].map((id) => deletable(snapshot, id));
   const open = wanted.filter(evaluationOpen);
   for (const part of parts(open, CANCELED_PER_COMMAND)) {
-    const canceled = part.map((evaluation): Evaluation => ({
-      ...evaluation,
-      Status: "canceled",
-      StatusDescription: "deleted by an operator",
-    }));
+    const canceled = part.map((evaluation) => canceledEvaluation(evaluation, "deleted by an operator"));
     await commit(context, { type: "evaluations-upsert", Evaluations: canceled });
   }
   let index = snapshot.index;

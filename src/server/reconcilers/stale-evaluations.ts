@@ -7,7 +7,7 @@
  *
  * Woken by the broker; what cannot be written now is tried again at the next waking or after a moment.
  */
-import { type Evaluation, type EvaluationId, evaluationOpen } from "#model";
+import { canceledEvaluation, type Evaluation, type EvaluationId, evaluationOpen } from "#model";
 import type { Timer } from "#ports";
 import { messageOf } from "#std";
 import type { Broker } from "../broker/broker.ts";
@@ -91,8 +91,7 @@ function waiting(context: ServerContext, evaluation: Evaluation): Evaluation[] {
 
 function cancel(evaluation: Evaluation): Evaluation {
   const description = evaluation.Status === "blocked" ? "existing blocked evaluation" : "canceled after more recent eval was processed";
-  // What it once queued is not what is queued now: a newer one has looked.
-  return { ...evaluation, QueuedAllocations: {}, Status: "canceled", StatusDescription: description };
+  return canceledEvaluation(evaluation, description);
 }
 
 function failedAndFollowUp(context: ServerContext, evaluation: Evaluation): Evaluation[] {
