@@ -5,6 +5,7 @@
  *                │
  *                ├──► duplicate: another blocked evaluation of its job took its place (to be cancelled on record)
  *                └──► withdrawn: its job was placed in full, or the record is gone
+ *   woken, but a newer one of its job is looked at in its place ──► rest ──► waiting   (only for one node: nobody else waits for that)
  *
  * One per job; one per job and node for those that wait for one node (system jobs). What it waits for is a node of a class not
  * known to be unfit: ClassEligibility[class] is true or unknown. When a constraint named a unique attribute any node may do.
@@ -24,6 +25,8 @@ export interface Capacity {
 export interface Blocked {
   /** `missed`: it must be tried again at once. `duplicate`: the older one of the same job, no longer kept. */
   block(evaluation: Evaluation): { readonly missed: boolean; readonly duplicate: Evaluation | undefined };
+  /** Goes on waiting whatever it missed: another one of its job is about to look at that. The answer: a duplicate, as of `block`. */
+  rest(evaluation: Evaluation): Evaluation | undefined;
   /** Those that may fit now; they are no longer kept. */
   capacity(change: Capacity): readonly Evaluation[];
   /** Those whose plans lost too many races: worth another try now and then, capacity or not. No longer kept. */
@@ -65,6 +68,16 @@ export function createBlocked(): Blocked {
     escaped.delete(evaluation.ID);
   }
 
+  /** The older of two in one line goes: who was kept there, dropped now, or the one that comes. */
+  function displacedBy(evaluation: Evaluation): Evaluation | undefined {
+    const oldId = byLine.get(lineKey(evaluation));
+    const old = oldId === undefined ? undefined : byId.get(oldId);
+    if (old === undefined) return undefined;
+    if (old.ID !== evaluation.ID && old.CreateIndex > evaluation.CreateIndex) return evaluation;
+    drop(old);
+    return old.ID === evaluation.ID ? undefined : old;
+  }
+
   /** Did room it could use appear after the snapshot it was planned on? */
   function missedOne(evaluation: Evaluation): boolean {
     if (evaluation.NodeID !== "") return (nodeIndex.get(evaluation.NodeID) ?? 0) > evaluation.SnapshotIndex;
@@ -76,16 +89,17 @@ export function createBlocked(): Blocked {
 
   return {
     block(evaluation) {
-      const oldId = byLine.get(lineKey(evaluation));
-      const old = oldId === undefined ? undefined : byId.get(oldId);
-      if (old !== undefined && old.ID !== evaluation.ID && old.CreateIndex > evaluation.CreateIndex) {
-        return { missed: false, duplicate: evaluation };
-      }
-      if (old !== undefined) drop(old);
-      const duplicate = old !== undefined && old.ID !== evaluation.ID ? old : undefined;
+      const displaced = displacedBy(evaluation);
+      if (displaced === evaluation) return { missed: false, duplicate: evaluation };
       const missed = missedOne(evaluation);
       if (!missed) keep(evaluation);
-      return { missed, duplicate };
+      return { missed, duplicate: displaced };
+    },
+
+    rest(evaluation) {
+      const displaced = displacedBy(evaluation);
+      if (displaced !== evaluation) keep(evaluation);
+      return displaced;
     },
 
     capacity({ classes, nodes, index }) {

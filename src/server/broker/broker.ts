@@ -70,14 +70,24 @@ export function createBroker({ state, clock, onStale }: BrokerOptions): Broker {
       takers.shift()?.(delivery);
     }
     armDue(nowMs);
-    const counts = queue.counts();
-    if (duplicates.length > 0 || counts.failed > 0 || supersededWaits()) onStale();
+    gatherSuperseded();
+    if (duplicates.length > 0 || superseded.length > 0 || queue.counts().failed > 0) onStale();
   }
 
   let superseded: Evaluation[] = [];
-  function supersededWaits(): boolean {
-    superseded = superseded.concat(queue.takeSuperseded());
-    return superseded.length > 0;
+  /**
+   * At once, before anything else changes. Who waits for one node is looked at by the newer one of its job, but nobody takes over its waiting:
+   * ended here, room on that node would wake nobody.
+   */
+  function gatherSuperseded(): void {
+    for (const evaluation of queue.takeSuperseded()) {
+      if (evaluation.Status !== "blocked" || evaluation.NodeID === "") {
+        superseded.push(evaluation);
+        continue;
+      }
+      const duplicate = blocked.rest(evaluation);
+      if (duplicate !== undefined) duplicates.push(duplicate);
+    }
   }
 
   /** Only for those who wait for it: what is due while nobody may take it would be due again at once, and again. */
@@ -187,7 +197,7 @@ export function createBroker({ state, clock, onStale }: BrokerOptions): Broker {
     },
     blockedOfJob: (namespace, jobId) => blocked.ofJob(namespace, jobId),
     takeSuperseded() {
-      supersededWaits();
+      gatherSuperseded();
       const taken = [...superseded, ...duplicates];
       superseded = [];
       duplicates = [];

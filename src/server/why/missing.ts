@@ -42,21 +42,25 @@ export function openEvaluations(snapshot: Snapshot, job: Job): OpenEvaluations {
   return { blocked: all.filter(({ Status }) => Status === "blocked"), waiting: all.filter(({ Status }) => Status === "pending") };
 }
 
-/** What found no room for the group, and how many of it. Of a system job there may be one for each node. */
+/** What found no room for the group, and how many of it. Of a system job there may be one for each node, and each look at it is at all nodes. */
 export function blockedFor(
   snapshot: Snapshot,
   open: OpenEvaluations,
   group: string,
 ): { readonly evaluation: Evaluation; readonly found: Evaluation; readonly count: number } | undefined {
-  const of = open.blocked.flatMap((evaluation) => {
-    const told = [evaluation, snapshot.evaluation(evaluation.PreviousEval)].filter((each) => each !== undefined);
-    const found = told.find((each) => Object.hasOwn(each.FailedTGAllocs, group));
-    // Until it is looked at again, how many is known by the one that found no room first.
-    const count = told.map((each) => each.QueuedAllocations[group]).find((each) => each !== undefined);
-    return found === undefined ? [] : [{ evaluation, found, count: count ?? 1 }];
-  });
-  const [first] = of;
-  return first === undefined ? undefined : { ...first, count: of.reduce((sum, { count }) => sum + count, 0) };
+  const looks = open.blocked.flatMap((evaluation) =>
+    // Until it is looked at again, the one that found no room first knows more.
+    [evaluation, snapshot.evaluation(evaluation.PreviousEval)]
+      .filter((each) => each !== undefined && Object.hasOwn(each.FailedTGAllocs, group))
+      .map((found) => ({ evaluation, found: found as Evaluation })),
+  );
+  const [newest] = looks.toSorted((a, b) => b.found.SnapshotIndex - a.found.SnapshotIndex);
+  return newest === undefined ? undefined : { ...newest, count: unplacedOf(newest.found, group) };
+}
+
+/** Of a group that found no room for some. */
+export function unplacedOf(found: Evaluation, group: string): number {
+  return Math.max(1, found.QueuedAllocations[group] ?? (found.FailedTGAllocs[group]?.CoalescedFailures ?? 0) + 1);
 }
 
 /** `count` > 0 of the group are missing; `older` run in an older version. */

@@ -17,6 +17,7 @@ import type { Snapshot } from "#state";
 import { blockedBy } from "./blocked.ts";
 import { quoted, short } from "./cause.ts";
 import { crashOf } from "./crashed.ts";
+import { unplacedOf } from "./missing.ts";
 
 const SENTENCE_MAX = 600;
 
@@ -107,8 +108,9 @@ function ofAllocation(allocation: Allocation): Reason[] {
   return [];
 }
 
-/** An evaluation that found no room, and is over. */
+/** An evaluation that found no room, and is over. One that waited until somebody else found it says what the one before it tells. */
 function ofEvaluation(snapshot: Snapshot, evaluation: Evaluation): Reason[] {
+  if (evaluation.Status === "canceled") return [];
   const job = snapshot.job(evaluation.Namespace, evaluation.JobID);
   if (job === undefined) return [];
   return Object.entries(evaluation.FailedTGAllocs).map(([Group, metric]) => {
@@ -121,7 +123,7 @@ function ofEvaluation(snapshot: Snapshot, evaluation: Evaluation): Reason[] {
     return {
       Stage: "blocked",
       Group,
-      Count: Math.max(1, evaluation.QueuedAllocations[Group] ?? 1),
+      Count: unplacedOf(evaluation, Group),
       Name: "",
       AllocationID: "",
       NodeID: "",

@@ -83,6 +83,47 @@ test("what waited for room and no longer has to is not counted as queued", () =>
     assert.equal(queued(), 0);
   }));
 
+test("a system job that waits on several nodes, woken in vain on all of them, is placed on the one that has room next", () =>
+  inside({}, async (world) => {
+    for (const name of ["n0", "n1", "n2"]) await world.addNode({ name, memoryMB: 1_000 });
+    for (const id of ["first", "second"]) await world.server.registerJob({ Job: jobOf({ id, type: "sysbatch", count: 1, memoryMB: 400 }) });
+    await world.clock.advance(1_000);
+    await world.server.registerJob({ Job: jobOf({ id: "everywhere", type: "system", count: 1, memoryMB: 800 }) });
+    await world.clock.advance(1_000);
+    const finish = (id: string) => {
+      for (const node of world.nodes) {
+        const snapshot = world.cluster.state.snapshot();
+        const held = [...node.allocations.keys()].find((each) => {
+          const allocation = snapshot.allocation(each);
+          return allocation?.JobID === id && allocation.ClientStatus === "running";
+        });
+        if (held !== undefined) return void node.finish(held, "complete");
+      }
+    };
+    for (const node of world.nodes)
+      for (const [ID] of node.allocations)
+        if (world.cluster.state.snapshot().allocation(ID)?.JobID === "first") node.finish(ID, "complete");
+    await world.clock.advance(1_000);
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 3);
+    assert.match(world.server.explainJob("default", "everywhere").Summary, /^0 of 3 run/);
+    for (const [at] of world.nodes.entries()) {
+      finish("second");
+      await world.clock.advance(1_000);
+      assert.equal(statuses(world, "everywhere"), Array.from({ length: at + 1 }, () => "running").join(" "));
+    }
+    assert.equal(world.server.statistics()["blocked_evals.total_blocked"], 0);
+  }));
+
+test("an evaluation that takes several passes says what it was to change in all of them", () =>
+  inside({}, async (world) => {
+    for (const name of ["n0", "n1"]) await world.addNode({ name, cpuMHz: 40_000, memoryMB: 65_536 });
+    const { EvalID } = await world.server.registerJob({ Job: jobOf({ id: "large", type: "batch", count: 300, memoryMB: 100 }) });
+    await world.clock.advance(5_000);
+    const annotations = world.cluster.state.snapshot().evaluation(EvalID)?.PlanAnnotations;
+    const { Place, Ignore } = annotations?.DesiredTGUpdates["group"] ?? {};
+    assert.deepEqual({ Place, Ignore }, { Place: 300, Ignore: 0 });
+  }));
+
 test("a stopped job no longer waits for room", () =>
   inside({}, async (world) => {
     await world.server.registerJob({ Job: jobOf({ id: "web", count: 1 }) });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { DEFAULT_SCHEDULER_CONFIGURATION } from "#model";
 import { jobOf } from "../../../simulation/fixtures.ts";
 import type { World } from "../../../simulation/world.ts";
+import { pastOf } from "../../../../src/server/why/past.ts";
 import { inside } from "../inside.ts";
 
 const HOUR_MS = 3_600_000;
@@ -87,4 +88,21 @@ test("a dispatched child that failed and was collected is remembered by its pare
     assert.equal(world.cluster.state.snapshot().job("default", DispatchedJobID), undefined);
     assert.equal(world.server.explainJob("default", "work").Past[0]?.Details["JobID"], DispatchedJobID);
     assert.equal(world.server.explainJob("default", DispatchedJobID).Past.length, 1);
+  }));
+
+test("what found no room is told once when its records go, with how many it was, though the evaluation that waited for it says the same", () =>
+  inside({}, async (world) => {
+    await world.addNode({ name: "n1", memoryMB: 1_000 });
+    for (const count of [4, 1]) {
+      await world.server.registerJob({ Job: jobOf({ id: "web", count, memoryMB: 900 }) });
+      await world.clock.advance(1_000);
+    }
+    const snapshot = world.cluster.state.snapshot();
+    const evaluations = [...snapshot.evaluationsByJob("default", "web")];
+    assert.equal(evaluations.filter((each) => Object.keys(each.FailedTGAllocs).length > 0).length, 2);
+    const [past] = pastOf(snapshot, { allocations: [], evaluations, deployments: [] });
+    assert.deepEqual(
+      past?.Reasons.map(({ Stage, Count }) => [Stage, Count]),
+      [["blocked", 3]],
+    );
   }));
