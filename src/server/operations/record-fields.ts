@@ -2,8 +2,8 @@
 import { parseDuration } from "#std";
 import { badRequest } from "../errors.ts";
 
-/** As Go's: 292 years. */
-const DURATION_MAX_NS = 2 ** 63;
+/** Go holds less than this, 292 years. */
+const DURATION_END_NS = 2 ** 63;
 
 export interface RecordFields {
   text(name: string): string;
@@ -54,7 +54,7 @@ export function recordFields(value: unknown, subject: string, path = ""): Record
     duration(name) {
       const found = at(name) ?? "";
       const ns = found === "" ? 0 : typeof found === "string" ? parseDuration(found) : found;
-      if (typeof ns !== "number" || !Number.isInteger(ns) || ns < 0 || ns > DURATION_MAX_NS) throw wrong(name, 'a duration such as "24h"');
+      if (typeof ns !== "number" || !Number.isInteger(ns) || ns < 0 || ns >= DURATION_END_NS) throw wrong(name, 'a duration such as "24h"');
       return ns;
     },
     textMap(name) {
