@@ -231,9 +231,7 @@ export class Draft extends Entry {
     tally.allocations += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     tally.liveAllocations += (after === undefined || terminal(after) ? 0 : 1) - (before === undefined || terminal(before) ? 0 : 1);
     if (before?.ClientStatus === after?.ClientStatus) return;
-    const job = this.tables.jobs.get(jobKeyOf(subject))?.job;
-    // What a purged job of the same name left is none of the new one's.
-    const groups = job?.CreateIndex === subject.Job.CreateIndex ? this.summary(subject.Namespace, subject.JobID) : undefined;
+    const groups = this.summary(subject.Namespace, subject.JobID);
     if (groups !== undefined) countAllocation(groups, before, after);
   }
 

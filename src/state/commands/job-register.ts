@@ -9,12 +9,12 @@
  *   same specification, not stopped   no new version; the evaluation is stored all the same
  *   otherwise                         version + 1 (0 for a new job), pending its evaluation
  */
-import { type Evaluation, type Job, type JobSubmission, sameJobSpec, type TaskGroup } from "#model";
+import { type Evaluation, type Job, type JobSubmission, jobKey, sameJobSpec, type TaskGroup } from "#model";
 import type { Command } from "../contract.ts";
 import type { Draft } from "../draft.ts";
 import type { Refusal } from "../entry.ts";
 import { addScalingEvent, dispatchedWith, launchedAlready, noteLaunch } from "../kin.ts";
-import { groupOf, type GroupSummaries, openSummary } from "../summary.ts";
+import { countAllocation, groupOf, type GroupSummaries, openSummary } from "../summary.ts";
 import type { JobRecord } from "../tables/tables.ts";
 import { keptVersions } from "../versions.ts";
 
@@ -105,7 +105,7 @@ export function putVersion(draft: Draft, stored: JobRecord | undefined, wanted: 
   // Settling turns the status into what it is; "" tells it that a new job had none.
   const job: Job = { ...spec, Status: stored?.job.Status ?? "" };
   const versions = keptVersions([{ spec, shown: spec, submission }, ...(stored?.versions ?? [])]);
-  const groups: GroupSummaries = stored === undefined ? {} : openSummary(stored.summary.Summary);
+  const groups = stored === undefined ? leftovers(draft, spec) : openSummary(stored.summary.Summary);
   for (const group of spec.TaskGroups) groupOf(groups, group.Name);
   const summary = {
     JobID: spec.ID,
@@ -118,4 +118,11 @@ export function putVersion(draft: Draft, stored: JobRecord | undefined, wanted: 
   draft.putRecord({ job, versions, summary });
   draft.touchTable("job-summaries");
   return job;
+}
+
+/** Counts of allocations that a purged job of the same name left behind. */
+function leftovers(draft: Draft, job: Job): GroupSummaries {
+  const groups: GroupSummaries = {};
+  for (const allocation of draft.tables.allocationsByJob.values(jobKey(job))) countAllocation(groups, undefined, allocation);
+  return groups;
 }

@@ -2,7 +2,7 @@
  * PUT /v1/system/reconcile/summaries. Summaries are kept with the allocations, in the same log entry, and cannot drift apart; so
  * this counts again and says so, and a difference would be a fault of this program.
  */
-import type { Job, JobSummary } from "#model";
+import type { JobSummary } from "#model";
 import type { Snapshot } from "#state";
 import { NamedError } from "#std";
 import { empty, type Handler } from "../call.ts";
@@ -13,7 +13,7 @@ export const reconcileSummaries: Handler = async (_call, context) => {
   const snapshot = await requireCluster(context).read();
   const wrong = await collect(snapshot.jobs("*"), (job) => {
     const summary = snapshot.jobSummary(job.Namespace, job.ID);
-    return summary === undefined || !countsAgree(snapshot, job, summary);
+    return summary === undefined || !countsAgree(snapshot, summary);
   });
   if (wrong.length === 0) return empty({ index: snapshot.index });
   throw new NamedError(
@@ -24,12 +24,10 @@ export const reconcileSummaries: Handler = async (_call, context) => {
 };
 
 /** What runs is counted by state alone; Complete, Failed and Lost also remember what has been collected. */
-function countsAgree(snapshot: Snapshot, job: Job, summary: JobSummary): boolean {
+function countsAgree(snapshot: Snapshot, summary: JobSummary): boolean {
   const running: Record<string, number> = {};
   const starting: Record<string, number> = {};
   for (const allocation of snapshot.allocationsByJob(summary.Namespace, summary.JobID)) {
-    // Of a purged job of the same name.
-    if (allocation.Job.CreateIndex !== job.CreateIndex) continue;
     const counts = allocation.ClientStatus === "running" ? running : allocation.ClientStatus === "pending" ? starting : undefined;
     if (counts !== undefined) counts[allocation.TaskGroup] = (counts[allocation.TaskGroup] ?? 0) + 1;
   }
