@@ -305,10 +305,14 @@ test("servers without retry_join are joined by command, and gossip is encrypted"
   await s3.kill9();
   const data = `${s3.folder}/data`;
   await s3.host.must("sh", "-c", `rm -rf ${data} && mkdir ${data}`);
+  const began = performance.now();
   start(s3, { "server.hcl": serverFile([s2], 3, `encrypt = "${key}"`) });
-  await eventually("s3 to read", () => reads(s3, "third"), 40_000).catch((error: unknown) =>
-    assert.fail(`${String(error)}\n${wordsOf(s3)}`),
-  );
+  await eventually("s3 to read", () => reads(s3, "third"), 40_000).catch(async (error: unknown) => {
+    const consul = async (machine: ClusterMachine) =>
+      `${machine.name}'s Consul: ${await machine.host.must("sh", "-c", `tail -n 30 $(find ${machine.folder} -name consul.log)`)}`;
+    assert.fail(`${String(error)}\n${wordsOf(s3)}\n${await consul(s3)}\n${await consul(s1)}\n${await consul(s2)}`);
+  });
+  report("with the right key: reads", began);
 });
 
 function serverFile(others: readonly ClusterMachine[], expect = 3, more = ""): string {

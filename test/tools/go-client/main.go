@@ -214,7 +214,7 @@ func (r *run) refuse() error {
 	_, _, notFound := r.client.Jobs().Info("no-such-job", nil)
 	_, _, stale := r.client.Jobs().EnforceRegister(r.jobNoun("hello world"), 999999, nil)
 	_, _, filter := r.client.Jobs().List(&api.QueryOptions{Filter: "nonsense"})
-	_, _, later := r.client.CSIVolumes().List(nil)
+	_, _, later := r.client.CSIVolumes().Info("nothing", nil)
 	return errors.Join(
 		want(status(notFound) == 404, "unknown job: %v", notFound), want(status(stale) >= 400, "stale index: %v", stale),
 		want(status(filter) == 400, "bad filter: %v", filter), want(status(later) == 501, "volumes: %v", later),
