@@ -310,7 +310,8 @@ test("servers without retry_join are joined by command, and gossip is encrypted"
   await eventually("s3 to read", () => reads(s3, "third"), 40_000).catch(async (error: unknown) => {
     const consul = async (machine: ClusterMachine) =>
       `${machine.name}'s Consul: ${await machine.host.must("sh", "-c", `tail -n 30 $(find ${machine.folder} -name consul.log)`)}`;
-    assert.fail(`${String(error)}\n${wordsOf(s3)}\n${await consul(s3)}\n${await consul(s1)}\n${await consul(s2)}`);
+    const runs = agents.get(s3.name)?.isRunning() === true ? "its agent runs" : "its agent has ended";
+    assert.fail(`${String(error)}; ${runs}\n${wordsOf(s3)}\n${await consul(s3)}\n${await consul(s1)}\n${await consul(s2)}`);
   });
   report("with the right key: reads", began);
 });
