@@ -333,9 +333,9 @@ export function evaluationLines(evaluation: Evaluation): string[] {
   const queued = Object.entries(evaluation.QueuedAllocations)
     .filter(([, count]) => count > 0)
     .map(([group, count]) => ` queued ${group}=${count}`);
-  const annotated = Object.entries(evaluation.PlanAnnotations?.DesiredTGUpdates ?? {}).map(
-    ([group, updates]) => `annotated ${group}: ${countsText(updates)}`,
-  );
+  // Every evaluation keeps them, and the plan's own line above tells them already: here they are told where a dry run asks.
+  const kept = evaluation.AnnotatePlan ? evaluation.PlanAnnotations?.DesiredTGUpdates : undefined;
+  const annotated = Object.entries(kept ?? {}).map(([group, updates]) => `annotated ${group}: ${countsText(updates)}`);
   return [
     `${evaluation.Status}${evaluation.StatusDescription === "" ? "" : ` "${evaluation.StatusDescription}"`}${queued.join("")}`,
     ...annotated,
